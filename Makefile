@@ -1,0 +1,63 @@
+# Month close. `make demo` runs a close on this machine; `make test` proves the product.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CUSTOMERS ?= 200
+# uv takes the interpreter of the virtual environment and never fetches one.
+export UV_PYTHON_DOWNLOADS := never
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help setup demo test test-fast lint format lock clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready node_modules/.ready  ## everything a clone needs
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 13))' || \
+	  { echo "Month close needs Python 3.13 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Say: make PYTHON=/path/to/python3.13 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements/dev.txt)"
+
+$(VENV)/.ready: $(VENV)/bin/uv requirements/dev.txt pyproject.toml
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	npm ci --silent --no-fund --no-audit
+	@touch $@
+
+demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOMERS=200)
+	monthclose demo --customers $(CUSTOMERS)
+
+test: setup lint  ## every check and every test, the deployed ones too
+	pytest -n 2 --dist loadgroup
+
+test-fast: setup  ## the tests that need no local AWS
+	pytest -n 2 -m "not integration"
+
+lint: setup  ## ruff, mypy --strict, layers
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports --no-cache
+
+format: setup  ## ruff, with its hands on
+	ruff format .
+	ruff check --fix .
+
+lock: $(VENV)/bin/uv  ## resolve the requirements anew
+	cd requirements && for part in dev lambda; do \
+	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
+	npm install --package-lock-only --silent
+
+clean:  ## end the local AWS and forget its state and what was built
+	-monthclose local down --forget
+	rm -rf build cdk.out

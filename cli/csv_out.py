@@ -1,0 +1,25 @@
+"""CSV that people open in spreadsheets: text that a spreadsheet would run as a formula is made harmless."""
+
+import csv
+import re
+from collections.abc import Iterable
+from typing import IO
+
+_NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def harmless(cell: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would take for a formula; numbers stay numbers."""
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(cell) else cell
+
+
+class CsvWriter:
+    """Writes harmless rows."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+
+    def write(self, cells: Iterable[str | int]) -> None:
+        """Write one row."""
+        self._writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])

@@ -1,0 +1,146 @@
+"""`monthclose customer`: one customer's whole story on one screen."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from cli.connect import connected
+from cli.console import grid, note, print_json, say, show
+from cli.system import System
+from monthclose.domain.customer import Customer
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.domain.usage import check_key
+
+
+class Happening(NamedTuple):
+    """Something that happened to a customer."""
+
+    time: datetime
+    period: Period
+    kind: str
+    text: str
+    detail: str
+
+
+def customer(
+    ctx: typer.Context,
+    customer_id: Annotated[str, typer.Argument(metavar="ID", help="The customer's id, as imported.")],
+    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
+) -> None:
+    """Show a customer: profile, balance, and everything that happened, in order, across months."""
+    check_key(customer_id, "the customer's id")
+    system = connected(ctx)
+    found = system.books.customer(customer_id)
+    if found is None:
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+    story = happenings(system, customer_id)
+    if in_json:
+        print_json(_as_json(found, story))
+    else:
+        _print(found, story)
+
+
+def happenings(system: System, customer_id: str) -> list[Happening]:
+    """Collect everything that happened to a customer, in order of time."""
+    months = system.books.months(customer_id)
+    return sorted((h for period, month in months.items() for h in _of_month(period, month)), key=lambda h: h.time)
+
+
+def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
+    if month.invoice:
+        issued = month.invoice.issued_on
+        booked = [entry.time for entry in month.entries if entry.entry_id == "invoice"]
+        time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
+        text = f"{month.invoice.number} over {month.invoice.total}, {month.invoice.open} of it open"
+        yield Happening(time, period, "invoice", text, "")
+    for entry in month.entries:
+        yield Happening(entry.time, period, "ledger", _booking(entry), entry.memo)
+    if month.payment:
+        for step in month.payment.history:
+            request = f"request {step.request_id}" if step.request_id else ""
+            yield Happening(step.time, period, "payment", f"{step.before} → {step.after}: {step.why}", request)
+    if month.notice:
+        notice = month.notice
+        message = f"message {notice.message_id}" if notice.message_id else ""
+        yield Happening(notice.time, period, "notice", f"{notice.kind} {notice.state}", message)
+    if month.hold:
+        yield Happening(month.hold.time, period, "hold", f"{month.hold.action}: {month.hold.reason}", "")
+    if month.parking:
+        gone = "" if month.parking.active else " (the reason is gone)"
+        text = f"{month.parking.reason}: {month.parking.detail}{gone}"
+        yield Happening(month.parking.time, period, "parked", text, "")
+
+
+def _booking(entry: Entry) -> str:
+    return ", ".join(f"{leg.account} {Money(leg.minor, entry.currency)}" for leg in entry.legs)
+
+
+def _print(found: Customer, story: list[Happening]) -> None:
+    profile = found.profile
+    say(f"{found.customer_id}  {profile.name}", "bold")
+    facts = [
+        ("  e-mail", profile.email),
+        ("  country", profile.country or "not given"),
+        ("  pays with", f"{profile.payment_provider}, {profile.payment_method or 'no payment method'}"),
+        ("  balance", _balance(found)),
+        ("  hold", f"since {found.held_since:%Y-%m-%d %H:%M} UTC: {found.hold_reason}" if found.held_since else "none"),
+    ]
+    if found.provider_customer:
+        facts.append(("  at the provider", found.provider_customer))
+    if found.open_payment:
+        facts.append(("  being charged", f"payment {found.open_payment}"))
+    show(grid(facts))
+    if not story:
+        note("  nothing has happened yet", "")
+        return
+    rows = [
+        (f"  {h.time:%Y-%m-%d %H:%M:%S}", str(h.period), h.kind, h.text + (f"  [{h.detail}]" if h.detail else ""))
+        for h in story
+    ]
+    show(grid(rows, header=("  when (UTC)", "month", "what", "")))
+
+
+def _balance(found: Customer) -> str:
+    balance = found.balance
+    if balance.minor < 0:
+        return f"{-balance} of credit"
+    return f"{balance} owed" if balance else f"{balance}, nothing owed"
+
+
+def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
+    profile = found.profile
+    return {
+        "customer_id": found.customer_id,
+        "profile": {
+            "name": profile.name,
+            "email": profile.email,
+            "country": profile.country,
+            "currency": profile.currency,
+            "payment_provider": profile.payment_provider,
+            "payment_method": profile.payment_method,
+        },
+        "balance_minor": found.balance.minor,
+        "receivable_minor": found.receivable_minor,
+        "credit_minor": found.credit_minor,
+        "currency": profile.currency,
+        "provider_customer": found.provider_customer,
+        "open_payment": found.open_payment,
+        "held_since": found.held_since.isoformat() if found.held_since else None,
+        "hold_reason": found.hold_reason,
+        "happened": [
+            {
+                "time": h.time.isoformat(),
+                "period": str(h.period),
+                "kind": h.kind,
+                "text": h.text,
+                "detail": h.detail,
+            }
+            for h in story
+        ],
+    }

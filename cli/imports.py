@@ -1,0 +1,218 @@
+"""`monthclose import`: customers, prices and usage from files."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.connect import connected
+from cli.console import count, duration, err, grid, note, say, show
+from cli.csv_out import CsvWriter
+from cli.home import folder, home, shown
+from cli.system import System
+from cli.tables import RowFile, open_rows
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.intake import CUSTOMERS, PRICES, USAGE, Layout, Reject, Row, Schema, Tally
+from monthclose.domain.period import Period
+from monthclose.stages.import_customers import import_customers
+from monthclose.stages.import_prices import import_prices
+from monthclose.stages.import_usage import import_usage
+
+app = typer.Typer(
+    help="Import customers, prices and usage from CSV or JSON Lines, plain or gzip.", no_args_is_help=True
+)
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON Lines, plain or gzip.", show_default=False)]
+_Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field, if not the one of its name."),
+]
+_Default = Annotated[
+    list[str] | None,
+    typer.Option("--default", metavar="FIELD=VALUE", help="What a field is where there is no column or an empty cell."),
+]
+_Rejects = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects", metavar="FILE", help="Where rows that cannot be taken go; below the state folder if not said."
+    ),
+]
+
+type Work = Callable[[System, Iterator[Row], Layout, Reject], Tally]
+
+
+@app.command("customers")
+def customers(
+    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+) -> None:
+    """Create customers, or replace their profiles; accounts stay as they are.
+
+    Fields: customer_id, name, email, country (optional), currency (ISO 4217), payment_provider, payment_method (the
+    provider's id of the card or mandate; may be empty).
+    """
+
+    def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
+        return import_customers(rows, layout, directory=system.directory, reject=reject)
+
+    _run(ctx, CUSTOMERS, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+
+
+@app.command("prices")
+def prices(
+    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+) -> None:
+    """Add prices to the price book; those of the same SKU and currency are replaced. All of the file's or none.
+
+    Fields: sku, currency (ISO 4217), unit_price (in dollars, not cents; fractions of a cent are fine), unit and
+    description (optional). TOML is read, too: [[price]] sku = "…" currency = "USD" unit_price = "0.00893".
+    """
+
+    def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
+        return import_prices(rows, layout, price_books=system.price_books, reject=reject)
+
+    _run(ctx, PRICES, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+
+
+@app.command("usage")
+def usage(
+    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+) -> None:
+    """Store usage of known customers; what is stored already is not stored twice.
+
+    Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601; UTC if it names no zone), and
+    optionally event_id, unit_price (for usage rated upstream, else the price book decides) and description. Without
+    event_id, the file's name and the row's number stand in, so importing the same file again adds nothing.
+    """
+    closed: list[str] = []
+
+    def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
+        tally = import_usage(rows, layout, file.name, directory=system.directory, usage=system.usage, reject=reject)
+        closed.extend(period for period in sorted(tally.groups) if system.closes.get(Period.parse(period)))
+        return tally
+
+    _run(ctx, USAGE, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+    for period in closed:
+        note(f"{period} has been closed: what is new in this file for a customer with an invoice is not billed")
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UserMistakeError(f"{option} {text}: write it as FIELD=SOMETHING")
+        if name in pairs:
+            raise UserMistakeError(f"{option} names {name} twice")
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _run(
+    ctx: typer.Context,
+    schema: Schema,
+    file: Path,
+    mapped: dict[str, str],
+    defaults: dict[str, str],
+    rejects: Path | None,
+    work: Work,
+) -> None:
+    with open_rows(file, prices=schema is PRICES) as table:
+        try:
+            layout = Layout.plan(schema, table.columns, mapped, defaults)
+        except UserMistakeError as error:
+            raise UserMistakeError(f"{file.name}: {error}") from None
+        system = connected(ctx)
+        began = time.monotonic()
+        with Rejects(file, rejects, table.columns) as rejected, _progress(table) as rows:
+            tally = work(system, rows, layout, rejected.write)
+        _summarise(schema, file, tally, rejected.path, time.monotonic() - began)
+
+
+class Rejects:
+    """The rejects file: row number, reason and the original cells. It is made with the first rejected row."""
+
+    def __init__(self, file: Path, wanted: Path | None, columns: list[str]) -> None:
+        if wanted and wanted.exists() and wanted.samefile(file):
+            raise UserMistakeError(f"--rejects {wanted} is the file that is imported")
+        stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
+        self.path = wanted or home() / "rejects" / f"{stem}.rejects.csv"
+        self._wanted, self._columns = wanted, columns
+        self._stack = ExitStack()
+        self._writer: CsvWriter | None = None
+
+    def __enter__(self) -> "Rejects":
+        if self._wanted:
+            self._open()
+        else:
+            self.path.unlink(missing_ok=True)  # an earlier import's rejects would be taken for this one's
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def write(self, row: Row, reason: str) -> None:
+        """Write a rejected row."""
+        writer = self._writer or self._open()
+        writer.write([row.number, reason, *(row.cells.get(name, "") for name in self._columns), *self._more(row)])
+
+    def _more(self, row: Row) -> list[str]:
+        others = [f"{name}={value}" for name, value in row.cells.items() if name not in self._columns]
+        return [*row.surplus, *others]
+
+    def _open(self) -> CsvWriter:
+        if not self._wanted:
+            folder("rejects")
+        try:
+            self._writer = CsvWriter(self._stack.enter_context(self.path.open("w", encoding="utf-8", newline="")))
+        except OSError as error:
+            raise UserMistakeError(f"the rejects file {self.path} cannot be written: {error.strerror}") from None
+        self._writer.write(["row", "reason", *self._columns])
+        return self._writer
+
+
+@contextmanager
+def _progress(table: RowFile) -> Iterator[Iterator[Row]]:
+    """Show how much of the file has been read, while its rows go by."""
+    console = err()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(complete_style="green", finished_style="green"),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows]}"),
+    )
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(table.path.name, total=table.size or None, rows="")
+
+        def rows() -> Iterator[Row]:
+            spoken = time.monotonic()
+            for row in table.rows:
+                yield row
+                if row.number % 1000 == 0:
+                    bar.update(task, completed=table.position(), rows=count(row.number, "row"))
+                    if not console.is_terminal and time.monotonic() - spoken > 10:
+                        spoken = time.monotonic()
+                        note(f"{count(row.number, 'row')} read, {table.position() / (table.size or 1):.0%}")
+
+        yield rows()
+
+
+def _summarise(schema: Schema, file: Path, tally: Tally, rejects: Path, seconds: float) -> None:
+    bad = tally.rejected.total()
+    if not tally.taken and not bad:
+        raise UserMistakeError(f"{file.name} has columns but no rows")
+    if not tally.taken:
+        reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in tally.rejected.most_common(3))
+        raise UserMistakeError(f"nothing of {file.name} was imported: {reasons}\nthe rejected rows: {shown(rejects)}")
+    verdict = f"{count(tally.taken, 'row')} taken" + (f", {bad:,} rejected" if bad else "")
+    say(f"{schema.name}: {verdict} in {duration(seconds)}", "bold")
+    rows = [(f"  {number:,}", name) for name, number in sorted(tally.groups.items())]
+    rejected = [(f"  {number:,}", f"rejected: {reason}") for reason, number in tally.rejected.most_common()]
+    show(grid([*rows, *rejected], right=(0,)))
+    if bad:
+        note(f"the rejected rows: {shown(rejects)}", "")

@@ -1,0 +1,111 @@
+"""The command `monthclose`."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from cli import closing, customer, demo, imports, local, report, status
+from cli.connect import Connector, NoSystemError, explain
+from cli.console import complain, say
+from cli.home import shown, write_traceback
+from monthclose.domain.errors import UserMistakeError
+from monthclose.errors import TryLaterError
+from sandbox.local_aws import LocalAwsError
+
+_EPILOG = (
+    "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used; "
+    "3 the period is being closed already; 130 interrupted (a close goes on)."
+)
+FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
+
+
+class Commands(typer.core.TyperGroup):
+    """The top of the command: turns every error into a line for people and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except UserMistakeError as error:
+            complain(str(error))
+            raise typer.Exit(MISTAKE) from None
+        except (NoSystemError, LocalAwsError) as error:
+            complain(str(error))
+        except TryLaterError as error:
+            complain(f"{error}\ntry again; what is done stays done")
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            complain(explain(error, os.environ.get("AWS_ENDPOINT_URL", "AWS")))
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except Exception as error:
+            if isinstance(error, typer.Exit | typer.Abort) or _is_usage(error) or os.environ.get("MONTHCLOSE_DEBUG"):
+                raise
+            _complain_of_unexpected(error)
+        raise typer.Exit(FAILED)
+
+
+def _complain_of_unexpected(error: Exception) -> None:
+    said = f"{type(error).__name__}: {error}"
+    try:
+        complain(f"{said}\nthis should not happen; the traceback is in {shown(write_traceback(error))}")
+    except OSError:
+        complain(f"{said}\nthis should not happen; MONTHCLOSE_DEBUG=1 shows the traceback")
+
+
+def _is_usage(error: Exception) -> bool:
+    return hasattr(error, "exit_code")  # typer's own: a wrong option or argument, which it reports itself
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="monthclose",
+    help="Bill every customer of a usage-based company for a month: import, close, see, prove.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"monthclose {version('monthclose')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    ctx: typer.Context,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="Where AWS is, if not at Amazon's: a LocalStack-compatible endpoint.")
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if ctx.obj is None:
+        ctx.obj = Connector(endpoint_url)
+
+
+app.add_typer(imports.app, name="import")
+app.command()(closing.close)
+app.command()(status.status)
+app.command()(status.closes)
+app.command()(report.report)
+app.command()(customer.customer)
+app.command()(demo.demo)
+app.add_typer(local.app, name="local")
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="monthclose")

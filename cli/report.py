@@ -1,0 +1,220 @@
+"""`monthclose report`: what came of a close."""
+
+import json
+import webbrowser
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.connect import connected
+from cli.console import count, duration, grid, note, print_json, say, show
+from cli.csv_out import CsvWriter
+from cli.home import folder, shown
+from cli.system import System
+from cli.view import counts_line, money_rows, survey
+from monthclose.domain.close import Close
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payment import PaymentState
+from monthclose.domain.period import Period
+from monthclose.stages.report_close import report_key
+from monthclose.stages.snapshot import read_batches
+
+CUSTOMER_COLUMNS = (
+    "customer_id",
+    "invoice_number",
+    "currency",
+    "invoiced_minor",
+    "collected_minor",
+    "open_minor",
+    "payment_status",
+    "hold",
+    "reason",
+    "credited_minor",
+    "written_off_minor",
+)
+_READERS = 8
+_AT_ONCE = 400
+"""Customers that are read ahead: bounds the memory."""
+_MOST_FINDINGS = 10
+_SPEAKING = {PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER}
+"""Payment states whose last step says why nothing was charged."""
+
+
+def report(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON; amounts in minor units.")] = False,
+    customers: Annotated[
+        Path | None, typer.Option("--customers", metavar="FILE", help="Write one CSV row per customer.")
+    ] = None,
+    in_browser: Annotated[bool, typer.Option("--open", help="Open the report's page in the browser.")] = False,
+) -> None:
+    """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
+    if as_json + in_browser + (customers is not None) > 1:
+        raise UserMistakeError("--json, --customers and --open don't go together: say one of them")
+    chosen = Period.parse(period)
+    system = connected(ctx)
+    if customers is not None:
+        number = write_customers(system, chosen, customers)
+        say(f"{count(number, 'customer')} of {chosen} written to {customers}")
+    elif in_browser:
+        path = save_page(system, chosen)
+        say(shown(path))
+        webbrowser.open(path.as_uri())
+    elif as_json:
+        print_json(read_report(system, chosen))
+    else:
+        print_report(read_report(system, chosen))
+
+
+def read_report(system: System, period: Period) -> dict[str, Any]:
+    """Read the report's JSON.
+
+    Raises
+    ------
+    UserMistakeError
+        There is none (yet).
+    """
+    content: dict[str, Any] = json.loads(_document(system, period, "json"))
+    return content
+
+
+def save_page(system: System, period: Period) -> Path:
+    """Copy the report's page to the state folder."""
+    page = _document(system, period, "html")
+    path = folder("reports") / f"{period}.html"
+    path.write_bytes(page)
+    return path
+
+
+def require_close(system: System, period: Period) -> Close:
+    """Read a close that must exist."""
+    close = system.closes.get(period)
+    if close is None:
+        known = ", ".join(str(other.period) for other in system.closes.all()[:6])
+        raise UserMistakeError(
+            f"{period} has not been closed"
+            + (f"; there are closes of {known}" if known else f"\nclose it with: monthclose close {period}")
+        )
+    return close
+
+
+def _document(system: System, period: Period, kind: str) -> bytes:
+    """Read a report as JSON or as a page; while the close runs again, the one of an earlier run."""
+    key = report_key(period, kind)
+    if require_close(system, period).completed_at is not None:
+        return system.documents.get(key)
+    view = survey(system, period)
+    if view and view.interrupted:
+        raise UserMistakeError(
+            f"the close of {period} is interrupted: its execution does not run any more\n"
+            f"what is done stays done; go on with: monthclose close {period}"
+        )
+    earlier = _if_there(system, key)
+    if earlier is None:
+        raise UserMistakeError(
+            f"the close of {period} is running; its report comes at the end\n"
+            f"see it with: monthclose status {period} --watch"
+        )
+    note(f"a new run of the close of {period} is under way; this is the report of an earlier one")
+    return earlier
+
+
+def _if_there(system: System, key: str) -> bytes | None:
+    try:
+        return system.documents.get(key)
+    except KeyError:
+        return None
+
+
+def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
+    """Print a report for people."""
+    customers, proof = content["customers"], content["proof"]
+    spent = took if took is not None else content.get("duration_seconds")
+    title = f"{content['period']} closed: {count(customers['snapshot'], 'customer')}"
+    say(title + (f" in {duration(spent)}" if spent is not None else ""), "bold")
+    header, rows = money_rows(content["money"])
+    if rows:
+        show(grid([["  " + row[0], *row[1:]] for row in rows], right=range(1, len(header)), header=header))
+    facts = [
+        ("  customers", counts_line(customers, ("invoiced", "nothing_to_bill", "parked"))),
+        ("  payments", counts_line(content["payments"])),
+        ("  notices", counts_line(content["notices"], ("sent",))),
+        ("  holds", counts_line(content["holds"], ("placed", "lifted"))),
+    ]
+    for label, counts in (("declines", content.get("declines")), ("parked", content.get("parked"))):
+        if counts:
+            facts.append((f"  {label}", counts_line(counts)))
+    show(grid(facts))
+    number = content["proof"].get("findings_in_all", len(proof["findings"]))
+    if proof["ties"]:
+        say("  the books tie", "bold green")
+    else:
+        say(f"  the books do not tie: {count(number, 'finding')}", "bold red")
+    for finding in proof["findings"][:_MOST_FINDINGS]:
+        about = f" (customer {finding['customer_id']})" if finding.get("customer_id") else ""
+        say(f"    {finding['check']}: {finding['detail']}{about}", "red")
+    if number > _MOST_FINDINGS:
+        note(f"    and {number - _MOST_FINDINGS:,} more: monthclose report {content['period']} --json")
+    for warning in content.get("warnings", []):
+        say(f"  warning: {warning}", "yellow")
+    say(f"  report: monthclose report {content['period']} --open", "dim")
+
+
+def write_customers(system: System, period: Period, path: Path) -> int:
+    """Write one row per customer of the snapshot, in its order; returns how many."""
+    close = require_close(system, period)
+    if not close.snapshot_key:
+        raise UserMistakeError(f"the close of {period} has no list of customers yet")
+    number = 0
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = CsvWriter(file)
+            writer.write(CUSTOMER_COLUMNS)
+            for row in _customer_rows(system, close):
+                writer.write(row)
+                number += 1
+    except OSError as error:
+        raise UserMistakeError(f"{shown(path)} cannot be written: {error.strerror}") from None
+    return number
+
+
+def _customer_rows(system: System, close: Close) -> Iterator[list[str | int]]:
+    ids = (name for batch in read_batches(system.documents, close.snapshot_key) for name in batch.customer_ids)
+    with ThreadPoolExecutor(_READERS) as pool:
+        for some in batched(ids, _AT_ONCE, strict=False):
+            months = pool.map(lambda name: system.books.month(name, close.period), some)
+            yield from (customer_row(name, month) for name, month in zip(some, months, strict=True))
+
+
+def customer_row(customer_id: str, month: CustomerMonth) -> list[str | int]:
+    """Put a customer's month into a row; a month of credit is invoiced with a negative amount."""
+    invoice = month.invoice
+    amounts: list[str | int] = ["", "", 0, 0, 0]
+    settled: list[str | int] = [0, 0]
+    if invoice:
+        amounts = [
+            invoice.number,
+            invoice.currency,
+            invoice.total_minor,
+            invoice.collected_minor,
+            invoice.open.minor,
+        ]
+        settled = [invoice.credited_minor, invoice.written_off_minor]
+    status, reason = _outcome(month)
+    return [customer_id, *amounts, status, str(month.hold.action) if month.hold else "", reason, *settled]
+
+
+def _outcome(month: CustomerMonth) -> tuple[str, str]:
+    """Tell how the payment stands and why."""
+    parked = f"{month.parking.reason}: {month.parking.detail}" if month.parking and month.parked else ""
+    payment = month.payment
+    if payment is None:
+        return ("parked", parked) if parked else ("nothing_to_bill", "no usage, or usage that comes to zero")
+    why = payment.history[-1].why if payment.state in _SPEAKING and payment.history else payment.code
+    return str(payment.state), parked or why

@@ -1,0 +1,56 @@
+"""The deployed system as the commands see it: the runtime's ports and the state machine."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, PriceBooks, UsageStore, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution of the state machine, as it stands."""
+
+    status: str
+    """As Step Functions says: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`."""
+    output: Any = None
+    error: str = ""
+    cause: str = ""
+
+
+class Machine(Protocol):
+    """The state machine."""
+
+    def start(self, name: str, request: dict[str, str]) -> str:
+        """Start an execution and return its ARN."""
+
+    def describe(self, execution: str) -> Execution:
+        """Ask how an execution stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What the commands work with; the tests put fakes in its place."""
+
+    books: Books
+    closes: Closes
+    directory: CustomerDirectory
+    usage: UsageStore
+    price_books: PriceBooks
+    documents: Documents
+    workflow: Workflow
+    clock: Clock
+    machine: Machine
+    sleep: Callable[[float], None] = time.sleep
+
+
+def cause_for_people(cause: str) -> str:
+    """Find the message in a failed execution's cause: Lambda wraps it in JSON."""
+    try:
+        wrapped = json.loads(cause)
+    except json.JSONDecodeError:
+        return cause
+    message = wrapped.get("errorMessage") if isinstance(wrapped, dict) else None
+    return str(message or cause)

@@ -1,0 +1,69 @@
+"""The books, in the customers and billing tables."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from monthclose.adapters.dynamo import records
+from monthclose.adapters.dynamo.failures import translated
+from monthclose.adapters.dynamo.models import BillingItem, CustomerItem
+from monthclose.domain.customer import Customer
+from monthclose.domain.ledger import Entry
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.ports import Record
+
+
+class DynamoBooks:
+    """`Books` on DynamoDB: one transaction per commit, each item fenced by its version."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """Read a customer's account."""
+        with translated():
+            try:
+                return records.customer(CustomerItem.get(customer_id, consistent_read=True))
+            except CustomerItem.DoesNotExist:
+                return None
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        """Read a month, in one query."""
+        with translated():
+            items = BillingItem.query(customer_id, BillingItem.sk.startswith(f"{period}#"), consistent_read=True)
+            return records.month(list(items))
+
+    def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
+        """Read all months, in one query."""
+        by_period: dict[Period, list[BillingItem]] = defaultdict(list)
+        with translated():
+            for item in BillingItem.query(customer_id, consistent_read=True):
+                by_period[Period.parse(item.period)].append(item)
+        return {period: records.month(by_period[period]) for period in sorted(by_period)}
+
+    def commit(self, *to_write: Record) -> None:
+        """Write all records or none; a single one needs no transaction, which would cost double."""
+        if not to_write:
+            return
+        with translated():
+            if len(to_write) == 1:
+                records.to_item(to_write[0]).save(condition=_unchanged(to_write[0]))
+                return
+            # The token makes the client's own retries safe: the second one answers like the first.
+            with TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction:
+                for record in to_write:
+                    transaction.save(records.to_item(record), condition=_unchanged(record))
+
+
+def _unchanged(record: Record) -> Condition:
+    if isinstance(record, Customer):
+        # A profile that was imported and never billed has a version, too.
+        return CustomerItem.version == record.version if record.version else CustomerItem.customer_id.does_not_exist()
+    if isinstance(record, Entry) or not record.version:
+        return BillingItem.sk.does_not_exist()
+    return BillingItem.version == record.version

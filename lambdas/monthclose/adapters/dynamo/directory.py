@@ -1,0 +1,43 @@
+"""The customer directory, in the customers table."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import batched
+
+from monthclose.adapters.dynamo.failures import translated
+from monthclose.adapters.dynamo.models import CustomerItem
+from monthclose.domain.close import Planned
+from monthclose.domain.customer import Profile
+
+_KEYS_PER_GET = 100
+"""Most keys in one BatchGetItem."""
+
+
+class DynamoCustomerDirectory:
+    """`CustomerDirectory` on DynamoDB."""
+
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+        """Set each profile and raise the version, without reading: account attributes stay as they are."""
+        for customer_id, profile in profiles:
+            item = CustomerItem(customer_id)
+            values = [getattr(CustomerItem, name).set(value) for name, value in asdict(profile).items()]
+            with translated():
+                item.update(actions=[*values, CustomerItem.version.add(1)])
+
+    def scan(self) -> Iterator[Planned]:
+        """Scan the table, reading only what planning needs."""
+        with translated():
+            for item in CustomerItem.scan(
+                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor"], consistent_read=True
+            ):
+                yield Planned(item.customer_id, item.payment_provider, int(item.last_invoiced_minor))
+
+    def known(self, customer_ids: Iterable[str]) -> set[str]:
+        """Look the ids up, a hundred at a time."""
+        found: set[str] = set()
+        with translated():
+            for chunk in batched(sorted(set(customer_ids)), _KEYS_PER_GET, strict=False):
+                found.update(
+                    item.customer_id for item in CustomerItem.batch_get(chunk, attributes_to_get=["customer_id"])
+                )
+        return found

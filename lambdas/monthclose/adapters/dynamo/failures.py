@@ -1,0 +1,45 @@
+"""DynamoDB's errors, translated into ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+
+from monthclose.errors import ConflictError, TryLaterError
+
+_LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
+_PASSING = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionCanceledException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `ConflictError` for a lost race, `TryLaterError` for what passes, and the rest as it is.
+
+    A write whose answer was lost may have happened. Its caller finds out by itself: every write is conditional,
+    so the repetition conflicts, and reading again shows the write.
+    """
+    try:
+        yield
+    except PynamoDBException as error:
+        code = error.cause_response_code
+        reasons = set()
+        if isinstance(error, TransactWriteError):
+            reasons = {reason.code for reason in error.cancellation_reasons if reason}
+        if code == "ConditionalCheckFailedException" or reasons & _LOST_RACES:
+            raise ConflictError("somebody else changed the item first") from error
+        if code in _PASSING or isinstance(error.cause, BotoCoreError):
+            raise TryLaterError(f"DynamoDB is briefly unable: {code or error.cause}") from error
+        raise
+    except BotoCoreError as error:
+        raise TryLaterError(f"DynamoDB cannot be reached: {error}") from error

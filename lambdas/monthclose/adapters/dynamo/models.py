@@ -1,0 +1,186 @@
+"""The items as DynamoDB holds them: PynamoDB models, one per kind. Nothing here decides anything.
+
+Keys never begin with a period alone, so that a close's writes spread over the table's partitions.
+"""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    DiscriminatorAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.connection import Connection
+from pynamodb.models import Model
+
+from monthclose.settings import Settings
+
+
+class _Meta:
+    """What all tables have in common; `bind` adds the table's name."""
+
+    table_name = ""
+    # PynamoDB waits 15 s and 30 s by default, longer than it takes to ask another DynamoDB host.
+    connect_timeout_seconds = 2
+    read_timeout_seconds = 5
+    max_retry_attempts = 6
+    max_pool_connections = 32
+
+
+class CustomerItem(Model):
+    """A customer: profile and account."""
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    name = UnicodeAttribute(default="")
+    email = UnicodeAttribute(default="")
+    currency = UnicodeAttribute(default="")
+    country = UnicodeAttribute(default="")
+    payment_provider = UnicodeAttribute(default="")
+    payment_method = UnicodeAttribute(default="")
+    payment_customer = UnicodeAttribute(default="")
+    account_currency = UnicodeAttribute(default="")
+    receivable_minor = NumberAttribute(default=0)
+    credit_minor = NumberAttribute(default=0)
+    provider_customer = UnicodeAttribute(default="")
+    open_payment = UnicodeAttribute(default="")
+    held_since = UTCDateTimeAttribute(null=True)
+    hold_reason = UnicodeAttribute(default="")
+    last_invoiced_minor = NumberAttribute(default=0)
+    version = NumberAttribute(default=0)
+
+
+class UsageItem(Model):
+    """A usage event; `pk` is period and customer, so that a month is one query."""
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    event_id = UnicodeAttribute(range_key=True)
+    sku = UnicodeAttribute()
+    quantity = UnicodeAttribute()
+    """Decimals are text: DynamoDB's numbers would hold them, but JSON between here and there might not."""
+    time = UTCDateTimeAttribute()
+    unit_price = UnicodeAttribute(null=True)
+    description = UnicodeAttribute(null=True)
+
+
+class BillingItem(Model):
+    """What happened to a customer: `sk` is the period and the kind, so that a month is one query."""
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    kind = DiscriminatorAttribute()
+    period = UnicodeAttribute()
+    version = NumberAttribute(default=0)
+
+
+class InvoiceItem(BillingItem, discriminator="invoice"):
+    """An invoice's totals; its document is in S3."""
+
+    number = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    total_minor = NumberAttribute()
+    issued_on = UnicodeAttribute()
+    document = JSONAttribute()
+    collected_minor = NumberAttribute()
+    credited_minor = NumberAttribute()
+    written_off_minor = NumberAttribute()
+
+
+class PaymentItem(BillingItem, discriminator="payment"):
+    """A payment and its history."""
+
+    provider = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    state = UnicodeAttribute()
+    amount_minor = NumberAttribute()
+    attempt = NumberAttribute()
+    payment_method = UnicodeAttribute()
+    provider_ref = UnicodeAttribute()
+    code = UnicodeAttribute()
+    history = JSONAttribute()
+
+
+class EntryItem(BillingItem, discriminator="entry"):
+    """A ledger entry."""
+
+    entry_id = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    time = UTCDateTimeAttribute()
+    legs = JSONAttribute()
+    memo = UnicodeAttribute()
+
+
+class NoticeItem(BillingItem, discriminator="notice"):
+    """A notice."""
+
+    notice_kind = UnicodeAttribute()
+    state = UnicodeAttribute()
+    time = UTCDateTimeAttribute()
+    message_id = UnicodeAttribute()
+
+
+class HoldItem(BillingItem, discriminator="hold"):
+    """A hold that a close placed or lifted."""
+
+    action = UnicodeAttribute()
+    reason = UnicodeAttribute()
+    time = UTCDateTimeAttribute()
+
+
+class ParkingItem(BillingItem, discriminator="parking"):
+    """A customer set aside."""
+
+    reason = UnicodeAttribute()
+    detail = UnicodeAttribute()
+    time = UTCDateTimeAttribute()
+    active = BooleanAttribute()
+
+
+class ClosesItem(Model):
+    """A close, a batch's progress, a reservation of numbers, a number series or the price book's pointer."""
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    version = NumberAttribute(default=0)
+    content = JSONAttribute()
+
+
+def bind(settings: Settings, region: str) -> Connection:
+    """Point the models at a deployment's tables, and return the connection for transactions.
+
+    All models share one client: each of its own would cost a cold start some 60 ms of reading service models.
+    """
+    shared = Connection(
+        region=region,
+        connect_timeout_seconds=_Meta.connect_timeout_seconds,
+        read_timeout_seconds=_Meta.read_timeout_seconds,
+        max_retry_attempts=_Meta.max_retry_attempts,
+        max_pool_connections=_Meta.max_pool_connections,
+    )
+    tables: dict[type[Model], str] = {
+        CustomerItem: settings.customers_table,
+        UsageItem: settings.usage_table,
+        BillingItem: settings.billing_table,
+        ClosesItem: settings.closes_table,
+    }
+    for model, table in tables.items():
+        for cls in (model, *model.__subclasses__()):
+            meta: Any = cls.Meta
+            meta.table_name, meta.region = table, region
+            cls._connection = None
+            cls._get_connection().connection._client = shared.client
+    return shared

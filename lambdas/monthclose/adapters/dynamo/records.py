@@ -1,0 +1,148 @@
+"""Records of the domain to items and back. Key layout: a customer's items sort by period, then kind."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any, cast
+
+from monthclose.adapters.dynamo import models as m
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.ledger import Account, Entry, Leg
+from monthclose.domain.month import (
+    CustomerMonth,
+    HoldAction,
+    HoldChange,
+    Notice,
+    NoticeState,
+    Parking,
+)
+from monthclose.domain.payment import Payment, PaymentState, Transition
+from monthclose.domain.period import Period
+from monthclose.ports import Record
+
+Item = m.CustomerItem | m.BillingItem
+
+
+def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
+    """Make the item that a record is written as, with the version it will have then."""
+    match record:
+        case Customer():
+            return _customer_item(record)
+        case Entry():
+            return m.EntryItem(
+                *_keys(record, f"entry#{record.entry_id}"),
+                period=str(record.period),
+                entry_id=record.entry_id,
+                currency=record.currency,
+                time=record.time,
+                legs=[[leg.account, leg.minor] for leg in record.legs],
+                memo=record.memo,
+                version=1,
+            )
+        case Invoice():
+            return m.InvoiceItem(
+                *_keys(record, "invoice"),
+                **_plain(record, "period", "issued_on", "document"),
+                issued_on=record.issued_on.isoformat(),
+                document=asdict(record.document),
+            )
+        case Payment():
+            history = [
+                [step.time.isoformat(), step.before, step.after, step.why, step.request_id] for step in record.history
+            ]
+            return m.PaymentItem(*_keys(record, "payment"), **_plain(record, "period", "history"), history=history)
+        case Notice():
+            return m.NoticeItem(*_keys(record, "notice"), **_plain(record, "period", "kind"), notice_kind=record.kind)
+        case HoldChange():
+            return m.HoldItem(*_keys(record, "hold"), **_plain(record, "period"))
+        case Parking():
+            return m.ParkingItem(*_keys(record, "parking"), **_plain(record, "period"))
+
+
+def _keys(record: Any, kind: str) -> tuple[str, str]:
+    return record.customer_id, f"{record.period}#{kind}"
+
+
+def _plain(record: Any, *special: str) -> dict[str, Any]:
+    """Take the fields that an item holds as they are; the version is the next one."""
+    fields = {
+        name: getattr(record, name)
+        for name in record.__dataclass_fields__
+        if name not in {"customer_id", "version", *special}
+    }
+    return {**fields, "period": str(record.period), "version": record.version + 1}
+
+
+def _customer_item(customer: Customer) -> m.CustomerItem:
+    fields = {name: getattr(customer, name) for name in customer.__dataclass_fields__ if name != "profile"}
+    return m.CustomerItem(**fields | asdict(customer.profile) | {"version": customer.version + 1})
+
+
+def customer(item: m.CustomerItem) -> Customer:
+    """Read a customer."""
+    profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
+    account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
+    return Customer(profile=Profile(**profile), **account)
+
+
+def month(items: list[m.BillingItem]) -> CustomerMonth:
+    """Read a month from all its items."""
+    found: dict[str, Any] = {}
+    entries = []
+    for item in items:
+        match item:
+            case m.InvoiceItem():
+                found["invoice"] = _invoice(item)
+            case m.PaymentItem():
+                found["payment"] = _payment(item)
+            case m.EntryItem():
+                entries.append(_entry(item))
+            case m.NoticeItem():
+                found["notice"] = Notice(
+                    **_common(item, "time", "message_id"), kind=item.notice_kind, state=NoticeState(item.state)
+                )
+            case m.HoldItem():
+                found["hold"] = HoldChange(**_common(item, "reason", "time"), action=HoldAction(item.action))
+            case m.ParkingItem():
+                found["parking"] = Parking(**_common(item, "reason", "detail", "time", "active"))
+    return CustomerMonth(**found, entries=tuple(sorted(entries, key=lambda entry: entry.time)))
+
+
+def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:
+    fields = {name: getattr(item, name) for name in names}
+    return {
+        "customer_id": item.customer_id,
+        "period": Period.parse(item.period),
+        "version": item.version,
+        **fields,
+    }
+
+
+def _invoice(item: m.InvoiceItem) -> Invoice:
+    names = ("number", "currency", "total_minor", "collected_minor", "credited_minor", "written_off_minor")
+    return Invoice(
+        **_common(item, *names),
+        issued_on=date.fromisoformat(item.issued_on),
+        document=DocumentPlace(**cast("dict[str, Any]", item.document)),
+    )
+
+
+def _payment(item: m.PaymentItem) -> Payment:
+    names = ("provider", "currency", "amount_minor", "attempt", "payment_method", "provider_ref", "code")
+    history = tuple(
+        Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
+        for time, before, after, why, request_id in item.history
+    )
+    return Payment(**_common(item, *names), state=PaymentState(item.state), history=history)
+
+
+def _entry(item: m.EntryItem) -> Entry:
+    return Entry(
+        entry_id=item.entry_id,
+        customer_id=item.customer_id,
+        period=Period.parse(item.period),
+        currency=item.currency,
+        time=item.time,
+        legs=tuple(Leg(Account(account), minor) for account, minor in item.legs),
+        memo=item.memo,
+    )

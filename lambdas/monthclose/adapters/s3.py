@@ -1,0 +1,101 @@
+"""Documents and price books, in the documents bucket."""
+
+import json
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from monthclose.adapters.clients import client
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.errors import TryLaterError
+
+_LATEST = "price-books/latest"
+
+
+class S3Documents:
+    """`Documents` on S3."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+
+    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
+        """Write an object."""
+        _translated(client("s3").put_object, Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+
+    def get(self, key: str) -> bytes:
+        """Read an object.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        return self._read(key)
+
+    def get_slice(self, key: str, offset: int, length: int) -> bytes:
+        """Read a part of an object."""
+        return self._read(key, Range=f"bytes={offset}-{offset + length - 1}")
+
+    def location(self, key: str) -> dict[str, str]:
+        """Name an object for others."""
+        return {"bucket": self._bucket, "key": key}
+
+    def _read(self, key: str, **more: str) -> bytes:
+        def read(**arguments: Any) -> bytes:
+            content: bytes = client("s3").get_object(**arguments)["Body"].read()
+            return content
+
+        return _translated(read, Bucket=self._bucket, Key=key, **more)
+
+
+def _translated[T](call: Callable[..., T], **arguments: Any) -> T:
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            raise KeyError(arguments["Key"]) from None
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # SlowDown, InternalError
+            raise TryLaterError(f"S3 is briefly unable: {error}") from error
+        raise
+    except BotoCoreError as error:
+        raise TryLaterError(f"S3 cannot be reached: {error}") from error
+
+
+class S3PriceBooks:
+    """`PriceBooks` on S3: one immutable object per version, named by its content's hash, and a pointer."""
+
+    def __init__(self, documents: S3Documents) -> None:
+        self._documents = documents
+        self.get = lru_cache(maxsize=4)(self._get)  # a version never changes
+
+    def latest(self) -> str:
+        """Read the pointer."""
+        try:
+            return self._documents.get(_LATEST).decode()
+        except KeyError:
+            return ""
+
+    def merge(self, prices: Iterable[Price]) -> PriceBook:
+        """Write a new version, then point at it."""
+        before = self.get(self.latest())
+        book = PriceBook.of([*before.prices.values(), *prices])
+        rows = [
+            [price.sku, price.currency, str(price.unit_price), price.unit, price.description]
+            for price in book.prices.values()
+        ]
+        self._documents.put(_key(book.version), json.dumps(rows, ensure_ascii=False).encode())
+        self._documents.put(_LATEST, book.version.encode(), "text/plain")
+        return book
+
+    def _get(self, version: str) -> PriceBook:
+        if not version:
+            return PriceBook()
+        rows = json.loads(self._documents.get(_key(version)))
+        return PriceBook.of(Price(sku, currency, Decimal(price), *rest) for sku, currency, price, *rest in rows)
+
+
+def _key(version: str) -> str:
+    return f"price-books/{version}.json"

@@ -1,0 +1,243 @@
+"""Stripe, through its official SDK.
+
+One PaymentIntent per invoice, created, stored by the caller, then confirmed off-session: a PaymentIntent can be paid
+once only, whatever happens to idempotency keys (Stripe, "PaymentIntents": "no double charges"). Both calls carry
+keys made of payment and attempt, so that a repetition answers like the first call.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from fractions import Fraction
+
+import stripe
+
+from monthclose.domain.customer import Customer
+from monthclose.domain.money import Money, exponent
+from monthclose.domain.payment import BELOW_MINIMUM
+from monthclose.domain.period import Period
+from monthclose.domain.proof import ProviderCharge
+from monthclose.errors import (
+    OrderInvalidError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderRefusedError,
+    TryLaterError,
+)
+from monthclose.ports import ChargeOrder, ChargeOutcome, Collected, InProgress, NotCollected, Refused
+
+_TIMEOUT_SECONDS = 20
+_SDK_RETRIES = 1
+"""The SDK repeats a call whose connection broke, with the same key; further repetitions are the queue's."""
+_PAGE = 100
+
+
+class StripeGateway:
+    """`PaymentGateway` on Stripe's API v1."""
+
+    provider = "stripe"
+
+    def __init__(self, api_key: str, api_base: str, http_client: stripe.HTTPClient | None = None) -> None:
+        self._client = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base},
+            max_network_retries=_SDK_RETRIES,
+            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+        )
+
+    def register(self, customer: Customer) -> str:
+        """Create a Stripe customer for one who came without (`cus_…`)."""
+        with _translated(moves_money=False):
+            created = self._client.v1.customers.create(
+                {
+                    "name": customer.profile.name,
+                    "email": customer.profile.email,
+                    "metadata": {"customer_id": customer.customer_id},
+                },
+                {"idempotency_key": _key(customer.customer_id, "register")},
+            )
+        return created.id
+
+    def prepare(self, order: ChargeOrder) -> str:
+        """Create the PaymentIntent (`pi_…`)."""
+        with _translated(moves_money=False):
+            intent = self._client.v1.payment_intents.create(
+                {
+                    "amount": stripe_amount(order.amount),
+                    "currency": order.amount.currency.lower(),
+                    "customer": order.provider_customer,
+                    "payment_method": order.payment_method,
+                    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+                    "description": f"Invoice {order.invoice_number}",
+                    "metadata": {
+                        "payment": order.payment_id,
+                        "invoice": order.invoice_number,
+                        "close": str(order.period),
+                        "customer_id": order.customer_id,
+                    },
+                },
+                {"idempotency_key": _key(order.payment_id, order.attempt, "create")},
+            )
+        return intent.id
+
+    def collect(self, reference: str, order: ChargeOrder) -> ChargeOutcome:
+        """Confirm the PaymentIntent off-session."""
+        try:
+            with _translated(moves_money=True):
+                intent = self._client.v1.payment_intents.confirm(
+                    reference,
+                    {"payment_method": order.payment_method, "off_session": True},
+                    {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
+                )
+        except stripe.CardError as error:
+            return _refusal(_decline_code(error), error.request_id)
+        except OrderInvalidError as error:
+            if error.code != "payment_intent_unexpected_state":
+                raise
+            outcome = self.look_up(reference)  # somebody confirmed it before us
+            if isinstance(outcome, NotCollected):
+                raise OutcomeUnknownError(f"{reference} can neither be confirmed nor was it") from error
+            return outcome
+        outcome = _outcome(intent)
+        if isinstance(outcome, NotCollected):
+            raise OutcomeUnknownError(f"{reference} is {intent.status} after it was confirmed")
+        return outcome
+
+    def look_up(self, reference: str) -> ChargeOutcome | NotCollected:
+        """Retrieve the PaymentIntent."""
+        with _translated(moves_money=False):
+            return _outcome(self._client.v1.payment_intents.retrieve(reference))
+
+    def find_reference(self, order: ChargeOrder) -> str | None:
+        """List the customer's PaymentIntents and match the metadata; search would lag behind."""
+        with _translated(moves_money=False):
+            intents = self._client.v1.payment_intents.list(
+                {
+                    "customer": order.provider_customer,
+                    "created": {"gte": int(order.since.timestamp()) - _CLOCK_SKEW_SECONDS},
+                    "limit": _PAGE,
+                }
+            )
+            for intent in intents.auto_paging_iter():
+                if _metadata(intent, "payment") == order.payment_id:
+                    return intent.id
+        return None
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """List what was collected for a period, a hundred PaymentIntents at a time."""
+        with _translated(moves_money=False):
+            intents = self._client.v1.payment_intents.list(
+                {"created": {"gte": int(since.timestamp()) - _CLOCK_SKEW_SECONDS}, "limit": _PAGE}
+            )
+            for intent in intents.auto_paging_iter():
+                if intent.status == "succeeded" and _metadata(intent, "close") == str(period):
+                    collected = our_amount(intent.amount_received, intent.currency)
+                    yield ProviderCharge(
+                        provider=self.provider,
+                        reference=intent.id,
+                        payment_id=_metadata(intent, "payment"),
+                        currency=collected.currency,
+                        minor=collected.minor,
+                    )
+
+
+_ZERO_DECIMAL = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
+_DECIMALS = dict.fromkeys(_ZERO_DECIMAL.split(), 0) | {"ISK": 2, "UGX": 2}
+"""Decimals of the amounts that Stripe takes, where they are not ISO 4217's (Stripe, "Supported currencies":
+zero-decimal currencies and special cases)."""
+
+
+def stripe_amount(amount: Money) -> int:
+    """Write an amount as Stripe takes it.
+
+    Raises
+    ------
+    OrderInvalidError
+        Stripe cannot collect just this amount: 0.50 MGA, or 1.234 KWD (the last of three decimals must be zero).
+    """
+    ours = exponent(amount.currency)
+    theirs = _DECIMALS.get(amount.currency, ours)
+    scaled = Fraction(amount.minor * 10**theirs, 10**ours)
+    if scaled.denominator != 1 or (theirs == 3 and scaled.numerator % 10):
+        raise OrderInvalidError("amount_not_expressible")
+    return scaled.numerator
+
+
+def our_amount(amount: int, currency: str) -> Money:
+    """Read an amount of Stripe's, in ISO 4217's minor units."""
+    code = currency.upper()
+    ours = exponent(code)
+    return Money(amount * 10**ours // 10 ** _DECIMALS.get(code, ours), code)
+
+
+def _key(*parts: object) -> str:
+    """Make an idempotency key: a header, so ASCII, of at most 255 characters."""
+    key = "/".join(map(str, parts))
+    return key if key.isascii() and len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+
+
+_LONGEST_KEY = 255
+_CLOCK_SKEW_SECONDS = 300
+"""How far Stripe's clock and ours may be apart."""
+
+
+def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
+    return str(getattr(intent.metadata, key, ""))
+
+
+def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
+    """Read a PaymentIntent's status (Stripe, "How PaymentIntents work")."""
+    request_id = intent.last_response.request_id or "" if intent.last_response else ""
+    match intent.status:
+        case "succeeded":
+            return Collected(our_amount(intent.amount_received, intent.currency), request_id)
+        case "processing":
+            return InProgress(request_id)
+        case "requires_action":
+            return Refused("authentication_required", needs_customer=True, request_id=request_id)
+        case "requires_payment_method" if intent.last_payment_error:
+            error = intent.last_payment_error
+            return _refusal(error.decline_code or error.code or "declined", request_id)
+        case "canceled":
+            return Refused("canceled", request_id=request_id)
+        case _:
+            return NotCollected()
+
+
+def _decline_code(error: stripe.CardError) -> str:
+    """Take the issuer's reason where Stripe passes it on (`insufficient_funds`), else Stripe's own code."""
+    details = error.error
+    return (details and details.decline_code) or error.code or "declined"
+
+
+def _refusal(code: str, request_id: str | None) -> Refused:
+    return Refused(code, needs_customer=code == "authentication_required", request_id=request_id or "")
+
+
+@contextmanager
+def _translated(*, moves_money: bool) -> Iterator[None]:
+    """Translate the SDK's errors by what the caller must do (Stripe, "Error handling").
+
+    A card error passes through: it is an answer.
+    """
+    try:
+        yield
+    except stripe.CardError as error:
+        if moves_money:
+            raise
+        raise OrderRefusedError(_decline_code(error), error.request_id or "") from None
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
+    except stripe.RateLimitError as error:
+        raise TryLaterError("Stripe's rate limit") from error
+    except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
+        raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
+    except stripe.InvalidRequestError as error:
+        if error.code == "amount_too_small":  # no mistake of ours: the bill is what it is
+            raise OrderRefusedError(BELOW_MINIMUM, error.request_id or "") from None
+        raise OrderInvalidError(error.code or f"invalid {error.param or 'request'}", error.request_id or "") from None
+    except stripe.StripeError as error:
+        # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
+        message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()
+        raise (OutcomeUnknownError if moves_money else TryLaterError)(message) from error

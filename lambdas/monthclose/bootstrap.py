@@ -1,0 +1,94 @@
+"""Puts the adapters behind the ports. The only module that names concrete adapters."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from monthclose.adapters.clients import client
+from monthclose.adapters.dynamo.books import DynamoBooks
+from monthclose.adapters.dynamo.closes import DynamoCloses
+from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
+from monthclose.adapters.dynamo.models import bind
+from monthclose.adapters.dynamo.usage import DynamoUsageStore
+from monthclose.adapters.s3 import S3Documents, S3PriceBooks
+from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
+from monthclose.errors import ProviderRefusedError
+from monthclose.ports import (
+    Books,
+    Clock,
+    Closes,
+    CustomerDirectory,
+    Documents,
+    Mailer,
+    PaymentGateway,
+    PriceBooks,
+    UsageStore,
+    Workflow,
+)
+from monthclose.settings import Provider, Settings
+
+
+def utc_now() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)
+
+
+def _stripe(provider: Provider) -> PaymentGateway:
+    # Imported here: the SDK takes 0.1 to 0.2 s, and only two of the functions charge or ask a provider.
+    from monthclose.adapters.secrets import api_key  # noqa: PLC0415
+    from monthclose.adapters.stripe_gateway import StripeGateway  # noqa: PLC0415
+
+    return StripeGateway(api_key(provider.secret_name), provider.api_base)
+
+
+_GATEWAYS = {"stripe": _stripe}
+"""How each provider's gateway is made, by the name that the settings and the customers use."""
+
+
+class Runtime:
+    """A deployment, ready to be used: each port with its adapter.
+
+    Parameters
+    ----------
+    settings : Settings
+        The deployment's settings.
+    region : str
+        Where its tables are.
+    """
+
+    def __init__(self, settings: Settings, region: str) -> None:
+        connection = bind(settings, region)
+        documents = S3Documents(settings.documents_bucket)
+        self.settings = settings
+        self.clock: Clock = utc_now
+        self.books: Books = DynamoBooks(connection)
+        self.closes: Closes = DynamoCloses(connection)
+        self.directory: CustomerDirectory = DynamoCustomerDirectory()
+        self.usage: UsageStore = DynamoUsageStore()
+        self.documents: Documents = documents
+        self.price_books: PriceBooks = S3PriceBooks(documents)
+        self.workflow: Workflow = StepFunctionsWorkflow()
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """The mail service."""
+        from monthclose.adapters.ses import SesMailer  # noqa: PLC0415
+
+        return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+
+    @property
+    def dynamodb(self) -> Any:
+        """The DynamoDB client that Powertools keeps its idempotency records with."""
+        return client("dynamodb")
+
+    def gateway(self, name: str) -> PaymentGateway:
+        """Make a provider's gateway.
+
+        Raises
+        ------
+        ProviderRefusedError
+            It has no adapter, or its secret cannot be read.
+        """
+        if name not in _GATEWAYS:
+            raise ProviderRefusedError(f"provider {name!r} is in the settings but has no adapter in bootstrap.py")
+        return _GATEWAYS[name](self.settings.providers[name])

@@ -1,0 +1,235 @@
+"""The close of a period: its batches, how far each got, and the sums that the status and the report are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import batched
+from typing import NamedTuple
+
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.ledger import sums_by_account
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payment import UNSETTLED, Payment, PaymentState
+from monthclose.domain.period import Period
+
+MAX_BATCHES = 10_000
+"""A Distributed Map's hard limit on children in parallel: with no more batches, every batch is in flight at once."""
+MAX_BATCH_SIZE = 100
+
+
+class CloseStatus(StrEnum):
+    """Where a close stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    """Through, and the books tie."""
+    COMPLETED_WITH_FINDINGS = "completed_with_findings"
+    """Through, but the proof or a parked customer needs a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """One period's close; kept for good, run again as often as needed.
+
+    Parameters
+    ----------
+    execution : str
+        The execution that runs it, or ran it last.
+    opened_at, run_started_at : datetime
+        When the first run and the present one began.
+    run : int
+        How many executions have worked on it; `round` counts the passes over its batches, over all runs.
+    first_round : int
+        The first round of the present run: repair rounds are bounded per run.
+    snapshot_key : str
+        Where the list of its batches is; empty until planned, fixed from then on.
+    expected_seconds : int
+        How long charging takes at the providers' allowed rates.
+    price_book : str
+        Version of the price book that the present run bills with.
+    """
+
+    period: Period
+    status: CloseStatus
+    execution: str
+    run: int
+    opened_at: datetime
+    run_started_at: datetime
+    round: int = 0
+    first_round: int = 0
+    snapshot_key: str = ""
+    price_book: str = ""
+    customers: int = 0
+    batches: int = 0
+    expected_seconds: int = 0
+    warnings: tuple[str, ...] = ()
+    completed_at: datetime | None = None
+    version: int = 0
+
+
+class Planned(NamedTuple):
+    """What the plan needs to know of a customer."""
+
+    customer_id: str
+    provider: str
+    expected_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The customers that one child execution handles, all of one provider; numbered from 0, money first."""
+
+    number: int
+    provider: str
+    customer_ids: tuple[str, ...]
+
+
+def cut_into_batches(customers: Iterable[Planned], max_batches: int = MAX_BATCHES) -> list[Batch]:
+    """Cut the customers into batches of one provider each, largest expected amounts first.
+
+    As many batches as may run in parallel (`max_batches`), so each is as small as it can be, up to
+    `MAX_BATCH_SIZE` customers; a small close has one customer per batch, which reads well in the console.
+    """
+    ordered = sorted(customers, key=lambda c: (-c.expected_minor, c.customer_id))
+    by_provider: dict[str, list[str]] = {}
+    for customer in ordered:
+        by_provider.setdefault(customer.provider, []).append(customer.customer_id)
+    size = max(-(-len(ordered) // max_batches), 1)
+    while size < MAX_BATCH_SIZE and sum(-(-len(ids) // size) for ids in by_provider.values()) > max_batches:
+        size += 1  # each provider's last batch may be short
+    size = min(size, MAX_BATCH_SIZE)
+    chunks = [
+        (index, provider, chunk)
+        for provider, ids in by_provider.items()
+        for index, chunk in enumerate(batched(ids, size, strict=False))
+    ]
+    chunks.sort(key=lambda c: (c[0], c[1]))  # the providers' queues fill side by side, each money first
+    return [Batch(number, provider, ids) for number, (_, provider, ids) in enumerate(chunks)]
+
+
+class Stage(StrEnum):
+    """The last stage that a batch is through with."""
+
+    GENERATED = "generated"
+    CHARGED = "charged"
+    NOTIFIED = "notified"
+    CLOSED = "closed"
+
+    @property
+    def order(self) -> int:
+        """Place among the stages, from 0."""
+        return list(Stage).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts, and sums of money in minor units by currency. Adding two is the whole arithmetic of the status."""
+
+    customers: Mapping[str, int] = field(default_factory=dict)
+    """`invoiced`, `nothing_to_bill`, `parked`."""
+    payments: Mapping[str, int] = field(default_factory=dict)
+    """By payment state."""
+    notices: Mapping[str, int] = field(default_factory=dict)
+    """By notice state."""
+    holds: Mapping[str, int] = field(default_factory=dict)
+    """`placed`, `lifted`."""
+    parked: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+    declines: Mapping[str, int] = field(default_factory=dict)
+    """By the provider's code."""
+    money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By currency: `invoiced`, `credited`, `collected`, `pending`, `open`, `written_off`, `credit_granted`."""
+    ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By currency and account: the sums of the ledger's legs, to hold against `money`."""
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            customers=_plus(self.customers, other.customers),
+            payments=_plus(self.payments, other.payments),
+            notices=_plus(self.notices, other.notices),
+            holds=_plus(self.holds, other.holds),
+            parked=_plus(self.parked, other.parked),
+            declines=_plus(self.declines, other.declines),
+            money=_plus_nested(self.money, other.money),
+            ledger=_plus_nested(self.ledger, other.ledger),
+        )
+
+
+def _plus(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    return {key: a.get(key, 0) + b.get(key, 0) for key in sorted({*a, *b})}
+
+
+def _plus_nested(
+    a: Mapping[str, Mapping[str, int]], b: Mapping[str, Mapping[str, int]]
+) -> dict[str, Mapping[str, int]]:
+    return {key: _plus(a.get(key, {}), b.get(key, {})) for key in sorted({*a, *b})}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch got and what came of it. Each stage overwrites it whole, so it cannot drift."""
+
+    period: Period
+    batch: Batch
+    stage: Stage
+    round: int
+    totals: Totals
+    unsettled: int
+    """Customers whose payment isn't settled yet."""
+    time: datetime
+
+    @property
+    def finished(self) -> bool:
+        """Whether a close has nothing more to do for this batch."""
+        return self.stage is Stage.CLOSED and not self.unsettled
+
+
+def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:
+    """Count and sum the records of a batch's customers.
+
+    Returns
+    -------
+    tuple
+        The totals, and the number of customers whose payment isn't settled.
+    """
+    total, unsettled = Totals(), 0
+    for month in months:
+        total += _totals_of_one(month)
+        unsettled += month.payment is not None and not month.payment.settled
+    return total, unsettled
+
+
+def _totals_of_one(month: CustomerMonth) -> Totals:
+    return Totals(
+        customers={_customer_outcome(month): 1},
+        payments={month.payment.state: 1} if month.payment else {},
+        notices={month.notice.state: 1} if month.notice else {},
+        holds={month.hold.action: 1} if month.hold else {},
+        parked={month.parking.reason: 1} if month.parking and month.parked else {},
+        declines={month.payment.code: 1} if month.payment and month.payment.state is PaymentState.DECLINED else {},
+        money={month.invoice.currency: _money(month.invoice, month.payment)} if month.invoice else {},
+        ledger=sums_by_account(month.entries),
+    )
+
+
+def _customer_outcome(month: CustomerMonth) -> str:
+    if month.invoice:
+        return "invoiced"
+    return "parked" if month.parked else "nothing_to_bill"
+
+
+def _money(invoice: Invoice, payment: Payment | None) -> dict[str, int]:
+    if invoice.total_minor < 0:
+        return {"credit_granted": -invoice.total_minor}
+    in_flight = payment is not None and payment.state in (PaymentState.PENDING, *UNSETTLED)
+    return {
+        "invoiced": invoice.total_minor,
+        "credited": invoice.credited_minor,
+        "collected": invoice.collected_minor,
+        "written_off": invoice.written_off_minor,
+        "open": invoice.open.minor,
+        "pending": payment.amount_minor if payment and in_flight else 0,
+    }

@@ -1,0 +1,106 @@
+"""The customer: who is billed, what they owe, whether someone is charging them right now, whether they are held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from monthclose.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the company knows about a customer; comes with an import, billing never changes it.
+
+    Parameters
+    ----------
+    payment_provider : str
+        Name of the provider that charges them (`stripe`).
+    payment_method : str
+        The provider's id of the card or mandate; empty if there is none.
+    payment_customer : str
+        The provider's id of the customer that the method belongs to; empty if the provider doesn't know them yet.
+    """
+
+    name: str
+    email: str
+    currency: str
+    payment_provider: str
+    payment_method: str = ""
+    country: str = ""
+    payment_customer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer's account.
+
+    Parameters
+    ----------
+    account_currency : str
+        Currency of the amounts below; empty until the first invoice. An import may change the profile's currency,
+        what is already owed keeps its own.
+    receivable_minor, credit_minor : int
+        Open on their invoices, and credit of theirs not yet used; minor units, never negative.
+    provider_customer : str
+        The provider's id of the customer, if it was Month close that registered them there.
+    open_payment : str
+        The lease: id of the one payment that is being collected; empty if none is.
+    held_since : datetime or None
+        When the account was put on hold.
+    last_invoiced_minor : int
+        Total of their latest invoice: the plan expects a similar one and puts large ones first.
+    version : int
+        Fences every write; 0 means not stored yet.
+    """
+
+    customer_id: str
+    profile: Profile
+    account_currency: str = ""
+    receivable_minor: int = 0
+    credit_minor: int = 0
+    provider_customer: str = ""
+    open_payment: str = ""
+    held_since: datetime | None = None
+    hold_reason: str = ""
+    last_invoiced_minor: int = 0
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        if self.receivable_minor < 0 or self.credit_minor < 0:
+            raise ValueError(
+                f"customer {self.customer_id}: receivable {self.receivable_minor} and credit {self.credit_minor} "
+                "must not be negative"
+            )
+
+    @property
+    def balance(self) -> Money:
+        """What they owe now; negative if we owe them."""
+        return Money(self.receivable_minor - self.credit_minor, self.currency)
+
+    @property
+    def payer(self) -> str:
+        """The provider's id of who is charged; empty if they must be registered first."""
+        return self.profile.payment_customer or self.provider_customer
+
+    @property
+    def currency(self) -> str:
+        """Currency of the account: while anything is open or credited, the one that it is in."""
+        in_use = bool(self.receivable_minor or self.credit_minor)
+        return self.account_currency if in_use and self.account_currency else self.profile.currency
+
+    def leased_to(self, payment_id: str) -> Customer:
+        """Take the lease for a payment.
+
+        Raises
+        ------
+        ValueError
+            Another payment has it.
+        """
+        if self.open_payment not in ("", payment_id):
+            raise ValueError(f"customer {self.customer_id} is leased to {self.open_payment}")
+        return replace(self, open_payment=payment_id)
+
+    def released_by(self, payment_id: str) -> Customer:
+        """Give the lease back; a lease of another payment stays."""
+        return replace(self, open_payment="") if self.open_payment == payment_id else self

@@ -1,0 +1,30 @@
+"""What can be wrong with the input or with one customer. Pure: the domain raises these and nothing else."""
+
+
+class MonthCloseError(Exception):
+    """Base of all errors of ours."""
+
+
+class UserMistakeError(MonthCloseError):
+    """Somebody's input cannot be used. The message is for them: what is wrong and how to mend it."""
+
+
+class ParkCustomerError(MonthCloseError):
+    """This customer cannot be billed until a person acts; the rest of the close goes on.
+
+    Parameters
+    ----------
+    reason : str
+        A stable code (`no_price`, `currency_mismatch`, …) that reports count by.
+    detail : str
+        One sentence for the operator: what is missing and where to mend it.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class IllegalTransitionError(MonthCloseError):
+    """A payment was asked to make a step that its state machine does not have. Always a defect of ours."""

@@ -1,0 +1,292 @@
+"""Intake: from the rows of somebody's file to customers, prices and usage.
+
+A row that cannot be taken gets a reason: a short phrase that stays the same from row to row, so that rejected rows
+can be counted by it. Cells are text; spaces around them don't count. Ids are opaque: `12347.0` stays `12347.0`.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from monthclose.domain.customer import Profile
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.pricing import Price
+from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, parse_decimal
+
+MAX_TEXT_LENGTH = 4096
+"""Longest name or description, in characters (a DynamoDB item holds 400 KB in all)."""
+_EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
+_MAX_EMAIL_LENGTH = 254
+_PROVIDER = re.compile(r"[a-z][a-z0-9]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class Row(NamedTuple):
+    """One row as it was read; `fault` says why it could not even be read."""
+
+    number: int
+    """From 1; a header and blank lines don't count."""
+    cells: Mapping[str, str]
+    surplus: tuple[str, ...] = ()
+    """What the row has beyond the columns."""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The fields of one kind of file; each required one needs a column or a default."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All fields."""
+        return (*self.required, *self.optional)
+
+
+CUSTOMERS = Schema(
+    "customers",
+    ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
+    ("country", "payment_customer"),
+)
+PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
+USAGE = Schema("usage", ("customer_id", "sku", "quantity", "time"), ("event_id", "unit_price", "description"))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which column holds which field, and what stands in for an empty cell."""
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, str]
+
+    @classmethod
+    def plan(
+        cls, schema: Schema, columns: Sequence[str], mapped: Mapping[str, str], defaults: Mapping[str, str]
+    ) -> "Layout":
+        """Find each field's column: the mapped one, or the one of the field's own name.
+
+        Raises
+        ------
+        UserMistakeError
+            A field or column does not exist, a column is there twice, or a required field has neither column
+            nor default.
+        """
+        for name in (*mapped, *defaults):
+            if name not in schema.fields:
+                raise UserMistakeError(
+                    f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
+                )
+        for name, column in mapped.items():
+            if column not in columns:
+                raise UserMistakeError(
+                    f"there is no column {column!r} (for {name}); the columns are {_listed(columns)}"
+                )
+        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
+        twice = [column for column in found.values() if columns.count(column) > 1]
+        if twice:
+            raise UserMistakeError(f"the column {twice[0]!r} is there twice; the columns are {_listed(columns)}")
+        missing = [name for name in schema.required if name not in found and name not in defaults]
+        if missing:
+            raise UserMistakeError(
+                f"there is no column for {_listed(missing)}; the columns are {_listed(columns)}\n"
+                f"name it with --map {missing[0]}=COLUMN, or give all rows one value with --default {missing[0]}=VALUE"
+            )
+        return cls(found, dict(defaults))
+
+    def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
+        """Read the fields of a row; an empty cell takes the default."""
+        values = dict(self.defaults)
+        for name, column in self.columns.items():
+            value = cells.get(column, "").strip()
+            if value:
+                values[name] = value
+        return values
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows: every one is taken, rejected or withheld.
+
+    Parameters
+    ----------
+    withheld : int
+        Good rows that were not taken because of bad ones beside them.
+    groups : Counter
+        The taken rows by what they belong to: usage by period, customers by provider, prices by currency.
+    """
+
+    taken: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    withheld: int = 0
+    groups: Counter[str] = field(default_factory=Counter)
+
+
+type Reject = Callable[[Row, str], None]
+"""Told of each rejected row and the reason."""
+
+
+def read_row[T](row: Row, layout: Layout, read: Callable[[Mapping[str, str]], T]) -> tuple[T | None, str]:
+    """Read one row: what it says, or None and the reason it cannot be taken."""
+    if row.fault:
+        return None, row.fault
+    try:
+        return read(layout.fields(row.cells)), ""
+    except UserMistakeError as error:
+        return None, str(error)
+
+
+def read_customer(fields: Mapping[str, str]) -> tuple[str, Profile]:
+    """Read a customer's id and profile.
+
+    Raises
+    ------
+    UserMistakeError
+        The reason why the row cannot be taken.
+    """
+    customer_id = check_key(fields.get("customer_id", ""), "customer_id")
+    provider = _given(fields, "payment_provider").lower()
+    if not _PROVIDER.fullmatch(provider):
+        raise UserMistakeError("payment_provider is not a provider's name")
+    return customer_id, Profile(
+        name=_line(_given(fields, "name"), "name"),
+        email=_email(_given(fields, "email")),
+        currency=_currency(fields),
+        payment_provider=provider,
+        payment_method=_optional_key(fields, "payment_method"),
+        country=_line(fields.get("country", ""), "country"),
+        payment_customer=_optional_key(fields, "payment_customer"),
+    )
+
+
+def read_price(fields: Mapping[str, str]) -> Price:
+    """Read a price.
+
+    Raises
+    ------
+    UserMistakeError
+        The reason why the row cannot be taken.
+    """
+    unit_price = parse_decimal(_given(fields, "unit_price"), "unit_price")
+    if unit_price < 0:
+        raise UserMistakeError("unit_price is negative")
+    return Price(
+        sku=check_key(fields.get("sku", ""), "sku"),
+        currency=_currency(fields),
+        unit_price=unit_price,
+        unit=_line(fields.get("unit", ""), "unit"),
+        description=_text(fields.get("description", ""), "description"),
+    )
+
+
+def read_usage(fields: Mapping[str, str], event_id: str) -> UsageEvent:
+    """Read a usage event; `event_id` is for rows that bring none.
+
+    A correction is a negative quantity. A negative unit price is rejected: with it, the sign of a line could come
+    from either side, and upstream systems use it for things that are not usage (adjusted debts).
+
+    Raises
+    ------
+    UserMistakeError
+        The reason why the row cannot be taken.
+    """
+    customer_id = check_key(fields.get("customer_id", ""), "customer_id")
+    price_text = fields.get("unit_price", "")
+    unit_price = parse_decimal(price_text, "unit_price") if price_text else None
+    if unit_price is not None and unit_price < 0:
+        raise UserMistakeError("unit_price is negative")
+    return UsageEvent(
+        event_id=check_key(fields.get("event_id", "") or event_id, "event_id"),
+        customer_id=customer_id,
+        sku=check_key(fields.get("sku", ""), "sku"),
+        quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
+        time=parse_time(_given(fields, "time")),
+        unit_price=unit_price,
+        description=_text(fields.get("description", ""), "description"),
+    )
+
+
+def derived_event_id(file_name: str, number: int) -> str:
+    """Make an event id from the place of a row, so that the same file imported again has the same ids.
+
+    The name counts without its folder and without `.gz`: a file and its compressed twin are the same usage.
+    """
+    source = file_name.removesuffix(".gz")
+    if not source.isprintable() or len(source) > MAX_KEY_LENGTH // 2:
+        source = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
+    return f"{source}#{number}"
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 time; without a zone it is UTC.
+
+    Raises
+    ------
+    UserMistakeError
+        The text is no such time, or lies before 1970 or after 9998.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        raise UserMistakeError("time is out of range") from None
+    except ValueError:
+        raise UserMistakeError("time is not ISO 8601") from None
+    if not 1970 <= time.year <= 9998:
+        raise UserMistakeError("time is out of range")
+    return time
+
+
+def _given(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name, "")
+    if not value:
+        raise UserMistakeError(f"{name} is missing")
+    return value
+
+
+def _optional_key(fields: Mapping[str, str], name: str) -> str:
+    text = fields.get(name, "")
+    return check_key(text, name) if text else ""
+
+
+def _currency(fields: Mapping[str, str]) -> str:
+    currency = _given(fields, "currency").upper()
+    if currency not in EXPONENT_BY_CURRENCY:
+        raise UserMistakeError("currency is not ISO 4217")
+    return currency
+
+
+def _email(text: str) -> str:
+    if len(text) > _MAX_EMAIL_LENGTH or _CONTROL.search(text) or not _EMAIL.fullmatch(text):
+        raise UserMistakeError("email is not an address")
+    return text
+
+
+def _line(text: str, what: str) -> str:
+    """Check a text that must stay on one line: it goes into mail headers and tables."""
+    return _checked(text, what, _CONTROL)
+
+
+def _text(text: str, what: str) -> str:
+    return _checked(text, what, _CONTROL_IN_TEXT)
+
+
+def _checked(text: str, what: str, forbidden: re.Pattern[str]) -> str:
+    if len(text) > MAX_TEXT_LENGTH:
+        raise UserMistakeError(f"{what} is longer than {MAX_TEXT_LENGTH} characters")
+    if forbidden.search(text):
+        raise UserMistakeError(f"{what} has unprintable characters")
+    return text

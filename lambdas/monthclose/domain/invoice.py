@@ -1,0 +1,199 @@
+"""The invoice of one customer and period, and how it is settled.
+
+Totals and lines never change once the invoice has its number. What changes is how much of it is settled:
+total = collected + credited + written off + open, always.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from monthclose.domain.customer import Customer
+from monthclose.domain.ledger import Account, Leg, entry_legs
+from monthclose.domain.money import EXACT, Money
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import InvoiceLine
+
+Draft = dict[str, Any]
+"""An invoice's document without its number, as JSON."""
+SERIES = "INV"
+"""Prefix of invoice numbers; they have no gaps within a series."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlace:
+    """Where an invoice's document is: a slice of one stored object, and the SHA-256 of that slice."""
+
+    key: str
+    offset: int
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An issued invoice; amounts in minor units.
+
+    Parameters
+    ----------
+    total_minor : int
+        Sum of the lines. Negative when the month's corrections exceed its usage: such an invoice charges
+        nothing and its amount becomes credit.
+    collected_minor, credited_minor, written_off_minor : int
+        How it has been settled so far.
+    """
+
+    number: str
+    customer_id: str
+    period: Period
+    currency: str
+    total_minor: int
+    issued_on: date
+    document: DocumentPlace
+    collected_minor: int = 0
+    credited_minor: int = 0
+    written_off_minor: int = 0
+    version: int = 0
+
+    @property
+    def total(self) -> Money:
+        """The invoiced amount."""
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def open(self) -> Money:
+        """What is still to be paid; zero for a negative invoice."""
+        settled = self.collected_minor + self.credited_minor + self.written_off_minor
+        return Money(max(self.total_minor, 0) - settled, self.currency)
+
+
+def issue(invoice: Invoice, customer: Customer) -> tuple[Invoice, Customer, tuple[Leg, ...]]:
+    """Book a new invoice on the customer's account, using up their credit first.
+
+    Returns
+    -------
+    tuple
+        The invoice and customer afterwards, and the legs of the ledger entry.
+
+    Raises
+    ------
+    ValueError
+        The account has amounts in another currency. The caller must have parked the customer.
+    """
+    total = invoice.total_minor
+    if (customer.receivable_minor or customer.credit_minor) and customer.currency != invoice.currency:
+        raise ValueError(f"invoice {invoice.number} is in {invoice.currency}, the account in {customer.currency}")
+    customer = replace(customer, account_currency=invoice.currency)
+    if total < 0:  # we owe them: credit for the months to come
+        after = replace(customer, credit_minor=customer.credit_minor - total, last_invoiced_minor=0)
+        return invoice, after, entry_legs({Account.CREDIT: total, Account.REVENUE: -total})
+    used = min(customer.credit_minor, total)
+    legs = entry_legs({Account.RECEIVABLE: total - used, Account.CREDIT: used, Account.REVENUE: -total})
+    after = replace(
+        customer,
+        receivable_minor=customer.receivable_minor + total - used,
+        credit_minor=customer.credit_minor - used,
+        last_invoiced_minor=total,
+    )
+    return replace(invoice, credited_minor=used), after, legs
+
+
+def settle(invoice: Invoice, customer: Customer, collected: Money) -> tuple[Invoice, Customer, tuple[Leg, ...]]:
+    """Book money collected for an invoice; credit of the customer's covers what it leaves open, as far as it goes.
+
+    Raises
+    ------
+    ValueError
+        More was collected than is open, or less than nothing. The caller must not have charged it.
+    """
+    if collected.minor < 0:
+        raise ValueError(f"{collected} cannot be collected for invoice {invoice.number}")
+    still_open = (invoice.open - collected).minor
+    if still_open < 0:
+        raise ValueError(f"{collected} collected for invoice {invoice.number}, of which {invoice.open} is open")
+    used = min(customer.credit_minor, still_open)
+    legs = entry_legs(
+        {Account.CLEARING: collected.minor, Account.CREDIT: used, Account.RECEIVABLE: -collected.minor - used}
+    )
+    settled = replace(
+        invoice,
+        collected_minor=invoice.collected_minor + collected.minor,
+        credited_minor=invoice.credited_minor + used,
+    )
+    after = replace(
+        customer,
+        receivable_minor=customer.receivable_minor - collected.minor - used,
+        credit_minor=customer.credit_minor - used,
+    )
+    return settled, after, legs
+
+
+def amount_due(invoice: Invoice, customer: Customer) -> Money:
+    """Decide what to charge for an invoice now: what is open of it, but never more than the customer owes in all."""
+    return max(min(invoice.open, customer.balance), Money(0, invoice.currency))
+
+
+def draft(customer: Customer, period: Period, lines: list[InvoiceLine], issued_on: date, seller: str) -> Draft:
+    """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
+
+    Decimals are text, so that nothing is lost.
+    """
+    return {
+        "period": str(period),
+        "issued_on": issued_on.isoformat(),
+        "seller": seller,
+        "customer": {
+            "customer_id": customer.customer_id,
+            "name": customer.profile.name,
+            "email": customer.profile.email,
+            "country": customer.profile.country,
+        },
+        "currency": customer.profile.currency,
+        "lines": [_line_content(line) for line in lines],
+        "total_minor": sum(line.amount.minor for line in lines),
+    }
+
+
+def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
+    """Number drafts one after the other, and write their documents.
+
+    Returns
+    -------
+    tuple
+        The invoices, each with its place in the object `key`, and that object's content: one canonical JSON
+        document a line, so that the same drafts give the same bytes and hashes.
+    """
+    invoices, content = [], bytearray()
+    for number, content_of_one in enumerate(drafts, start=first):
+        name = f"{SERIES}-{number:08}"
+        document = json.dumps(
+            {"number": name, **content_of_one}, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+        invoices.append(
+            Invoice(
+                number=name,
+                customer_id=content_of_one["customer"]["customer_id"],
+                period=Period.parse(content_of_one["period"]),
+                currency=content_of_one["currency"],
+                total_minor=content_of_one["total_minor"],
+                issued_on=date.fromisoformat(content_of_one["issued_on"]),
+                document=DocumentPlace(key, len(content), len(document), hashlib.sha256(document).hexdigest()),
+            )
+        )
+        content += document + b"\n"
+    return invoices, bytes(content)
+
+
+def _line_content(line: InvoiceLine) -> dict[str, Any]:
+    return {
+        "sku": line.sku,
+        "description": line.description,
+        "unit": line.unit,
+        "quantity": f"{line.quantity.normalize(EXACT):f}",
+        "unit_price": f"{line.unit_price.normalize(EXACT):f}",
+        "amount_minor": line.amount.minor,
+    }

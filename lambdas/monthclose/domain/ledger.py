@@ -1,0 +1,76 @@
+"""The ledger: double entry. An entry is a balanced set of legs and never changes.
+
+A leg's amount is a debit when positive and a credit when negative. The customer's balance (what they owe now)
+is the sum of the legs on RECEIVABLE and CREDIT: what they owe less what we owe them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monthclose.domain.period import Period
+
+
+class Account(StrEnum):
+    """The accounts a leg can be on."""
+
+    RECEIVABLE = "receivable"
+    """Owed by the customer on open invoices."""
+    CREDIT = "credit"
+    """Owed to the customer: credit not yet used."""
+    REVENUE = "revenue"
+    TAX = "tax"
+    CLEARING = "clearing"
+    """Collected by the payment provider, on its way to our bank."""
+    WRITE_OFF = "write_off"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of an entry; `minor` in minor units, debit positive."""
+
+    account: Account
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A balanced set of legs about one customer's invoice.
+
+    Parameters
+    ----------
+    entry_id : str
+        Says what it books (`invoice`, `payment/1`); unique within the customer's period, so that booking
+        the same thing twice is refused by the store.
+    period : Period
+        The period of the invoice that the entry is about.
+    """
+
+    entry_id: str
+    customer_id: str
+    period: Period
+    currency: str
+    time: datetime
+    legs: tuple[Leg, ...]
+    memo: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.legs or sum(leg.minor for leg in self.legs) != 0:
+            raise ValueError(f"the legs of entry {self.entry_id} do not balance: {self.legs}")
+
+
+def entry_legs(amounts: dict[Account, int]) -> tuple[Leg, ...]:
+    """Make legs of amounts by account, leaving out the zeros."""
+    return tuple(Leg(account, minor) for account, minor in amounts.items() if minor)
+
+
+def sums_by_account(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
+    """Sum the legs by currency and account, in minor units."""
+    sums: dict[str, Counter[str]] = {}
+    for entry in entries:
+        by_account = sums.setdefault(entry.currency, Counter())
+        for leg in entry.legs:
+            by_account[leg.account] += leg.minor
+    return {currency: dict(by_account) for currency, by_account in sums.items()}

@@ -1,0 +1,111 @@
+"""Money: integers in a currency's minor unit, never floats, never two currencies in one sum.
+
+The rounding rule of the product: arithmetic is exact; a line is rounded once, half to even, to the minor unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import (
+    ROUND_HALF_EVEN,
+    Clamped,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+
+from monthclose.domain.errors import UserMistakeError
+
+# ISO 4217 (list one, 2026): active currencies by number of decimals of the minor unit.
+_EXPONENTS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY "
+        "COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF "
+        "IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR "
+        "MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG "
+        "SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST "
+        "XCD XCG YER ZAR ZMW ZWG"
+    ),
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+EXPONENT_BY_CURRENCY = {code: digits for digits, codes in _EXPONENTS.items() for code in codes.split()}
+
+# Exact or an error: 400 digits hold every product and sum that the input limits allow; a rounding would trap.
+EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped])
+
+
+def exponent(currency: str) -> int:
+    """Number of decimals of the currency's minor unit, by ISO 4217.
+
+    Raises
+    ------
+    UserMistakeError
+        The code is not an active ISO 4217 currency.
+    """
+    try:
+        return EXPONENT_BY_CURRENCY[currency]
+    except KeyError:
+        raise UserMistakeError(f"{currency!r} is not a currency of ISO 4217 (three capitals, e.g. EUR)") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount of one currency.
+
+    Parameters
+    ----------
+    minor : int
+        The amount in minor units (cents for USD, yen for JPY); may be negative.
+    currency : str
+        ISO 4217 code.
+    """
+
+    minor: int
+    currency: str
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor + self._same(other).minor, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor - self._same(other).minor, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.minor, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.minor < self._same(other).minor
+
+    def __le__(self, other: Money) -> bool:
+        return self.minor <= self._same(other).minor
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __str__(self) -> str:
+        digits = exponent(self.currency)
+        return f"{Decimal(self.minor).scaleb(-digits, EXACT):,.{digits}f} {self.currency}"
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise ValueError(f"{self.currency} and {other.currency} do not mix")
+        return other
+
+    @classmethod
+    def rounded(cls, major: Decimal, currency: str) -> Money:
+        """Round an exact amount in major units (dollars) to the minor unit, half to even."""
+        minor = major.scaleb(exponent(currency), EXACT).to_integral_value(ROUND_HALF_EVEN)
+        return cls(int(minor), currency)
+
+    @classmethod
+    def sum(cls, amounts: Iterable[Money], currency: str) -> Money:
+        """Sum amounts of one currency; nothing to add is zero."""
+        total = cls(0, currency)
+        for amount in amounts:
+            total += amount
+        return total

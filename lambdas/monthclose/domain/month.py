@@ -1,0 +1,84 @@
+"""One customer's month: everything that a close did for them, read in one query."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.payment import Payment
+from monthclose.domain.period import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """A customer set aside, with the reason; `active` is false once the reason is gone."""
+
+    customer_id: str
+    period: Period
+    reason: str
+    detail: str
+    time: datetime
+    active: bool = True
+    version: int = 0
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands."""
+
+    CLAIMED = "claimed"
+    """Somebody is sending it, or died doing so: it is never sent again on a guess."""
+    SENT = "sent"
+    WITHDRAWN = "withdrawn"
+    """Surely not sent; may be claimed again."""
+    REFUSED = "refused"
+    """The mail service will not take it (an address that cannot be)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The one e-mail of a close to a customer."""
+
+    customer_id: str
+    period: Period
+    kind: str
+    state: NoticeState
+    time: datetime
+    message_id: str = ""
+    version: int = 0
+
+
+class HoldAction(StrEnum):
+    """What a close did to a customer's hold."""
+
+    PLACED = "placed"
+    LIFTED = "lifted"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChange:
+    """A hold placed or lifted by a close."""
+
+    customer_id: str
+    period: Period
+    action: HoldAction
+    reason: str
+    time: datetime
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerMonth:
+    """The records of one customer and period; None where there is none."""
+
+    invoice: Invoice | None = None
+    payment: Payment | None = None
+    notice: Notice | None = None
+    hold: HoldChange | None = None
+    parking: Parking | None = None
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def parked(self) -> bool:
+        """Whether the customer waits for a person."""
+        return self.parking is not None and self.parking.active

@@ -1,0 +1,50 @@
+"""Notices: which message a customer gets once the outcome of their charge is known."""
+
+from enum import StrEnum
+
+from monthclose.domain.month import CustomerMonth, NoticeState
+from monthclose.domain.payment import BELOW_MINIMUM, PaymentState
+
+
+class NoticeKind(StrEnum):
+    """What a notice says."""
+
+    RECEIPT = "receipt"
+    """The invoice, and that it was paid."""
+    CREDIT = "credit"
+    """The invoice, and that nothing is to be paid for it."""
+    DECLINED = "declined"
+    """The invoice, and that the charge was declined."""
+    ACTION_REQUIRED = "action_required"
+    """The invoice, and that the customer must authenticate the charge."""
+    NO_PAYMENT_METHOD = "no_payment_method"
+    """The invoice, and that there is no way to charge it."""
+    PENDING = "pending"
+    """The invoice, and that the money is being collected."""
+    OPEN = "open"
+    """The invoice, which has not been collected yet."""
+
+
+_KIND_BY_STATE = {
+    PaymentState.PAID: NoticeKind.RECEIPT,
+    PaymentState.NOTHING_DUE: NoticeKind.CREDIT,
+    PaymentState.DECLINED: NoticeKind.DECLINED,
+    PaymentState.ACTION_REQUIRED: NoticeKind.ACTION_REQUIRED,
+    PaymentState.NO_PAYMENT_METHOD: NoticeKind.NO_PAYMENT_METHOD,
+    PaymentState.PENDING: NoticeKind.PENDING,
+    PaymentState.NO_ADAPTER: NoticeKind.OPEN,
+}
+
+
+def notice_due(month: CustomerMonth) -> NoticeKind | None:
+    """Decide which notice a customer is to get now.
+
+    None if they got the one of this close already, or if there is nothing to say yet: no invoice, or a charge
+    whose outcome isn't known.
+    """
+    notified = month.notice is not None and month.notice.state is not NoticeState.WITHDRAWN
+    if notified or month.invoice is None or month.payment is None:
+        return None
+    if month.payment.code == BELOW_MINIMUM:
+        return NoticeKind.OPEN
+    return _KIND_BY_STATE.get(month.payment.state)

@@ -1,0 +1,97 @@
+"""The proof: do the books tie? A check returns what it found; an empty list means they do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from monthclose.domain.close import Totals
+from monthclose.domain.ledger import Account
+from monthclose.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not tie; `check` is a stable code, `detail` a sentence for a person."""
+
+    check: str
+    detail: str
+    customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCharge:
+    """Money that a provider says it collected for one of our payments; `minor` in minor units."""
+
+    provider: str
+    reference: str
+    payment_id: str
+    currency: str
+    minor: int
+
+
+def check_totals(totals: Totals, snapshot: int) -> list[Finding]:
+    """Check that every customer is accounted for and that each currency's sums tie, with the ledger too."""
+    findings = []
+    accounted = sum(totals.customers.values())
+    if accounted != snapshot:
+        findings.append(
+            Finding("customers", f"the snapshot has {snapshot} customers, {accounted} of them have an outcome")
+        )
+    for currency in sorted({*totals.money, *totals.ledger}):
+        sums = totals.money.get(currency, {})
+        findings += _check_equation(currency, sums)
+        findings += _check_ledger(currency, sums, totals.ledger.get(currency, {}))
+    return findings
+
+
+def _check_equation(currency: str, sums: Mapping[str, int]) -> list[Finding]:
+    settled = sum(sums.get(name, 0) for name in ("collected", "credited", "written_off", "open"))
+    difference = sums.get("invoiced", 0) - settled
+    if not difference:
+        return []
+    return [
+        Finding(
+            "equation",
+            f"invoiced differs from collected + credited + written off + open by {Money(difference, currency)}",
+        )
+    ]
+
+
+def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int]) -> list[Finding]:
+    """Hold the sums of the invoices against the sums of the ledger, account by account."""
+    granted = sums.get("credit_granted", 0)
+    expected = {
+        Account.REVENUE: granted - sums.get("invoiced", 0),
+        Account.CLEARING: sums.get("collected", 0),
+        Account.RECEIVABLE: sums.get("open", 0),
+        Account.CREDIT: sums.get("credited", 0) - granted,
+        Account.WRITE_OFF: sums.get("written_off", 0),
+    }
+    return [
+        Finding(
+            "ledger",
+            f"the ledger's {account} is {Money(legs.get(account, 0), currency)}, "
+            f"the invoices say {Money(minor, currency)}",
+        )
+        for account in Account
+        if legs.get(account, 0) != (minor := expected.get(account, 0))
+    ]
+
+
+def check_provider_sums(totals: Totals, theirs: Mapping[str, int], providers: Iterable[str]) -> list[Finding]:
+    """Compare the money collected by our record with the providers' own, by currency, in minor units.
+
+    Each of their charges has been matched with one of our payments before; equal sums then mean that each of
+    ours is among theirs, too.
+    """
+    names = ", ".join(providers) or "no provider"
+    findings = []
+    for currency in sorted({*totals.money, *theirs}):
+        ours = totals.money.get(currency, {}).get("collected", 0)
+        if ours != theirs.get(currency, 0):
+            findings.append(
+                Finding(
+                    "provider_sum",
+                    f"we collected {Money(ours, currency)}, {names} says {Money(theirs.get(currency, 0), currency)}",
+                )
+            )
+    return findings

@@ -1,0 +1,82 @@
+"""Usage: events that say how much of a SKU a customer used, and when."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MAX_KEY_LENGTH = 256
+"""Longest customer id, SKU or event id, in characters (a DynamoDB sort key holds 1,024 bytes)."""
+MAX_DIGITS = 28
+"""Most digits of a quantity or price; DynamoDB's numbers hold 38, sums need room."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """One event.
+
+    Parameters
+    ----------
+    event_id : str
+        Unique within the customer's month; the same id again is the same event.
+    quantity : Decimal
+        In the SKU's unit; negative for a correction.
+    unit_price : Decimal or None
+        Major units of the customer's currency per unit, if the usage was rated upstream;
+        otherwise the price book decides.
+    """
+
+    event_id: str
+    customer_id: str
+    sku: str
+    quantity: Decimal
+    time: datetime
+    unit_price: Decimal | None = None
+    description: str = ""
+
+    @property
+    def period(self) -> Period:
+        """The month that the event belongs to."""
+        return Period.of(self.time)
+
+
+def parse_decimal(text: str, what: str) -> Decimal:
+    """Read a finite decimal number of at most `MAX_DIGITS` digits.
+
+    Raises
+    ------
+    UserMistakeError
+        The text is no such number; `what` names it in the message.
+    """
+    if not _NUMBER.fullmatch(text):  # Decimal itself would read 1_000, NaN and other scripts' digits
+        raise UserMistakeError(f"{what} is not a number")
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise UserMistakeError(f"{what} has more than {MAX_DIGITS} digits") from None
+    _, digits, power = number.as_tuple()
+    assert isinstance(power, int)
+    if len(digits) + max(power, 0) > MAX_DIGITS or -power > MAX_DIGITS:
+        raise UserMistakeError(f"{what} has more than {MAX_DIGITS} digits")
+    return number if number else Decimal(0)  # -0 and 0E5 are 0
+
+
+def check_key(text: str, what: str) -> str:
+    """Return an identifier if it can be one: not empty, not too long, printable.
+
+    Raises
+    ------
+    UserMistakeError
+        It can't; `what` names it in the message.
+    """
+    if not text:
+        raise UserMistakeError(f"{what} is missing")
+    if len(text) > MAX_KEY_LENGTH:
+        raise UserMistakeError(f"{what} is longer than {MAX_KEY_LENGTH} characters")
+    if not text.isprintable():
+        raise UserMistakeError(f"{what} has unprintable characters")
+    return text

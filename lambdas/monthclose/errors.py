@@ -1,0 +1,62 @@
+"""Errors, grouped by what the caller must do. Adapters translate every foreign error into one of these.
+
+Names that Step Functions matches (`ErrorEquals` in statemachines/) are class names of this module; a test
+holds the two together.
+"""
+
+from monthclose.domain.errors import (
+    IllegalTransitionError,
+    MonthCloseError,
+    ParkCustomerError,
+    UserMistakeError,
+)
+
+__all__ = [
+    "ConflictError",
+    "IllegalTransitionError",
+    "MailRefusedError",
+    "MonthCloseError",
+    "OrderInvalidError",
+    "OrderRefusedError",
+    "OutcomeUnknownError",
+    "ParkCustomerError",
+    "ProviderRefusedError",
+    "TryLaterError",
+    "UserMistakeError",
+]
+
+
+class TryLaterError(MonthCloseError):
+    """The world is briefly unable (throttled, network down). Nothing happened; the same call may succeed later."""
+
+
+class ConflictError(TryLaterError):
+    """A condition on an item failed: somebody else changed it first. Read again, decide anew."""
+
+
+class OutcomeUnknownError(MonthCloseError):
+    """A provider call broke off after it may have taken effect. Never start anew: first find out."""
+
+
+class ProviderRefusedError(MonthCloseError):
+    """The provider refuses us altogether (key missing, revoked, wrong account). A person must mend the settings."""
+
+
+class MailRefusedError(MonthCloseError):
+    """The mail service will never take this mail (an address that cannot be)."""
+
+
+class OrderRefusedError(MonthCloseError):
+    """The provider says no to this charge; `code` says why, in its words. Nothing was collected."""
+
+    def __init__(self, code: str, request_id: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.request_id = request_id
+
+
+class OrderInvalidError(OrderRefusedError):
+    """We asked for something that the provider cannot do: our data or settings are wrong, not the customer.
+
+    Nobody may be told that they didn't pay, or be held, for this.
+    """

@@ -1,0 +1,23 @@
+"""Lambda "Apply holds"."""
+
+from functools import cache
+
+from monthclose.domain.period import Period
+from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.observability import count
+from monthclose.stages.apply_holds import HoldKeeper
+
+
+@cache
+def _keeper() -> HoldKeeper:
+    world = runtime()
+    return HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock)
+
+
+@stage_handler("apply_holds", key="[period, round, batch]")
+def handler(event: Event) -> Event:
+    """Place and lift the holds of a batch."""
+    progress = _keeper().apply(Period.parse(event["period"]), event["batch"], event["round"])
+    placed = progress.totals.holds.get("placed", 0)
+    count("HoldsPlaced", placed)
+    return {"placed": placed, "unsettled": progress.unsettled}

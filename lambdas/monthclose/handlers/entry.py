@@ -1,0 +1,96 @@
+"""What every handler has around it: logs, metrics, a trace, the runtime, and Powertools' idempotency.
+
+Idempotency saves repeated work and answers retries from its record. It is not what protects money: it forgets a
+call that raised. The payment item does that.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from monthclose.bootstrap import Runtime
+from monthclose.observability import logger, metrics, tracer
+from monthclose.settings import Settings
+
+Event = dict[str, Any]
+Work = Callable[[Event, LambdaContext], Event]
+Handler = Callable[[Event, LambdaContext], Event]
+
+_REMEMBER_SECONDS = 2 * 86_400
+"""A queue may take a day to drain, and its message may be delivered again at the end of it."""
+
+
+@cache
+def runtime() -> Runtime:
+    """Make the runtime, once per process and not before it is needed."""
+    return Runtime(Settings.from_mapping(os.environ), os.environ["AWS_REGION"])
+
+
+def once_by(stage: str, key: str, work: Work) -> Handler:
+    """Wrap work so that a repetition of a completed call is answered from its record.
+
+    Parameters
+    ----------
+    stage : str
+        Prefix of the records. Without it their keys would hold the function's name, and renaming it would repeat
+        everything.
+    key : str
+        JMESPath of what makes two calls the same: close, batch, round.
+    """
+
+    @cache
+    def guarded() -> tuple[IdempotencyConfig, Callable[..., Event]]:
+        config = IdempotencyConfig(
+            event_key_jmespath=key,
+            raise_on_no_idempotency_key=True,
+            expires_after_seconds=_REMEMBER_SECONDS,
+        )
+        store = DynamoDBPersistenceLayer(
+            table_name=runtime().settings.idempotency_table, boto3_client=runtime().dynamodb
+        )
+
+        def call(*, event: Event, context: LambdaContext) -> Event:
+            return work(event, context)
+
+        return config, idempotent_function(
+            call,
+            data_keyword_argument="event",
+            persistence_store=store,
+            config=config,
+            key_prefix=f"monthclose.{stage}",
+        )
+
+    def run(event: Event, context: LambdaContext) -> Event:
+        config, call = guarded()
+        config.register_lambda_context(context)  # a killed call blocks its repetition until its deadline only
+        return call(event=event, context=context)
+
+    return run
+
+
+def stage_handler(stage: str, key: str) -> Callable[[Callable[[Event], Event]], Handler]:
+    """Make a Lambda handler of a function from event to answer."""
+
+    def decorate(work: Callable[[Event], Event]) -> Handler:
+        run = once_by(stage, key, lambda event, _: work(event))
+
+        @logger.inject_lambda_context(clear_state=True)
+        @tracer.capture_lambda_handler(capture_response=False)
+        @metrics.log_metrics
+        def handler(event: Event, context: LambdaContext) -> Event:
+            logger.append_keys(
+                stage=stage, **{name: event[name] for name in ("period", "run", "round") if name in event}
+            )
+            return run(event, context)
+
+        return cast("Handler", handler)
+
+    return decorate

@@ -1,0 +1,41 @@
+"""Lambda "Open the close"."""
+
+from datetime import datetime
+from typing import Any
+
+from monthclose.domain.period import Period
+from monthclose.errors import UserMistakeError
+from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.stages.open_close import open_close
+
+
+@stage_handler("open_close", key="execution")
+def handler(event: Event) -> Event:
+    """Open the period that an operator named, or the month before the rule's event."""
+    world = runtime()
+    opened = open_close(
+        requested_period(event["request"]),
+        event["execution"],
+        closes=world.closes,
+        workflow=world.workflow,
+        clock=world.clock,
+    )
+    return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run}
+
+
+def requested_period(request: Any) -> Period:
+    """Read which period an execution's input asks for.
+
+    Raises
+    ------
+    UserMistakeError
+        The input has neither `period` nor an event's `time`.
+    """
+    if isinstance(request, dict) and isinstance(request.get("period"), str):
+        return Period.parse(request["period"])
+    if isinstance(request, dict) and isinstance(request.get("time"), str):
+        try:
+            return Period.of(datetime.fromisoformat(request["time"])).previous
+        except ValueError:
+            pass
+    raise UserMistakeError('the input must name a period, like {"period": "2026-10"}, or be a scheduled event')

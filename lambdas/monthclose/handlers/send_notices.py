@@ -1,0 +1,24 @@
+"""Lambda "Send notices"."""
+
+from functools import cache
+
+from monthclose.domain.period import Period
+from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.observability import count
+from monthclose.stages.notice_texts import NoticeTexts
+from monthclose.stages.send_notices import NoticeSender
+
+
+@cache
+def _sender() -> NoticeSender:
+    world = runtime()
+    return NoticeSender(world.books, world.closes, world.mailer, NoticeTexts(world.settings.company_name), world.clock)
+
+
+@stage_handler("send_notices", key="[period, round, batch]")
+def handler(event: Event) -> Event:
+    """Send the notices of a batch."""
+    progress = _sender().send(Period.parse(event["period"]), event["batch"], event["round"])
+    sent = progress.totals.notices.get("sent", 0)
+    count("NoticesSent", sent)
+    return {"sent": sent}

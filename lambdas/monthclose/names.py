@@ -1,0 +1,52 @@
+"""Names that the runtime and the infrastructure share: environment variables, queues' messages, events.
+
+Stdlib only: the CDK app imports this module, and nothing else of the package.
+"""
+
+from enum import StrEnum
+
+
+class Env(StrEnum):
+    """Environment variables of the functions; the stack's outputs carry the same values to the command."""
+
+    CUSTOMERS_TABLE = "MONTHCLOSE_CUSTOMERS_TABLE"
+    USAGE_TABLE = "MONTHCLOSE_USAGE_TABLE"
+    BILLING_TABLE = "MONTHCLOSE_BILLING_TABLE"
+    CLOSES_TABLE = "MONTHCLOSE_CLOSES_TABLE"
+    IDEMPOTENCY_TABLE = "MONTHCLOSE_IDEMPOTENCY_TABLE"
+    DOCUMENTS_BUCKET = "MONTHCLOSE_DOCUMENTS_BUCKET"
+    PROVIDERS = "MONTHCLOSE_PROVIDERS"
+    """JSON, by provider: `queue_url`, `secret_name`, `api_base`, `requests_per_second`, `maximum_concurrency`."""
+    PROVIDER = "MONTHCLOSE_PROVIDER"
+    """Of `charge_customers` only: the one provider whose queue this function drains. Not an output."""
+    MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
+    MAIL_CONFIGURATION_SET = "MONTHCLOSE_MAIL_CONFIGURATION_SET"
+    COMPANY_NAME = "MONTHCLOSE_COMPANY_NAME"
+    HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
+    """JSON: `grace_days`, and `threshold_minor` by currency."""
+    MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
+    MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"
+    ROUND_WAIT_SECONDS = "MONTHCLOSE_ROUND_WAIT_SECONDS"
+    DEADLINE_HOURS = "MONTHCLOSE_DEADLINE_HOURS"
+    STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
+    """Known to the command only: a function never starts a close."""
+
+
+class Stack(StrEnum):
+    """The CloudFormation stacks."""
+
+    STATE = "MonthCloseState"
+    WORKFLOW = "MonthCloseWorkflow"
+
+
+METRICS_NAMESPACE = "MonthClose"
+EVENT_SOURCE = "monthclose"
+EVENT_CLOSE_COMPLETED = "Month close completed"
+
+
+def output_name(env: Env) -> str:
+    """Name the output of the workflow stack that carries a variable's value.
+
+    CloudFormation allows letters and digits only: `MONTHCLOSE_CUSTOMERS_TABLE` becomes `CustomersTable`.
+    """
+    return env.value.removeprefix("MONTHCLOSE_").title().replace("_", "")

@@ -1,0 +1,291 @@
+"""What the stages need of the world, as Protocols. Adapters and the tests' fakes implement them.
+
+Every method may raise `TryLaterError` when the world is briefly unable.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.payment import Payment
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.proof import ProviderCharge
+from monthclose.domain.usage import UsageEvent
+
+Record = Customer | Invoice | Payment | Entry | Notice | HoldChange | Parking
+"""What `Books.commit` can write."""
+
+
+class Clock(Protocol):
+    """The time, UTC."""
+
+    def __call__(self) -> datetime:
+        """Tell the time."""
+
+
+class Log(Protocol):
+    """The log. Ids, states and counts only: no personal data, no keys."""
+
+    def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        """Note something odd that passes."""
+
+    def error(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        """Note a defect."""
+
+
+class Books(Protocol):
+    """Customers' accounts, invoices, payments and ledger. All reads are strongly consistent."""
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """Read a customer's account; None if there is no such customer."""
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        """Read what a close recorded for one customer and period."""
+
+    def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
+        """Read all of a customer's months, oldest first."""
+
+    def commit(self, *records: Record) -> None:
+        """Write all records or none.
+
+        Each record must still have the version it was read with (0: must not exist yet) and gets the next one;
+        a ledger entry must not exist yet.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else changed one of them first; nothing was written.
+        """
+
+
+class CustomerDirectory(Protocol):
+    """The customers as a whole."""
+
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+        """Create customers or replace their profiles; their accounts stay as they are."""
+
+    def scan(self) -> Iterator[Planned]:
+        """Go over all customers, in no order."""
+
+    def known(self, customer_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are customers."""
+
+
+class UsageStore(Protocol):
+    """Usage events, by customer and period."""
+
+    def put(self, events: Iterable[UsageEvent]) -> None:
+        """Store events; one whose id is already stored for that customer and period replaces it."""
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        """Stream a customer's usage of one period, in memory that doesn't grow with it."""
+
+
+class PriceBooks(Protocol):
+    """The price book, in versions."""
+
+    def latest(self) -> str:
+        """Name the latest version; empty if no book was imported yet."""
+
+    def get(self, version: str) -> PriceBook:
+        """Read one version; they never change. The version "" is an empty book."""
+
+    def merge(self, prices: Iterable[Price]) -> PriceBook:
+        """Add prices, replacing those of the same SKU and currency, and make that the latest version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A run of invoice numbers, fixed for the drafts stored under a key before any of them is used."""
+
+    first: int
+    count: int
+    drafts_key: str
+
+
+class Closes(Protocol):
+    """Closes, the progress of their batches, and the runs of invoice numbers reserved for them."""
+
+    def get(self, period: Period) -> Close | None:
+        """Read a close."""
+
+    def put(self, close: Close) -> Close:
+        """Write a close, fenced by its version, and return it with the next one.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else wrote it first.
+        """
+
+    def all(self) -> list[Close]:
+        """List every close, newest period first."""
+
+    def progress(self, period: Period, batch: int) -> BatchProgress | None:
+        """Read one batch's progress."""
+
+    def put_progress(self, progress: BatchProgress) -> None:
+        """Overwrite one batch's progress."""
+
+    def all_progress(self, period: Period) -> Iterator[BatchProgress]:
+        """Go over the progress of all batches that have begun."""
+
+    def reservations(self, period: Period, batch: int) -> list[Reservation]:
+        """The runs of numbers reserved for a batch, oldest first."""
+
+    def reserve(self, period: Period, batch: int, earlier: int, drafts_key: str, count: int) -> Reservation:
+        """Reserve the next `count` numbers for a batch that had `earlier` reservations, in one transaction.
+
+        Raises
+        ------
+        ConflictError
+            Another worker reserved for the same batch in the meantime.
+        """
+
+
+class Documents(Protocol):
+    """Objects: snapshots, drafts, invoices' documents, reports."""
+
+    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
+        """Write an object."""
+
+    def get(self, key: str) -> bytes:
+        """Read an object."""
+
+    def get_slice(self, key: str, offset: int, length: int) -> bytes:
+        """Read a part of an object, in bytes."""
+
+    def location(self, key: str) -> dict[str, str]:
+        """Name an object for others: `{"bucket": …, "key": …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOrder:
+    """What a gateway is asked to collect. Frozen with the payment: the same order again has the same content."""
+
+    payment_id: str
+    attempt: int
+    amount: Money
+    invoice_number: str
+    period: Period
+    customer_id: str
+    provider_customer: str
+    payment_method: str
+    since: datetime
+    """When the attempt began: nothing of it is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The provider has collected the money."""
+
+    amount: Money
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A definite no: nothing was collected, and this attempt never will."""
+
+    code: str
+    needs_customer: bool = False
+    """The customer must authenticate the charge themselves."""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """The provider works on it; the outcome comes later."""
+
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotCollected:
+    """The provider knows the order but has not been told to collect it."""
+
+
+ChargeOutcome = Collected | Refused | InProgress
+
+
+class PaymentGateway(Protocol):
+    """One payment provider. All calls are idempotent by the order's payment and attempt.
+
+    Raises, in every method: `TryLaterError` (surely nothing happened), `OutcomeUnknownError` (it may have
+    happened), `ProviderRefusedError` (the provider doesn't accept us).
+    """
+
+    @property
+    def provider(self) -> str:
+        """The name that settings and customers know it by."""
+
+    def register(self, customer: Customer) -> str:
+        """Make the customer known to the provider and return its id for them; moves no money."""
+
+    def prepare(self, order: ChargeOrder) -> str:
+        """Create the provider's object for the payment and return its reference; moves no money.
+
+        Raises
+        ------
+        OrderRefusedError
+            The provider will not take the order.
+        """
+
+    def collect(self, reference: str, order: ChargeOrder) -> ChargeOutcome:
+        """Collect a prepared order. Moves money, once at the most for a reference."""
+
+    def look_up(self, reference: str) -> ChargeOutcome | NotCollected:
+        """Ask what became of a prepared order; moves no money."""
+
+    def find_reference(self, order: ChargeOrder) -> str | None:
+        """Find the reference of an order whose `prepare` was not recorded; moves no money."""
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """Go over all money collected for a period's invoices since a time, by the provider's own record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An e-mail to a customer; `tag` identifies the notice in the mail service's events."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    tag: str
+
+
+class Mailer(Protocol):
+    """The mail service."""
+
+    def send(self, mail: Mail) -> str:
+        """Hand over a mail and return the service's message id.
+
+        Raises
+        ------
+        MailRefusedError
+            The service will never take this mail.
+        OutcomeUnknownError
+            It may have taken it.
+        """
+
+
+class Workflow(Protocol):
+    """The workflow engine."""
+
+    def is_running(self, execution: str) -> bool:
+        """Whether an execution still runs."""
+
+    def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
+        """Tell a waiting task that it succeeded; a task that doesn't wait any more is no error."""
+
+    def fail(self, task_token: str, error: str, cause: str) -> None:
+        """Tell a waiting task that it failed; a task that doesn't wait any more is no error."""

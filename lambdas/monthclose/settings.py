@@ -1,0 +1,115 @@
+"""Settings of a deployed system, from the environment of a function or the outputs of the stacks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monthclose.domain.close import MAX_BATCHES
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.hold import HoldPolicy
+from monthclose.names import Env
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One payment provider's settings; a provider without an entry has no adapter.
+
+    Parameters
+    ----------
+    requests_per_second : float
+        What its limit allows per endpoint.
+    """
+
+    name: str
+    queue_url: str
+    secret_name: str
+    api_base: str
+    requests_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSettings:
+    """How a close is run.
+
+    Parameters
+    ----------
+    max_rounds : int
+        Passes over the batches in one run, the first included.
+    round_wait_seconds : int
+        Pause before a repair round, longer for each further one.
+    """
+
+    max_rounds: int = 3
+    round_wait_seconds: int = 60
+    deadline_hours: int = 8
+    max_batches: int = MAX_BATCHES
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a deployment decides."""
+
+    customers_table: str
+    usage_table: str
+    billing_table: str
+    closes_table: str
+    idempotency_table: str
+    documents_bucket: str
+    providers: dict[str, Provider]
+    mail_sender: str
+    mail_configuration_set: str
+    company_name: str
+    hold_policy: HoldPolicy
+    close: CloseSettings
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
+        """Read the settings from `Env` names and their values.
+
+        Raises
+        ------
+        UserMistakeError
+            One is missing or cannot be read; the message names it.
+        """
+
+        def text(name: Env) -> str:
+            try:
+                return values[name]
+            except KeyError:
+                raise UserMistakeError(f"the setting {name.value} is missing") from None
+
+        def parsed(name: Env) -> Any:
+            try:
+                return json.loads(text(name))
+            except json.JSONDecodeError:
+                raise UserMistakeError(f"the setting {name.value} is not valid JSON: {values[name]!r}") from None
+
+        return cls(
+            customers_table=text(Env.CUSTOMERS_TABLE),
+            usage_table=text(Env.USAGE_TABLE),
+            billing_table=text(Env.BILLING_TABLE),
+            closes_table=text(Env.CLOSES_TABLE),
+            idempotency_table=text(Env.IDEMPOTENCY_TABLE),
+            documents_bucket=text(Env.DOCUMENTS_BUCKET),
+            providers={
+                name: Provider(
+                    name,
+                    queue_url=entry["queue_url"],
+                    secret_name=entry["secret_name"],
+                    api_base=entry["api_base"],
+                    requests_per_second=float(entry["requests_per_second"]),
+                )
+                for name, entry in parsed(Env.PROVIDERS).items()
+            },
+            mail_sender=text(Env.MAIL_SENDER),
+            mail_configuration_set=text(Env.MAIL_CONFIGURATION_SET),
+            company_name=text(Env.COMPANY_NAME),
+            hold_policy=HoldPolicy(**parsed(Env.HOLD_POLICY)),
+            close=CloseSettings(
+                max_batches=parsed(Env.MAX_BATCHES),
+                max_rounds=parsed(Env.MAX_ROUNDS),
+                round_wait_seconds=parsed(Env.ROUND_WAIT_SECONDS),
+                deadline_hours=parsed(Env.DEADLINE_HOURS),
+            ),
+        )

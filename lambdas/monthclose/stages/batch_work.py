@@ -1,0 +1,113 @@
+"""What the batch stages have in common: read the customers' months, park, record progress, retry lost races."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from monthclose.domain.close import Batch, BatchProgress, Stage, totals_of
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.month import CustomerMonth, Parking
+from monthclose.domain.period import Period
+from monthclose.errors import ConflictError, TryLaterError
+from monthclose.ports import Books, Clock, Closes
+
+_RACES = 5
+"""How often a lost race is run again at once before the caller is told to come back later."""
+
+
+def retry_conflicts[T](step: Callable[[], T]) -> T:
+    """Run a read-decide-commit step again, from the read, when somebody else wrote first.
+
+    Raises
+    ------
+    TryLaterError
+        It lost every time.
+    """
+    for _ in range(_RACES - 1):
+        try:
+            return step()
+        except ConflictError:
+            continue
+    return step()
+
+
+def read_months(books: Books, customer_ids: Iterable[str], period: Period) -> dict[str, CustomerMonth]:
+    """Read the months of a batch's customers."""
+    return {customer_id: books.month(customer_id, period) for customer_id in customer_ids}
+
+
+def begun_batch(closes: Closes, period: Period, number: int) -> BatchProgress:
+    """Read the progress of a batch whose invoices were generated.
+
+    Raises
+    ------
+    TryLaterError
+        It has none yet: the message came before its time.
+    """
+    progress = closes.progress(period, number)
+    if progress is None:
+        raise TryLaterError(f"batch {number} of {period} has not begun")
+    return progress
+
+
+def record_progress(
+    closes: Closes,
+    books: Books,
+    clock: Clock,
+    begun: BatchProgress,
+    stage: Stage,
+    round_number: int,
+    months: Iterable[CustomerMonth] | None = None,
+) -> BatchProgress:
+    """Sum up a batch's customers from their records and overwrite its progress.
+
+    A message that comes late, from a run that was stopped, changes the sums but never sets a batch back.
+
+    Parameters
+    ----------
+    begun : BatchProgress
+        The progress as the stage found it.
+    months : iterable of CustomerMonth or None
+        The records, if the stage has read them and knows what it changed; they are read otherwise.
+    """
+    if months is None:
+        months = read_months(books, begun.batch.customer_ids, begun.period).values()
+    reached, in_round = stage, round_number
+    if (begun.round, begun.stage.order) > (round_number, stage.order):
+        reached, in_round = begun.stage, begun.round
+    progress = summed_up(begun.period, begun.batch, months, reached, in_round, clock)
+    closes.put_progress(progress)
+    return progress
+
+
+def summed_up(
+    period: Period, batch: Batch, months: Iterable[CustomerMonth], stage: Stage, round_number: int, clock: Clock
+) -> BatchProgress:
+    """Make a batch's progress from its customers' records."""
+    totals, unsettled = totals_of(months)
+    return BatchProgress(
+        period=period,
+        batch=batch,
+        stage=stage,
+        round=round_number,
+        totals=totals,
+        unsettled=unsettled,
+        time=clock(),
+    )
+
+
+def lifted(parking: Parking | None) -> list[Parking]:
+    """Make what ends a parking, to be committed with what ended its reason; nothing if nobody is parked."""
+    return [replace(parking, active=False)] if parking and parking.active else []
+
+
+def park(books: Books, clock: Clock, customer_id: str, period: Period, error: ParkCustomerError) -> None:
+    """Set a customer aside with the reason; parking them again for the same reason writes nothing."""
+
+    def step() -> None:
+        before = books.month(customer_id, period).parking
+        if before and before.active and (before.reason, before.detail) == (error.reason, error.detail):
+            return
+        version = before.version if before else 0
+        books.commit(Parking(customer_id, period, error.reason, error.detail, clock(), version=version))
+
+    retry_conflicts(step)

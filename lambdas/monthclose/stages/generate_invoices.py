@@ -1,0 +1,193 @@
+"""Generate the invoices of a batch, numbered without gaps, and book them on the customers' accounts.
+
+The order is what makes it safe to break off anywhere: drafts stored, then numbers reserved for those very drafts,
+then the numbered documents stored, then each invoice booked. A later run first finishes what has numbers.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+from monthclose.domain import invoice as invoices
+from monthclose.domain.close import Batch, BatchProgress, Stage
+from monthclose.domain.customer import Customer
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.invoice import Draft, Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import PriceBook, rate
+from monthclose.errors import ConflictError
+from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, UsageStore
+from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
+
+
+class _Seen(NamedTuple):
+    """A customer as this call has read them: what is decided on it holds unless a commit conflicts."""
+
+    customer: Customer
+    month: CustomerMonth
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A batch's progress, and how many without an invoice are on hold: perhaps they have paid meanwhile."""
+
+    progress: BatchProgress
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceGenerator:
+    """Generates invoices, one batch at a time."""
+
+    books: Books
+    closes: Closes
+    usage: UsageStore
+    price_books: PriceBooks
+    documents: Documents
+    clock: Clock
+    adapters: frozenset[str]
+    """The providers that can be charged through."""
+    seller: str
+
+    def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
+        """Bring every customer of the batch to an invoice, to nothing to bill, or to a parking place.
+
+        Raises
+        ------
+        ConflictError
+            Another worker generates the same batch right now; come again.
+        """
+        reserved = self.closes.reservations(period, batch.number)
+        for reservation in reserved:
+            self._issue(period, batch, reservation, json.loads(self.documents.get(reservation.drafts_key)), {})
+        months = read_months(self.books, batch.customer_ids, period)
+        seen: dict[str, _Seen] = {}
+        drafts, held = self._drafts(period, batch, months, seen)
+        if drafts:
+            content = json.dumps(drafts, ensure_ascii=False).encode()
+            key = f"drafts/{period}/{batch.number:05}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+            self.documents.put(key, content)
+            reservation = self.closes.reserve(period, batch.number, len(reserved), key, len(drafts))
+            self._issue(period, batch, reservation, drafts, seen)
+        months = read_months(self.books, batch.customer_ids, period)
+        progress = summed_up(period, batch, months.values(), Stage.GENERATED, round_number, self.clock)
+        if not progress.totals.customers.get("invoiced") and not held:
+            progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, to write to, or to hold
+        self.closes.put_progress(progress)
+        return Generated(progress, held)
+
+    def _drafts(
+        self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], seen: dict[str, _Seen]
+    ) -> tuple[list[Draft], int]:
+        """Write the drafts of all who have no invoice yet, and count those of them who are on hold.
+
+        `seen` takes up what was read on the way.
+        """
+        todo = [name for name, month in months.items() if not month.invoice]
+        if not todo:
+            return [], 0
+        close = self.closes.get(period)
+        book = self.price_books.get(close.price_book if close else "")
+        drafts, held = [], 0
+        for customer_id in todo:
+            try:
+                customer = self._billable(customer_id, batch)
+                held += customer.held_since is not None
+                draft = self._draft(period, customer, book)
+            except ParkCustomerError as error:
+                park(self.books, self.clock, customer_id, period, error)
+                continue
+            if draft["total_minor"]:
+                drafts.append(draft)
+                seen[customer_id] = _Seen(customer, months[customer_id])
+            else:
+                self.books.commit(*lifted(months[customer_id].parking))
+        return drafts, held
+
+    def _billable(self, customer_id: str, batch: Batch) -> Customer:
+        customer = self.books.customer(customer_id)
+        if customer is None:
+            raise ParkCustomerError("no_customer", f"customer {customer_id} was removed after the snapshot")
+        currency, provider = customer.profile.currency, customer.profile.payment_provider
+        if provider != batch.provider:
+            raise ParkCustomerError(
+                "provider_changed",
+                f"the snapshot has them with {batch.provider!r}, the profile now says {provider!r}; "
+                "change it back for this period",
+            )
+        if currency not in EXPONENT_BY_CURRENCY:
+            raise ParkCustomerError(
+                "unknown_currency", f"{currency!r} is no currency of ISO 4217; import the customer anew"
+            )
+        if customer.balance and customer.currency != currency:
+            raise ParkCustomerError(
+                "currency_mismatch",
+                f"the profile says {currency}, but {customer.balance} is open; settle that or change the profile back",
+            )
+        return customer
+
+    def _draft(self, period: Period, customer: Customer, book: PriceBook) -> Draft:
+        lines = rate(self.usage.events(customer.customer_id, period), book, customer.profile.currency)
+        return invoices.draft(customer, period, lines, self.clock().date(), self.seller)
+
+    def _issue(
+        self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
+    ) -> None:
+        """Store the documents of a reservation and book those of its invoices that aren't booked yet."""
+        key = f"invoices/{period}/{batch.number:05}-{reservation.first:08}.jsonl"
+        numbered, content = invoices.numbered(drafts, reservation.first, key)
+        if not seen:
+            numbered = [i for i in numbered if not self.books.month(i.customer_id, period).invoice]
+        if not numbered:
+            return
+        self.documents.put(key, content, "application/jsonl")
+        for invoice in numbered:
+            self._book(invoice, seen.get(invoice.customer_id))
+
+    def _book(self, invoice: Invoice, seen: _Seen | None) -> None:
+        """Book an invoice on what was seen; if that is no longer so, on what is there now."""
+        if seen:
+            try:
+                return self._commit(invoice, seen)
+            except ConflictError:
+                pass
+        return retry_conflicts(partial(self._book_afresh, invoice))
+
+    def _book_afresh(self, invoice: Invoice) -> None:
+        customer = self.books.customer(invoice.customer_id)
+        if customer is None:
+            raise ValueError(f"customer {invoice.customer_id} vanished after invoice {invoice.number} was numbered")
+        month = self.books.month(invoice.customer_id, invoice.period)
+        if not month.invoice:
+            self._commit(invoice, _Seen(customer, month))
+
+    def _commit(self, invoice: Invoice, seen: _Seen) -> None:
+        issued, account, legs = invoices.issue(invoice, seen.customer)
+        entry = Entry(
+            "invoice",
+            invoice.customer_id,
+            invoice.period,
+            invoice.currency,
+            self.clock(),
+            legs,
+            f"invoice {invoice.number} over {invoice.total}",
+        )
+        self.books.commit(account, issued, entry, self._payment(issued, account), *lifted(seen.month.parking))
+
+    def _payment(self, invoice: Invoice, customer: Customer) -> Payment:
+        profile, now = customer.profile, self.clock()
+        payment = Payment(invoice.customer_id, invoice.period, profile.payment_provider, invoice.currency)
+        if not invoice.open:
+            return payment.to(PaymentState.NOTHING_DUE, now, "nothing is open on the invoice")
+        if profile.payment_provider not in self.adapters:
+            return payment.to(PaymentState.NO_ADAPTER, now, f"provider {profile.payment_provider!r} has no adapter")
+        if not profile.payment_method:
+            return payment.to(PaymentState.NO_PAYMENT_METHOD, now, "the customer has no payment method")
+        return payment

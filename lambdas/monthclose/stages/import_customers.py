@@ -1,0 +1,32 @@
+"""Import customers: create them, or replace the profiles of those already known."""
+
+from collections.abc import Iterable
+from itertools import batched
+
+from monthclose.domain.customer import Profile
+from monthclose.domain.intake import Layout, Reject, Row, Tally, read_customer, read_row
+from monthclose.ports import CustomerDirectory
+
+_CHUNK = 500
+
+
+def import_customers(rows: Iterable[Row], layout: Layout, *, directory: CustomerDirectory, reject: Reject) -> Tally:
+    """Take every row that says a customer; of two rows with the same id, the later one holds.
+
+    Accounts stay as they are, so importing again is always safe.
+    """
+    tally = Tally()
+    for chunk in batched(rows, _CHUNK, strict=False):
+        profiles: dict[str, Profile] = {}
+        for row in chunk:
+            customer, reason = read_row(row, layout, read_customer)
+            if customer is None:
+                tally.rejected[reason] += 1
+                reject(row, reason)
+                continue
+            customer_id, profile = customer
+            profiles[customer_id] = profile
+            tally.taken += 1
+            tally.groups[profile.payment_provider if profile.payment_method else "no payment method"] += 1
+        directory.put_profiles(profiles.items())
+    return tally

@@ -1,0 +1,33 @@
+"""Import prices: all of a file's, or none of them."""
+
+from collections.abc import Iterable
+
+from monthclose.domain.intake import Layout, Reject, Row, Tally, read_price, read_row
+from monthclose.domain.pricing import Price
+from monthclose.ports import PriceBooks
+
+
+def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBooks, reject: Reject) -> Tally:
+    """Merge a file's prices into the price book, if every row of it can be taken.
+
+    A price book with holes would park customers or bill some of them by the old prices, so one bad row withholds
+    the others. It is small enough to be held in memory.
+    """
+    tally = Tally()
+    prices: dict[tuple[str, str], Price] = {}
+    for row in rows:
+        price, reason = read_row(row, layout, read_price)
+        if price is not None and prices.get((price.sku, price.currency), price).unit_price != price.unit_price:
+            price, reason = None, "sku and currency are there twice with different prices"
+        if price is None:
+            tally.rejected[reason] += 1
+            reject(row, reason)
+            continue
+        prices[price.sku, price.currency] = price
+        tally.taken += 1
+        tally.groups[price.currency] += 1
+    if tally.rejected:
+        return Tally(withheld=tally.taken, rejected=tally.rejected)
+    if prices:
+        price_books.merge(prices.values())
+    return tally

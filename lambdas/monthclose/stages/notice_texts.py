@@ -1,0 +1,167 @@
+"""What a notice says: one e-mail per kind, plain text and HTML, from the templates in `templates/mail/`.
+
+`<kind>.txt.j2` has a kind's subject, headline and message, once; `layout.txt.j2` and `layout.html.j2` set them.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monthclose.domain.customer import Customer
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.notice import NoticeKind
+from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.period import Period
+from monthclose.ports import Mail
+from monthclose.templates import environment
+
+_GOOD, _WAITING, _ACTION = "#1a7f5a", "#3b74c4", "#c2571a"
+_ACCENT: Mapping[NoticeKind, str] = {
+    NoticeKind.RECEIPT: _GOOD,
+    NoticeKind.CREDIT: _GOOD,
+    NoticeKind.DECLINED: _ACTION,
+    NoticeKind.ACTION_REQUIRED: _ACTION,
+    NoticeKind.NO_PAYMENT_METHOD: _ACTION,
+    NoticeKind.PENDING: _WAITING,
+    NoticeKind.OPEN: _WAITING,
+}
+
+_NO_REASON = "Your bank gave no reason that we could pass on."
+# https://docs.stripe.com/declines/codes. Codes that Stripe asks not to show to the customer (fraudulent, lost_card,
+# stolen_card, pickup_card, merchant_blacklist, …) are left out on purpose: they get the neutral sentence.
+_REASONS: Mapping[str, str] = {
+    "insufficient_funds": "There was not enough money in the account.",
+    "expired_card": "The card has expired.",
+    "authentication_required": "Your bank wants you to confirm the payment yourself.",
+    "card_not_supported": "The card does not support this kind of payment.",
+    "currency_not_supported": "The card does not support the currency of the invoice.",
+    "card_velocity_exceeded": "The card's spending limit is used up.",
+    "withdrawal_count_limit_exceeded": "The card's spending limit is used up.",
+    "incorrect_cvc": "The card's security code is not right.",
+    "invalid_cvc": "The card's security code is not right.",
+    "incorrect_number": "The card number is not right.",
+    "invalid_number": "The card number is not right.",
+    "invalid_expiry_month": "The card's expiry date is not right.",
+    "invalid_expiry_year": "The card's expiry date is not right.",
+    "incorrect_address": "The billing address does not match the card.",
+    "incorrect_zip": "The postal code does not match the card.",
+    "invalid_account": "The account that the card belongs to cannot be used.",
+    "new_account_information_available": "The card or its account has been replaced.",
+    "issuer_not_available": "Your bank could not be reached.",
+    "processing_error": "Your bank could not process the payment.",
+    "try_again_later": "Your bank could not process the payment.",
+    "reenter_transaction": "Your bank could not process the payment.",
+    "transaction_not_allowed": "Your bank does not allow this payment.",
+    "not_permitted": "Your bank does not allow this payment.",
+    "do_not_honor": "Your bank refused the payment and gave no reason.",
+    "generic_decline": "Your bank refused the payment and gave no reason.",
+    "card_declined": "Your bank refused the payment and gave no reason.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTexts:
+    """Writes the notices of a company.
+
+    Parameters
+    ----------
+    company : str
+        The seller's name, as customers know it.
+    """
+
+    company: str
+
+    def mail(self, customer: Customer, month: CustomerMonth, kind: NoticeKind) -> Mail:
+        """Write the mail that tells a customer what became of their month's invoice.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice or no payment: there is nothing to tell.
+        """
+        if month.invoice is None or month.payment is None:
+            raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
+        facts = _facts(customer, month.invoice, month.payment) | {"company": _one_line(self.company)}
+        template = environment().get_template(f"mail/{kind}.txt.j2")
+        context = template.new_context(facts)
+        blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
+        rows = _rows(customer, month.invoice, month.payment)
+        letter = facts | {
+            "subject": _one_line(blocks["subject"]),
+            "headline": _one_line(blocks["headline"]),
+            "paragraphs": [_one_line(text) for text in re.split(r"\n\s*\n", blocks["message"].strip())],
+            "rows": rows,
+            "label_width": max(len(label) for label, _ in rows),
+            "value_width": max(len(value) for _, value in rows),
+            "accent": _ACCENT[kind],
+        }
+        return Mail(
+            to=customer.profile.email,
+            subject=letter["subject"],
+            text=environment().get_template("mail/layout.txt.j2").render(letter),
+            html=environment().get_template("mail/layout.html.j2").render(letter),
+            tag=notice_tag(month.invoice.period, customer.customer_id),
+        )
+
+
+def _facts(customer: Customer, invoice: Invoice, payment: Payment) -> dict[str, Any]:
+    """Name what the messages may speak of."""
+    nothing = Money(0, invoice.currency)
+    return {
+        "name": _one_line(customer.profile.name),
+        "number": invoice.number,
+        "month": f"{invoice.period.start:%B %Y}",
+        "total": invoice.total,
+        "collected": Money(invoice.collected_minor, invoice.currency),
+        "credited": Money(invoice.credited_minor, invoice.currency),
+        "granted": max(-invoice.total, nothing),
+        "open": invoice.open,
+        "attempted": payment.amount,
+        "reason": _REASONS.get(payment.code, _NO_REASON),
+    }
+
+
+def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[str, str]]:
+    """Set out how the invoice is settled, so that the reader can add it up."""
+    rows = [
+        ("Invoice", invoice.number),
+        ("Date", f"{invoice.issued_on.day} {invoice.issued_on:%B %Y}"),
+        ("Period", f"{invoice.period.start:%B %Y}"),
+        ("Total", str(invoice.total)),
+    ]
+    settled = {
+        "Credit used": invoice.credited_minor,
+        "Waived": invoice.written_off_minor,
+        "Paid": invoice.collected_minor,
+    }
+    rows += [(label, str(Money(-minor, invoice.currency))) for label, minor in settled.items() if minor]
+    if payment.state is PaymentState.PENDING:
+        rows.append(("Being collected", str(payment.amount)))
+    if invoice.total_minor >= 0:
+        rows.append(("Open", str(invoice.open)))
+    if customer.credit_minor:
+        rows.append(("Credit left", str(Money(customer.credit_minor, customer.profile.currency))))
+    return rows
+
+
+def notice_tag(period: Period, customer_id: str) -> str:
+    """Name a notice in the mail service's events: `2026-10_C-1`, from `2026-10` and `C-1`.
+
+    SES allows 256 of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a dot and
+    two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that ends
+    in `.-` and a hash.
+    """
+    escaped = re.sub(rb"[^A-Za-z0-9_@-]", lambda m: b".%02X" % m[0][0], customer_id.encode()).decode()
+    tag = f"{period}_{escaped}"
+    if len(tag) <= 256:
+        return tag
+    return f"{tag[:222]}.-{hashlib.sha256(customer_id.encode()).hexdigest()[:32]}"
+
+
+def _one_line(text: str) -> str:
+    """Make a text fit for a header: one line of printable characters."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())

@@ -1,0 +1,119 @@
+"""One Stripe account: everything it holds, and the request at its door."""
+
+import random
+import string
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.stripe import errors
+from sandbox.stripe.cards import CARDS
+from sandbox.stripe.idempotency import IdempotencyKeys
+from sandbox.stripe.objects import Charge, Customer, PaymentIntent, PaymentMethod
+from sandbox.stripe.params import Params
+from sandbox.stripe.shelf import Shelf
+from sandbox.wire import JSON
+
+type Clock = Callable[[], float]
+
+EXPANDABLE = ("customer", "latest_charge", "payment_intent", "payment_method")
+"""The members of objects that hold an id and can be expanded into the object."""
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class Ids:
+    """Ids as Stripe makes them. Random, so that two runs never share one; repeatable if a seed is given."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._rng = random.Random(seed)  # noqa: S311 - ids of a fake, no secret
+
+    def new(self, prefix: str, length: int = 24) -> str:
+        """Return a new id."""
+        return prefix + "".join(self._rng.choices(_ALPHABET, k=length))
+
+
+class Account:
+    """An account's objects, idempotency keys and ledger of money moved.
+
+    Hold ``lock`` while reading or changing any object: operations are atomic, so that two confirms of one
+    PaymentIntent come one after the other. (Stripe may answer the second 429 ``lock_timeout`` instead.)
+    """
+
+    def __init__(self, ids: Ids, clock: Clock) -> None:
+        self.ids = ids
+        self.lock = threading.Lock()
+        self.idempotency = IdempotencyKeys(clock)
+        self.customers = Shelf[Customer]("customer", "id")
+        self.payment_methods = Shelf[PaymentMethod]("PaymentMethod", "payment_method")
+        self.payment_intents = Shelf[PaymentIntent]("payment_intent", "intent")
+        self.charges = Shelf[Charge]("charge", "id")
+        self.movements: list[JSON] = []
+        self._clock = clock
+
+    def now(self) -> int:
+        """Return the time in whole seconds since the epoch, as Stripe's objects have it."""
+        return int(self._clock())
+
+    def expanded(self, member: str, reference: str) -> JSON:
+        """Return the object whose id is the value of one of the expandable members."""
+        shelves: Mapping[str, Shelf[Any]] = {
+            "customer": self.customers,
+            "latest_charge": self.charges,
+            "payment_intent": self.payment_intents,
+            "payment_method": self.payment_methods,
+        }
+        document: JSON = shelves[member].get(reference).to_json()
+        return document
+
+    def payment_method(self, reference: str, param: str | None = None) -> PaymentMethod:
+        """Return a stored payment method, or a new one for a magic test id, which Stripe too mints at every use."""
+        card = CARDS.get(reference)
+        if card is None:
+            return self.payment_methods.get(reference, param)
+        return self.payment_methods.add(PaymentMethod(self.ids.new("pm_"), self.now(), card))
+
+    def usable_payment_method(self, reference: str, customer: str | None) -> PaymentMethod:
+        """Return a payment method that a PaymentIntent of this customer may be paid with."""
+        method = self.payment_method(reference, "payment_method")
+        if method.spent:
+            raise errors.invalid_parameter("payment_method", PREVIOUSLY_USED)
+        if method.customer is not None and method.customer != customer:
+            raise errors.invalid_parameter("payment_method", _whose(method, customer), "resource_missing")
+        return method
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation has to go by: its parameters, the ids in the URL, the idempotency key, the API version."""
+
+    params: Params
+    ids: Mapping[str, str]
+    idempotency_key: str | None
+    api_version: str
+
+
+type Command = Callable[[Account], JSON]
+type Operation = Callable[[Call], Command]
+"""Reads and validates the parameters, without looking at any object, and returns what is to be done. Errors of the
+reading come before the execution begins: no idempotency key keeps them ("Idempotent requests")."""
+
+
+PREVIOUSLY_USED = (
+    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a "
+    "connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use "
+    "a PaymentMethod multiple times, you must attach it to a Customer first."
+)
+
+
+def _whose(method: PaymentMethod, customer: str | None) -> str:
+    if customer is None:
+        return (
+            f"The payment method `{method.id}` belongs to the Customer `{method.customer}`. Please include the "
+            "Customer in the `customer` parameter on the PaymentIntent."
+        )
+    return (
+        f"The customer does not have a payment method with the ID {method.id}. The payment method must be attached to "
+        "the customer."
+    )

@@ -1,0 +1,149 @@
+"""What happens when a PaymentIntent is confirmed (Stripe docs, "How PaymentIntents and SetupIntents work")."""
+
+from dataclasses import dataclass
+
+from sandbox.stripe import errors
+from sandbox.stripe.account import Account
+from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, Decline
+from sandbox.stripe.objects import Charge, PaymentIntent, PaymentMethod
+from sandbox.wire import JSON
+
+OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+"""The statuses in which a PaymentIntent may be changed, confirmed and canceled."""
+
+_ALREADY_SUCCEEDED = (
+    "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed."
+)
+_NOT_CONFIRMABLE = (
+    "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the "
+    "following statuses may be confirmed: requires_confirmation, requires_action."
+)
+_NO_PAYMENT_METHOD = (
+    "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
+    "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method "
+    "or ConfirmationToken."
+)
+_NO_RETURN_URL = (
+    "A `return_url` must be specified because this Payment Intent is configured to automatically accept the payment "
+    "methods enabled in the Dashboard, some of which may require a full page redirect to succeed. If you do not want "
+    "to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
+    "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How a PaymentIntent is to be confirmed."""
+
+    payment_method: str | None
+    off_session: bool
+    return_url: str | None
+    idempotency_key: str | None
+
+
+def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
+    """Try to move the money. Call it with the account's lock held: no intent is ever paid twice.
+
+    Raises
+    ------
+    StripeError
+        402 of type ``card_error`` for a decline, which returns the intent to ``requires_payment_method``; 400 for a
+        status that does not allow it, a payment method that is missing or may not be used, a missing ``return_url``.
+    """
+    if intent.status not in OPEN:
+        message = _ALREADY_SUCCEEDED if intent.status == "succeeded" else _NOT_CONFIRMABLE
+        raise errors.unexpected_state(message.format(status=intent.status), intent.to_json())
+    reference = how.payment_method or intent.payment_method
+    if reference is None:
+        raise errors.unexpected_state(_NO_PAYMENT_METHOD, intent.to_json())
+    if intent.may_redirect and not how.off_session and how.return_url is None:
+        raise errors.invalid_parameter("return_url", _NO_RETURN_URL)
+    method = account.usable_payment_method(reference, intent.customer)
+    intent.payment_method = method.id
+    if method.card.authenticates and not how.off_session:
+        _ask_for_authentication(intent, how.return_url)
+        return
+    decline = AUTHENTICATION_REQUIRED if method.card.authenticates else method.card.decline
+    charge = _charge(account, intent, method, decline)
+    if decline is not None:
+        raise _declined(intent, method, charge, decline)
+    _succeed(account, intent, charge, how.idempotency_key)
+
+
+def _ask_for_authentication(intent: PaymentIntent, return_url: str | None) -> None:
+    intent.status = "requires_action"
+    intent.next_action = (
+        {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+        if return_url is None
+        else {
+            "type": "redirect_to_url",
+            "redirect_to_url": {"return_url": return_url, "url": "https://hooks.stripe.com/3d_secure_2/sandbox"},
+        }
+    )
+
+
+def _charge(account: Account, intent: PaymentIntent, method: PaymentMethod, decline: Decline | None) -> Charge:
+    # A payment method that is not attached is good for one payment only.
+    method.spent = method.customer is None
+    charge = Charge(
+        id=account.ids.new("ch_"),
+        created=account.now(),
+        amount=intent.amount,
+        currency=intent.currency,
+        customer=intent.customer,
+        payment_intent=intent.id,
+        payment_method=method.id,
+        card=method.card_json(),
+        description=intent.description,
+        receipt_email=intent.receipt_email,
+        statement_descriptor_suffix=intent.statement_descriptor_suffix,
+        metadata=dict(intent.metadata),
+        decline=decline,
+    )
+    intent.latest_charge = charge.id
+    intent.next_action = None
+    return account.charges.add(charge, intent.customer)
+
+
+def _succeed(account: Account, intent: PaymentIntent, charge: Charge, idempotency_key: str | None) -> None:
+    intent.status = "succeeded"
+    intent.amount_received = intent.amount
+    intent.last_payment_error = None
+    account.movements.append(
+        {
+            "provider": "stripe",
+            "payment_intent": intent.id,
+            "charge": charge.id,
+            "customer": intent.customer,
+            "amount": charge.amount,
+            "currency": charge.currency,
+            "idempotency_key": idempotency_key,
+            "metadata": dict(intent.metadata),
+            "created": charge.created,
+        }
+    )
+
+
+def _declined(intent: PaymentIntent, method: PaymentMethod, charge: Charge, decline: Decline) -> errors.StripeError:
+    error: JSON = {
+        "charge": charge.id,
+        "code": decline.code,
+        "decline_code": decline.decline_code,
+        "doc_url": errors.doc_url(decline.code),
+        "message": decline.message,
+        "payment_method": method.to_json(),
+        "type": "card_error",
+    }
+    intent.status = "requires_payment_method"
+    intent.payment_method = None
+    intent.last_payment_error = error
+    return errors.StripeError(
+        402,
+        decline.message,
+        kind="card_error",
+        code=decline.code,
+        decline_code=decline.decline_code,
+        charge=charge.id,
+        payment_intent=intent.to_json(),
+        payment_method=method.to_json(),
+    )

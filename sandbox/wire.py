@@ -1,0 +1,107 @@
+"""What providers, their HTTP server and the layers around them say to each other: requests and responses."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
+
+type JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, already read.
+
+    Attributes
+    ----------
+    method : str
+        In capitals.
+    path : str
+        Without the query, as in ``/v1/payment_intents``.
+    query : str
+        Still encoded; empty if there is none.
+    headers : Mapping[str, str]
+        Names in lower case.
+    body : bytes
+        As it came over the wire.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @classmethod
+    def to(
+        cls, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | str | None = None
+    ) -> Self:
+        """Build a request from what an HTTP client is given: a whole URL, headers in any case, a body or none."""
+        parts = urlsplit(url)
+        lower = {name.lower(): value for name, value in (headers or {}).items()}
+        content = body.encode() if isinstance(body, str) else body or b""
+        return cls(method.upper(), parts.path, parts.query, lower, content)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, status: int, document: JSON, headers: Mapping[str, str] | None = None) -> Self:
+        """Answer with a JSON document."""
+        content = json.dumps(document, indent=2).encode()
+        return cls(status, content, {"Content-Type": "application/json", **(headers or {})})
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Response":
+        """Return the same response with these headers added or replaced."""
+        return Response(self.status, self.body, {**self.headers, **headers})
+
+    def json(self) -> Any:
+        """Return the body's document."""
+        return json.loads(self.body)
+
+
+class Provider(Protocol):
+    """A payment provider as a pure object: no sockets, no threads of its own, safe to call from many threads."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in our vocabulary, such as ``stripe``."""
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request of the provider's own API."""
+
+    def movements(self) -> Sequence[JSON]:
+        """Return the ledger of money moved: one entry per *successful* movement, oldest first."""
+
+    def request_counts(self) -> Mapping[str, Mapping[int, int]]:
+        """Return how many requests each endpoint answered with each HTTP status."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A request that is past authentication, validation and idempotency, about to take effect."""
+
+    provider: str
+    endpoint: str
+    request: Request
+
+
+type Proceed = Callable[[], Response]
+type Layer = Callable[[Execution, Proceed], Response]
+"""Code around an execution. It runs *inside* the idempotency layer: what it returns is what is stored and replayed,
+so that a layer answering 500 after ``proceed()`` behaves as a provider that failed after the money moved."""
+
+
+def straight_through(_execution: Execution, proceed: Proceed) -> Response:
+    """Do nothing around an execution (the layer used unless another is given)."""
+    return proceed()

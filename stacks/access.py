@@ -1,0 +1,65 @@
+"""What each function may do with the state: data, so that a reviewer reads it in one look."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+
+from monthclose.names import Env
+from stacks.documents import Documents
+from stacks.functions import Stage, role_of
+from stacks.nag import acknowledge_resource
+from stacks.tables import Tables
+
+_CUSTOMERS, _USAGE, _BILLING = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE
+_OWN = (Env.CLOSES_TABLE, Env.IDEMPOTENCY_TABLE)
+"""Every function keeps the close's state and its own idempotency records."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """The tables a function reads and writes beside those of the close, and its share in the documents."""
+
+    reads: tuple[Env, ...] = ()
+    writes: tuple[Env, ...] = ()
+    reads_documents: bool = False
+    writes_documents: bool = False
+
+
+ACCESS: Mapping[Stage, Access] = {
+    Stage.OPEN_CLOSE: Access(),
+    Stage.PLAN_CLOSE: Access(reads=(_CUSTOMERS,), reads_documents=True, writes_documents=True),
+    Stage.GENERATE_INVOICES: Access(
+        reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True
+    ),
+    Stage.CHARGE_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Stage.SEND_NOTICES: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
+    Stage.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Stage.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
+    Stage.REPORT_CLOSE: Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+}
+
+
+def grant(function: lambda_.Function, stage: Stage, *, tables: Tables, documents: Documents) -> None:
+    """Give a function the access of its stage."""
+    access = ACCESS[stage]
+    for env in access.reads:
+        tables.by_env[env].grant_read_data(function)
+    for env in (*access.writes, *_OWN):
+        # It covers transactions: ConditionCheckItem is among CDK's read actions.
+        tables.by_env[env].grant_read_write_data(function)
+    if access.reads_documents or access.writes_documents:
+        _grant_documents(function, documents.bucket, writes=access.writes_documents)
+
+
+def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, *, writes: bool) -> None:
+    actions = ["s3:GetObject", *(["s3:PutObject", "s3:AbortMultipartUpload"] if writes else [])]
+    objects = bucket.arn_for_objects("*")
+    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))
+    # Without it a missing object answers 403 and cannot be told from a missing permission.
+    function.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]))
+    acknowledge_resource(
+        role_of(function), objects, "The objects of one bucket: they are named by period and batch when a close runs."
+    )

@@ -1,0 +1,136 @@
+"""The dependency layer of the functions, built by uv and never by Docker.
+
+uv takes wheels only, so an arm64 layer is built on any machine, and the output depends on nothing but the pinned
+requirements and the platform. A hash of the two names the asset: an unchanged layer is not built again.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsii
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.config import Config
+from stacks.functions import RUNTIME
+
+REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
+"""The services whose descriptions stay in the layer: the other 400 would make it nearly twice as large.
+
+X-Ray's is what the tracer asks for its sampling rules.
+"""
+_BUNDLING_VERSION = "2"
+"""Raise it when what happens in this file changes, or old layers stay in use."""
+_NOT_NEEDED = ("**/__pycache__", "**/*.pyc", "bin", "boto3/examples", "**/tests")
+
+
+class LayerBuildError(RuntimeError):
+    """The layer could not be built. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class _Platform:
+    """What the wheels must fit."""
+
+    architecture: lambda_.Architecture
+    name: str
+    uv_options: tuple[str, ...]
+
+
+def platform_of(config: Config) -> _Platform:
+    """Choose the platform of the functions: arm64 on AWS; on an emulator, the interpreter that runs this program.
+
+    The emulator runs functions as processes of its own interpreter, whatever runtime they ask for.
+    """
+    if not config.local:
+        uv_options = ("--python-platform", "aarch64-manylinux2014", "--python-version", "3.13")
+        return _Platform(lambda_.Architecture.ARM_64, "arm64", uv_options)
+    name = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    arm = name.partition("-")[2].startswith(("aarch64", "arm64")) or "-arm64" in name
+    architecture = lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
+    return _Platform(architecture, name, ("--python", sys.executable))
+
+
+@jsii.implements(ILocalBundling)
+class UvBundling:
+    """Installs the requirements with uv."""
+
+    def __init__(self, uv_options: Sequence[str], *, search_path: str | None = None) -> None:
+        beside = shutil.which("uv", path=str(Path(sys.executable).parent))
+        self._uv = shutil.which("uv", path=search_path) if search_path is not None else beside or shutil.which("uv")
+        self._options = tuple(uv_options)
+
+    def try_bundle(self, output_dir: str, *_options: object) -> bool:
+        """Fill the folder; to answer False would start Docker, so it raises instead.
+
+        The options come as one object by place, whatever the declared signature says; none is of use here.
+
+        Raises
+        ------
+        LayerBuildError
+            If uv is missing or fails.
+        """
+        if self._uv is None:
+            raise LayerBuildError("uv is missing: say `make setup`, and run cdk with .venv/bin on the PATH.")
+        target = Path(output_dir) / "python"
+        command = [self._uv, "pip", "install", "--quiet", "--target", str(target), *self._options]
+        command += ["--only-binary", ":all:", "--no-installer-metadata", "--require-hashes", "--link-mode", "copy"]
+        command += ["-r", str(REQUIREMENTS / "lambda.txt")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LayerBuildError(f"The dependency layer could not be built: {' '.join(command)}\n{done.stderr}")
+        _strip(target)
+        return True
+
+
+def _strip(target: Path) -> None:
+    services = (path for path in target.glob("botocore/data/*/") if path.name not in AWS_SERVICES)
+    for path in [*(path for pattern in _NOT_NEEDED for path in sorted(target.glob(pattern))), *services]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+class DependencyLayer(Construct):
+    """What the functions import and did not write.
+
+    Attributes
+    ----------
+    architecture : lambda_.Architecture
+        The one that the functions must have.
+    version : lambda_.LayerVersion
+        The layer.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        super().__init__(scope, construct_id)
+        platform = platform_of(config)
+        self.architecture = platform.architecture
+        requirements = (REQUIREMENTS / "lambda.txt").read_text()
+        key = "\n".join((_BUNDLING_VERSION, *sorted(AWS_SERVICES), platform.name, requirements))
+        code = lambda_.Code.from_asset(
+            str(REQUIREMENTS),
+            asset_hash_type=AssetHashType.CUSTOM,
+            asset_hash=hashlib.sha256(key.encode()).hexdigest(),
+            bundling=BundlingOptions(
+                image=DockerImage.from_registry("never-pulled"),
+                local=UvBundling(platform.uv_options),  # type: ignore[arg-type]  # see try_bundle
+            ),
+        )
+        self.version = lambda_.LayerVersion(
+            self,
+            "Version",
+            code=code,
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[platform.architecture],
+            description="Third-party packages of Month close",
+        )

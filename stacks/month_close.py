@@ -1,0 +1,168 @@
+"""The state machine that closes a month, and the rule that starts it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_SOURCE
+from stacks.config import Config
+from stacks.documents import MAP_RUNS, SNAPSHOTS
+from stacks.functions import SIZES, Stage, role_of
+from stacks.nag import acknowledge, acknowledge_resource
+
+DEFINITIONS = Path(__file__).parent.parent / "statemachines"
+MAP_STATE = "Close every batch"
+_NAMED_LATER = "Executions of this one machine: they get their names when they start."
+
+
+def substitution(stage: Stage) -> str:
+    """Name the placeholder in the definition that stands for a stage's function."""
+    return f"{stage.camel_case}Function"
+
+
+def state_machine(
+    scope: Construct, construct_id: str, *, definition: str, substitutions: Mapping[str, str], config: Config
+) -> sfn.StateMachine:
+    """Make a Standard state machine that is traced, and logs its errors without anybody's data."""
+    days = logs.RetentionDays.ONE_WEEK if config.local else logs.RetentionDays.ONE_YEAR
+    log_group = logs.LogGroup(scope, f"{construct_id}Logs", retention=days, removal_policy=RemovalPolicy.DESTROY)
+    machine = sfn.StateMachine(
+        scope,
+        construct_id,
+        definition_body=sfn.DefinitionBody.from_string(definition),
+        definition_substitutions=substitutions,
+        logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ERROR, include_execution_data=False),
+        tracing_enabled=True,
+    )
+    acknowledge(machine, "SF1", "Errors suffice, the history has the rest; every event of 10,000 children costs much.")
+    acknowledge(machine, "IAM5[Resource::*]", "Log delivery and X-Ray know no resources (Step Functions' guide).")
+    return machine
+
+
+def started(machine: sfn.StateMachine, dead_letters: sqs.IQueue) -> targets.SfnStateMachine:
+    """Make a state machine the target of a rule that does not give up before a day has passed."""
+    return targets.SfnStateMachine(
+        machine, dead_letter_queue=dead_letters, max_event_age=Duration.hours(24), retry_attempts=185
+    )
+
+
+class MonthClose(Construct):
+    """The pipeline.
+
+    The definition is a text with placeholders, not a file asset: so the template shows the states, and
+    `MaxConcurrency`, which must be a number, can come from the settings.
+
+    Attributes
+    ----------
+    machine : sfn.StateMachine
+        The state machine.
+    execution_arn : str
+        The pattern that its executions' ARNs match.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        functions: Mapping[Stage, lambda_.Function],
+        queues: Sequence[sqs.Queue],
+        documents: s3.Bucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        called = {stage: functions[stage] for stage in SIZES}
+        self.machine = state_machine(
+            self,
+            "Machine",
+            definition=_definition(config),
+            substitutions={
+                **{substitution(stage): function.function_arn for stage, function in called.items()},
+                "DocumentsBucket": documents.bucket_name,
+                "EventSource": EVENT_SOURCE,
+                "EventCloseCompleted": EVENT_CLOSE_COMPLETED,
+            },
+            config=config,
+        )
+        self.execution_arn = self._execution_arn(self.machine.state_machine_name + ":*")
+        self._grant_calls([function.function_arn for function in called.values()], [q.queue_arn for q in queues])
+        self._grant_documents(documents)
+        self._grant_children()
+
+    def start_monthly(self, dead_letters: sqs.IQueue) -> events.Rule:
+        """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
+        schedule = events.Schedule.cron(minute="0", hour="0", day="1")
+        return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, dead_letters)])
+
+    def grant_describe(self, function: lambda_.Function) -> None:
+        """Let a function ask whether an execution still runs.
+
+        In a policy of its own: the machine names the function, which waits for its role's default policy.
+        """
+        statement = iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[self.execution_arn])
+        policy = iam.Policy(self, "DescribeExecutions", statements=[statement])
+        policy.attach_to_role(role_of(function))
+        acknowledge_resource(policy, self.execution_arn, _NAMED_LATER)
+
+    def grant_task_response(self, function: lambda_.Function) -> None:
+        """Let a function answer for tasks that wait for it.
+
+        On every resource: for these actions the Service Authorization Reference names no resource type, and a
+        wrong guess would leave each batch waiting for a day. Whom to answer is decided by a token nobody can guess.
+        """
+        actions = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
+        function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
+
+    def _execution_arn(self, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="states", resource="execution", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+
+    def _grant_calls(self, function_arns: list[str], queue_arns: list[str]) -> None:
+        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
+        allowed = {"lambda:InvokeFunction": function_arns, "sqs:SendMessage": queue_arns, "events:PutEvents": [bus]}
+        for action, resources in allowed.items():
+            self.machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=resources))
+
+    def _grant_documents(self, documents: s3.Bucket) -> None:
+        writer = ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+        for prefix, actions in {SNAPSHOTS: ["s3:GetObject"], MAP_RUNS: writer}.items():
+            objects = documents.arn_for_objects(f"{prefix}*")
+            self.machine.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))
+            acknowledge_resource(self.machine, objects, "The objects of one prefix, named by period and Map Run.")
+
+    def _grant_children(self) -> None:
+        """Let the Map start and watch its children, which are executions of this same machine.
+
+        In a policy of its own: the machine waits for its role's default policy, which cannot name the machine.
+        """
+        name = self.machine.state_machine_name
+        executions = [self.execution_arn, self._execution_arn(f"{name}/*")]
+        policy = iam.Policy(
+            self,
+            "RunChildren",
+            statements=[
+                iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]),
+                iam.PolicyStatement(actions=["states:DescribeExecution", "states:StopExecution"], resources=executions),
+            ],
+        )
+        policy.attach_to_role(self.machine.role)
+        for arn in executions:
+            acknowledge_resource(policy, arn, _NAMED_LATER)
+
+
+def _definition(config: Config) -> str:
+    definition = json.loads((DEFINITIONS / "month_close.asl.json").read_text())
+    definition["States"][MAP_STATE]["MaxConcurrency"] = config.map_concurrency
+    return json.dumps(definition)

@@ -1,0 +1,89 @@
+"""One payment provider: its queue, the function that drains it, the right to read its secret."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from monthclose.names import Env
+from stacks.config import Config, Provider
+from stacks.functions import Functions, Size, Stage
+
+_MAX_RECEIVES = 5
+"""Fewer would send messages away that an SQS event source received but had no free worker for."""
+_LONGEST_RETENTION = Duration.days(14)
+
+
+def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
+    """Make a queue for what could not be handled, kept for as long as SQS keeps anything."""
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=_LONGEST_RETENTION,
+    )
+
+
+class ProviderQueue(Construct):
+    """The queue that throttles charging through one provider.
+
+    Attributes
+    ----------
+    provider : Provider
+        Its settings.
+    queue, dead_letters : sqs.Queue
+        Messages name a batch and a task token, never an amount.
+    secret : secretsmanager.ISecret
+        The provider's keys, created by the operator.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, provider: Provider, config: Config) -> None:
+        super().__init__(scope, construct_id)
+        self.provider = provider
+        self.dead_letters = dead_letter_queue(self, "DeadLetters")
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=_LONGEST_RETENTION,
+            # Lambda's advice: six times the function's time-out, so that a retry by the service stays invisible.
+            visibility_timeout=Duration.seconds(6 * config.charge_timeout_seconds),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_MAX_RECEIVES),
+        )
+        self.secret = secretsmanager.Secret.from_secret_name_v2(self, "Secret", provider.secret_name)
+
+    def settings(self) -> dict[str, object]:
+        """Say what the functions must know of the provider: its entry in `MONTHCLOSE_PROVIDERS`."""
+        return {
+            "queue_url": self.queue.queue_url,
+            "secret_name": self.provider.secret_name,
+            "api_base": self.provider.api_base,
+            "requests_per_second": self.provider.requests_per_second,
+            "maximum_concurrency": self.provider.maximum_concurrency,
+        }
+
+    def add_consumer(self, functions: Functions, *, config: Config) -> lambda_.Function:
+        """Make the function that charges through this provider."""
+        consumer = functions.make(
+            self,
+            Stage.CHARGE_CUSTOMERS,
+            size=Size(config.charge_timeout_seconds),
+            environment={Env.PROVIDER: self.provider.name},
+            # Thousands of children generating invoices must not take the account's concurrency from charging: throttled
+            # deliveries burn a message's receives.
+            reserved_concurrency=None if config.local else self.provider.maximum_concurrency,
+        )
+        consumer.add_event_source(
+            sources.SqsEventSource(
+                self.queue,
+                batch_size=1,  # a message is a batch already; two in one invocation would wait for each other
+                report_batch_item_failures=True,
+                max_concurrency=self.provider.maximum_concurrency,
+            )
+        )
+        self.secret.grant_read(consumer)
+        return consumer

@@ -1,0 +1,22 @@
+"""The stack of what must outlive every deployment."""
+
+from aws_cdk import Stack
+from constructs import Construct
+
+from stacks.config import Config
+from stacks.documents import Documents
+from stacks.tables import Tables
+
+
+class StateStack(Stack):
+    """Tables and documents. On AWS they cannot be deleted with the stack, nor the stack by mistake."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Month close: tables and documents",
+            termination_protection=not config.local,
+        )
+        self.tables = Tables(self, "Tables", config=config)
+        self.documents = Documents(self, "Storage", config=config)

@@ -1,0 +1,56 @@
+"""The DynamoDB tables."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from monthclose.names import Env
+from stacks.config import Config
+
+_TEXT = dynamodb.AttributeType.STRING
+
+_KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
+    {
+        Env.CUSTOMERS_TABLE: ("customer_id",),
+        Env.USAGE_TABLE: ("pk", "event_id"),
+        Env.BILLING_TABLE: ("customer_id", "sk"),
+        Env.CLOSES_TABLE: ("pk", "sk"),
+        Env.IDEMPOTENCY_TABLE: ("id",),
+    }
+)
+"""Partition key and, where there is one, sort key. All are strings."""
+
+
+class Tables(Construct):
+    """Every table, on demand and with point-in-time recovery.
+
+    They are encrypted with the key that DynamoDB owns: with a key of ours every read would be billed a second time.
+
+    Attributes
+    ----------
+    by_env : Mapping[Env, dynamodb.Table]
+        The tables by the variable that tells a function the table's name.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        super().__init__(scope, construct_id)
+        self.by_env: Mapping[Env, dynamodb.Table] = {env: self._table(env, keys, config) for env, keys in _KEYS.items()}
+
+    def _table(self, env: Env, keys: tuple[str, ...], config: Config) -> dynamodb.Table:
+        partition, *sort = (dynamodb.Attribute(name=key, type=_TEXT) for key in keys)
+        return dynamodb.Table(
+            self,
+            env.name.removesuffix("_TABLE").title(),
+            partition_key=partition,
+            sort_key=sort[0] if sort else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expiration" if env is Env.IDEMPOTENCY_TABLE else None,
+            deletion_protection=not config.local,
+            removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,
+        )

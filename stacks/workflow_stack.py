@@ -1,0 +1,123 @@
+"""The stack of what does the work, and may be deployed anew at any time."""
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from monthclose.names import Env, output_name
+from stacks.access import grant
+from stacks.alarms import Alarms
+from stacks.config import Config
+from stacks.dashboard import Dashboard
+from stacks.deadline import DeadlineWatch
+from stacks.functions import SIZES, Functions, Stage
+from stacks.layer import DependencyLayer
+from stacks.mail import Mail
+from stacks.month_close import MonthClose
+from stacks.nag import acknowledge
+from stacks.providers import ProviderQueue, dead_letter_queue
+from stacks.state_stack import StateStack
+
+
+class WorkflowStack(Stack):
+    """Functions, queues, the state machine, and the eyes on them."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, state: StateStack) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Month close: the workflow",
+            termination_protection=not config.local,
+        )
+        self._config = config
+        self._state = state
+        mail = Mail(self, "Mail", config=config)
+        self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
+        environment = self._environment(mail)
+        functions = self._functions(environment)
+        self._called = {stage: functions.make(self, stage) for stage in SIZES}
+        self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
+        close = MonthClose(
+            self,
+            "MonthClose",
+            config=config,
+            functions=self._called,
+            queues=[provider.queue for provider in self._providers],
+            documents=state.documents.bucket,
+        )
+        self._grant(mail, close)
+        self._watch(close, self._schedule(close))
+        self._add_outputs({**environment, Env.STATE_MACHINE_ARN: close.machine.state_machine_arn})
+
+    def _environment(self, mail: Mail) -> dict[Env, str]:
+        config, tables = self._config, self._state.tables.by_env
+        policy = {
+            "grace_days": config.hold_policy.grace_days,
+            "threshold_minor": dict(config.hold_policy.threshold_minor),
+        }
+        return {
+            **{env: table.table_name for env, table in tables.items()},
+            Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
+            Env.PROVIDERS: self.to_json_string({p.provider.name: p.settings() for p in self._providers}),
+            Env.MAIL_SENDER: config.mail_sender,
+            Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
+            Env.COMPANY_NAME: config.company_name,
+            Env.HOLD_POLICY: json.dumps(policy, sort_keys=True),
+            Env.MAX_BATCHES: str(config.max_batches),
+            Env.MAX_ROUNDS: str(config.max_rounds),
+            Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),
+            Env.DEADLINE_HOURS: str(config.deadline_hours),
+        }
+
+    def _functions(self, environment: Mapping[Env, str]) -> Functions:
+        layer = DependencyLayer(self, "Dependencies", config=self._config)
+        return Functions(
+            config=self._config,
+            layer=layer.version,
+            architecture=layer.architecture,
+            environment={env.value: value for env, value in environment.items()},
+        )
+
+    def _grant(self, mail: Mail, close: MonthClose) -> None:
+        stages = [*self._called.items(), *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers)]
+        for stage, function in stages:
+            grant(function, stage, tables=self._state.tables, documents=self._state.documents)
+        mail.grant_send(self._called[Stage.SEND_NOTICES])
+        close.grant_describe(self._called[Stage.OPEN_CLOSE])
+        for consumer in self._consumers:
+            close.grant_task_response(consumer)
+        for provider in self._providers:
+            provider.secret.grant_read(self._called[Stage.REPORT_CLOSE])
+
+    def _schedule(self, close: MonthClose) -> DeadlineWatch:
+        self._missed = dead_letter_queue(self, "MissedStarts")
+        acknowledge(self._missed, "SQS3", "This is itself the dead-letter queue of the rules that start things.")
+        close.start_monthly(self._missed)
+        return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
+
+    def _watch(self, close: MonthClose, deadline: DeadlineWatch) -> None:
+        functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
+        for provider, consumer in zip(self._providers, self._consumers, strict=True):
+            functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
+        alarms = Alarms(self, "Alarms", config=self._config)
+        alarms.watch_executions(close.machine)
+        alarms.watch_deadline(deadline.machine)
+        alarms.watch_dead_letters("MissedStarts", self._missed)
+        alarms.watch_functions(functions)
+        for provider in self._providers:
+            alarms.watch_queue(provider)
+        Dashboard(
+            self,
+            "Dashboard",
+            machine=close.machine,
+            functions=functions,
+            providers=self._providers,
+            tables=list(self._state.tables.by_env.values()),
+        )
+
+    def _add_outputs(self, values: Mapping[Env, str]) -> None:
+        for env, value in values.items():
+            CfnOutput(self, output_name(env), value=value)

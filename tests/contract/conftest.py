@@ -1,0 +1,41 @@
+"""Fakes and adapters of each port, so that one suite holds both to the same behaviour."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from monthclose.adapters.clients import client
+from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.bootstrap import Runtime
+from tests.world import SETTINGS, World
+
+REGION = "us-east-1"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """A deployment on moto."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    client.cache_clear()
+    with mock_aws():
+        boto3.client("s3", region_name=REGION).create_bucket(Bucket="documents")
+        runtime = Runtime(SETTINGS, REGION)
+        for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
+            model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+        yield runtime
+    client.cache_clear()
+
+
+@pytest.fixture(params=["fake", "aws"])
+def world(request: pytest.FixtureRequest) -> World | Runtime:
+    """The ports, as fakes and as adapters."""
+    if request.param == "fake":
+        return World()
+    runtime: Runtime = request.getfixturevalue("aws")
+    return runtime

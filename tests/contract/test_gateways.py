@@ -1,0 +1,214 @@
+"""What every payment gateway promises: the fake, and each real adapter against its sandbox.
+
+A third provider is one more entry in `GATEWAYS`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import stripe
+
+from monthclose.adapters.stripe_gateway import StripeGateway, our_amount, stripe_amount
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.money import Money
+from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError
+from monthclose.ports import ChargeOrder, Collected, NotCollected, PaymentGateway, Refused
+from sandbox.stripe import StripeSandbox
+from sandbox.testing import serving
+from tests.fakes import FakeGateway
+from tests.world import OCTOBER
+
+
+@dataclass
+class Case:
+    """A gateway, the payment methods it is tried with, and the money that really moved."""
+
+    gateway: PaymentGateway
+    methods: dict[str, str]
+    moved: Callable[[], list[tuple[str, int]]]
+
+    def order(self, method: str = "pays", payment_id: str = "2026-10/acme", minor: int = 1234) -> ChargeOrder:
+        customer_id = payment_id.partition("/")[2]
+        profile = Profile("Acme", "billing@acme.example", "USD", "stripe", self.methods[method])
+        return ChargeOrder(
+            payment_id=payment_id,
+            attempt=1,
+            amount=Money(minor, "USD"),
+            invoice_number="INV-1",
+            period=OCTOBER,
+            customer_id=customer_id,
+            provider_customer=self.gateway.register(Customer(customer_id, profile)),
+            payment_method=self.methods[method],
+            since=datetime.now(UTC),
+        )
+
+
+@contextmanager
+def fake() -> Iterator[Case]:
+    gateway = FakeGateway()
+    methods = {"pays": "ok", "no funds": "declined", "authenticate": "authenticate"}
+    yield Case(gateway, methods, lambda: [(payment, amount.minor) for payment, amount in gateway.money_moved])
+
+
+STRIPE_METHODS = {
+    "pays": "pm_card_visa",
+    "no funds": "pm_card_chargeDeclinedInsufficientFunds",
+    "authenticate": "pm_card_authenticationRequired",
+}
+
+
+@contextmanager
+def stripe_gateway() -> Iterator[Case]:
+    with serving({"/v1": StripeSandbox()}) as url:
+
+        def moved() -> list[tuple[str, int]]:
+            charges = httpx.get(f"{url}/_sandbox/charges").json()
+            return [(charge["metadata"]["payment"], charge["amount"]) for charge in charges]
+
+        http_client = stripe.HTTPXClient(allow_sync_methods=True)
+        yield Case(StripeGateway("sk_test_sandbox", url, http_client), STRIPE_METHODS, moved)
+        http_client.close()  # type: ignore[no-untyped-call]
+
+
+GATEWAYS = {"fake": fake, "stripe": stripe_gateway}
+
+
+@pytest.fixture(params=GATEWAYS)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    with GATEWAYS[request.param]() as made:
+        yield made
+
+
+def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
+    order = case.order()
+    reference = case.gateway.prepare(order)
+    assert case.moved() == []
+    assert isinstance(case.gateway.look_up(reference), NotCollected)
+
+    outcome = case.gateway.collect(reference, order)
+
+    assert isinstance(outcome, Collected)
+    assert outcome.amount == order.amount
+    assert outcome.request_id
+    assert case.moved() == [("2026-10/acme", 1234)]
+
+
+def test_asking_again_answers_the_same_and_moves_nothing_more(case: Case) -> None:
+    order = case.order()
+    reference = case.gateway.prepare(order)
+    assert case.gateway.prepare(order) == reference
+    for _ in range(3):
+        assert isinstance(case.gateway.collect(reference, order), Collected)
+    assert isinstance(case.gateway.look_up(reference), Collected)
+    assert len(case.moved()) == 1
+
+
+def test_a_new_attempt_on_a_paid_payment_intent_finds_it_paid() -> None:
+    with stripe_gateway() as case:
+        order = case.order()
+        reference = case.gateway.prepare(order)
+        case.gateway.collect(reference, order)
+        assert isinstance(case.gateway.collect(reference, replace(order, attempt=2)), Collected)
+        assert len(case.moved()) == 1
+
+
+def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
+    order = case.order("no funds")
+    reference = case.gateway.prepare(order)
+    for outcome in (case.gateway.collect(reference, order), case.gateway.look_up(reference)):
+        assert isinstance(outcome, Refused)
+        assert outcome.code == "insufficient_funds"
+        assert not outcome.needs_customer
+    assert case.moved() == []
+
+
+def test_a_charge_that_needs_the_customer_says_so(case: Case) -> None:
+    order = case.order("authenticate")
+    reference = case.gateway.prepare(order)
+    outcome = case.gateway.collect(reference, order)
+    assert isinstance(outcome, Refused)
+    assert outcome.needs_customer
+    assert outcome.code == "authentication_required"
+
+
+def test_a_reference_that_was_not_stored_is_found_again(case: Case) -> None:
+    order = case.order()
+    assert case.gateway.find_reference(order) is None
+    reference = case.gateway.prepare(order)
+    assert case.gateway.find_reference(order) == reference
+
+
+def test_the_provider_lists_what_it_collected_for_a_period(case: Case) -> None:
+    for number in range(3):
+        order = case.order(payment_id=f"2026-10/c{number}", minor=1000 + number)
+        case.gateway.collect(case.gateway.prepare(order), order)
+    declined = case.order("no funds", payment_id="2026-10/declined")
+    case.gateway.collect(case.gateway.prepare(declined), declined)
+    charges = list(case.gateway.collected_for(OCTOBER, datetime.now(UTC) - timedelta(minutes=1)))
+    assert sorted((charge.payment_id, charge.minor) for charge in charges) == [
+        (f"2026-10/c{number}", 1000 + number) for number in range(3)
+    ]
+    assert list(case.gateway.collected_for(OCTOBER.next, datetime.now(UTC) - timedelta(minutes=1))) == []
+
+
+def test_an_order_that_stripe_cannot_take_is_refused_with_its_code() -> None:
+    with stripe_gateway() as case, pytest.raises(OrderRefusedError) as refused:
+        case.gateway.prepare(case.order(minor=1))
+    assert refused.value.code == "below_minimum"
+
+
+@pytest.mark.parametrize(
+    ("amount", "theirs"),
+    [
+        (Money(1234, "USD"), 1234),
+        (Money(1234, "JPY"), 1234),
+        (Money(1230, "KWD"), 1230),
+        (Money(500_000, "MGA"), 5_000),  # two decimals in ISO 4217, none at Stripe
+        (Money(5, "ISK"), 500),  # none in ISO 4217, two at Stripe
+        (Money(5, "UGX"), 500),
+    ],
+)
+def test_amounts_are_written_in_stripes_decimals_and_read_back(amount: Money, theirs: int) -> None:
+    assert stripe_amount(amount) == theirs
+    assert our_amount(theirs, amount.currency.lower()) == amount
+
+
+@pytest.mark.parametrize("amount", [Money(1234, "KWD"), Money(50, "MGA")])
+def test_an_amount_that_stripe_cannot_collect_is_our_matter_not_the_customers(amount: Money) -> None:
+    with pytest.raises(OrderInvalidError, match="amount_not_expressible"):
+        stripe_amount(amount)
+
+
+def test_an_order_with_a_payment_method_that_does_not_exist_is_our_matter() -> None:
+    with stripe_gateway() as case:
+        case.methods["wrong"] = "pm_of_another_account"
+        with pytest.raises(OrderInvalidError) as refused:
+            case.gateway.prepare(case.order("wrong"))
+    assert refused.value.code == "resource_missing"
+
+
+def test_a_customer_with_an_id_that_no_header_can_carry_is_charged() -> None:
+    with stripe_gateway() as case:
+        order = case.order(payment_id="2026-10/Łódź-1" + "x" * 240)
+        assert isinstance(case.gateway.collect(case.gateway.prepare(order), order), Collected)
+
+
+def test_a_key_that_stripe_does_not_accept_stops_everything() -> None:
+    with stripe_gateway() as case:
+        order = case.order()
+        with serving({"/v1": StripeSandbox()}) as url:
+            refused = StripeGateway("sk_test_wrong", url)
+            for call in (lambda: refused.prepare(order), lambda: refused.collect("pi_1", order)):
+                with pytest.raises(ProviderRefusedError):
+                    call()
+
+
+def test_a_stripe_that_cannot_be_reached_means_try_later_before_money_moves() -> None:
+    with stripe_gateway() as case:
+        order = case.order()
+    with pytest.raises(TryLaterError):
+        case.gateway.prepare(order)

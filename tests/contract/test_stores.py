@@ -1,0 +1,202 @@
+"""What every store promises, fake or real."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from monthclose.bootstrap import Runtime
+from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.ledger import Account, Entry, Leg
+from monthclose.domain.money import Money
+from monthclose.domain.month import (
+    CustomerMonth,
+    HoldAction,
+    HoldChange,
+    Notice,
+    NoticeState,
+    Parking,
+)
+from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import Price
+from monthclose.domain.usage import UsageEvent
+from monthclose.errors import ConflictError
+from monthclose.ports import Record
+from tests.world import OCTOBER, World
+
+AnyWorld = World | Runtime
+NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
+PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland")
+INVOICE = Invoice("INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("key", 0, 10, "hash"))
+ENTRY = Entry("invoice", "acme", OCTOBER, "USD", NOON, (Leg(Account.RECEIVABLE, 5), Leg(Account.REVENUE, -5)), "memo")
+PAYMENT = Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "pm_card_visa", NOON)
+
+
+def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
+    customer = Customer("acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why")
+    notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
+    hold = HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)
+    parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
+
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, hold, parking)
+
+    assert world.books.customer("acme") == replace(customer, version=1)
+    month = CustomerMonth(
+        invoice=replace(INVOICE, version=1),
+        payment=replace(PAYMENT, version=1),
+        notice=replace(notice, version=1),
+        hold=replace(hold, version=1),
+        parking=replace(parking, version=1),
+        entries=(ENTRY,),
+    )
+    assert world.books.month("acme", OCTOBER) == month
+    assert dict(world.books.months("acme")) == {OCTOBER: month}
+
+
+def test_what_does_not_exist_is_none_or_empty(world: AnyWorld) -> None:
+    assert world.books.customer("nobody") is None
+    assert world.books.month("nobody", OCTOBER) == CustomerMonth()
+    assert dict(world.books.months("nobody")) == {}
+
+
+def test_a_customer_whose_id_begins_like_another_has_months_of_their_own(world: AnyWorld) -> None:
+    world.books.commit(replace(INVOICE, customer_id="acme"))
+    world.books.commit(replace(INVOICE, customer_id="acme2"))
+    found = world.books.month("acme2", OCTOBER).invoice
+    assert found
+    assert found.customer_id == "acme2"
+
+
+@pytest.mark.parametrize("record", [INVOICE, PAYMENT, ENTRY, Customer("acme", PROFILE)], ids=lambda r: type(r).__name__)
+def test_creating_what_exists_is_a_conflict(world: AnyWorld, record: Record) -> None:
+    world.books.commit(record)
+    with pytest.raises(ConflictError):
+        world.books.commit(record)
+
+
+def test_changing_what_somebody_else_changed_is_a_conflict(world: AnyWorld) -> None:
+    world.books.commit(PAYMENT)
+    read = replace(PAYMENT, version=1)
+    world.books.commit(read.to(PaymentState.PAID, NOON, "collected"))
+    with pytest.raises(ConflictError):
+        world.books.commit(read.to(PaymentState.UNKNOWN, NOON, "lost"))
+    payment = world.books.month("acme", OCTOBER).payment
+    assert payment
+    assert payment.state is PaymentState.PAID
+
+
+def test_a_commit_with_one_conflict_writes_nothing(world: AnyWorld) -> None:
+    world.books.commit(ENTRY)
+    with pytest.raises(ConflictError):
+        world.books.commit(INVOICE, PAYMENT, ENTRY)
+    month = world.books.month("acme", OCTOBER)
+    assert month.invoice is None
+    assert month.payment is None
+
+
+def test_importing_a_profile_again_keeps_the_account(world: AnyWorld) -> None:
+    world.directory.put_profiles([("acme", PROFILE)])
+    customer = world.books.customer("acme")
+    assert customer
+    world.books.commit(replace(customer, receivable_minor=500, open_payment="p"))
+
+    world.directory.put_profiles([("acme", replace(PROFILE, name="New"))])
+
+    after = world.books.customer("acme")
+    assert after
+    assert (after.profile.name, after.receivable_minor, after.open_payment) == ("New", 500, "p")
+
+
+def test_an_import_fences_out_who_read_before_it(world: AnyWorld) -> None:
+    world.directory.put_profiles([("acme", PROFILE)])
+    customer = world.books.customer("acme")
+    assert customer
+    world.directory.put_profiles([("acme", replace(PROFILE, payment_method="new"))])
+    with pytest.raises(ConflictError):
+        world.books.commit(replace(customer, receivable_minor=1))
+
+
+def test_the_directory_scans_all_and_knows_some(world: AnyWorld) -> None:
+    world.directory.put_profiles((f"c{n}", PROFILE) for n in range(120))
+    assert sorted(world.directory.scan()) == sorted(Planned(f"c{n}", "stripe", 0) for n in range(120))
+    assert world.directory.known([*(f"c{n}" for n in range(110)), "nobody", "c1"]) == {f"c{n}" for n in range(110)}
+
+
+def test_usage_is_streamed_by_customer_and_month_exact_and_once(world: AnyWorld) -> None:
+    def event(number: int, **changes: object) -> UsageEvent:
+        usual = UsageEvent(f"e{number:03}", "acme", "sku", Decimal("0.1"), OCTOBER.start, None, "")
+        return replace(usual, **changes)  # type: ignore[arg-type]
+
+    fine = event(1, quantity=Decimal("-1234567890.123456789012345678"), unit_price=Decimal("0.00893"), description="ü")
+    world.usage.put([event(0), fine, event(0), *(event(n) for n in range(2, 60))])
+    world.usage.put([event(0), event(0, customer_id="other"), event(0, time=OCTOBER.end)])
+
+    stored = list(world.usage.events("acme", OCTOBER))
+    assert [e.event_id for e in stored] == [f"e{n:03}" for n in range(60)]
+    assert stored[1] == fine
+    assert len(list(world.usage.events("acme", Period(2026, 11)))) == 1
+
+
+def test_price_books_are_merged_into_versions_that_never_change(world: AnyWorld) -> None:
+    assert world.price_books.get(world.price_books.latest()).prices == {}
+    first = world.price_books.merge([Price("a", "USD", Decimal("0.10"), "h", "A"), Price("b", "USD", Decimal(1))])
+    version = world.price_books.latest()
+    world.price_books.merge([Price("a", "USD", Decimal("0.20"))])
+
+    assert version == first.version
+    assert world.price_books.get(version) == first
+    latest = world.price_books.get(world.price_books.latest())
+    assert [latest.price(sku, "USD").unit_price for sku in "ab"] == [Decimal("0.20"), Decimal(1)]
+
+
+def test_documents_are_read_whole_and_in_slices(world: AnyWorld) -> None:
+    world.documents.put("a/b", "zażółć".encode())
+    assert world.documents.get("a/b").decode() == "zażółć"
+    assert world.documents.get_slice("a/b", 2, 2).decode() == "ż"
+    with pytest.raises(KeyError):
+        world.documents.get("missing")
+
+
+CLOSE = Close(OCTOBER, CloseStatus.RUNNING, "execution", 1, NOON, NOON, warnings=("slow",))
+
+
+def test_a_close_is_fenced_by_its_version(world: AnyWorld) -> None:
+    stored = world.closes.put(CLOSE)
+    assert world.closes.get(OCTOBER) == stored
+    with pytest.raises(ConflictError):
+        world.closes.put(CLOSE)
+    done = world.closes.put(replace(stored, status=CloseStatus.COMPLETED, completed_at=NOON))
+    earlier = world.closes.put(replace(CLOSE, period=Period(2026, 9)))
+    assert world.closes.all() == [done, earlier]
+    assert world.closes.get(Period(2026, 8)) is None
+
+
+def test_progress_is_overwritten_and_listed(world: AnyWorld) -> None:
+    def progress(number: int, stage: Stage) -> BatchProgress:
+        totals = Totals(customers={"invoiced": 2}, money={"USD": {"invoiced": 5}}, ledger={"USD": {"revenue": -5}})
+        return BatchProgress(OCTOBER, Batch(number, "stripe", ("a", "b")), stage, 1, totals, 1, NOON)
+
+    for number in range(40):
+        world.closes.put_progress(progress(number, Stage.GENERATED))
+    world.closes.put_progress(progress(7, Stage.CLOSED))
+
+    listed = sorted(world.closes.all_progress(OCTOBER), key=lambda p: p.batch.number)
+    assert [p.stage for p in listed] == [Stage.CLOSED if n == 7 else Stage.GENERATED for n in range(40)]
+    assert world.closes.progress(OCTOBER, 7) == progress(7, Stage.CLOSED)
+    assert world.closes.progress(OCTOBER, 99) is None
+    assert list(world.closes.all_progress(Period(2026, 9))) == []
+
+
+def test_numbers_are_reserved_without_gap_and_once_per_batch(world: AnyWorld) -> None:
+    first = world.closes.reserve(OCTOBER, 1, 0, "drafts/1", 10)
+    second = world.closes.reserve(OCTOBER, 2, 0, "drafts/2", 5)
+    with pytest.raises(ConflictError):
+        world.closes.reserve(OCTOBER, 1, 0, "drafts/1-again", 3)
+    third = world.closes.reserve(OCTOBER, 1, 1, "drafts/1-more", 2)
+
+    assert [(r.first, r.count) for r in (first, second, third)] == [(1, 10), (11, 5), (16, 2)]
+    assert world.closes.reservations(OCTOBER, 1) == [first, third]

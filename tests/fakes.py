@@ -1,0 +1,319 @@
+"""The world in memory: every port's fake. The contract tests hold fakes and adapters to the same behaviour."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.payment import Payment
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.proof import ProviderCharge
+from monthclose.domain.usage import UsageEvent
+from monthclose.errors import ConflictError
+from monthclose.ports import (
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    Mail,
+    NotCollected,
+    Record,
+    Refused,
+    Reservation,
+)
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_time(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+def _key(record: Record) -> tuple[str, ...]:
+    match record:
+        case Customer():
+            return ("customer", record.customer_id)
+        case Entry():
+            return ("entry", record.customer_id, str(record.period), record.entry_id)
+    return (type(record).__name__, record.customer_id, str(record.period))
+
+
+class FakeBooks:
+    """`Books` in memory."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, ...], Record] = {}
+
+    def customer(self, customer_id: str) -> Customer | None:
+        found = self.records.get(("customer", customer_id))
+        assert found is None or isinstance(found, Customer)
+        return found
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        return self.months(customer_id).get(period, CustomerMonth())
+
+    def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
+        fields: dict[Period, dict[str, Any]] = defaultdict(lambda: {"entries": ()})
+        for record in self.records.values():
+            if record.customer_id != customer_id or isinstance(record, Customer):
+                continue
+            month = fields[record.period]
+            match record:
+                case Entry():
+                    month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
+                case Invoice() | Payment() | Notice() | Parking():
+                    month[type(record).__name__.lower()] = record
+                case HoldChange():
+                    month["hold"] = record
+        return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
+
+    def commit(self, *records: Record) -> None:
+        for record in records:
+            stored = self.records.get(_key(record))
+            expected = 0 if isinstance(record, Entry) else record.version
+            if (0 if stored is None else getattr(stored, "version", 1)) != expected:
+                raise ConflictError(f"{_key(record)} is not at version {expected}")
+        for record in records:
+            self.records[_key(record)] = (
+                record if isinstance(record, Entry) else replace(record, version=record.version + 1)
+            )
+
+
+class FakeDirectory:
+    """`CustomerDirectory` over fake books."""
+
+    def __init__(self, books: FakeBooks) -> None:
+        self._books = books
+
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+        for customer_id, profile in profiles:
+            before = self._books.customer(customer_id) or Customer(customer_id, profile)
+            self._books.commit(replace(before, profile=profile))
+
+    def scan(self) -> Iterator[Planned]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer):
+                yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
+
+    def known(self, customer_ids: Iterable[str]) -> set[str]:
+        return {name for name in customer_ids if self._books.customer(name)}
+
+
+class FakeUsageStore:
+    """`UsageStore` in memory."""
+
+    def __init__(self) -> None:
+        self._events: dict[tuple[str, Period], dict[str, UsageEvent]] = defaultdict(dict)
+
+    def put(self, events: Iterable[UsageEvent]) -> None:
+        for event in events:
+            self._events[event.customer_id, event.period][event.event_id] = event
+
+    def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
+        month = self._events[customer_id, period]
+        yield from (month[name] for name in sorted(month))
+
+
+class FakePriceBooks:
+    """`PriceBooks` in memory."""
+
+    def __init__(self) -> None:
+        self._versions = {"": PriceBook()}
+        self._latest = ""
+
+    def latest(self) -> str:
+        return self._latest
+
+    def get(self, version: str) -> PriceBook:
+        return self._versions[version]
+
+    def merge(self, prices: Iterable[Price]) -> PriceBook:
+        book = PriceBook.of([*self.get(self._latest).prices.values(), *prices])
+        self._latest = book.version
+        self._versions[book.version] = book
+        return book
+
+
+class FakeCloses:
+    """`Closes` in memory."""
+
+    def __init__(self) -> None:
+        self._closes: dict[Period, Close] = {}
+        self._progress: dict[tuple[Period, int], BatchProgress] = {}
+        self._reservations: dict[tuple[Period, int], list[Reservation]] = defaultdict(list)
+        self._next_number = 1
+
+    def get(self, period: Period) -> Close | None:
+        return self._closes.get(period)
+
+    def put(self, close: Close) -> Close:
+        stored = self._closes.get(close.period)
+        if (stored.version if stored else 0) != close.version:
+            raise ConflictError(f"close {close.period} is not at version {close.version}")
+        self._closes[close.period] = replace(close, version=close.version + 1)
+        return self._closes[close.period]
+
+    def all(self) -> list[Close]:
+        return [self._closes[period] for period in sorted(self._closes, reverse=True)]
+
+    def progress(self, period: Period, batch: int) -> BatchProgress | None:
+        return self._progress.get((period, batch))
+
+    def put_progress(self, progress: BatchProgress) -> None:
+        self._progress[progress.period, progress.batch.number] = progress
+
+    def all_progress(self, period: Period) -> Iterator[BatchProgress]:
+        yield from [progress for (of, _), progress in self._progress.items() if of == period]
+
+    def reservations(self, period: Period, batch: int) -> list[Reservation]:
+        return list(self._reservations[period, batch])
+
+    def reserve(self, period: Period, batch: int, earlier: int, drafts_key: str, count: int) -> Reservation:
+        stored = self._reservations[period, batch]
+        if len(stored) != earlier:
+            raise ConflictError(f"batch {batch} has {len(stored)} reservations, not {earlier}")
+        stored.append(Reservation(self._next_number, count, drafts_key))
+        self._next_number += count
+        return stored[-1]
+
+
+class FakeDocuments:
+    """`Documents` in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
+        self.objects[key] = content
+
+    def get(self, key: str) -> bytes:
+        return self.objects[key]
+
+    def get_slice(self, key: str, offset: int, length: int) -> bytes:
+        return self.objects[key][offset : offset + length]
+
+    def location(self, key: str) -> dict[str, str]:
+        return {"bucket": "documents", "key": key}
+
+
+class FakeGateway:
+    """A payment provider in memory.
+
+    Payment methods: `ok` pays, `declined` and `authenticate` are refused. `failures` holds errors to raise:
+    `("collect", "after")` breaks off after the money moved, `("prepare", "before")` before anything happened.
+    """
+
+    provider = "stripe"
+
+    def __init__(self) -> None:
+        self.orders: dict[str, ChargeOrder] = {}
+        self.outcomes: dict[str, ChargeOutcome] = {}
+        self.money_moved: list[tuple[str, Money]] = []
+        self.failures: dict[tuple[str, str], list[Exception]] = defaultdict(list)
+
+    def _maybe_fail(self, call: str, when: str) -> None:
+        if self.failures[call, when]:
+            raise self.failures[call, when].pop(0)
+
+    def register(self, customer: Customer) -> str:
+        self._maybe_fail("register", "before")
+        return f"cus_{customer.customer_id}"
+
+    def prepare(self, order: ChargeOrder) -> str:
+        self._maybe_fail("prepare", "before")
+        reference = f"pi_{order.payment_id}_{order.attempt}"
+        self.orders.setdefault(reference, order)
+        self._maybe_fail("prepare", "after")
+        return reference
+
+    def collect(self, reference: str, order: ChargeOrder) -> ChargeOutcome:
+        self._maybe_fail("collect", "before")
+        assert self.orders[reference] == order, "the same key must carry the same parameters"
+        outcome = self.outcomes.get(reference) or self._outcome(order)
+        if isinstance(outcome, Collected) and reference not in self.outcomes:
+            self.money_moved.append((order.payment_id, order.amount))
+        self.outcomes[reference] = outcome
+        self._maybe_fail("collect", "after")
+        return outcome
+
+    def _outcome(self, order: ChargeOrder) -> ChargeOutcome:
+        match order.payment_method:
+            case "declined":
+                return Refused("insufficient_funds", request_id="req_1")
+            case "authenticate":
+                return Refused("authentication_required", needs_customer=True)
+        return Collected(order.amount, request_id="req_1")
+
+    def look_up(self, reference: str) -> ChargeOutcome | NotCollected:
+        self._maybe_fail("look_up", "before")
+        return self.outcomes.get(reference, NotCollected())
+
+    def find_reference(self, order: ChargeOrder) -> str | None:
+        self._maybe_fail("find_reference", "before")
+        return next((ref for ref, known in self.orders.items() if known.payment_id == order.payment_id), None)
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        for reference, outcome in self.outcomes.items():
+            order = self.orders[reference]
+            if isinstance(outcome, Collected) and order.period == period:
+                yield ProviderCharge(
+                    self.provider, reference, order.payment_id, outcome.amount.currency, outcome.amount.minor
+                )
+
+
+@dataclass
+class FakeMailer:
+    """A mail service in memory."""
+
+    sent: list[Mail] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def send(self, mail: Mail) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(mail)
+        return f"message-{len(self.sent)}"
+
+
+@dataclass
+class FakeWorkflow:
+    """A workflow engine in memory."""
+
+    running: set[str] = field(default_factory=set)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def is_running(self, execution: str) -> bool:
+        return execution in self.running
+
+    def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
+        self.answers[task_token] = output
+
+    def fail(self, task_token: str, error: str, cause: str) -> None:
+        self.answers[task_token] = (error, cause)
+
+
+@dataclass
+class FakeLog:
+    """A log that remembers."""
+
+    lines: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))
+
+    def error(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))

@@ -1,0 +1,81 @@
+"""Settings are checked before anything is built, and the message says which one is wrong."""
+
+import json
+
+import pytest
+
+from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
+from tests.infrastructure.synthesis import CONTEXT
+
+VALUES = CONTEXT[CONTEXT_KEY]
+
+
+def parse(overrides: object) -> Config:
+    return Config.parse(VALUES, json.dumps(overrides))
+
+
+def test_the_settings_of_the_repository_can_be_used() -> None:
+    config = Config.parse(VALUES)
+    assert config.target is Target.AWS
+    assert [provider.name for provider in config.providers] == ["stripe"]
+    assert config.mail_identity == "example.com"
+    assert config.alarm_email is None
+
+
+def test_an_override_changes_one_value_and_leaves_its_neighbours() -> None:
+    config = parse({"target": "local", "providers": {"stripe": {"api_base": "http://127.0.0.1:8000"}}})
+    [stripe] = config.providers
+    assert stripe.api_base == "http://127.0.0.1:8000"
+    assert stripe.secret_name == "monthclose/stripe"
+    assert config.local
+
+
+def test_a_sender_may_be_verified_by_its_address() -> None:
+    assert parse({"mail_identity": "billing@example.com"}).mail_identity == "billing@example.com"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"target": "azure"}, "target: 'azure' is none of aws, local"),
+        ({"colour": "red"}, "colour: unknown; known here: alarm_email, charge_timeout_seconds"),
+        ({"company_name": " "}, "company_name: a text is needed"),
+        ({"company_name": None}, "company_name: missing"),
+        ({"mail_sender": "billing"}, "mail_sender: 'billing' is no e-mail address"),
+        ({"mail_identity": "other.example"}, "mail_identity: 'other.example' is neither"),
+        ({"mail_identity_created": "no"}, "mail_identity_created: true or false is needed"),
+        ({"providers": []}, "providers: a JSON object is needed"),
+        ({"providers": {"Stripe!": {}}}, "providers.Stripe!: a provider's name is"),
+        ({"providers": {"stripe": {"rate": 1}}}, "providers.stripe.rate: unknown"),
+        ({"providers": {"gocardless": {}}}, "providers.gocardless.api_base: missing"),
+        ({"providers": {"stripe": {"api_base": "http://a.example"}}}, "providers.stripe.api_base: .* https://"),
+        ({"providers": {"stripe": {"secret_name": "a b"}}}, "providers.stripe.secret_name: 'a b' is no name"),
+        ({"providers": {"stripe": {"requests_per_second": 0}}}, "requests_per_second: a number above 0"),
+        ({"providers": {"stripe": {"requests_per_second": True}}}, "requests_per_second: a number above 0"),
+        ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
+        ({"hold_policy": {"grace": 1}}, "hold_policy.grace: unknown"),
+        ({"hold_policy": {"threshold_minor": {"euro": 1}}}, "threshold_minor: 'euro' is neither"),
+        ({"hold_policy": {"threshold_minor": {"EUR": -1}}}, "threshold_minor.EUR: -1 is out of bounds .0 or more"),
+        ({"max_rounds": 1.5}, "max_rounds: a whole number is needed, not 1.5"),
+        ({"map_concurrency": 10_001}, "map_concurrency: 10001 is out of bounds .1 to 10000"),
+        ({"charge_timeout_seconds": 901}, "charge_timeout_seconds: 901 is out of bounds"),
+    ],
+)
+def test_a_wrong_setting_is_named(overrides: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(overrides)
+
+
+@pytest.mark.parametrize(
+    ("values", "overrides", "message"),
+    [
+        (None, None, "no object under the key 'monthclose'"),
+        (VALUES, "{", "-c monthclose-overrides: not JSON"),
+        (VALUES, "[]", "-c monthclose-overrides: a JSON object is needed"),
+        (VALUES | {"providers": {}}, None, "providers: at least one"),
+        (VALUES | {"hold_policy": {"grace_days": 0, "threshold_minor": {}}}, None, "`default` is missing"),
+    ],
+)
+def test_settings_of_the_wrong_shape_are_refused(values: object, overrides: str | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config.parse(values, overrides)

@@ -1,0 +1,90 @@
+"""The dependency layer: built by uv or not at all."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.config import CONTEXT_KEY, Config
+from stacks.layer import AWS_SERVICES, LayerBuildError, UvBundling, platform_of
+from tests.infrastructure.synthesis import CONTEXT
+
+_LAMBDAS = Path(__file__).parent.parent.parent / "lambdas"
+
+
+def test_without_uv_the_build_says_so_and_starts_no_docker(tmp_path: Path) -> None:
+    with pytest.raises(LayerBuildError, match="uv is missing: say `make setup`"):
+        UvBundling((), search_path=str(tmp_path)).try_bundle(str(tmp_path))
+
+
+def test_what_uv_complains_about_reaches_the_engineer(tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\necho 'no wheel fits' >&2\nexit 2\n")
+    uv.chmod(0o755)
+    with pytest.raises(LayerBuildError, match="no wheel fits"):
+        UvBundling((), search_path=str(tmp_path)).try_bundle(str(tmp_path))
+
+
+def test_the_layer_holds_packages_without_what_functions_never_read(tmp_path: Path) -> None:
+    uv = tmp_path / "uv"
+    made = ["botocore/data/dynamodb/2012-08-10", "botocore/data/ec2/2016-11-15", "boto3/examples", "bin", "pkg/tests"]
+    uv.write_text('#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done\ncd "$2" && mkdir -p ' + " ".join(made))
+    uv.chmod(0o755)
+    (tmp_path / "out" / "python").mkdir(parents=True)
+    assert UvBundling((), search_path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}").try_bundle(str(tmp_path / "out"))
+    left = {path.relative_to(tmp_path / "out" / "python").as_posix() for path in tmp_path.glob("out/python/**/")}
+    assert "botocore/data/dynamodb/2012-08-10" in left
+    assert not left & {"botocore/data/ec2", "boto3/examples", "bin", "pkg/tests"}
+
+
+def test_the_layer_knows_every_service_that_the_functions_call() -> None:
+    called = {service for path in _LAMBDAS.rglob("*.py") for service in _services(path)}
+    assert called, "no client found: is this test still looking in the right way?"
+    assert called <= AWS_SERVICES, "add them to AWS_SERVICES in stacks/layer.py"
+
+
+def test_every_handler_starts_with_nothing_but_the_layer_and_tracing_on(tmp_path: Path) -> None:
+    """As on AWS: no site-packages, and a tracer that is not disabled (on the local AWS it is)."""
+    assert UvBundling(("--python", sys.executable)).try_bundle(str(tmp_path))
+    handlers = [
+        f"monthclose.handlers.{path.stem}" for path in sorted((_LAMBDAS / "monthclose/handlers").glob("[a-z]*.py"))
+    ]
+    program = f"import sys; sys.path[:0] = {[str(tmp_path / 'python'), str(_LAMBDAS)]}\n"
+    program += "\n".join(f"import {handler}" for handler in handlers)
+    environment = {
+        "AWS_LAMBDA_FUNCTION_NAME": "any",
+        "AWS_REGION": "eu-west-1",
+        "LAMBDA_TASK_ROOT": str(_LAMBDAS),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(handlers) > 8
+
+
+def test_on_aws_it_is_built_for_arm64_whatever_builds_it() -> None:
+    platform = platform_of(Config.parse(CONTEXT[CONTEXT_KEY]))
+    assert platform.architecture.name == "arm64"
+    assert "aarch64-manylinux2014" in platform.uv_options
+
+
+def test_on_an_emulator_it_is_built_for_this_interpreter() -> None:
+    platform = platform_of(Config.parse(CONTEXT[CONTEXT_KEY], '{"target": "local"}'))
+    assert platform.uv_options == ("--python", sys.executable)
+
+
+def _services(path: Path) -> set[str]:
+    """Find the literal names given to `boto3.client`, and to a `client` of ours that passes them on."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args]
+    return {
+        str(call.args[0].value)
+        for call in calls
+        if (isinstance(call.func, ast.Attribute) and call.func.attr in ("client", "resource"))
+        or (isinstance(call.func, ast.Name) and call.func.id == "client")
+        if isinstance(call.args[0], ast.Constant)
+    }

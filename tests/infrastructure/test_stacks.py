@@ -1,0 +1,251 @@
+"""What the templates promise: nothing is lost, nothing is open, every function has what it needs and no more."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monthclose.names import Env, Stack, output_name
+from stacks.functions import SIZES
+from tests.infrastructure.synthesis import Synthesized, synthesize
+
+_KEPT_OPEN = {
+    # Actions for which IAM knows no resources.
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+    "states:SendTaskSuccess",
+    "states:SendTaskFailure",
+    "states:SendTaskHeartbeat",
+}
+
+
+def test_every_table_survives_mistakes(aws: Synthesized) -> None:
+    tables = aws.of_type("AWS::DynamoDB::Table")
+    assert len(tables) == 5
+    for table in tables.values():
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert table["DeletionProtectionEnabled"]
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert {attribute["AttributeType"] for attribute in table["AttributeDefinitions"]} == {"S"}
+
+
+@pytest.mark.parametrize(("target", "policy"), [("aws", "Retain"), ("local", "Delete")])
+def test_state_is_kept_on_aws_and_thrown_away_locally(request: pytest.FixtureRequest, target: str, policy: str) -> None:
+    synthesized: Synthesized = request.getfixturevalue(target)
+    resources = synthesized.templates[Stack.STATE]["Resources"].values()
+    stored = [r for r in resources if r["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
+    assert len(stored) == 7
+    assert {resource["DeletionPolicy"] for resource in stored} == {policy}
+
+
+@pytest.mark.parametrize(("target", "protected"), [("aws", True), ("local", False)])
+def test_stacks_on_aws_cannot_be_deleted_by_mistake(
+    request: pytest.FixtureRequest, target: str, protected: bool
+) -> None:
+    synthesized: Synthesized = request.getfixturevalue(target)
+    artifacts = json.loads((synthesized.folder / "manifest.json").read_text())["artifacts"]
+    assert {bool(artifacts[stack]["properties"].get("terminationProtection")) for stack in Stack} == {protected}
+
+
+def test_idempotency_records_expire(synthesized: Synthesized) -> None:
+    expiring = [t for t in synthesized.of_type("AWS::DynamoDB::Table").values() if "TimeToLiveSpecification" in t]
+    assert [table["TimeToLiveSpecification"]["AttributeName"] for table in expiring] == ["expiration"]
+    assert [table["KeySchema"][0]["AttributeName"] for table in expiring] == ["id"]
+
+
+def test_buckets_are_private_and_encrypted(synthesized: Synthesized) -> None:
+    for bucket in synthesized.of_type("AWS::S3::Bucket").values():
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        assert bucket["BucketEncryption"]
+
+
+def test_documents_are_versioned_and_what_runs_leave_behind_goes_away(synthesized: Synthesized) -> None:
+    [documents] = [b for b in synthesized.of_type("AWS::S3::Bucket").values() if "VersioningConfiguration" in b]
+    days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
+    assert days == {"map-runs/": 30, "snapshots/": 400, None: None}
+
+
+@pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
+def test_nothing_is_stored_or_queued_without_tls(synthesized: Synthesized, kind: str) -> None:
+    policies = synthesized.of_type(f"{kind}Policy").values()
+    guarded = {
+        target if isinstance(target, str) else target["Ref"]
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for target in ([policy["Bucket"]] if kind == "AWS::S3::Bucket" else policy["Queues"])
+    }
+    assert guarded == synthesized.of_type(kind).keys()
+
+
+def test_every_queue_is_encrypted_and_keeps_messages_for_two_weeks(synthesized: Synthesized) -> None:
+    for queue in synthesized.of_type("AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"]
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_every_working_queue_has_a_dead_letter_queue(synthesized: Synthesized) -> None:
+    dead = _dead_letter_queues(synthesized)
+    for name, queue in synthesized.of_type("AWS::SQS::Queue").items():
+        assert name in dead or queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+
+
+def test_a_message_in_work_stays_hidden_for_six_times_the_consumers_timeout(synthesized: Synthesized) -> None:
+    queues = synthesized.of_type("AWS::SQS::Queue")
+    functions = synthesized.of_type("AWS::Lambda::Function")
+    mappings = synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert mappings
+    for mapping in mappings:
+        queue = queues[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
+        assert queue["VisibilityTimeout"] >= 6 * functions[mapping["FunctionName"]["Ref"]]["Timeout"]
+
+
+def test_consumers_are_bounded_and_answer_message_by_message(two_providers: Synthesized) -> None:
+    mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [4, 10]
+    for mapping in mappings:
+        assert mapping["BatchSize"] == 1
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_one_more_provider_is_one_more_entry(two_providers: Synthesized) -> None:
+    assert {"charge_customers:gocardless", "charge_customers:stripe"} <= two_providers.functions().keys()
+    said = _text(two_providers.functions()["open_close"]["Environment"]["Variables"][Env.PROVIDERS])
+    assert set(json.loads(said)) == {"gocardless", "stripe"}
+
+
+def test_every_stage_has_its_function(synthesized: Synthesized) -> None:
+    functions = synthesized.functions()
+    assert functions.keys() >= {*SIZES, "charge_customers:stripe"}
+    for function in functions.values():
+        assert re.fullmatch(r"monthclose\.handlers\.[a-z_]+\.handler", function["Handler"])
+        assert function["Runtime"] == "python3.13"
+        assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_functions_on_aws_run_on_arm64(aws: Synthesized) -> None:
+    assert {architecture for f in aws.functions().values() for architecture in f["Architectures"]} == {"arm64"}
+
+
+def test_every_function_has_a_role_and_a_log_of_its_own(synthesized: Synthesized) -> None:
+    functions = synthesized.functions().values()
+    logs = {function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions}
+    assert len({_role(function) for function in functions}) == len(logs) == len(functions)
+    assert all("RetentionInDays" in log for log in synthesized.of_type("AWS::Logs::LogGroup").values())
+
+
+def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
+    expected = {env.value for env in Env} - {Env.PROVIDER, Env.STATE_MACHINE_ARN}
+    for name, function in synthesized.functions().items():
+        ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
+        assert ours == expected | ({Env.PROVIDER.value} if ":" in name else set())
+
+
+def test_a_function_is_known_to_powertools_by_its_stage(synthesized: Synthesized) -> None:
+    for name, function in synthesized.functions().items():
+        variables = function["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == name.partition(":")[0]
+
+
+def test_the_command_finds_every_value_among_the_outputs(synthesized: Synthesized) -> None:
+    outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
+    assert outputs.keys() == {output_name(env) for env in Env if env is not Env.PROVIDER}
+    variables = synthesized.functions()["open_close"]["Environment"]["Variables"]
+    for env in Env:
+        if env in variables:
+            assert outputs[output_name(env)]["Value"] == variables[env]
+
+
+def test_no_policy_allows_a_family_of_actions(synthesized: Synthesized) -> None:
+    for statement in _allowed(synthesized):
+        assert not [action for action in _list(statement["Action"]) if "*" in action]
+
+
+def test_a_policy_names_its_resources_if_iam_can(synthesized: Synthesized) -> None:
+    for statement in _allowed(synthesized):
+        if "*" in _list(statement["Resource"]):
+            assert set(_list(statement["Action"])) <= _KEPT_OPEN
+
+
+def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesized) -> None:
+    readers: dict[str, set[str]] = {}
+    for name, function in two_providers.functions().items():
+        for statement in two_providers.statements_of(_role(function)):
+            if "secretsmanager:GetSecretValue" in _list(statement["Action"]):
+                for secret in _list(statement["Resource"]):
+                    readers.setdefault(_text(secret).rpartition("secret:")[2], set()).add(name)
+    assert readers == {
+        f"monthclose/{provider}-??????": {f"charge_customers:{provider}", "report_close"}
+        for provider in ("gocardless", "stripe")
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "stages"),
+    [
+        ("ses:SendEmail", {"send_notices"}),
+        ("states:SendTaskSuccess", {"charge_customers:stripe"}),
+        ("states:DescribeExecution", {"open_close"}),
+        ("s3:PutObject", {"plan_close", "generate_invoices", "report_close"}),
+        ("s3:GetObject", {"plan_close", "generate_invoices", "report_close", "park_customers"}),
+        ("states:StartExecution", set()),
+    ],
+)
+def test_an_action_is_open_to_the_stages_that_need_it(aws: Synthesized, action: str, stages: set[str]) -> None:
+    able = {
+        name
+        for name, function in aws.functions().items()
+        for statement in aws.statements_of(_role(function))
+        if action in _list(statement["Action"])
+    }
+    assert able == stages
+
+
+@pytest.mark.parametrize("created", [True, False])
+def test_the_mail_identity_is_created_unless_the_company_has_it(
+    request: pytest.FixtureRequest, tmp_path: Path, created: bool
+) -> None:
+    synthesized = request.getfixturevalue("aws") if created else synthesize({"mail_identity_created": False}, tmp_path)
+    assert bool(synthesized.of_type("AWS::SES::EmailIdentity")) == created
+    assert synthesized.of_type("AWS::SES::ConfigurationSet")
+
+
+def _dead_letter_queues(synthesized: Synthesized) -> set[str]:
+    queues = synthesized.of_type("AWS::SQS::Queue").values()
+    arns = [queue["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues if "RedrivePolicy" in queue]
+    rules = synthesized.of_type("AWS::Events::Rule").values()
+    arns += [target["DeadLetterConfig"]["Arn"] for rule in rules for target in rule["Targets"]]
+    return {arn["Fn::GetAtt"][0] for arn in arns}
+
+
+def _role(function: dict[str, Any]) -> str:
+    name: str = function["Role"]["Fn::GetAtt"][0]
+    return name
+
+
+def _allowed(synthesized: Synthesized) -> list[dict[str, Any]]:
+    policies = synthesized.of_type("AWS::IAM::Policy").values()
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    """Write a value that is joined at deployment with a mark for each part that is not known yet."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        return "".join(part if isinstance(part, str) else "?" for part in value["Fn::Join"][1])
+    return str(value)

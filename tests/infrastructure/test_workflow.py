@@ -1,0 +1,146 @@
+"""The state machine as deployed, what starts it, and who is told when it fails."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from monthclose.names import Stack
+from stacks.functions import SIZES
+from stacks.month_close import MAP_STATE, substitution
+from tests.infrastructure.synthesis import Synthesized
+
+
+@pytest.fixture
+def machine(synthesized: Synthesized) -> dict[str, Any]:
+    return _machine(synthesized)
+
+
+def _machine(synthesized: Synthesized) -> dict[str, Any]:
+    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+    [found] = [machine for machine in machines if MAP_STATE in machine["DefinitionString"]]
+    return found
+
+
+def test_every_placeholder_is_filled_and_no_filling_is_left_over(synthesized: Synthesized) -> None:
+    for machine in synthesized.of_type("AWS::StepFunctions::StateMachine").values():
+        used = set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"]))
+        assert used == machine["DefinitionSubstitutions"].keys()
+
+
+def test_a_state_calls_the_function_it_is_named_for(synthesized: Synthesized, machine: dict[str, Any]) -> None:
+    functions = synthesized.of_type("AWS::Lambda::Function")
+    for stage in SIZES:
+        arn = machine["DefinitionSubstitutions"][substitution(stage)]
+        assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{stage}.handler"
+
+
+@pytest.mark.parametrize(("target", "concurrency"), [("aws", 10_000), ("local", 12)])
+def test_the_settings_say_how_many_batches_are_in_flight(
+    request: pytest.FixtureRequest, target: str, concurrency: int
+) -> None:
+    definition = json.loads(_machine(request.getfixturevalue(target))["DefinitionString"])
+    assert definition["States"][MAP_STATE]["MaxConcurrency"] == concurrency
+
+
+def test_errors_are_logged_without_anybodys_data(synthesized: Synthesized) -> None:
+    for machine in synthesized.of_type("AWS::StepFunctions::StateMachine").values():
+        logging = machine["LoggingConfiguration"]
+        assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+        assert machine["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_the_machine_may_do_what_its_states_do(synthesized: Synthesized, machine: dict[str, Any]) -> None:
+    statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
+    allowed: dict[str, list[Any]] = {}
+    for statement in statements:
+        for action in statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]:
+            resources = statement["Resource"]
+            allowed.setdefault(action, []).extend(resources if isinstance(resources, list) else [resources])
+    called = [machine["DefinitionSubstitutions"][substitution(stage)] for stage in SIZES]
+    assert all(arn in allowed["lambda:InvokeFunction"] for arn in called)
+    assert len(allowed["lambda:InvokeFunction"]) == len(called)
+    queues = [mapping["EventSourceArn"] for mapping in synthesized.of_type("AWS::Lambda::EventSourceMapping").values()]
+    assert sorted(map(str, allowed["sqs:SendMessage"])) == sorted(map(str, queues))
+    assert allowed.keys() >= {
+        "events:PutEvents",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    }
+
+
+def test_a_close_starts_with_the_month(synthesized: Synthesized) -> None:
+    starts = {rule["ScheduleExpression"]: rule["Targets"] for rule in synthesized.of_type("AWS::Events::Rule").values()}
+    [target] = starts["cron(0 0 1 * ? *)"]
+    assert MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
+    assert "Input" not in target, "the whole event is the input"
+
+
+def test_lateness_is_looked_for_at_the_deadline(synthesized: Synthesized) -> None:
+    rules = synthesized.of_type("AWS::Events::Rule").values()
+    [target] = [rule["Targets"][0] for rule in rules if rule["ScheduleExpression"] == "cron(0 8 1 * ? *)"]
+    assert "Is it late?" in _started_by(synthesized, target)["DefinitionString"]
+
+
+def test_a_start_that_cannot_be_delivered_is_retried_and_kept(synthesized: Synthesized) -> None:
+    for rule in synthesized.of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
+            assert target["DeadLetterConfig"]
+
+
+def test_every_queue_is_watched(synthesized: Synthesized) -> None:
+    alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
+    watched = {
+        (alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0], alarm["MetricName"])
+        for alarm in alarms
+        if alarm.get("Namespace") == "AWS/SQS"
+    }
+    for name, queue in synthesized.of_type("AWS::SQS::Queue").items():
+        working = "RedrivePolicy" in queue
+        metric = "ApproximateAgeOfOldestMessage" if working else "ApproximateNumberOfMessagesVisible"
+        assert (name, metric) in watched
+
+
+def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized) -> None:
+    names = [alarm["MetricName"] for alarm in synthesized.of_type("AWS::CloudWatch::Alarm").values()]
+    assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
+    assert names.count("ExecutionsFailed") == 2, "the close's, and that of the watch on its deadline"
+    functions = synthesized.functions()
+    assert names.count("Errors") == names.count("Throttles") == len(functions)
+
+
+def test_alarms_reach_a_person_if_the_settings_name_one(aws: Synthesized, local: Synthesized) -> None:
+    [topic] = aws.of_type("AWS::SNS::Topic")
+    assert aws.of_type("AWS::SNS::Topic")[topic]["KmsMasterKeyId"]
+    for alarm in aws.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == [{"Ref": topic}]
+    [subscription] = aws.of_type("AWS::SNS::Subscription").values()
+    assert subscription["Endpoint"] == "operators@example.com"
+    assert not local.of_type("AWS::SNS::Topic")
+
+
+def test_alarms_may_use_the_topics_key(aws: Synthesized) -> None:
+    [key] = aws.of_type("AWS::KMS::Key").values()
+    services = {str(s["Principal"].get("Service")): s["Action"] for s in key["KeyPolicy"]["Statement"]}
+    assert services["cloudwatch.amazonaws.com"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert key["EnableKeyRotation"]
+
+
+def test_the_dashboard_shows_what_the_stages_count(synthesized: Synthesized) -> None:
+    [dashboard] = synthesized.of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.dumps(dashboard["DashboardBody"])
+    for metric in ("CustomersInvoiced", "CustomersCharged", "CustomersParked", "NoticesSent", "HoldsPlaced"):
+        assert metric in body
+
+
+def _started_by(synthesized: Synthesized, target: dict[str, Any]) -> dict[str, Any]:
+    resources = synthesized.templates[Stack.WORKFLOW]["Resources"]
+    properties: dict[str, Any] = resources[target["Arn"]["Ref"]]["Properties"]
+    return properties

@@ -1,0 +1,192 @@
+"""Whole closes on the deployed system: every kind of customer, twice at once, stopped, killed, started again."""
+
+import os
+import signal
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monthclose.domain.period import Period
+from monthclose.domain.usage import UsageEvent
+from tests.integration.system import System, until
+
+
+def used(customer_id: str, period: Period, amount: str) -> UsageEvent:
+    return UsageEvent("event-1", customer_id, "droplet", Decimal(2), period.start, Decimal(amount) / 2, "Droplet")
+
+
+def many(system: System, period: Period, count: int, prefix: str) -> list[str]:
+    """Add customers with a working card and a bill each."""
+    names = [system.add_customer(f"{prefix}-{number:03}") for number in range(count)]
+    system.use([used(name, period, str(10 + number)) for number, name in enumerate(names)])
+    return names
+
+
+def assert_charged_once(system: System, period: Period, names: list[str]) -> None:
+    charges = Counter(charge["metadata"]["customer_id"] for charge in system.charges(period))
+    assert charges == Counter(names)
+
+
+def amounts_by_customer(charges: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
+    return {charge["metadata"]["customer_id"]: (charge["amount"], charge["currency"]) for charge in charges}
+
+
+def test_every_kind_of_customer_ends_as_they_should(system: System) -> None:
+    period = Period(2026, 1)
+    kinds = {
+        "pays": ("pm_card_visa", "stripe", "USD", "12.34"),
+        "pays-yen": ("pm_card_visa", "stripe", "JPY", "1234"),
+        "declined": ("pm_card_chargeDeclined", "stripe", "USD", "10"),
+        "no-funds": ("pm_card_chargeDeclinedInsufficientFunds", "stripe", "EUR", "10"),
+        "expired": ("pm_card_chargeDeclinedExpiredCard", "stripe", "USD", "10"),
+        "must-authenticate": ("pm_card_authenticationRequired", "stripe", "USD", "10"),
+        "no-method": ("", "stripe", "USD", "10"),
+        "debit": ("MD_OK", "gocardless", "USD", "10"),
+        "negative": ("pm_card_visa", "stripe", "USD", "-5"),
+        "idle": ("pm_card_visa", "stripe", "USD", "0"),
+    }
+    for name, (method, provider, currency, amount) in kinds.items():
+        system.add_customer(name, method=method, provider=provider, currency=currency)
+        system.use([used(name, period, amount)])
+    system.add_customer("unpriced")
+    system.use([UsageEvent("e", "unpriced", "no-such-sku", Decimal(1), period.start)])
+    before = len(system.mails())
+
+    report = system.close(period)
+
+    others = report["customers"]["snapshot"] - 11  # of tests that ran before, without usage in this month
+    assert report["customers"] | {"snapshot": 11} == {
+        "snapshot": 11,
+        "invoiced": 9,
+        "nothing_to_bill": 1 + others,
+        "parked": 1,
+    }
+    assert {state: n for state, n in report["payments"].items() if n} == {
+        "paid": 2,
+        "declined": 3,
+        "action_required": 1,
+        "no_payment_method": 1,
+        "no_adapter": 1,
+        "nothing_due": 1,
+    }
+    assert report["declines"] == {
+        "expired_card": 1,
+        "generic_decline": 1,
+        "insufficient_funds": 1,
+    }
+    assert report["money"]["USD"]["collected"] == 1234
+    assert report["money"]["JPY"]["collected"] == 1234
+    assert report["holds"] == {"placed": 3, "lifted": 0}
+    assert report["parked"] == {"no_price": 1}
+    assert report["proof"]["ties"], report["proof"]
+    assert amounts_by_customer(system.charges(period)) == {"pays": (1234, "usd"), "pays-yen": (1234, "jpy")}
+    assert report["notices"]["sent"] == 9
+    assert len(system.mails()) - before == 9
+
+
+def test_of_two_starts_at_once_one_closes_and_the_other_finds_it_running(system: System) -> None:
+    period = Period(2026, 2)
+    names = many(system, period, 12, "twice")
+
+    with ThreadPoolExecutor(2) as pool:
+        starts = list(pool.map(lambda _: system.start(period), range(2)))
+    outcomes = sorted(system.ended(start)["output"].count("already_running") for start in starts)
+
+    assert outcomes == [0, 1]
+    assert_charged_once(system, period, names)
+    assert system.report(period)["run"] == 1
+
+
+def test_a_stopped_close_is_finished_by_the_next_and_nobody_is_charged_twice(system: System) -> None:
+    period = Period(2026, 3)
+    names = many(system, period, 40, "stopped")
+    first = system.start(period)
+    until("some charges", lambda: len(system.charges(period)) > 5)
+    system.workflow.stop_execution(executionArn=first)
+
+    report = system.close(period)
+
+    assert_charged_once(system, period, names)
+    assert report["run"] == 2
+    assert report["payments"]["paid"] == len(names)
+    assert report["notices"]["sent"] == len(names)
+    assert report["proof"]["ties"], report["proof"]
+
+
+@pytest.mark.timeout(900)  # a message that a killed consumer had comes again after six of its time-outs
+def test_a_close_whose_lambda_processes_are_killed_heals_itself(system: System, pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--endpoint-url"):
+        pytest.skip("the Lambda processes of somebody else's AWS are not ours to kill")
+    period = Period(2026, 4)
+    names = many(system, period, 40, "killed")
+    execution = system.start(period)
+    until("some charges", lambda: len(system.charges(period)) > 5)
+    assert kill_workers(system) > 0
+
+    assert system.ended(execution, seconds=600)["status"] == "SUCCEEDED"
+
+    report = system.report(period)
+    assert_charged_once(system, period, names)
+    assert report["run"] == 1
+    assert report["payments"]["paid"] == len(names)
+    assert report["notices"]["sent"] + report["notices"]["unconfirmed"] == len(names)
+    assert report["proof"]["ties"], report["proof"]
+
+
+def kill_workers(system: System) -> int:
+    """Kill the processes that run this local AWS's Lambdas, found by its folder in their environment."""
+    home = os.environ["MONTHCLOSE_HOME"].encode()
+    killed = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            mine = (
+                home in (process / "environ").read_bytes() and b"LAMBDA_TASK_ROOT" in (process / "environ").read_bytes()
+            )
+            if mine:
+                os.kill(int(process.name), signal.SIGKILL)
+                killed += 1
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue
+    return killed
+
+
+def test_a_scheduled_event_closes_the_month_before(system: System) -> None:
+    [name] = many(system, Period(2026, 5), 1, "scheduled")
+    execution = system.workflow.start_execution(
+        stateMachineArn=system.values["MONTHCLOSE_STATE_MACHINE_ARN"],
+        input='{"detail-type": "Scheduled Event", "time": "2026-06-01T00:00:00Z", "source": "aws.events"}',
+    )["executionArn"]
+    assert system.ended(execution)["status"] == "SUCCEEDED"
+    assert_charged_once(system, Period(2026, 5), [name])
+
+
+@pytest.mark.parametrize(
+    ("request_text", "cause"),
+    [('{"period": "2026-13"}', "is not a period"), ("{}", "must name a period"), ('{"period": "2099-01"}', "not over")],
+)
+def test_a_request_that_cannot_be_used_fails_with_a_message_for_people(
+    system: System, request_text: str, cause: str
+) -> None:
+    execution = system.workflow.start_execution(
+        stateMachineArn=system.values["MONTHCLOSE_STATE_MACHINE_ARN"], input=request_text
+    )["executionArn"]
+    ended = system.ended(execution)
+    assert ended["status"] == "FAILED"
+    assert ended["error"] == "UserMistakeError"
+    assert cause in ended["cause"]
+
+
+def test_batches_that_reserve_numbers_at_the_same_time_all_get_theirs(system: System) -> None:
+    period = Period(2025, 1)
+
+    def reserve(batch: int) -> range:
+        reservation = system.runtime.closes.reserve(period, batch, 0, f"drafts/{batch}", 3)
+        return range(reservation.first, reservation.first + reservation.count)
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = sorted(number for run in pool.map(reserve, range(24)) for number in run)
+    assert numbers == list(range(numbers[0], numbers[0] + 72))

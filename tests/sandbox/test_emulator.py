@@ -1,0 +1,46 @@
+"""The workarounds for the emulator."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sandbox.emulator import SharedZip, error_class
+
+LOG = """START
+Traceback (most recent call last):
+  File "_worker.py", line 1, in <module>
+ValueError: earlier
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "handler.py", line 2, in handler
+monthclose.errors.TryLaterError: DynamoDB is briefly unable
+"""
+
+
+def test_an_error_is_named_by_the_class_that_ended_the_handler() -> None:
+    assert error_class(LOG) == "TryLaterError"
+
+
+@pytest.mark.parametrize("log", ["", "all is well", "Traceback (most recent call last):\n  File nothing follows"])
+def test_a_log_without_an_exception_names_none(log: str) -> None:
+    assert error_class(log) is None
+
+
+def test_an_archive_is_unpacked_once_and_linked_into_each_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folders = []
+    for number in range(2):
+        archive, folder = tmp_path / f"{number}.zip", tmp_path / f"worker-{number}"
+        with zipfile.ZipFile(archive, "w") as content:
+            content.writestr(zipfile.ZipInfo("package/module.py"), "answer = 42\n")
+        folder.mkdir()
+        with SharedZip(str(archive)) as shared:
+            shared.extractall(str(folder))
+        folders.append(folder)
+    assert [(folder / "package/module.py").read_text() for folder in folders] == ["answer = 42\n"] * 2
+    assert (folders[0] / "package").resolve() == (folders[1] / "package").resolve()

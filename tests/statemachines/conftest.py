@@ -1,0 +1,49 @@
+"""The state machines' definitions, read from their files, and the states in them wherever they are nested."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent.parent / "statemachines"
+FILES = sorted(FOLDER.glob("*.asl.json"))
+
+type Machine = dict[str, Any]
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.name.partition(".")[0])
+def text(request: pytest.FixtureRequest) -> str:
+    path: Path = request.param
+    return path.read_text()
+
+
+@pytest.fixture
+def machines(text: str) -> list[Machine]:
+    """Return the definition itself and every machine inside a Map."""
+    return list(_machines(json.loads(text)))
+
+
+@pytest.fixture
+def states(machines: list[Machine]) -> dict[str, Machine]:
+    return {name: state for machine in machines for name, state in machine["States"].items()}
+
+
+@pytest.fixture
+def close() -> Machine:
+    definition: Machine = json.loads((FOLDER / "month_close.asl.json").read_text())
+    return definition
+
+
+@pytest.fixture
+def child(close: Machine) -> Machine:
+    processor: Machine = close["States"]["Close every batch"]["ItemProcessor"]
+    return processor
+
+
+def _machines(machine: Machine) -> Iterator[Machine]:
+    yield machine
+    for state in machine["States"].values():
+        if state["Type"] == "Map":
+            yield from _machines(state["ItemProcessor"])

@@ -1,0 +1,77 @@
+"""The choices go where the data says. moto's interpreter runs each with its targets replaced by their names."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+type Machine = dict[str, Any]
+type Route = Callable[[Machine, Machine], str]
+
+_ROLE = "arn:aws:iam::123456789012:role/states"
+
+
+@pytest.fixture(scope="module")
+def route() -> Iterator[Route]:
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        client = boto3.client("stepfunctions", region_name="us-east-1")
+
+        def follow(choice: Machine, given: Machine) -> str:
+            targets = {rule["Next"] for rule in choice["Choices"]} | {choice["Default"]}
+            ends: Machine = {name: {"Type": "Pass", "Result": {"state": name}, "End": True} for name in targets}
+            definition = json.dumps({"StartAt": "choice", "States": {"choice": choice, **ends}})
+            name = f"choice-{time.time_ns()}"
+            machine = client.create_state_machine(name=name, definition=definition, roleArn=_ROLE)
+            started = client.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(given))
+            while (execution := client.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+                time.sleep(0.01)  # the interpreter has no event to wait for
+            assert execution["status"] == "SUCCEEDED", execution
+            state: str = json.loads(execution["output"])["state"]
+            return state
+
+        yield follow
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [("opened", "Plan and snapshot"), ("already_running", "Already running")]
+)
+def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str, state: str) -> None:
+    assert route(close["States"]["Is it being closed already?"], {"outcome": outcome}) == state
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "rounds_left", "wait_seconds", "state"),
+    [
+        (0, True, 0, "Prove and report"),
+        (0, False, 60, "Prove and report"),
+        (7, False, 60, "Park what is left"),
+        (7, True, 60, "Give the world a moment"),
+        (7, True, 0, "Close every batch"),
+    ],
+)
+def test_a_plan_decides_what_comes_next(
+    route: Route, close: Machine, unfinished: int, rounds_left: bool, wait_seconds: int, state: str
+) -> None:
+    plan = {"unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
+    assert route(close["States"]["What is left to do?"], plan) == state
+
+
+@pytest.mark.parametrize(
+    ("invoiced", "to_charge", "state"),
+    [
+        (0, 0, "Nothing to bill"),
+        (5, 0, "Send notices"),
+        (5, 3, "Charge customers"),
+        # A repair round may find everything invoiced before.
+        (0, 3, "Charge customers"),
+    ],
+)
+def test_a_batch_is_charged_if_anybody_owes(
+    route: Route, child: Machine, invoiced: int, to_charge: int, state: str
+) -> None:
+    generated = {"generated": {"invoiced": invoiced, "to_charge": to_charge}}
+    assert route(child["States"]["Is there anything to bill?"], generated) == state

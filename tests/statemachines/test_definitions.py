@@ -1,0 +1,111 @@
+"""Every definition holds together: what it names exists, and what exists is reached."""
+
+import re
+from typing import Any
+
+import aws_lambda_powertools.utilities.idempotency.exceptions as idempotency
+
+import monthclose.errors
+from stacks.functions import Stage
+from stacks.month_close import substitution
+
+type Machine = dict[str, Any]
+
+_AWS_ERRORS = re.compile(r"(States|Lambda|Sandbox|SQS|EventBridge)\.\w+")
+_TRANSIENT = {
+    "Lambda.ServiceException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "TryLaterError",
+}
+
+
+def test_every_transition_leads_to_a_state(machines: list[Machine]) -> None:
+    for machine in machines:
+        for name, state in machine["States"].items():
+            assert _targets(state) <= machine["States"].keys(), name
+
+
+def test_every_state_is_reached(machines: list[Machine]) -> None:
+    for machine in machines:
+        reached = {machine["StartAt"]}
+        while more := set().union(*(_targets(machine["States"][name]) for name in reached)) - reached:
+            reached |= more
+        assert reached == machine["States"].keys()
+
+
+def test_every_state_leads_on_or_ends(states: dict[str, Machine]) -> None:
+    for name, state in states.items():
+        assert state["Type"] in ("Succeed", "Fail") or _targets(state), name
+
+
+def test_every_task_is_retried_with_bounds_and_jitter(states: dict[str, Machine]) -> None:
+    for name, state in _tasks(states):
+        retried = [retrier for retrier in state["Retry"] if retrier["MaxAttempts"] > 0]
+        assert retried, name
+        for retrier in retried:
+            assert retrier["BackoffRate"] > 1, name
+            assert retrier["MaxDelaySeconds"] <= 120, name
+            assert retrier["JitterStrategy"] == "FULL", name
+
+
+def test_every_function_is_retried_on_what_passes(states: dict[str, Machine]) -> None:
+    for name, state in _tasks(states):
+        if state["Resource"].endswith(":lambda:invoke"):
+            errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
+            assert errors >= _TRANSIENT, name
+
+
+def test_every_error_of_ours_is_a_class(states: dict[str, Machine]) -> None:
+    for name, state in states.items():
+        for rule in [*state.get("Retry", []), *state.get("Catch", [])]:
+            for error in rule["ErrorEquals"]:
+                known = hasattr(monthclose.errors, error) or hasattr(idempotency, error)
+                assert _AWS_ERRORS.fullmatch(error) or known, f"{name}: {error}"
+
+
+def test_every_function_called_is_one_that_is_deployed(states: dict[str, Machine]) -> None:
+    deployed = {f"${{{substitution(stage)}}}" for stage in Stage}
+    for name, state in _tasks(states):
+        if state["Resource"].endswith(":lambda:invoke"):
+            assert state["Parameters"]["FunctionName"] in deployed, name
+
+
+def test_no_arn_is_written_out(text: str) -> None:
+    assert not re.search(r"arn:aws[\w-]*:\w+:[\w-]+:", text)
+
+
+def test_a_child_fails_for_nobody(child: Machine) -> None:
+    for name, state in _tasks(child["States"]):
+        [catcher] = state["Catch"]
+        assert catcher["ErrorEquals"] == ["States.ALL"], name
+        assert catcher["ResultPath"] == "$.error", name
+        assert child["States"][catcher["Next"]]["Type"] == "Succeed"
+
+
+def test_charging_waits_for_a_day_and_sends_no_amount(child: Machine) -> None:
+    charge = child["States"]["Charge customers"]
+    assert charge["TimeoutSeconds"] == 24 * 60 * 60
+    assert set(charge["Parameters"]["MessageBody"]) == {"period.$", "round.$", "batch.$", "task_token.$"}
+
+
+def test_failed_children_do_not_fail_the_map(close: Machine) -> None:
+    state = close["States"]["Close every batch"]
+    assert state["ToleratedFailurePercentage"] == 100
+    assert state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+
+
+def test_the_output_of_10_000_children_is_not_kept_in_the_state(close: Machine) -> None:
+    state = close["States"]["Close every batch"]
+    assert state["ResultPath"] is None
+    assert state["ResultWriter"]["Parameters"] == {"Bucket": "${DocumentsBucket}", "Prefix": "map-runs"}
+
+
+def _tasks(states: dict[str, Machine]) -> list[tuple[str, Machine]]:
+    return [(name, state) for name, state in states.items() if state["Type"] == "Task"]
+
+
+def _targets(state: Machine) -> set[str]:
+    rules = [*state.get("Choices", []), *state.get("Catch", [])]
+    named = {rule["Next"] for rule in rules} | {state.get("Next"), state.get("Default")}
+    return {name for name in named if name is not None}

@@ -1,0 +1,73 @@
+"""The command over a world in memory, and what stands in for the state machine."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from cli.system import Execution, System
+from monthclose.domain.period import Period
+from tests.world import World
+
+EXECUTION = "arn:execution"
+
+
+@dataclass
+class FakeMachine:
+    """Runs a whole close when it is asked how an execution stands for the second time."""
+
+    world: World
+    started: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    end: Execution | None = None
+    on_look: Callable[[int], None] = lambda _look: None
+    looks: int = 0
+
+    def start(self, name: str, request: dict[str, str]) -> str:
+        self.started.append((name, request))
+        return EXECUTION
+
+    def describe(self, execution: str) -> Execution:
+        self.looks += 1
+        self.on_look(self.looks)
+        if self.end:
+            return self.end
+        if self.looks == 1:
+            return Execution("RUNNING")
+        period = Period.parse(self.started[-1][1]["period"])
+        report = self.world.close(period, execution)
+        return Execution("SUCCEEDED", {"period": str(period), "status": report["status"]})
+
+
+@dataclass
+class Command:
+    """The command `monthclose`, connected to a world."""
+
+    world: World
+    machine: FakeMachine
+
+    def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
+        world = self.world
+        system = System(
+            books=world.books,
+            closes=world.closes,
+            directory=world.directory,
+            usage=world.usage,
+            price_books=world.price_books,
+            documents=world.documents,
+            workflow=world.workflow,
+            clock=world.clock,
+            machine=self.machine,
+            sleep=lambda _seconds: None,
+        )
+        result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)
+        assert result.exit_code == exit_code, result.output
+        assert "Traceback" not in result.output
+        assert "\x1b" not in result.output
+        return result
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments).stdout)

@@ -1,0 +1,260 @@
+"""`monthclose close`, `status`, `closes`: starting a close and seeing how it stands."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from cli.status import _share
+from cli.system import Execution
+from monthclose.domain.close import CloseStatus
+from monthclose.errors import TryLaterError
+from monthclose.stages.snapshot import read_batches
+from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
+from tests.world import OCTOBER, World
+
+
+@pytest.fixture(autouse=True)
+def _customers(world: World) -> None:
+    for name, method in (("acme", "ok"), ("broke", "declined"), ("idle", "ok")):
+        world.add_customer(name, method=method)
+    world.use("acme", "12.34")
+    world.use("broke", "1000.00")
+
+
+def close_half(world: World) -> None:
+    """Open the close and bring its first batch to its end."""
+    run = world.open(execution=EXECUTION)
+    plan = world.planner.plan(OCTOBER, run)
+    world.close_batch(OCTOBER, read_batches(world.documents, plan.round_key)[0], plan.close.round)
+
+
+def test_closing_starts_the_machine_and_ends_with_the_summary(monthclose: Command, machine: FakeMachine) -> None:
+    result = monthclose("close", "2026-10")
+
+    ((name, request),) = machine.started
+    assert name.startswith("close-2026-10-")
+    assert request == {"period": "2026-10"}
+    assert "2026-10 closed: 3 customers" in result.stdout
+    assert "1,012.34" in result.stdout
+    assert "2 invoiced · 1 nothing to bill · 0 parked" in result.stdout
+    assert "the books tie" in result.stdout
+    assert "monthclose report 2026-10 --open" in result.stdout
+
+
+def test_without_a_period_last_month_is_closed(monthclose: Command, machine: FakeMachine) -> None:
+    monthclose("close")
+
+    assert machine.started[0][1] == {"period": "2026-10"}
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(
+    monthclose: Command, machine: FakeMachine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.closing._LINE_SECONDS", 0)
+    machine.on_look = lambda look: close_half(world) if look == 1 else None
+    machine.end = None
+
+    result = monthclose("close", "2026-10")
+
+    assert "generate 1, charge 1, notify 1, close 1; collected" in result.stderr
+
+
+def test_a_close_that_runs_already_is_not_started_again(monthclose: Command, machine: FakeMachine) -> None:
+    monthclose.world.open()
+
+    result = monthclose("close", "2026-10", exit_code=3)
+
+    assert "2026-10 is already running" in result.stderr
+    assert machine.started == []
+
+
+def test_losing_the_race_for_the_period_is_told_the_same_way(monthclose: Command, machine: FakeMachine) -> None:
+    machine.end = Execution("SUCCEEDED", {"period": "2026-10", "outcome": "already_running", "run": 1})
+
+    assert "2026-10 is already running" in monthclose("close", "2026-10", exit_code=3).stderr
+
+
+def test_not_waiting_says_how_to_watch(monthclose: Command, machine: FakeMachine) -> None:
+    result = monthclose("close", "2026-10", "--no-wait")
+
+    assert "monthclose status 2026-10" in result.stdout
+    assert machine.looks == 0
+
+
+def test_ctrl_c_stops_watching_and_not_the_close(monthclose: Command, machine: FakeMachine) -> None:
+    def interrupt(_look: int) -> None:
+        raise KeyboardInterrupt
+
+    machine.on_look = interrupt
+
+    result = monthclose("close", "2026-10", exit_code=130)
+
+    assert "goes on. See it with: monthclose status 2026-10 --watch" in result.stderr
+
+
+@pytest.mark.parametrize(("failures", "exit_code"), [(3, 0), (100, 1)])
+def test_a_hiccup_of_the_network_does_not_end_the_watching(
+    monthclose: Command, machine: FakeMachine, failures: int, exit_code: int
+) -> None:
+    def hiccup(look: int) -> None:
+        if 1 < look <= 1 + failures:
+            raise TryLaterError("the network is away")
+
+    machine.on_look = hiccup
+
+    monthclose("close", "2026-10", exit_code=exit_code)
+
+
+@pytest.mark.parametrize(
+    ("end", "exit_code", "message"),
+    [
+        (Execution("FAILED", None, "UserMistakeError", '{"errorMessage": "no such month"}'), 2, "no such month"),
+        (Execution("FAILED", None, "KeyError", '{"errorMessage": "x"}'), 1, "did not end well: x"),
+        (Execution("ABORTED"), 1, "did not end well: aborted"),
+    ],
+)
+def test_a_failed_execution_is_told_with_its_cause(
+    monthclose: Command, machine: FakeMachine, end: Execution, exit_code: int, message: str
+) -> None:
+    machine.end = end
+
+    assert message in monthclose("close", "2026-10", exit_code=exit_code).stderr
+
+
+@pytest.mark.parametrize("period", ["2026-11", "2030-01", "2026-13", "October", "2026-1", "0000-01"])
+def test_a_period_that_is_none_or_not_over_is_refused(monthclose: Command, machine: FakeMachine, period: str) -> None:
+    result = monthclose("close", period, exit_code=2)
+
+    assert len(result.stderr.splitlines()) == 1
+    assert machine.started == []
+
+
+def test_closing_before_any_import_is_refused(monthclose: Command, machine: FakeMachine) -> None:
+    monthclose.world.books.records.clear()
+
+    result = monthclose("close", "2026-10", exit_code=2)
+
+    assert "there are no customers to close for" in result.stderr
+    assert machine.started == []
+
+
+def test_status_counts_the_customers_that_are_through_with_each_stage(monthclose: Command, world: World) -> None:
+    close_half(world)
+
+    status = monthclose.json("status", "2026-10", "--json")
+    text = monthclose("status", "2026-10").stdout
+
+    assert status["status"] == "running"
+    assert status["customers"]["snapshot"] == 3
+    assert status["stages"] == {"generate": 1, "charge": 1, "notify": 1, "close": 1}
+    assert status["money"]["USD"]["invoiced"] == 1234
+    assert "2026-10 running: 3 customers, run 1" in text
+    assert "33%" in text
+
+
+def test_a_close_whose_execution_ended_is_interrupted(monthclose: Command, world: World) -> None:
+    close_half(world)
+    world.workflow.running.clear()
+
+    assert monthclose.json("status", "2026-10", "--json")["status"] == "interrupted"
+    result = monthclose("status", "2026-10")
+    assert "2026-10 interrupted" in result.stdout
+    assert "monthclose close 2026-10" in result.stderr
+    assert "interrupted" in monthclose("closes").stdout
+    report = monthclose("report", "2026-10", exit_code=2).stderr
+    assert "is interrupted" in report
+    assert "go on with: monthclose close 2026-10" in report
+    assert "comes at the end" not in report
+
+
+def test_status_without_a_period_is_of_last_month(monthclose: Command, world: World) -> None:
+    close_half(world)
+
+    assert "2026-10 running" in monthclose("status").stdout
+
+
+def test_watching_shows_a_close_of_somebody_else_to_its_end(
+    monthclose: Command, machine: FakeMachine, world: World
+) -> None:
+    close_half(world)
+
+    def go_on(look: int) -> None:
+        if look == 2:
+            world.workflow.running.clear()
+            world.close(execution="arn:again")
+            machine.end = Execution("SUCCEEDED", {"period": "2026-10"})
+
+    machine.on_look = go_on
+
+    result = monthclose("status", "--watch")
+
+    assert "closing 2026-10: 3 customers" in result.stderr
+    assert "2026-10 closed: 3 customers" in result.stdout
+    assert machine.started == []
+    assert "2026-10 completed" in monthclose("status", "--watch").stdout
+
+
+def test_ctrl_c_stops_watching_a_status(monthclose: Command, machine: FakeMachine, world: World) -> None:
+    close_half(world)
+
+    def interrupt(_look: int) -> None:
+        raise KeyboardInterrupt
+
+    machine.on_look = interrupt
+
+    assert "goes on" in monthclose("status", "2026-10", "--watch", exit_code=130).stderr
+
+
+def test_watching_is_not_json(monthclose: Command) -> None:
+    assert "don't go together" in monthclose("status", "--watch", "--json", exit_code=2).stderr
+
+
+def test_while_a_close_runs_again_the_older_report_is_shown(monthclose: Command, world: World) -> None:
+    world.close()
+    world.open(execution="arn:again")
+
+    result = monthclose("report", "2026-10")
+
+    assert "2026-10 closed: 3 customers" in result.stdout
+    assert "a new run of the close of 2026-10 is under way" in result.stderr
+
+
+def test_while_a_first_close_runs_there_is_no_report(monthclose: Command, world: World) -> None:
+    close_half(world)
+
+    assert "its report comes at the end" in monthclose("report", "2026-10", exit_code=2).stderr
+
+
+def test_shares_are_rounded_down() -> None:
+    assert [_share(812, 815), _share(815, 815), _share(0, 0)] == ["99%", "100%", ""]
+
+
+@pytest.mark.parametrize("arguments", [("report",), ("status", "2026-10", "x"), ("close", "2026-10", "x")])
+def test_a_usage_error_names_no_placeholder(monthclose: Command, arguments: tuple[str, ...]) -> None:
+    assert "{period}" not in monthclose(*arguments, exit_code=2).output
+
+
+def test_an_interrupted_close_is_started_again(monthclose: Command, world: World) -> None:
+    close_half(world)
+    world.workflow.running.clear()
+    close = world.closes.get(OCTOBER)
+    assert close
+    world.closes.put(replace(close, execution="an earlier execution"))
+
+    assert "the books tie" in monthclose("close", "2026-10").stdout
+
+
+def test_all_closes_are_listed(monthclose: Command, world: World) -> None:
+    assert "no month has been closed yet" in monthclose("closes").stderr
+    world.close()
+
+    assert json.loads(monthclose("closes", "--json").stdout)[0]["status"] == CloseStatus.COMPLETED
+    assert "2026-10  completed" in monthclose("closes").stdout
+
+
+def test_a_month_that_was_never_closed_has_no_status(monthclose: Command, world: World) -> None:
+    assert "2026-09 has not been closed" in monthclose("status", "2026-09", exit_code=2).stderr
+    world.close()
+
+    assert "there are closes of 2026-10" in monthclose("report", "2026-09", exit_code=2).stderr

@@ -1,0 +1,255 @@
+"""`monthclose import`: what files it takes, and what it says of those it can't."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.driving import Command
+from tests.world import OCTOBER, World
+
+CUSTOMERS = (
+    "customer_id,name,email,country,currency,payment_provider,payment_method\n"
+    "acme,Acme,billing@acme.example,Iceland,USD,stripe,ok\n"
+    "globex,Globex,billing@globex.example,Chile,USD,stripe,\n"
+)
+USAGE = (
+    "Who,What,Amount,When\nacme,droplet,24,2026-10-01T00:00:00Z\n,droplet,1,2026-10-02\nstranger,droplet,x,2026-10-02\n"
+)
+LONG_GZIP = gzip.compress(f"{USAGE}{'acme,droplet,24,2026-10-01' * 3}\n".encode() * 20_000, mtime=0)
+MAPS = ("--map", "customer_id=Who", "--map", "sku=What", "--map", "quantity=Amount", "--map", "time=When")
+
+
+@pytest.fixture
+def usage_file(tmp_path: Path, world: World) -> Path:
+    world.add_customer("acme")
+    path = tmp_path / "usage.csv"
+    path.write_text(USAGE)
+    return path
+
+
+def written(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_customers_are_taken_and_counted_by_provider(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text(CUSTOMERS)
+
+    result = monthclose("import", "customers", path)
+
+    assert "customers: 2 rows taken" in result.stdout
+    assert "1  no payment method" in result.stdout
+    assert monthclose.world.customer("acme").profile.country == "Iceland"
+
+
+def test_usage_is_taken_by_mapped_columns_and_the_rest_is_kept_with_its_reason(
+    monthclose: Command, usage_file: Path, tmp_path: Path
+) -> None:
+    rejects = tmp_path / "rejects.csv"
+
+    result = monthclose("import", "usage", usage_file, *MAPS, "--rejects", rejects)
+
+    assert "usage: 1 row taken, 2 rejected" in result.stdout
+    assert "1  rejected: customer_id is missing" in result.stdout
+    assert str(rejects) in result.output
+    assert written(rejects) == [
+        ["row", "reason", "Who", "What", "Amount", "When"],
+        ["2", "customer_id is missing", "", "droplet", "1", "2026-10-02"],
+        ["3", "quantity is not a number", "stranger", "droplet", "x", "2026-10-02"],
+    ]
+    (event,) = monthclose.world.usage.events("acme", OCTOBER)
+    assert event.event_id == "usage.csv#1"
+
+
+def test_the_rejects_go_below_the_state_folder_if_nothing_is_said(
+    monthclose: Command, usage_file: Path, tmp_path: Path
+) -> None:
+    result = monthclose("import", "usage", usage_file, *MAPS)
+
+    path = tmp_path / "home" / "rejects" / "usage.rejects.csv"
+    assert str(path) in result.output
+    assert len(written(path)) == 3
+
+
+def test_an_import_without_rejects_leaves_no_old_rejects_lying_about(
+    monthclose: Command, usage_file: Path, tmp_path: Path
+) -> None:
+    monthclose("import", "usage", usage_file, *MAPS)
+    usage_file.write_text("".join(USAGE.splitlines(keepends=True)[:2]))
+
+    monthclose("import", "usage", usage_file, *MAPS)
+
+    assert not (tmp_path / "home" / "rejects" / "usage.rejects.csv").exists()
+
+
+def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose: Command, usage_file: Path) -> None:
+    packed = usage_file.with_name("usage.csv.gz")
+    packed.write_bytes(gzip.compress(usage_file.read_bytes()))
+
+    for path in (usage_file, packed, usage_file):
+        monthclose("import", "usage", path, *MAPS)
+
+    assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        USAGE.replace(",", ";").encode(),
+        USAGE.replace(",", "\t").encode(),
+        b"\xef\xbb\xbf" + USAGE.encode(),
+        USAGE.encode("utf-16"),
+        USAGE.replace("\n", "\r\n").encode(),
+        b"\n" + USAGE.replace("\n", "\n\n").encode(),
+        gzip.compress(USAGE.encode()),
+    ],
+    ids=["semicolons", "tabs", "byte order mark", "utf-16", "crlf", "blank lines", "gzip without the name"],
+)
+def test_a_csv_file_is_taken_in_any_of_its_dialects(monthclose: Command, usage_file: Path, content: bytes) -> None:
+    usage_file.write_bytes(content)
+
+    assert "1 row taken, 2 rejected" in monthclose("import", "usage", usage_file, *MAPS).stdout
+
+
+def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, usage_file: Path) -> None:
+    usage_file.write_text(
+        '{"customer_id": "acme", "sku": "s", "quantity": 0.1000000000000000000001, "time": "2026-10-01", "x": [1]}\n'
+        "\n"
+        '{"customer_id": "acme", "sku": "s", "quantity": 1, "time": "2026-10-01", "unit_price": null, "late": true}\n'
+        "[]\n"
+        '{"customer_id": \n'
+    )
+
+    result = monthclose("import", "usage", usage_file)
+
+    assert "2 rows taken, 2 rejected" in result.stdout
+    first, _ = monthclose.world.usage.events("acme", OCTOBER)
+    assert str(first.quantity) == "0.1000000000000000000001"
+
+
+def test_an_open_quote_costs_one_row_and_swallows_none_quietly(
+    monthclose: Command, usage_file: Path, tmp_path: Path
+) -> None:
+    usage_file.write_text(
+        'Who,What,Amount,When\nacme,"5 inch,1,2026-10-01\nacme,"x"y,1,2026-10-01\nacme,z,1,2026-10-01\n'
+    )
+
+    result = monthclose("import", "usage", usage_file, *MAPS)
+
+    assert "rejected: row is not valid CSV" in result.stdout
+    rejected = (tmp_path / "home" / "rejects" / "usage.rejects.csv").read_text()
+    assert "5 inch" in rejected
+
+
+def test_a_row_with_more_cells_than_the_header_is_rejected_with_all_of_them(
+    monthclose: Command, usage_file: Path, tmp_path: Path
+) -> None:
+    usage_file.write_text("Who,What,Amount,When\nacme,a,b,1,2026-10-01\nacme,c,1,2026-10-01,\n")
+
+    result = monthclose("import", "usage", usage_file, *MAPS)
+
+    assert "1 row taken, 1 rejected" in result.stdout
+    assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][2:] == ["acme", "a", "b", "1", "2026-10-01"]
+
+
+def test_rejects_do_not_run_in_a_spreadsheet(monthclose: Command, usage_file: Path, tmp_path: Path) -> None:
+    usage_file.write_text('Who,What,Amount,When\n"=HYPERLINK(""x"")",@s,-5,+49 30 1\nacme,s,1,2026-10-01\n')
+
+    monthclose("import", "usage", usage_file, *MAPS)
+
+    row = written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1]
+    assert row[2:] == ['\'=HYPERLINK("x")', "'@s", "-5", "'+49 30 1"]
+
+
+def test_prices_may_be_toml_and_keep_every_digit(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text('# prices\n[[price]]\nsku = "a"\ncurrency = "USD"\nunit_price = 0.00893\n')
+
+    monthclose("import", "prices", path)
+
+    book = monthclose.world.price_books
+    assert str(book.get(book.latest()).price("a", "USD").unit_price) == "0.00893"
+
+
+@pytest.mark.parametrize(
+    ("price", "reason"), [("-1", "unit_price is negative"), ("cheap", "unit_price is not a number")]
+)
+def test_a_price_book_with_a_bad_price_is_not_taken_at_all(
+    monthclose: Command, tmp_path: Path, price: str, reason: str
+) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(f"sku,currency,unit_price\na,USD,1\nb,USD,{price}\n")
+
+    result = monthclose("import", "prices", path, exit_code=2)
+
+    assert f"nothing of prices.csv was imported: {reason} (1 row)" in result.stderr
+    assert len(result.output.splitlines()) == 2
+    assert monthclose.world.price_books.latest() == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"   \n\n", "is empty"),
+        (b"PK\x03\x04zip", "is a zip file or a spreadsheet"),
+        (b"PAR1\x00", "is a Parquet file"),
+        (b"a,b\x00\x01", "is not text"),
+        (b"\x1f\x8bbroken", "is a broken gzip file"),
+        (b'[{"customer_id": "a"}]', "is one JSON array"),
+        (b"Dear all, please find enclosed\nthe usage\n", "there is no column for customer_id, sku, quantity, time"),
+        (b"customer_id,sku,quantity,time\n", "has columns but no rows"),
+        ("customer_id,sku,quantity,time\nM\u00fcller,s,1,2026-10-01\n".encode("latin-1"), "is not UTF-8 text"),
+        (LONG_GZIP[:-20], "breaks off after row"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_that_cannot_be_used_is_told_in_two_lines(
+    monthclose: Command, usage_file: Path, content: bytes, message: str
+) -> None:
+    usage_file.write_bytes(content)
+    maps = MAPS if content[:2] == b"\x1f\x8b" else ()
+
+    result = monthclose("import", "usage", usage_file, *maps, exit_code=2)
+
+    assert message in result.stderr
+    assert usage_file.name in result.stderr
+    assert len(result.output.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--map", "sku=Stock"], "there is no column 'Stock' (for sku); the columns are Who, What, Amount, When"),
+        (["--map", "colour=What"], "a usage file has no field 'colour'"),
+        (["--map", "sku"], "write it as FIELD=SOMETHING"),
+        (["--map", "sku=What", "--map", "sku=Who"], "--map names sku twice"),
+        (["--default", "colour=red"], "a usage file has no field 'colour'"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_told(
+    monthclose: Command, usage_file: Path, arguments: list[str], message: str
+) -> None:
+    assert message in monthclose("import", "usage", usage_file, *arguments, exit_code=2).stderr
+
+
+def test_a_file_that_is_not_there_is_told(monthclose: Command, tmp_path: Path) -> None:
+    assert "there is no file" in monthclose("import", "usage", tmp_path / "none.csv", exit_code=2).stderr
+    assert "is a folder" in monthclose("import", "usage", tmp_path, exit_code=2).stderr
+
+
+def test_the_rejects_never_overwrite_the_input(monthclose: Command, usage_file: Path) -> None:
+    result = monthclose("import", "usage", usage_file, *MAPS, "--rejects", usage_file, exit_code=2)
+
+    assert "is the file that is imported" in result.stderr
+    assert usage_file.read_text() == USAGE
+
+
+def test_a_default_fills_what_the_file_lacks(monthclose: Command, usage_file: Path) -> None:
+    usage_file.write_text(json.dumps({"customer_id": "acme", "sku": "s", "time": "2026-10-01"}) + "\n")
+
+    assert "1 row taken" in monthclose("import", "usage", usage_file, "--default", "quantity=3").stdout

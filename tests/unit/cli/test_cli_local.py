@@ -1,0 +1,117 @@
+"""The local AWS's processes: found again by id and start, ended with their workers, and with nobody else."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.local_aws import LocalAws, LocalAwsError, clean_environment
+from sandbox.processes import Process, end, spawn_module
+
+_PARENT = """
+import subprocess, sys, time
+worker = subprocess.Popen([sys.executable, sys.argv[1]])
+print(worker.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> tuple[Process, int]:
+    """Start a process that has a worker, run from the folder like Lambda's are."""
+    (tmp_path / "parent.py").write_text(_PARENT)
+    (tmp_path / "worker.py").write_text("import time\ntime.sleep(600)\n")
+    log = tmp_path / "log"
+    environment = {**clean_environment(), "PYTHONPATH": str(tmp_path)}
+    process = spawn_module(["parent", str(tmp_path / "worker.py")], environment, tmp_path, log)
+    deadline = time.monotonic() + 30
+    while not log.read_text().endswith("\n"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process, int(log.read_text())
+
+
+def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_ending_a_process_ends_its_workers(family: tuple[Process, int], tmp_path: Path) -> None:
+    process, worker = family
+
+    assert end(process, tmp_path)
+
+    assert not process.alive
+    assert not exists(worker)
+    assert not end(process, tmp_path)
+
+
+def test_workers_whose_leader_died_are_ended_too(family: tuple[Process, int], tmp_path: Path) -> None:
+    process, worker = family
+    os.kill(process.pid, 9)
+    while process.alive:
+        time.sleep(0.02)
+
+    end(process, tmp_path)
+
+    assert not exists(worker)
+
+
+def test_a_stranger_with_the_same_id_is_left_alone(family: tuple[Process, int], tmp_path: Path) -> None:
+    process, worker = family
+    earlier = Process(process.pid, "another start")
+
+    assert not earlier.alive
+    assert not end(earlier, tmp_path)
+    assert exists(worker)
+    end(process, tmp_path)
+
+
+def test_nothing_runs_where_nothing_was_started(tmp_path: Path) -> None:
+    local = LocalAws(tmp_path / "home")
+
+    assert local.running() is None
+    assert not local.down(forget=True)
+
+
+def test_forgetting_leaves_alone_what_is_not_ours(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "logs").mkdir(parents=True)
+    (home / "thesis.txt").write_text("mine")
+
+    LocalAws(home).down(forget=True)
+
+    assert [path.name for path in home.iterdir()] == ["thesis.txt"]
+
+
+def test_a_required_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(LocalAwsError, match=f"port {port} is taken"):
+            LocalAws(tmp_path / "home", aws_port=port).up()
+
+
+def test_a_process_that_does_not_start_is_told_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    with pytest.raises(LocalAwsError, match=r"aws did not start\n(?s:.*)log: .*aws\.log"):
+        LocalAws(tmp_path / "home").up()
+
+    assert LocalAws(tmp_path / "home").running() is None
+
+
+def test_the_users_own_aws_settings_do_not_leak_into_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+
+    assert not {"AWS_PROFILE", "PYTHONPATH"} & clean_environment().keys()

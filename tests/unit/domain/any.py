@@ -1,0 +1,150 @@
+"""Generators: any value that the product can meet. What a test doesn't say, doesn't matter to it."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from monthclose.domain.close import Planned
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.ledger import Entry, Leg
+from monthclose.domain.money import Money
+from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import Price
+from monthclose.domain.usage import UsageEvent
+
+OCTOBER = Period(2026, 10)
+NOW = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
+TODAY = NOW.date()
+
+ONE_OF_EACH_EXPONENT = ("JPY", "USD", "KWD", "CLF")
+BIG = 10**15
+"""Minor units: larger than any invoice, small enough to add up without thinking."""
+
+
+def any_currency() -> SearchStrategy[str]:
+    return st.sampled_from(ONE_OF_EACH_EXPONENT)
+
+
+def any_minor(low: int = -BIG, high: int = BIG) -> SearchStrategy[int]:
+    return st.integers(low, high)
+
+
+def any_money(
+    currency: str | SearchStrategy[str] | None = None, low: int = -BIG, high: int = BIG
+) -> SearchStrategy[Money]:
+    codes = any_currency() if currency is None else st.just(currency) if isinstance(currency, str) else currency
+    return st.builds(Money, any_minor(low, high), codes)
+
+
+def any_decimal(low: str = "-1000000", high: str = "1000000", places: int = 9) -> SearchStrategy[Decimal]:
+    return st.decimals(Decimal(low), Decimal(high), allow_nan=False, allow_infinity=False, places=places)
+
+
+def any_quantity() -> SearchStrategy[Decimal]:
+    return any_decimal()
+
+
+def any_unit_price() -> SearchStrategy[Decimal]:
+    """Also prices at which exact halves of a minor unit come up all the time."""
+    return st.one_of(any_decimal("0", "1000"), st.sampled_from([Decimal("0.005"), Decimal("0.0005"), Decimal("0.5")]))
+
+
+def any_key(prefix: str = "") -> SearchStrategy[str]:
+    return st.text("abcXYZ012_-./ é", min_size=1, max_size=12).map(lambda text: prefix + text)
+
+
+def any_period() -> SearchStrategy[Period]:
+    return st.builds(Period, st.integers(2000, 2100), st.integers(1, 12))
+
+
+def any_time(period: Period = OCTOBER) -> SearchStrategy[datetime]:
+    length = period.end - period.start - timedelta(seconds=1)
+    return st.timedeltas(timedelta(0), length).map(lambda since: period.start + since)
+
+
+def any_usage(
+    customer_id: str = "C-1", period: Period = OCTOBER, *, rated: bool | None = None
+) -> SearchStrategy[UsageEvent]:
+    """One event; of few SKUs and prices, so that events meet on one line. `rated`: with a unit price of its own."""
+    prices: dict[bool | None, SearchStrategy[Decimal | None]] = {
+        True: any_unit_price(),
+        False: st.none(),
+        None: st.none() | st.sampled_from([Decimal("0.005"), Decimal("0.0050"), Decimal(1)]) | any_unit_price(),
+    }
+    return st.builds(
+        UsageEvent,
+        event_id=st.uuids().map(str),
+        customer_id=st.just(customer_id),
+        sku=st.sampled_from(["droplet", "storage", "traffic"]),
+        quantity=any_quantity(),
+        time=any_time(period),
+        unit_price=prices[rated],
+        description=st.sampled_from(["", "Compute", "compute, hourly"]),
+    )
+
+
+def any_price(sku: str, currency: str) -> SearchStrategy[Price]:
+    return st.builds(
+        Price, st.just(sku), st.just(currency), any_unit_price(), st.sampled_from(["", "h"]), st.sampled_from(["", sku])
+    )
+
+
+def any_planned(providers: tuple[str, ...] = ("stripe", "gocardless", "other")) -> SearchStrategy[Planned]:
+    return st.builds(Planned, st.uuids().map(str), st.sampled_from(providers), st.integers(0, 10**9))
+
+
+def a_customer(
+    customer_id: str = "C-1",
+    *,
+    receivable: int = 0,
+    credit: int = 0,
+    currency: str = "USD",
+    held_since: datetime | None = None,
+    name: str = "Ada Ltd",
+) -> Customer:
+    profile = Profile(name, "ada@example.com", currency, "stripe", "pm_card_visa", "GB")
+    return Customer(customer_id, profile, receivable_minor=receivable, credit_minor=credit, held_since=held_since)
+
+
+def an_invoice(
+    total: int = 10_000,
+    *,
+    number: str = "INV-00000001",
+    customer_id: str = "C-1",
+    currency: str = "USD",
+    collected: int = 0,
+    credited: int = 0,
+    written_off: int = 0,
+    issued_on: date = TODAY,
+) -> Invoice:
+    return Invoice(
+        number,
+        customer_id,
+        OCTOBER,
+        currency,
+        total,
+        issued_on,
+        DocumentPlace("invoices/2026-10/00000.jsonl", 0, 1, "hash"),
+        collected_minor=collected,
+        credited_minor=credited,
+        written_off_minor=written_off,
+    )
+
+
+def a_payment(
+    state: PaymentState = PaymentState.READY,
+    *,
+    customer_id: str = "C-1",
+    amount: int = 0,
+    code: str = "",
+    currency: str = "USD",
+) -> Payment:
+    return Payment(customer_id, OCTOBER, "stripe", currency, state=state, amount_minor=amount, code=code)
+
+
+def an_entry(legs: tuple[Leg, ...], entry_id: str = "invoice", currency: str = "USD") -> Entry:
+    return Entry(entry_id, "C-1", OCTOBER, currency, NOW, legs)

@@ -1,0 +1,105 @@
+"""Money: exact, in minor units, one currency at a time."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import Money, exponent
+from tests.unit.domain.any import any_currency, any_decimal, any_minor, any_money
+
+
+@pytest.mark.parametrize(
+    ("currency", "digits"), [("JPY", 0), ("USD", 2), ("EUR", 2), ("KWD", 3), ("BHD", 3), ("CLF", 4), ("ISK", 0)]
+)
+def test_a_currency_has_the_decimals_of_iso_4217(currency: str, digits: int) -> None:
+    assert exponent(currency) == digits
+
+
+@pytest.mark.parametrize("code", ["XXX", "usd", "", "DEM", "US"])
+def test_a_code_that_is_no_active_currency_is_a_mistake_that_names_it(code: str) -> None:
+    with pytest.raises(UserMistakeError, match=re.escape(repr(code))):
+        exponent(code)
+
+
+@pytest.mark.parametrize(
+    ("money", "text"),
+    [
+        (Money(123456, "USD"), "1,234.56 USD"),
+        (Money(-5, "USD"), "-0.05 USD"),
+        (Money(0, "USD"), "0.00 USD"),
+        (Money(1234567, "JPY"), "1,234,567 JPY"),
+        (Money(1234567, "KWD"), "1,234.567 KWD"),
+        (Money(10**20 + 1, "EUR"), "1,000,000,000,000,000,000.01 EUR"),
+    ],
+)
+def test_an_amount_reads_in_major_units_with_its_currency(money: Money, text: str) -> None:
+    assert str(money) == text
+
+
+@given(any_money())
+def test_the_written_amount_has_every_minor_unit(money: Money) -> None:
+    number, currency = str(money).split(" ")
+    assert Decimal(number.replace(",", "")) * 10 ** exponent(currency) == money.minor
+
+
+@pytest.mark.parametrize(
+    ("major", "currency", "minor"),
+    [
+        ("0.005", "USD", 0),
+        ("0.015", "USD", 2),
+        ("0.025", "USD", 2),
+        ("0.0250000000001", "USD", 3),
+        ("-0.005", "USD", 0),
+        ("-0.015", "USD", -2),
+        ("0.5", "JPY", 0),
+        ("1.5", "JPY", 2),
+        ("0.0005", "KWD", 0),
+        ("0.0015", "KWD", 2),
+    ],
+)
+def test_halves_of_a_minor_unit_round_to_even(major: str, currency: str, minor: int) -> None:
+    assert Money.rounded(Decimal(major), currency) == Money(minor, currency)
+
+
+@given(any_decimal(), any_currency())
+def test_rounding_is_the_half_even_rounding_of_the_exact_value(major: Decimal, currency: str) -> None:
+    # Python's round() of a Fraction is exact and half to even.
+    assert Money.rounded(major, currency).minor == round(Fraction(major) * 10 ** exponent(currency))
+
+
+@given(any_decimal(), any_currency())
+def test_rounding_is_symmetric_about_zero(major: Decimal, currency: str) -> None:
+    assert Money.rounded(-major, currency) == -Money.rounded(major, currency)
+
+
+@given(st.lists(any_minor()), any_currency())
+def test_a_sum_is_the_integer_sum_of_the_minor_units(minors: list[int], currency: str) -> None:
+    assert Money.sum((Money(minor, currency) for minor in minors), currency) == Money(sum(minors), currency)
+
+
+@given(any_money("USD"), any_money("USD"))
+def test_subtracting_undoes_adding_and_order_follows_the_amounts(a: Money, b: Money) -> None:
+    assert (a + b) - b == a
+    assert a - b == a + -b
+    assert (a < b, a <= b, bool(a)) == (a.minor < b.minor, a.minor <= b.minor, a.minor != 0)
+
+
+@pytest.mark.parametrize("step", [Money.__add__, Money.__sub__, Money.__lt__, Money.__le__])
+def test_two_currencies_never_mix(step: object) -> None:
+    assert callable(step)
+    with pytest.raises(ValueError, match="USD and EUR do not mix"):
+        step(Money(1, "USD"), Money(1, "EUR"))
+
+
+def test_a_sum_refuses_an_amount_of_another_currency() -> None:
+    with pytest.raises(ValueError, match="do not mix"):
+        Money.sum([Money(1, "USD"), Money(1, "JPY")], "USD")
+
+
+def test_equal_numbers_of_two_currencies_are_not_equal() -> None:
+    assert Money(0, "USD") != Money(0, "EUR")

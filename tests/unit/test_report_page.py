@@ -1,0 +1,202 @@
+"""The report's page: the verdict first, exact numbers that tie, nothing loaded from elsewhere."""
+
+import re
+from html import unescape
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from monthclose.stages.report_page import render_report
+
+EMPTY: dict[str, Any] = {
+    "period": "2026-10",
+    "status": "completed",
+    "company": "Northwind Cloud",
+    "run": 1,
+    "rounds": 1,
+    "opened_at": "2026-11-01T00:00:04+00:00",
+    "completed_at": "2026-11-01T01:02:03+01:00",
+    "duration_seconds": 119.2,
+    "price_book": "9f2c51b7",
+    "customers": {"snapshot": 3, "invoiced": 0, "nothing_to_bill": 3, "parked": 0},
+    "money": {},
+    "payments": {},
+    "parked": {},
+    "notices": {"sent": 0, "refused": 0, "unconfirmed": 0},
+    "holds": {"placed": 0, "lifted": 0},
+    "proof": {"ties": True, "findings": []},
+    "warnings": [],
+}
+DOLLARS = {
+    "invoiced": 1_234_500,
+    "collected": 1_000_000,
+    "credited": 34_500,
+    "written_off": 20_000,
+    "open": 180_000,
+    "pending": 60_000,
+    "credit_granted": 4_210,
+}
+
+
+def a_page(**changes: Any) -> str:
+    return render_report({**EMPTY, **changes}).decode()
+
+
+def text_of(page: str) -> str:
+    body = re.sub(r"(?s)<style>.*?</style>", "", page)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def bars_of(page: str) -> list[tuple[str, float, float]]:
+    found = re.findall(r'<rect x="([\d.]+)%" width="([\d.]+)%" height="18" class="(\w+)">', page)
+    return [(kind, float(x), float(width)) for x, width, kind in found]
+
+
+def test_books_that_tie_are_the_first_thing_said() -> None:
+    text = text_of(a_page(customers={"snapshot": 1200, "invoiced": 1190, "nothing_to_bill": 8, "parked": 2}))
+    assert "The books tie 1,190 of 1,200 customers invoiced, 8 had nothing to bill, nobody is parked." in text
+    assert text.index("The books tie") < text.index("Money")
+
+
+@pytest.mark.parametrize(("count", "headline"), [(1, "1 finding: the books"), (2, "2 findings: the books")])
+def test_findings_are_counted_in_the_verdict_and_listed_with_check_detail_and_customer(
+    count: int, headline: str
+) -> None:
+    findings = [
+        {"check": "provider_charge", "detail": "no record of it", "customer_id": f"C-{i}"} for i in range(count)
+    ]
+    text = text_of(a_page(proof={"ties": False, "findings": findings}))
+    assert headline in text
+    assert "The books tie" not in text
+    assert all(f"provider_charge no record of it C-{i}" in text for i in range(count))
+
+
+def test_books_that_do_not_tie_never_look_as_if_they_did() -> None:
+    assert "The books do not tie" in text_of(a_page(proof={"ties": False, "findings": []}))
+    assert "The books tie" not in text_of(a_page(proof={"ties": True, "findings": [{"check": "x", "detail": "y"}]}))
+
+
+def test_a_close_that_runs_has_no_verdict_yet() -> None:
+    text = text_of(a_page(status="running", completed_at=None))
+    assert "The close is still running" in text
+    assert "The books tie" not in text
+
+
+def test_thousands_of_findings_are_cut_and_the_rest_counted() -> None:
+    findings = [{"check": "provider_charge", "detail": f"charge {i}.", "customer_id": ""} for i in range(1234)]
+    text = text_of(a_page(proof={"ties": False, "findings": findings}))
+    assert "charge 199." in text
+    assert "charge 200." not in text
+    assert "and 1,034 more" in text
+
+
+def test_findings_that_the_report_itself_left_out_are_counted_too() -> None:
+    findings = [{"check": "provider_charge", "detail": "no record of it", "customer_id": ""}]
+    text = text_of(a_page(proof={"ties": False, "findings": findings, "findings_in_all": 5000}))
+    assert "5,000 findings: the books need a look" in text
+    assert "and 4,999 more" in text
+
+
+def test_a_currency_s_row_reads_as_an_equation_that_ties() -> None:
+    text = text_of(a_page(money={"USD": DOLLARS}))
+    assert "USD 12,345.00 = 10,000.00 + 345.00 + 200.00 + 1,800.00 ✓ 600.00 42.10" in text
+
+
+def test_a_row_that_does_not_tie_says_by_how_much() -> None:
+    text = text_of(a_page(money={"USD": {**DOLLARS, "invoiced": 1_234_512}}))
+    assert "USD 12,345.12 ≠ 10,000.00" in text
+    assert "✗ 0.12" in text
+
+
+def test_amounts_have_the_decimals_of_their_currency() -> None:
+    text = text_of(a_page(money={code: {"invoiced": 1234567, "collected": 1234567} for code in ("KWD", "JPY", "EUR")}))
+    assert "EUR 12,345.67 =" in text
+    assert "JPY 1,234,567 =" in text
+    assert "KWD 1,234.567 =" in text
+
+
+def test_a_bar_s_parts_lie_side_by_side_in_proportion_and_fill_it() -> None:
+    bars = bars_of(a_page(money={"USD": DOLLARS}))
+    assert [kind for kind, _, _ in bars] == ["collected", "credited", "pending", "open", "written_off"]
+    for (_, x, width), (_, following, _) in pairwise(bars):
+        assert x + width == pytest.approx(following, abs=0.01)
+    assert bars[0][1] == 0
+    assert bars[0][2] == pytest.approx(100 * 1_000_000 / 1_234_500, abs=0.01)
+    assert bars[3][2] == pytest.approx(100 * 120_000 / 1_234_500, abs=0.01), "open without what is pending"
+    assert sum(width for _, _, width in bars) == pytest.approx(100, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("collected", "rate"), [(100_000, "100% collected"), (99_999, "99.9% collected"), (0, "0.0% collected")]
+)
+def test_the_collected_share_is_rounded_down(collected: int, rate: str) -> None:
+    page = a_page(money={"USD": {"invoiced": 100_000, "collected": collected, "open": 100_000 - collected}})
+    assert f" {rate}" in text_of(page)
+
+
+def test_payments_are_named_in_words_with_the_reasons_of_the_declined() -> None:
+    payments = {"paid": 1170, "declined": 3, "no_adapter": 4, "something_new": 1}
+    text = text_of(a_page(payments=payments, declines={"insufficient_funds": 2, "expired_card": 1}))
+    assert "Paid 1,170 Declined 3 Insufficient funds 2 Expired card 1 Provider not connected 4 Something new 1" in text
+    assert "In all 1,178" in text
+
+
+def test_customers_notices_holds_and_parked_reasons_are_counted() -> None:
+    text = text_of(
+        a_page(
+            customers={"snapshot": 12, "invoiced": 9, "nothing_to_bill": 1, "parked": 2},
+            parked={"no_price": 2},
+            notices={"sent": 8, "refused": 1, "unconfirmed": 0},
+            holds={"placed": 5, "lifted": 4},
+        )
+    )
+    assert "Invoiced 9 Nothing to bill 1 Parked 2 In the snapshot 12" in text
+    assert "Parked, by reason No price 2" in text
+    assert "Notices Sent 8 Refused 1 Unconfirmed 0" in text
+    assert "Holds Placed 5 Lifted 4" in text
+    assert "2 parked for a person to look at" in text
+
+
+def test_warnings_are_shown() -> None:
+    assert "Warnings 3 customers have no adapter" in text_of(a_page(warnings=["3 customers have no adapter"]))
+
+
+def test_an_empty_close_says_so_instead_of_showing_empty_tables() -> None:
+    text = text_of(a_page())
+    assert "No money moved: nothing was invoiced for October 2026." in text
+    assert "Nobody was charged." in text
+    assert "Nobody is parked." in text
+
+
+def test_a_report_with_the_least_it_can_have_still_makes_a_page() -> None:
+    assert "Month close October 2026" in text_of(render_report({"period": "2026-10"}).decode())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(12.34, "Took 12.3 s"), (119.2, "Took 1 min 59 s"), (7325, "Took 2 h 2 min")]
+)
+def test_the_run_s_facts_are_at_the_end_with_times_in_utc(seconds: float, shown: str) -> None:
+    text = text_of(a_page(duration_seconds=seconds))
+    assert "Opened 2026-11-01 00:00:04 UTC Completed 2026-11-01 00:02:03 UTC" in text
+    assert shown in text
+    assert "Price book 9f2c51b7" in text
+
+
+def test_no_text_of_the_report_becomes_markup() -> None:
+    evil = "<script>alert(1)</script>"
+    page = a_page(
+        company=evil,
+        warnings=[evil],
+        parked={evil: 1},
+        payments={evil: 1},
+        proof={"ties": False, "findings": [{"check": evil, "detail": evil, "customer_id": evil}]},
+    )
+    assert "<script" not in page.lower()
+
+
+def test_the_page_needs_nothing_but_itself_and_prints() -> None:
+    page = a_page(money={"USD": DOLLARS})
+    assert not re.search(r"(?i)https?:|<link|<img|<script|@import|url\(", page)
+    assert "@media print" in page
+    assert "prefers-color-scheme: dark" in page

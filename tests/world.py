@@ -1,0 +1,149 @@
+"""A whole month close in memory: the stages wired to fakes, driven like the state machine drives them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from monthclose.domain.close import Batch
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.hold import HoldPolicy
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.domain.usage import UsageEvent
+from monthclose.errors import ConflictError, TryLaterError
+from monthclose.settings import CloseSettings, Provider, Settings
+from monthclose.stages.apply_holds import HoldKeeper
+from monthclose.stages.charge_batch import BatchCharger
+from monthclose.stages.charge_customers import Charger
+from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.stages.notice_texts import NoticeTexts
+from monthclose.stages.open_close import open_close
+from monthclose.stages.park_customers import park_customers
+from monthclose.stages.plan_close import Planner
+from monthclose.stages.report_close import Reporter
+from monthclose.stages.send_notices import NoticeSender
+from monthclose.stages.snapshot import read_batches
+from tests import fakes
+
+OCTOBER = Period(2026, 10)
+STRIPE = Provider("stripe", "https://queue/stripe", "monthclose/stripe", "https://api.stripe.com", 25)
+
+SETTINGS = Settings(
+    customers_table="customers",
+    usage_table="usage",
+    billing_table="billing",
+    closes_table="closes",
+    idempotency_table="idempotency",
+    documents_bucket="documents",
+    providers={},
+    mail_sender="billing@example.com",
+    mail_configuration_set="notices",
+    company_name="Example Cloud",
+    hold_policy=HoldPolicy(),
+    close=CloseSettings(),
+)
+"""A deployment on moto."""
+
+
+@dataclass
+class World:
+    """Everything there is, and the stages on it."""
+
+    clock: fakes.FakeClock = field(default_factory=fakes.FakeClock)
+    books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
+    closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
+    usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
+    price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
+    documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
+    gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
+    mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
+    workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
+    log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
+    settings: CloseSettings = field(default_factory=CloseSettings)
+    providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
+
+    def __post_init__(self) -> None:
+        self.directory = fakes.FakeDirectory(self.books)
+        self.planner = Planner(
+            self.closes, self.directory, self.documents, self.price_books, self.providers, self.settings
+        )
+        self.generator = InvoiceGenerator(
+            self.books,
+            self.closes,
+            self.usage,
+            self.price_books,
+            self.documents,
+            self.clock,
+            frozenset(self.providers),
+            "Example Cloud",
+        )
+        self.charger = Charger(self.books, self.gateway, self.clock)
+        self.batch_charger = BatchCharger(self.charger, self.books, self.closes, self.clock, self.log)
+        self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
+        self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
+        self.reporter = Reporter(
+            self.books, self.closes, self.documents, {"stripe": lambda: self.gateway}, self.clock, "Example Cloud"
+        )
+
+    def add_customer(
+        self, customer_id: str, *, method: str = "ok", provider: str = "stripe", currency: str = "USD"
+    ) -> str:
+        profile = Profile(f"{customer_id} Ltd", f"{customer_id}@customers.example", currency, provider, method)
+        self.directory.put_profiles([(customer_id, profile)])
+        return customer_id
+
+    def use(self, customer_id: str, amount: str, *, period: Period = OCTOBER, event_id: str = "") -> None:
+        """Add usage worth an amount in major units, rated upstream."""
+        event_id = event_id or f"event-{len(list(self.usage.events(customer_id, period)))}"
+        self.usage.put(
+            [UsageEvent(event_id, customer_id, "droplet", Decimal(1), period.start, Decimal(amount), "Droplet")]
+        )
+
+    def customer(self, customer_id: str) -> Customer:
+        found = self.books.customer(customer_id)
+        assert found
+        return found
+
+    def month(self, customer_id: str, period: Period = OCTOBER) -> CustomerMonth:
+        return self.books.month(customer_id, period)
+
+    def change(self, customer_id: str, **changes: Any) -> None:
+        """Change a customer's account behind the close's back."""
+        self.books.commit(replace(self.customer(customer_id), **changes))
+
+    def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
+        self.workflow.running.add(execution)
+        opened = open_close(period, execution, closes=self.closes, workflow=self.workflow, clock=self.clock)
+        assert opened.outcome == "opened"
+        return opened.run
+
+    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> dict[str, Any]:
+        """Run a close to its end, rounds and all, and return the report."""
+        run = self.open(period, execution)
+        while (plan := self.planner.plan(period, run)).unfinished:
+            if not plan.rounds_left:
+                park_customers(period, books=self.books, closes=self.closes, documents=self.documents, clock=self.clock)
+                break
+            for batch in read_batches(self.documents, plan.round_key):
+                self.close_batch(period, batch, plan.close.round)
+        self.workflow.running.discard(execution)
+        return self.reporter.report(period, run)
+
+    def close_batch(self, period: Period, batch: Batch, round_number: int) -> None:
+        """Do what a child execution does; what it cannot do is left for the repair round."""
+        try:
+            generated = self.generator.generate(period, batch, round_number)
+            if generated.progress.unsettled:
+                self.batch_charger.charge(period, batch.number, round_number)
+            if generated.progress.totals.customers.get("invoiced"):
+                self.sender.send(period, batch.number, round_number)
+            elif not generated.held:
+                return
+            self.keeper.apply(period, batch.number, round_number)
+        except (ConflictError, TryLaterError):
+            return
+
+    def at(self, time: datetime) -> "World":
+        self.clock.now = time
+        return self
