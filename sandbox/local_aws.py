@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +28,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _CPUS = os.cpu_count() or 2
 _START_SECONDS = 60
+_PORTS_TRIED = 200
 _KEPT = ("logs", "cdk.out", "rejects", "demo", "reports")
 """Folders of the state folder that outlive the local AWS."""
 
@@ -174,11 +176,12 @@ class LocalAws:
         return ended
 
     def _start(self, step: Step) -> Running:
-        starting = self._start_aws(step)
+        with _one_start_at_a_time():
+            starting = self._start_aws(step)
         with step("Start the payment providers' sandbox"):
             ready = self._temp() / "sandbox.port"
             ready.unlink(missing_ok=True)
-            wanted = _choose_port(self.sandbox_port, 0)
+            wanted = 0 if self.sandbox_port is None else _choose_port(self.sandbox_port, self.sandbox_port)
             options = ["--port", str(wanted), "--ready-file", str(ready)]
             sandbox = spawn_module(["sandbox", *options], clean_environment(), PROJECT, self.log("sandbox"))
             self._write(replace(starting, sandbox=sandbox))
@@ -278,19 +281,29 @@ def _ministack_environment(port: int, temp: Path) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def _one_start_at_a_time() -> Iterator[None]:
+    """Keep other state folders' local AWSs from finding the same port free before one of them listens on it."""
+    with (Path(tempfile.gettempdir()) / f"monthclose-start-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _choose_port(wanted: int | None, default: int) -> int:
+    """Take the wanted port, or the first free one from the default on.
+
+    Not one that the system names: until our program listens there, the system may give it to a connection.
+    """
     if wanted is not None:
         if not _free(wanted):
             raise LocalAwsError(
                 f"port {wanted} is taken by another program\nname another one, or none for any free one"
             )
         return wanted
-    if default and _free(default):
-        return default
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in range(default, default + _PORTS_TRIED):
+        if _free(port):
+            return port
+    raise LocalAwsError(f"the ports {default} to {default + _PORTS_TRIED - 1} are all taken\nname a free one")
 
 
 def _free(port: int) -> bool:
