@@ -7,6 +7,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -121,7 +122,8 @@ def _run_stages(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
         "Example Cloud",
     )
     generator.generate(PERIOD, batch, 1)
-    BatchCharger(charger, world.books, world.closes, world.clock, FakeLog()).charge(PERIOD, 0, 1)
+    with ThreadPoolExecutor(1) as executor:
+        BatchCharger(charger, world.books, world.closes, world.clock, FakeLog(), executor).charge(PERIOD, 0, 1)
     NoticeSender(world.books, world.closes, FakeMailer(), NoticeTexts("Example Cloud"), world.clock).send(PERIOD, 0, 1)
     HoldKeeper(world.books, world.closes, HoldPolicy(), world.clock).apply(PERIOD, 0, 1)
 

@@ -50,6 +50,9 @@ def grant(function: lambda_.Function, stage: Stage, *, tables: Tables, documents
     for env in (*access.writes, *_OWN):
         # It covers transactions: ConditionCheckItem is among CDK's read actions.
         tables.by_env[env].grant_read_write_data(function)
+    if _CUSTOMERS in (*access.reads, *access.writes):
+        index = f"{tables.by_env[_CUSTOMERS].table_arn}/index/*"
+        acknowledge_resource(role_of(function), index, "The table has one index, and CDK grants it with the table.")
     if access.reads_documents or access.writes_documents:
         _grant_documents(function, documents.bucket, writes=access.writes_documents)
 

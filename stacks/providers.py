@@ -13,6 +13,8 @@ from stacks.functions import Functions, Size, Stage
 
 _MAX_RECEIVES = 5
 """Fewer would send messages away that an SQS event source received but had no free worker for."""
+_MESSAGES_AT_ONCE = 10
+"""The most that SQS hands over without waiting for more to come."""
 _LONGEST_RETENTION = Duration.days(14)
 
 
@@ -80,10 +82,12 @@ class ProviderQueue(Construct):
         consumer.add_event_source(
             sources.SqsEventSource(
                 self.queue,
-                batch_size=1,  # a message is a batch already; two in one invocation would wait for each other
+                # Of a small close each message is one customer; a worker charges several side by side.
+                batch_size=_MESSAGES_AT_ONCE,
                 report_batch_item_failures=True,
                 max_concurrency=self.provider.maximum_concurrency,
             )
         )
+        self.queue.grant_send_messages(consumer)  # what it has no time for, or a provider that paused, goes back
         self.secret.grant_read(consumer)
         return consumer

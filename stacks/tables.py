@@ -7,7 +7,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from monthclose.names import Env
+from monthclose.names import BEING_CHARGED_INDEX, Env
 from stacks.config import Config
 
 _TEXT = dynamodb.AttributeType.STRING
@@ -38,6 +38,13 @@ class Tables(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(scope, construct_id)
         self.by_env: Mapping[Env, dynamodb.Table] = {env: self._table(env, keys, config) for env, keys in _KEYS.items()}
+        # Sparse: only customers with a payment in flight are in it, so that the reconciler need not look at the others.
+        self.by_env[Env.CUSTOMERS_TABLE].add_global_secondary_index(
+            index_name=BEING_CHARGED_INDEX,
+            partition_key=dynamodb.Attribute(name="lease", type=_TEXT),
+            sort_key=dynamodb.Attribute(name="check_at", type=_TEXT),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
 
     def _table(self, env: Env, keys: tuple[str, ...], config: Config) -> dynamodb.Table:
         partition, *sort = (dynamodb.Attribute(name=key, type=_TEXT) for key in keys)

@@ -90,7 +90,8 @@ class WorkflowStack(Stack):
         for consumer in self._consumers:
             close.grant_task_response(consumer)
         for provider in self._providers:
-            provider.secret.grant_read(self._called[Stage.REPORT_CLOSE])
+            for stage in (Stage.PLAN_CLOSE, Stage.REPORT_CLOSE):
+                provider.secret.grant_read(self._called[stage])
 
     def _schedule(self, close: MonthClose) -> DeadlineWatch:
         self._missed = dead_letter_queue(self, "MissedStarts")

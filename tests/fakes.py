@@ -19,14 +19,17 @@ from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import (
+    Answer,
     ChargeOrder,
     ChargeOutcome,
     Collected,
+    InProgress,
     Mail,
     NotCollected,
     Record,
     Refused,
     Reservation,
+    TakenBack,
 )
 
 
@@ -49,6 +52,8 @@ def _key(record: Record) -> tuple[str, ...]:
             return ("customer", record.customer_id)
         case Entry():
             return ("entry", record.customer_id, str(record.period), record.entry_id)
+        case Payment():
+            return ("payment", record.customer_id, str(record.period), str(record.sequence))
     return (type(record).__name__, record.customer_id, str(record.period))
 
 
@@ -75,8 +80,11 @@ class FakeBooks:
             match record:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
-                case Invoice() | Payment() | Notice() | Parking():
+                case Payment(sequence=1) | Invoice() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
+                case Payment():
+                    manual = (*month.get("manual", ()), record)
+                    month["manual"] = tuple(sorted(manual, key=lambda payment: payment.sequence))
                 case HoldChange():
                     month["hold"] = record
         return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
@@ -111,6 +119,11 @@ class FakeDirectory:
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         return {name for name in customer_ids if self._books.customer(name)}
+
+    def being_charged(self, until: datetime) -> Iterator[str]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer) and record.open_payment and record.check_at and record.check_at <= until:
+                yield record.customer_id
 
 
 class FakeUsageStore:
@@ -213,13 +226,22 @@ class FakeDocuments:
 class FakeGateway:
     """A payment provider in memory.
 
-    Payment methods: `ok` pays, `declined` and `authenticate` are refused. `failures` holds errors to raise:
-    `("collect", "after")` breaks off after the money moved, `("prepare", "before")` before anything happened.
+    Payment methods: `ok` pays, `declined` and `authenticate` are refused, `debit` is collected later (`settle`).
+    `failures` holds errors to raise: `("collect", "after")` breaks off after the money moved, `("prepare", "before")`
+    before anything happened.
+
+    Parameters
+    ----------
+    reuses_orders : bool
+        Like a card's provider, with an object prepared for each payment; otherwise collecting is the only step.
     """
 
     provider = "stripe"
+    keys_live = timedelta(hours=24)
+    late_effect = timedelta(hours=1)
 
-    def __init__(self) -> None:
+    def __init__(self, *, reuses_orders: bool = True) -> None:
+        self.reuses_orders = reuses_orders
         self.orders: dict[str, ChargeOrder] = {}
         self.outcomes: dict[str, ChargeOutcome] = {}
         self.money_moved: list[tuple[str, Money]] = []
@@ -229,26 +251,35 @@ class FakeGateway:
         if self.failures[call, when]:
             raise self.failures[call, when].pop(0)
 
+    def check(self) -> None:
+        self._maybe_fail("check", "before")
+
     def register(self, customer: Customer) -> str:
         self._maybe_fail("register", "before")
         return f"cus_{customer.customer_id}"
 
     def prepare(self, order: ChargeOrder) -> str:
+        if not self.reuses_orders:
+            return ""
         self._maybe_fail("prepare", "before")
-        reference = f"pi_{order.payment_id}_{order.attempt}"
-        self.orders.setdefault(reference, order)
+        reference = order.reference or f"pi_{order.payment_id}_{order.attempt}"
+        if not isinstance(self.outcomes.get(reference), Collected):
+            self.orders[reference] = order
         self._maybe_fail("prepare", "after")
         return reference
 
-    def collect(self, reference: str, order: ChargeOrder) -> ChargeOutcome:
+    def collect(self, order: ChargeOrder) -> Answer:
         self._maybe_fail("collect", "before")
-        assert self.orders[reference] == order, "the same key must carry the same parameters"
-        outcome = self.outcomes.get(reference) or self._outcome(order)
-        if isinstance(outcome, Collected) and reference not in self.outcomes:
-            self.money_moved.append((order.payment_id, order.amount))
+        reference = order.reference if self.reuses_orders else f"pm_{order.payment_id}_{order.attempt}"
+        self.orders.setdefault(reference, order)
+        outcome = self.outcomes.get(reference)
+        if not isinstance(outcome, Collected | InProgress):
+            outcome = self._outcome(order)
+            if isinstance(outcome, Collected):
+                self.money_moved.append((order.payment_id, order.amount))
         self.outcomes[reference] = outcome
         self._maybe_fail("collect", "after")
-        return outcome
+        return Answer(reference, outcome)
 
     def _outcome(self, order: ChargeOrder) -> ChargeOutcome:
         match order.payment_method:
@@ -256,23 +287,36 @@ class FakeGateway:
                 return Refused("insufficient_funds", request_id="req_1")
             case "authenticate":
                 return Refused("authentication_required", needs_customer=True)
+            case "debit":
+                return InProgress(request_id="req_1")
         return Collected(order.amount, request_id="req_1")
 
-    def look_up(self, reference: str) -> ChargeOutcome | NotCollected:
-        self._maybe_fail("look_up", "before")
-        return self.outcomes.get(reference, NotCollected())
+    def settle(self, reference: str, outcome: ChargeOutcome) -> None:
+        """Let the outcome of an order become known, or change."""
+        if isinstance(outcome, Collected) and not isinstance(self.outcomes.get(reference), Collected):
+            self.money_moved.append((self.orders[reference].payment_id, outcome.amount))
+        self.outcomes[reference] = outcome
 
-    def find_reference(self, order: ChargeOrder) -> str | None:
-        self._maybe_fail("find_reference", "before")
-        return next((ref for ref, known in self.orders.items() if known.payment_id == order.payment_id), None)
+    def look_up(self, order: ChargeOrder) -> Answer:
+        self._maybe_fail("look_up", "before")
+        known = {ref: o for ref, o in self.orders.items() if o.payment_id == order.payment_id}
+        if not self.reuses_orders:
+            known = {ref: o for ref, o in known.items() if o.attempt == order.attempt}
+        reference = order.reference or next(iter(known), "")
+        return Answer(reference, self.outcomes.get(reference, NotCollected()))
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        self._maybe_fail("withdraw", "before")
+        if not isinstance(self.outcomes.get(order.reference), Collected | InProgress):
+            self.outcomes[order.reference] = Refused("canceled")
+        return Answer(order.reference, self.outcomes[order.reference])
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         for reference, outcome in self.outcomes.items():
             order = self.orders[reference]
-            if isinstance(outcome, Collected) and order.period == period:
-                yield ProviderCharge(
-                    self.provider, reference, order.payment_id, outcome.amount.currency, outcome.amount.minor
-                )
+            if isinstance(outcome, Collected | TakenBack) and order.period == period:
+                minor = outcome.amount.minor - outcome.refunded_minor if isinstance(outcome, Collected) else 0
+                yield ProviderCharge(self.provider, reference, order.payment_id, order.amount.currency, minor)
 
 
 @dataclass
@@ -294,6 +338,8 @@ class FakeWorkflow:
     """A workflow engine in memory."""
 
     running: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    """Tokens that nobody waits for any more."""
     answers: dict[str, Any] = field(default_factory=dict)
 
     def is_running(self, execution: str) -> bool:
@@ -304,6 +350,19 @@ class FakeWorkflow:
 
     def fail(self, task_token: str, error: str, cause: str) -> None:
         self.answers[task_token] = (error, cause)
+
+    def still_waits(self, task_token: str) -> bool:
+        return task_token not in self.gone
+
+
+@dataclass
+class FakeChargeQueue:
+    """A provider's queue in memory."""
+
+    messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        self.messages.append((dict(message), seconds))
 
 
 @dataclass

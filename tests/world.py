@@ -1,5 +1,7 @@
 """A whole month close in memory: the stages wired to fakes, driven like the state machine drives them."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +15,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.settings import CloseSettings, Provider, Settings
+from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
@@ -46,6 +49,18 @@ SETTINGS = Settings(
 """A deployment on moto."""
 
 
+class OneAfterTheOther(Executor):
+    """Runs what it is given at once, in the caller's thread: tests read like a story."""
+
+    def submit[T](self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 @dataclass
 class World:
     """Everything there is, and the stages on it."""
@@ -58,6 +73,7 @@ class World:
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
+    queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
     settings: CloseSettings = field(default_factory=CloseSettings)
@@ -66,7 +82,13 @@ class World:
     def __post_init__(self) -> None:
         self.directory = fakes.FakeDirectory(self.books)
         self.planner = Planner(
-            self.closes, self.directory, self.documents, self.price_books, self.providers, self.settings
+            self.closes,
+            self.directory,
+            self.documents,
+            self.price_books,
+            self.providers,
+            self.settings,
+            {"stripe": lambda: self.gateway},
         )
         self.generator = InvoiceGenerator(
             self.books,
@@ -79,7 +101,10 @@ class World:
             "Example Cloud",
         )
         self.charger = Charger(self.books, self.gateway, self.clock)
-        self.batch_charger = BatchCharger(self.charger, self.books, self.closes, self.clock, self.log)
+        self.batch_charger = BatchCharger(
+            self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
+        )
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
         self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
         self.reporter = Reporter(

@@ -1,7 +1,8 @@
 """Puts the adapters behind the ports. The only module that names concrete adapters."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from monthclose.adapters.clients import client
@@ -15,6 +16,7 @@ from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
 from monthclose.errors import ProviderRefusedError
 from monthclose.ports import (
     Books,
+    ChargeQueue,
     Clock,
     Closes,
     CustomerDirectory,
@@ -80,6 +82,17 @@ class Runtime:
     def dynamodb(self) -> Any:
         """The DynamoDB client that Powertools keeps its idempotency records with."""
         return client("dynamodb")
+
+    @property
+    def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
+        """How to make each provider's gateway, by its name."""
+        return {name: partial(self.gateway, name) for name in self.settings.providers}
+
+    def charge_queue(self, name: str) -> ChargeQueue:
+        """Make a provider's queue."""
+        from monthclose.adapters.sqs import SqsChargeQueue  # noqa: PLC0415
+
+        return SqsChargeQueue(self.settings.providers[name].queue_url)
 
     def gateway(self, name: str) -> PaymentGateway:
         """Make a provider's gateway.

@@ -20,7 +20,10 @@ __all__ = [
     "OrderRefusedError",
     "OutcomeUnknownError",
     "ParkCustomerError",
+    "ProviderDownError",
+    "ProviderPausedError",
     "ProviderRefusedError",
+    "RateLimitedError",
     "TryLaterError",
     "UserMistakeError",
 ]
@@ -32,6 +35,23 @@ class TryLaterError(MonthCloseError):
 
 class ConflictError(TryLaterError):
     """A condition on an item failed: somebody else changed it first. Read again, decide anew."""
+
+
+class RateLimitedError(TryLaterError):
+    """The provider answered that we ask too often. Nothing happened."""
+
+
+class ProviderDownError(TryLaterError):
+    """The provider cannot be reached or fails, and the call surely moved no money."""
+
+
+class ProviderPausedError(TryLaterError):
+    """The provider is not asked for a while: it is down, or its limit leaves no room in time. Nothing happened."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        """When it is worth asking again."""
 
 
 class OutcomeUnknownError(MonthCloseError):

@@ -39,6 +39,8 @@ class Stack(StrEnum):
     WORKFLOW = "MonthCloseWorkflow"
 
 
+BEING_CHARGED_INDEX = "being_charged"
+"""Of the customers table: partition key `lease`, sort key `check_at`."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
 EVENT_CLOSE_COMPLETED = "Month close completed"

@@ -5,7 +5,7 @@ Every method may raise `TryLaterError` when the world is briefly unable.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
@@ -77,6 +77,9 @@ class CustomerDirectory(Protocol):
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         """Those of the ids that are customers."""
+
+    def being_charged(self, until: datetime) -> Iterator[str]:
+        """Go over the customers with a payment in flight that is to be looked at by then; may lag by a moment."""
 
 
 class UsageStore(Protocol):
@@ -169,7 +172,15 @@ class Documents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChargeOrder:
-    """What a gateway is asked to collect. Frozen with the payment: the same order again has the same content."""
+    """What a gateway is asked to collect. Frozen with the payment: the same order again has the same content.
+
+    Parameters
+    ----------
+    since : datetime
+        When the payment was first started: nothing of it is older.
+    reference : str
+        The provider's id of the payment; empty as long as none is known.
+    """
 
     payment_id: str
     attempt: int
@@ -180,14 +191,23 @@ class ChargeOrder:
     provider_customer: str
     payment_method: str
     since: datetime
-    """When the attempt began: nothing of it is older."""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The provider has collected the money."""
+    """The provider has collected the money; `refunded_minor` of it was given back on purpose since."""
 
     amount: Money
+    refunded_minor: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """It was collected, and the customer's bank took it back (dispute, charge-back, late failure)."""
+
+    code: str
     request_id: str = ""
 
 
@@ -210,28 +230,59 @@ class InProgress:
 
 @dataclass(frozen=True, slots=True)
 class NotCollected:
-    """The provider knows the order but has not been told to collect it."""
+    """The provider does not know the order, or has not been told to collect it."""
 
 
-ChargeOutcome = Collected | Refused | InProgress
+ChargeOutcome = Collected | TakenBack | Refused | InProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider says of an order; `reference` is its id for it, empty if it knows none."""
+
+    reference: str
+    outcome: ChargeOutcome | NotCollected
 
 
 class PaymentGateway(Protocol):
-    """One payment provider. All calls are idempotent by the order's payment and attempt.
+    """One payment provider. All calls are idempotent by the order's payment and attempt, and none repeats by itself.
 
-    Raises, in every method: `TryLaterError` (surely nothing happened), `OutcomeUnknownError` (it may have
-    happened), `ProviderRefusedError` (the provider doesn't accept us).
+    Raises, in every method: `RateLimitedError` and `ProviderDownError` (try later; surely nothing happened),
+    `OutcomeUnknownError` (it may have happened), `ProviderRefusedError` (the provider doesn't accept us).
     """
 
     @property
     def provider(self) -> str:
         """The name that settings and customers know it by."""
 
+    @property
+    def keys_live(self) -> timedelta:
+        """How long the provider surely recognises a repetition of a call by its idempotency key."""
+
+    @property
+    def late_effect(self) -> timedelta:
+        """After how long an unanswered call can surely take effect no more."""
+
+    @property
+    def reuses_orders(self) -> bool:
+        """Whether a payment keeps one reference for all its attempts, which can be collected once only.
+
+        Then an attempt whose answer was lost may be followed by another: both cannot collect.
+        """
+
+    def check(self) -> None:
+        """Ask whether the provider accepts us; moves no money."""
+
     def register(self, customer: Customer) -> str:
         """Make the customer known to the provider and return its id for them; moves no money."""
 
     def prepare(self, order: ChargeOrder) -> str:
-        """Create the provider's object for the payment and return its reference; moves no money.
+        """Create the provider's object for the payment, or bring the one referred to up to date; moves no money.
+
+        Returns
+        -------
+        str
+            Its reference; empty if the provider has no such step.
 
         Raises
         ------
@@ -239,17 +290,26 @@ class PaymentGateway(Protocol):
             The provider will not take the order.
         """
 
-    def collect(self, reference: str, order: ChargeOrder) -> ChargeOutcome:
-        """Collect a prepared order. Moves money, once at the most for a reference."""
+    def collect(self, order: ChargeOrder) -> Answer:
+        """Collect an order. Moves money, once at the most for a reference, or for a payment's attempt.
 
-    def look_up(self, reference: str) -> ChargeOutcome | NotCollected:
-        """Ask what became of a prepared order; moves no money."""
+        Raises
+        ------
+        OrderRefusedError
+            The provider will not take the order.
+        """
 
-    def find_reference(self, order: ChargeOrder) -> str | None:
-        """Find the reference of an order whose `prepare` was not recorded; moves no money."""
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Ask what became of an order, by its reference, or by what it says if none is known; moves no money."""
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """See to it that an order can never be collected, and say what it then is; moves no money."""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Go over all money collected for a period's invoices since a time, by the provider's own record."""
+        """Go over all money collected for a period's invoices since a time, by the provider's own record.
+
+        What was given or taken back counts less: a charge that was taken back whole has nothing left.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,3 +349,16 @@ class Workflow(Protocol):
 
     def fail(self, task_token: str, error: str, cause: str) -> None:
         """Tell a waiting task that it failed; a task that doesn't wait any more is no error."""
+
+    def still_waits(self, task_token: str) -> bool:
+        """Tell a waiting task that its work goes on (a heartbeat), and whether it does wait."""
+
+
+class ChargeQueue(Protocol):
+    """A provider's queue of batches to charge."""
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s.
+
+        A new message has received nothing yet: waiting doesn't use up its deliveries.
+        """

@@ -1,6 +1,7 @@
 """Settings of a deployed system, from the environment of a function or the outputs of the stacks."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ class Provider:
     ----------
     requests_per_second : float
         What its limit allows per endpoint.
+    maximum_concurrency : int
+        Workers that drain its queue at once.
     """
 
     name: str
@@ -26,6 +29,18 @@ class Provider:
     secret_name: str
     api_base: str
     requests_per_second: float
+    maximum_concurrency: int = 2
+
+    @property
+    def threads(self) -> int:
+        """Charges that one worker has under way at once, so that all together fill the limit at slow answers, too."""
+        needed = self.requests_per_second * _SLOW_CHARGE_SECONDS / self.maximum_concurrency
+        return min(max(math.ceil(needed), _FEWEST_THREADS), _MOST_THREADS)
+
+
+_SLOW_CHARGE_SECONDS = 4
+"""Two calls at 1.5 s each and the books' writes."""
+_FEWEST_THREADS, _MOST_THREADS = 4, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,7 @@ class Settings:
                     secret_name=entry["secret_name"],
                     api_base=entry["api_base"],
                     requests_per_second=float(entry["requests_per_second"]),
+                    maximum_concurrency=int(entry["maximum_concurrency"]),
                 )
                 for name, entry in parsed(Env.PROVIDERS).items()
             },

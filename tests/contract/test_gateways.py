@@ -16,7 +16,7 @@ from monthclose.adapters.stripe_gateway import StripeGateway, our_amount, stripe
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError
-from monthclose.ports import ChargeOrder, Collected, NotCollected, PaymentGateway, Refused
+from monthclose.ports import Answer, ChargeOrder, Collected, NotCollected, PaymentGateway, Refused
 from sandbox.stripe import StripeSandbox
 from sandbox.testing import serving
 from tests.fakes import FakeGateway
@@ -45,6 +45,10 @@ class Case:
             payment_method=self.methods[method],
             since=datetime.now(UTC),
         )
+
+    def prepared(self, order: ChargeOrder) -> ChargeOrder:
+        """Prepare an order, and store its reference as the stage does."""
+        return replace(order, reference=self.gateway.prepare(order))
 
 
 @contextmanager
@@ -87,9 +91,10 @@ def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
     order = case.order()
     reference = case.gateway.prepare(order)
     assert case.moved() == []
-    assert isinstance(case.gateway.look_up(reference), NotCollected)
+    order = replace(order, reference=reference)
+    assert isinstance(case.gateway.look_up(order).outcome, NotCollected)
 
-    outcome = case.gateway.collect(reference, order)
+    outcome = case.gateway.collect(order).outcome
 
     assert isinstance(outcome, Collected)
     assert outcome.amount == order.amount
@@ -99,27 +104,29 @@ def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
 
 def test_asking_again_answers_the_same_and_moves_nothing_more(case: Case) -> None:
     order = case.order()
-    reference = case.gateway.prepare(order)
-    assert case.gateway.prepare(order) == reference
+    prepared = case.prepared(order)
+    assert case.gateway.prepare(order) == prepared.reference
     for _ in range(3):
-        assert isinstance(case.gateway.collect(reference, order), Collected)
-    assert isinstance(case.gateway.look_up(reference), Collected)
+        assert isinstance(case.gateway.collect(prepared).outcome, Collected)
+    assert isinstance(case.gateway.look_up(prepared).outcome, Collected)
     assert len(case.moved()) == 1
 
 
 def test_a_new_attempt_on_a_paid_payment_intent_finds_it_paid() -> None:
     with stripe_gateway() as case:
-        order = case.order()
-        reference = case.gateway.prepare(order)
-        case.gateway.collect(reference, order)
-        assert isinstance(case.gateway.collect(reference, replace(order, attempt=2)), Collected)
-        assert len(case.moved()) == 1
+        order = case.prepared(case.order())
+        case.gateway.collect(order)
+        again = replace(order, attempt=2, amount=Money(999, "USD"))
+        assert case.gateway.prepare(again) == order.reference
+        outcome = case.gateway.collect(again).outcome
+        assert isinstance(outcome, Collected)
+        assert outcome.amount == order.amount
+        assert case.moved() == [("2026-10/acme", 1234)]
 
 
 def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
-    order = case.order("no funds")
-    reference = case.gateway.prepare(order)
-    for outcome in (case.gateway.collect(reference, order), case.gateway.look_up(reference)):
+    order = case.prepared(case.order("no funds"))
+    for outcome in (case.gateway.collect(order).outcome, case.gateway.look_up(order).outcome):
         assert isinstance(outcome, Refused)
         assert outcome.code == "insufficient_funds"
         assert not outcome.needs_customer
@@ -127,9 +134,7 @@ def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
 
 
 def test_a_charge_that_needs_the_customer_says_so(case: Case) -> None:
-    order = case.order("authenticate")
-    reference = case.gateway.prepare(order)
-    outcome = case.gateway.collect(reference, order)
+    outcome = case.gateway.collect(case.prepared(case.order("authenticate"))).outcome
     assert isinstance(outcome, Refused)
     assert outcome.needs_customer
     assert outcome.code == "authentication_required"
@@ -137,17 +142,48 @@ def test_a_charge_that_needs_the_customer_says_so(case: Case) -> None:
 
 def test_a_reference_that_was_not_stored_is_found_again(case: Case) -> None:
     order = case.order()
-    assert case.gateway.find_reference(order) is None
-    reference = case.gateway.prepare(order)
-    assert case.gateway.find_reference(order) == reference
+    assert case.gateway.look_up(order) == Answer("", NotCollected())
+    prepared = case.prepared(order)
+    assert case.gateway.look_up(order) == Answer(prepared.reference, NotCollected())
+
+
+def test_a_refused_order_is_asked_for_again_with_another_amount_and_method_and_collected_once(case: Case) -> None:
+    refused = case.prepared(case.order("no funds"))
+    case.gateway.collect(refused)
+    again = replace(refused, attempt=2, amount=Money(999, "USD"), payment_method=case.methods["pays"])
+
+    assert case.gateway.prepare(again) == refused.reference
+    outcome = case.gateway.collect(again).outcome
+
+    assert isinstance(outcome, Collected)
+    assert outcome.amount == Money(999, "USD")
+    assert case.moved() == [("2026-10/acme", 999)]
+
+
+def test_a_withdrawn_order_is_never_collected_and_the_next_attempt_has_another_reference(case: Case) -> None:
+    order = case.prepared(case.order("authenticate"))
+    case.gateway.collect(order)
+    assert isinstance(case.gateway.withdraw(order).outcome, Refused)
+    assert isinstance(case.gateway.look_up(order).outcome, Refused)
+    assert case.moved() == []
+
+
+def test_what_was_collected_cannot_be_withdrawn(case: Case) -> None:
+    order = case.prepared(case.order())
+    case.gateway.collect(order)
+    assert isinstance(case.gateway.withdraw(order).outcome, Collected)
+
+
+def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
+    case.gateway.check()
 
 
 def test_the_provider_lists_what_it_collected_for_a_period(case: Case) -> None:
     for number in range(3):
         order = case.order(payment_id=f"2026-10/c{number}", minor=1000 + number)
-        case.gateway.collect(case.gateway.prepare(order), order)
+        case.gateway.collect(case.prepared(order))
     declined = case.order("no funds", payment_id="2026-10/declined")
-    case.gateway.collect(case.gateway.prepare(declined), declined)
+    case.gateway.collect(case.prepared(declined))
     charges = list(case.gateway.collected_for(OCTOBER, datetime.now(UTC) - timedelta(minutes=1)))
     assert sorted((charge.payment_id, charge.minor) for charge in charges) == [
         (f"2026-10/c{number}", 1000 + number) for number in range(3)
@@ -194,7 +230,7 @@ def test_an_order_with_a_payment_method_that_does_not_exist_is_our_matter() -> N
 def test_a_customer_with_an_id_that_no_header_can_carry_is_charged() -> None:
     with stripe_gateway() as case:
         order = case.order(payment_id="2026-10/Łódź-1" + "x" * 240)
-        assert isinstance(case.gateway.collect(case.gateway.prepare(order), order), Collected)
+        assert isinstance(case.gateway.collect(case.prepared(order)).outcome, Collected)
 
 
 def test_a_key_that_stripe_does_not_accept_stops_everything() -> None:
@@ -202,7 +238,7 @@ def test_a_key_that_stripe_does_not_accept_stops_everything() -> None:
         order = case.order()
         with serving({"/v1": StripeSandbox()}) as url:
             refused = StripeGateway("sk_test_wrong", url)
-            for call in (lambda: refused.prepare(order), lambda: refused.collect("pi_1", order)):
+            for call in (lambda: refused.prepare(order), lambda: refused.collect(order), refused.check):
                 with pytest.raises(ProviderRefusedError):
                     call()
 

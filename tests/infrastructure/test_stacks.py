@@ -116,7 +116,7 @@ def test_consumers_are_bounded_and_answer_message_by_message(two_providers: Synt
     mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
     assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [4, 10]
     for mapping in mappings:
-        assert mapping["BatchSize"] == 1
+        assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
@@ -187,7 +187,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
                 for secret in _list(statement["Resource"]):
                     readers.setdefault(_text(secret).rpartition("secret:")[2], set()).add(name)
     assert readers == {
-        f"monthclose/{provider}-??????": {f"charge_customers:{provider}", "report_close"}
+        f"monthclose/{provider}-??????": {f"charge_customers:{provider}", "plan_close", "report_close"}
         for provider in ("gocardless", "stripe")
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from monthclose.domain.close import Batch
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
@@ -314,6 +315,34 @@ def test_a_provider_that_cannot_be_asked_is_a_finding_and_not_the_end_of_the_rep
     world.reporter = replace(world.reporter, gateways={"stripe": unreachable})
     report = world.close(execution="execution-2")
     assert [finding["check"] for finding in report["proof"]["findings"]] == ["provider_unreachable"]
+
+
+def test_a_provider_that_refuses_us_stops_the_close_before_anything_is_generated_or_parked(world: World) -> None:
+    world.use(world.add_customer("acme"), "10")
+    world.gateway.failures["check", "before"] = [ProviderRefusedError("no such key")]
+    with pytest.raises(ProviderRefusedError):
+        world.close()
+    assert world.month("acme") == CustomerMonth()
+    world.workflow.running.clear()
+    assert world.close(execution="execution-2")["status"] == "completed"
+
+
+def test_a_provider_that_refuses_us_in_the_middle_parks_nobody(world: World) -> None:
+    world.use(world.add_customer("acme"), "10")
+    run = world.open()
+    plan = world.planner.plan(OCTOBER, run)
+    for batch in read_batches(world.documents, plan.round_key):
+        world.generator.generate(OCTOBER, batch, 1)
+    world.gateway.failures["check", "before"] = [ProviderRefusedError("revoked")]
+    with pytest.raises(ProviderRefusedError):
+        world.planner.plan(OCTOBER, run)
+    assert world.month("acme").parking is None
+
+
+def test_a_provider_that_is_down_does_not_stop_the_plan(world: World) -> None:
+    world.use(world.add_customer("acme"), "10")
+    world.gateway.failures["check", "before"] = [TryLaterError("down")]
+    assert world.close()["status"] == "completed"
 
 
 def test_a_provider_that_refuses_us_stops_the_batch(world: World) -> None:

@@ -8,10 +8,9 @@ import pytest
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderRefusedError, UserMistakeError
+from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMistakeError
 from monthclose.handlers import charge_customers
 from monthclose.handlers.open_close import requested_period
-from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.snapshot import read_batches
 from tests.world import OCTOBER, World
 
@@ -59,8 +58,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     plan = world.planner.plan(OCTOBER, world.open())
     for batch in read_batches(world.documents, plan.round_key):
         world.generator.generate(OCTOBER, batch, 1)
-    charger = BatchCharger(world.charger, world.books, world.closes, world.clock, world.log)
-    monkeypatch.setattr(charge_customers, "_charger", lambda: charger)
+    monkeypatch.setattr(charge_customers, "_charger", lambda: world.batch_charger)
+    monkeypatch.setattr(charge_customers, "_queue", lambda: world.queue)
     monkeypatch.setattr(charge_customers, "_charge_once", charge_customers._charge)
     monkeypatch.setattr(charge_customers, "runtime", lambda: world)
     return world
@@ -90,12 +89,35 @@ def test_a_message_that_comes_twice_charges_once_and_answers_both(world: World) 
     assert set(world.workflow.answers) == {"token-1", "token-2"}
 
 
-def test_what_time_does_not_suffice_for_is_told_to_the_task_which_sends_it_again(world: World) -> None:
-    charge_customers.handler(delivered(MESSAGE), FakeContext(looks=2))
-    assert world.workflow.answers["token-1"][0] == "TryLaterError"
+def test_what_time_does_not_suffice_for_goes_back_to_the_queue_and_its_task_waits_on(world: World) -> None:
+    charge_customers.handler(delivered(MESSAGE), FakeContext(looks=3))
+    assert world.workflow.answers == {}
     assert world.gateway.money_moved == []
-    charge_customers.handler(delivered({**MESSAGE, "task_token": "token-2"}), FakeContext())
-    assert world.workflow.answers["token-2"] == {"paid": 1, "unsettled": 0}
+    [(message, seconds)] = world.queue.messages
+    assert (message, seconds) == (MESSAGE, 0)
+    charge_customers.handler(delivered(message), FakeContext())
+    assert world.workflow.answers["token-1"] == {"paid": 1, "unsettled": 0}
+
+
+def test_while_the_provider_has_paused_messages_wait_as_new_ones(world: World) -> None:
+    world.gateway.failures["register", "before"] = [ProviderPausedError("the provider is down", 42.4)]
+    answer = charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert answer == {"batchItemFailures": []}
+    assert world.queue.messages == [(MESSAGE, 42)]
+    assert world.workflow.answers == {}
+
+
+def test_a_batch_that_nobody_waits_for_any_more_is_not_begun(world: World) -> None:
+    world.workflow.gone.add("token-1")
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert world.gateway.money_moved == []
+    assert world.queue.messages == []
+
+
+def test_a_message_that_cannot_be_read_stays_in_the_queue(world: World) -> None:
+    event = delivered(MESSAGE)
+    event["Records"][0]["body"] = "not JSON"
+    assert charge_customers.handler(event, FakeContext()) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
 
 
 def test_a_provider_that_refuses_us_is_told_to_the_task_by_name(world: World) -> None:
@@ -115,4 +137,5 @@ def test_one_broken_message_does_not_take_the_others_with_it(world: World, monke
     answer = charge_customers.handler(delivered(MESSAGE, {**MESSAGE, "batch": 1, "task_token": "t"}), FakeContext())
     assert answer == {"batchItemFailures": []}
     assert world.workflow.answers["t"] == {"paid": 1, "unsettled": 0}
-    assert world.workflow.answers["token-1"][0] == "IdempotencyAlreadyInProgressError"
+    assert "token-1" not in world.workflow.answers  # whoever is at it answers
+    assert world.queue.messages == [(MESSAGE, 60)]

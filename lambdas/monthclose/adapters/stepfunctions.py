@@ -33,12 +33,18 @@ class StepFunctionsWorkflow:
         """Tell a task that it failed; the limits on length are Step Functions'."""
         self._tell("send_task_failure", taskToken=task_token, error=error[:256], cause=cause[:32768])
 
-    def _tell(self, operation: str, **arguments: str) -> None:
+    def still_waits(self, task_token: str) -> bool:
+        """Send a heartbeat."""
+        return self._tell("send_task_heartbeat", taskToken=task_token)
+
+    def _tell(self, operation: str, **arguments: str) -> bool:
         try:
             _call(operation, **arguments)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _NOBODY_WAITS:
                 raise
+            return False
+        return True
 
 
 def _call(operation: str, **arguments: Any) -> Any:

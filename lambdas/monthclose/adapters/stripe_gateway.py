@@ -1,14 +1,16 @@
 """Stripe, through its official SDK.
 
-One PaymentIntent per invoice, created, stored by the caller, then confirmed off-session: a PaymentIntent can be paid
-once only, whatever happens to idempotency keys (Stripe, "PaymentIntents": "no double charges"). Both calls carry
-keys made of payment and attempt, so that a repetition answers like the first call.
+One PaymentIntent per payment, created, stored by the caller, then confirmed off-session: a PaymentIntent can be paid
+once only, whatever happens to idempotency keys (Stripe, "PaymentIntents": "no double charges"). A further attempt
+updates and confirms the same one. All calls carry keys made of payment and attempt, so that a repetition answers like
+the first call.
 """
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import stripe
@@ -22,47 +24,64 @@ from monthclose.errors import (
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
+    ProviderDownError,
     ProviderRefusedError,
-    TryLaterError,
+    RateLimitedError,
 )
-from monthclose.ports import ChargeOrder, ChargeOutcome, Collected, InProgress, NotCollected, Refused
+from monthclose.ports import (
+    Answer,
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    InProgress,
+    NotCollected,
+    Refused,
+    TakenBack,
+)
 
 _TIMEOUT_SECONDS = 20
-_SDK_RETRIES = 1
-"""The SDK repeats a call whose connection broke, with the same key; further repetitions are the queue's."""
 _PAGE = 100
 
 
 class StripeGateway:
-    """`PaymentGateway` on Stripe's API v1."""
+    """`PaymentGateway` on Stripe's API v1. A call is a request: the SDK repeats nothing, so that it can be paced."""
 
     provider = "stripe"
+    keys_live = timedelta(hours=24)
+    late_effect = timedelta(hours=1)
+    reuses_orders = True
 
     def __init__(self, api_key: str, api_base: str, http_client: stripe.HTTPClient | None = None) -> None:
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base},
-            max_network_retries=_SDK_RETRIES,
+            max_network_retries=0,
             http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
-        )
+        ).v1
+
+    def check(self) -> None:
+        """List one customer: any key that may charge may do that."""
+        with _translated(moves_money=False):
+            self._client.customers.list({"limit": 1})
 
     def register(self, customer: Customer) -> str:
         """Create a Stripe customer for one who came without (`cus_…`)."""
+        profile = customer.profile
+        known = hashlib.sha256(f"{profile.name}\0{profile.email}".encode()).hexdigest()[:8]
         with _translated(moves_money=False):
-            created = self._client.v1.customers.create(
-                {
-                    "name": customer.profile.name,
-                    "email": customer.profile.email,
-                    "metadata": {"customer_id": customer.customer_id},
-                },
-                {"idempotency_key": _key(customer.customer_id, "register")},
+            created = self._client.customers.create(
+                {"name": profile.name, "email": profile.email, "metadata": {"customer_id": customer.customer_id}},
+                # With the content in the key: a corrected address must not be refused as another use of it.
+                {"idempotency_key": _key(customer.customer_id, "register", known)},
             )
         return created.id
 
     def prepare(self, order: ChargeOrder) -> str:
-        """Create the PaymentIntent (`pi_…`)."""
+        """Create the PaymentIntent (`pi_…`), or bring its amount and method up to date."""
+        if order.reference and self._revise(order):
+            return order.reference
         with _translated(moves_money=False):
-            intent = self._client.v1.payment_intents.create(
+            intent = self._client.payment_intents.create(
                 {
                     "amount": stripe_amount(order.amount),
                     "currency": order.amount.currency.lower(),
@@ -81,66 +100,113 @@ class StripeGateway:
             )
         return intent.id
 
-    def collect(self, reference: str, order: ChargeOrder) -> ChargeOutcome:
+    def _revise(self, order: ChargeOrder) -> bool:
+        """Update a PaymentIntent; False if it was canceled, and another is needed."""
+        try:
+            with _translated(moves_money=False):
+                self._client.payment_intents.update(
+                    order.reference,
+                    {"amount": stripe_amount(order.amount), "payment_method": order.payment_method},
+                    {"idempotency_key": _key(order.payment_id, order.attempt, "update")},
+                )
+        except OrderInvalidError as error:
+            if error.code != _UNEXPECTED_STATE:
+                raise
+            outcome = self._retrieve(order.reference).outcome
+            return not (isinstance(outcome, Refused) and outcome.code == _CANCELED)
+        return True
+
+    def collect(self, order: ChargeOrder) -> Answer:
         """Confirm the PaymentIntent off-session."""
         try:
             with _translated(moves_money=True):
-                intent = self._client.v1.payment_intents.confirm(
-                    reference,
+                intent = self._client.payment_intents.confirm(
+                    order.reference,
                     {"payment_method": order.payment_method, "off_session": True},
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
-            return _refusal(_decline_code(error), error.request_id)
+            return Answer(order.reference, _refusal(_decline_code(error), error.request_id))
         except OrderInvalidError as error:
-            if error.code != "payment_intent_unexpected_state":
+            if error.code != _UNEXPECTED_STATE:
                 raise
-            outcome = self.look_up(reference)  # somebody confirmed it before us
-            if isinstance(outcome, NotCollected):
-                raise OutcomeUnknownError(f"{reference} can neither be confirmed nor was it") from error
-            return outcome
-        outcome = _outcome(intent)
-        if isinstance(outcome, NotCollected):
-            raise OutcomeUnknownError(f"{reference} is {intent.status} after it was confirmed")
-        return outcome
+            return self._retrieve(order.reference)  # somebody confirmed or canceled it before us
+        return self._answer(intent)
 
-    def look_up(self, reference: str) -> ChargeOutcome | NotCollected:
-        """Retrieve the PaymentIntent."""
-        with _translated(moves_money=False):
-            return _outcome(self._client.v1.payment_intents.retrieve(reference))
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; search would lag behind."""
+        return self._retrieve(order.reference) if order.reference else self._find(order)
 
-    def find_reference(self, order: ChargeOrder) -> str | None:
-        """List the customer's PaymentIntents and match the metadata; search would lag behind."""
+    def _retrieve(self, reference: str) -> Answer:
         with _translated(moves_money=False):
-            intents = self._client.v1.payment_intents.list(
+            return self._answer(self._client.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
+
+    def _find(self, order: ChargeOrder) -> Answer:
+        with _translated(moves_money=False):
+            intents = self._client.payment_intents.list(
                 {
                     "customer": order.provider_customer,
                     "created": {"gte": int(order.since.timestamp()) - _CLOCK_SKEW_SECONDS},
                     "limit": _PAGE,
+                    "expand": ["data.latest_charge"],
                 }
             )
             for intent in intents.auto_paging_iter():
-                if _metadata(intent, "payment") == order.payment_id:
-                    return intent.id
-        return None
+                if _metadata(intent, "payment") == order.payment_id and intent.status != _CANCELED:
+                    return self._answer(intent)
+        return Answer("", NotCollected())
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """Cancel the PaymentIntent; one that was collected, or is being, cannot be canceled any more."""
+        try:
+            with _translated(moves_money=False):
+                return self._answer(self._client.payment_intents.cancel(order.reference))
+        except OrderInvalidError as error:
+            if error.code != _UNEXPECTED_STATE:
+                raise
+            return self._retrieve(order.reference)
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """List what was collected for a period, a hundred PaymentIntents at a time."""
         with _translated(moves_money=False):
-            intents = self._client.v1.payment_intents.list(
-                {"created": {"gte": int(since.timestamp()) - _CLOCK_SKEW_SECONDS}, "limit": _PAGE}
+            intents = self._client.payment_intents.list(
+                {
+                    "created": {"gte": int(since.timestamp()) - _CLOCK_SKEW_SECONDS},
+                    "limit": _PAGE,
+                    "expand": ["data.latest_charge"],
+                }
             )
             for intent in intents.auto_paging_iter():
                 if intent.status == "succeeded" and _metadata(intent, "close") == str(period):
-                    collected = our_amount(intent.amount_received, intent.currency)
-                    yield ProviderCharge(
-                        provider=self.provider,
-                        reference=intent.id,
-                        payment_id=_metadata(intent, "payment"),
-                        currency=collected.currency,
-                        minor=collected.minor,
-                    )
+                    yield self._charge(intent)
 
+    def _charge(self, intent: stripe.PaymentIntent) -> ProviderCharge:
+        outcome, minor = self._answer(intent).outcome, 0
+        if isinstance(outcome, Collected):
+            minor = outcome.amount.minor - outcome.refunded_minor
+        return ProviderCharge(self.provider, intent.id, _metadata(intent, "payment"), intent.currency.upper(), minor)
+
+    def _answer(self, intent: stripe.PaymentIntent) -> Answer:
+        outcome = _outcome(intent)
+        charge = intent.latest_charge
+        if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
+            if charge.disputed and self._lost(intent.id):
+                outcome = TakenBack("disputed", outcome.request_id)
+            else:
+                outcome = replace(outcome, refunded_minor=our_amount(charge.amount_refunded, intent.currency).minor)
+        return Answer(intent.id, outcome)
+
+    def _lost(self, reference: str) -> bool:
+        """Whether a dispute took the money: it does as soon as it is opened, and gives it back if it is won."""
+        disputes = self._client.disputes.list({"payment_intent": reference, "limit": _PAGE})
+        return any(dispute.status in _MONEY_WITHDRAWN for dispute in disputes.auto_paging_iter())
+
+
+_UNEXPECTED_STATE = "payment_intent_unexpected_state"
+_CANCELED = "canceled"
+_MONEY_WITHDRAWN = {"needs_response", "under_review", "lost"}
+"""Statuses of a dispute during which the money is withdrawn (Stripe, "How disputes work"); an inquiry, whose statuses
+begin with `warning_`, withdraws nothing."""
 
 _ZERO_DECIMAL = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
 _DECIMALS = dict.fromkeys(_ZERO_DECIMAL.split(), 0) | {"ISK": 2, "UGX": 2}
@@ -191,7 +257,7 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
     request_id = intent.last_response.request_id or "" if intent.last_response else ""
     match intent.status:
         case "succeeded":
-            return Collected(our_amount(intent.amount_received, intent.currency), request_id)
+            return Collected(our_amount(intent.amount_received, intent.currency), request_id=request_id)
         case "processing":
             return InProgress(request_id)
         case "requires_action":
@@ -200,7 +266,7 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
             error = intent.last_payment_error
             return _refusal(error.decline_code or error.code or "declined", request_id)
         case "canceled":
-            return Refused("canceled", request_id=request_id)
+            return Refused(_CANCELED, request_id=request_id)
         case _:
             return NotCollected()
 
@@ -230,7 +296,7 @@ def _translated(*, moves_money: bool) -> Iterator[None]:
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
     except stripe.RateLimitError as error:
-        raise TryLaterError("Stripe's rate limit") from error
+        raise RateLimitedError("Stripe's rate limit") from error
     except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
         raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
     except stripe.InvalidRequestError as error:
@@ -240,4 +306,4 @@ def _translated(*, moves_money: bool) -> Iterator[None]:
     except stripe.StripeError as error:
         # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
         message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()
-        raise (OutcomeUnknownError if moves_money else TryLaterError)(message) from error
+        raise (OutcomeUnknownError if moves_money else ProviderDownError)(message) from error

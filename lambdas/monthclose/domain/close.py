@@ -10,9 +10,9 @@ from itertools import batched
 from typing import NamedTuple
 
 from monthclose.domain.invoice import Invoice
-from monthclose.domain.ledger import sums_by_account
+from monthclose.domain.ledger import Account, Entry, sums_by_account
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payment import UNSETTLED, Payment, PaymentState
+from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 
 MAX_BATCHES = 10_000
@@ -141,7 +141,9 @@ class Totals:
     declines: Mapping[str, int] = field(default_factory=dict)
     """By the provider's code."""
     money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By currency: `invoiced`, `credited`, `collected`, `pending`, `open`, `written_off`, `credit_granted`."""
+    """By currency: of invoices `invoiced`, `credited`, `collected`, `open`, `written_off`; `negative`, the sum of the
+    negative invoices; `by_providers`, what the payments collected net of what was given back; `pending`, what they are
+    collecting; `credit_granted`, everything that became credit."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
 
@@ -198,7 +200,7 @@ def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:
     total, unsettled = Totals(), 0
     for month in months:
         total += _totals_of_one(month)
-        unsettled += month.payment is not None and not month.payment.settled
+        unsettled += not all(payment.settled for payment in month.payments)
     return total, unsettled
 
 
@@ -210,7 +212,7 @@ def _totals_of_one(month: CustomerMonth) -> Totals:
         holds={month.hold.action: 1} if month.hold else {},
         parked={month.parking.reason: 1} if month.parking and month.parked else {},
         declines={month.payment.code: 1} if month.payment and month.payment.state is PaymentState.DECLINED else {},
-        money={month.invoice.currency: _money(month.invoice, month.payment)} if month.invoice else {},
+        money=_money(month),
         ledger=sums_by_account(month.entries),
     )
 
@@ -221,15 +223,33 @@ def _customer_outcome(month: CustomerMonth) -> str:
     return "parked" if month.parked else "nothing_to_bill"
 
 
-def _money(invoice: Invoice, payment: Payment | None) -> dict[str, int]:
-    if invoice.total_minor < 0:
-        return {"credit_granted": -invoice.total_minor}
-    in_flight = payment is not None and payment.state in (PaymentState.PENDING, *UNSETTLED)
+def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:
+    sums: dict[str, Mapping[str, int]] = {}
+    if month.invoice:
+        sums = {month.invoice.currency: _plus(_of_invoice(month.invoice), _of_payments(month))}
+    for entry in month.entries:
+        sums = _plus_nested(sums, {entry.currency: {"credit_granted": _granted(entry)}})
+    return sums
+
+
+def _of_invoice(invoice: Invoice) -> dict[str, int]:
     return {
-        "invoiced": invoice.total_minor,
+        "invoiced": max(invoice.total_minor, 0),
+        "negative": max(-invoice.total_minor, 0),
         "credited": invoice.credited_minor,
         "collected": invoice.collected_minor,
         "written_off": invoice.written_off_minor,
         "open": invoice.open.minor,
-        "pending": payment.amount_minor if payment and in_flight else 0,
     }
+
+
+def _of_payments(month: CustomerMonth) -> dict[str, int]:
+    return {
+        "by_providers": sum(payment.net_minor for payment in month.payments),
+        "pending": sum(payment.amount_minor for payment in month.payments if payment.in_flight),
+    }
+
+
+def _granted(entry: Entry) -> int:
+    """What an entry adds to the customer's credit."""
+    return sum(max(-leg.minor, 0) for leg in entry.legs if leg.account is Account.CREDIT)

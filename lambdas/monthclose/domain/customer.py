@@ -46,6 +46,8 @@ class Customer:
         The provider's id of the customer, if it was Month close that registered them there.
     open_payment : str
         The lease: id of the one payment that is being collected; empty if none is.
+    check_at : datetime or None
+        When the reconciler is to look at the leased payment next, if it isn't settled before.
     held_since : datetime or None
         When the account was put on hold.
     last_invoiced_minor : int
@@ -61,6 +63,7 @@ class Customer:
     credit_minor: int = 0
     provider_customer: str = ""
     open_payment: str = ""
+    check_at: datetime | None = None
     held_since: datetime | None = None
     hold_reason: str = ""
     last_invoiced_minor: int = 0
@@ -89,8 +92,8 @@ class Customer:
         in_use = bool(self.receivable_minor or self.credit_minor)
         return self.account_currency if in_use and self.account_currency else self.profile.currency
 
-    def leased_to(self, payment_id: str) -> Customer:
-        """Take the lease for a payment.
+    def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
+        """Take the lease for a payment, or keep it; the reconciler looks at the payment at `check_at`.
 
         Raises
         ------
@@ -99,8 +102,8 @@ class Customer:
         """
         if self.open_payment not in ("", payment_id):
             raise ValueError(f"customer {self.customer_id} is leased to {self.open_payment}")
-        return replace(self, open_payment=payment_id)
+        return replace(self, open_payment=payment_id, check_at=check_at)
 
     def released_by(self, payment_id: str) -> Customer:
         """Give the lease back; a lease of another payment stays."""
-        return replace(self, open_payment="") if self.open_payment == payment_id else self
+        return replace(self, open_payment="", check_at=None) if self.open_payment == payment_id else self

@@ -71,13 +71,12 @@ class Invoice:
         return Money(max(self.total_minor, 0) - settled, self.currency)
 
 
-def issue(invoice: Invoice, customer: Customer) -> tuple[Invoice, Customer, tuple[Leg, ...]]:
-    """Book a new invoice on the customer's account, using up their credit first.
+type Booking = tuple[Invoice, Customer, tuple[Leg, ...]]
+"""The invoice and the account afterwards, and the legs of the ledger entry."""
 
-    Returns
-    -------
-    tuple
-        The invoice and customer afterwards, and the legs of the ledger entry.
+
+def issue(invoice: Invoice, customer: Customer) -> Booking:
+    """Book a new invoice on the customer's account, using up their credit first.
 
     Raises
     ------
@@ -102,39 +101,92 @@ def issue(invoice: Invoice, customer: Customer) -> tuple[Invoice, Customer, tupl
     return replace(invoice, credited_minor=used), after, legs
 
 
-def settle(invoice: Invoice, customer: Customer, collected: Money) -> tuple[Invoice, Customer, tuple[Leg, ...]]:
+def settle(invoice: Invoice, customer: Customer, collected: Money) -> Booking:
     """Book money collected for an invoice; credit of the customer's covers what it leaves open, as far as it goes.
+
+    What is collected beyond what is open (a customer authenticates an old charge after they have paid otherwise)
+    becomes credit of theirs.
 
     Raises
     ------
     ValueError
-        More was collected than is open, or less than nothing. The caller must not have charged it.
+        Less than nothing was collected.
     """
     if collected.minor < 0:
         raise ValueError(f"{collected} cannot be collected for invoice {invoice.number}")
-    still_open = (invoice.open - collected).minor
-    if still_open < 0:
-        raise ValueError(f"{collected} collected for invoice {invoice.number}, of which {invoice.open} is open")
-    used = min(customer.credit_minor, still_open)
-    legs = entry_legs(
-        {Account.CLEARING: collected.minor, Account.CREDIT: used, Account.RECEIVABLE: -collected.minor - used}
-    )
+    applied = min(collected, invoice.open).minor
+    excess = collected.minor - applied
+    used = min(customer.credit_minor, invoice.open.minor - applied)
     settled = replace(
         invoice,
-        collected_minor=invoice.collected_minor + collected.minor,
+        collected_minor=invoice.collected_minor + applied,
         credited_minor=invoice.credited_minor + used,
     )
     after = replace(
         customer,
-        receivable_minor=customer.receivable_minor - collected.minor - used,
-        credit_minor=customer.credit_minor - used,
+        receivable_minor=customer.receivable_minor - applied - used,
+        credit_minor=customer.credit_minor - used + excess,
     )
-    return settled, after, legs
+    legs = {Account.CLEARING: collected.minor, Account.CREDIT: used - excess, Account.RECEIVABLE: -applied - used}
+    return settled, after, entry_legs(legs)
 
 
-def amount_due(invoice: Invoice, customer: Customer) -> Money:
-    """Decide what to charge for an invoice now: what is open of it, but never more than the customer owes in all."""
-    return max(min(invoice.open, customer.balance), Money(0, invoice.currency))
+def use_credit(invoice: Invoice, customer: Customer) -> Booking:
+    """Let the customer's credit cover what is open of an invoice, as far as it goes."""
+    return settle(invoice, customer, Money(0, invoice.currency))
+
+
+def take_back(invoice: Invoice, customer: Customer, amount: Money) -> Booking:
+    """Book that money collected for an invoice is gone again (dispute, charge-back): the invoice opens again.
+
+    What had become credit of the customer's is taken from it; credit that was used meanwhile is our loss.
+    """
+    reopened = min(amount.minor, invoice.collected_minor)
+    legs, customer = _return_excess(customer, amount.minor - reopened)
+    after = replace(customer, receivable_minor=customer.receivable_minor + reopened)
+    legs |= {Account.CLEARING: -amount.minor, Account.RECEIVABLE: reopened}
+    return replace(invoice, collected_minor=invoice.collected_minor - reopened), after, entry_legs(legs)
+
+
+def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Booking:
+    """Book money that was given back on purpose: the invoice stays settled, the amount is written off.
+
+    Parameters
+    ----------
+    excess_minor : int
+        What of the payment had become credit of the customer's: that is given back first.
+    """
+    from_credit = min(amount.minor, excess_minor, customer.credit_minor)
+    from_invoice = min(amount.minor - from_credit, invoice.collected_minor)
+    refunded = replace(
+        invoice,
+        collected_minor=invoice.collected_minor - from_invoice,
+        written_off_minor=invoice.written_off_minor + from_invoice,
+    )
+    legs = {
+        Account.CLEARING: -amount.minor,
+        Account.CREDIT: from_credit,
+        Account.WRITE_OFF: amount.minor - from_credit,
+    }
+    return refunded, replace(customer, credit_minor=customer.credit_minor - from_credit), entry_legs(legs)
+
+
+def _return_excess(customer: Customer, excess: int) -> tuple[dict[Account, int], Customer]:
+    returned = min(excess, customer.credit_minor)
+    legs = {Account.CREDIT: returned, Account.WRITE_OFF: excess - returned}
+    return legs, replace(customer, credit_minor=customer.credit_minor - returned)
+
+
+def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = None) -> Money:
+    """Decide what to charge for an invoice now: what is open of it, but never more than the customer owes in all.
+
+    Parameters
+    ----------
+    limit_minor : int or None
+        The most that may be charged, in minor units.
+    """
+    due = max(min(invoice.open, customer.balance), Money(0, invoice.currency))
+    return due if limit_minor is None else min(due, Money(limit_minor, invoice.currency))
 
 
 def draft(customer: Customer, period: Period, lines: list[InvoiceLine], issued_on: date, seller: str) -> Draft:

@@ -24,7 +24,12 @@ class Account(StrEnum):
     TAX = "tax"
     CLEARING = "clearing"
     """Collected by the payment provider, on its way to our bank."""
+    BANK = "bank"
+    """Received outside of the payment providers (a bank transfer)."""
+    ALLOWANCE = "allowance"
+    """Credit that we granted: what it costs us."""
     WRITE_OFF = "write_off"
+    """Given up, or refunded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,15 @@ class HoldChange:
 
 @dataclass(frozen=True, slots=True)
 class CustomerMonth:
-    """The records of one customer and period; None where there is none."""
+    """The records of one customer and period; None where there is none.
+
+    Parameters
+    ----------
+    payment : Payment or None
+        The close's payment of the invoice.
+    manual : tuple of Payment
+        The payments that a person started for the same invoice, in order.
+    """
 
     invoice: Invoice | None = None
     payment: Payment | None = None
@@ -77,6 +85,16 @@ class CustomerMonth:
     hold: HoldChange | None = None
     parking: Parking | None = None
     entries: tuple[Entry, ...] = ()
+    manual: tuple[Payment, ...] = ()
+
+    @property
+    def payments(self) -> tuple[Payment, ...]:
+        """All payments of the invoice, the close's first."""
+        return (*((self.payment,) if self.payment else ()), *self.manual)
+
+    def payment_of(self, sequence: int) -> Payment | None:
+        """Find a payment by its sequence number."""
+        return next((payment for payment in self.payments if payment.sequence == sequence), None)
 
     @property
     def parked(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from monthclose.domain.errors import IllegalTransitionError
+from monthclose.domain.errors import IllegalTransitionError, UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 
@@ -16,17 +17,19 @@ class PaymentState(StrEnum):
     """Where a payment stands. Each state has exactly one meaning for the money."""
 
     READY = "ready"
-    """Nothing is asked of the provider; if something was, it was put wrongly and surely did nothing."""
+    """Nothing is asked of the provider; if something was, it surely did nothing."""
     CHARGING = "charging"
     """The amount is frozen and the provider may have been asked: only looking up tells."""
     UNKNOWN = "unknown"
     """The provider was asked and its answer was lost."""
-    PAID = "paid"
     PENDING = "pending"
     """The provider took the order; the money comes or fails days later."""
+    PAID = "paid"
     DECLINED = "declined"
     ACTION_REQUIRED = "action_required"
     """The customer must authenticate the charge themselves."""
+    REVERSED = "reversed"
+    """It was paid, and the customer's bank took the money back (dispute, charge-back, late failure)."""
     NOTHING_DUE = "nothing_due"
     """Nothing was owed when the charge was due: credit covered it, or they had paid already."""
     NO_PAYMENT_METHOD = "no_payment_method"
@@ -35,28 +38,64 @@ class PaymentState(StrEnum):
 
 
 _S = PaymentState
+_ANSWERS = frozenset({_S.PAID, _S.PENDING, _S.DECLINED, _S.ACTION_REQUIRED})
+"""What a provider that was asked can say."""
 TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
-    _S.READY: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.NO_PAYMENT_METHOD, _S.NO_ADAPTER}),
-    _S.CHARGING: frozenset({_S.READY, _S.UNKNOWN, _S.PAID, _S.PENDING, _S.DECLINED, _S.ACTION_REQUIRED}),
-    _S.UNKNOWN: frozenset({_S.CHARGING, _S.PAID, _S.PENDING, _S.DECLINED, _S.ACTION_REQUIRED}),
-    _S.PENDING: frozenset({_S.PAID, _S.DECLINED}),
-    _S.DECLINED: frozenset({_S.CHARGING, _S.NOTHING_DUE}),
-    _S.ACTION_REQUIRED: frozenset({_S.CHARGING, _S.PAID, _S.NOTHING_DUE}),
-    _S.NO_PAYMENT_METHOD: frozenset({_S.CHARGING, _S.NOTHING_DUE}),
-    _S.NO_ADAPTER: frozenset({_S.CHARGING, _S.NOTHING_DUE}),
-    _S.PAID: frozenset(),
-    _S.NOTHING_DUE: frozenset(),
+    # A provider that says it has collected is right, whatever we believed.
+    _S.READY: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.NO_PAYMENT_METHOD, _S.NO_ADAPTER, _S.PAID}),
+    _S.CHARGING: _ANSWERS | {_S.UNKNOWN, _S.READY},
+    _S.UNKNOWN: _ANSWERS | {_S.CHARGING, _S.READY},
+    _S.PENDING: _ANSWERS - {_S.PENDING},
+    _S.DECLINED: (_ANSWERS - {_S.DECLINED}) | {_S.CHARGING, _S.NOTHING_DUE},
+    _S.ACTION_REQUIRED: (_ANSWERS - {_S.ACTION_REQUIRED}) | {_S.CHARGING, _S.NOTHING_DUE},
+    _S.NO_PAYMENT_METHOD: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.PAID}),
+    _S.NO_ADAPTER: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.PAID}),
+    _S.NOTHING_DUE: frozenset({_S.CHARGING, _S.PAID}),
+    _S.PAID: frozenset({_S.REVERSED}),
+    _S.REVERSED: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.PAID}),
 }
 """Which state may follow which."""
 
+IN_FLIGHT = frozenset({_S.CHARGING, _S.UNKNOWN, _S.PENDING})
+"""The provider has the order: the payment holds the customer's lease, and nobody else touches its invoice."""
 UNSETTLED = frozenset({_S.READY, _S.CHARGING, _S.UNKNOWN})
 """A close is not through with a payment in one of these."""
 REFUSED = frozenset({_S.DECLINED, _S.ACTION_REQUIRED})
 """The provider was asked and gave a definite no."""
+RETRIABLE = REFUSED | {_S.REVERSED, _S.NO_PAYMENT_METHOD, _S.NO_ADAPTER, _S.NOTHING_DUE}
+"""A new attempt may follow, if something is (still, or again) open on the invoice."""
 
 
 BELOW_MINIMUM = "below_minimum"
 """Code of a charge that the provider doesn't make because it is too small: no bank was asked, nobody is to blame."""
+
+
+class PaymentKey(NamedTuple):
+    """What names a payment."""
+
+    customer_id: str
+    period: Period
+    sequence: int = 1
+
+    @property
+    def payment_id(self) -> str:
+        """The name as text. Customers' ids may hold any character, so they come last."""
+        suffix = "" if self.sequence == 1 else f".{self.sequence}"
+        return f"{self.period}{suffix}/{self.customer_id}"
+
+    @classmethod
+    def parse(cls, payment_id: str) -> PaymentKey | None:
+        """Read a payment's name; None if it is none of ours."""
+        head, slash, customer_id = payment_id.partition("/")
+        month, dot, number = head.partition(".")
+        sequence = int(number) if number.isascii() and number.isdigit() else 0
+        try:
+            period = Period.parse(month)
+        except UserMistakeError:
+            return None
+        if not slash or not customer_id or (bool(dot) and sequence < 2):
+            return None
+        return cls(customer_id, period, sequence or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +116,16 @@ class Payment:
 
     Parameters
     ----------
+    sequence : int
+        1 is the close's payment, which dunning goes on with; each payment that a person starts is one more.
+    batch : int
+        The close's batch whose sums the payment is part of.
+    limit_minor : int or None
+        The most that a person said to collect, in minor units.
     amount_minor : int
         Frozen when the state becomes CHARGING, in minor units.
+    collected_minor, refunded_minor : int
+        What the provider has collected, and what of it was given back on purpose, in minor units, as booked.
     attempt : int
         How many times the provider was asked afresh; part of the idempotency keys.
     payment_method : str
@@ -93,8 +140,13 @@ class Payment:
     period: Period
     provider: str
     currency: str
+    sequence: int = 1
+    batch: int = -1
+    limit_minor: int | None = None
     state: PaymentState = PaymentState.READY
     amount_minor: int = 0
+    collected_minor: int = 0
+    refunded_minor: int = 0
     attempt: int = 0
     payment_method: str = ""
     provider_ref: str = ""
@@ -104,8 +156,11 @@ class Payment:
 
     @property
     def payment_id(self) -> str:
-        """Name of the payment in the provider's metadata, the lease and idempotency keys."""
-        return f"{self.period}/{self.customer_id}"
+        """Name of the payment in the provider's metadata, the lease and idempotency keys: `2026-10/acme`.
+
+        The second payment of that invoice is `2026-10.2/acme`.
+        """
+        return PaymentKey(self.customer_id, self.period, self.sequence).payment_id
 
     @property
     def amount(self) -> Money:
@@ -116,6 +171,16 @@ class Payment:
     def settled(self) -> bool:
         """Whether a close has nothing more to do for it."""
         return self.state not in UNSETTLED
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether the provider has the order and its outcome is outstanding."""
+        return self.state in IN_FLIGHT
+
+    @property
+    def net_minor(self) -> int:
+        """What of the collected money is still ours, in minor units."""
+        return self.collected_minor - self.refunded_minor
 
     def to(self, state: PaymentState, at: datetime, why: str, *, code: str = "", request_id: str = "") -> Payment:
         """Make one step.
@@ -147,7 +212,6 @@ class Payment:
             begun,
             amount_minor=amount.minor,
             payment_method=payment_method,
-            provider_ref="",
             attempt=self.attempt + 1,
         )
 
@@ -160,7 +224,31 @@ class Payment:
         ValueError
             It was never started.
         """
-        for step in self.history:
-            if step.after is PaymentState.CHARGING:
-                return step.time
-        raise ValueError(f"payment {self.payment_id} was never started")
+        return self._started()[0]
+
+    @property
+    def attempt_begun_at(self) -> datetime:
+        """When the present attempt was started.
+
+        Raises
+        ------
+        ValueError
+            It was never started.
+        """
+        return self._started()[-1]
+
+    def _started(self) -> list[datetime]:
+        starts = [s.time for s in self.history if s.after is PaymentState.CHARGING and s.before is not _S.UNKNOWN]
+        if not starts:
+            raise ValueError(f"payment {self.payment_id} was never started")
+        return starts
+
+
+_CHECKS = (timedelta(minutes=5), timedelta(days=1))
+"""The shortest and the longest time between two looks at a payment in flight."""
+
+
+def next_check(begun_at: datetime, now: datetime) -> datetime:
+    """Decide when to look at a payment in flight again: after as long as it has been in flight already."""
+    shortest, longest = _CHECKS
+    return now + min(max(now - begun_at, shortest), longest)

@@ -19,7 +19,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCharge:
-    """Money that a provider says it collected for one of our payments; `minor` in minor units."""
+    """Money that a provider says it collected for one of our payments.
+
+    Parameters
+    ----------
+    minor : int
+        In minor units, less what was given or taken back.
+    """
 
     provider: str
     reference: str
@@ -57,13 +63,17 @@ def _check_equation(currency: str, sums: Mapping[str, int]) -> list[Finding]:
 
 
 def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int]) -> list[Finding]:
-    """Hold the sums of the invoices against the sums of the ledger, account by account."""
-    granted = sums.get("credit_granted", 0)
+    """Hold the sums of the invoices and payments against the sums of the ledger, account by account."""
+    negative, by_providers = sums.get("negative", 0), sums.get("by_providers", 0)
+    granted, received = legs.get(Account.ALLOWANCE, 0), legs.get(Account.BANK, 0)
+    overpaid = by_providers - sums.get("collected", 0)
     expected = {
-        Account.REVENUE: granted - sums.get("invoiced", 0),
-        Account.CLEARING: sums.get("collected", 0),
+        Account.REVENUE: negative - sums.get("invoiced", 0),
+        Account.CLEARING: by_providers,
+        Account.BANK: received,  # of credit that people booked there is no other record than the ledger
+        Account.ALLOWANCE: granted,
         Account.RECEIVABLE: sums.get("open", 0),
-        Account.CREDIT: sums.get("credited", 0) - granted,
+        Account.CREDIT: sums.get("credited", 0) - negative - granted - received - overpaid,
         Account.WRITE_OFF: sums.get("written_off", 0),
     }
     return [
@@ -86,7 +96,7 @@ def check_provider_sums(totals: Totals, theirs: Mapping[str, int], providers: It
     names = ", ".join(providers) or "no provider"
     findings = []
     for currency in sorted({*totals.money, *theirs}):
-        ours = totals.money.get(currency, {}).get("collected", 0)
+        ours = totals.money.get(currency, {}).get("by_providers", 0)
         if ours != theirs.get(currency, 0):
             findings.append(
                 Finding(

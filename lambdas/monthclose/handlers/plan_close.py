@@ -16,6 +16,7 @@ def handler(event: Event) -> Event:
         price_books=world.price_books,
         providers=world.settings.providers,
         settings=world.settings.close,
+        gateways=world.gateways,
     )
     plan = planner.plan(Period.parse(event["period"]), event["run"])
     return {

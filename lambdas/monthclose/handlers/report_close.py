@@ -1,7 +1,5 @@
 """Lambda "Prove and report"."""
 
-from functools import partial
-
 from monthclose.domain.period import Period
 from monthclose.handlers.entry import Event, runtime, stage_handler
 from monthclose.stages.report_close import Reporter, report_key
@@ -16,7 +14,7 @@ def handler(event: Event) -> Event:
         books=world.books,
         closes=world.closes,
         documents=world.documents,
-        gateways={name: partial(world.gateway, name) for name in world.settings.providers},
+        gateways=world.gateways,
         clock=world.clock,
         company=world.settings.company_name,
     )

@@ -79,6 +79,13 @@ def record_progress(
     return progress
 
 
+def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> None:
+    """Sum a batch up anew after a customer's records were changed outside of the close's stages."""
+    begun = closes.progress(period, number)
+    if begun:
+        record_progress(closes, books, clock, begun, begun.stage, begun.round)
+
+
 def summed_up(
     period: Period, batch: Batch, months: Iterable[CustomerMonth], stage: Stage, round_number: int, clock: Clock
 ) -> BatchProgress:

@@ -2,11 +2,13 @@
 
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass
 
 from monthclose.domain.close import BatchProgress, Stage
+from monthclose.domain.payment import PaymentKey
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderRefusedError, TryLaterError
+from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Log
 from monthclose.stages.batch_work import begun_batch, record_progress
 from monthclose.stages.charge_customers import Charger
@@ -14,29 +16,41 @@ from monthclose.stages.charge_customers import Charger
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch's charges; `handed_back` counts the customers that time didn't suffice for."""
+    """What became of a batch's charges.
+
+    Parameters
+    ----------
+    handed_back : int
+        Customers that nothing was asked of the provider for: time didn't suffice, or it has paused.
+    pause_seconds : float
+        When it is worth going on with them.
+    """
 
     progress: BatchProgress
-    handed_back: int
+    handed_back: int = 0
+    pause_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BatchCharger:
-    """Charges the customers of a batch."""
+    """Charges the customers of a batch, as many at a time as the executor has threads.
+
+    How fast, is the gateway's limiter's business.
+    """
 
     charger: Charger
     books: Books
     closes: Closes
     clock: Clock
     log: Log
+    executor: Executor
 
     def charge(
         self, period: Period, number: int, round_number: int, time_is_up: Callable[[], bool] = lambda: False
     ) -> BatchResult:
         """Charge each customer of a batch that has something to pay, until done or `time_is_up`.
 
-        One customer's trouble doesn't keep the others from being charged: their payment stays unsettled, which
-        the progress shows and the repair round takes up.
+        Each customer's payment is a checkpoint of its own: whoever takes the batch up again finds who is through.
 
         Raises
         ------
@@ -44,24 +58,32 @@ class BatchCharger:
             The provider doesn't accept us; there is no point in going on.
         """
         begun = begun_batch(self.closes, period, number)
-        handed_back = 0
-        for customer_id in begun.batch.customer_ids:
-            if time_is_up():
-                handed_back += 1
-            else:
-                self._charge_one(customer_id, period)
-        progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number)
-        return BatchResult(progress, handed_back)
 
-    def _charge_one(self, customer_id: str, period: Period) -> None:
+        def one(customer_id: str) -> float | None:
+            return 0 if time_is_up() else self._charge_one(PaymentKey(customer_id, period))
+
+        charges = [self.executor.submit(one, customer_id) for customer_id in begun.batch.customer_ids]
+        wait(charges)  # nothing may be under way any more when this function's process is put to sleep
+        pauses = [pause for pause in (charge.result() for charge in charges) if pause is not None]
+        progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number)
+        return BatchResult(progress, len(pauses), max(pauses, default=0))
+
+    def _charge_one(self, key: PaymentKey) -> float | None:
+        """Charge a customer; the answer is None, or after how many seconds to begin with them.
+
+        A payment that broke off stays unsettled, which the progress shows and the repair round takes up.
+        """
         try:
-            self.charger.charge(customer_id, period)
+            self.charger.charge(key)
         except ProviderRefusedError:
             raise
+        except ProviderPausedError as error:
+            return error.seconds
         except TryLaterError as error:
-            self.log.warning("charge comes later", extra={"customer_id": customer_id, "why": str(error)})
+            self.log.warning("charge comes later", extra={"payment": key.payment_id, "why": str(error)})
         except Exception as error:
             # Not the message: those of other people's code may hold addresses or amounts.
             where = traceback.extract_tb(error.__traceback__)[-1]
-            found = {"customer_id": customer_id, "error": type(error).__name__, "where": f"{where.name}:{where.lineno}"}
+            found = {"payment": key.payment_id, "error": type(error).__name__, "where": f"{where.name}:{where.lineno}"}
             self.log.error("charge failed", extra=found)  # noqa: TRY400 (no trace: it would quote the message)
+        return None

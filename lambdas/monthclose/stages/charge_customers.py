@@ -7,63 +7,61 @@ The protocol (DESIGN, "Charging"): a durable intent before every effect and a pr
 3. Have it collected; a reference can be collected once only.
 4. Book the outcome: payment, invoice, account, ledger entry and lease in one commit.
 
-Whoever finds a payment in CHARGING or UNKNOWN first asks the provider what became of it. Its amount is frozen.
+Whoever finds a payment in CHARGING or UNKNOWN first asks the provider what became of it. If it surely has not been
+collected and surely won't be, what to charge is decided anew: a frozen amount must not outlive what it was based on.
 """
 
 from dataclasses import dataclass, replace
 
 from monthclose.domain import invoice as invoices
-from monthclose.domain.customer import Customer
-from monthclose.domain.invoice import Invoice
-from monthclose.domain.ledger import Account, Entry, Leg
-from monthclose.domain.money import Money
-from monthclose.domain.month import Parking
-from monthclose.domain.payment import REFUSED, UNSETTLED, Payment, PaymentState
-from monthclose.domain.period import Period
-from monthclose.errors import (
-    ConflictError,
-    OrderInvalidError,
-    OrderRefusedError,
-    OutcomeUnknownError,
-    TryLaterError,
+from monthclose.domain.payment import (
+    REFUSED,
+    RETRIABLE,
+    UNSETTLED,
+    Payment,
+    PaymentKey,
+    PaymentState,
+    next_check,
 )
+from monthclose.errors import ConflictError, OrderInvalidError, OrderRefusedError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import (
+    Answer,
     Books,
     ChargeOrder,
-    ChargeOutcome,
     Clock,
     Collected,
     InProgress,
     NotCollected,
     PaymentGateway,
-    Record,
     Refused,
 )
-from monthclose.stages.batch_work import lifted, retry_conflicts
+from monthclose.stages.batch_work import retry_conflicts
+from monthclose.stages.book_outcomes import Bookkeeper, Case
 
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """What is known about a payment at one moment."""
-
-    customer: Customer
-    invoice: Invoice
-    payment: Payment
-    parking: Parking | None = None
+_SURELY_RECOGNISED = 0.5
+"""Share of the time in which the provider recognises a repetition that is used: clocks differ, retries take time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charger:
-    """Charges customers through one provider."""
+    """Charges customers through one provider. Safe at any time, any number of times, by any number of workers."""
 
     books: Books
     gateway: PaymentGateway
     clock: Clock
 
-    def charge(self, customer_id: str, period: Period) -> PaymentState | None:
-        """Bring one payment as far as it goes now; None if there is no invoice to be paid.
+    @property
+    def keeper(self) -> Bookkeeper:
+        """Who books the outcomes."""
+        return Bookkeeper(self.books, self.clock)
 
-        Safe to call at any time, any number of times, by any number of workers.
+    def charge(self, key: PaymentKey, *, again: bool = False) -> PaymentState | None:
+        """Bring a payment as far as it goes now; None if there is no such payment.
+
+        Parameters
+        ----------
+        again : bool
+            Make a new attempt if the last one was refused, and something is still open.
 
         Raises
         ------
@@ -72,183 +70,207 @@ class Charger:
         ProviderRefusedError
             The provider doesn't accept us; nothing was charged.
         """
-        return retry_conflicts(lambda: self._advance(customer_id, period))
+        return retry_conflicts(lambda: self._advance(key, again=again))
 
-    def _advance(self, customer_id: str, period: Period) -> PaymentState | None:
-        case = self._read(customer_id, period)
+    def look_again(self, key: PaymentKey, *, go_on: bool = False) -> PaymentState | None:
+        """Ask the provider what a payment has come to, and book it; None if there is no such payment.
+
+        Parameters
+        ----------
+        go_on : bool
+            Go on with an attempt that broke off; otherwise it is left to whoever is at it.
+
+        Raises
+        ------
+        TryLaterError, ProviderRefusedError
+            As `charge`.
+        """
+        return retry_conflicts(lambda: self._look(key, go_on=go_on))
+
+    def _advance(self, key: PaymentKey, *, again: bool) -> PaymentState | None:
+        case = self._read(key)
         if case is None:
             return None
-        if case.payment.state is PaymentState.READY:
-            case = self._begin(case)
-            return self._carry_out(case) if case.payment.state is PaymentState.CHARGING else case.payment.state
-        if case.payment.state in UNSETTLED:
+        state = case.payment.state
+        if state is PaymentState.READY or (again and state in RETRIABLE):
+            return self._begin(case)
+        if state in UNSETTLED:
             return self._resume(case)
-        return case.payment.state
+        return state
 
-    def _read(self, customer_id: str, period: Period) -> _Case | None:
-        customer = self.books.customer(customer_id)
-        month = self.books.month(customer_id, period)
-        if customer is None or month.invoice is None or month.payment is None:
+    def _look(self, key: PaymentKey, *, go_on: bool) -> PaymentState | None:
+        case = self._read(key)
+        if case is None:
             return None
-        if month.payment.provider != self.gateway.provider:
-            raise ValueError(f"payment {month.payment.payment_id} is not {self.gateway.provider}'s to collect")
-        return _Case(customer, month.invoice, month.payment, month.parking)
+        if go_on and case.payment.state in UNSETTLED - {PaymentState.READY}:
+            return self._resume(case)
+        if not case.payment.attempt:
+            return case.payment.state
+        answer = self.gateway.look_up(_order(case))
+        if isinstance(answer.outcome, NotCollected):
+            return case.payment.state
+        return self.keeper.book(_referring(case, answer.reference), answer.outcome)
 
-    def _begin(self, case: _Case) -> _Case:
+    def _read(self, key: PaymentKey) -> Case | None:
+        case = self.keeper.read(key)
+        if case and case.payment.provider != self.gateway.provider:
+            raise ValueError(f"payment {case.payment.payment_id} is not {self.gateway.provider}'s to collect")
+        return case
+
+    def _begin(self, case: Case) -> PaymentState:
         """Freeze the amount and take the lease, or find that nothing is due."""
-        customer, invoice, payment = case.customer, case.invoice, case.payment
-        if customer.open_payment:
+        customer, payment = case.customer, case.payment
+        if customer.open_payment not in ("", payment.payment_id):
             raise TryLaterError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
-        due, now = invoices.amount_due(invoice, customer), self.clock()
+        settled = self._look_back(case)
+        if settled:
+            return settled
+        self._retire_others(case)
+        due, now = invoices.amount_due(case.invoice, customer, payment.limit_minor), self.clock()
         if not due:
-            done = payment.to(PaymentState.NOTHING_DUE, now, "nothing is owed")
-            return self._book(case, done, Money(0, invoice.currency))
+            return self._charge_nothing(case)
         method = customer.profile.payment_method
         if not method:
-            return self._commit(case, payment=payment.to(PaymentState.NO_PAYMENT_METHOD, now, "no payment method"))
+            return self._without_method(case)
         started = payment.start(due, method, now)
-        return self._commit(case, payment=started, customer=customer.leased_to(payment.payment_id))
+        if not self.gateway.reuses_orders:
+            started = replace(started, provider_ref="")
+        leased = customer.leased_to(payment.payment_id, next_check(now, now))
+        return self._carry_out(self.keeper.commit(case, payment=started, customer=leased))
 
-    def _carry_out(self, case: _Case) -> PaymentState:
-        """Do a new attempt: nobody has asked the provider for it yet."""
+    def _without_method(self, case: Case) -> PaymentState:
+        if case.payment.state is not PaymentState.READY:
+            return case.payment.state
+        payment = case.payment.to(PaymentState.NO_PAYMENT_METHOD, self.clock(), "the customer has no payment method")
+        released = case.customer.released_by(payment.payment_id)
+        return self.keeper.commit(case, payment=payment, customer=released).payment.state
+
+    def _look_back(self, case: Case) -> PaymentState | None:
+        """Before another attempt, see whether the last one was collected after all (the customer authenticated it)."""
+        if not case.payment.provider_ref or case.payment.state not in REFUSED | {PaymentState.REVERSED}:
+            return None
+        outcome = self.gateway.look_up(_order(case)).outcome
+        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
+
+    def _retire_others(self, case: Case) -> None:
+        """See to it that no other payment of this invoice can be collected any more: one that waits for its customer.
+
+        Raises
+        ------
+        ConflictError
+            One of them turned out to be collected; decide anew.
+        """
+        for other in case.others:
+            if other.provider != self.gateway.provider or not other.provider_ref or other.state not in REFUSED:
+                continue
+            theirs = case._replace(payment=other)
+            outcome = self.gateway.withdraw(_order(theirs)).outcome
+            if isinstance(outcome, Collected | InProgress):
+                self.keeper.book(theirs, outcome)
+                raise ConflictError(f"payment {other.payment_id} is collected after all")
+            self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
+
+    def _charge_nothing(self, case: Case) -> PaymentState:
+        if case.payment.provider_ref:
+            outcome = self.gateway.withdraw(_order(case)).outcome
+            if isinstance(outcome, Collected | InProgress):
+                return self.keeper.book(case, outcome)
+        if case.payment.state is PaymentState.NOTHING_DUE:
+            return case.payment.state
+        return self.keeper.settle_without_charge(case, "nothing is owed").payment.state
+
+    def _carry_out(self, case: Case) -> PaymentState:
+        """Do an attempt: nobody has asked the provider for it yet, or asking again does no harm."""
         try:
             if not case.customer.payer:
                 case = self._register(case)
-            if not case.payment.provider_ref:
-                case = self._prepare(case)
+            case = self._prepare(case)
         except OrderInvalidError as error:
             return self._put_back(case, error)
         except OrderRefusedError as error:
-            return self._settle(case, Refused(error.code, request_id=error.request_id))
+            return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
         return self._collect(case)
 
-    def _register(self, case: _Case) -> _Case:
+    def _register(self, case: Case) -> Case:
         provider_customer = self.gateway.register(case.customer)
-        return self._commit(case, customer=replace(case.customer, provider_customer=provider_customer))
+        return self.keeper.commit(case, customer=replace(case.customer, provider_customer=provider_customer))
 
-    def _prepare(self, case: _Case) -> _Case:
+    def _prepare(self, case: Case) -> Case:
         reference = self.gateway.prepare(_order(case))
-        return self._commit(case, payment=replace(case.payment, provider_ref=reference))
+        if reference == case.payment.provider_ref:
+            return case
+        return self.keeper.commit(case, payment=replace(case.payment, provider_ref=reference))
 
-    def _collect(self, case: _Case) -> PaymentState:
+    def _collect(self, case: Case) -> PaymentState:
         try:
-            outcome = self.gateway.collect(case.payment.provider_ref, _order(case))
+            answer = self.gateway.collect(_order(case))
         except OutcomeUnknownError as error:
             return self._lose_sight(case, str(error))
         except OrderInvalidError as error:
             return self._put_back(case, error)
-        return self._settle(case, outcome)
+        except OrderRefusedError as error:
+            return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+        if isinstance(answer.outcome, NotCollected):
+            return self._lose_sight(case, "the provider says that it has not collected it")
+        return self.keeper.book(_referring(case, answer.reference), answer.outcome)
 
-    def _put_back(self, case: _Case, error: OrderInvalidError) -> PaymentState:
+    def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
         """Give up an attempt that was put wrongly: it surely did nothing, and it is not the customer's doing."""
         payment = case.payment.to(
             PaymentState.READY, self.clock(), error.code, code=error.code, request_id=error.request_id
         )
-        self._commit(case, payment=payment, customer=case.customer.released_by(payment.payment_id))
-        return payment.state
+        released = case.customer.released_by(payment.payment_id)
+        return self.keeper.commit(case, payment=payment, customer=released).payment.state
 
-    def _resume(self, case: _Case) -> PaymentState:
+    def _resume(self, case: Case) -> PaymentState:
         """Go on with an attempt that broke off: first find out what became of it."""
-        order = _order(case)
-        if not case.payment.provider_ref:
-            found = self.gateway.find_reference(order) if order.provider_customer else None
-            if found is None:
-                return self._carry_out(case)
-            case = self._commit(case, payment=replace(case.payment, provider_ref=found))
-        outcome = self.gateway.look_up(case.payment.provider_ref)
-        if not isinstance(outcome, NotCollected):
-            return self._settle(case, outcome)
-        if case.payment.state is PaymentState.UNKNOWN:
-            again = case.payment.to(PaymentState.CHARGING, self.clock(), "the provider has not collected it")
-            case = self._commit(case, payment=again)
-        return self._collect(case)
+        answer = self._ask(case)
+        if not isinstance(answer.outcome, NotCollected):
+            return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+        if answer.reference != case.payment.provider_ref:
+            found = replace(case.payment, provider_ref=answer.reference)
+            case = self.keeper.commit(case, payment=found)
+        if self.gateway.reuses_orders:
+            return self._begin(self._abandon(case))
+        passed = self.clock() - case.payment.attempt_begun_at
+        due = invoices.amount_due(case.invoice, case.customer, case.payment.limit_minor)
+        if due == case.payment.amount and passed < self.gateway.keys_live * _SURELY_RECOGNISED:
+            return self._carry_out(self._regain(case))
+        if passed < self.gateway.late_effect:
+            raise TryLaterError(f"payment {case.payment.payment_id} may still take effect at the provider")
+        return self._begin(self._abandon(case))
 
-    def _lose_sight(self, case: _Case, why: str) -> PaymentState:
+    def _ask(self, case: Case) -> Answer:
+        if case.payment.provider_ref or case.customer.payer:
+            return self.gateway.look_up(_order(case))
+        return Answer("", NotCollected())  # they were not even registered
+
+    def _regain(self, case: Case) -> Case:
         if case.payment.state is not PaymentState.UNKNOWN:
-            self._commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
+            return case
+        why = "the provider has not collected it"
+        return self.keeper.commit(case, payment=case.payment.to(PaymentState.CHARGING, self.clock(), why))
+
+    def _abandon(self, case: Case) -> Case:
+        """End an attempt that came to nothing, in memory: the next one, or that nothing is due, is written with it."""
+        ended = case.payment.to(PaymentState.READY, self.clock(), "the provider has not collected it")
+        return case._replace(payment=ended)
+
+    def _lose_sight(self, case: Case, why: str) -> PaymentState:
+        if case.payment.state is not PaymentState.UNKNOWN:
+            self.keeper.commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
         return PaymentState.UNKNOWN
 
-    def _settle(self, case: _Case, outcome: ChargeOutcome) -> PaymentState:
-        """Book an outcome on what was read before the call, or, if that has changed meanwhile, on what is there now.
 
-        Whoever comes second finds it booked.
-        """
-        try:
-            return self._book_outcome(case, outcome).payment.state
-        except ConflictError:
-            return retry_conflicts(lambda: self._settle_afresh(case.payment, outcome))
-
-    def _settle_afresh(self, payment: Payment, outcome: ChargeOutcome) -> PaymentState:
-        current = self._read(payment.customer_id, payment.period)
-        if current is None:
-            raise TryLaterError(f"payment {payment.payment_id} cannot be read any more")
-        if current.payment.attempt != payment.attempt or current.payment.settled:
-            return current.payment.state
-        return self._book_outcome(current, outcome).payment.state
-
-    def _book_outcome(self, case: _Case, outcome: ChargeOutcome) -> _Case:
-        now, payment, nothing = self.clock(), case.payment, Money(0, case.invoice.currency)
-        match outcome:
-            case Collected(amount, request_id):
-                if amount != payment.amount:
-                    raise ValueError(
-                        f"payment {payment.payment_id}: {payment.amount} was ordered, {amount} was collected"
-                    )
-                why = f"{amount} collected"
-                return self._book(case, payment.to(PaymentState.PAID, now, why, request_id=request_id), amount)
-            case Refused(code, needs_customer, request_id):
-                state = PaymentState.ACTION_REQUIRED if needs_customer else PaymentState.DECLINED
-                return self._book(case, payment.to(state, now, code, code=code, request_id=request_id), nothing)
-            case InProgress(request_id):
-                after = payment.to(PaymentState.PENDING, now, "the provider is collecting", request_id=request_id)
-                return self._commit(case, *lifted(case.parking), payment=after)
-
-    def _book(self, case: _Case, payment: Payment, collected: Money) -> _Case:
-        """Write payment, lease, and where money or credit moved the invoice, the account and the ledger."""
-        customer = case.customer.released_by(payment.payment_id)
-        invoice = case.invoice
-        legs: tuple[Leg, ...] = ()
-        if payment.state not in REFUSED:
-            invoice, customer, legs = invoices.settle(case.invoice, customer, collected)
-        if not legs:
-            return self._commit(case, *lifted(case.parking), payment=payment, customer=customer)
-        entry = Entry(
-            f"payment/{payment.attempt}",
-            payment.customer_id,
-            payment.period,
-            payment.currency,
-            self.clock(),
-            legs,
-            f"{collected} collected by {payment.provider} for invoice {invoice.number}"
-            if any(leg.account is Account.CLEARING for leg in legs)
-            else f"credit used for invoice {invoice.number}",
-        )
-        return self._commit(case, entry, *lifted(case.parking), payment=payment, customer=customer, invoice=invoice)
-
-    def _commit(
-        self,
-        case: _Case,
-        *more: Record,
-        payment: Payment | None = None,
-        customer: Customer | None = None,
-        invoice: Invoice | None = None,
-    ) -> _Case:
-        """Write what changed, and return the case as it now is, versions included."""
-        self.books.commit(*(record for record in (payment, customer, invoice, *more) if record is not None))
-        return _Case(
-            customer=_next(customer) if customer else case.customer,
-            invoice=_next(invoice) if invoice else case.invoice,
-            payment=_next(payment) if payment else case.payment,
-            parking=case.parking,
-        )
+def _referring(case: Case, reference: str) -> Case:
+    """Take up a reference that is learnt with an outcome, and stored with it."""
+    if not reference or reference == case.payment.provider_ref:
+        return case
+    return case._replace(payment=replace(case.payment, provider_ref=reference))
 
 
-def _next[R: (Customer, Invoice, Payment)](record: R) -> R:
-    return replace(record, version=record.version + 1)
-
-
-def _order(case: _Case) -> ChargeOrder:
-    payment = case.payment
+def _order(case: Case) -> ChargeOrder:
+    payment: Payment = case.payment
     return ChargeOrder(
         payment_id=payment.payment_id,
         attempt=payment.attempt,
@@ -259,4 +281,5 @@ def _order(case: _Case) -> ChargeOrder:
         provider_customer=case.customer.payer,
         payment_method=payment.payment_method,
         since=payment.begun_at,
+        reference=payment.provider_ref,
     )

@@ -149,26 +149,26 @@ class InvoiceGenerator:
             return
         self.documents.put(key, content, "application/jsonl")
         for invoice in numbered:
-            self._book(invoice, seen.get(invoice.customer_id))
+            self._book(invoice, batch.number, seen.get(invoice.customer_id))
 
-    def _book(self, invoice: Invoice, seen: _Seen | None) -> None:
+    def _book(self, invoice: Invoice, batch: int, seen: _Seen | None) -> None:
         """Book an invoice on what was seen; if that is no longer so, on what is there now."""
         if seen:
             try:
-                return self._commit(invoice, seen)
+                return self._commit(invoice, batch, seen)
             except ConflictError:
                 pass
-        return retry_conflicts(partial(self._book_afresh, invoice))
+        return retry_conflicts(partial(self._book_afresh, invoice, batch))
 
-    def _book_afresh(self, invoice: Invoice) -> None:
+    def _book_afresh(self, invoice: Invoice, batch: int) -> None:
         customer = self.books.customer(invoice.customer_id)
         if customer is None:
             raise ValueError(f"customer {invoice.customer_id} vanished after invoice {invoice.number} was numbered")
         month = self.books.month(invoice.customer_id, invoice.period)
         if not month.invoice:
-            self._commit(invoice, _Seen(customer, month))
+            self._commit(invoice, batch, _Seen(customer, month))
 
-    def _commit(self, invoice: Invoice, seen: _Seen) -> None:
+    def _commit(self, invoice: Invoice, batch: int, seen: _Seen) -> None:
         issued, account, legs = invoices.issue(invoice, seen.customer)
         entry = Entry(
             "invoice",
@@ -179,7 +179,8 @@ class InvoiceGenerator:
             legs,
             f"invoice {invoice.number} over {invoice.total}",
         )
-        self.books.commit(account, issued, entry, self._payment(issued, account), *lifted(seen.month.parking))
+        payment = replace(self._payment(issued, account), batch=batch)
+        self.books.commit(account, issued, entry, payment, *lifted(seen.month.parking))
 
     def _payment(self, invoice: Invoice, customer: Customer) -> Payment:
         profile, now = customer.profile, self.clock()

@@ -1,11 +1,14 @@
 """Plan a close: fix the snapshot once, then say before each round what is left to do."""
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from monthclose.domain.close import Batch, Close, Planned, cut_into_batches
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.ports import Closes, CustomerDirectory, Documents, PriceBooks
+from monthclose.errors import TryLaterError
+from monthclose.ports import Closes, CustomerDirectory, Documents, PaymentGateway, PriceBooks
 from monthclose.settings import CloseSettings, Provider
 from monthclose.stages.snapshot import read_batches, write_batches
 
@@ -33,6 +36,8 @@ class Planner:
     price_books: PriceBooks
     providers: dict[str, Provider]
     settings: CloseSettings
+    gateways: Mapping[str, Callable[[], PaymentGateway]]
+    """How to reach each provider: one that refuses us must stop the close before anything is charged or parked."""
 
     def plan(self, period: Period, run: int) -> Plan:
         """Write the list of the batches that still need work, the snapshot in a close's first round.
@@ -44,6 +49,8 @@ class Planner:
         ------
         UserMistakeError
             There are no customers to close.
+        ProviderRefusedError
+            A provider doesn't accept us. Nothing was begun, and nobody is parked for it.
         """
         close = self.closes.get(period)
         if close is None or close.run != run:
@@ -58,6 +65,7 @@ class Planner:
         rounds_done = close.round - close.first_round
         if not todo:
             return Plan(close, 0, close.snapshot_key, rounds_left=True, wait_seconds=0)
+        self._check_providers({batch.provider for batch in todo})
         if rounds_done >= self.settings.max_rounds:
             return Plan(close, len(todo), close.snapshot_key, rounds_left=False, wait_seconds=0)
         # The list comes first: if this breaks off, the next call must find the round not begun.
@@ -66,6 +74,11 @@ class Planner:
         close = self.closes.put(replace(close, round=close.round + 1))
         wait = 0 if first else self.settings.round_wait_seconds * rounds_done
         return Plan(close, len(todo), key, rounds_left=True, wait_seconds=wait)
+
+    def _check_providers(self, names: set[str]) -> None:
+        for name in sorted(names & self.gateways.keys()):
+            with suppress(TryLaterError):  # one that is down or busy makes the queue wait, not the close fail
+                self.gateways[name]().check()
 
     def _take_snapshot(self, close: Close) -> Close:
         customers = list(self.directory.scan())

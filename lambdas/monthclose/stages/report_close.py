@@ -8,7 +8,8 @@ from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.money import Money
+from monthclose.domain.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Finding, ProviderCharge, check_provider_sums, check_totals
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
@@ -72,17 +73,15 @@ class Reporter:
         yield from check_provider_sums(totals, theirs, sorted(self.gateways))
 
     def _check_charge(self, period: Period, charge: ProviderCharge) -> Iterator[Finding]:
-        customer_id = charge.payment_id.partition("/")[2]
-        payment = self.books.month(customer_id, period).payment
+        key = PaymentKey.parse(charge.payment_id)
+        payment = self.books.month(key.customer_id, period).payment_of(key.sequence) if key else None
+        customer_id = key.customer_id if key else ""
         named = f"{charge.provider} collected {charge.reference} for payment {charge.payment_id}"
         if payment is None or payment.provider_ref != charge.reference:
             yield Finding("provider_unknown", f"{named}, of which we have no record", customer_id)
-        elif payment.state is not PaymentState.PAID:
-            yield Finding("provider_state", f"{named}, which is {payment.state} with us", customer_id)
-        elif (payment.currency, payment.amount_minor) != (charge.currency, charge.minor):
-            yield Finding(
-                "provider_amount", f"{named}: {charge.minor} {charge.currency}, ours is {payment.amount}", customer_id
-            )
+        elif (payment.currency, payment.net_minor) != (charge.currency, charge.minor):
+            theirs, ours = Money(charge.minor, charge.currency), Money(payment.net_minor, payment.currency)
+            yield Finding("provider_amount", f"{named}: {theirs}, ours is {payment.state} with {ours}", customer_id)
 
 
 def _notice_warnings(totals: Totals) -> list[str]:

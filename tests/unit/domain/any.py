@@ -142,8 +142,20 @@ def a_payment(
     amount: int = 0,
     code: str = "",
     currency: str = "USD",
+    sequence: int = 1,
 ) -> Payment:
-    return Payment(customer_id, OCTOBER, "stripe", currency, state=state, amount_minor=amount, code=code)
+    collected = amount if state is PaymentState.PAID else 0
+    return Payment(
+        customer_id,
+        OCTOBER,
+        "stripe",
+        currency,
+        sequence=sequence,
+        state=state,
+        amount_minor=amount,
+        collected_minor=collected,
+        code=code,
+    )
 
 
 def an_entry(legs: tuple[Leg, ...], entry_id: str = "invoice", currency: str = "USD") -> Entry:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from monthclose.domain.money import Money
-from tests.unit.domain.any import BIG, a_customer, any_minor
+from tests.unit.domain.any import BIG, NOW, a_customer, any_minor
 
 
 @given(any_minor(0, BIG), any_minor(0, BIG))
@@ -20,19 +20,19 @@ def test_an_account_never_has_a_negative_receivable_or_credit() -> None:
 
 
 def test_one_payment_at_a_time_has_the_lease() -> None:
-    leased = a_customer().leased_to("2026-10/C-1")
+    leased = a_customer().leased_to("2026-10/C-1", NOW)
     assert leased.open_payment == "2026-10/C-1"
     with pytest.raises(ValueError, match="leased to 2026-10/C-1"):
-        leased.leased_to("2026-09/C-1")
+        leased.leased_to("2026-09/C-1", NOW)
 
 
 def test_a_payment_may_take_the_lease_that_it_has() -> None:
-    leased = a_customer().leased_to("2026-10/C-1")
-    assert leased.leased_to("2026-10/C-1") == leased
+    leased = a_customer().leased_to("2026-10/C-1", NOW)
+    assert leased.leased_to("2026-10/C-1", NOW) == leased
 
 
 def test_only_the_payment_that_has_the_lease_gives_it_back() -> None:
-    leased = a_customer().leased_to("2026-10/C-1")
+    leased = a_customer().leased_to("2026-10/C-1", NOW)
     assert leased.released_by("2026-09/C-1") == leased
     assert leased.released_by("2026-10/C-1") == a_customer()
     assert a_customer().released_by("2026-10/C-1") == a_customer()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monthclose.domain.invoice import Invoice, amount_due, issue, settle
+from monthclose.domain.invoice import Invoice, amount_due, issue, refund, settle, take_back
 from monthclose.domain.ledger import Account, Entry, sums_by_account
 from monthclose.domain.money import Money
 from tests.unit.domain.any import a_customer, an_entry, an_invoice, any_minor
@@ -120,9 +120,38 @@ def test_what_is_due_is_what_is_open_but_no_more_than_they_owe_in_all(receivable
 
 
 @given(any_minor(1, 10**9), any_minor(1, 10**9))
-def test_more_than_is_open_cannot_be_collected(total: int, more: int) -> None:
-    with pytest.raises(ValueError, match=r"of which .* is open"):
-        settle(an_invoice(total), a_customer(receivable=total), Money(total + more, "USD"))
+def test_what_is_collected_beyond_what_is_open_becomes_credit(total: int, more: int) -> None:
+    settled, customer, legs = settle(an_invoice(total), a_customer(receivable=total), Money(total + more, "USD"))
+    assert (settled.open.minor, settled.collected_minor, customer.credit_minor) == (0, total, more)
+    assert sum(leg.minor for leg in legs) == 0
+
+
+def test_what_the_bank_takes_back_opens_the_invoice_again() -> None:
+    paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1000, "USD"))
+    reopened, owing, legs = take_back(paid, customer, Money(1000, "USD"))
+    assert (reopened.open.minor, owing.receivable_minor) == (1000, 1000)
+    assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -1000, Account.RECEIVABLE: 1000}
+
+
+def test_credit_from_an_overpayment_goes_with_it_when_it_is_taken_back() -> None:
+    paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1300, "USD"))
+    reopened, owing, _ = take_back(paid, customer, Money(1300, "USD"))
+    assert (reopened.open.minor, owing.receivable_minor, owing.credit_minor) == (1000, 1000, 0)
+
+
+def test_a_refund_leaves_the_invoice_settled_and_is_written_off() -> None:
+    paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1000, "USD"))
+    refunded, after, legs = refund(paid, customer, Money(300, "USD"), excess_minor=0)
+    assert (refunded.open.minor, refunded.collected_minor, refunded.written_off_minor) == (0, 700, 300)
+    assert after.receivable_minor == 0
+    assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -300, Account.WRITE_OFF: 300}
+
+
+def test_a_refund_of_an_overpayment_comes_from_the_credit_that_it_became() -> None:
+    paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1300, "USD"))
+    refunded, after, legs = refund(paid, customer, Money(300, "USD"), excess_minor=300)
+    assert (refunded.collected_minor, after.credit_minor) == (1000, 0)
+    assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -300, Account.CREDIT: 300}
 
 
 def test_money_of_another_currency_cannot_settle_an_invoice() -> None:

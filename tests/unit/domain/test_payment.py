@@ -1,28 +1,30 @@
 """The payment's state machine."""
 
+from datetime import timedelta
 from itertools import product
 
 import pytest
 
 from monthclose.domain.errors import IllegalTransitionError
 from monthclose.domain.money import Money
-from monthclose.domain.payment import Payment, PaymentState, Transition
+from monthclose.domain.payment import Payment, PaymentKey, PaymentState, Transition, next_check
 from tests.unit.domain.any import NOW, a_payment
 
 S = PaymentState
 OUTCOMES = {S.PAID, S.PENDING, S.DECLINED, S.ACTION_REQUIRED}
 # Written down anew, as a reader of DESIGN understands it, so that a slip in the table shows.
 MAY_BECOME = {
-    S.READY: {S.CHARGING, S.NOTHING_DUE, S.NO_PAYMENT_METHOD, S.NO_ADAPTER},
+    S.READY: {S.CHARGING, S.NOTHING_DUE, S.NO_PAYMENT_METHOD, S.NO_ADAPTER, S.PAID},
     S.CHARGING: OUTCOMES | {S.READY, S.UNKNOWN},
-    S.UNKNOWN: OUTCOMES | {S.CHARGING},
-    S.PENDING: {S.PAID, S.DECLINED},
-    S.DECLINED: {S.CHARGING, S.NOTHING_DUE},
-    S.ACTION_REQUIRED: {S.CHARGING, S.NOTHING_DUE, S.PAID},
-    S.NO_PAYMENT_METHOD: {S.CHARGING, S.NOTHING_DUE},
-    S.NO_ADAPTER: {S.CHARGING, S.NOTHING_DUE},
-    S.PAID: set(),
-    S.NOTHING_DUE: set(),
+    S.UNKNOWN: OUTCOMES | {S.READY, S.CHARGING},
+    S.PENDING: {S.PAID, S.DECLINED, S.ACTION_REQUIRED},
+    S.DECLINED: {S.CHARGING, S.NOTHING_DUE, S.PAID, S.PENDING, S.ACTION_REQUIRED},
+    S.ACTION_REQUIRED: {S.CHARGING, S.NOTHING_DUE, S.PAID, S.PENDING, S.DECLINED},
+    S.NO_PAYMENT_METHOD: {S.CHARGING, S.NOTHING_DUE, S.PAID},
+    S.NO_ADAPTER: {S.CHARGING, S.NOTHING_DUE, S.PAID},
+    S.PAID: {S.REVERSED},
+    S.REVERSED: {S.CHARGING, S.NOTHING_DUE, S.PAID},
+    S.NOTHING_DUE: {S.CHARGING, S.PAID},
 }
 
 
@@ -90,6 +92,22 @@ def test_a_payment_that_was_never_started_has_no_beginning() -> None:
         _ = a_payment().to(S.NOTHING_DUE, NOW, "nothing is owed").begun_at
 
 
-def test_a_payment_is_named_by_period_and_customer() -> None:
-    payment: Payment = a_payment(customer_id="A-7")
-    assert payment.payment_id == "2026-10/A-7"
+@pytest.mark.parametrize(
+    ("customer_id", "sequence", "payment_id"),
+    [("A-7", 1, "2026-10/A-7"), ("A-7", 2, "2026-10.2/A-7"), ("2026-09/x.3", 12, "2026-10.12/2026-09/x.3")],
+)
+def test_a_payment_is_named_by_period_sequence_and_customer(customer_id: str, sequence: int, payment_id: str) -> None:
+    payment: Payment = a_payment(customer_id=customer_id, sequence=sequence)
+    assert payment.payment_id == payment_id
+    assert PaymentKey.parse(payment_id) == (customer_id, payment.period, sequence)
+
+
+@pytest.mark.parametrize("text", ["", "2026-10", "2026-10/", "2026-13/x", "2026-10.1/x", "2026-10./x", "2026-10.²/x"])
+def test_a_name_that_is_none_of_ours_is_none(text: str) -> None:
+    assert PaymentKey.parse(text) is None
+
+
+def test_a_payment_in_flight_is_looked_at_after_as_long_as_it_has_been_there() -> None:
+    ages = [timedelta(0), timedelta(minutes=20), timedelta(days=3)]
+    waits = [next_check(NOW - age, NOW) - NOW for age in ages]
+    assert waits == [timedelta(minutes=5), timedelta(minutes=20), timedelta(days=1)]

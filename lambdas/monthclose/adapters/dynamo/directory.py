@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from itertools import batched
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
+from monthclose.adapters.dynamo.records import LEASE_SHARDS
 from monthclose.domain.close import Planned
 from monthclose.domain.customer import Profile
 
@@ -41,3 +43,10 @@ class DynamoCustomerDirectory:
                     item.customer_id for item in CustomerItem.batch_get(chunk, attributes_to_get=["customer_id"])
                 )
         return found
+
+    def being_charged(self, until: datetime) -> Iterator[str]:
+        """Query the sparse index, partition by partition."""
+        for shard in range(LEASE_SHARDS):
+            with translated():
+                for item in CustomerItem.being_charged.query(str(shard), CustomerItem.check_at <= until):
+                    yield item.customer_id

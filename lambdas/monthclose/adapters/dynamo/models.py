@@ -14,8 +14,10 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 from pynamodb.connection import Connection
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from monthclose.names import BEING_CHARGED_INDEX
 from monthclose.settings import Settings
 
 
@@ -30,12 +32,26 @@ class _Meta:
     max_pool_connections = 32
 
 
+class BeingCharged(GlobalSecondaryIndex["CustomerItem"]):  # type: ignore[no-untyped-call]
+    """The customers with a payment in flight, by when it is to be looked at; sparse, as others have no `lease`."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = BEING_CHARGED_INDEX
+        projection = KeysOnlyProjection()
+
+    lease = UnicodeAttribute(hash_key=True)
+    check_at = UTCDateTimeAttribute(range_key=True)
+
+
 class CustomerItem(Model):
     """A customer: profile and account."""
 
     class Meta(_Meta):
         """Table settings."""
 
+    being_charged = BeingCharged()
     customer_id = UnicodeAttribute(hash_key=True)
     name = UnicodeAttribute(default="")
     email = UnicodeAttribute(default="")
@@ -49,6 +65,9 @@ class CustomerItem(Model):
     credit_minor = NumberAttribute(default=0)
     provider_customer = UnicodeAttribute(default="")
     open_payment = UnicodeAttribute(default="")
+    check_at = UTCDateTimeAttribute(null=True)
+    lease = UnicodeAttribute(null=True)
+    """The index's partition, as long as there is a payment in flight."""
     held_since = UTCDateTimeAttribute(null=True)
     hold_reason = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
@@ -102,8 +121,13 @@ class PaymentItem(BillingItem, discriminator="payment"):
 
     provider = UnicodeAttribute()
     currency = UnicodeAttribute()
+    sequence = NumberAttribute()
+    batch = NumberAttribute()
+    limit_minor = NumberAttribute(null=True)
     state = UnicodeAttribute()
     amount_minor = NumberAttribute()
+    collected_minor = NumberAttribute()
+    refunded_minor = NumberAttribute()
     attempt = NumberAttribute()
     payment_method = UnicodeAttribute()
     provider_ref = UnicodeAttribute()

@@ -1,5 +1,6 @@
 """Records of the domain to items and back. Key layout: a customer's items sort by period, then kind."""
 
+import zlib
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, cast
@@ -50,7 +51,8 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             history = [
                 [step.time.isoformat(), step.before, step.after, step.why, step.request_id] for step in record.history
             ]
-            return m.PaymentItem(*_keys(record, "payment"), **_plain(record, "period", "history"), history=history)
+            kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
+            return m.PaymentItem(*_keys(record, kind), **_plain(record, "period", "history"), history=history)
         case Notice():
             return m.NoticeItem(*_keys(record, "notice"), **_plain(record, "period", "kind"), notice_kind=record.kind)
         case HoldChange():
@@ -75,7 +77,17 @@ def _plain(record: Any, *special: str) -> dict[str, Any]:
 
 def _customer_item(customer: Customer) -> m.CustomerItem:
     fields = {name: getattr(customer, name) for name in customer.__dataclass_fields__ if name != "profile"}
-    return m.CustomerItem(**fields | asdict(customer.profile) | {"version": customer.version + 1})
+    lease = lease_of(customer.customer_id) if customer.open_payment else None
+    return m.CustomerItem(**fields | asdict(customer.profile) | {"version": customer.version + 1, "lease": lease})
+
+
+LEASE_SHARDS = 8
+"""Partitions of the index of customers being charged: each takes 1,000 writes a second."""
+
+
+def lease_of(customer_id: str) -> str:
+    """Name the index's partition that a customer being charged is in."""
+    return str(zlib.crc32(customer_id.encode()) % LEASE_SHARDS)
 
 
 def customer(item: m.CustomerItem) -> Customer:
@@ -88,13 +100,15 @@ def customer(item: m.CustomerItem) -> Customer:
 def month(items: list[m.BillingItem]) -> CustomerMonth:
     """Read a month from all its items."""
     found: dict[str, Any] = {}
-    entries = []
+    entries, manual = [], []
     for item in items:
         match item:
             case m.InvoiceItem():
                 found["invoice"] = _invoice(item)
-            case m.PaymentItem():
+            case m.PaymentItem(sequence=1):
                 found["payment"] = _payment(item)
+            case m.PaymentItem():
+                manual.append(_payment(item))
             case m.EntryItem():
                 entries.append(_entry(item))
             case m.NoticeItem():
@@ -105,7 +119,8 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
                 found["hold"] = HoldChange(**_common(item, "reason", "time"), action=HoldAction(item.action))
             case m.ParkingItem():
                 found["parking"] = Parking(**_common(item, "reason", "detail", "time", "active"))
-    return CustomerMonth(**found, entries=tuple(sorted(entries, key=lambda entry: entry.time)))
+    manual.sort(key=lambda payment: payment.sequence)
+    return CustomerMonth(**found, manual=tuple(manual), entries=tuple(sorted(entries, key=lambda entry: entry.time)))
 
 
 def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:
@@ -128,12 +143,13 @@ def _invoice(item: m.InvoiceItem) -> Invoice:
 
 
 def _payment(item: m.PaymentItem) -> Payment:
-    names = ("provider", "currency", "amount_minor", "attempt", "payment_method", "provider_ref", "code")
+    texts = ("provider", "currency", "payment_method", "provider_ref", "code")
+    numbers = ("sequence", "batch", "limit_minor", "amount_minor", "collected_minor", "refunded_minor", "attempt")
     history = tuple(
         Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
         for time, before, after, why, request_id in item.history
     )
-    return Payment(**_common(item, *names), state=PaymentState(item.state), history=history)
+    return Payment(**_common(item, *texts, *numbers), state=PaymentState(item.state), history=history)
 
 
 def _entry(item: m.EntryItem) -> Entry:
