@@ -85,6 +85,7 @@ def test_no_two_kinds_have_the_same_subject_or_message() -> None:
     [
         (NoticeKind.RECEIPT, an_invoice(1000, collected=800, credited=200), 800, "We charged 8.00 USD"),
         (NoticeKind.CREDIT, an_invoice(1000, credited=1000), 0, "comes to 10.00 USD. Your credit covers it."),
+        (NoticeKind.CREDIT, an_invoice(1000, collected=800, credited=200), 0, "and you have paid it already"),
         (NoticeKind.CREDIT, an_invoice(-500), 0, "adds 5.00 USD to your credit"),
         (NoticeKind.CREDIT, an_invoice(1000, written_off=1000), 0, "Nothing is open on invoice INV-00000001"),
         (NoticeKind.DECLINED, an_invoice(1000), 1000, "10.00 USD stays open"),
