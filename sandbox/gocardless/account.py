@@ -1,0 +1,172 @@
+"""One GoCardless account: everything it holds, and the request at its door."""
+
+import random
+import string
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sandbox.gocardless import errors
+from sandbox.gocardless.behaviours import magic
+from sandbox.gocardless.objects import BankAccount, Customer, Event, Mandate, Payment, Refund
+from sandbox.gocardless.params import Body, Query, iso
+from sandbox.gocardless.shelf import Shelf
+from sandbox.wire import JSON
+
+type Clock = Callable[[], float]
+
+_ALPHABET = string.digits + string.ascii_uppercase
+
+
+class Ids:
+    """Ids as GoCardless makes them. Random, so that two runs never share one; repeatable if a seed is given."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._rng = random.Random(seed)  # noqa: S311 - ids of a fake, no secret
+
+    def new(self, prefix: str, length: int = 12) -> str:
+        """Return a new id."""
+        return prefix + "".join(self._rng.choices(_ALPHABET, k=length))
+
+
+class Account:
+    """An account's objects, idempotency keys, events and ledger of money moved.
+
+    Hold ``lock`` while reading or changing any object: operations are atomic. Events that come about meanwhile wait in
+    ``unsent`` until somebody sends them without holding it.
+    """
+
+    def __init__(self, ids: Ids, clock: Clock) -> None:
+        self.ids = ids
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.customers = Shelf[Customer]()
+        self.bank_accounts = Shelf[BankAccount]()
+        self.mandates = Shelf[Mandate]()
+        self.payments = Shelf[Payment]()
+        self.refunds = Shelf[Refund]()
+        self.events = Shelf[Event]()
+        self.moving: dict[str, Payment] = {}
+        self.movements: list[JSON] = []
+        self.unsent: list[JSON] = []
+        self._created_with: dict[tuple[str, str], str] = {}
+
+    def now(self) -> str:
+        """Return the time as GoCardless' objects have it."""
+        return iso(self.clock())
+
+    def refuse_repeat(self, kind: str, key: str) -> None:
+        """Refuse an idempotency key that created an object of this kind before, whatever the request asks for now.
+
+        GoCardless says that keys "will not be persisted indefinitely", but not for how long; the sandbox never
+        forgets one. What did not create anything left its key unused.
+        """
+        if key and (created := self._created_with.get((kind, key))):
+            raise errors.key_already_used(created)
+
+    def remember_key(self, kind: str, key: str, created: str) -> None:
+        """Keep what an idempotency key created."""
+        if key:
+            self._created_with[kind, key] = created
+
+    def mandate(self, reference: str, pointer: str | None = None) -> Mandate:
+        """Return a mandate; a magic one comes into being, with a customer, when it is first asked for."""
+        found = self.mandates.find(reference) or self._magic_mandate(reference)
+        if found is not None:
+            return found
+        return self.mandates.get(reference) if pointer is None else self.mandates.linked(reference, pointer)
+
+    def _magic_mandate(self, reference: str) -> Mandate | None:
+        behaviour = magic(reference)
+        if behaviour is None:
+            return None
+        name = reference.removeprefix("MD_")
+        customer = Customer(f"CU_{name}", self.now(), {"company_name": name, "email": f"{name}@example.com"})
+        account = BankAccount(f"BA_{name}", self.now(), customer.id, "EUR", "DE", name.upper(), "11")
+        mandate = Mandate(
+            id=reference,
+            created_at=self.now(),
+            customer=customer.id,
+            bank_account=account.id,
+            scheme="sepa_core",
+            reference=name.upper(),
+            behaviour=behaviour,
+            status="cancelled" if behaviour.refused else "active",
+            takes_any_currency=True,
+        )
+        self.customers.add(customer)
+        self.bank_accounts.add(account)
+        return self.mandates.add(mandate, customer.id)
+
+    def emit(
+        self,
+        about: Payment | Mandate | Refund,
+        action: str,
+        details: Mapping[str, str],
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record an event."""
+        kind = type(about).__name__.lower()
+        event = Event(
+            id=self.ids.new("EV"),
+            created_at=self.now(),
+            resource_type=f"{kind}s",
+            action=action,
+            links={kind: about.id},
+            details=details,
+            resource_metadata=dict(about.metadata),
+            metadata=dict(metadata or {}),
+        )
+        self.events.add(event, about.id)
+        self.unsent.append(event.to_json())
+
+    def move(self, kind: str, payment: Payment, amount: int) -> None:
+        """Put money that moved into the ledger; what goes back to the customer is negative."""
+        self.movements.append(
+            {
+                "provider": "gocardless",
+                "kind": kind,
+                "payment": payment.id,
+                "mandate": payment.mandate,
+                "customer": payment.customer,
+                "amount": amount,
+                "currency": payment.currency,
+                "idempotency_key": payment.idempotency_key,
+                "metadata": dict(payment.metadata),
+                "created": int(self.clock()),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation has to go by: query, body, the ids in the address, the idempotency key."""
+
+    query: Query
+    body: Body
+    ids: Mapping[str, str]
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document and its HTTP status."""
+
+    document: JSON
+    status: int = 200
+    location: str = ""
+
+
+type Command = Callable[[Account], Answer]
+type Operation = Callable[[Call], Command]
+"""Reads and validates the request, without looking at any object, and returns what is to be done."""
+
+
+def created(
+    account: Account, call: Call, kind: str, make: Callable[[], Customer | BankAccount | Mandate | Payment | Refund]
+) -> Answer:
+    """Create an object, unless its idempotency key has created one before."""
+    account.refuse_repeat(kind, call.idempotency_key)
+    new = make()
+    account.remember_key(kind, call.idempotency_key, new.id)
+    return Answer({kind: new.to_json()}, 201, f"/{kind}/{new.id}")

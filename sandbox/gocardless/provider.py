@@ -1,0 +1,249 @@
+"""The fake GoCardless as one object: authentication, validation, then the operation."""
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from sandbox.gocardless import errors, lifecycle
+from sandbox.gocardless.account import Account, Call, Clock, Command, Ids
+from sandbox.gocardless.errors import GoCardlessError
+from sandbox.gocardless.params import Query, read_body
+from sandbox.gocardless.routes import Route, find_route
+from sandbox.wire import JSON, Execution, Layer, Request, Response, straight_through
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_ACCESS_TOKEN = "sandbox_access_token"  # noqa: S105 - of a fake, no secret
+VERSION = "2015-07-06"
+LONGEST_KEY = 128
+
+_CONTROL = "/_sandbox/gocardless"
+
+
+class GoCardlessSandbox:
+    """A fake GoCardless in memory: :class:`~sandbox.wire.Provider`.
+
+    Payments stay ``pending_submission`` until they are moved on: by :meth:`advance`, by the control documents that
+    :meth:`control` answers, or by time. How they end, their mandate says (:mod:`sandbox.gocardless.behaviours`).
+
+    Parameters
+    ----------
+    access_tokens : Mapping[str, str]
+        The account of each access token. Accounts share nothing but the ledger and the counts.
+    clock : Callable[[], float]
+        Seconds since the epoch.
+    seed : int, optional
+        Makes ids repeatable. Without it they are random, so that a new sandbox never repeats an old one's ids.
+    around_execution : Layer
+        Code around whatever takes effect, such as latency or faults.
+    notify : Callable[[JSON], object], optional
+        Is given each event's document, outside all locks: what a webhook would carry.
+    path_prefix : str
+        Where it is mounted. The SDK drops the path of its ``base_url`` (it joins ``/payments`` to it); our adapter
+        does not.
+    settle_after_seconds : float, optional
+        After how long each payment makes its next step by itself. It does so with the next request, or :meth:`settle`.
+
+    Examples
+    --------
+    >>> sandbox = GoCardlessSandbox()
+    >>> headers = {"Authorization": "Bearer sandbox_access_token", "GoCardless-Version": "2015-07-06"}
+    >>> sandbox.handle(Request.to("GET", "/gocardless/mandates/MD_ok", headers)).status
+    200
+    """
+
+    name = "gocardless"
+
+    def __init__(
+        self,
+        access_tokens: Mapping[str, str] | None = None,
+        clock: Clock = time.time,
+        seed: int | None = None,
+        around_execution: Layer = straight_through,
+        notify: Callable[[JSON], object] | None = None,
+        path_prefix: str = "/gocardless",
+        settle_after_seconds: float | None = None,
+    ) -> None:
+        self._access_tokens = access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}
+        self._clock = clock
+        self._ids = Ids(seed)
+        self._around_execution = around_execution
+        self._notify = notify
+        self._prefix = path_prefix
+        self._settle_after_seconds = settle_after_seconds
+        self._counts_lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all objects, keys, events, movements and counts."""
+        with self._counts_lock:
+            self._accounts = {name: Account(self._ids, self._clock) for name in self._access_tokens.values()}
+            self._counts: Counter[tuple[str, int]] = Counter()
+
+    def movements(self) -> Sequence[JSON]:
+        """Return the money moved in every account, oldest first in each; amounts in minor units.
+
+        Money counts as moved when a payment is confirmed (``kind`` is ``charge``). What goes back is negative:
+        ``refund``, ``charge_back``, ``late_failure``.
+        """
+        self.settle()
+        return [movement for account in self._accounts.values() for movement in tuple(account.movements)]
+
+    def request_counts(self) -> Mapping[str, Mapping[int, int]]:
+        """Return the number of requests by endpoint, named as in ``payments.create``, and HTTP status."""
+        with self._counts_lock:
+            counted = sorted(self._counts.items())
+        tables: dict[str, dict[int, int]] = {}
+        for (endpoint, status), count in counted:
+            tables.setdefault(endpoint, {})[status] = count
+        return tables
+
+    def advance(self, payment_id: str | None = None, to: str | None = None, cause: str = "") -> list[JSON]:
+        """Move one payment on, or all that have a step to make, and return them.
+
+        Parameters
+        ----------
+        payment_id : str, optional
+            Without it, all that have a step to make in every account (and can come to the status asked for).
+        to : str, optional
+            The status to come to, by every status on the way; the next step, unless given.
+        cause : str
+            Why, as ``details.cause`` of the events says it, where it is not the usual.
+
+        Raises
+        ------
+        LookupError
+            There is no such payment.
+        IllegalAdvanceError
+            It cannot come to that status.
+        """
+        if payment_id is not None:
+            return [self._advance_one(payment_id, to, cause)]
+        moved: list[JSON] = []
+        for account in self._accounts.values():
+            with account.lock:
+                for payment in list(account.moving.values()):
+                    with contextlib.suppress(lifecycle.IllegalAdvanceError):
+                        lifecycle.advance(account, payment, to, cause)
+                        moved.append(payment.to_json())
+            self._send(account)
+        return moved
+
+    def _advance_one(self, payment_id: str, to: str | None, cause: str) -> JSON:
+        for account in self._accounts.values():
+            with account.lock:
+                payment = account.payments.find(payment_id)
+                if payment is None:
+                    continue
+                lifecycle.advance(account, payment, to, cause)
+                document = payment.to_json()
+            self._send(account)
+            return document
+        raise LookupError(f"no payment {payment_id}")
+
+    def settle(self) -> None:
+        """Let payments make the steps that are due by ``settle_after_seconds``; for a timer beside the sandbox."""
+        if self._settle_after_seconds is None:
+            return
+        for account in self._accounts.values():
+            with account.lock:
+                lifecycle.settle(account, self._settle_after_seconds)
+            self._send(account)
+
+    def control(self, request: Request) -> Response:
+        """Answer the sandbox's own ``POST /_sandbox/gocardless/advance`` and ``…/payments/{id}/advance``.
+
+        The body is ``{"to": "paid_out", "cause": "…"}``, both optional; the answer names the payments moved.
+        """
+        parts = request.path.removeprefix(_CONTROL).strip("/").split("/")
+        match parts:
+            case ["advance"]:
+                payment_id = None
+            case ["payments", payment_id, "advance"]:
+                pass
+            case _:
+                return Response.of(404, {"error": f"no control document at {request.path}"})
+        try:
+            wanted = json.loads(request.body or b"{}")
+            moved = self.advance(payment_id, wanted.get("to"), wanted.get("cause", ""))
+        except LookupError as error:
+            return Response.of(404, {"error": str(error)})
+        except lifecycle.IllegalAdvanceError as error:
+            return Response.of(409, {"error": str(error)})
+        except (ValueError, AttributeError):
+            return Response.of(400, {"error": 'the body must be JSON like {"to": "confirmed"}'})
+        return Response.of(200, {"payments": moved})
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request; never raises for what a client sends."""
+        request_id = self._ids.new("", 26)
+        found = find_route(request.method, request.path.removeprefix(self._prefix))
+        try:
+            account = self._authenticate(request)
+            if found is None:
+                raise errors.no_such_path()
+            route, ids = found
+            response = self._answer(account, route, ids, request, request_id)
+        except GoCardlessError as error:
+            response = error.response(request_id)
+        with self._counts_lock:
+            self._counts[found[0].name if found else "unrecognized", response.status] += 1
+        return response.with_headers({"X-Request-Id": request_id})
+
+    def _authenticate(self, request: Request) -> Account:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise errors.no_token()
+        account = self._access_tokens.get(token.strip())
+        if account is None:
+            raise errors.unknown_token()
+        version = request.headers.get("gocardless-version", "")
+        if version != VERSION:
+            raise errors.bad_version(version)
+        return self._accounts[account]
+
+    def _answer(
+        self, account: Account, route: Route, ids: Mapping[str, str], request: Request, request_id: str
+    ) -> Response:
+        query = Query(request.query)
+        body = read_body(request.body, request.headers.get("content-type", ""), route.envelope)
+        key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
+        if len(key) > LONGEST_KEY:
+            raise errors.key_too_long()
+        command = route.operation(Call(query, body, ids, key))
+        query.end()
+        body.end()
+
+        def proceed() -> Response:
+            response = self._run(account, command, request_id)
+            self._send(account)
+            return response
+
+        try:
+            return self._around_execution(Execution(self.name, route.name, request), proceed)
+        except Exception:
+            _log.exception("The sandbox failed in %s", route.name)
+            return errors.internal().response(request_id)
+
+    def _run(self, account: Account, command: Command, request_id: str) -> Response:
+        with account.lock:
+            if self._settle_after_seconds is not None:
+                lifecycle.settle(account, self._settle_after_seconds)
+            try:
+                answer = command(account)
+            except GoCardlessError as error:
+                return error.response(request_id)
+            headers = {"Location": answer.location} if answer.location else {}
+            return Response.of(answer.status, answer.document, headers)
+
+    def _send(self, account: Account) -> None:
+        # Without the lock: whoever is notified may ask the sandbox again.
+        with account.lock:
+            unsent, account.unsent = account.unsent, []
+        if self._notify is not None:
+            for event in unsent:
+                self._notify(event)
