@@ -26,6 +26,7 @@ __all__ = [
     "RateLimitedError",
     "TryLaterError",
     "UserMistakeError",
+    "WebhookRefusedError",
 ]
 
 
@@ -80,3 +81,7 @@ class OrderInvalidError(OrderRefusedError):
 
     Nobody may be told that they didn't pay, or be held, for this.
     """
+
+
+class WebhookRefusedError(MonthCloseError):
+    """The webhook is not the provider's, or not to be read. Nothing in it may be believed."""

@@ -362,3 +362,22 @@ class ChargeQueue(Protocol):
 
         A new message has received nothing yet: waiting doesn't use up its deliveries.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """What a provider's webhook tells of. It may come twice, late and out of order: ask the provider anew.
+
+    Parameters
+    ----------
+    event_id : str
+        The provider's id of the event, the same each time that it is delivered.
+    kind : str
+        What happened, in the provider's words (`payment_intent.succeeded`, `payments.confirmed`).
+    reference : str
+        The provider's id of the payment; empty if the event is about something else.
+    """
+
+    event_id: str
+    kind: str
+    reference: str

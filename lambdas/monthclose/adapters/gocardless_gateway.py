@@ -1,0 +1,222 @@
+"""GoCardless (bank debit), through its official SDK.
+
+There is one step: creating a payment is what collects it, days later. Its key is made of payment and attempt. The same
+key again is a conflict that names the first payment, *whatever it amounts to*: the SDK would return that one silently,
+so here the conflict is raised and the payment compared with the order. As keys don't live for ever, payments also carry
+payment and attempt in their metadata, by which they are found again.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gocardless_pro import errors
+from gocardless_pro.services import EventsService, MandatesService, PaymentsService
+
+from monthclose.adapters._ports_to_come import Answer, ChargeOrder, ChargeOutcome, Collected, TakenBack
+from monthclose.adapters.gocardless_http import (
+    ONE_ATTEMPT,
+    HttpClient,
+    Timeout,
+    conflicting_resource,
+    translated,
+)
+from monthclose.adapters.idempotency_keys import idempotency_key
+from monthclose.domain.customer import Customer
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.domain.proof import ProviderCharge
+from monthclose.errors import (
+    OrderInvalidError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderRefusedError,
+    TryLaterError,
+)
+from monthclose.ports import InProgress, NotCollected, Refused
+
+_TIMEOUT_SECONDS: Timeout = (5, 20)
+_LONGEST_KEY = 128
+_PAGE = 500
+_CLOCK_SKEW = timedelta(minutes=5)
+"""How far GoCardless' clock and ours may be apart."""
+_MANDATE_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+_PENDING = frozenset({"pending_customer_approval", "pending_submission", "submitted"})
+_COLLECTED = frozenset({"confirmed", "paid_out"})
+_REFUSED = frozenset({"failed", "cancelled", "customer_approval_denied"})
+
+
+class GoCardlessGateway:
+    """`PaymentGateway` on GoCardless' API, version 2015-07-06. A payment method is a mandate (`MD…`).
+
+    Parameters
+    ----------
+    access_token : str
+        With read and write access.
+    base_url : str
+        `https://api.gocardless.com`; may have a path.
+    timeout : Timeout
+        Seconds to connect, and to wait for each piece of an answer.
+    """
+
+    provider = "gocardless"
+    keys_live = timedelta(hours=1)
+    """GoCardless keeps keys "over short periods of time" and doesn't say which: no longer than we must rely on."""
+    late_effect = timedelta(hours=1)
+
+    def __init__(self, access_token: str, base_url: str, timeout: Timeout = _TIMEOUT_SECONDS) -> None:
+        # The client's own services would repeat calls by themselves; made here, they don't.
+        settings = (HttpClient(base_url, access_token, timeout), ONE_ATTEMPT, 0, True)
+        self._payments = PaymentsService(*settings)
+        self._mandates = MandatesService(*settings)
+        self._events = EventsService(*settings)
+
+    def register(self, customer: Customer) -> str:
+        """Tell whose the customer's mandate is (`CU…`): it was given to us by somebody GoCardless knows."""
+        if customer.profile.payment_customer:
+            return customer.profile.payment_customer
+        mandate_id = customer.profile.payment_method
+        if not _MANDATE_ID.fullmatch(mandate_id):
+            raise OrderInvalidError("invalid mandate")
+        with translated(moves_money=False):
+            mandate = self._mandates.get(mandate_id)
+        return str(mandate.links.customer or "")
+
+    def prepare(self, order: ChargeOrder) -> str:  # noqa: ARG002
+        """Do nothing: GoCardless has no step before collecting."""
+        return ""
+
+    def collect(self, order: ChargeOrder) -> Answer:
+        """Create the payment, to be charged on the earliest day that its scheme allows."""
+        try:
+            with translated(moves_money=True):
+                payment = self._payments.create(
+                    {
+                        "amount": order.amount.minor,  # all its currencies have the decimals of ISO 4217
+                        "currency": order.amount.currency,
+                        "description": f"Invoice {order.invoice_number}",
+                        "links": {"mandate": order.payment_method},
+                        "metadata": _metadata(order),
+                        "retry_if_possible": False,  # when to try again, dunning decides
+                    },
+                    {"Idempotency-Key": idempotency_key(order.payment_id, order.attempt, longest=_LONGEST_KEY)},
+                )
+        except errors.IdempotentCreationConflictError as conflict:
+            return self._created_before(conflicting_resource(conflict), order)
+        except OrderInvalidError:
+            raise
+        except OrderRefusedError as refusal:
+            return Answer("", Refused(refusal.code, request_id=refusal.request_id))
+        return self._answer(payment)
+
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Get the payment; one whose id was not recorded is found among its mandate's by the metadata."""
+        payment = self._get(order.reference) if order.reference else self._find(order)
+        return self._answer(payment) if payment is not None else Answer("", NotCollected())
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """Cancel the payment, which is possible until it is submitted to the bank."""
+        answer = self.look_up(order)
+        if not isinstance(answer.outcome, InProgress):
+            return answer
+        try:
+            with translated(moves_money=False):
+                payment = self._payments.cancel(answer.reference)
+        except OrderRefusedError:  # it went on meanwhile
+            payment = self._get(answer.reference)
+        return self._answer(payment)
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """List what was collected for a period net of refunds, with nothing for what was charged back."""
+        for payment in self._list({"created_at[gte]": _from(since)}):
+            if _said(payment, "close") != str(period):
+                continue
+            kept = {"charged_back": 0} | dict.fromkeys(_COLLECTED, payment.amount - (payment.amount_refunded or 0))
+            if payment.status in kept:
+                yield ProviderCharge(
+                    provider=self.provider,
+                    reference=payment.id,
+                    payment_id=_said(payment, "payment").rpartition("#")[0],
+                    currency=payment.currency,
+                    minor=kept[payment.status],
+                )
+
+    def _created_before(self, reference: str, order: ChargeOrder) -> Answer:
+        """Answer with the payment that the order's key has created, if it is what the order asks for."""
+        if not reference:
+            raise OutcomeUnknownError("GoCardless knows the idempotency key, but doesn't say for which payment")
+        try:
+            payment = self._get(reference)
+            ordered = (order.amount, _metadata(order))
+            if (Money(payment.amount, payment.currency), dict(payment.metadata or {})) != ordered:
+                raise OutcomeUnknownError(f"GoCardless knows the idempotency key with another payment, {reference}")
+            return self._answer(payment)
+        except (TryLaterError, ProviderRefusedError) as error:  # to the caller these mean that nothing happened
+            raise OutcomeUnknownError(f"{reference} was created before, but cannot be asked for now") from error
+
+    def _get(self, reference: str) -> Any:
+        with _looking():
+            return self._payments.get(reference)
+
+    def _find(self, order: ChargeOrder) -> Any | None:
+        wanted = _metadata(order)["payment"]
+        mine = self._list({"mandate": order.payment_method, "created_at[gte]": _from(order.since)})
+        return next((payment for payment in mine if _said(payment, "payment") == wanted), None)
+
+    def _list(self, filters: Mapping[str, str]) -> Iterator[Any]:
+        with _looking():
+            yield from self._payments.all({**filters, "limit": _PAGE})
+
+    def _answer(self, payment: Any) -> Answer:
+        return Answer(payment.id, self._outcome(payment))
+
+    def _outcome(self, payment: Any) -> ChargeOutcome:
+        """Read a payment's status (GoCardless API reference, "Payments")."""
+        request_id = payment.api_response.headers.get("X-Request-Id", "")
+        status = payment.status
+        if status in _PENDING:
+            return InProgress(request_id)
+        if status in _COLLECTED:
+            amount = Money(payment.amount, payment.currency)
+            return Collected(amount, payment.amount_refunded or 0, request_id)
+        if status in _REFUSED:
+            return Refused(self._cause(payment), request_id=request_id)
+        if status == "charged_back":
+            return TakenBack(status, request_id)
+        raise OutcomeUnknownError(f"{payment.id} has a status that we don't know: {status}")
+
+    def _cause(self, payment: Any) -> str:
+        """Ask why a payment was refused, in the words of its latest event: dunning goes by them."""
+        with _looking():
+            events = self._events.list({"payment": payment.id, "action": payment.status, "limit": 1}).records
+        return str((events and events[0].details.cause) or payment.status)
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """Translate errors of asking what became of a payment: no answer to that is a definite no to the order."""
+    try:
+        with translated(moves_money=False):
+            yield
+    except OrderRefusedError as error:
+        raise OutcomeUnknownError(f"GoCardless doesn't say what became of it: {error.code}") from error
+
+
+def _metadata(order: ChargeOrder) -> dict[str, str]:
+    """Write what identifies an order, in the three keys that GoCardless has room for."""
+    return {
+        "payment": f"{order.payment_id}#{order.attempt}",
+        "invoice": order.invoice_number,
+        "close": str(order.period),
+    }
+
+
+def _said(payment: Any, key: str) -> str:
+    return str((payment.metadata or {}).get(key, ""))
+
+
+def _from(since: datetime) -> str:
+    return (since - _CLOCK_SKEW).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

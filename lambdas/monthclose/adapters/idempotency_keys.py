@@ -1,0 +1,11 @@
+"""Idempotency keys: the same name for the same intent, whoever makes it and however often."""
+
+import hashlib
+
+
+def idempotency_key(*parts: object, longest: int) -> str:
+    """Make a key of what identifies an intent: a header, so ASCII, of at most `longest` characters (64 or more)."""
+    key = "/".join(map(str, parts))
+    return (
+        key if key.isascii() and key.isprintable() and len(key) <= longest else hashlib.sha256(key.encode()).hexdigest()
+    )
