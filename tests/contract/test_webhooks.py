@@ -1,0 +1,150 @@
+"""What a webhook tells us, and which we refuse: signed with the providers' own helpers where they have them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import stripe
+from gocardless_pro import webhooks
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
+from monthclose.adapters.stripe_webhooks import StripeWebhooks
+from monthclose.errors import WebhookRefusedError
+from monthclose.ports import ProviderEvent
+from sandbox.gocardless.webhooks import webhook
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+SECRET = "whsec_1"
+
+
+def stripe_headers(body: bytes, *, secret: str = SECRET, at: datetime = NOW) -> dict[str, str]:
+    signed = stripe.WebhookSignature.generate_signature_header(body.decode(), secret, int(at.timestamp()))
+    return {"stripe-signature": signed, "content-type": "application/json"}
+
+
+def stripe_body(kind: str, about: Any) -> bytes:
+    return json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": {"object": about}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "reference"),
+    [
+        ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_1"}, "pi_1"),
+        ("payment_intent.payment_failed", {"object": "payment_intent", "id": "pi_1"}, "pi_1"),
+        ("charge.refunded", {"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, "pi_1"),
+        ("charge.succeeded", {"object": "charge", "id": "ch_1", "payment_intent": {"id": "pi_1"}}, "pi_1"),
+        ("charge.succeeded", {"object": "charge", "id": "ch_1", "payment_intent": None}, ""),
+        ("charge.dispute.created", {"object": "dispute", "id": "dp_1", "payment_intent": "pi_1"}, "pi_1"),
+        ("charge.refund.updated", {"object": "refund", "id": "re_1", "payment_intent": "pi_1"}, "pi_1"),
+        ("refund.failed", {"object": "refund", "id": "re_1", "payment_intent": "pi_1"}, "pi_1"),
+        ("customer.created", {"object": "customer", "id": "cus_1"}, ""),
+        ("invoice.paid", {"object": "invoice", "id": "in_1", "payment_intent": "pi_1"}, ""),
+        ("charge.succeeded", None, ""),
+    ],
+)
+def test_stripes_events_name_their_payment_intent(kind: str, about: Any, reference: str) -> None:
+    body = stripe_body(kind, about)
+    read = StripeWebhooks(SECRET).read(stripe_headers(body), body, NOW)
+    assert read == [ProviderEvent("evt_1", kind, reference)]
+
+
+def test_stripes_webhook_is_taken_while_its_secret_is_rolled() -> None:
+    body = stripe_body("charge.refunded", None)
+    (time, new) = stripe_headers(body, secret="whsec_new")["stripe-signature"].split(",")
+    old = stripe_headers(body)["stripe-signature"].split(",")[1]
+    for signed in (f"{time},{new},{old}", f"{time},v0=x,{old},{new}", f"{time}, {old}"):
+        assert StripeWebhooks(SECRET).read({"Stripe-Signature": signed}, body, NOW)
+
+
+def test_an_old_webhook_of_stripes_is_refused_and_one_within_the_tolerance_is_not() -> None:
+    body = stripe_body("charge.refunded", None)
+    reader = StripeWebhooks(SECRET, tolerance_seconds=300)
+    assert reader.read(stripe_headers(body, at=NOW - timedelta(seconds=300)), body, NOW)
+    assert reader.read(stripe_headers(body, at=NOW + timedelta(seconds=30)), body, NOW)
+    with pytest.raises(WebhookRefusedError, match="301 s ago"):
+        reader.read(stripe_headers(body, at=NOW - timedelta(seconds=301)), body, NOW)
+
+
+@pytest.mark.parametrize(
+    "signed", ["", "t=1793534400", "v1=abc", "t=,v1=abc", "t=x,v1=abc", "t=1,t=2,v1=abc", "t=1793534400,v1=é"]
+)
+def test_a_header_that_is_no_signature_of_stripes_is_refused(signed: str) -> None:
+    with pytest.raises(WebhookRefusedError):
+        StripeWebhooks(SECRET).read({"Stripe-Signature": signed}, b"{}", NOW)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"\xff", b"{}", b'{"id": 1, "type": "x"}'])
+def test_a_signed_body_of_stripes_that_is_no_event_is_refused(body: bytes) -> None:
+    signature = stripe.WebhookSignature._compute_signature
+    content = b"1793534400." + body
+    signed = signature(content.decode("latin-1"), SECRET) if body.isascii() else "0"
+    with pytest.raises(WebhookRefusedError):
+        StripeWebhooks(SECRET).read({"Stripe-Signature": f"t=1793534400,v1={signed}"}, body, NOW)
+
+
+def payment_event(number: int, action: str = "confirmed") -> dict[str, Any]:
+    return {
+        "id": f"EV{number}",
+        "resource_type": "payments",
+        "action": action,
+        "links": {"payment": f"PM{number}"},
+        "details": {"cause": "x"},
+    }
+
+
+MANDATE_EVENT = {"id": "EV9", "resource_type": "mandates", "action": "cancelled", "links": {"mandate": "MD1"}}
+REFUND_EVENT = {"id": "EV8", "resource_type": "refunds", "action": "created", "links": {"refund": "RF1"}}
+
+
+def test_gocardless_events_name_their_payment_as_the_sdk_does() -> None:
+    headers, body = webhook([payment_event(1), MANDATE_EVENT, payment_event(2, "failed"), REFUND_EVENT], SECRET, "WB1")
+    read = GoCardlessWebhooks(SECRET).read({name.lower(): value for name, value in headers.items()}, body, NOW)
+    assert read == [
+        ProviderEvent("EV1", "payments.confirmed", "PM1"),
+        ProviderEvent("EV9", "mandates.cancelled", ""),
+        ProviderEvent("EV2", "payments.failed", "PM2"),
+        ProviderEvent("EV8", "refunds.created", ""),
+    ]
+    theirs = webhooks.parse(body, SECRET, headers["Webhook-Signature"])
+    assert [(event.event_id, event.reference) for event in read] == [(e.id, e.links.payment or "") for e in theirs]
+
+
+def test_no_events_are_none() -> None:
+    headers, body = webhook([], SECRET, "WB1")
+    assert GoCardlessWebhooks(SECRET).read(headers, body, NOW) == []
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"id": "EV1", "resource_type": "payments", "action": "failed", "links": {}}, "EV1", None]
+)
+def test_a_signed_event_of_gocardless_that_cannot_be_read_is_refused(event: Any) -> None:
+    headers, body = webhook([event], SECRET, "WB1")
+    with pytest.raises(WebhookRefusedError):
+        GoCardlessWebhooks(SECRET).read(headers, body, NOW)
+
+
+@given(st.integers(min_value=0), st.sampled_from(["body", "signature", "secret"]))
+def test_whatever_is_changed_after_signing_is_refused(place: int, what: str) -> None:
+    headers, body = webhook([payment_event(1)], SECRET, "WB1")
+    changed = bytearray(body if what == "body" else headers["Webhook-Signature"].encode())
+    changed[place % len(changed)] ^= 1
+    if what == "body":
+        body = bytes(changed)
+    elif what == "signature":
+        headers["Webhook-Signature"] = changed.decode()
+    with pytest.raises(WebhookRefusedError):
+        GoCardlessWebhooks(SECRET + ("x" if what == "secret" else "")).read(headers, body, NOW)
+    at = {"Stripe-Signature": f"t={int(NOW.timestamp())},v1={headers['Webhook-Signature']}"}
+    with pytest.raises(WebhookRefusedError):
+        StripeWebhooks(SECRET).read(at, body, NOW)
+
+
+@pytest.mark.parametrize("reader", [GoCardlessWebhooks, StripeWebhooks])
+def test_a_webhook_without_a_signature_and_a_reader_without_a_secret_are_refused(reader: Any) -> None:
+    with pytest.raises(WebhookRefusedError):
+        reader(SECRET).read({}, b"{}", NOW)
+    with pytest.raises(ValueError, match="secret"):
+        reader("")
