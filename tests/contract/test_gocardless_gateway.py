@@ -11,13 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.adapters._ports_to_come import Answer, ChargeOrder, Collected, TakenBack
 from monthclose.adapters.gocardless_gateway import GoCardlessGateway
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.money import Money
-from monthclose.errors import OrderInvalidError, OutcomeUnknownError, ProviderRefusedError, TryLaterError
-from monthclose.ports import InProgress, NotCollected, Refused
+from monthclose.errors import (
+    OrderInvalidError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderDownError,
+    ProviderRefusedError,
+    RateLimitedError,
+)
+from monthclose.ports import Answer, ChargeOrder, Collected, InProgress, NotCollected, Refused, TakenBack
 from sandbox.gocardless import GoCardlessSandbox, errors
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.server import listen
@@ -115,7 +121,12 @@ def test_a_mandate_that_cannot_be_is_our_matter(case: Case, mandate: str) -> Non
 
 def test_there_is_nothing_to_prepare(case: Case) -> None:
     assert case.gateway.prepare(an_order()) == ""
-    assert isinstance(outcome(case.gateway.look_up(an_order())), NotCollected)
+    assert case.gateway.look_up(an_order()) == Answer("", NotCollected())
+    assert case.requests() == {"payments.list": 1}
+
+
+def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
+    case.gateway.check()
     assert case.requests() == {"payments.list": 1}
 
 
@@ -230,11 +241,11 @@ def test_a_refusal_without_an_event_is_called_by_its_status(case: Case) -> None:
 
 
 def test_a_mandate_that_is_not_active_any_more_is_a_definite_no(case: Case) -> None:
-    answer = case.gateway.collect(an_order("MD_refused_at_creation"))
-    assert answer.reference == ""
-    assert isinstance(answer.outcome, Refused)
-    assert answer.outcome.code == "mandate_is_inactive"
-    assert answer.outcome.request_id
+    with pytest.raises(OrderRefusedError) as refused:
+        case.gateway.collect(an_order("MD_refused_at_creation"))
+    assert not isinstance(refused.value, OrderInvalidError)
+    assert refused.value.code == "mandate_is_inactive"
+    assert refused.value.request_id
 
 
 def test_money_that_the_bank_took_back_is_not_collected(case: Case) -> None:
@@ -333,21 +344,21 @@ FAILURES: list[tuple[str, Callable[[], Response], type[Exception], type[Exceptio
         ProviderRefusedError,
     ),
     ("403 from a proxy", lambda: html(403), ProviderRefusedError, ProviderRefusedError),
-    ("429", lambda: errors.rate_limited().response("r"), TryLaterError, TryLaterError),
-    ("429 from a proxy", lambda: html(429), TryLaterError, TryLaterError),
-    ("500", lambda: errors.internal().response("r"), OutcomeUnknownError, TryLaterError),
-    ("502 from a proxy", lambda: html(502), OutcomeUnknownError, TryLaterError),
-    ("200 that is no JSON", lambda: html(200), OutcomeUnknownError, TryLaterError),
-    ("a redirect", lambda: Response(302, b"", {"Location": "/elsewhere"}), OutcomeUnknownError, TryLaterError),
-    ("an error that is a text", lambda: Response.of(500, {"error": "oh"}), OutcomeUnknownError, TryLaterError),
-    ("a kind of error that is new", lambda: error(422, "new_kind"), OutcomeUnknownError, TryLaterError),
+    ("429", lambda: errors.rate_limited().response("r"), RateLimitedError, RateLimitedError),
+    ("429 from a proxy", lambda: html(429), RateLimitedError, RateLimitedError),
+    ("500", lambda: errors.internal().response("r"), OutcomeUnknownError, ProviderDownError),
+    ("502 from a proxy", lambda: html(502), OutcomeUnknownError, ProviderDownError),
+    ("200 that is no JSON", lambda: html(200), OutcomeUnknownError, ProviderDownError),
+    ("a redirect", lambda: Response(302, b"", {"Location": "/elsewhere"}), OutcomeUnknownError, ProviderDownError),
+    ("an error that is a text", lambda: Response.of(500, {"error": "oh"}), OutcomeUnknownError, ProviderDownError),
+    ("a kind of error that is new", lambda: error(422, "new_kind"), OutcomeUnknownError, ProviderDownError),
     (
         "a conflict without reasons",
         lambda: error(409, "invalid_state", {"message": "m"}),
         OutcomeUnknownError,
-        TryLaterError,
+        ProviderDownError,
     ),
-    ("408", lambda: error(408, "invalid_api_usage", {"reason": "timed_out"}), OutcomeUnknownError, TryLaterError),
+    ("408", lambda: error(408, "invalid_api_usage", {"reason": "timed_out"}), OutcomeUnknownError, ProviderDownError),
     ("400", lambda: errors.bad_request("no").response("r"), OrderInvalidError, OutcomeUnknownError),
     ("404", lambda: errors.no_such_resource().response("r"), OrderInvalidError, OutcomeUnknownError),
     (
@@ -412,6 +423,8 @@ def test_fields_that_gocardless_does_not_take_are_our_matter(case: Case) -> None
 def test_a_token_that_gocardless_does_not_accept_stops_everything(case: Case) -> None:
     with serving({"/gocardless": case.sandbox}) as url:
         refused = GoCardlessGateway("wrong", f"{url}/gocardless/")
+        with pytest.raises(ProviderRefusedError):
+            refused.check()
         for call in (refused.collect, refused.look_up, refused.withdraw):
             with pytest.raises(ProviderRefusedError):
                 call(an_order())
@@ -422,7 +435,7 @@ def test_a_gocardless_that_nobody_listens_for_means_try_later_even_for_money() -
         port = listener.getsockname()[1]
     gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, f"http://127.0.0.1:{port}")
     for call in (gateway.collect, gateway.look_up):
-        with pytest.raises(TryLaterError):
+        with pytest.raises(ProviderDownError):
             call(an_order())
 
 
@@ -446,11 +459,11 @@ def test_an_answer_that_is_lost_and_moves_no_money_means_try_later(broken: Break
     reference = gateway.collect(an_order()).reference
     broken.breaks = [how] * 4
     for call in (gateway.look_up, gateway.withdraw):
-        with pytest.raises(TryLaterError):
+        with pytest.raises(ProviderDownError):
             call(an_order(reference=reference))
-    with pytest.raises(TryLaterError):
+    with pytest.raises(ProviderDownError):
         gateway.register(customer())
-    with pytest.raises(TryLaterError):
+    with pytest.raises(ProviderDownError):
         list(gateway.collected_for(OCTOBER, datetime.now(UTC)))
     assert broken.breaks == []
 
@@ -468,7 +481,7 @@ def test_a_withdrawal_whose_answer_is_lost_can_be_asked_for_again(broken: Breaki
             return real(request)
 
     broken.provider = LosesCancellation()  # type: ignore[assignment]
-    with pytest.raises(TryLaterError):
+    with pytest.raises(ProviderDownError):
         gateway.withdraw(order)
     assert outcome(gateway.withdraw(order)).code == "payment_cancelled"
 

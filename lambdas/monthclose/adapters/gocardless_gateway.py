@@ -15,7 +15,6 @@ from typing import Any
 from gocardless_pro import errors
 from gocardless_pro.services import EventsService, MandatesService, PaymentsService
 
-from monthclose.adapters._ports_to_come import Answer, ChargeOrder, ChargeOutcome, Collected, TakenBack
 from monthclose.adapters.gocardless_http import (
     ONE_ATTEMPT,
     HttpClient,
@@ -35,7 +34,16 @@ from monthclose.errors import (
     ProviderRefusedError,
     TryLaterError,
 )
-from monthclose.ports import InProgress, NotCollected, Refused
+from monthclose.ports import (
+    Answer,
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    InProgress,
+    NotCollected,
+    Refused,
+    TakenBack,
+)
 
 _TIMEOUT_SECONDS: Timeout = (5, 20)
 _LONGEST_KEY = 128
@@ -66,6 +74,7 @@ class GoCardlessGateway:
     keys_live = timedelta(hours=1)
     """GoCardless keeps keys "over short periods of time" and doesn't say which: no longer than we must rely on."""
     late_effect = timedelta(hours=1)
+    reuses_orders = False
 
     def __init__(self, access_token: str, base_url: str, timeout: Timeout = _TIMEOUT_SECONDS) -> None:
         # The client's own services would repeat calls by themselves; made here, they don't.
@@ -73,6 +82,11 @@ class GoCardlessGateway:
         self._payments = PaymentsService(*settings)
         self._mandates = MandatesService(*settings)
         self._events = EventsService(*settings)
+
+    def check(self) -> None:
+        """List one payment. Whether the token may create some as well, GoCardless tells only when it is asked to."""
+        with translated(moves_money=False):
+            self._payments.list({"limit": 1})
 
     def register(self, customer: Customer) -> str:
         """Tell whose the customer's mandate is (`CU…`): it was given to us by somebody GoCardless knows."""
@@ -106,10 +120,6 @@ class GoCardlessGateway:
                 )
         except errors.IdempotentCreationConflictError as conflict:
             return self._created_before(conflicting_resource(conflict), order)
-        except OrderInvalidError:
-            raise
-        except OrderRefusedError as refusal:
-            return Answer("", Refused(refusal.code, request_id=refusal.request_id))
         return self._answer(payment)
 
     def look_up(self, order: ChargeOrder) -> Answer:

@@ -22,8 +22,9 @@ from monthclose.errors import (
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
+    ProviderDownError,
     ProviderRefusedError,
-    TryLaterError,
+    RateLimitedError,
 )
 
 type Timeout = tuple[float, float]
@@ -85,7 +86,7 @@ def translated(*, moves_money: bool) -> Iterator[None]:
         raise _translate(error, moves_money=moves_money) from error
     except requests.RequestException as error:
         if _not_connected(error):
-            raise TryLaterError("GoCardless cannot be reached") from error
+            raise ProviderDownError("GoCardless cannot be reached") from error
         raise _lost(type(error).__name__, moves_money=moves_money) from error
     except (errors.GoCardlessProError, KeyError, TypeError) as error:
         # The SDK doesn't know the kind of error, or stumbles over an error that names no reason.
@@ -117,7 +118,7 @@ def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
         why = status if malformed else reason(error)
         return ProviderRefusedError(f"GoCardless doesn't accept our access token: {why}")
     if status == requests.codes.too_many_requests:
-        return TryLaterError("GoCardless' rate limit")
+        return RateLimitedError("GoCardless' rate limit")
     if isinstance(error, _DEFINITE) and status in range(400, 500) and status != requests.codes.request_timeout:
         refusal = OrderRefusedError if reason(error) in CUSTOMERS_MATTER else OrderInvalidError
         return refusal(reason(error), request_id)
@@ -125,7 +126,7 @@ def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
 
 
 def _lost(what: str, *, moves_money: bool) -> MonthCloseError:
-    return (OutcomeUnknownError if moves_money else TryLaterError)(f"GoCardless' answer is lost: {what}")
+    return (OutcomeUnknownError if moves_money else ProviderDownError)(f"GoCardless' answer is lost: {what}")
 
 
 def _not_connected(error: requests.RequestException) -> bool:
