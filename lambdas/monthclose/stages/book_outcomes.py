@@ -130,7 +130,7 @@ class Bookkeeper:
             code=outcome.code,
             request_id=outcome.request_id,
         )
-        return self._write(case, payment, (case.invoice, case.customer, ()), "", "")
+        return self._use_credit(case, payment)
 
     def _wait(self, case: Case, outcome: InProgress) -> Case:
         now = self.clock()
@@ -141,7 +141,10 @@ class Bookkeeper:
 
     def settle_without_charge(self, case: Case, why: str) -> Case:
         """Book that nothing is due on a payment; credit covers what is open, as far as it goes."""
-        payment = case.payment.to(PaymentState.NOTHING_DUE, self.clock(), why)
+        return self._use_credit(case, case.payment.to(PaymentState.NOTHING_DUE, self.clock(), why))
+
+    def _use_credit(self, case: Case, payment: Payment) -> Case:
+        """Write a payment that moved no money, and let credit that came meanwhile cover what is open."""
         booking = invoices.use_credit(case.invoice, case.customer)
         return self._write(case, payment, booking, "credit", f"credit used for invoice {case.invoice.number}")
 
