@@ -43,7 +43,14 @@ def _stripe(provider: Provider) -> PaymentGateway:
     return StripeGateway(api_key(provider.secret_name), provider.api_base)
 
 
-_GATEWAYS = {"stripe": _stripe}
+def _gocardless(provider: Provider) -> PaymentGateway:
+    from monthclose.adapters.gocardless_gateway import GoCardlessGateway  # noqa: PLC0415
+    from monthclose.adapters.secrets import api_key  # noqa: PLC0415
+
+    return GoCardlessGateway(api_key(provider.secret_name), provider.api_base)
+
+
+_GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
 """How each provider's gateway is made, by the name that the settings and the customers use."""
 
 

@@ -1,22 +1,34 @@
 """What every payment gateway promises: the fake, and each real adapter against its sandbox.
 
-A third provider is one more entry in `GATEWAYS`.
+A further provider is one more entry in `GATEWAYS` (docs/adding-a-provider.md).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 import stripe
 
+from monthclose.adapters.gocardless_gateway import GoCardlessGateway
 from monthclose.adapters.stripe_gateway import StripeGateway, our_amount, stripe_amount
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Answer, ChargeOrder, Collected, NotCollected, PaymentGateway, Refused
+from monthclose.ports import (
+    Answer,
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    InProgress,
+    NotCollected,
+    PaymentGateway,
+    Refused,
+)
+from sandbox.gocardless import GoCardlessSandbox
+from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.stripe import StripeSandbox
 from sandbox.testing import serving
 from tests.fakes import FakeGateway
@@ -25,15 +37,17 @@ from tests.world import OCTOBER
 
 @dataclass
 class Case:
-    """A gateway, the payment methods it is tried with, and the money that really moved."""
+    """A gateway, the payment methods it is tried with, and the money that really moved (payment and minor units)."""
 
     gateway: PaymentGateway
     methods: dict[str, str]
     moved: Callable[[], list[tuple[str, int]]]
+    settle: Callable[[], object] = field(default=lambda: None)
+    """Lets the days pass after which a provider knows an outcome."""
 
     def order(self, method: str = "pays", payment_id: str = "2026-10/acme", minor: int = 1234) -> ChargeOrder:
         customer_id = payment_id.partition("/")[2]
-        profile = Profile("Acme", "billing@acme.example", "USD", "stripe", self.methods[method])
+        profile = Profile("Acme", "billing@acme.example", "USD", self.gateway.provider, self.methods[method])
         return ChargeOrder(
             payment_id=payment_id,
             attempt=1,
@@ -49,6 +63,14 @@ class Case:
     def prepared(self, order: ChargeOrder) -> ChargeOrder:
         """Prepare an order, and store its reference as the stage does."""
         return replace(order, reference=self.gateway.prepare(order))
+
+    def collect(self, order: ChargeOrder) -> ChargeOutcome | NotCollected:
+        """Collect an order, and wait for the outcome."""
+        answer = self.gateway.collect(order)
+        if not isinstance(answer.outcome, InProgress):
+            return answer.outcome
+        self.settle()
+        return self.gateway.look_up(replace(order, reference=answer.reference)).outcome
 
 
 @contextmanager
@@ -78,13 +100,40 @@ def stripe_gateway() -> Iterator[Case]:
         http_client.close()  # type: ignore[no-untyped-call]
 
 
-GATEWAYS = {"fake": fake, "stripe": stripe_gateway}
+GOCARDLESS_METHODS = {"pays": "MD_ok", "no funds": "MD_insufficient_funds"}
+
+
+@contextmanager
+def gocardless_gateway() -> Iterator[Case]:
+    sandbox = GoCardlessSandbox()
+
+    def moved() -> list[tuple[str, int]]:
+        return [(row["metadata"]["payment"].rpartition("#")[0], row["amount"]) for row in sandbox.movements()]
+
+    with serving({"/gocardless": sandbox}) as url:
+        gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, f"{url}/gocardless")
+        yield Case(gateway, GOCARDLESS_METHODS, moved, lambda: [*iter(sandbox.advance, [])])
+
+
+GATEWAYS = {"fake": fake, "stripe": stripe_gateway, "gocardless": gocardless_gateway}
+REUSING = ("fake", "stripe")
+"""Those with one reference for all attempts of a payment, which is there before anything is collected."""
 
 
 @pytest.fixture(params=GATEWAYS)
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     with GATEWAYS[request.param]() as made:
         yield made
+
+
+@pytest.fixture(params=REUSING)
+def reusing(request: pytest.FixtureRequest) -> Iterator[Case]:
+    with GATEWAYS[request.param]() as made:
+        yield made
+
+
+def test_a_gateway_says_whether_it_keeps_one_reference_for_all_attempts(case: Case) -> None:
+    assert case.gateway.reuses_orders == bool(case.gateway.prepare(case.order()))
 
 
 def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
@@ -94,7 +143,7 @@ def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
     order = replace(order, reference=reference)
     assert isinstance(case.gateway.look_up(order).outcome, NotCollected)
 
-    outcome = case.gateway.collect(order).outcome
+    outcome = case.collect(order)
 
     assert isinstance(outcome, Collected)
     assert outcome.amount == order.amount
@@ -107,7 +156,7 @@ def test_asking_again_answers_the_same_and_moves_nothing_more(case: Case) -> Non
     prepared = case.prepared(order)
     assert case.gateway.prepare(order) == prepared.reference
     for _ in range(3):
-        assert isinstance(case.gateway.collect(prepared).outcome, Collected)
+        assert isinstance(case.collect(prepared), Collected)
     assert isinstance(case.gateway.look_up(prepared).outcome, Collected)
     assert len(case.moved()) == 1
 
@@ -126,51 +175,67 @@ def test_a_new_attempt_on_a_paid_payment_intent_finds_it_paid() -> None:
 
 def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
     order = case.prepared(case.order("no funds"))
-    for outcome in (case.gateway.collect(order).outcome, case.gateway.look_up(order).outcome):
+    for outcome in (case.collect(order), case.gateway.look_up(order).outcome):
         assert isinstance(outcome, Refused)
         assert outcome.code == "insufficient_funds"
         assert not outcome.needs_customer
     assert case.moved() == []
 
 
-def test_a_charge_that_needs_the_customer_says_so(case: Case) -> None:
-    outcome = case.gateway.collect(case.prepared(case.order("authenticate"))).outcome
+def test_a_charge_that_needs_the_customer_says_so(reusing: Case) -> None:
+    outcome = reusing.gateway.collect(reusing.prepared(reusing.order("authenticate"))).outcome
     assert isinstance(outcome, Refused)
     assert outcome.needs_customer
     assert outcome.code == "authentication_required"
 
 
-def test_a_reference_that_was_not_stored_is_found_again(case: Case) -> None:
-    order = case.order()
-    assert case.gateway.look_up(order) == Answer("", NotCollected())
-    prepared = case.prepared(order)
-    assert case.gateway.look_up(order) == Answer(prepared.reference, NotCollected())
+def test_a_reference_that_was_not_stored_is_found_again(reusing: Case) -> None:
+    order = reusing.order()
+    assert reusing.gateway.look_up(order) == Answer("", NotCollected())
+    prepared = reusing.prepared(order)
+    assert reusing.gateway.look_up(order) == Answer(prepared.reference, NotCollected())
 
 
-def test_a_refused_order_is_asked_for_again_with_another_amount_and_method_and_collected_once(case: Case) -> None:
-    refused = case.prepared(case.order("no funds"))
-    case.gateway.collect(refused)
-    again = replace(refused, attempt=2, amount=Money(999, "USD"), payment_method=case.methods["pays"])
+def test_a_refused_order_is_asked_for_again_with_another_amount_and_method_and_collected_once(reusing: Case) -> None:
+    refused = reusing.prepared(reusing.order("no funds"))
+    reusing.gateway.collect(refused)
+    again = replace(refused, attempt=2, amount=Money(999, "USD"), payment_method=reusing.methods["pays"])
 
-    assert case.gateway.prepare(again) == refused.reference
-    outcome = case.gateway.collect(again).outcome
+    assert reusing.gateway.prepare(again) == refused.reference
+    outcome = reusing.gateway.collect(again).outcome
 
     assert isinstance(outcome, Collected)
     assert outcome.amount == Money(999, "USD")
-    assert case.moved() == [("2026-10/acme", 999)]
+    assert reusing.moved() == [("2026-10/acme", 999)]
 
 
-def test_a_withdrawn_order_is_never_collected_and_the_next_attempt_has_another_reference(case: Case) -> None:
-    order = case.prepared(case.order("authenticate"))
-    case.gateway.collect(order)
-    assert isinstance(case.gateway.withdraw(order).outcome, Refused)
-    assert isinstance(case.gateway.look_up(order).outcome, Refused)
+def test_a_withdrawn_order_is_never_collected_and_the_next_attempt_has_another_reference(reusing: Case) -> None:
+    order = reusing.prepared(reusing.order("authenticate"))
+    reusing.gateway.collect(order)
+    assert isinstance(reusing.gateway.withdraw(order).outcome, Refused)
+    assert isinstance(reusing.gateway.look_up(order).outcome, Refused)
+    assert reusing.moved() == []
+
+
+def test_an_order_that_nobody_was_told_to_collect_is_not_collected_after_it_was_withdrawn(case: Case) -> None:
+    order = case.prepared(case.order())
+    assert isinstance(case.gateway.withdraw(order).outcome, Refused | NotCollected)
+    case.settle()
     assert case.moved() == []
+
+
+def test_a_further_attempt_after_a_refusal_collects_once(case: Case) -> None:
+    refused = case.prepared(case.order("no funds"))
+    case.collect(refused)
+    reference = refused.reference if case.gateway.reuses_orders else ""
+    again = replace(refused, attempt=2, payment_method=case.methods["pays"], reference=reference)
+    assert isinstance(case.collect(case.prepared(again)), Collected)
+    assert case.moved() == [("2026-10/acme", 1234)]
 
 
 def test_what_was_collected_cannot_be_withdrawn(case: Case) -> None:
     order = case.prepared(case.order())
-    case.gateway.collect(order)
+    case.collect(order)
     assert isinstance(case.gateway.withdraw(order).outcome, Collected)
 
 
@@ -181,9 +246,9 @@ def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
 def test_the_provider_lists_what_it_collected_for_a_period(case: Case) -> None:
     for number in range(3):
         order = case.order(payment_id=f"2026-10/c{number}", minor=1000 + number)
-        case.gateway.collect(case.prepared(order))
+        case.collect(case.prepared(order))
     declined = case.order("no funds", payment_id="2026-10/declined")
-    case.gateway.collect(case.prepared(declined))
+    case.collect(case.prepared(declined))
     charges = list(case.gateway.collected_for(OCTOBER, datetime.now(UTC) - timedelta(minutes=1)))
     assert sorted((charge.payment_id, charge.minor) for charge in charges) == [
         (f"2026-10/c{number}", 1000 + number) for number in range(3)

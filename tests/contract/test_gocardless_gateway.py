@@ -349,7 +349,12 @@ FAILURES: list[tuple[str, Callable[[], Response], type[Exception], type[Exceptio
     ("500", lambda: errors.internal().response("r"), OutcomeUnknownError, ProviderDownError),
     ("502 from a proxy", lambda: html(502), OutcomeUnknownError, ProviderDownError),
     ("200 that is no JSON", lambda: html(200), OutcomeUnknownError, ProviderDownError),
-    ("a redirect", lambda: Response(302, b"", {"Location": "/elsewhere"}), OutcomeUnknownError, ProviderDownError),
+    (
+        "a redirect",
+        lambda: Response(302, b"", {"Location": "/gocardless/payments"}),
+        OutcomeUnknownError,
+        ProviderDownError,
+    ),
     ("an error that is a text", lambda: Response.of(500, {"error": "oh"}), OutcomeUnknownError, ProviderDownError),
     ("a kind of error that is new", lambda: error(422, "new_kind"), OutcomeUnknownError, ProviderDownError),
     (

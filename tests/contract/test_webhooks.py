@@ -14,7 +14,7 @@ from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
 from monthclose.adapters.stripe_webhooks import StripeWebhooks
 from monthclose.errors import WebhookRefusedError
 from monthclose.ports import ProviderEvent
-from sandbox.gocardless.webhooks import webhook
+from tests.sandbox.gocardless_driving import webhook
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 SECRET = "whsec_1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -58,3 +60,9 @@ def reason(answer: Response) -> tuple[int, str, str]:
     assert error["code"] == answer.status
     assert error["request_id"] == answer.headers["X-Request-Id"]
     return answer.status, error["type"], error["errors"][0].get("reason") or error["errors"][0]["field"]
+
+
+def webhook(events: list[Any], secret: str, webhook_id: str) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a delivery, signed as GoCardless does."""
+    body = json.dumps({"events": events, "meta": {"webhook_id": webhook_id}}).encode()
+    return {"Webhook-Signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}, body

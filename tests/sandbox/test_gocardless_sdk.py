@@ -11,10 +11,9 @@ from gocardless_pro import errors, webhooks
 
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.schemes import SCHEMES
-from sandbox.gocardless.webhooks import webhook
 from sandbox.testing import serving
 from tests.sandbox.driving import FakeClock
-from tests.sandbox.gocardless_driving import sdk
+from tests.sandbox.gocardless_driving import sdk, webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 import stripe
 
+from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money, exponent
 from monthclose.domain.payment import BELOW_MINIMUM
@@ -238,9 +239,7 @@ def our_amount(amount: int, currency: str) -> Money:
 
 
 def _key(*parts: object) -> str:
-    """Make an idempotency key: a header, so ASCII, of at most 255 characters."""
-    key = "/".join(map(str, parts))
-    return key if key.isascii() and len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+    return idempotency_key(*parts, longest=_LONGEST_KEY)
 
 
 _LONGEST_KEY = 255
