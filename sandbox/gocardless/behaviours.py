@@ -1,7 +1,7 @@
 """How payments end, by mandate: magic mandate ids that need no set-up, like Stripe's test payment methods.
 
-A magic id may be followed by ``_`` and any letters and digits (``MD_ok_acme``): each is a mandate and a customer of its
-own. Mandates that are created through the API behave as ``MD_ok``. GoCardless itself has no such ids: its sandbox has
+A magic id may be followed by ``_`` and any letters and digits (``MD_OK_acme``): each is a mandate and a customer of its
+own. Mandates that are created through the API behave as ``MD_OK``. GoCardless itself has no such ids: its sandbox has
 scenario simulators instead, which work on one object at a time.
 """
 
@@ -31,19 +31,19 @@ class Behaviour:
 
 MAGIC_MANDATES: Mapping[str, Behaviour] = {
     # pays, and the money is paid out
-    "MD_ok": Behaviour(("submitted", "confirmed", "paid_out")),
+    "MD_OK": Behaviour(("submitted", "confirmed", "paid_out")),
     # the bank says no after submission: worth another attempt
-    "MD_insufficient_funds": Behaviour(("submitted", "failed"), "insufficient_funds"),
+    "MD_FAILS": Behaviour(("submitted", "failed"), "insufficient_funds"),
     # the bank says no after submission: another attempt is of no use
-    "MD_bank_account_closed": Behaviour(("submitted", "failed"), "bank_account_closed"),
+    "MD_CLOSED": Behaviour(("submitted", "failed"), "bank_account_closed"),
     # confirmed first; then the bank reports that there was no money after all
-    "MD_late_failure": Behaviour(("submitted", "confirmed", "failed"), "refer_to_payer"),
+    "MD_LATE_FAILURE": Behaviour(("submitted", "confirmed", "failed"), "refer_to_payer"),
     # confirmed first; then the customer has their bank take it back
-    "MD_charged_back": Behaviour(("submitted", "confirmed", "charged_back"), "refund_requested"),
+    "MD_CHARGED_BACK": Behaviour(("submitted", "confirmed", "charged_back"), "refund_requested"),
     # the customer cancels the mandate, and with it the payment, before it is submitted
-    "MD_cancelled": Behaviour(("cancelled",), "mandate_cancelled"),
+    "MD_WITHDRAWN": Behaviour(("cancelled",), "mandate_cancelled"),
     # the mandate was cancelled long ago: creating a payment fails with `mandate_is_inactive`
-    "MD_refused_at_creation": Behaviour((), refused=True),
+    "MD_CANCELLED": Behaviour((), refused=True),
 }
 
 _MAGIC = re.compile(f"({'|'.join(MAGIC_MANDATES)})(_[A-Za-z0-9]+)?")

@@ -33,7 +33,7 @@ def create(call: Call) -> Command:
                 bank_account=owner.id,
                 scheme=its_scheme,
                 reference=reference or account.ids.new("MDT-", 6),
-                behaviour=MAGIC_MANDATES["MD_ok"],
+                behaviour=MAGIC_MANDATES["MD_OK"],
                 status="pending_submission",
                 metadata=metadata,
             )

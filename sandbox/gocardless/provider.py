@@ -52,7 +52,7 @@ class GoCardlessSandbox:
     --------
     >>> sandbox = GoCardlessSandbox()
     >>> headers = {"Authorization": "Bearer sandbox_access_token", "GoCardless-Version": "2015-07-06"}
-    >>> sandbox.handle(Request.to("GET", "/gocardless/mandates/MD_ok", headers)).status
+    >>> sandbox.handle(Request.to("GET", "/gocardless/mandates/MD_OK", headers)).status
     200
     """
 

@@ -100,7 +100,7 @@ def stripe_gateway() -> Iterator[Case]:
         http_client.close()  # type: ignore[no-untyped-call]
 
 
-GOCARDLESS_METHODS = {"pays": "MD_ok", "no funds": "MD_insufficient_funds"}
+GOCARDLESS_METHODS = {"pays": "MD_OK", "no funds": "MD_FAILS"}
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class Case:
         return {name: sum(table.values()) for name, table in self.sandbox.request_counts().items()}
 
 
-def an_order(mandate: str = "MD_ok", payment_id: str = "2026-10/acme", **other: Any) -> ChargeOrder:
+def an_order(mandate: str = "MD_OK", payment_id: str = "2026-10/acme", **other: Any) -> ChargeOrder:
     fields: dict[str, Any] = {
         "payment_id": payment_id,
         "attempt": 1,
@@ -103,12 +103,12 @@ def outcome(answer: Answer) -> Any:
     return answer.outcome
 
 
-def customer(method: str = "MD_ok_acme", known_as: str = "") -> Customer:
+def customer(method: str = "MD_OK_acme", known_as: str = "") -> Customer:
     return Customer("acme", Profile("Acme", "a@acme.example", "EUR", "gocardless", method, payment_customer=known_as))
 
 
 def test_a_mandate_tells_whose_it_is(case: Case) -> None:
-    assert case.gateway.register(customer()) == "CU_ok_acme"
+    assert case.gateway.register(customer()) == "CU_OK_acme"
     assert case.gateway.register(customer(known_as="CU1")) == "CU1"
     assert case.requests() == {"mandates.get": 1}
 
@@ -188,15 +188,15 @@ def test_the_same_key_for_something_else_is_never_taken_for_an_answer(case: Case
 
 
 def test_a_payment_whose_id_was_not_recorded_is_found_by_its_attempt(case: Case) -> None:
-    first = an_order("MD_ok_acme")
+    first = an_order("MD_OK_acme")
     second = replace(first, attempt=2)
     reference = case.gateway.collect(first).reference
-    case.gateway.collect(an_order("MD_ok_acme", "2026-10/acme2"))
+    case.gateway.collect(an_order("MD_OK_acme", "2026-10/acme2"))
 
     zone = timezone(timedelta(hours=14))
     assert case.gateway.look_up(replace(first, since=first.since.astimezone(zone))).reference == reference
     assert isinstance(outcome(case.gateway.look_up(second)), NotCollected)
-    assert isinstance(outcome(case.gateway.look_up(replace(first, payment_method="MD_ok_other"))), NotCollected)
+    assert isinstance(outcome(case.gateway.look_up(replace(first, payment_method="MD_OK_other"))), NotCollected)
     late = replace(first, since=first.since + timedelta(days=1))
     assert isinstance(outcome(case.gateway.look_up(late)), NotCollected)
     assert case.gateway.collect(second).reference != reference
@@ -207,7 +207,7 @@ def test_a_payment_is_found_beyond_the_first_page(case: Case) -> None:
     reference = case.gateway.collect(order).reference
     wire = Wire(case.sandbox)
     for _ in range(501):
-        wire.create_payment("MD_ok")
+        wire.create_payment("MD_OK")
     assert case.gateway.look_up(order).reference == reference
     assert case.requests()["payments.list"] == 2
 
@@ -215,10 +215,10 @@ def test_a_payment_is_found_beyond_the_first_page(case: Case) -> None:
 @pytest.mark.parametrize(
     ("mandate", "status", "code"),
     [
-        ("MD_insufficient_funds", "failed", "insufficient_funds"),
-        ("MD_bank_account_closed", "failed", "bank_account_closed"),
-        ("MD_late_failure", "failed", "refer_to_payer"),
-        ("MD_cancelled", "cancelled", "mandate_cancelled"),
+        ("MD_FAILS", "failed", "insufficient_funds"),
+        ("MD_CLOSED", "failed", "bank_account_closed"),
+        ("MD_LATE_FAILURE", "failed", "refer_to_payer"),
+        ("MD_WITHDRAWN", "cancelled", "mandate_cancelled"),
     ],
 )
 def test_a_refusal_says_why_in_the_banks_words(case: Case, mandate: str, status: str, code: str) -> None:
@@ -233,7 +233,7 @@ def test_a_refusal_says_why_in_the_banks_words(case: Case, mandate: str, status:
 
 
 def test_a_refusal_without_an_event_is_called_by_its_status(case: Case) -> None:
-    order = an_order("MD_insufficient_funds")
+    order = an_order("MD_FAILS")
     case.gateway.collect(order)
     case.sandbox.advance(to="failed")
     case.interference.answers["events.list"] = lambda: Response.of(200, {"events": [], "meta": {}})
@@ -242,14 +242,14 @@ def test_a_refusal_without_an_event_is_called_by_its_status(case: Case) -> None:
 
 def test_a_mandate_that_is_not_active_any_more_is_a_definite_no(case: Case) -> None:
     with pytest.raises(OrderRefusedError) as refused:
-        case.gateway.collect(an_order("MD_refused_at_creation"))
+        case.gateway.collect(an_order("MD_CANCELLED"))
     assert not isinstance(refused.value, OrderInvalidError)
     assert refused.value.code == "mandate_is_inactive"
     assert refused.value.request_id
 
 
 def test_money_that_the_bank_took_back_is_not_collected(case: Case) -> None:
-    order = an_order("MD_charged_back")
+    order = an_order("MD_CHARGED_BACK")
     case.gateway.collect(order)
     case.sandbox.advance(to="confirmed")
     assert isinstance(outcome(case.gateway.look_up(order)), Collected)
@@ -300,18 +300,18 @@ def test_the_provider_lists_what_it_collected_for_a_period_net(case: Case) -> No
     orders = {
         name: an_order(f"{mandate}_x", f"2026-10/{name}", amount=Money(minor, currency))
         for name, mandate, minor, currency in [
-            ("paid", "MD_ok", 1000, "EUR"),
-            ("a#b", "MD_ok", 900, "GBP"),
-            ("refunded", "MD_ok", 800, "EUR"),
-            ("back", "MD_charged_back", 700, "EUR"),
-            ("failed", "MD_insufficient_funds", 600, "EUR"),
-            ("late", "MD_late_failure", 500, "EUR"),
+            ("paid", "MD_OK", 1000, "EUR"),
+            ("a#b", "MD_OK", 900, "GBP"),
+            ("refunded", "MD_OK", 800, "EUR"),
+            ("back", "MD_CHARGED_BACK", 700, "EUR"),
+            ("failed", "MD_FAILS", 600, "EUR"),
+            ("late", "MD_LATE_FAILURE", 500, "EUR"),
         ]
     }
     references = {name: case.gateway.collect(order).reference for name, order in orders.items()}
     while case.sandbox.advance():
         pass
-    case.gateway.collect(an_order("MD_ok_y", "2026-10/pending"))
+    case.gateway.collect(an_order("MD_OK_y", "2026-10/pending"))
     refund(case, references["refunded"], 300, 300)
 
     found = {charge.payment_id: charge for charge in case.gateway.collected_for(OCTOBER, begin)}

@@ -36,11 +36,11 @@ class Wire:
         headers = {**self.headers, "Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
         return self.sandbox.handle(Request.to("POST", f"/gocardless/{path}", headers, json.dumps(document)))
 
-    def try_payment(self, mandate: str = "MD_ok", key: str | None = None, **fields: Any) -> Response:
+    def try_payment(self, mandate: str = "MD_OK", key: str | None = None, **fields: Any) -> Response:
         payment = {"amount": 1500, "currency": "EUR", "links": {"mandate": mandate}, **fields}
         return self.post("payments", {"payments": payment}, key)
 
-    def create_payment(self, mandate: str = "MD_ok", key: str | None = None, **fields: Any) -> str:
+    def create_payment(self, mandate: str = "MD_OK", key: str | None = None, **fields: Any) -> str:
         answer = self.try_payment(mandate, key, **fields)
         assert answer.status == 201, answer.body
         return str(answer.json()["payments"]["id"])

@@ -36,7 +36,7 @@ def wire(clock: FakeClock, events: list[Any]) -> Wire:
 
 
 def test_every_step_notifies_with_the_events_document(wire: Wire, events: list[Any]) -> None:
-    payment = wire.create_payment("MD_insufficient_funds", metadata={"invoice": "INV-1"})
+    payment = wire.create_payment("MD_FAILS", metadata={"invoice": "INV-1"})
     wire.sandbox.advance(payment, "failed")
 
     assert [(event["resource_type"], event["action"]) for event in events] == [
@@ -68,13 +68,13 @@ def test_whoever_is_notified_may_ask_the_sandbox_again(clock: FakeClock) -> None
 
 
 def test_cancelling_a_mandate_tells_of_it_and_of_its_payments(wire: Wire, events: list[Any]) -> None:
-    payment = wire.create_payment("MD_cancelled")
+    payment = wire.create_payment("MD_WITHDRAWN")
     wire.sandbox.advance()
     told = [(event["resource_type"], event["action"], event["details"]["cause"]) for event in events[1:]]
     assert told == [("mandates", "cancelled", "mandate_cancelled"), ("payments", "cancelled", "mandate_cancelled")]
     assert wire.status(payment) == "cancelled"
-    assert reason(wire.try_payment("MD_cancelled")) == (422, "invalid_state", "mandate_is_inactive")
-    wire.create_payment("MD_cancelled_other")
+    assert reason(wire.try_payment("MD_WITHDRAWN")) == (422, "invalid_state", "mandate_is_inactive")
+    wire.create_payment("MD_WITHDRAWN_other")
 
 
 def test_a_payment_moves_on_by_itself_if_time_does_it() -> None:
@@ -90,14 +90,14 @@ def test_a_payment_moves_on_by_itself_if_time_does_it() -> None:
     clock.now += 100
     wire.sandbox.settle()
     assert events[-1]["action"] == "paid_out"
-    late = wire.create_payment("MD_charged_back")
+    late = wire.create_payment("MD_CHARGED_BACK")
     clock.now += 1000
     assert [moved["amount"] for moved in wire.sandbox.movements()] == [1500, 1500, -1500]
     assert wire.status(late) == "charged_back"
 
 
 def test_the_control_documents_move_one_payment_or_all(wire: Wire) -> None:
-    first, second = wire.create_payment(), wire.create_payment("MD_insufficient_funds")
+    first, second = wire.create_payment(), wire.create_payment("MD_FAILS")
 
     def control(path: str, document: Any = None) -> Response:
         body = None if document is None else json.dumps(document)
@@ -133,7 +133,7 @@ def test_all_are_moved_to_a_status_that_some_cannot_come_to(wire: Wire) -> None:
 
 
 @given(
-    st.sampled_from(sorted(MAGIC_MANDATES.keys() - {"MD_refused_at_creation"})),
+    st.sampled_from(sorted(MAGIC_MANDATES.keys() - {"MD_CANCELLED"})),
     st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=8),
 )
 def test_the_ledger_has_the_money_exactly_while_the_payment_is_collected(mandate: str, targets: list[str]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def payment_of(mandate: str = "MD_ok", amount: int = 1500, **fields: Any) -> dict[str, Any]:
+def payment_of(mandate: str = "MD_OK", amount: int = 1500, **fields: Any) -> dict[str, Any]:
     return {"amount": amount, "currency": "EUR", "links": {"mandate": mandate}, **fields}
 
 
@@ -93,22 +93,22 @@ def test_a_customer_is_set_up_and_pays(client: Any, served: GoCardlessSandbox) -
 @pytest.mark.parametrize(
     ("mandate", "actions", "cause", "kinds"),
     [
-        ("MD_ok", ["created", "submitted", "confirmed", "paid_out"], "payment_paid_out", ["charge"]),
-        ("MD_insufficient_funds", ["created", "submitted", "failed"], "insufficient_funds", []),
-        ("MD_bank_account_closed", ["created", "submitted", "failed"], "bank_account_closed", []),
+        ("MD_OK", ["created", "submitted", "confirmed", "paid_out"], "payment_paid_out", ["charge"]),
+        ("MD_FAILS", ["created", "submitted", "failed"], "insufficient_funds", []),
+        ("MD_CLOSED", ["created", "submitted", "failed"], "bank_account_closed", []),
         (
-            "MD_late_failure",
+            "MD_LATE_FAILURE",
             ["created", "submitted", "confirmed", "failed"],
             "refer_to_payer",
             ["charge", "late_failure"],
         ),
         (
-            "MD_charged_back",
+            "MD_CHARGED_BACK",
             ["created", "submitted", "confirmed", "charged_back"],
             "refund_requested",
             ["charge", "charge_back"],
         ),
-        ("MD_cancelled", ["created", "cancelled"], "mandate_cancelled", []),
+        ("MD_WITHDRAWN", ["created", "cancelled"], "mandate_cancelled", []),
     ],
 )
 def test_a_magic_mandate_says_how_a_payment_ends(
@@ -125,12 +125,12 @@ def test_a_magic_mandate_says_how_a_payment_ends(
     assert client.events.get(events[0].id).resource_type == "payments"
     assert client.payments.get(payment.id).status == actions[-1]
     assert [moved["kind"] for moved in served.movements()] == kinds
-    assert sum(moved["amount"] for moved in served.movements()) == (1500 if mandate == "MD_ok" else 0)
+    assert sum(moved["amount"] for moved in served.movements()) == (1500 if mandate == "MD_OK" else 0)
 
 
 def test_a_payment_on_an_inactive_mandate_is_refused(client: Any, served: GoCardlessSandbox) -> None:
     with pytest.raises(errors.InvalidStateError) as caught:
-        client.payments.create(payment_of("MD_refused_at_creation"))
+        client.payments.create(payment_of("MD_CANCELLED"))
     assert caught.value.errors[0]["reason"] == "mandate_is_inactive"
     assert client.payments.list().records == []
 
@@ -153,7 +153,7 @@ def test_a_key_that_created_nothing_is_still_good(client: Any) -> None:
     with pytest.raises(errors.ValidationFailedError):
         client.payments.create(payment_of(amount=0), headers=headers)
     with pytest.raises(errors.InvalidStateError):
-        client.payments.create(payment_of("MD_refused_at_creation"), headers=headers)
+        client.payments.create(payment_of("MD_CANCELLED"), headers=headers)
     assert client.payments.create(payment_of(), headers=headers).amount == 1500
 
 
@@ -173,15 +173,15 @@ def test_of_many_creations_with_one_key_at_once_exactly_one_creates(client: Any,
 def test_paging_finds_every_payment_of_a_mandate_once_newest_first(client: Any) -> None:
     created = []
     for number in range(7):
-        created.append(client.payments.create(payment_of("MD_ok_mine", 1000 + number)).id)
-        client.payments.create(payment_of("MD_ok_other"))
+        created.append(client.payments.create(payment_of("MD_OK_mine", 1000 + number)).id)
+        client.payments.create(payment_of("MD_OK_other"))
 
-    found = [payment.id for payment in client.payments.all({"mandate": "MD_ok_mine", "limit": 3})]
+    found = [payment.id for payment in client.payments.all({"mandate": "MD_OK_mine", "limit": 3})]
     assert found == created[::-1]
 
-    second = client.payments.list({"mandate": "MD_ok_mine", "limit": 3, "after": found[2]})
+    second = client.payments.list({"mandate": "MD_OK_mine", "limit": 3, "after": found[2]})
     assert (second.before, second.after) == (found[3], found[5])
-    first = client.payments.list({"mandate": "MD_ok_mine", "limit": 3, "before": second.before})
+    first = client.payments.list({"mandate": "MD_OK_mine", "limit": 3, "before": second.before})
     assert [payment.id for payment in first.records] == found[:3]
     assert (first.before, first.after) == (None, found[2])
 
@@ -189,9 +189,9 @@ def test_paging_finds_every_payment_of_a_mandate_once_newest_first(client: Any) 
 def test_payments_are_listed_by_time_customer_status_and_currency(
     client: Any, served: GoCardlessSandbox, clock: FakeClock
 ) -> None:
-    old = client.payments.create(payment_of("MD_ok_a"))
+    old = client.payments.create(payment_of("MD_OK_a"))
     clock.now += 60
-    new = client.payments.create(payment_of("MD_ok_b", currency="GBP"))
+    new = client.payments.create(payment_of("MD_OK_b", currency="GBP"))
     served.advance(new.id, "submitted")
 
     def listed(**filters: str) -> list[str]:
@@ -201,9 +201,9 @@ def test_payments_are_listed_by_time_customer_status_and_currency(
     assert listed(**{"created_at[gte]": old.created_at}) == [new.id, old.id]
     assert listed(**{"created_at[lt]": new.created_at}) == [old.id]
     assert listed(**{"created_at[lte]": new.created_at, "currency": "GBP"}) == [new.id]
-    assert listed(customer=client.mandates.get("MD_ok_a").links.customer) == [old.id]
+    assert listed(customer=client.mandates.get("MD_OK_a").links.customer) == [old.id]
     assert listed(status="submitted,confirmed") == [new.id]
-    assert listed(mandate="MD_ok_nobody") == []
+    assert listed(mandate="MD_OK_nobody") == []
 
 
 def test_a_payment_can_be_cancelled_only_before_it_is_submitted(client: Any, served: GoCardlessSandbox) -> None:
@@ -220,7 +220,7 @@ def test_a_payment_can_be_cancelled_only_before_it_is_submitted(client: Any, ser
 
 
 def test_a_failed_payment_can_be_retried_three_times(client: Any, served: GoCardlessSandbox) -> None:
-    payment = client.payments.create(payment_of("MD_insufficient_funds"))
+    payment = client.payments.create(payment_of("MD_FAILS"))
     for _attempt in range(3):
         served.advance(payment.id, "failed")
         assert client.payments.retry(payment.id).status == "pending_submission"
@@ -231,16 +231,16 @@ def test_a_failed_payment_can_be_retried_three_times(client: Any, served: GoCard
 
 
 def test_cancelling_a_mandate_cancels_what_is_not_submitted(client: Any, served: GoCardlessSandbox) -> None:
-    submitted, pending = (client.payments.create(payment_of("MD_ok_x")) for _ in range(2))
+    submitted, pending = (client.payments.create(payment_of("MD_OK_x")) for _ in range(2))
     served.advance(submitted.id, "submitted")
-    assert client.mandates.cancel("MD_ok_x").status == "cancelled"
+    assert client.mandates.cancel("MD_OK_x").status == "cancelled"
     assert client.payments.get(pending.id).status == "cancelled"
     assert client.payments.get(submitted.id).status == "submitted"
-    assert [mandate.id for mandate in client.mandates.list({"status": "cancelled"}).records] == ["MD_ok_x"]
+    assert [mandate.id for mandate in client.mandates.list({"status": "cancelled"}).records] == ["MD_OK_x"]
     with pytest.raises(errors.InvalidStateError):
-        client.mandates.cancel("MD_ok_x")
+        client.mandates.cancel("MD_OK_x")
     with pytest.raises(errors.InvalidStateError):
-        client.payments.create(payment_of("MD_ok_x"))
+        client.payments.create(payment_of("MD_OK_x"))
 
 
 def test_refunds_need_their_total_confirmed_and_never_exceed_the_payment(
