@@ -415,6 +415,12 @@ def test_a_conflict_that_names_no_payment_is_unknown(case: Case) -> None:
         case.gateway.collect(an_order())
 
 
+def test_a_list_that_lacks_what_was_asked_for_is_no_list_of_nothing(case: Case) -> None:
+    case.interference.answers["payments.list"] = lambda: Response.of(200, {"mandates": {}})
+    with pytest.raises(ProviderDownError):
+        case.gateway.look_up(an_order())
+
+
 def test_fields_that_gocardless_does_not_take_are_our_matter(case: Case) -> None:
     for wrong, code in (
         (an_order("MD0"), "invalid mandate"),

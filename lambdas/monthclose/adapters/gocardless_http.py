@@ -88,8 +88,8 @@ def translated(*, moves_money: bool) -> Iterator[None]:
         if _not_connected(error):
             raise ProviderDownError("GoCardless cannot be reached") from error
         raise _lost(type(error).__name__, moves_money=moves_money) from error
-    except (errors.GoCardlessProError, KeyError, TypeError) as error:
-        # The SDK doesn't know the kind of error, or stumbles over an error that names no reason.
+    except (errors.GoCardlessProError, AttributeError, KeyError, TypeError) as error:
+        # The SDK doesn't know the kind of error, or stumbles over an answer that lacks what it takes for granted.
         raise _lost(f"{type(error).__name__} in the SDK", moves_money=moves_money) from error
 
 
