@@ -18,7 +18,10 @@ from sandbox.local_aws import ACCOUNT, PROJECT, REGION, LocalAws, LocalAwsError,
 from sandbox.processes import tail
 
 _SOURCES = ("app.py", "cdk.json", "lambdas", "requirements/lambda.txt", "stacks", "statemachines")
-_SECRETS = {"monthclose/stripe": {"api_key": "sk_test_sandbox"}}
+_SECRETS = {
+    "monthclose/gocardless": {"api_key": "sandbox_access_token"},
+    "monthclose/stripe": {"api_key": "sk_test_sandbox"},
+}
 """What the sandbox accepts."""
 _CDK_SECONDS = 900
 _CPUS = os.cpu_count() or 2
@@ -93,7 +96,10 @@ class _Deployment:
     def _settings(self) -> dict[str, Any]:
         local: dict[str, Any] = {
             "target": "local",
-            "providers": {"stripe": {"api_base": self.running.sandbox_url, "maximum_concurrency": max(_CPUS, 2)}},
+            "providers": {
+                "gocardless": {"api_base": f"{self.running.sandbox_url}/gocardless", "maximum_concurrency": 2},
+                "stripe": {"api_base": self.running.sandbox_url, "maximum_concurrency": max(_CPUS, 2)},
+            },
             "map_concurrency": 3 * _CPUS,
             "max_batches": 60,
             "round_wait_seconds": 2,

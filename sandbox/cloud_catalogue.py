@@ -90,7 +90,9 @@ COUNTRIES: tuple[tuple[int, Country], ...] = (
 
 PAYMENT_METHODS: tuple[tuple[int, str], ...] = (
     (650_000, "pm_card_visa"),
-    (280_000, "pm_card_mastercard"),
+    (180_000, "pm_card_mastercard"),
+    (90_000, "MD_OK"),  # bank debit mandates
+    (10_000, "MD_FAILS"),
     (12_000, "pm_card_chargeDeclinedInsufficientFunds"),
     (10_000, "pm_card_chargeDeclined"),
     (8_000, "pm_card_chargeDeclinedExpiredCard"),

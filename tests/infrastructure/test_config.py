@@ -17,14 +17,14 @@ def parse(overrides: object) -> Config:
 def test_the_settings_of_the_repository_can_be_used() -> None:
     config = Config.parse(VALUES)
     assert config.target is Target.AWS
-    assert [provider.name for provider in config.providers] == ["stripe"]
+    assert [provider.name for provider in config.providers] == ["gocardless", "stripe"]
     assert config.mail_identity == "example.com"
     assert config.alarm_email is None
 
 
 def test_an_override_changes_one_value_and_leaves_its_neighbours() -> None:
     config = parse({"target": "local", "providers": {"stripe": {"api_base": "http://127.0.0.1:8000"}}})
-    [stripe] = config.providers
+    [_, stripe] = config.providers
     assert stripe.api_base == "http://127.0.0.1:8000"
     assert stripe.secret_name == "monthclose/stripe"
     assert config.local
@@ -47,7 +47,7 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"providers": []}, "providers: a JSON object is needed"),
         ({"providers": {"Stripe!": {}}}, "providers.Stripe!: a provider's name is"),
         ({"providers": {"stripe": {"rate": 1}}}, "providers.stripe.rate: unknown"),
-        ({"providers": {"gocardless": {}}}, "providers.gocardless.api_base: missing"),
+        ({"providers": {"adyen": {}}}, "providers.adyen.api_base: missing"),
         ({"providers": {"stripe": {"api_base": "http://a.example"}}}, "providers.stripe.api_base: .* https://"),
         ({"providers": {"stripe": {"secret_name": "a b"}}}, "providers.stripe.secret_name: 'a b' is no name"),
         ({"providers": {"stripe": {"requests_per_second": 0}}}, "requests_per_second: a number above 0"),

@@ -196,7 +196,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
     ("action", "stages"),
     [
         ("ses:SendEmail", {"send_notices"}),
-        ("states:SendTaskSuccess", {"charge_customers:stripe"}),
+        ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
         ("states:DescribeExecution", {"open_close"}),
         ("s3:PutObject", {"plan_close", "generate_invoices", "report_close"}),
         ("s3:GetObject", {"plan_close", "generate_invoices", "report_close", "park_customers"}),
