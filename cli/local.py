@@ -3,15 +3,20 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
-from cli.console import duration, err, grid, note, say, show
+from cli.console import count, duration, err, grid, note, say, show
 from cli.deployment import bring_up
 from cli.home import home, shown
 from monthclose.domain.errors import UserMistakeError
-from sandbox.local_aws import LocalAws, Running
+from sandbox.local_aws import LocalAws, LocalAwsError, Running
+from sandbox.mounts import ENDPOINTS
+from sandbox.plan import Plan, load_plan
+from sandbox.reading import PlanError
 
 DOWN = 1
 
@@ -32,13 +37,38 @@ def up(
             envvar="MONTHCLOSE_SANDBOX_PORT", min=1, max=65535, help="Of the sandbox; any free one if not said."
         ),
     ] = None,
+    chaos: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Let the sandbox misbehave by this plan from now on (docs/sandbox.md)."),
+    ] = None,
 ) -> None:
     """Start the local AWS and the sandbox on 127.0.0.1 and deploy on them what has changed. Safe to repeat."""
+    plan = _read_plan(chaos) if chaos else None
     running = start(port, sandbox_port)
     for asked, has, what in ((port, running.aws_port, "AWS"), (sandbox_port, running.sandbox_port, "the sandbox")):
         if asked not in (None, has):
             raise UserMistakeError(f"{what} is up on port {has} already\nend it first: monthclose local down")
     _print(running)
+    if plan is not None:
+        _begin(plan, running)
+        say(f"the sandbox misbehaves: {count(len(plan.rules), 'rule')}, {count(len(plan.outages), 'outage')}")
+        say(f"end it with: curl -X DELETE {running.sandbox_url}/_sandbox/chaos")
+
+
+def _read_plan(path: Path) -> Plan:
+    try:
+        return load_plan(path, ENDPOINTS)
+    except PlanError as error:
+        raise UserMistakeError(f"the chaos plan cannot be used: {error}\nits format is in docs/sandbox.md") from None
+
+
+def _begin(plan: Plan, running: Running) -> None:
+    """Put a plan in force, also in a sandbox that was up already: its time counts from now, after the deployment."""
+    try:
+        answer = httpx.put(f"{running.sandbox_url}/_sandbox/chaos", json=plan.to_json(), trust_env=False)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise LocalAwsError(f"the sandbox did not take the chaos plan: {error}") from error
 
 
 def start(port: int | None = None, sandbox_port: int | None = None) -> Running:

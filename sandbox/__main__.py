@@ -6,18 +6,22 @@ import signal
 import sys
 from pathlib import Path
 
-from sandbox.latency import LogNormalLatency
+from sandbox.desk import Desk
+from sandbox.limits import Limit
+from sandbox.mounts import ENDPOINTS, MOUNTS, make_providers
+from sandbox.plan import CALM, Plan, load_plan, read_limits
+from sandbox.reading import PlanError
 from sandbox.server import HOST, CannotListenError, Server, create_app, listen
-from sandbox.stripe import StripeSandbox
-from sandbox.stripe.provider import DEFAULT_API_KEY
-from sandbox.wire import Layer, straight_through
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the sandbox; return the process's exit code."""
     options = _parser().parse_args(arguments)
-    layer: Layer = LogNormalLatency(options.latency_ms, options.seed) if options.latency_ms else straight_through
-    stripe = StripeSandbox({options.api_key: "acct_sandbox"}, around_execution=layer)
+    secrets = {"stripe": options.api_key, **dict(options.key)}
+    desk = Desk(options.seed)
+    desk.latency.set(options.latency_ms)
+    desk.begin(options.chaos)
+    desk.limiter.update(dict(options.rate_limit))
     try:
         listener = listen(options.port)
     except CannotListenError as error:
@@ -29,14 +33,16 @@ def main(arguments: list[str] | None = None) -> int:
     def on_ready() -> None:
         if ready_file is not None:
             _write_whole(ready_file, f"{port}\n")
-        _say(f"Stripe is at http://{HOST}:{port} (key {options.api_key})")
+        for name, mount in MOUNTS.items():
+            path = "" if name == "stripe" else mount.prefix  # Stripe's SDK adds /v1 by itself
+            _say(f"{mount.title} is at http://{HOST}:{port}{path} (key {secrets.get(name, mount.secret)})")
 
     # uvicorn ends at these signals and then raises them again for the handlers it found: ours ignore them, so that the
     # process ends with 0 as somebody asked it to.
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked_to_end, lambda _number, _frame: None)
     try:
-        Server(create_app({"/v1": stripe}), on_ready).run([listener])
+        Server(create_app(make_providers(desk, secrets), desk), on_ready).run([listener])
     finally:
         listener.close()
         if ready_file is not None:
@@ -49,7 +55,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Fake payment providers on 127.0.0.1.")
     parser.add_argument("--port", type=_port, default=0, help="0 (the default) lets the system choose")
     parser.add_argument("--ready-file", type=_file, help="gets the port as soon as requests are answered")
-    parser.add_argument("--api-key", default=DEFAULT_API_KEY, help="the secret key to accept (%(default)s)")
+    parser.add_argument("--api-key", default=MOUNTS["stripe"].secret, help="Stripe's secret key (%(default)s)")
+    parser.add_argument(
+        "--key", type=_key, action="append", default=[], metavar="PROVIDER=KEY", help="another provider's key to accept"
+    )
+    parser.add_argument("--chaos", type=_plan, default=CALM, metavar="FILE", help="chaos plan, see docs/sandbox.md")
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate_limit,
+        action="append",
+        default=[],
+        metavar="PROVIDER=RATE[/ACCOUNT]",
+        help="requests per second for each endpoint, and for all of them together; stripe=25/100 is Stripe's own",
+    )
     parser.add_argument("--latency-ms", type=_milliseconds, default=0, help="median time of an answer (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="repeats the same latencies (%(default)s)")
     return parser
@@ -74,6 +92,31 @@ def _milliseconds(text: str) -> float:
     if not 0 <= milliseconds < 600_000:
         raise argparse.ArgumentTypeError(f"{text} is no latency: 0 to 600000 milliseconds")
     return milliseconds
+
+
+def _plan(text: str) -> Plan:
+    try:
+        return load_plan(Path(text), ENDPOINTS)
+    except PlanError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _key(text: str) -> tuple[str, str]:
+    provider, _, key = text.partition("=")
+    if provider not in MOUNTS or not key:
+        raise argparse.ArgumentTypeError(f"{text} is not PROVIDER=KEY with one of {', '.join(MOUNTS)}")
+    return provider, key
+
+
+def _rate_limit(text: str) -> tuple[str, Limit]:
+    provider, _, rates = text.partition("=")
+    rate, _, account = rates.partition("/")
+    try:
+        given = {"rate": rate, "account_rate": account}
+        limit = {name: float(value) for name, value in given.items() if value}
+        return provider, read_limits({provider: limit}, ENDPOINTS)[provider]
+    except ValueError as error:  # no number, or a PlanError
+        raise argparse.ArgumentTypeError(f"{text} is no limit: {error}") from error
 
 
 def _write_whole(path: Path, text: str) -> None:

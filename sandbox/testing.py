@@ -4,22 +4,25 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 
+from sandbox.desk import Desk
 from sandbox.server import HOST, Server, create_app, listen
 from sandbox.wire import Provider
 
 
 @contextlib.contextmanager
-def serving(providers: Mapping[str, Provider]) -> Iterator[str]:
+def serving(providers: Mapping[str, Provider], desk: Desk | None = None) -> Iterator[str]:
     """Serve providers from a thread for as long as the context lasts; the value is the base URL.
 
     Parameters
     ----------
     providers : Mapping[str, Provider]
         Each by the prefix of its paths, as in ``{"/v1": StripeSandbox()}``.
+    desk : Desk, optional
+        The one that the providers were made for, if they are to misbehave or to send webhooks.
     """
     listener = listen()
     ready = threading.Event()
-    server = Server(create_app(providers), ready.set)
+    server = Server(create_app(providers, desk), ready.set)
     thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
     thread.start()
     try:

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
+
+from sandbox.faults import Fault
 
 type JSON = dict[str, Any]
 
@@ -67,6 +69,32 @@ class Response:
         return json.loads(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Lost(Response):
+    """An answer that the client does not get: what came of the request, and how the answer is lost.
+
+    The HTTP server does it to the connection; :mod:`sandbox.twin` raises what an HTTP client would.
+
+    Attributes
+    ----------
+    fault : Fault
+        ``hang``, ``reset`` or ``cut``.
+    seconds : float
+        How long a hanging connection is held open.
+    """
+
+    fault: Fault = Fault.RESET
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a request asks for, by the provider's own names: ``payment_intents.confirm``, and whose account it is."""
+
+    endpoint: str
+    account: str = ""
+
+
 class Provider(Protocol):
     """A payment provider as a pure object: no sockets, no threads of its own, safe to call from many threads."""
 
@@ -78,13 +106,39 @@ class Provider(Protocol):
         """Answer one request of the provider's own API."""
 
     def movements(self) -> Sequence[JSON]:
-        """Return the ledger of money moved: one entry per *successful* movement, oldest first."""
+        """Return the ledger of money moved: one entry per *successful* movement, oldest first.
+
+        An entry's ``kind`` is ``charge`` (also if there is none) or says how money went back; then ``amount``, in
+        minor units, is negative.
+        """
 
     def request_counts(self) -> Mapping[str, Mapping[int, int]]:
         """Return how many requests each endpoint answered with each HTTP status."""
 
     def reset(self) -> None:
         """Forget everything."""
+
+
+@runtime_checkable
+class Disturbable(Protocol):
+    """A provider that faults and limits can be aimed at, and that words them itself."""
+
+    def subject(self, request: Request) -> Subject:
+        """Tell what a request asks for, without answering it."""
+
+    def customers(self, request: Request) -> frozenset[str]:
+        """Tell whom a request is about: the provider's ids of the customers, and ours (metadata ``customer_id``)."""
+
+    def failure(self, fault: Fault, request: Request, reason: str = "") -> Response:
+        """Word the answer to a request that fails so; ``reason`` of a 429 is ``endpoint`` or ``account``."""
+
+
+@runtime_checkable
+class Controllable(Protocol):
+    """A provider with controls of its own, for what customers and banks do."""
+
+    def control(self, request: Request) -> Response:
+        """Answer a request below ``/_sandbox/`` and the provider's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +154,11 @@ type Proceed = Callable[[], Response]
 type Layer = Callable[[Execution, Proceed], Response]
 """Code around an execution. It runs *inside* the idempotency layer: what it returns is what is stored and replayed,
 so that a layer answering 500 after ``proceed()`` behaves as a provider that failed after the money moved."""
+
+
+def layered(outer: Layer, inner: Layer) -> Layer:
+    """Put one layer around another."""
+    return lambda execution, proceed: outer(execution, lambda: inner(execution, proceed))
 
 
 def straight_through(_execution: Execution, proceed: Proceed) -> Response:

@@ -3,8 +3,9 @@
 import random
 import string
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.gocardless import errors
 from sandbox.gocardless.behaviours import magic
@@ -54,6 +55,18 @@ class Account:
     def now(self) -> str:
         """Return the time as GoCardless' objects have it."""
         return iso(self.clock())
+
+    def customers_of(self, references: Iterable[str]) -> frozenset[str]:
+        """Return the customers that ids belong to (theirs and ours, metadata ``customer_id``), and all the ids."""
+        shelves: tuple[Shelf[Any], ...] = (
+            *(self.customers, self.bank_accounts, self.mandates),
+            *(self.payments, self.refunds),
+        )
+        given = tuple(references)
+        found = [row for reference in given for shelf in shelves if (row := shelf.find(reference))]
+        ours = [row.metadata.get("customer_id") for row in found]
+        theirs = [row.id if isinstance(row, Customer) else getattr(row, "customer", None) for row in found]
+        return frozenset(filter(None, (*given, *theirs, *ours)))
 
     def refuse_repeat(self, kind: str, key: str) -> None:
         """Refuse an idempotency key that created an object of this kind before, whatever the request asks for now.

@@ -135,3 +135,17 @@ def key_already_used(resource: str) -> GoCardlessError:
 def internal() -> GoCardlessError:
     """Something broke: the outcome is not known."""
     return GoCardlessError(500, "gocardless", "Internal server error", reason="internal_server_error")
+
+
+def in_flight() -> GoCardlessError:
+    """Refuse a repeat while the first request with its idempotency key is still under way: no resource to name yet.
+
+    GoCardless' documents don't say what it answers then; the words are the sandbox's.
+    """
+    message = "A request with this idempotency key is already in progress"
+    return GoCardlessError(409, "gocardless", message, reason="idempotency_key_in_progress")
+
+
+def unavailable() -> GoCardlessError:
+    """Nobody is there to answer."""
+    return GoCardlessError(503, "gocardless", "Service unavailable", reason="service_unavailable")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from sandbox.gocardless import errors
-from sandbox.wire import JSON
+from sandbox.wire import JSON, Request
 
 _METADATA_KEYS, _LONGEST_KEY, _LONGEST_VALUE = 3, 50, 500
 
@@ -172,3 +172,19 @@ def read_body(content: bytes, content_type: str, envelope: str) -> Body:
     if not isinstance(inner, dict):
         raise errors.invalid_usage(400, "invalid_document_structure", f"The body must be an object with {envelope!r}")
     return Body(inner, f"/{envelope}")
+
+
+def mentioned(request: Request) -> list[str]:
+    """Return every text in a request's address and body, unchecked: ids of objects are among them."""
+    found = [value for _, value in parse_qsl(request.query)]
+    try:
+        unread: list[object] = [json.loads(request.body or b"{}")]
+    except ValueError:
+        return found
+    while unread:
+        value = unread.pop()
+        if isinstance(value, dict):
+            unread.extend(value.values())
+        elif isinstance(value, str):
+            found.append(value)
+    return found

@@ -8,12 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from sandbox.faults import Fault
 from sandbox.gocardless import errors, lifecycle
 from sandbox.gocardless.account import Account, Call, Clock, Command, Ids
 from sandbox.gocardless.errors import GoCardlessError
-from sandbox.gocardless.params import Query, read_body
+from sandbox.gocardless.params import Query, mentioned, read_body
 from sandbox.gocardless.routes import Route, find_route
-from sandbox.wire import JSON, Execution, Layer, Request, Response, straight_through
+from sandbox.wire import JSON, Execution, Layer, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
@@ -178,6 +179,31 @@ class GoCardlessSandbox:
             return Response.of(400, {"error": 'the body must be JSON like {"to": "confirmed"}'})
         return Response.of(200, {"payments": moved})
 
+    def subject(self, request: Request) -> Subject:
+        """Tell the endpoint, and the account."""
+        found = find_route(request.method, request.path.removeprefix(self._prefix))
+        account = self._access_tokens.get(_token(request), "")
+        return Subject(found[0].name if found else "unrecognized", account)
+
+    def customers(self, request: Request) -> frozenset[str]:
+        """Tell whom a request is about: the customer in it, or of the mandate or payment in it."""
+        found = find_route(request.method, request.path.removeprefix(self._prefix))
+        account = self._accounts.get(self.subject(request).account)
+        if found is None or account is None:
+            return frozenset()
+        with account.lock:
+            return account.customers_of([*found[1].values(), *mentioned(request)])
+
+    def failure(self, fault: Fault, request: Request, reason: str = "") -> Response:  # noqa: ARG002
+        """Word a failure as GoCardless does; its limit is the account's, whatever the reason."""
+        failures = {
+            Fault.RATE_LIMIT_429: errors.rate_limited,
+            Fault.CONFLICT_409: errors.in_flight,
+            Fault.UNAVAILABLE_503: errors.unavailable,
+        }
+        request_id = self._ids.new("", 26)
+        return failures.get(fault, errors.internal)().response(request_id).with_headers({"X-Request-Id": request_id})
+
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a client sends."""
         request_id = self._ids.new("", 26)
@@ -195,10 +221,10 @@ class GoCardlessSandbox:
         return response.with_headers({"X-Request-Id": request_id})
 
     def _authenticate(self, request: Request) -> Account:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _token(request)
+        if not token:
             raise errors.no_token()
-        account = self._access_tokens.get(token.strip())
+        account = self._access_tokens.get(token)
         if account is None:
             raise errors.unknown_token()
         version = request.headers.get("gocardless-version", "")
@@ -247,3 +273,8 @@ class GoCardlessSandbox:
         if self._notify is not None:
             for event in unsent:
                 self._notify(event)
+
+
+def _token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -3,21 +3,23 @@
 import random
 import string
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.stripe import errors
 from sandbox.stripe.cards import CARDS
+from sandbox.stripe.events import Event
 from sandbox.stripe.idempotency import IdempotencyKeys
 from sandbox.stripe.objects import Charge, Customer, PaymentIntent, PaymentMethod
 from sandbox.stripe.params import Params
+from sandbox.stripe.reversals import Dispute, Refund
 from sandbox.stripe.shelf import Shelf
 from sandbox.wire import JSON
 
 type Clock = Callable[[], float]
 
-EXPANDABLE = ("customer", "latest_charge", "payment_intent", "payment_method")
+EXPANDABLE = ("charge", "customer", "latest_charge", "payment_intent", "payment_method")
 """The members of objects that hold an id and can be expanded into the object."""
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -35,10 +37,11 @@ class Ids:
 
 
 class Account:
-    """An account's objects, idempotency keys and ledger of money moved.
+    """An account's objects, idempotency keys, events and ledger of money moved.
 
     Hold ``lock`` while reading or changing any object: operations are atomic, so that two confirms of one
-    PaymentIntent come one after the other. (Stripe may answer the second 429 ``lock_timeout`` instead.)
+    PaymentIntent come one after the other. (Stripe may answer the second 429 ``lock_timeout`` instead.) Events
+    that come about meanwhile wait until :meth:`take_unsent`.
     """
 
     def __init__(self, ids: Ids, clock: Clock) -> None:
@@ -49,16 +52,62 @@ class Account:
         self.payment_methods = Shelf[PaymentMethod]("PaymentMethod", "payment_method")
         self.payment_intents = Shelf[PaymentIntent]("payment_intent", "intent")
         self.charges = Shelf[Charge]("charge", "id")
+        self.refunds = Shelf[Refund]("refund", "id")
+        self.disputes = Shelf[Dispute]("dispute", "dispute")
+        self.events = Shelf[Event]("event", "id")
         self.movements: list[JSON] = []
+        self._unsent: list[Event] = []
         self._clock = clock
 
     def now(self) -> int:
         """Return the time in whole seconds since the epoch, as Stripe's objects have it."""
         return int(self._clock())
 
+    def emit(self, kind: str, subject: JSON) -> None:
+        """Record an event about an object, as the object is now."""
+        self._unsent.append(self.events.add(Event(self.ids.new("evt_"), self.now(), kind, subject)))
+
+    def take_unsent(self, request_id: str | None = None, idempotency_key: str | None = None) -> list[JSON]:
+        """Return the events since the last time, with the request that caused them."""
+        unsent, self._unsent = self._unsent, []
+        for event in unsent:
+            event.request = {"id": request_id, "idempotency_key": idempotency_key}
+        return [event.to_json() for event in unsent]
+
+    def move(self, kind: str, charge: Charge, amount: int, idempotency_key: str | None, **more: str) -> None:
+        """Put money that moved into the ledger; what goes back to the customer is negative."""
+        self.movements.append(
+            {
+                "kind": kind,
+                "provider": "stripe",
+                "payment_intent": charge.payment_intent,
+                "charge": charge.id,
+                "customer": charge.customer,
+                "amount": amount,
+                "currency": charge.currency,
+                "idempotency_key": idempotency_key,
+                "metadata": dict(charge.metadata),
+                "created": self.now(),
+                **more,
+            }
+        )
+
+    def customers_of(self, references: Iterable[str]) -> frozenset[str]:
+        """Return the customers that objects belong to: their ids, and ours (metadata ``customer_id``)."""
+        shelves: tuple[Shelf[Any], ...] = (
+            *(self.customers, self.payment_methods, self.payment_intents),
+            *(self.charges, self.refunds, self.disputes),
+        )
+        found = [row for reference in references for shelf in shelves if (row := shelf.find(reference))]
+        owners = {row.id if isinstance(row, Customer) else row.customer for row in found}
+        known = [self.customers.find(owner) for owner in owners if owner]
+        ours = {getattr(row, "metadata", {}).get("customer_id") for row in (*found, *known)}
+        return frozenset(filter(None, (*owners, *ours)))
+
     def expanded(self, member: str, reference: str) -> JSON:
         """Return the object whose id is the value of one of the expandable members."""
         shelves: Mapping[str, Shelf[Any]] = {
+            "charge": self.charges,
             "customer": self.customers,
             "latest_charge": self.charges,
             "payment_intent": self.payment_intents,

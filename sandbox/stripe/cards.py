@@ -25,6 +25,10 @@ class Card:
         Whether it can be attached to a customer: of the declining cards only one can ("Testing", "Declined payments").
     authenticates : bool
         Whether every payment needs the cardholder ("Testing", "3D Secure authentication").
+    settles : bool
+        Whether a payment comes to its end at once; otherwise it stays in ``processing`` until it is settled.
+    disputed : bool
+        Whether every payment is disputed as fraudulent as soon as it succeeds ("Testing", "Disputes").
     """
 
     brand: str
@@ -32,6 +36,8 @@ class Card:
     decline: Decline | None = None
     attaches: bool = True
     authenticates: bool = False
+    settles: bool = True
+    disputed: bool = False
 
 
 def _declining(last4: str, code: str, decline_code: str, message: str) -> Card:
@@ -64,6 +70,9 @@ CARDS: Mapping[str, Card] = {
     ),
     "pm_card_chargeCustomerFail": Card("visa", "0341", Decline("card_declined", "generic_decline", _DECLINED)),
     "pm_card_authenticationRequired": Card("visa", "3184", authenticates=True),
+    "pm_card_createDispute": Card("visa", "0259", disputed=True),
+    # The sandbox's own: Stripe's bank debits stay in processing for days, and it has cards only.
+    "pm_sandbox_processing": Card("visa", "0010", settles=False),
 }
 
 AUTHENTICATION_REQUIRED = Decline(
@@ -72,3 +81,6 @@ AUTHENTICATION_REQUIRED = Decline(
     "Your card was declined. This transaction requires authentication.",
 )
 """What an off-session charge of a card that authenticates ends in: nobody is there to do it."""
+
+NOT_SETTLED = Decline("card_declined", "generic_decline", _DECLINED)
+"""What a payment that was processing ends in if it fails."""

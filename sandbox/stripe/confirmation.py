@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account
-from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, Decline
+from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, NOT_SETTLED, Decline
+from sandbox.stripe.disputes import begin
 from sandbox.stripe.objects import Charge, PaymentIntent, PaymentMethod
 from sandbox.wire import JSON
 
@@ -22,6 +23,11 @@ _NO_PAYMENT_METHOD = (
     "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
     "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method "
     "or ConfirmationToken."
+)
+_AUTHENTICATION_FAILURE = "payment_intent_authentication_failure"
+_NOT_AUTHENTICATED = (
+    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod "
+    "to attempt to fulfill this PaymentIntent again."
 )
 _NO_RETURN_URL = (
     "A `return_url` must be specified because this Payment Intent is configured to automatically accept the payment "
@@ -62,12 +68,65 @@ def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
     intent.payment_method = method.id
     if method.card.authenticates and not how.off_session:
         _ask_for_authentication(intent, how.return_url)
+        account.emit("payment_intent.requires_action", intent.to_json())
         return
-    decline = AUTHENTICATION_REQUIRED if method.card.authenticates else method.card.decline
-    charge = _charge(account, intent, method, decline)
+    attempt(
+        account,
+        intent,
+        method,
+        AUTHENTICATION_REQUIRED if method.card.authenticates else method.card.decline,
+        how.idempotency_key,
+    )
+
+
+def attempt(
+    account: Account,
+    intent: PaymentIntent,
+    method: PaymentMethod,
+    decline: Decline | None,
+    idempotency_key: str | None,
+) -> None:
+    """Charge a payment method; with a decline in view, fail. Call it with the account's lock held.
+
+    Raises
+    ------
+    StripeError
+        402 of type ``card_error`` for a decline.
+    """
+    charge = _charge(account, intent, method, decline, idempotency_key)
     if decline is not None:
-        raise _declined(intent, method, charge, decline)
-    _succeed(account, intent, charge, how.idempotency_key)
+        raise _declined(account, intent, method, charge, decline)
+    if charge.settled:
+        _succeed(account, intent, charge)
+        if method.card.disputed:
+            begin(account, charge)
+    else:
+        intent.status = "processing"
+        account.emit("payment_intent.processing", intent.to_json())
+
+
+def settle_charge(account: Account, intent: PaymentIntent, *, succeeds: bool) -> None:
+    """End a payment that is ``processing``. Call it with the account's lock held."""
+    charge = account.charges.get(intent.latest_charge or "")
+    charge.settled = True
+    if succeeds:
+        _succeed(account, intent, charge)
+    else:
+        charge.decline = NOT_SETTLED
+        _declined(account, intent, account.payment_methods.get(charge.payment_method), charge, charge.decline)
+
+
+def fail_authentication(account: Account, intent: PaymentIntent, payment_method: str) -> None:
+    """Let the cardholder fail to authenticate: nothing was charged. Call it with the account's lock held."""
+    intent.status, intent.payment_method, intent.next_action = "requires_payment_method", None, None
+    intent.last_payment_error = {
+        "code": _AUTHENTICATION_FAILURE,
+        "doc_url": errors.doc_url(_AUTHENTICATION_FAILURE),
+        "message": _NOT_AUTHENTICATED,
+        "payment_method": account.payment_methods.get(payment_method).to_json(),
+        "type": "invalid_request_error",
+    }
+    account.emit("payment_intent.payment_failed", intent.to_json())
 
 
 def _ask_for_authentication(intent: PaymentIntent, return_url: str | None) -> None:
@@ -82,7 +141,13 @@ def _ask_for_authentication(intent: PaymentIntent, return_url: str | None) -> No
     )
 
 
-def _charge(account: Account, intent: PaymentIntent, method: PaymentMethod, decline: Decline | None) -> Charge:
+def _charge(
+    account: Account,
+    intent: PaymentIntent,
+    method: PaymentMethod,
+    decline: Decline | None,
+    idempotency_key: str | None,
+) -> Charge:
     # A payment method that is not attached is good for one payment only.
     method.spent = method.customer is None
     charge = Charge(
@@ -99,32 +164,28 @@ def _charge(account: Account, intent: PaymentIntent, method: PaymentMethod, decl
         statement_descriptor_suffix=intent.statement_descriptor_suffix,
         metadata=dict(intent.metadata),
         decline=decline,
+        idempotency_key=idempotency_key,
+        settled=decline is not None or method.card.settles,
     )
     intent.latest_charge = charge.id
     intent.next_action = None
-    return account.charges.add(charge, intent.customer)
+    account.charges.add(charge, intent.customer)
+    account.charges.file_under(intent.id, charge)
+    return charge
 
 
-def _succeed(account: Account, intent: PaymentIntent, charge: Charge, idempotency_key: str | None) -> None:
+def _succeed(account: Account, intent: PaymentIntent, charge: Charge) -> None:
     intent.status = "succeeded"
-    intent.amount_received = intent.amount
+    intent.amount_received = charge.amount
     intent.last_payment_error = None
-    account.movements.append(
-        {
-            "provider": "stripe",
-            "payment_intent": intent.id,
-            "charge": charge.id,
-            "customer": intent.customer,
-            "amount": charge.amount,
-            "currency": charge.currency,
-            "idempotency_key": idempotency_key,
-            "metadata": dict(intent.metadata),
-            "created": charge.created,
-        }
-    )
+    account.move("charge", charge, charge.amount, charge.idempotency_key)
+    account.emit("charge.succeeded", charge.to_json())
+    account.emit("payment_intent.succeeded", intent.to_json())
 
 
-def _declined(intent: PaymentIntent, method: PaymentMethod, charge: Charge, decline: Decline) -> errors.StripeError:
+def _declined(
+    account: Account, intent: PaymentIntent, method: PaymentMethod, charge: Charge, decline: Decline
+) -> errors.StripeError:
     error: JSON = {
         "charge": charge.id,
         "code": decline.code,
@@ -137,6 +198,8 @@ def _declined(intent: PaymentIntent, method: PaymentMethod, charge: Charge, decl
     intent.status = "requires_payment_method"
     intent.payment_method = None
     intent.last_payment_error = error
+    account.emit("charge.failed", charge.to_json())
+    account.emit("payment_intent.payment_failed", intent.to_json())
     return errors.StripeError(
         402,
         decline.message,

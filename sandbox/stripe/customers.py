@@ -1,4 +1,4 @@
-"""The operations on customers, their payment methods, and charges (Stripe API reference, pages of these names)."""
+"""The operations on customers and their payment methods (Stripe API reference, pages of these names)."""
 
 from typing import Any
 
@@ -126,24 +126,7 @@ def list_payment_methods(call: Call) -> Command:
     def command(account: Account) -> JSON:
         customer = account.customers.get(owner, None if in_url else "customer")
         url = f"/v1/customers/{owner}/payment_methods" if in_url else "/v1/payment_methods"
-        return account.payment_methods.page(page, url, customer=customer.id)
+        return account.payment_methods.page(page, url, owner=customer.id)
 
     del kind  # every payment method of the sandbox is a card
     return command
-
-
-def retrieve_charge(call: Call) -> Command:
-    """Retrieve a charge."""
-    return lambda account: account.charges.get(call.ids["charge"]).to_json()
-
-
-def list_charges(call: Call) -> Command:
-    """List charges, declined ones too, also by customer or PaymentIntent."""
-    page, customer = read_page(call.params), call.params.text("customer")
-    intent = call.params.text("payment_intent")
-    return lambda account: account.charges.page(
-        page,
-        "/v1/charges",
-        customer=customer,
-        where=lambda charge: intent is None or charge.payment_intent == intent,
-    )

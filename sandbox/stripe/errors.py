@@ -146,6 +146,19 @@ def key_in_use(key: str) -> StripeError:
     return StripeError(409, message, kind="idempotency_error", code="idempotency_key_in_use")
 
 
+def rate_limited(reason: str) -> StripeError:
+    """Refuse a request beyond a rate limit (Stripe docs, "Rate limits"); ``reason`` as in ``endpoint-rate``."""
+    message = (
+        "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits."
+    )
+    return StripeError(429, message, code="rate_limit", headers={"Stripe-Rate-Limited-Reason": reason})
+
+
+def unavailable() -> StripeError:
+    """Nobody is there to answer."""
+    return StripeError(503, "Stripe is temporarily unavailable. Please try again later.", kind="api_error")
+
+
 def unknown_failure() -> StripeError:
     """Something broke in the sandbox itself: as with Stripe, the outcome is not known."""
     return StripeError(500, "An unknown error occurred", kind="api_error")

@@ -7,7 +7,9 @@ from typing import Literal
 from sandbox.stripe.cards import Card, Decline
 from sandbox.wire import JSON
 
-type Status = Literal["requires_payment_method", "requires_confirmation", "requires_action", "canceled", "succeeded"]
+type Status = Literal[
+    "requires_payment_method", "requires_confirmation", "requires_action", "processing", "canceled", "succeeded"
+]
 
 # Stripe's objects have many members that nothing here ever fills. They are null, not absent, as the SDK expects.
 _CUSTOMER_NULLS = ("currency", "default_source", "discount", "shipping")
@@ -198,9 +200,12 @@ class PaymentIntent:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Charge:
-    """A Charge (``ch_…``): one attempt to move a PaymentIntent's money, successful unless there is a decline."""
+    """A Charge (``ch_…``): one attempt to move a PaymentIntent's money, successful unless there is a decline.
+
+    ``disputed`` stays when a dispute is won, ``charged_back`` doesn't. ``idempotency_key`` came with the confirmation.
+    """
 
     id: str
     created: int
@@ -215,23 +220,35 @@ class Charge:
     statement_descriptor_suffix: str | None
     metadata: Mapping[str, str]
     decline: Decline | None
+    idempotency_key: str | None = None
+    settled: bool = True
+    amount_refunded: int = 0
+    disputed: bool = False
+    charged_back: bool = False
+
+    @property
+    def status(self) -> Literal["pending", "succeeded", "failed"]:
+        """What became of it."""
+        if not self.settled:
+            return "pending"
+        return "succeeded" if self.decline is None else "failed"
 
     def to_json(self) -> JSON:
         """Return the object as Stripe sends it."""
-        paid = self.decline is None
+        paid = self.status == "succeeded"
         return {
             "id": self.id,
             "object": "charge",
             "amount": self.amount,
             "amount_captured": self.amount if paid else 0,
-            "amount_refunded": 0,
+            "amount_refunded": self.amount_refunded,
             "billing_details": _BILLING_DETAILS,
             "captured": paid,
             "created": self.created,
             "currency": self.currency,
             "customer": self.customer,
             "description": self.description,
-            "disputed": False,
+            "disputed": self.disputed,
             "failure_code": self.decline and self.decline.code,
             "failure_message": self.decline and self.decline.message,
             "fraud_details": {},
@@ -243,9 +260,9 @@ class Charge:
             "payment_method": self.payment_method,
             "payment_method_details": {"card": self.card, "type": "card"},
             "receipt_email": self.receipt_email,
-            "refunded": False,
+            "refunded": self.amount_refunded == self.amount,
             "statement_descriptor_suffix": self.statement_descriptor_suffix,
-            "status": "succeeded" if paid else "failed",
+            "status": self.status,
             **nulls(_CHARGE_NULLS),
         }
 

@@ -26,7 +26,7 @@ _FROZEN = (
 _NOT_CANCELABLE = (
     "You cannot cancel this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the "
     "following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, "
-    "requires_action, processing."
+    "requires_action."
 )
 
 
@@ -62,6 +62,7 @@ def create(call: Call) -> Command:
         )
         _set_details(intent, details)
         account.payment_intents.add(intent, customer)
+        account.emit("payment_intent.created", intent.to_json())
         if confirmation is not None:
             confirm(account, intent, confirmation)
         return intent.to_json()
@@ -126,6 +127,7 @@ def cancel(call: Call) -> Command:
             raise errors.unexpected_state(_NOT_CANCELABLE.format(status=intent.status), intent.to_json())
         intent.status, intent.next_action = "canceled", None
         intent.canceled_at, intent.cancellation_reason = account.now(), reason
+        account.emit("payment_intent.canceled", intent.to_json())
         return intent.to_json()
 
     return command
@@ -134,7 +136,7 @@ def cancel(call: Call) -> Command:
 def list_all(call: Call) -> Command:
     """List PaymentIntents, newest first, also by customer. Unlike Stripe's search, a list never lags."""
     page, customer = read_page(call.params), call.params.text("customer")
-    return lambda account: account.payment_intents.page(page, "/v1/payment_intents", customer=customer)
+    return lambda account: account.payment_intents.page(page, "/v1/payment_intents", owner=customer)
 
 
 def _read_details(params: Params) -> dict[str, str]:

@@ -6,22 +6,27 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from sandbox.stripe import errors
+from sandbox.faults import Fault
+from sandbox.limits import ACCOUNT
+from sandbox.reading import PlanError
+from sandbox.stripe import errors, outside
 from sandbox.stripe.account import Account, Call, Clock, Command, Ids
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.params import Form, Params, decode
 from sandbox.stripe.routes import Route, check_expand, expand, find_route
-from sandbox.wire import JSON, Execution, Layer, Proceed, Request, Response, straight_through
+from sandbox.wire import JSON, Execution, Layer, Proceed, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_API_KEY = "sk_test_sandbox"
+UNRECOGNIZED = "unrecognized"
+"""What a request for no endpoint is counted by."""
 
 
 class StripeSandbox:
-    """A fake Stripe in memory: :class:`~sandbox.wire.Provider`.
+    """A fake Stripe in memory: :class:`~sandbox.wire.Provider`, and both of the protocols that one may add to it.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ class StripeSandbox:
         Makes ids repeatable. Without it they are random, so that a new sandbox never repeats an old one's ids.
     around_execution : Layer
         Code around whatever takes effect, such as latency or faults.
+    notify : Callable[[JSON], object]
+        Is given each event's document, outside all locks: what a webhook would carry.
 
     Examples
     --------
@@ -50,11 +57,13 @@ class StripeSandbox:
         clock: Clock = time.time,
         seed: int | None = None,
         around_execution: Layer = straight_through,
+        notify: Callable[[JSON], object] = lambda _event: None,
     ) -> None:
         self._api_keys = api_keys or {DEFAULT_API_KEY: "acct_sandbox"}
         self._clock = clock
         self._ids = Ids(seed)
         self._around_execution = around_execution
+        self._notify = notify
         self._counts_lock = threading.Lock()
         self.reset()
 
@@ -65,7 +74,10 @@ class StripeSandbox:
             self._counts: Counter[tuple[str, int]] = Counter()
 
     def movements(self) -> Sequence[JSON]:
-        """Return every successful charge of every account, oldest first in each; amounts in minor units."""
+        """Return the money moved in every account, oldest first in each; amounts in minor units.
+
+        ``kind`` is ``charge``, ``refund``, ``dispute`` (a bank took it back) or ``reinstatement`` (and gave it again).
+        """
         return [movement for account in self._accounts.values() for movement in tuple(account.movements)]
 
     def request_counts(self) -> Mapping[str, Mapping[int, int]]:
@@ -90,7 +102,7 @@ class StripeSandbox:
         except StripeError as error:
             response = error.response()
         with self._counts_lock:
-            self._counts[found[0].name if found else "unrecognized", response.status] += 1
+            self._counts[found[0].name if found else UNRECOGNIZED, response.status] += 1
         return response.with_headers({"Request-Id": request_id})
 
     def _authenticate(self, request: Request) -> Account:
@@ -114,7 +126,7 @@ class StripeSandbox:
         execution = Execution(self.name, route.name, request)
 
         def proceed() -> Response:
-            return _run(account, command, expanded)
+            return self._run(account, command, expanded, (request_id, key))
 
         if key is None:
             return self._execute(execution, proceed)
@@ -131,6 +143,90 @@ class StripeSandbox:
             _log.exception("The sandbox failed in %s", execution.endpoint)
             return errors.unknown_failure().response()
 
+    def _run(
+        self, account: Account, command: Command, expanded: list[str], cause: tuple[str | None, str | None]
+    ) -> Response:
+        with account.lock:
+            try:
+                response = Response.of(200, expand(account, command(account), expanded))
+            except StripeError as error:
+                response = error.response()
+            events = account.take_unsent(*cause)
+        self._send(events)
+        return response
+
+    def _send(self, events: list[JSON]) -> None:
+        # Without the lock: whoever is notified may ask the sandbox again.
+        for event in events:
+            self._notify(event)
+
+    def act(self, command: Command) -> JSON:
+        """Let cardholders and banks do something: a command of :mod:`sandbox.stripe.outside`.
+
+        Raises
+        ------
+        NothingSuchError
+            No account has the object.
+        NotPossibleError
+            The object's state does not allow it.
+        """
+        unknown = outside.NothingSuchError("no account")
+        for account in self._accounts.values():
+            with account.lock:
+                try:
+                    document = command(account)
+                except outside.NothingSuchError as error:
+                    unknown = error
+                    continue
+                events = account.take_unsent()
+            self._send(events)
+            return document
+        raise unknown
+
+    def control(self, request: Request) -> Response:
+        """Answer the sandbox's own ``POST /_sandbox/stripe/…`` (docs/sandbox.md)."""
+        try:
+            return Response.of(200, self.act(outside.read(request)))
+        except outside.NothingSuchError as error:
+            return Response.of(404, {"error": str(error)})
+        except outside.NotPossibleError as error:
+            return Response.of(409, {"error": str(error)})
+        except PlanError as error:
+            return Response.of(400, {"error": str(error)})
+
+    def subject(self, request: Request) -> Subject:
+        """Tell the endpoint by the name Stripe counts it by, and the account."""
+        found = find_route(request.method, request.path)
+        account = self._api_keys.get(_api_key(request.headers.get("authorization", "")), "")
+        return Subject(found[0].name if found else UNRECOGNIZED, account)
+
+    def customers(self, request: Request) -> frozenset[str]:
+        """Tell whom a request is about: the customer in it, or of the object in it."""
+        account = self._accounts.get(self.subject(request).account)
+        found = find_route(request.method, request.path)
+        if account is None or found is None:
+            return frozenset()
+        try:
+            form = _form(request)
+        except StripeError:
+            return frozenset()
+        given = [value for value in form.values() if isinstance(value, str)]
+        metadata = form.get("metadata")
+        ours = metadata.get("customer_id") if isinstance(metadata, dict) else None
+        with account.lock:
+            named = account.customers_of([*found[1].values(), *given])
+        return named | {ours} if isinstance(ours, str) else named
+
+    def failure(self, fault: Fault, request: Request, reason: str = "") -> Response:
+        """Word a failure as Stripe does."""
+        failures = {
+            Fault.RATE_LIMIT_429: errors.rate_limited("global-rate" if reason == ACCOUNT else "endpoint-rate"),
+            Fault.CONFLICT_409: errors.key_in_use(request.headers.get("idempotency-key", "")),
+            Fault.UNAVAILABLE_503: errors.unavailable(),
+        }
+        failure = failures.get(fault, errors.unknown_failure())
+        return failure.response().with_headers({"Request-Id": self._ids.new("req_", 14)})
+
 
 def _to_be_stored(response: Response, key: str, request_id: str) -> Response:
     headers = {"Idempotency-Key": key, "Original-Request": request_id}
@@ -138,14 +234,6 @@ def _to_be_stored(response: Response, key: str, request_id: str) -> Response:
         # A repeat with this key could only be answered from the record, so Stripe tells its clients not to try.
         headers["Stripe-Should-Retry"] = "false"
     return response.with_headers({**headers, **response.headers})
-
-
-def _run(account: Account, command: Command, expanded: list[str]) -> Response:
-    with account.lock:
-        try:
-            return Response.of(200, expand(account, command(account), expanded))
-        except StripeError as error:
-            return error.response()
 
 
 def _form(request: Request) -> Form:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.stripe import customers, errors, payment_intents
+from sandbox.stripe import customers, disputes, errors, history, payment_intents, refunds
 from sandbox.stripe.account import EXPANDABLE, Account, Operation
 from sandbox.wire import JSON
 
@@ -31,8 +31,15 @@ _ENDPOINTS: tuple[tuple[str, str, str, Operation], ...] = (
     ("payment_intents.update", "POST", _INTENT, payment_intents.update),
     ("payment_intents.confirm", "POST", f"{_INTENT}/confirm", payment_intents.confirm_one),
     ("payment_intents.cancel", "POST", f"{_INTENT}/cancel", payment_intents.cancel),
-    ("charges.list", "GET", "/v1/charges", customers.list_charges),
-    ("charges.retrieve", "GET", "/v1/charges/{charge}", customers.retrieve_charge),
+    ("charges.list", "GET", "/v1/charges", history.list_charges),
+    ("charges.retrieve", "GET", "/v1/charges/{charge}", history.retrieve_charge),
+    ("refunds.create", "POST", "/v1/refunds", refunds.create),
+    ("refunds.list", "GET", "/v1/refunds", refunds.list_all),
+    ("refunds.retrieve", "GET", "/v1/refunds/{refund}", refunds.retrieve),
+    ("disputes.list", "GET", "/v1/disputes", disputes.list_all),
+    ("disputes.retrieve", "GET", "/v1/disputes/{dispute}", disputes.retrieve),
+    ("events.list", "GET", "/v1/events", history.list_events),
+    ("events.retrieve", "GET", "/v1/events/{event}", history.retrieve_event),
 )
 
 

@@ -76,7 +76,7 @@ def _read_created(params: Params) -> Iterator[tuple[Callable[[int, int], bool], 
 
 
 class Shelf[T: Stored]:
-    """Objects of one kind, by id and in the order they came in, also by customer.
+    """Objects of one kind, by id and in the order they came in, also by owner.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Shelf[T: Stored]:
         self._url_param = url_param
         self._rows: list[T] = []
         self._position: dict[str, int] = {}
-        self._by_customer: defaultdict[str, list[T]] = defaultdict(list)
+        self._by_owner: defaultdict[str, list[T]] = defaultdict(list)
 
     def add(self, row: T, customer: str | None = None) -> T:
         """Put an object on the shelf, under its customer if it has one."""
@@ -101,9 +101,9 @@ class Shelf[T: Stored]:
             self.file_under(customer, row)
         return row
 
-    def file_under(self, customer: str, row: T) -> None:
-        """Let an object that is on the shelf be found by customer too."""
-        insort(self._by_customer[customer], row, key=self._place)
+    def file_under(self, owner: str, row: T) -> None:
+        """Let an object that is on the shelf be found by an owner too: a customer, or another object's id."""
+        insort(self._by_owner[owner], row, key=self._place)
 
     def find(self, reference: str) -> T | None:
         """Return an object, or None."""
@@ -118,10 +118,10 @@ class Shelf[T: Stored]:
         return found
 
     def page(
-        self, page: Page, url: str, *, customer: str | None = None, where: Callable[[T], bool] = lambda _row: True
+        self, page: Page, url: str, *, owner: str | None = None, where: Callable[[T], bool] = lambda _row: True
     ) -> JSON:
         """Return one page as Stripe's list object."""
-        rows = self._rows if customer is None else self._by_customer.get(customer, [])
+        rows = self._rows if owner is None else self._by_owner.get(owner, [])
         if page.ending_before is not None:
             places = range(self._cursor(rows, page.ending_before, "ending_before") + 1, len(rows))
         elif page.starting_after is not None:

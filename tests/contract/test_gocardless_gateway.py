@@ -71,7 +71,7 @@ def an_order(mandate: str = "MD_OK", payment_id: str = "2026-10/acme", **other: 
         "invoice_number": "INV-1",
         "period": OCTOBER,
         "customer_id": payment_id.partition("/")[2],
-        "provider_customer": "CU_ok",
+        "provider_customer": "CU_OK",
         "payment_method": mandate,
         "since": datetime.now(UTC),
     }

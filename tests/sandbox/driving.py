@@ -1,4 +1,4 @@
-"""What the sandbox's tests drive it with: a clock, the official SDK, and bare requests to the pure core."""
+"""What the sandbox's tests drive it with: the official SDK, and bare requests to the pure core."""
 
 from __future__ import annotations
 
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 type Fields = dict[str, Any]
 
 CARD_INTENT: Fields = {"amount": 1500, "currency": "usd", "allowed_payment_method_types[]": "card"}
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def sdk(url: str, http: stripe.HTTPClient, api_key: str = DEFAULT_API_KEY) -> stripe.StripeClient:

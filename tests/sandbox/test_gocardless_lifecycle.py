@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.behaviours import MAGIC_MANDATES
 from sandbox.gocardless.lifecycle import COLLECTED, TRANSITIONS, IllegalAdvanceError
+from sandbox.twin import ManualClock
 from sandbox.wire import Request, Response
-from tests.sandbox.driving import FakeClock
 from tests.sandbox.gocardless_driving import Wire, reason
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def events() -> list[Any]:
 
 
 @pytest.fixture
-def wire(clock: FakeClock, events: list[Any]) -> Wire:
+def wire(clock: ManualClock, events: list[Any]) -> Wire:
     return Wire(GoCardlessSandbox(clock=clock, seed=1, notify=events.append))
 
 
@@ -56,7 +56,7 @@ def test_every_step_notifies_with_the_events_document(wire: Wire, events: list[A
     assert wire.get(f"events/{events[-1]['id']}").json()["events"] == events[-1]
 
 
-def test_whoever_is_notified_may_ask_the_sandbox_again(clock: FakeClock) -> None:
+def test_whoever_is_notified_may_ask_the_sandbox_again(clock: ManualClock) -> None:
     statuses: list[str] = []
 
     def look(event: Any) -> None:
@@ -78,7 +78,7 @@ def test_cancelling_a_mandate_tells_of_it_and_of_its_payments(wire: Wire, events
 
 
 def test_a_payment_moves_on_by_itself_if_time_does_it() -> None:
-    clock, events = FakeClock(), list[Any]()
+    clock, events = ManualClock(), list[Any]()
     wire = Wire(GoCardlessSandbox(clock=clock, notify=events.append, settle_after_seconds=10))
     payment = wire.create_payment()
     seen = []

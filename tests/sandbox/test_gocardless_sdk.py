@@ -12,7 +12,7 @@ from gocardless_pro import errors, webhooks
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.schemes import SCHEMES
 from sandbox.testing import serving
-from tests.sandbox.driving import FakeClock
+from sandbox.twin import ManualClock
 from tests.sandbox.gocardless_driving import sdk, webhook
 
 if TYPE_CHECKING:
@@ -24,21 +24,21 @@ def payment_of(mandate: str = "MD_OK", amount: int = 1500, **fields: Any) -> dic
 
 
 @pytest.fixture(scope="module")
-def _server() -> Iterator[tuple[GoCardlessSandbox, str, FakeClock]]:
-    clock = FakeClock()
+def _server() -> Iterator[tuple[GoCardlessSandbox, str, ManualClock]]:
+    clock = ManualClock()
     sandbox = GoCardlessSandbox(clock=clock, path_prefix="")
     with serving({"": sandbox}) as url:
         yield sandbox, url, clock
 
 
 @pytest.fixture
-def served(_server: tuple[GoCardlessSandbox, str, FakeClock]) -> GoCardlessSandbox:
+def served(_server: tuple[GoCardlessSandbox, str, ManualClock]) -> GoCardlessSandbox:
     _server[0].reset()
     return _server[0]
 
 
 @pytest.fixture
-def url(_server: tuple[GoCardlessSandbox, str, FakeClock]) -> str:
+def url(_server: tuple[GoCardlessSandbox, str, ManualClock]) -> str:
     return _server[1]
 
 
@@ -48,7 +48,7 @@ def client(url: str, served: GoCardlessSandbox) -> Any:
 
 
 @pytest.fixture
-def clock(_server: tuple[GoCardlessSandbox, str, FakeClock]) -> FakeClock:
+def clock(_server: tuple[GoCardlessSandbox, str, ManualClock]) -> ManualClock:
     return _server[2]
 
 
@@ -187,7 +187,7 @@ def test_paging_finds_every_payment_of_a_mandate_once_newest_first(client: Any) 
 
 
 def test_payments_are_listed_by_time_customer_status_and_currency(
-    client: Any, served: GoCardlessSandbox, clock: FakeClock
+    client: Any, served: GoCardlessSandbox, clock: ManualClock
 ) -> None:
     old = client.payments.create(payment_of("MD_OK_a"))
     clock.now += 60

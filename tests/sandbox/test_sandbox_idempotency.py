@@ -6,8 +6,9 @@ import pytest
 
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.idempotency import KEPT_SECONDS
+from sandbox.twin import ManualClock
 from sandbox.wire import Execution, Proceed, Request, Response
-from tests.sandbox.driving import CARD_INTENT, FakeClock, Wire
+from tests.sandbox.driving import CARD_INTENT, Wire
 
 
 def test_the_first_result_is_replayed_verbatim(wire: Wire) -> None:
@@ -78,7 +79,7 @@ def test_what_fails_in_execution_is_stored(wire: Wire) -> None:
     assert wire.post(f"payment_intents/{paid}/confirm", fields, "k").headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_key_lasts_for_24_hours(wire: Wire, clock: FakeClock) -> None:
+def test_a_key_lasts_for_24_hours(wire: Wire, clock: ManualClock) -> None:
     first = wire.post("payment_intents", CARD_INTENT, "k")
     clock.now += KEPT_SECONDS - 1
     assert wire.post("payment_intents", CARD_INTENT, "k").body == first.body
@@ -86,7 +87,7 @@ def test_a_key_lasts_for_24_hours(wire: Wire, clock: FakeClock) -> None:
     assert wire.post("payment_intents", CARD_INTENT, "k").body != first.body
 
 
-def test_an_old_key_cannot_pay_an_intent_again(wire: Wire, clock: FakeClock) -> None:
+def test_an_old_key_cannot_pay_an_intent_again(wire: Wire, clock: ManualClock) -> None:
     intent = wire.create_intent()["id"]
     wire.confirm(intent, "pm_card_visa", "k")
     clock.now += KEPT_SECONDS

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.stripe import StripeSandbox
-from tests.sandbox.driving import FakeClock, Wire
+from sandbox.twin import ManualClock
+from tests.sandbox.driving import Wire
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -56,7 +57,7 @@ def test_paging_either_way_gives_every_object_once(
     ],
 )
 def test_lists_are_filtered_by_the_time_of_creation(
-    wire: Wire, clock: FakeClock, filters: dict[str, int], expected: list[int]
+    wire: Wire, clock: ManualClock, filters: dict[str, int], expected: list[int]
 ) -> None:
     start = int(clock.now)
     for _second in range(5):

@@ -13,7 +13,8 @@ import stripe
 
 from sandbox.stripe import StripeSandbox
 from sandbox.testing import serving
-from tests.sandbox.driving import FakeClock, sdk
+from sandbox.twin import ManualClock
+from tests.sandbox.driving import sdk
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentConfirmParams, PaymentIntentCreateParams
@@ -150,7 +151,7 @@ def test_a_replay_is_marked_and_has_its_own_request_id(client: stripe.StripeClie
     assert again.last_response.request_id != first.last_response.request_id
 
 
-def test_a_request_still_under_way_shuts_out_its_repeat(clock: FakeClock) -> None:
+def test_a_request_still_under_way_shuts_out_its_repeat(clock: ManualClock) -> None:
     begun, may_end = threading.Event(), threading.Event()
 
     def hold_up(execution: Execution, proceed: Proceed) -> Response:

@@ -6,21 +6,23 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
+import stripe
 
 from sandbox.__main__ import main
 from sandbox.latency import LogNormalLatency
+from sandbox.plan import Outage, Plan
 from sandbox.server import listen
 from sandbox.wire import Execution, Request, Response
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-    import stripe
-
+    from sandbox.desk import Desk
     from sandbox.stripe import StripeSandbox
 
 READY_LINE = "Stripe is at"
@@ -67,7 +69,7 @@ def test_the_process_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path) -> N
         assert process.stderr is not None
         try:
             # Each line comes once the thing it says is done, so reading it is waiting for it.
-            first = process.stderr.readline()
+            first, _second = (process.stderr.readline() for _provider in range(2))
             answer = httpx.get(
                 f"http://127.0.0.1:{ready_file.read_text(encoding='ascii').strip()}/v1/customers",
                 headers={"Authorization": "Bearer sk_other"},
@@ -88,6 +90,80 @@ def test_a_port_that_is_taken_is_one_clear_line(capsys: pytest.CaptureFixture[st
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 1
     assert capsys.readouterr().err == f"sandbox: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_the_process_has_every_provider_and_takes_plan_limits_and_keys(tmp_path: Path) -> None:
+    ready_file, plan = tmp_path / "port", tmp_path / "plan.json"
+    plan.write_text('{"rules": [{"provider": "gocardless", "fault": "reset"}]}')
+    options = ["--rate-limit", "stripe=5/20", "--rate-limit", "gocardless=/10", "--key", "gocardless=token"]
+    command = [sys.executable, "-m", "sandbox", "--ready-file", str(ready_file), "--chaos", str(plan), *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            lines = [process.stderr.readline() for _provider in range(2)]
+            url = f"http://127.0.0.1:{ready_file.read_text(encoding='ascii').strip()}"
+            health = httpx.get(f"{url}/_sandbox/health").json()
+            limits = httpx.get(f"{url}/_sandbox/limits").json()
+            with pytest.raises(httpx.ReadError):
+                httpx.get(f"{url}/gocardless/payments", headers={"Authorization": "Bearer token"})
+            httpx.delete(f"{url}/_sandbox/chaos")
+            headers = {"Authorization": "Bearer token", "GoCardless-Version": "2015-07-06"}
+            answer = httpx.get(f"{url}/gocardless/payments", headers=headers)
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(timeout=30)
+        finally:
+            process.kill()
+    assert READY_LINE in lines[0]
+    assert "GoCardless is at" in lines[1]
+    assert health["providers"] == ["stripe", "gocardless"]
+    assert limits == {"stripe": {"rate": 5, "account_rate": 20}, "gocardless": {"account_rate": 10}}
+    assert (answer.status_code, code) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rate-limit", "stripe=fast"], "stripe=fast is no limit"),
+        (["--rate-limit", "adyen=25"], "the sandbox has no such provider; it has stripe"),
+        (["--rate-limit", "stripe=0"], "rate should be a number from 0.001"),
+        (["--key", "adyen=k"], "is not PROVIDER=KEY with one of stripe, gocardless"),
+        (["--chaos", "/none.toml"], "/none.toml cannot be read: No such file or directory"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_told(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_latency_is_set_and_taken_back_at_run_time(client: stripe.StripeClient, url: str, desk: Desk) -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        client.v1.customers.list()
+        return time.monotonic() - began
+
+    assert httpx.get(f"{url}/_sandbox/latency").json() == {"median_ms": 0, "sigma": 0.5}
+    answer = httpx.put(f"{url}/_sandbox/latency", json={"median_ms": 300, "sigma": 0})
+    assert answer.json() == {"median_ms": 300, "sigma": 0}
+    assert seconds() >= 0.3
+    for wrong, message in (({"median_ms": -1}, "median_ms should be"), ({}, "median_ms is missing")):
+        refused = httpx.put(f"{url}/_sandbox/latency", json=wrong)
+        assert refused.status_code == 400
+        assert message in refused.json()["error"]
+    assert httpx.delete(f"{url}/_sandbox/latency").json()["median_ms"] == 0
+    assert seconds() < 0.3
+
+
+def test_an_outage_is_one_for_clients_and_ends(client: stripe.StripeClient, desk: Desk) -> None:
+    desk.begin(Plan(outages=(Outage(0, 3600),)))
+    with pytest.raises(stripe.APIError) as caught:
+        client.v1.customers.list()
+    assert caught.value.http_status == 503
+    desk.begin(Plan(outages=(Outage(3600, 3600),)))
+    assert client.v1.customers.list().data == []
 
 
 def test_latency_has_the_median_asked_for_and_is_repeatable() -> None:

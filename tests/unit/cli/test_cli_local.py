@@ -4,12 +4,18 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from sandbox.local_aws import LocalAws, LocalAwsError, clean_environment
+from sandbox.desk import Desk
+from sandbox.local_aws import LocalAws, LocalAwsError, Running, clean_environment
+from sandbox.mounts import make_providers
 from sandbox.processes import Process, end, spawn_module
+from sandbox.testing import serving
+from tests.unit.cli.driving import Command
 
 _PARENT = """
 import subprocess, sys, time
@@ -115,3 +121,55 @@ def test_the_users_own_aws_settings_do_not_leak_into_the_processes(monkeypatch: 
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
 
     assert not {"AWS_PROFILE", "PYTHONPATH"} & clean_environment().keys()
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The sandbox of a local AWS that is up, which `local up` finds."""
+    desk = Desk()
+    with serving(make_providers(desk), desk) as url:
+        nobody = Process(0, "")
+        running = Running(nobody, 4566, nobody, int(url.rpartition(":")[2]), deployed="all")
+        monkeypatch.setattr("cli.local.start", lambda _port, _sandbox_port: running)
+        yield url
+
+
+def test_up_with_a_chaos_plan_puts_it_in_force(monthclose: Command, sandbox: str, tmp_path: Path) -> None:
+    plan = tmp_path / "chaos.toml"
+    plan.write_text('[[rules]]\nfault = "reset"\nwhen = "after"\nendpoint = "payment_intents.confirm"\n')
+
+    result = monthclose("local", "up", "--chaos", plan)
+
+    in_force = httpx.get(f"{sandbox}/_sandbox/chaos").json()
+    assert [(rule["fault"], rule["when"]) for rule in in_force["rules"]] == [("reset", "after")]
+    assert "1 rule, 0 outages" in result.output
+    assert f"curl -X DELETE {sandbox}/_sandbox/chaos" in result.output
+
+
+def test_up_without_one_leaves_the_sandbox_as_it_is(monthclose: Command, sandbox: str) -> None:
+    httpx.put(f"{sandbox}/_sandbox/chaos", json={"seed": 7})
+    monthclose("local", "up")
+    assert httpx.get(f"{sandbox}/_sandbox/chaos").json()["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[rules]]\nfault = "rest"\n', "rule 1: fault should be one of hang, reset"),
+        ("[[outages]]\nstart = 1\n", "outage 1: duration is missing"),
+        ("[[rules]\n", "is neither TOML nor JSON"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_chaos_plan_that_cannot_be_used_is_told_before_anything_starts(
+    monthclose: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, message: str
+) -> None:
+    plan = tmp_path / "chaos.toml"
+    if text is not None:
+        plan.write_text(text)
+    monkeypatch.setattr("cli.local.start", lambda *_ports: pytest.fail("something was started"))
+
+    result = monthclose("local", "up", "--chaos", plan, exit_code=2)
+
+    assert message in " ".join(result.output.split())
+    assert "docs/sandbox.md" in result.output

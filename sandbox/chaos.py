@@ -1,0 +1,116 @@
+"""Carries out chaos plans: decides by a plan which request meets a fault, and counts what really struck."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from sandbox.faults import Injection, When
+from sandbox.front import Call
+from sandbox.plan import CALM, Outage, Plan, Rule, WebhookChaos
+from sandbox.wire import JSON
+
+
+class Chaos:
+    """The plan that is in force; a :class:`~sandbox.front.Mischief`.
+
+    Each rule draws from its own sequence of random numbers, made of the plan's seed and the rule's place: the same
+    requests in the same order meet the same faults, whatever other rules there are after it.
+
+    Parameters
+    ----------
+    clock : Callable[[], float]
+        Seconds, from wherever: outages begin so long after the plan did.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self.begin(CALM)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self._plan
+
+    def to_json(self) -> JSON:
+        """Return the plan in force as a document."""
+        return self._plan.to_json()
+
+    def begin(self, plan: Plan) -> None:
+        """Put a plan in force instead of the present one."""
+        with self._lock:
+            self._plan = plan
+            self._began = self._clock()
+            self._draws = [_draws(plan.seed, f"rule {place}") for place in range(len(plan.rules))]
+            self._left = [rule.count for rule in plan.rules]
+
+    def end(self) -> None:
+        """Let everything work."""
+        self.begin(CALM)
+
+    def decide(self, call: Call) -> Injection | None:
+        """Decide by outages first, then by the rules in their order."""
+        with self._lock:
+            plan, elapsed = self._plan, self._clock() - self._began
+        outage = next((outage for outage in plan.outages if _covers(outage, call.provider, elapsed)), None)
+        if outage is not None:
+            return Injection(outage.fault, When.BEFORE, outage.seconds)
+        for place, rule in enumerate(plan.rules):
+            # Whom a request is about may take the provider's lock to find out: not under ours.
+            if rule.aims_at(call.provider, call.subject.endpoint) and _is_about(rule, call) and self._draw(plan, place):
+                return Injection(rule.fault, rule.when, rule.seconds, place)
+        return None
+
+    def _draw(self, plan: Plan, place: int) -> bool:
+        with self._lock:
+            if plan is not self._plan:
+                return False
+            rule, left = plan.rules[place], self._left[place]
+            if left == 0 or self._draws[place].random() >= rule.probability:
+                return False
+            if left is not None:
+                self._left[place] = left - 1
+            return True
+
+    def settle(self, call: Call, injection: Injection, *, injected: bool) -> None:
+        """Count a fault that struck; give one back to its rule that did not."""
+        with self._lock:
+            if injected:
+                self._counts[call.provider, call.subject.endpoint, injection.fault] += 1
+            elif 0 <= injection.rule < len(self._left):
+                left = self._left[injection.rule]
+                self._left[injection.rule] = None if left is None else left + 1
+
+    def counts(self) -> JSON:
+        """Return how often each fault struck, by provider, endpoint and fault."""
+        with self._lock:
+            counted = sorted(self._counts.items())
+        tables: JSON = {}
+        for (provider, endpoint, fault), count in counted:
+            tables.setdefault(provider, {}).setdefault(endpoint, {})[fault] = count
+        return tables
+
+    def webhooks(self, provider: str) -> WebhookChaos:
+        """Return how a provider's webhooks misbehave."""
+        return self._plan.webhooks.get(provider, WebhookChaos())
+
+    def reset(self) -> None:
+        """Begin the plan in force anew, with its first random number, and forget the counts."""
+        self.begin(self._plan)
+        with self._lock:
+            self._counts.clear()
+
+
+def _draws(seed: int, name: str) -> random.Random:
+    return random.Random(f"{seed}/{name}")  # noqa: S311 - a simulation, no secret
+
+
+def _covers(outage: Outage, provider: str, elapsed: float) -> bool:
+    return outage.provider in ("*", provider) and outage.start <= elapsed < outage.start + outage.duration
+
+
+def _is_about(rule: Rule, call: Call) -> bool:
+    return rule.customer is None or rule.customer in call.customers()
