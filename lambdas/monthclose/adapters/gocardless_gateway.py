@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
 from gocardless_pro import errors
 from gocardless_pro.services import EventsService, MandatesService, PaymentsService
 
@@ -68,6 +69,8 @@ class GoCardlessGateway:
         `https://api.gocardless.com`; may have a path.
     timeout : Timeout
         Seconds to connect, and to wait for each piece of an answer.
+    session : requests.Session or None
+        Carries the requests, if not one of our own.
     """
 
     provider = "gocardless"
@@ -76,9 +79,15 @@ class GoCardlessGateway:
     late_effect = timedelta(hours=1)
     reuses_orders = False
 
-    def __init__(self, access_token: str, base_url: str, timeout: Timeout = _TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        access_token: str,
+        base_url: str,
+        timeout: Timeout = _TIMEOUT_SECONDS,
+        session: requests.Session | None = None,
+    ) -> None:
         # The client's own services would repeat calls by themselves; made here, they don't.
-        settings = (HttpClient(base_url, access_token, timeout), ONE_ATTEMPT, 0, True)
+        settings = (HttpClient(base_url, access_token, timeout, session), ONE_ATTEMPT, 0, True)
         self._payments = PaymentsService(*settings)
         self._mandates = MandatesService(*settings)
         self._events = EventsService(*settings)

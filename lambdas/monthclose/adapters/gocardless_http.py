@@ -39,11 +39,11 @@ _CONNECTIONS = 64
 class HttpClient(ApiClient):  # type: ignore[misc]  # the SDK has no types
     """The SDK's HTTP client: one request per call, on connections that are kept, below the path of its base URL."""
 
-    def __init__(self, base_url: str, access_token: str, timeout: Timeout) -> None:
+    def __init__(
+        self, base_url: str, access_token: str, timeout: Timeout, session: requests.Session | None = None
+    ) -> None:
         super().__init__(base_url.rstrip("/"), access_token, timeout=timeout)
-        self._session = requests.Session()
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0))
+        self._session = session or _lasting_session()
 
     def get(self, path: str, params: Any = None, headers: Mapping[str, str] | None = None) -> requests.Response:
         """Perform a GET request."""
@@ -64,6 +64,13 @@ class HttpClient(ApiClient):  # type: ignore[misc]  # the SDK has no types
         )
         self._handle_errors(response)
         return response
+
+
+def _lasting_session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0))
+    return session
 
 
 CUSTOMERS_MATTER = frozenset({"mandate_is_inactive", "bank_account_disabled"})

@@ -1,0 +1,53 @@
+"""A charge that is killed, or suspended, at every point at which anything leaves the process, under every fault of the
+provider: the customer is charged exactly once, the books tie, no lease is left.
+
+`python -m tests.simulation` prints the table.
+"""
+
+import pytest
+
+from tests.simulation.crash_points import MEANWHILE, Row, check, dying_at, points, rows, suspended_at
+from tests.simulation.universe import LATE, SOON, ProcessDiedError
+
+ROWS = list(rows())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_process_may_die_at_every_point(row: Row) -> None:
+    for number, point in enumerate(points(row)):
+        for waits in (SOON, LATE):
+            wrong = check(row, dying_at(number), waits)
+            assert wrong is None, f"died {point}:\n{wrong}"
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.fault is None], ids=str)
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("minutes", [0, 14], ids="after {} minutes".format)
+def test_a_process_may_be_suspended_at_every_point_while_others_go_on(row: Row, meanwhile: str, minutes: int) -> None:
+    """For up to as long as a function can run: 15 minutes."""
+    for number, point in enumerate(points(row)):
+        wrong = check(row, suspended_at(number, MEANWHILE[meanwhile], minutes), SOON)
+        assert wrong is None, f"suspended {point}:\n{wrong}"
+
+
+def test_the_table_covers_both_providers_and_every_effect() -> None:
+    """The harness itself: were a write or a call not watched, its points would be missing."""
+    stripe, gocardless = (points(Row(provider, "pays")) for provider in ("stripe", "gocardless"))
+    assert [point for point in stripe if point.startswith("before")] == [
+        "before the write of Payment + Customer",
+        "before customers.create",
+        "before the write of Customer",
+        "before payment_intents.create",
+        "before the write of Payment",
+        "before payment_intents.confirm",
+        "before the write of Payment + Customer + Invoice + Entry",
+    ]
+    assert [point for point in gocardless if point.startswith("before")] == [
+        "before the write of Payment + Customer",
+        "before payments.create",
+        "before the write of Payment + Customer",
+    ]
+
+
+def test_a_killed_process_can_catch_nothing() -> None:
+    assert not issubclass(ProcessDiedError, Exception)

@@ -1,0 +1,140 @@
+"""Stories: any mixture of charges, faults, deaths, manual payments, credits, webhooks, refunds, charge-backs and time.
+
+Hypothesis tells a thousand of them for each provider. Whatever happened, once the world is left in peace the customer
+has paid what they owe and no more, the books tie with the provider's, and no lease is left.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from monthclose.domain.money import Money
+from monthclose.domain.payment import PaymentKey, PaymentState
+from sandbox.faults import Fault, When
+from tests.simulation.crash_points import FAULTS
+from tests.simulation.providers import TWINS
+from tests.simulation.universe import CUSTOMER, SOON, TOTAL, Universe, story
+from tests.world import OCTOBER
+
+STORIES = 1000
+CHAPTERS = 12
+
+faults = st.none() | st.tuples(st.sampled_from(FAULTS), st.integers(0, 2))
+deaths = st.none() | st.integers(0, 13)
+amounts = st.integers(1, 6_000)
+sequences = st.integers(1, 3)
+waits = st.sampled_from([{"seconds": 20}, {"minutes": 20}, {"hours": 2}, {"hours": 30}, {"days": 4}])
+type Disturbed = tuple[tuple[Fault, When], int] | None
+
+
+class Story(RuleBasedStateMachine):
+    """One customer's life; `provider` is set by the test."""
+
+    provider = ""
+
+    @initialize(method=st.sampled_from(["pays", "refused"]))
+    def begin(self, method: str) -> None:
+        self.universe = Universe(TWINS[self.provider], method)
+        self.taken_back = 0
+
+    def _disturb(self, fault: Disturbed) -> None:
+        if fault:
+            (kind, when), call = fault
+            self.universe.line.arm(kind, when, call)
+
+    @rule(sequence=sequences, fault=faults, death=deaths, again=st.booleans())
+    def a_worker_charges(self, sequence: int, fault: Disturbed, death: int | None, again: bool) -> None:
+        self._disturb(fault)
+        with self.universe.process(death):
+            self.universe.charger.charge(PaymentKey(CUSTOMER, OCTOBER, sequence), again=again)
+
+    @rule(sequence=sequences, fault=faults, death=deaths)
+    def a_webhook_comes(self, sequence: int, fault: Disturbed, death: int | None) -> None:
+        self._disturb(fault)
+        with self.universe.process(death):
+            self.universe.charger.look_again(PaymentKey(CUSTOMER, OCTOBER, sequence))
+
+    @rule(sequence=sequences, fault=faults, death=deaths)
+    def the_reconciler_comes(self, sequence: int, fault: Disturbed, death: int | None) -> None:
+        self._disturb(fault)
+        with self.universe.process(death):
+            self.universe.charger.look_again(PaymentKey(CUSTOMER, OCTOBER, sequence), go_on=True)
+
+    @rule(amount=st.none() | amounts, fault=faults, death=deaths)
+    def a_person_charges_by_hand(self, amount: int | None, fault: Disturbed, death: int | None) -> None:
+        self._disturb(fault)
+        with self.universe.process(death):
+            self.universe.cashier.pay(CUSTOMER, Money(amount, "USD") if amount else None)
+
+    @rule(amount=amounts)
+    def a_person_grants_credit(self, amount: int) -> None:
+        self.universe.grant(amount)
+
+    @rule(wait=waits)
+    def time_passes(self, wait: dict[str, int]) -> None:
+        self.universe.clock.pass_time(**wait)
+
+    @rule()
+    def the_bank_settles(self) -> None:
+        self.universe.twin.settle()
+
+    @rule(method=st.sampled_from(["pays", "refused"]))
+    def the_customer_changes_the_method(self, method: str) -> None:
+        customer = self.universe.customer
+        profile = replace(customer.profile, payment_method=self.universe.twin.methods[method])
+        self.universe.books.commit(replace(customer, profile=profile))
+
+    @rule(sequence=sequences, amount=amounts)
+    def finance_refunds(self, sequence: int, amount: int) -> None:
+        payment = self.universe.books.month(CUSTOMER, OCTOBER).payment_of(sequence)
+        if payment and payment.state is PaymentState.PAID:
+            self.universe.twin.refund(payment.provider_ref, min(amount, payment.amount_minor))
+
+    @rule(sequence=sequences)
+    def the_bank_takes_the_money_back(self, sequence: int) -> None:
+        payment = self.universe.books.month(CUSTOMER, OCTOBER).payment_of(sequence)
+        if payment and payment.state is PaymentState.PAID and not payment.refunded_minor:
+            gross = payment.collected_minor
+            self.taken_back += gross if self.universe.twin.take_back(payment.provider_ref) else 0
+
+    def teardown(self) -> None:
+        if not hasattr(self, "universe"):
+            return
+        universe = self.universe
+        assert universe.line.twin
+        universe.line.twin.disarm()
+        universe.heal(SOON)
+        account, moved = universe.customer, universe.moved()
+        told = story(universe)
+        assert sum(minor for minor in moved if minor > 0) <= TOTAL + self.taken_back, f"charged twice\n{told}"
+        assert account.credit_minor <= universe.granted, f"charged too much\n{told}"
+        assert not account.open_payment, f"a lease is left\n{told}"
+        assert not universe.findings(), f"the books don't tie\n{told}"
+        assert all(payment.settled for payment in universe.payments), f"unsettled\n{told}"
+
+
+def tell_stories(provider: str, number: int) -> None:
+    """Tell a number of stories about a provider's customer.
+
+    Raises
+    ------
+    AssertionError
+        One of them ends badly: the shortest that does is in its notes.
+    """
+
+    class OfProvider(Story):
+        pass
+
+    OfProvider.provider = provider
+    quiet = settings(
+        max_examples=number, stateful_step_count=CHAPTERS, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(OfProvider, settings=quiet)
+
+
+@pytest.mark.parametrize("provider", TWINS)
+def test_whatever_happens_the_customer_pays_once_and_the_books_tie(provider: str) -> None:
+    tell_stories(provider, STORIES)

@@ -1,0 +1,179 @@
+"""One customer, one provider's in-process twin, and books in memory, where everything that leaves the process is a
+point at which the process may die.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from monthclose.domain.close import totals_of
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import DocumentPlace, Invoice, issue
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import Money
+from monthclose.domain.payment import Payment, PaymentKey
+from monthclose.domain.proof import Finding, check_provider_sums, check_totals
+from monthclose.errors import IllegalTransitionError, MonthCloseError
+from monthclose.ports import PaymentGateway, Record
+from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.charge_customers import Charger
+from tests.fakes import FakeBooks, FakeClock, FakeCloses
+from tests.simulation.providers import Line, Provider
+from tests.world import OCTOBER
+
+CUSTOMER = "acme"
+KEY = PaymentKey(CUSTOMER, OCTOBER)
+TOTAL = 10_000
+"""What the October invoice is over, in minor units."""
+
+
+class ProcessDiedError(BaseException):
+    """The process is killed: nothing of its own can catch it."""
+
+
+@dataclass
+class Fuse:
+    """Counts the points that a process passes, and ends it at one of them."""
+
+    dies_at: int | None = None
+    passed: list[str] = field(default_factory=list)
+    pause: tuple[int, threading.Event, threading.Event] | None = None
+    """A point to be suspended at, what then happens, and what to wait for."""
+
+    def point(self, name: str) -> None:
+        self.passed.append(name)
+        number = len(self.passed) - 1
+        if number == self.dies_at:
+            raise ProcessDiedError(name)
+        if self.pause and self.pause[0] == number:
+            self.pause[1].set()
+            assert self.pause[2].wait(20)
+
+
+class WatchedBooks(FakeBooks):
+    """Books whose every write is a point before and a point after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fuse = Fuse()
+
+    def commit(self, *records: Record) -> None:
+        name = " + ".join(type(record).__name__ for record in records)
+        self.fuse.point(f"before the write of {name}")
+        super().commit(*records)
+        self.fuse.point(f"after the write of {name}")
+
+
+class Universe:
+    """The customer's account, the provider, and the processes that come and go."""
+
+    def __init__(self, twin: Callable[[Line], Provider], method: str = "pays", *, invoiced: bool = True) -> None:
+        self.granted = 0
+        """Credit that a person granted, or money they received elsewhere, in minor units."""
+        self.clock = FakeClock()
+        self.books = WatchedBooks()
+        self.closes = FakeCloses()
+        self.line = Line(self.clock)
+        self.twin = twin(self.line)
+        self.gateway: PaymentGateway = self.twin.gateway
+        self.charger = Charger(self.books, self.gateway, self.clock)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
+        profile = Profile("Acme", "billing@acme.example", "USD", self.gateway.provider, self.twin.methods[method])
+        self.books.commit(Customer(CUSTOMER, replace(profile, payment_customer=self.twin.customer)))
+        if invoiced:
+            self.invoice(TOTAL)
+
+    def invoice(self, total: int) -> None:
+        """Issue the October invoice, as the stage does: with its payment, in one commit."""
+        place = DocumentPlace("key", 0, 10, "hash")
+        invoice = Invoice("INV-1", CUSTOMER, OCTOBER, "USD", total, date(2026, 11, 1), place)
+        issued, account, legs = issue(invoice, self.customer)
+        entry = Entry("invoice", CUSTOMER, OCTOBER, "USD", self.clock(), legs)
+        self.books.commit(account, issued, entry, Payment(CUSTOMER, OCTOBER, self.gateway.provider, "USD"))
+
+    @property
+    def customer(self) -> Customer:
+        found = self.books.customer(CUSTOMER)
+        assert found
+        return found
+
+    @property
+    def payments(self) -> tuple[Payment, ...]:
+        return self.books.month(CUSTOMER, OCTOBER).payments
+
+    @contextmanager
+    def process(self, dies_at: int | None = None) -> Iterator[Fuse]:
+        """Run a process that may be killed at a point, or end with an error of ours: both end it."""
+        fuse = Fuse(dies_at)
+        self.books.fuse = self.line.fuse = fuse
+        try:
+            yield fuse
+        except IllegalTransitionError:
+            raise  # a defect of ours
+        except (ProcessDiedError, MonthCloseError):
+            pass
+        finally:
+            self.books.fuse = self.line.fuse = Fuse()
+
+    def heal(self, waits: tuple[timedelta, ...]) -> None:
+        """Let time pass, with what comes by itself in it: redelivery, the reconciler, the bank."""
+        for wait in (*waits, *_AT_MOST_AFTERWARDS):
+            if wait is _A_WEEK and not any(p.in_flight or not p.settled for p in self.payments):
+                return  # one payment at a time: several of them take their turns
+            self.clock.now += wait
+            self.twin.settle()
+            for payment in self.payments:
+                key = PaymentKey(CUSTOMER, OCTOBER, payment.sequence)
+                with self.process():
+                    self.charger.charge(key)
+                with self.process():
+                    self.charger.look_again(key, go_on=True)
+
+    def grant(self, minor: int) -> None:
+        """Let a person grant credit."""
+        with self.process():
+            self.cashier.credit(CUSTOMER, Money(minor, "USD"), "sorry")
+            self.granted += minor
+
+    def moved(self) -> list[int]:
+        """What the provider says it moved, in minor units, in order: charges above zero, the rest below."""
+        return [minor for minor in self.twin.moved() if minor]
+
+    def findings(self) -> list[Finding]:
+        """Hold the books against themselves and against the provider's list."""
+        month = self.books.month(CUSTOMER, OCTOBER)
+        totals, _ = totals_of([month])
+        theirs: dict[str, int] = {}
+        found = []
+        known = {payment.provider_ref: payment for payment in month.payments}
+        for charge in self.gateway.collected_for(OCTOBER, self.clock.now - timedelta(days=400)):
+            theirs[charge.currency] = theirs.get(charge.currency, 0) + charge.minor
+            payment = known.get(charge.reference)
+            if payment is None or payment.net_minor != charge.minor:
+                found.append(Finding("provider", f"{charge} is not {payment}"))
+        # Credit that was granted in another month has its entry there.
+        for other, elsewhere in self.books.months(CUSTOMER).items():
+            if other != OCTOBER:
+                totals += totals_of([elsewhere])[0]
+        return [*found, *check_totals(totals, sum(totals.customers.values())), *check_provider_sums(totals, theirs, [])]
+
+
+SOON = tuple(timedelta(minutes=minutes) for minutes in (0.1, 2, 10, 120, 30 * 60, 72 * 60, 72 * 60))
+"""Somebody comes after seconds, and again at growing intervals."""
+LATE = tuple(timedelta(days=days) for days in (3, 1, 1, 1))
+"""Nobody comes before the providers have forgotten every idempotency key."""
+
+
+_A_WEEK = timedelta(days=7)
+_AT_MOST_AFTERWARDS = (_A_WEEK,) * 12
+
+
+def story(universe: Universe) -> str:
+    """Tell what happened, for whoever reads a failing test."""
+    lines = [f"provider moved {universe.moved()}", f"customer {universe.customer}"]
+    for payment in universe.payments:
+        lines.append(f"payment {payment.payment_id}: {payment.state}, collected {payment.collected_minor}")
+        lines += [f"  {step.time:%d %H:%M} {step.before} -> {step.after}: {step.why}" for step in payment.history]
+    return "\n".join([*lines, *map(str, universe.findings())])
