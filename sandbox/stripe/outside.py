@@ -137,7 +137,7 @@ def _read_settlement(entry: Entry, reference: str) -> Command:
     return settle(reference, succeeds=entry.flag("succeeds", default=True))
 
 
-_READERS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
+CONTROLS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
     ("disputes", ""): _read_opening,
     ("disputes", "close"): _read_closing,
     ("payment_intents", "authenticate"): _read_authentication,
@@ -158,7 +158,7 @@ def read(request: Request) -> Command:
     """
     parts = request.path.removeprefix("/_sandbox/stripe/").split("/")
     kind, reference, deed = (*parts, "", "")[:3]
-    reader = _READERS.get((kind, deed))
+    reader = CONTROLS.get((kind, deed))
     if request.method != "POST" or reader is None or len(parts) not in (1, 3) or bool(reference) != bool(deed):
         raise NothingSuchError(f"no control {request.method} {request.path}")
     try:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,12 +25,14 @@ from monthclose.errors import (
     RateLimitedError,
 )
 from monthclose.ports import Answer, ChargeOrder, Collected, InProgress, NotCollected, Refused, TakenBack
+from sandbox.desk import Desk
+from sandbox.faults import Fault, When
 from sandbox.gocardless import GoCardlessSandbox, errors
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
+from sandbox.plan import Plan, Rule
 from sandbox.server import listen
 from sandbox.testing import serving
 from sandbox.wire import Execution, Proceed, Response
-from tests.contract.gocardless_faults import Break, BreakingServer, breaking
 from tests.sandbox.gocardless_driving import Wire
 from tests.world import OCTOBER
 
@@ -93,10 +96,31 @@ def case(_served: Case) -> Case:
     return _served
 
 
+LOSSES = [fault for fault in Fault if fault.loses_answer]
+PATIENCE_SECONDS = 0.2
+
+
+@dataclass
+class Broken:
+    """A sandbox that loses answers after the request took effect."""
+
+    url: str
+    sandbox: GoCardlessSandbox
+    desk: Desk
+
+    def gateway(self) -> GoCardlessGateway:
+        return GoCardlessGateway(DEFAULT_ACCESS_TOKEN, self.url, timeout=(5, PATIENCE_SECONDS))
+
+    def loses(self, how: Fault, endpoint: str = "*", count: int = 1) -> None:
+        seconds = how.usual_seconds
+        self.desk.begin(Plan(rules=(Rule(how, When.AFTER, endpoint=endpoint, count=count, seconds=seconds),)))
+
+
 @pytest.fixture
-def broken() -> Iterator[BreakingServer]:
-    with breaking(GoCardlessSandbox()) as server:
-        yield server
+def broken() -> Iterator[Broken]:
+    desk, sandbox = Desk(), GoCardlessSandbox()
+    with serving({"/gocardless": sandbox}, desk) as url:
+        yield Broken(f"{url}/gocardless", sandbox, desk)
 
 
 def outcome(answer: Answer) -> Any:
@@ -450,25 +474,24 @@ def test_a_gocardless_that_nobody_listens_for_means_try_later_even_for_money() -
             call(an_order())
 
 
-@pytest.mark.parametrize("how", Break)
-def test_an_answer_that_is_lost_after_the_effect_is_unknown_and_then_found(broken: BreakingServer, how: Break) -> None:
-    gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, broken.url, timeout=(5, 0.2))
-    order = an_order()
-    broken.breaks = [how]
+@pytest.mark.parametrize("how", LOSSES)
+def test_an_answer_that_is_lost_after_the_effect_is_unknown_and_then_found(broken: Broken, how: Fault) -> None:
+    gateway, order = broken.gateway(), an_order()
+    broken.loses(how)
     with pytest.raises(OutcomeUnknownError):
         gateway.collect(order)
-    assert broken.provider.request_counts() == {"payments.create": {201: 1}}, "no hidden repetition"
+    assert broken.sandbox.request_counts() == {"payments.create": {201: 1}}, "no hidden repetition"
 
     found = gateway.look_up(order)
     assert isinstance(found.outcome, InProgress)
     assert gateway.collect(order).reference == found.reference
 
 
-@pytest.mark.parametrize("how", Break)
-def test_an_answer_that_is_lost_and_moves_no_money_means_try_later(broken: BreakingServer, how: Break) -> None:
-    gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, broken.url, timeout=(5, 0.2))
+@pytest.mark.parametrize("how", LOSSES)
+def test_an_answer_that_is_lost_and_moves_no_money_means_try_later(broken: Broken, how: Fault) -> None:
+    gateway = broken.gateway()
     reference = gateway.collect(an_order()).reference
-    broken.breaks = [how] * 4
+    broken.loses(how, count=4)
     for call in (gateway.look_up, gateway.withdraw):
         with pytest.raises(ProviderDownError):
             call(an_order(reference=reference))
@@ -476,32 +499,31 @@ def test_an_answer_that_is_lost_and_moves_no_money_means_try_later(broken: Break
         gateway.register(customer())
     with pytest.raises(ProviderDownError):
         list(gateway.collected_for(OCTOBER, datetime.now(UTC)))
-    assert broken.breaks == []
+    assert isinstance(gateway.look_up(an_order(reference=reference)).outcome, InProgress)
 
 
-def test_a_withdrawal_whose_answer_is_lost_can_be_asked_for_again(broken: BreakingServer) -> None:
-    gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, broken.url)
-    reference = gateway.collect(an_order()).reference
-    order = an_order(reference=reference)
-    real = broken.provider.handle
-
-    class LosesCancellation:
-        def handle(self, request: Any) -> Response:
-            if request.path.endswith("/cancel"):
-                broken.breaks = [Break.RESET]
-            return real(request)
-
-    broken.provider = LosesCancellation()  # type: ignore[assignment]
+def test_a_withdrawal_whose_answer_is_lost_can_be_asked_for_again(broken: Broken) -> None:
+    gateway = broken.gateway()
+    order = an_order(reference=gateway.collect(an_order()).reference)
+    broken.loses(Fault.RESET, "payments.cancel")
     with pytest.raises(ProviderDownError):
         gateway.withdraw(order)
     assert outcome(gateway.withdraw(order)).code == "payment_cancelled"
 
 
-def test_calls_share_a_connection(broken: BreakingServer) -> None:
-    gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, broken.url)
+def test_calls_share_a_connection(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = []
+    connect = urllib3.connection.HTTPConnection.connect
+
+    def counted(connection: urllib3.connection.HTTPConnection) -> None:
+        connections.append(connection)
+        connect(connection)
+
+    monkeypatch.setattr(urllib3.connection.HTTPConnection, "connect", counted)
+    gateway = broken.gateway()
     for number in range(5):
         gateway.collect(an_order(payment_id=f"2026-10/{number}"))
-    assert broken.connections == 1
+    assert len(connections) == 1
 
 
 def test_a_customer_with_an_id_that_no_header_can_carry_pays(case: Case) -> None:

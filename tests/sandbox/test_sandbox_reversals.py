@@ -143,6 +143,11 @@ def test_a_dispute_takes_the_money_and_a_won_one_gives_it_back(
         "charge.dispute.closed",
         *reinstated,
     ]
+    if verdict == "won":
+        assert client.v1.refunds.create({"charge": disputed.id}).amount == 1500
+    else:
+        with pytest.raises(stripe.InvalidRequestError, match="charged back"):
+            client.v1.refunds.create({"charge": disputed.id})
     again = httpx.post(f"{url}/_sandbox/stripe/disputes/{found.id}/close", json={"status": verdict})
     assert (again.status_code, again.json()) == (409, {"error": f"{found.id} is {verdict} already"})
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import signal
+import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import stripe
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
 
 from sandbox.__main__ import main
 from sandbox.latency import LogNormalLatency
 from sandbox.plan import Outage, Plan
-from sandbox.server import listen
+from sandbox.server import Server, listen
 from sandbox.wire import Execution, Request, Response
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
 
     from sandbox.desk import Desk
     from sandbox.stripe import StripeSandbox
@@ -137,6 +144,26 @@ def test_an_option_that_makes_no_sense_is_told(
         main(options)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_answers_are_not_held_back_until_their_heads_are_acknowledged() -> None:
+    nagle: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        connection = scope["state"]["connection"].transport.get_extra_info("socket")
+        nagle.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await PlainTextResponse("")(scope, receive, send)
+
+    listener, ready = listen(), threading.Event()
+    server = Server(Starlette(routes=[Mount("/", app)]), ready.set)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    assert ready.wait(timeout=30)
+    httpx.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    server.should_exit = True
+    thread.join(timeout=30)
+    listener.close()
+    assert nagle == [1]
 
 
 def test_latency_is_set_and_taken_back_at_run_time(client: stripe.StripeClient, url: str, desk: Desk) -> None:

@@ -1,0 +1,51 @@
+"""What docs/sandbox.md says is so."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from starlette.routing import Route
+
+from sandbox.desk import Desk
+from sandbox.faults import Fault
+from sandbox.mounts import ENDPOINTS, make_providers
+from sandbox.plan import Plan, read_plan
+from sandbox.server import create_app
+from sandbox.stripe.outside import CONTROLS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+
+
+def test_the_plan_in_the_documentation_can_be_used_and_has_every_entry() -> None:
+    ((_, toml),) = re.findall(r"^```(toml)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    # `seconds` is shown for all faults, where it has a meaning for two.
+    plan = read_plan(tomllib.loads(toml.replace('"reset"', '"hang"', 1)), ENDPOINTS)
+    assert all([plan.rules, plan.outages, plan.limits, plan.webhooks])
+    shown = Plan(0, plan.rules, plan.outages, plan.limits, plan.webhooks).to_json()
+    for entry in (shown["rules"][0], *shown["limits"].values(), *shown["webhooks"].values()):
+        for name in entry:
+            assert re.search(rf"^{name} = ", toml, re.MULTILINE), name
+
+
+def test_every_fault_is_documented() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE) == [*Fault]
+
+
+def test_every_control_route_is_documented() -> None:
+    routes = create_app(make_providers(Desk())).routes
+    control = {
+        (route.path.removeprefix("/_sandbox/"), method)
+        for route in routes
+        if isinstance(route, Route) and route.path.startswith("/_sandbox/") and ":path" not in route.path
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    control |= {(f"stripe/{'/{id}/'.join(filter(None, place))}", "POST") for place in CONTROLS}
+    documented = set()
+    for cell in re.findall(r"^\| (`[A-Z].*?`) \|", TEXT, re.MULTILINE):
+        *methods, last = [word.strip("`") for word in cell.split(", ")] if "advance" not in cell else [""]
+        if last:
+            method, path = last.split(" ")
+            documented |= {(path, found) for found in (*methods, method)}
+    assert documented == control
