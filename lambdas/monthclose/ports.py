@@ -436,11 +436,11 @@ class Limiter(Protocol):
     def wait_seconds(self, lane: str) -> float:
         """Estimate how long `acquire` would wait; asks nobody."""
 
-    def succeeded(self, lane: str) -> None:
+    def succeeded(self, lane: str, /) -> None:
         """Note that the provider answered. This and the other notes never raise."""
 
-    def limited(self, lane: str) -> None:
+    def limited(self, lane: str, /) -> None:
         """Note that it answered that we ask too often."""
 
-    def failed(self, lane: str) -> None:
+    def failed(self, lane: str, /) -> None:
         """Note that it failed, or did not answer in time."""

@@ -102,9 +102,13 @@ class Pace:
     def earliest(self, now: float) -> float:
         """When the next slot can have been due, if nobody asked for a while.
 
-        Half the tolerance back: what a late question cost is made up for, and the slot is still good for the other half.
+        Half the tolerance back: it makes up for late questions, and the slot is still good for the other half.
         """
         return now - self.tolerance / 2
+
+    def is_good(self, due: float, now: float) -> bool:
+        """Whether a slot may still be used."""
+        return now <= due + self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +124,9 @@ class Run:
         """When the slot after the last one is due: where the next run begins."""
         return self.first + self.count * self.pace.interval
 
-    def take(self, now: float) -> tuple[float | None, Run]:
-        """Take the next slot that is still good, and return when it is due (None: there is none), and the rest."""
-        late = now - self.first - self.pace.tolerance
-        lost = min(max(math.ceil(late / self.pace.interval), 0), self.count)
-        due = self.first + lost * self.pace.interval
-        if lost == self.count:
-            return None, replace(self, first=due, count=0)
-        return due, replace(self, first=due + self.pace.interval, count=self.count - lost - 1)
-
-    def is_good(self, due: float, now: float) -> bool:
-        """Whether a slot of this run may still be used."""
-        return now <= due + self.pace.tolerance
+    def slots(self) -> list[float]:
+        """List when each slot is due."""
+        return [self.first + index * self.pace.interval for index in range(self.count)]
 
 
 def lease(free_at: float | None, now: float, count: int, pace: Pace) -> Run:
@@ -144,8 +139,8 @@ def lease(free_at: float | None, now: float, count: int, pace: Pace) -> Run:
 class LeaseSize:
     """How many slots a worker leases at the most, so that a lease lasts about `LEASE_SECONDS`.
 
-    Workers don't know of each other; each sees how long its run takes to be used up, which is longer the more the others
-    have leased. Growing by one and shrinking in proportion, they come to equal shares (as senders on a network do).
+    Workers don't know of each other; each sees how long its run takes to be used up, which is longer the more the
+    others have leased. Growing by one and shrinking in proportion, they come to equal shares, as senders on a network.
     """
 
     most: float = 4.0

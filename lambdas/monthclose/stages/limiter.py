@@ -5,6 +5,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
+from typing import NamedTuple
 
 from monthclose.domain.provider_health import FAILURES_IN_A_ROW, Circuit, Health
 from monthclose.domain.throttle import ASK_AHEAD_SECONDS, LeaseSize, Limit, Pace, Run
@@ -16,51 +18,63 @@ _FRESH_SECONDS = 0.5
 _RACES = 5
 
 
+class _Slot(NamedTuple):
+    """A slot that a thread was given."""
+
+    due: float
+    pace: Pace
+
+
 class _Lane:
-    """A lane as this worker sees it. Its lock is held for moments only; `asking` while the store is asked."""
+    """A lane as this worker sees it: threads wait in a line, and the first in it get the slots of the next lease."""
 
     def __init__(self) -> None:
         self.asking = threading.Lock()
-        self._lock = threading.Lock()
-        self._run: Run | None = None
-        self._waiting = 0
-        self._size = LeaseSize()
+        """Held while the store is asked; the lane's own lock, for moments only."""
         self.ends_at = 0.0
-        """When the last run's slots are used up."""
+        """When the last lease is used up."""
+        self._lock = threading.Lock()
+        self._tickets = count(1)
+        self._waiting: set[int] = set()
+        self._given: dict[int, _Slot] = {}
+        self._size = LeaseSize()
 
-    def queue_up(self, threads: int) -> None:
-        """Count a thread that begins (1) or ceases (-1) to wait for a slot."""
-        with self._lock:
-            self._waiting += threads
+    def ticket(self) -> int:
+        """Draw a place in the line."""
+        return next(self._tickets)
 
-    def has_slot(self, now: float) -> bool:
-        """Whether a slot is left that is still good."""
+    def wait(self, ticket: int) -> None:
+        """Step into the line; whoever lost a slot has the old place."""
         with self._lock:
-            return self._run is not None and self._run.take(now)[0] is not None
+            self._waiting.add(ticket)
 
-    def take(self, now: float) -> tuple[float, Pace] | None:
-        """Take a slot."""
+    def leave(self, ticket: int) -> None:
+        """Step out of the line."""
         with self._lock:
-            if self._run is None:
-                return None
-            due, self._run = self._run.take(now)
-            return None if due is None else (due, self._run.pace)
+            self._waiting.discard(ticket)
+            self._given.pop(ticket, None)
+
+    def slot(self, ticket: int) -> _Slot | None:
+        """Look whether a slot was given to a ticket."""
+        with self._lock:
+            return self._given.get(ticket)
 
     def next_count(self, pace: Pace, seconds: float) -> int:
         """Choose how many slots to lease for those who wait."""
         with self._lock:
-            return self._size.count(self._waiting, pace, seconds)
+            return self._size.count(len(self._waiting), pace, seconds)
 
-    def add(self, run: Run, now: float) -> None:
-        """Take over a leased run."""
+    def give(self, run: Run, now: float) -> None:
+        """Give a lease's slots to those who have waited longest."""
         with self._lock:
-            self._run, self.ends_at = run, run.end
-            self._size = self._size.after(run, now)
+            for ticket, due in zip(sorted(self._waiting), run.slots(), strict=False):
+                self._waiting.remove(ticket)
+                self._given[ticket] = _Slot(due, run.pace)
+            self._size, self.ends_at = self._size.after(run, now), run.end
 
-    def drop(self) -> None:
-        """Let the slots go that nobody has taken yet."""
-        with self._lock:
-            self._run, self.ends_at = None, 0.0
+    def restart(self) -> None:
+        """Don't wait for the last lease's end before asking for another."""
+        self.ends_at = 0.0
 
 
 class PacedLimiter:
@@ -76,7 +90,7 @@ class PacedLimiter:
         Takes seconds.
     """
 
-    def __init__(  # noqa: PLR0913 (what is not the world's is a default)
+    def __init__(
         self,
         provider: str,
         deployed: Limit,
@@ -97,16 +111,18 @@ class PacedLimiter:
 
     def acquire(self, lane: str) -> None:
         """Wait for a slot, and for its time."""
+        self._end_probe()  # if this thread's last call was one and ended without a note, another has taken over
         mine, until = self._lane(lane), self._now() + self._patience
+        ticket = mine.ticket()
         while True:
             self._enter()
-            mine.queue_up(1)
+            mine.wait(ticket)
             try:
-                due, pace = self._slot(lane, mine, until)
+                slot = self._slot(lane, mine, ticket, until)
             finally:
-                mine.queue_up(-1)
-            self._sleep_until(due)
-            if self._now() <= due + pace.tolerance and self._may_ask():
+                mine.leave(ticket)
+            self._sleep_until(slot.due)
+            if slot.pace.is_good(slot.due, self._now()) and self._may_ask():
                 return
 
     def wait_seconds(self, lane: str) -> float:
@@ -115,24 +131,22 @@ class PacedLimiter:
         paused = known.health.seconds_to_wait(now) if known else 0.0
         return max(paused, self._lane(lane).ends_at - now, 0.0)
 
-    def succeeded(self, lane: str) -> None:
+    def succeeded(self, _lane: str, /) -> None:
         """Forget the failures; a probe closes the circuit."""
         self._answered()
 
-    def limited(self, lane: str) -> None:
+    def limited(self, lane: str, /) -> None:
         """Slow all workers down. It is an answer, too."""
         self._answered()
-        self._lane(lane).drop()
+        self._lane(lane).restart()
         self._change(Health.limited)
 
-    def failed(self, lane: str) -> None:
+    def failed(self, _lane: str, /) -> None:
         """Pause after several failures in a row, or after a failed probe."""
         with self._lock:
-            probed = self._prober == threading.get_ident()
-            self._prober = 0 if probed else self._prober
             self._failures += 1
             outage = self._failures >= FAILURES_IN_A_ROW
-        if probed:
+        if self._end_probe():
             self._change(Health.down)
         elif outage:  # what was under way when the circuit opened fails, too: that is no other outage
             self._change(lambda health, now: health if health.pause_seconds else health.down(now))
@@ -140,10 +154,15 @@ class PacedLimiter:
     def _answered(self) -> None:
         with self._lock:
             self._failures = 0
-            probed = self._prober == threading.get_ident()
-            self._prober = 0 if probed else self._prober
-        if probed:
+        if self._end_probe():
             self._change(lambda health, _now: health.well())
+
+    def _end_probe(self) -> bool:
+        """Whether this thread had the probe; it has it no more."""
+        with self._lock:
+            had = self._prober == threading.get_ident()
+            self._prober = 0 if had else self._prober
+        return had
 
     def _now(self) -> float:
         return self._clock().timestamp()
@@ -196,33 +215,32 @@ class PacedLimiter:
         self._known_at = 0.0
         return False
 
-    def _slot(self, lane: str, mine: _Lane, until: float) -> tuple[float, Pace]:
-        """Take a slot, leasing a run when the last one is nearly used up."""
+    def _slot(self, lane: str, mine: _Lane, ticket: int, until: float) -> _Slot:
+        """Get a slot; the first in line asks for all when the last lease is nearly used up."""
         while True:
-            now = self._now()
-            taken = mine.take(now)
-            if taken:
-                return taken
+            slot, now = mine.slot(ticket), self._now()
+            if slot:
+                return slot
             if now >= until:
                 raise self._paused("is asked as fast as it allows", max(mine.ends_at - now, 1.0))
             ask_at = min(mine.ends_at - ASK_AHEAD_SECONDS, until)
             if now < ask_at:
                 self._sleep_until(ask_at)
             else:
-                self._lease(lane, mine, until)
+                self._lease(lane, mine, ticket, until)
 
-    def _lease(self, lane: str, mine: _Lane, until: float) -> None:
+    def _lease(self, lane: str, mine: _Lane, ticket: int, until: float) -> None:
         with mine.asking:
             now = self._now()
-            if mine.has_slot(now):  # somebody else has asked while this thread waited to ask
-                return
+            if mine.slot(ticket) or now < mine.ends_at - ASK_AHEAD_SECONDS:
+                return  # somebody else has asked while this thread waited to ask
             state = self._state()
             if state.health.pause_seconds and not self._may_ask():
                 raise self._paused("is down", max(state.health.seconds_to_wait(now), 1.0))
             pace = state.changes.over(self._deployed).pace(state.health.speed(now))
-            count = mine.next_count(pace, until - now)
-            run = self._limits.lease(self._provider, lane, count, pace, now=now, latest=until)
-            mine.add(run, now)
+            slots = mine.next_count(pace, until - now)
+            run = self._limits.lease(self._provider, lane, slots, pace, now=now, latest=until)
+            mine.give(run, now)
 
     def _change(self, step: Callable[[Health, float], Health]) -> None:
         """Change the provider's health for all; who reports to us has a provider's answer that must not get lost."""
