@@ -98,7 +98,7 @@ class VirtualTime:
         self._lock = threading.Lock()
         self._sleepers: list[tuple[float, int, threading.Event]] = []
         self._tickets = 0
-        self._running = 0
+        self._running = 1  # the test itself
 
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self.now, UTC)
@@ -121,12 +121,15 @@ class VirtualTime:
             wake.set()
 
     def run(self, works: Sequence[Callable[[], None]]) -> None:
-        """Run each work in a thread of its own, to the end of all."""
+        """Run each work in a thread of its own, to the end of all; the first error of one is raised."""
+        errors: list[BaseException] = []
 
         def one(work: Callable[[], None]) -> None:
             self.sleep(0)
             try:
                 work()
+            except BaseException as error:
+                errors.append(error)
             finally:
                 with self._lock:
                     self._hand_over()
@@ -137,6 +140,9 @@ class VirtualTime:
             thread.start()
         for thread in threads:
             thread.join()
+        self._running = 1
+        if errors:
+            raise errors[0]
 
 
 def log_normal(seed: int, median: float, sigma: float = 0.5) -> Callable[[], float]:
