@@ -52,7 +52,7 @@ class Provider:
 
 _SLOW_CHARGE_SECONDS = 4
 """Two calls at 1.5 s each and the books' writes."""
-_FEWEST_THREADS, _MOST_THREADS = 4, 32
+_FEWEST_THREADS, _MOST_THREADS = 4, 128
 
 
 @dataclass(frozen=True, slots=True)
