@@ -155,7 +155,34 @@ def test_lanes_do_not_wait_for_each_other() -> None:
         for _ in range(25):
             limiter.acquire(lane)
     # One after the other on one thread: what "prepare" took has not been taken from "collect".
-    assert crowd.time.now - crowd.began <= 2 * 25 / LIMIT.usable()
+    assert crowd.time.now - crowd.began <= 2 * 25 / LIMIT.usable() + 1e-3
+
+
+def test_a_single_thread_has_the_whole_lane() -> None:
+    crowd = Workers(latency=lambda: 0.01)
+    crowd.run([crowd.limiter()], 1, 30)
+    assert crowd.rate_between(1, 30) >= 0.95 * LIMIT.rate_per_second
+
+
+@pytest.mark.parametrize(("workers", "median"), [(1, 0.05), (2, 1.5), (5, 0.4), (10, 1.5), (40, 0.4)])
+def test_two_lanes_one_after_the_other_are_both_used_up(workers: int, median: float) -> None:
+    crowd = Workers(latency=log_normal(workers, median))
+    starts: dict[str, list[float]] = {"prepare": [], "collect": []}
+
+    def work(limiter: PacedLimiter) -> None:
+        while crowd.time.now < crowd.began + 90:
+            for lane, begun in starts.items():
+                limiter.acquire(lane)
+                begun.append(crowd.time.now)
+                crowd.time.sleep(crowd.latency())
+
+    threads = threads_needed(LIMIT, 2 * 1.2 * median, workers) + 1
+    crowd.time.run([partial(work, limiter) for limiter in [crowd.limiter() for _ in range(workers)] * threads])
+    for begun in starts.values():
+        steady = [start for start in begun if crowd.began + 30 <= start < crowd.began + 90]
+        assert len(steady) / 60 >= 0.95 * LIMIT.rate_per_second
+    leases = sum(leased_at > crowd.began + 30 for leased_at, _ in crowd.limits.leases)
+    assert leases / 60 <= 2 * 2.5 * workers
 
 
 @pytest.mark.parametrize(("before", "after"), [(25, 10), (10, 25)])

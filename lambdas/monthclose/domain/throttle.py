@@ -21,6 +21,7 @@ LEASE_SECONDS = 1.0
 """How long a worker gets along with a lease: it hears of changes, and costs a write, about once a second."""
 ASK_AHEAD_SECONDS = 0.2
 """How long before its slots run out a worker asks for more: longer than the store takes to answer."""
+_GATHER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,15 @@ class LeaseSize:
         if lasts > LEASE_SECONDS:
             return LeaseSize(max(min(self.most, run.count) * LEASE_SECONDS / lasts, 1.0))
         return LeaseSize(min(self.most + 1, max(LEASE_SECONDS / run.pace.interval, 1.0)))
+
+
+def gather_seconds(threads: int, pace: Pace) -> float:
+    """How long after it asked a worker with so many threads gathers requests before it asks again.
+
+    Where requests come no faster than slots, as in the second of a charge's two lanes, each would cost a write of its
+    own otherwise. It is never so long that these threads could not use every slot of the lane, should they be alone.
+    """
+    return min(threads * pace.interval, _GATHER_SECONDS)
 
 
 def threads_needed(limit: Limit, seconds_per_request: float, workers: int) -> int:

@@ -9,12 +9,13 @@ from itertools import count
 from typing import NamedTuple
 
 from monthclose.domain.provider_health import FAILURES_IN_A_ROW, Circuit, Health
-from monthclose.domain.throttle import ASK_AHEAD_SECONDS, LeaseSize, Limit, Pace, Run
+from monthclose.domain.throttle import ASK_AHEAD_SECONDS, LeaseSize, Limit, Pace, Run, gather_seconds
 from monthclose.errors import ConflictError, ProviderPausedError, TryLaterError
 from monthclose.ports import Clock, ProviderLimits, ProviderState
 
 _FRESH_SECONDS = 0.5
 """How old what is known of the shared state may be: two lanes that lease at the same time read it once."""
+_RECENT_SECONDS = 10.0
 _RACES = 5
 
 
@@ -33,19 +34,24 @@ class _Lane:
         """Held while the store is asked; the lane's own lock, for moments only."""
         self.ends_at = 0.0
         """When the last lease is used up."""
+        self.ask_at = 0.0
+        """When to ask for the next one."""
         self._lock = threading.Lock()
         self._tickets = count(1)
         self._waiting: set[int] = set()
         self._given: dict[int, _Slot] = {}
+        self._threads: dict[int, float] = {}
+        """When each thread came here last."""
         self._size = LeaseSize()
 
     def ticket(self) -> int:
         """Draw a place in the line."""
         return next(self._tickets)
 
-    def wait(self, ticket: int) -> None:
+    def wait(self, ticket: int, now: float) -> None:
         """Step into the line; whoever lost a slot has the old place."""
         with self._lock:
+            self._threads[threading.get_ident()] = now
             self._waiting.add(ticket)
 
     def leave(self, ticket: int) -> None:
@@ -71,10 +77,12 @@ class _Lane:
                 self._waiting.remove(ticket)
                 self._given[ticket] = _Slot(due, run.pace)
             self._size, self.ends_at = self._size.after(run, now), run.end
+            self._threads = {name: seen for name, seen in self._threads.items() if seen > now - _RECENT_SECONDS}
+            self.ask_at = max(run.end - ASK_AHEAD_SECONDS, now + gather_seconds(len(self._threads), run.pace))
 
     def restart(self) -> None:
         """Don't wait for the last lease's end before asking for another."""
-        self.ends_at = 0.0
+        self.ends_at = self.ask_at = 0.0
 
 
 class PacedLimiter:
@@ -116,7 +124,7 @@ class PacedLimiter:
         ticket = mine.ticket()
         while True:
             self._enter()
-            mine.wait(ticket)
+            mine.wait(ticket, self._now())
             try:
                 slot = self._slot(lane, mine, ticket, until)
             finally:
@@ -223,7 +231,7 @@ class PacedLimiter:
                 return slot
             if now >= until:
                 raise self._paused("is asked as fast as it allows", max(mine.ends_at - now, 1.0))
-            ask_at = min(mine.ends_at - ASK_AHEAD_SECONDS, until)
+            ask_at = min(mine.ask_at, until)
             if now < ask_at:
                 self._sleep_until(ask_at)
             else:
@@ -232,7 +240,7 @@ class PacedLimiter:
     def _lease(self, lane: str, mine: _Lane, ticket: int, until: float) -> None:
         with mine.asking:
             now = self._now()
-            if mine.slot(ticket) or now < mine.ends_at - ASK_AHEAD_SECONDS:
+            if mine.slot(ticket) or now < mine.ask_at:
                 return  # somebody else has asked while this thread waited to ask
             state = self._state()
             if state.health.pause_seconds and not self._may_ask():
