@@ -154,6 +154,7 @@ class PacedLimiter:
         with self._lock:
             self._failures += 1
             outage = self._failures >= FAILURES_IN_A_ROW
+            self._failures = 0 if outage else self._failures
         if self._end_probe():
             self._change(Health.down)
         elif outage:  # what was under way when the circuit opened fails, too: that is no other outage
