@@ -11,7 +11,7 @@ CUSTOMERS ?= 200
 export UV_PYTHON_DOWNLOADS := never
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock clean
+.PHONY: help setup demo test test-fast lint format lock bench-throttle clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ lock: $(VENV)/bin/uv  ## resolve the requirements anew
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
 	npm install --package-lock-only --silent
+
+bench-throttle: setup  ## how much of a provider's limit is used, with the limiter and without (7 minutes)
+	python -m bench.throttle
 
 clean:  ## end the local AWS and forget its state and what was built
 	-monthclose local down --forget

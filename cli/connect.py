@@ -23,7 +23,7 @@ from botocore.parsers import ResponseParserError
 from cli.console import note
 from cli.home import home
 from cli.system import Execution, System
-from monthclose.bootstrap import Runtime
+from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
@@ -94,6 +94,9 @@ class Connector:
             workflow=runtime.workflow,
             clock=runtime.clock,
             machine=machine,
+            limits=runtime.limits,
+            providers=runtime.settings.providers,
+            adapters=ADAPTERS,
         )
 
 

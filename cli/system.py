@@ -2,11 +2,22 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, PriceBooks, UsageStore, Workflow
+from monthclose.ports import (
+    Books,
+    Clock,
+    Closes,
+    CustomerDirectory,
+    Documents,
+    PriceBooks,
+    ProviderLimits,
+    UsageStore,
+    Workflow,
+)
+from monthclose.settings import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,11 @@ class System:
     workflow: Workflow
     clock: Clock
     machine: Machine
+    limits: ProviderLimits
+    providers: Mapping[str, Provider]
+    """The settings of those in the deployment."""
+    adapters: frozenset[str]
+    """The names of those that customers can be charged through."""
     sleep: Callable[[float], None] = time.sleep
 
 

@@ -5,17 +5,24 @@ a JSON object over it, key by key and as deep as it goes, so that one more provi
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from monthclose.names import LimitScope
+
 if TYPE_CHECKING:
     from constructs import Node
 
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
+
+_BURST_SECONDS = 0.2
+"""A fifth of a second: threads and networks are late by less, and providers' own tolerance is larger."""
+_LARGEST_SHARE = 0.95
 
 type Json = Mapping[str, object]
 
@@ -41,7 +48,13 @@ class Provider:
     secret_name : str
         The Secrets Manager secret with its keys. The operator creates it; the stacks only refer to it.
     requests_per_second : float
-        The rate that the limiter of the functions keeps to, per endpoint class.
+        The provider's limit, to which the limiter of the functions keeps.
+    limit_scope : LimitScope
+        What it counts: each endpoint by itself, or (if nothing is said) all requests of the account.
+    reserve_share : float
+        Share of it that is left to the company's live traffic: 0 (if nothing is said) to 0.95.
+    burst : int
+        Requests that may come at once beyond the steady pace. If nothing is said, a fifth of a second's.
     maximum_concurrency : int
         How many workers drain its queue at once, 2 to 1,000 (the bounds of an SQS event source).
     """
@@ -50,6 +63,9 @@ class Provider:
     api_base: str
     secret_name: str
     requests_per_second: float
+    limit_scope: LimitScope
+    reserve_share: float
+    burst: int
     maximum_concurrency: int
 
     @classmethod
@@ -58,7 +74,7 @@ class Provider:
         path = f"providers.{name}"
         if not re.fullmatch(r"[a-z][a-z0-9]*", name):
             raise ConfigError(f"{path}: a provider's name is lower-case letters and digits")
-        _known(values, path, "api_base", "secret_name", "requests_per_second", "maximum_concurrency")
+        _known(values, path, *(field for field in cls.__dataclass_fields__ if field != "name"))
         api_base = _text(values, path, "api_base")
         schemes = ("https://",) if target is Target.AWS else ("https://", "http://")
         if not api_base.startswith(schemes):
@@ -66,11 +82,17 @@ class Provider:
         secret_name = _text(values, path, "secret_name")
         if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]+", secret_name):
             raise ConfigError(f"{path}.secret_name: {secret_name!r} is no name that Secrets Manager allows")
+        rate = _number(values, path, "requests_per_second")
+        optional = {"limit_scope": "account", "reserve_share": 0, "burst": max(math.ceil(rate * _BURST_SECONDS), 2)}
+        values = optional | dict(values)
         return cls(
             name=name,
             api_base=api_base,
             secret_name=secret_name,
-            requests_per_second=_number(values, path, "requests_per_second"),
+            requests_per_second=rate,
+            limit_scope=_choice(values, path, "limit_scope", LimitScope),
+            reserve_share=_share(values, path, "reserve_share"),
+            burst=_integer(values, path, "burst", least=2, most=1000),
             maximum_concurrency=_integer(values, path, "maximum_concurrency", least=2, most=1000),
         )
 
@@ -260,6 +282,13 @@ def _number(values: Json, path: str, name: str) -> float:
     value = _required(values, path, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ConfigError(f"{_at(path, name)}: a number above 0 is needed, not {value!r}")
+    return value
+
+
+def _share(values: Json, path: str, name: str) -> float:
+    value = _required(values, path, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_SHARE:
+        raise ConfigError(f"{_at(path, name)}: a share of 0 to {_LARGEST_SHARE} is needed, not {value!r}")
     return value
 
 

@@ -65,6 +65,9 @@ class ProviderQueue(Construct):
             "secret_name": self.provider.secret_name,
             "api_base": self.provider.api_base,
             "requests_per_second": self.provider.requests_per_second,
+            "limit_scope": self.provider.limit_scope,
+            "reserve_share": self.provider.reserve_share,
+            "burst": self.provider.burst,
             "maximum_concurrency": self.provider.maximum_concurrency,
         }
 

@@ -28,6 +28,7 @@ from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.snapshot import read_batches
 from tests import fakes
+from tests.fakes_throttle import FakeProviderLimits
 
 OCTOBER = Period(2026, 10)
 STRIPE = Provider("stripe", "https://queue/stripe", "monthclose/stripe", "https://api.stripe.com", 25)
@@ -73,6 +74,7 @@ class World:
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
+    limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)

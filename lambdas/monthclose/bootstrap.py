@@ -9,6 +9,7 @@ from monthclose.adapters.clients import client
 from monthclose.adapters.dynamo.books import DynamoBooks
 from monthclose.adapters.dynamo.closes import DynamoCloses
 from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
+from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.usage import DynamoUsageStore
 from monthclose.adapters.s3 import S3Documents, S3PriceBooks
@@ -21,13 +22,17 @@ from monthclose.ports import (
     Closes,
     CustomerDirectory,
     Documents,
+    Limiter,
     Mailer,
     PaymentGateway,
     PriceBooks,
+    ProviderLimits,
     UsageStore,
     Workflow,
 )
 from monthclose.settings import Provider, Settings
+from monthclose.stages.limiter import PacedLimiter
+from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
 
 
 def utc_now() -> datetime:
@@ -52,6 +57,11 @@ def _gocardless(provider: Provider) -> PaymentGateway:
 
 _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
 """How each provider's gateway is made, by the name that the settings and the customers use."""
+ADAPTERS = frozenset(_GATEWAYS)
+"""The providers that customers can be charged through."""
+_PATIENCE_SECONDS = 15
+"""How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into what
+a consumer keeps of its function's time."""
 
 
 class Runtime:
@@ -77,6 +87,8 @@ class Runtime:
         self.documents: Documents = documents
         self.price_books: PriceBooks = S3PriceBooks(documents)
         self.workflow: Workflow = StepFunctionsWorkflow()
+        self.limits: ProviderLimits = DynamoProviderLimits()
+        self._limiters: dict[str, Limiter] = {}
 
     @cached_property
     def mailer(self) -> Mailer:
@@ -95,6 +107,14 @@ class Runtime:
         """How to make each provider's gateway, by its name."""
         return {name: partial(self.gateway, name) for name in self.settings.providers}
 
+    def limiter(self, name: str) -> Limiter:
+        """Return the limiter of a provider that all threads of this worker share."""
+        if name not in self._limiters:
+            self._limiters[name] = PacedLimiter(
+                name, self.settings.providers[name].limit, self.limits, self.clock, patience_seconds=_PATIENCE_SECONDS
+            )
+        return self._limiters[name]
+
     def charge_queue(self, name: str) -> ChargeQueue:
         """Make a provider's queue."""
         from monthclose.adapters.sqs import SqsChargeQueue  # noqa: PLC0415
@@ -102,7 +122,7 @@ class Runtime:
         return SqsChargeQueue(self.settings.providers[name].queue_url)
 
     def gateway(self, name: str) -> PaymentGateway:
-        """Make a provider's gateway.
+        """Make a provider's gateway, which keeps to the provider's limit.
 
         Raises
         ------
@@ -111,4 +131,5 @@ class Runtime:
         """
         if name not in _GATEWAYS:
             raise ProviderRefusedError(f"provider {name!r} is in the settings but has no adapter in bootstrap.py")
-        return _GATEWAYS[name](self.settings.providers[name])
+        settings = self.settings.providers[name]
+        return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), LANES[settings.limit_scope])

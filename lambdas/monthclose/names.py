@@ -16,7 +16,8 @@ class Env(StrEnum):
     IDEMPOTENCY_TABLE = "MONTHCLOSE_IDEMPOTENCY_TABLE"
     DOCUMENTS_BUCKET = "MONTHCLOSE_DOCUMENTS_BUCKET"
     PROVIDERS = "MONTHCLOSE_PROVIDERS"
-    """JSON, by provider: `queue_url`, `secret_name`, `api_base`, `requests_per_second`, `maximum_concurrency`."""
+    """JSON, by provider: `queue_url`, `secret_name`, `api_base`, `requests_per_second`, `limit_scope`, `reserve_share`,
+    `burst`, `maximum_concurrency`."""
     PROVIDER = "MONTHCLOSE_PROVIDER"
     """Of `charge_customers` only: the one provider whose queue this function drains. Not an output."""
     MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
@@ -37,6 +38,13 @@ class Stack(StrEnum):
 
     STATE = "MonthCloseState"
     WORKFLOW = "MonthCloseWorkflow"
+
+
+class LimitScope(StrEnum):
+    """What a provider counts a limit by: each endpoint by itself, or all requests of an account together."""
+
+    ENDPOINT = "endpoint"
+    ACCOUNT = "account"
 
 
 BEING_CHARGED_INDEX = "being_charged"

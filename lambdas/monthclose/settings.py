@@ -1,7 +1,6 @@
 """Settings of a deployed system, from the environment of a function or the outputs of the stacks."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 from monthclose.domain.close import MAX_BATCHES
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy
-from monthclose.names import Env
+from monthclose.domain.throttle import Limit, threads_needed
+from monthclose.names import Env, LimitScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,13 @@ class Provider:
     Parameters
     ----------
     requests_per_second : float
-        What its limit allows per endpoint.
+        What its limit allows.
     maximum_concurrency : int
         Workers that drain its queue at once.
+    limit_scope : LimitScope
+        What the limit counts.
+    reserve_share, burst
+        See `Limit`.
     """
 
     name: str
@@ -30,17 +34,25 @@ class Provider:
     api_base: str
     requests_per_second: float
     maximum_concurrency: int = 2
+    limit_scope: LimitScope = LimitScope.ENDPOINT
+    reserve_share: float = 0.0
+    burst: int = 5
+
+    @property
+    def limit(self) -> Limit:
+        """How fast it may be asked, as deployed; an operator may change it while a close runs."""
+        return Limit(self.requests_per_second, self.reserve_share, self.burst)
 
     @property
     def threads(self) -> int:
         """Charges that one worker has under way at once, so that all together fill the limit at slow answers, too."""
-        needed = self.requests_per_second * _SLOW_CHARGE_SECONDS / self.maximum_concurrency
-        return min(max(math.ceil(needed), _FEWEST_THREADS), _MOST_THREADS)
+        needed = threads_needed(self.limit, _SLOW_CHARGE_SECONDS, self.maximum_concurrency)
+        return min(max(needed, _FEWEST_THREADS), _MOST_THREADS)
 
 
 _SLOW_CHARGE_SECONDS = 4
 """Two calls at 1.5 s each and the books' writes."""
-_FEWEST_THREADS, _MOST_THREADS = 4, 32
+_FEWEST_THREADS, _MOST_THREADS = 4, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,9 @@ class Settings:
                     api_base=entry["api_base"],
                     requests_per_second=float(entry["requests_per_second"]),
                     maximum_concurrency=int(entry["maximum_concurrency"]),
+                    limit_scope=LimitScope(entry["limit_scope"]),
+                    reserve_share=float(entry["reserve_share"]),
+                    burst=int(entry["burst"]),
                 )
                 for name, entry in parsed(Env.PROVIDERS).items()
             },

@@ -30,6 +30,13 @@ def test_an_override_changes_one_value_and_leaves_its_neighbours() -> None:
     assert config.local
 
 
+@pytest.mark.parametrize(("rate", "burst"), [(0.5, 2), (15, 3), (1000, 200)])
+def test_a_providers_limit_counts_the_account_unless_said_otherwise(rate: float, burst: int) -> None:
+    settings = {"api_base": "https://a.example", "secret_name": "s", "maximum_concurrency": 2}
+    [other, _] = parse({"providers": {"other": settings | {"requests_per_second": rate}}}).providers
+    assert (other.limit_scope, other.reserve_share, other.burst) == ("account", 0, burst)
+
+
 def test_a_sender_may_be_verified_by_its_address() -> None:
     assert parse({"mail_identity": "billing@example.com"}).mail_identity == "billing@example.com"
 
@@ -52,6 +59,10 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"providers": {"stripe": {"secret_name": "a b"}}}, "providers.stripe.secret_name: 'a b' is no name"),
         ({"providers": {"stripe": {"requests_per_second": 0}}}, "requests_per_second: a number above 0"),
         ({"providers": {"stripe": {"requests_per_second": True}}}, "requests_per_second: a number above 0"),
+        ({"providers": {"stripe": {"limit_scope": "key"}}}, "limit_scope: 'key' is none of endpoint, account"),
+        ({"providers": {"stripe": {"reserve_share": 1}}}, "reserve_share: a share of 0 to 0.95 is needed, not 1"),
+        ({"providers": {"stripe": {"reserve_share": False}}}, "reserve_share: a share of 0 to 0.95"),
+        ({"providers": {"stripe": {"burst": 1}}}, "burst: 1 is out of bounds .2 to 1000"),
         ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
         ({"hold_policy": {"grace": 1}}, "hold_policy.grace: unknown"),
         ({"hold_policy": {"threshold_minor": {"euro": 1}}}, "threshold_minor: 'euro' is neither"),

@@ -107,11 +107,12 @@ class Planner:
             if provider is None:
                 warnings.append(f"provider {name!r} has no adapter: {count} of the customers cannot be charged")
                 continue
-            takes = round(count / provider.requests_per_second)
+            rate = provider.limit.usable()
+            takes = round(count / rate)
             seconds = max(seconds, takes)
             if takes > self.settings.deadline_hours * 3600:
                 warnings.append(
-                    f"{name}: {count} charges at {provider.requests_per_second:g}/s take {takes / 3600:.1f} h, "
+                    f"{name}: {count} charges at {rate:g}/s take {takes / 3600:.1f} h, "
                     f"more than the deadline of {self.settings.deadline_hours} h"
                 )
         return seconds, tuple(warnings)

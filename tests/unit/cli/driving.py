@@ -61,6 +61,9 @@ class Command:
             workflow=world.workflow,
             clock=world.clock,
             machine=self.machine,
+            limits=world.limits,
+            providers=world.providers,
+            adapters=frozenset({"stripe"}),
             sleep=lambda _seconds: None,
         )
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)

@@ -183,6 +183,22 @@ class ClosesItem(Model):
     content = JSONAttribute()
 
 
+class LimitItem(Model):
+    """What the workers share of a provider, in the closes table: a lane's slots, the provider's health, or changes.
+
+    `pk` is the provider, so that one query reads it all.
+    """
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    version = NumberAttribute(default=0)
+    free_at = NumberAttribute(null=True)
+    content = JSONAttribute(null=True)
+
+
 def bind(settings: Settings, region: str) -> Connection:
     """Point the models at a deployment's tables, and return the connection for transactions.
 
@@ -200,6 +216,7 @@ def bind(settings: Settings, region: str) -> Connection:
         UsageItem: settings.usage_table,
         BillingItem: settings.billing_table,
         ClosesItem: settings.closes_table,
+        LimitItem: settings.closes_table,
     }
     for model, table in tables.items():
         for cls in (model, *model.__subclasses__()):

@@ -1,0 +1,147 @@
+"""A payment gateway that keeps to the provider's limit: a slot before each request, and a note of how it went."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from monthclose.domain.customer import Customer
+from monthclose.domain.period import Period
+from monthclose.domain.proof import ProviderCharge
+from monthclose.errors import (
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderDownError,
+    ProviderRefusedError,
+    RateLimitedError,
+)
+from monthclose.names import LimitScope
+from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
+
+_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "collected_for")
+_READS = ("check", "look_up", "collected_for")
+LANES: Mapping[LimitScope, Mapping[str, str]] = {
+    LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
+    LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
+}
+"""The lane of each call. Where each endpoint has a limit of its own, each call that changes something is one; those
+that read share one, for they share the endpoint that lists payments."""
+
+_TRIES = 4
+"""Of a call that is answered with 429."""
+_PAGE = 100
+_LOST = (ProviderDownError, OutcomeUnknownError)
+_ANSWERED = (OrderRefusedError, ProviderRefusedError)
+"""Noes: the provider is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottledGateway:
+    """`PaymentGateway` around another one.
+
+    Every method may raise `ProviderPausedError`, too: no slot is free in time, or the provider is down.
+
+    Parameters
+    ----------
+    lanes : Mapping[str, str]
+        The limiter's lane of each method.
+    """
+
+    gateway: PaymentGateway
+    limiter: Limiter
+    lanes: Mapping[str, str]
+
+    @property
+    def provider(self) -> str:
+        """The name that settings and customers know it by."""
+        return self.gateway.provider
+
+    @property
+    def keys_live(self) -> timedelta:
+        """How long the provider surely recognises a repetition."""
+        return self.gateway.keys_live
+
+    @property
+    def late_effect(self) -> timedelta:
+        """After how long an unanswered call can surely take effect no more."""
+        return self.gateway.late_effect
+
+    @property
+    def reuses_orders(self) -> bool:
+        """Whether a payment keeps one reference for all its attempts."""
+        return self.gateway.reuses_orders
+
+    def check(self) -> None:
+        """Ask whether the provider accepts us."""
+        self._ask("check", self.gateway.check)
+
+    def register(self, customer: Customer) -> str:
+        """Make the customer known to the provider."""
+        return self._ask("register", lambda: self.gateway.register(customer))
+
+    def prepare(self, order: ChargeOrder) -> str:
+        """Create the provider's object for the payment; a provider without such a step is not asked."""
+        if not self.gateway.reuses_orders:
+            return self.gateway.prepare(order)
+        return self._ask("prepare", lambda: self.gateway.prepare(order))
+
+    def collect(self, order: ChargeOrder) -> Answer:
+        """Collect an order."""
+        return self._ask("collect", lambda: self.gateway.collect(order))
+
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Ask what became of an order."""
+        return self._ask("look_up", lambda: self.gateway.look_up(order))
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """See to it that an order can never be collected."""
+        return self._ask("withdraw", lambda: self.gateway.withdraw(order))
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """Go over the money collected, with a slot for every hundred charges; it cannot be repeated in the middle."""
+        lane = self.lanes["collected_for"]
+        charges = self.gateway.collected_for(period, since)
+        for number in count():
+            if number % _PAGE == 0:
+                self.limiter.acquire(lane)
+            with self._noted(lane):
+                charge = next(charges, None)
+            if charge is None:
+                return
+            yield charge
+
+    def _ask[T](self, call: str, request: Callable[[], T]) -> T:
+        """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.
+
+        Raises
+        ------
+        RateLimitedError
+            It was, each time.
+        """
+        lane = self.lanes[call]
+        for tries_left in reversed(range(_TRIES)):
+            self.limiter.acquire(lane)
+            try:
+                with self._noted(lane):
+                    return request()
+            except RateLimitedError:
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    @contextmanager
+    def _noted(self, lane: str) -> Iterator[None]:
+        try:
+            yield
+        except RateLimitedError:
+            self.limiter.limited(lane)
+            raise
+        except _LOST:
+            self.limiter.failed(lane)
+            raise
+        except _ANSWERED:
+            self.limiter.succeeded(lane)
+            raise
+        else:
+            self.limiter.succeeded(lane)
