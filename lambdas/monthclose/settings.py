@@ -22,6 +22,8 @@ class Provider:
         What its limit allows per endpoint.
     maximum_concurrency : int
         Workers that drain its queue at once.
+    dead_letters_url : str
+        The queue of its messages that nobody could handle.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Provider:
     api_base: str
     requests_per_second: float
     maximum_concurrency: int = 2
+    dead_letters_url: str = ""
 
     @property
     def threads(self) -> int:
@@ -115,6 +118,7 @@ class Settings:
                     api_base=entry["api_base"],
                     requests_per_second=float(entry["requests_per_second"]),
                     maximum_concurrency=int(entry["maximum_concurrency"]),
+                    dead_letters_url=entry["dead_letters_url"],
                 )
                 for name, entry in parsed(Env.PROVIDERS).items()
             },
