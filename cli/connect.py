@@ -93,6 +93,10 @@ class Connector:
             documents=runtime.documents,
             workflow=runtime.workflow,
             clock=runtime.clock,
+            settings=runtime.settings,
+            gateways=runtime.gateways,
+            mailer=lambda: runtime.mailer,
+            dead_letters=runtime.dead_letters,
             machine=machine,
         )
 

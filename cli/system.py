@@ -2,11 +2,24 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, PriceBooks, UsageStore, Workflow
+from monthclose.ports import (
+    Books,
+    Clock,
+    Closes,
+    CustomerDirectory,
+    DeadLetters,
+    Documents,
+    Mailer,
+    PaymentGateway,
+    PriceBooks,
+    UsageStore,
+    Workflow,
+)
+from monthclose.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,11 @@ class System:
     documents: Documents
     workflow: Workflow
     clock: Clock
+    settings: Settings
+    gateways: Mapping[str, Callable[[], PaymentGateway]]
+    mailer: Callable[[], Mailer]
+    dead_letters: Callable[[str], DeadLetters]
+    """Makes a queue of dead letters, by its URL."""
     machine: Machine
     sleep: Callable[[float], None] = time.sleep
 
