@@ -1,8 +1,8 @@
 """`make chaos`: a close on the local AWS while everything goes wrong, and what came of it.
 
 The providers lose answers, fail and refuse on a tenth of the calls, with an outage of a minute; Lambda processes are
-killed; messages come twice; webhooks come twice, late and reordered. Afterwards the operator does what an operator does:
-closes again and reconciles, until nothing is left to do. Nobody may have been charged twice, lost or held wrongly, and
+killed; messages come twice; webhooks come twice, late and reordered. Afterwards the operator does what operators do:
+close again and reconcile, until nothing is left to do. Nobody may have been charged twice, lost or held wrongly, and
 the ledger must tie with the providers' record to the penny.
 """
 

@@ -33,7 +33,7 @@ def test_an_override_changes_one_value_and_leaves_its_neighbours() -> None:
 @pytest.mark.parametrize(("rate", "burst"), [(0.5, 2), (15, 3), (1000, 200)])
 def test_a_providers_limit_counts_the_account_unless_said_otherwise(rate: float, burst: int) -> None:
     settings = {"api_base": "https://a.example", "secret_name": "s", "maximum_concurrency": 2}
-    [other, _] = parse({"providers": {"other": settings | {"requests_per_second": rate}}}).providers
+    [_, other, _] = parse({"providers": {"other": settings | {"requests_per_second": rate}}}).providers
     assert (other.limit_scope, other.reserve_share, other.burst) == ("account", 0, burst)
 
 
