@@ -1,10 +1,13 @@
 """What every store of the providers' limits promises, fake or real."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.domain.provider_health import Health
@@ -92,6 +95,20 @@ def test_a_slot_that_is_due_too_late_is_not_leased_and_the_wait_is_told(limits: 
     assert limits.lease("stripe", "collect", 1, PACE, now=NOW, latest=LATER).first == pytest.approx(taken.end, abs=1e-5)
 
 
+@pytest.fixture
+def _one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB checks a condition and writes in one step; moto lets threads come in between."""
+    lock, base = threading.Lock(), BaseClient
+    real = base._make_api_call  # type: ignore[attr-defined]
+
+    def locked(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        with lock:
+            return real(self, operation, arguments)
+
+    monkeypatch.setattr(base, "_make_api_call", locked)
+
+
+@pytest.mark.usefixtures("_one_request_at_a_time")
 def test_workers_that_lease_at_the_same_time_get_different_slots(limits: ProviderLimits) -> None:
     def ask(_: int) -> tuple[float, float]:
         run = limits.lease("stripe", "collect", 2, PACE, now=NOW, latest=LATER)

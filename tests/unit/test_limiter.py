@@ -30,6 +30,14 @@ def test_the_limit_is_used_up_and_never_exceeded_whatever_the_latency_and_the_wo
     assert leases / 45 <= 2.5 * workers
 
 
+def test_threads_that_wake_late_lose_their_slots_and_never_bunch() -> None:
+    jitter = random.Random(1)
+    late_threads = VirtualTime(lateness=lambda: jitter.choice((0.0, 0.0, 0.0, 0.7)))
+    crowd = Workers(latency=log_normal(1, 0.4), time=late_threads)
+    crowd.run([crowd.limiter() for _ in range(5)], 12, 60)
+    assert crowd.most_beyond(LIMIT.usable()) <= LIMIT.burst + 1e-3
+
+
 def test_clocks_that_are_apart_cost_a_burst_and_no_throughput() -> None:
     crowd = Workers(latency=log_normal(1, 0.4))
 

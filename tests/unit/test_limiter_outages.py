@@ -144,3 +144,23 @@ def test_a_race_for_the_health_loses_no_note() -> None:
     health = crowd.limits.state("stripe").health
     assert health.circuit(crowd.time.now) is Circuit.OPEN
     assert health.slowed_at == 10.0
+
+
+class QuickerStore(FakeProviderLimits):
+    """A store in which somebody else takes the probe just before us."""
+
+    def put_health(self, provider: str, health: Health) -> Health:
+        if health.probed_until:
+            super().put_health(provider, health)
+        return super().put_health(provider, health)
+
+
+def test_who_loses_the_race_for_the_probe_waits_for_its_outcome() -> None:
+    crowd = Workers(limits=QuickerStore())
+    limiter = crowd.limiter()
+    fail(limiter)
+    crowd.time.sleep(FIRST_PAUSE_SECONDS)
+    for _ in range(2):
+        with pytest.raises(ProviderPausedError) as paused:
+            limiter.acquire(LANE)
+        assert 0 < paused.value.seconds <= FIRST_PAUSE_SECONDS

@@ -42,19 +42,18 @@ class Lane:
         self.free_at = run.end
         self.held += run.slots()
 
-    def use(self, which: int) -> None:
-        """Start a request in one of the slots held, in any order, if its time has come and hasn't passed."""
-        if self.held:
-            due = self.held.pop(which % len(self.held))
-            if due <= self.now and self.pace.is_good(due, self.now):
-                self.starts.append(self.now)
+    def use(self, most: int) -> None:
+        """Start requests in slots that are held, if their time has come and hasn't passed."""
+        due = [slot for slot in self.held if slot <= self.now][:most]
+        self.held = [slot for slot in self.held if slot not in due]
+        self.starts += [self.now for slot in due if self.pace.is_good(slot, self.now)]
 
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("pass"), st.floats(0, 3)),
+        st.tuples(st.just("pass"), st.floats(0, 15)),
         st.tuples(st.just("ask"), st.integers(1, 12)),
-        st.tuples(st.just("use"), st.integers(0, 50)),
+        st.tuples(st.just("use"), st.integers(1, 50)),
     ),
     max_size=120,
 )
@@ -103,7 +102,7 @@ def test_what_nobody_asked_for_is_not_saved_up(limit: Limit, idle: float) -> Non
 def test_the_first_slot_of_a_lane_is_due_and_good(limit: Limit) -> None:
     lane = Lane(limit.pace())
     lane.ask(1)
-    lane.use(0)
+    lane.use(1)
     assert lane.starts == [AT]
 
 
