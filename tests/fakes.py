@@ -22,7 +22,9 @@ from monthclose.ports import (
     Answer,
     ChargeOrder,
     ChargeOutcome,
+    Claim,
     Collected,
+    DeadLetter,
     InProgress,
     Mail,
     NotCollected,
@@ -204,6 +206,22 @@ class FakeCloses:
         return stored[-1]
 
 
+class FakeClaims:
+    """`Claims` in memory."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, Claim] = {}
+
+    def get(self, name: str) -> Claim | None:
+        return self._claims.get(name)
+
+    def put(self, claim: Claim) -> None:
+        stored = self._claims.get(claim.name)
+        if (stored.version if stored else 0) != claim.version:
+            raise ConflictError(f"claim {claim.name} is not at version {claim.version}")
+        self._claims[claim.name] = replace(claim, version=claim.version + 1)
+
+
 class FakeDocuments:
     """`Documents` in memory."""
 
@@ -341,6 +359,11 @@ class FakeWorkflow:
     gone: set[str] = field(default_factory=set)
     """Tokens that nobody waits for any more."""
     answers: dict[str, Any] = field(default_factory=dict)
+    started: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """Requests by machine and name."""
+
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
+        self.started.setdefault((machine, name), request)
 
     def is_running(self, execution: str) -> bool:
         return execution in self.running
@@ -363,6 +386,33 @@ class FakeChargeQueue:
 
     def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
         self.messages.append((dict(message), seconds))
+
+
+@dataclass
+class FakeDeadLetters:
+    """A queue of dead letters in memory; what is received and not deleted comes again in the next test's call."""
+
+    letters: list[DeadLetter] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    _hidden: set[str] = field(default_factory=set)
+
+    def put(self, body: str, **attributes: str) -> DeadLetter:
+        letter = DeadLetter(f"message-{len(self.letters)}", body, f"receipt-{len(self.letters)}", attributes)
+        self.letters.append(letter)
+        return letter
+
+    def receive(self) -> list[DeadLetter]:
+        found = [letter for letter in self.letters if letter.receipt not in self._hidden][:10]
+        self._hidden |= {letter.receipt for letter in found}
+        return found
+
+    def delete(self, letter: DeadLetter) -> None:
+        self.deleted.append(letter.message_id)
+        self.letters = [other for other in self.letters if other.receipt != letter.receipt]
+
+    def show_again(self) -> None:
+        """Let the time pass that hides what was received."""
+        self._hidden.clear()
 
 
 @dataclass

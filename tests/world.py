@@ -14,18 +14,24 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
+from monthclose.ports import PaymentGateway
 from monthclose.settings import CloseSettings, Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.compare_books import BookComparer
+from monthclose.stages.drain_dead_letters import DeadLetterDrain
+from monthclose.stages.finish_batches import BatchFinisher
 from monthclose.stages.generate_invoices import InvoiceGenerator
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
 from monthclose.stages.plan_close import Planner
+from monthclose.stages.reconcile_period import PeriodReconciler, Reconciled
 from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
+from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
 from tests import fakes
 from tests.fakes_throttle import FakeProviderLimits
@@ -71,10 +77,12 @@ class World:
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
+    claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
+    letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
@@ -109,9 +117,16 @@ class World:
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
         self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
-        self.reporter = Reporter(
-            self.books, self.closes, self.documents, {"stripe": lambda: self.gateway}, self.clock, "Example Cloud"
+        gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}
+        self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
+        self.reporter = Reporter(self.comparer, self.closes, self.documents, self.clock, "Example Cloud")
+        self.settler = PaymentSettler(
+            self.charger, self.books, self.directory, self.clock, self.log, OneAfterTheOther()
         )
+        self.finisher = BatchFinisher(
+            self.settler, self.books, self.closes, self.sender, self.keeper, self.clock, OneAfterTheOther()
+        )
+        self.drain = DeadLetterDrain(self.closes, self.workflow, self.documents, self.log)
 
     def add_customer(
         self, customer_id: str, *, method: str = "ok", provider: str = "stripe", currency: str = "USD"
@@ -170,6 +185,17 @@ class World:
             self.keeper.apply(period, batch.number, round_number)
         except (ConflictError, TryLaterError):
             return
+
+    def settle(self, *, everyone: bool = False) -> Settled:
+        """Do what "Settle payments" does."""
+        settled, changed = self.settler.settle(everyone=everyone)
+        self.finisher.finish(settled, changed)
+        return settled
+
+    def reconcile(self, period: Period = OCTOBER, *providers: str) -> Reconciled:
+        """Do what "Compare the books" does."""
+        reconciler = PeriodReconciler(replace(self.comparer, heals=True), self.reporter, self.closes, self.documents)
+        return reconciler.reconcile(period, providers)
 
     def at(self, time: datetime) -> "World":
         self.clock.now = time

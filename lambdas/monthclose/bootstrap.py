@@ -7,6 +7,7 @@ from typing import Any
 
 from monthclose.adapters.clients import client
 from monthclose.adapters.dynamo.books import DynamoBooks
+from monthclose.adapters.dynamo.claims import DynamoClaims
 from monthclose.adapters.dynamo.closes import DynamoCloses
 from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
@@ -18,9 +19,11 @@ from monthclose.errors import ProviderRefusedError
 from monthclose.ports import (
     Books,
     ChargeQueue,
+    Claims,
     Clock,
     Closes,
     CustomerDirectory,
+    DeadLetters,
     Documents,
     Limiter,
     Mailer,
@@ -82,6 +85,7 @@ class Runtime:
         self.clock: Clock = utc_now
         self.books: Books = DynamoBooks(connection)
         self.closes: Closes = DynamoCloses(connection)
+        self.claims: Claims = DynamoClaims()
         self.directory: CustomerDirectory = DynamoCustomerDirectory()
         self.usage: UsageStore = DynamoUsageStore()
         self.documents: Documents = documents
@@ -120,6 +124,12 @@ class Runtime:
         from monthclose.adapters.sqs import SqsChargeQueue  # noqa: PLC0415
 
         return SqsChargeQueue(self.settings.providers[name].queue_url)
+
+    def dead_letters(self, queue_url: str) -> DeadLetters:
+        """Make a queue of dead letters, by its URL."""
+        from monthclose.adapters.sqs import SqsDeadLetters  # noqa: PLC0415
+
+        return SqsDeadLetters(queue_url)
 
     def gateway(self, name: str) -> PaymentGateway:
         """Make a provider's gateway, which keeps to the provider's limit.

@@ -16,8 +16,8 @@ class Env(StrEnum):
     IDEMPOTENCY_TABLE = "MONTHCLOSE_IDEMPOTENCY_TABLE"
     DOCUMENTS_BUCKET = "MONTHCLOSE_DOCUMENTS_BUCKET"
     PROVIDERS = "MONTHCLOSE_PROVIDERS"
-    """JSON, by provider: `queue_url`, `secret_name`, `api_base`, `requests_per_second`, `limit_scope`, `reserve_share`,
-    `burst`, `maximum_concurrency`."""
+    """JSON, by provider: `queue_url`, `dead_letters_url`, `secret_name`, `api_base`, `requests_per_second`,
+    `limit_scope`, `reserve_share`, `burst`, `maximum_concurrency`."""
     PROVIDER = "MONTHCLOSE_PROVIDER"
     """Of `charge_customers` only: the one provider whose queue this function drains. Not an output."""
     MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
@@ -52,6 +52,8 @@ BEING_CHARGED_INDEX = "being_charged"
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
 EVENT_CLOSE_COMPLETED = "Month close completed"
+EVENT_FINDINGS = "Month close findings"
+FINDINGS_METRIC = "ReconcileFindings"
 
 
 def output_name(env: Env) -> str:

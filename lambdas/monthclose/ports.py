@@ -4,7 +4,7 @@ Every method may raise `TryLaterError` when the world is briefly unable.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -153,6 +153,32 @@ class Closes(Protocol):
         ------
         ConflictError
             Another worker reserved for the same batch in the meantime.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Work that one execution at a time may do, and which one claimed it last."""
+
+    name: str
+    execution: str
+    since: datetime
+    version: int = 0
+
+
+class Claims(Protocol):
+    """Who does what only one may do at a time."""
+
+    def get(self, name: str) -> Claim | None:
+        """Read who claimed a work last."""
+
+    def put(self, claim: Claim) -> None:
+        """Claim it, fenced by the version.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else claimed it first.
         """
 
 
@@ -346,6 +372,9 @@ class Workflow(Protocol):
     def is_running(self, execution: str) -> bool:
         """Whether an execution still runs."""
 
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
+        """Start an execution of a state machine; one of that name that was started before is no error."""
+
     def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
         """Tell a waiting task that it succeeded; a task that doesn't wait any more is no error."""
 
@@ -444,3 +473,23 @@ class Limiter(Protocol):
 
     def failed(self, lane: str, /) -> None:
         """Note that it failed, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that nobody could handle; `receipt` is what deletes it, `attributes` say why it is here."""
+
+    message_id: str
+    body: str
+    receipt: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class DeadLetters(Protocol):
+    """A queue of messages that nobody could handle."""
+
+    def receive(self) -> list[DeadLetter]:
+        """Take some, hidden from others for a while; none if there are none."""
+
+    def delete(self, letter: DeadLetter) -> None:
+        """Delete one, once it has had its effect."""

@@ -26,6 +26,8 @@ class Provider:
         What the limit counts.
     reserve_share, burst
         See `Limit`.
+    dead_letters_url : str
+        The queue of its messages that nobody could handle.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Provider:
     limit_scope: LimitScope = LimitScope.ENDPOINT
     reserve_share: float = 0.0
     burst: int = 5
+    dead_letters_url: str = ""
 
     @property
     def limit(self) -> Limit:
@@ -130,6 +133,7 @@ class Settings:
                     limit_scope=LimitScope(entry["limit_scope"]),
                     reserve_share=float(entry["reserve_share"]),
                     burst=int(entry["burst"]),
+                    dead_letters_url=entry["dead_letters_url"],
                 )
                 for name, entry in parsed(Env.PROVIDERS).items()
             },

@@ -312,7 +312,8 @@ def test_a_provider_that_cannot_be_asked_is_a_finding_and_not_the_end_of_the_rep
         raise ProviderRefusedError("the secret cannot be read")
 
     world.close()
-    world.reporter = replace(world.reporter, gateways={"stripe": unreachable})
+    comparer = replace(world.comparer, gateways={"stripe": unreachable})
+    world.reporter = replace(world.reporter, comparer=comparer)
     report = world.close(execution="execution-2")
     assert [finding["check"] for finding in report["proof"]["findings"]] == ["provider_unreachable"]
 

@@ -25,6 +25,14 @@ class StepFunctionsWorkflow:
             raise
         return bool(answer["status"] == "RUNNING")
 
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
+        """Start an execution; the name is what keeps a second one from starting."""
+        try:
+            _call("start_execution", stateMachineArn=machine, name=name, input=json.dumps(request))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+
     def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
         """Tell a task that it succeeded."""
         self._tell("send_task_success", taskToken=task_token, output=json.dumps(output))

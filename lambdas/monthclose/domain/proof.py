@@ -1,11 +1,13 @@
 """The proof: do the books tie? A check returns what it found; an empty list means they do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from monthclose.domain.close import Totals
 from monthclose.domain.ledger import Account
 from monthclose.domain.money import Money
+from monthclose.domain.period import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,41 @@ class ProviderCharge:
     payment_id: str
     currency: str
     minor: int
+
+
+MOST_FINDINGS = 1000
+"""Findings that are kept and listed; all of them are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A period's charges through one provider, compared from both sides.
+
+    Parameters
+    ----------
+    complete : bool
+        Whether the provider could be asked for everything, in time.
+    charges, payments : int
+        Charges that the provider lists; payments of ours that hold money of it (0 if only the sums were compared).
+    theirs, ours : mapping
+        Money by currency, in minor units, less what was given or taken back.
+    booked : int
+        Payments that were brought to what the provider says of them.
+    findings_in_all : int
+        How many there were; `findings` lists the first `MOST_FINDINGS`.
+    """
+
+    period: Period
+    provider: str
+    compared_at: datetime
+    complete: bool
+    charges: int
+    payments: int
+    theirs: Mapping[str, int]
+    ours: Mapping[str, int]
+    booked: int
+    findings: tuple[Finding, ...]
+    findings_in_all: int
 
 
 def check_totals(totals: Totals, snapshot: int) -> list[Finding]:
@@ -87,21 +124,14 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
     ]
 
 
-def check_provider_sums(totals: Totals, theirs: Mapping[str, int], providers: Iterable[str]) -> list[Finding]:
-    """Compare the money collected by our record with the providers' own, by currency, in minor units.
-
-    Each of their charges has been matched with one of our payments before; equal sums then mean that each of
-    ours is among theirs, too.
-    """
-    names = ", ".join(providers) or "no provider"
-    findings = []
-    for currency in sorted({*totals.money, *theirs}):
-        ours = totals.money.get(currency, {}).get("by_providers", 0)
-        if ours != theirs.get(currency, 0):
-            findings.append(
-                Finding(
-                    "provider_sum",
-                    f"we collected {Money(ours, currency)}, {names} says {Money(theirs.get(currency, 0), currency)}",
-                )
-            )
-    return findings
+def check_provider_sums(ours: Mapping[str, int], theirs: Mapping[str, int], provider: str) -> list[Finding]:
+    """Compare the money collected by our record with a provider's own, by currency, in minor units."""
+    return [
+        Finding(
+            "provider_sum",
+            f"we collected {Money(ours.get(currency, 0), currency)}, "
+            f"{provider} says {Money(theirs.get(currency, 0), currency)}",
+        )
+        for currency in sorted({*ours, *theirs})
+        if ours.get(currency, 0) != theirs.get(currency, 0)
+    ]

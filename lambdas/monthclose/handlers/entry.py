@@ -76,18 +76,32 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
     return run
 
 
+type ShareLeft = Callable[[], float]
+"""Tells the share of a function's time that is left, from 1 to 0."""
+
+
 def stage_handler(stage: str, key: str) -> Callable[[Callable[[Event], Event]], Handler]:
     """Make a Lambda handler of a function from event to answer."""
+    decorate = timed_handler(stage, key)
+    return lambda work: decorate(lambda event, _: work(event))
 
-    def decorate(work: Callable[[Event], Event]) -> Handler:
-        run = once_by(stage, key, lambda event, _: work(event))
+
+def timed_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft], Event]], Handler]:
+    """Make a Lambda handler of a function that does as much as it has time for."""
+
+    def decorate(work: Callable[[Event, ShareLeft], Event]) -> Handler:
+        def timed(event: Event, context: LambdaContext) -> Event:
+            given = max(context.get_remaining_time_in_millis(), 1)
+            return work(event, lambda: context.get_remaining_time_in_millis() / given)
+
+        run = once_by(stage, key, timed)
 
         @logger.inject_lambda_context(clear_state=True)
         @tracer.capture_lambda_handler(capture_response=False)
         @metrics.log_metrics
         def handler(event: Event, context: LambdaContext) -> Event:
             logger.append_keys(
-                stage=stage, **{name: event[name] for name in ("period", "run", "round") if name in event}
+                stage=stage, **{name: event[name] for name in ("period", "run", "round", "provider") if name in event}
             )
             return run(event, context)
 

@@ -1,8 +1,17 @@
 """Lambda "Prove and report"."""
 
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
+
 from monthclose.domain.period import Period
 from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.report_close import Reporter, report_key
+
+
+@cache
+def _executor() -> Executor:
+    return ThreadPoolExecutor(16, "compare")
 
 
 @stage_handler("report_close", key="[period, run, execution]")
@@ -10,14 +19,8 @@ def handler(event: Event) -> Event:
     """Prove that the books tie and write the report; the answer is what the company's event says."""
     world = runtime()
     period = Period.parse(event["period"])
-    reporter = Reporter(
-        books=world.books,
-        closes=world.closes,
-        documents=world.documents,
-        gateways=world.gateways,
-        clock=world.clock,
-        company=world.settings.company_name,
-    )
+    comparer = BookComparer(world.books, world.closes, world.gateways, world.clock, _executor())
+    reporter = Reporter(comparer, world.closes, world.documents, world.clock, world.settings.company_name)
     report = reporter.report(period, event["run"])
     return {
         "period": event["period"],

@@ -1,14 +1,16 @@
 """What the batch stages have in common: read the customers' months, park, record progress, retry lost races."""
 
+import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, wait
 from dataclasses import replace
 
-from monthclose.domain.close import Batch, BatchProgress, Stage, totals_of
+from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.month import CustomerMonth, Parking
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import Books, Clock, Closes
+from monthclose.ports import Books, Clock, Closes, Log
 
 _RACES = 5
 """How often a lost race is run again at once before the caller is told to come back later."""
@@ -28,6 +30,33 @@ def retry_conflicts[T](step: Callable[[], T]) -> T:
         except ConflictError:
             continue
     return step()
+
+
+def side_by_side[T, R](executor: Executor, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Do work on each item in the executor's threads, and wait for all of them.
+
+    Nothing may be under way any more when a function's process is put to sleep, not even if one of them raised.
+    """
+    done = [executor.submit(work, item) for item in items]
+    wait(done)
+    return [future.result() for future in done]
+
+
+def log_failure(log: Log, message: str, payment_id: str, error: Exception) -> None:
+    """Note a defect that one payment met: what and where, not its message, which may hold addresses or amounts."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    found = {"payment": payment_id, "error": type(error).__name__, "where": f"{where.name}:{where.lineno}"}
+    log.error(message, extra=found)
+
+
+_RECENT = 3
+"""Closes that the reconciler still looks into."""
+
+
+def recent_closes(closes: Closes) -> list[Close]:
+    """Find the closes that ended last and don't run, the latest first."""
+    ended = [close for close in closes.all() if close.completed_at and close.status is not CloseStatus.RUNNING]
+    return sorted(ended, key=lambda close: str(close.completed_at), reverse=True)[:_RECENT]
 
 
 def read_months(books: Books, customer_ids: Iterable[str], period: Period) -> dict[str, CustomerMonth]:

@@ -1,8 +1,7 @@
 """Charge a batch: each of its customers by the protocol of `charge_customers`, one's trouble apart from another's."""
 
-import traceback
 from collections.abc import Callable
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from monthclose.domain.close import BatchProgress, Stage
@@ -10,7 +9,7 @@ from monthclose.domain.payment import PaymentKey
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Log
-from monthclose.stages.batch_work import begun_batch, record_progress
+from monthclose.stages.batch_work import begun_batch, log_failure, record_progress, side_by_side
 from monthclose.stages.charge_customers import Charger
 
 
@@ -62,9 +61,8 @@ class BatchCharger:
         def one(customer_id: str) -> float | None:
             return 0 if time_is_up() else self._charge_one(PaymentKey(customer_id, period))
 
-        charges = [self.executor.submit(one, customer_id) for customer_id in begun.batch.customer_ids]
-        wait(charges)  # nothing may be under way any more when this function's process is put to sleep
-        pauses = [pause for pause in (charge.result() for charge in charges) if pause is not None]
+        charged = side_by_side(self.executor, one, begun.batch.customer_ids)
+        pauses = [pause for pause in charged if pause is not None]
         progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number)
         return BatchResult(progress, len(pauses), max(pauses, default=0))
 
@@ -82,8 +80,5 @@ class BatchCharger:
         except TryLaterError as error:
             self.log.warning("charge comes later", extra={"payment": key.payment_id, "why": str(error)})
         except Exception as error:
-            # Not the message: those of other people's code may hold addresses or amounts.
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            found = {"payment": key.payment_id, "error": type(error).__name__, "where": f"{where.name}:{where.lineno}"}
-            self.log.error("charge failed", extra=found)  # noqa: TRY400 (no trace: it would quote the message)
+            log_failure(self.log, "charge failed", key.payment_id, error)
         return None

@@ -35,7 +35,7 @@ from monthclose.ports import (
     PaymentGateway,
     Refused,
 )
-from monthclose.stages.batch_work import retry_conflicts
+from monthclose.stages.batch_work import lifted, retry_conflicts
 from monthclose.stages.book_outcomes import Bookkeeper, Case
 
 _SURELY_RECOGNISED = 0.5
@@ -86,6 +86,17 @@ class Charger:
             As `charge`.
         """
         return retry_conflicts(lambda: self._look(key, go_on=go_on))
+
+    def ask(self, key: PaymentKey) -> Answer | None:
+        """Ask the provider what a payment has come to, and book nothing; None if there is no such payment.
+
+        Raises
+        ------
+        TryLaterError, OutcomeUnknownError, ProviderRefusedError
+            It could not be asked.
+        """
+        case = self._read(key)
+        return self.gateway.look_up(_order(case)) if case and case.payment.attempt else None
 
     def _advance(self, key: PaymentKey, *, again: bool) -> PaymentState | None:
         case = self._read(key)
@@ -143,7 +154,7 @@ class Charger:
             return case.payment.state
         payment = case.payment.to(PaymentState.NO_PAYMENT_METHOD, self.clock(), "the customer has no payment method")
         released = case.customer.released_by(payment.payment_id)
-        return self.keeper.commit(case, payment=payment, customer=released).payment.state
+        return self.keeper.commit(case, *lifted(case.parking), payment=payment, customer=released).payment.state
 
     def _look_back(self, case: Case) -> PaymentState | None:
         """Before another attempt, see whether the last one was collected after all (the customer authenticated it)."""

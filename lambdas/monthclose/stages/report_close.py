@@ -1,23 +1,19 @@
 """Report a close: sum up the batches, prove that the books tie, write the report for finance."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.money import Money
-from monthclose.domain.payment import PaymentKey, PaymentState
+from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.proof import Finding, ProviderCharge, check_provider_sums, check_totals
-from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Books, Clock, Closes, Documents, PaymentGateway
+from monthclose.domain.proof import MOST_FINDINGS, Comparison, Finding, check_totals
+from monthclose.ports import Clock, Closes, Documents
+from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.report_page import render_report
 
-_MOST_FINDINGS = 1000
-"""Findings that a report lists; it always counts them all."""
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "credit_granted")
 
 
@@ -25,11 +21,9 @@ _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off",
 class Reporter:
     """Proves and reports closes."""
 
-    books: Books
+    comparer: BookComparer
     closes: Closes
     documents: Documents
-    gateways: Mapping[str, Callable[[], PaymentGateway]]
-    """How to reach each provider: one that cannot be reached is a finding, not the end of the report."""
     clock: Clock
     company: str
 
@@ -44,44 +38,48 @@ class Reporter:
         close = self.closes.get(period)
         if close is None or close.run != run:
             raise UserMistakeError(f"there is no run {run} of a close of {period}")
-        totals, findings = Totals(), []
-        for progress in self.closes.all_progress(period):
+        comparisons = self.comparer.compare(close)
+        done, report = self._prove(replace(close, completed_at=self.clock()), comparisons)
+        self._store(close, done, report)
+        return report
+
+    def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> dict[str, Any]:
+        """Make a close's report anew after its payments went on, and return it.
+
+        Parameters
+        ----------
+        comparisons : sequence of Comparison
+            Just made.
+        stored : bool
+            Whether it takes the place of the one there is: not if only some of the providers were asked.
+
+        Raises
+        ------
+        ConflictError
+            Somebody closes the period again at this moment, and will report it.
+        """
+        done, report = self._prove(close, comparisons)
+        if stored:
+            self._store(close, done, report)
+        return report
+
+    def _store(self, before: Close, done: Close, report: dict[str, Any]) -> None:
+        self.documents.put(report_key(done.period, "json"), json.dumps(report, indent=2).encode())
+        self.documents.put(report_key(done.period, "html"), render_report(report), "text/html; charset=utf-8")
+        if done != before:
+            self.closes.put(done)
+
+    def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, dict[str, Any]]:
+        totals, findings = Totals(), list[Finding]()
+        for progress in self.closes.all_progress(close.period):
             totals += progress.totals
             findings += _check_batch(progress)
         findings += check_totals(totals, close.customers)
-        findings += self._check_providers(close, totals)
+        findings += [finding for comparison in comparisons for finding in comparison.findings]
+        unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
         sound = not findings and not totals.parked
-        status = CloseStatus.COMPLETED if sound else CloseStatus.COMPLETED_WITH_FINDINGS
-        done = replace(close, status=status, completed_at=self.clock())
-        report = report_content(done, totals, findings, self.company)
-        self.documents.put(report_key(period, "json"), json.dumps(report, indent=2).encode())
-        self.documents.put(report_key(period, "html"), render_report(report), "text/html; charset=utf-8")
-        self.closes.put(done)
-        return report
-
-    def _check_providers(self, close: Close, totals: Totals) -> Iterator[Finding]:
-        """Match each charge of the providers with a payment of ours, then the sums."""
-        theirs: Counter[str] = Counter()
-        for name, reach in self.gateways.items():
-            try:
-                for charge in reach().collected_for(close.period, close.opened_at):
-                    theirs[charge.currency] += charge.minor
-                    yield from self._check_charge(close.period, charge)
-            except (ProviderRefusedError, TryLaterError, OutcomeUnknownError) as error:
-                yield Finding("provider_unreachable", f"{name} could not be asked: {error}; close the period again")
-                return
-        yield from check_provider_sums(totals, theirs, sorted(self.gateways))
-
-    def _check_charge(self, period: Period, charge: ProviderCharge) -> Iterator[Finding]:
-        key = PaymentKey.parse(charge.payment_id)
-        payment = self.books.month(key.customer_id, period).payment_of(key.sequence) if key else None
-        customer_id = key.customer_id if key else ""
-        named = f"{charge.provider} collected {charge.reference} for payment {charge.payment_id}"
-        if payment is None or payment.provider_ref != charge.reference:
-            yield Finding("provider_unknown", f"{named}, of which we have no record", customer_id)
-        elif (payment.currency, payment.net_minor) != (charge.currency, charge.minor):
-            theirs, ours = Money(charge.minor, charge.currency), Money(payment.net_minor, payment.currency)
-            yield Finding("provider_amount", f"{named}: {theirs}, ours is {payment.state} with {ours}", customer_id)
+        done = replace(close, status=CloseStatus.COMPLETED if sound else CloseStatus.COMPLETED_WITH_FINDINGS)
+        return done, report_content(done, totals, findings, self.company, unlisted=unlisted)
 
 
 def _notice_warnings(totals: Totals) -> list[str]:
@@ -109,8 +107,16 @@ def report_key(period: Period, kind: str) -> str:
     return f"reports/{period}/report.{kind}"
 
 
-def report_content(close: Close, totals: Totals, findings: list[Finding], company: str) -> dict[str, Any]:
-    """Put a close, its totals and the proof into the report's shape. Amounts are in minor units."""
+def report_content(
+    close: Close, totals: Totals, findings: list[Finding], company: str, *, unlisted: int = 0
+) -> dict[str, Any]:
+    """Put a close, its totals and the proof into the report's shape. Amounts are in minor units.
+
+    Parameters
+    ----------
+    unlisted : int
+        Findings that are counted only.
+    """
     ended = close.completed_at
     return {
         "period": str(close.period),
@@ -141,9 +147,9 @@ def report_content(close: Close, totals: Totals, findings: list[Finding], compan
         "proof": {
             "ties": not findings,
             "findings": [
-                {"check": f.check, "detail": f.detail, "customer_id": f.customer_id} for f in findings[:_MOST_FINDINGS]
+                {"check": f.check, "detail": f.detail, "customer_id": f.customer_id} for f in findings[:MOST_FINDINGS]
             ],
-            "findings_in_all": len(findings),
+            "findings_in_all": len(findings) + unlisted,
         },
         "warnings": [*close.warnings, *_notice_warnings(totals)],
     }

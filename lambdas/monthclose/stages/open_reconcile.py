@@ -1,0 +1,70 @@
+"""Open a reconciliation: one at a time, and say which periods it is time to compare."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from monthclose.domain.close import Close
+from monthclose.domain.period import Period
+from monthclose.ports import Claim, Claims, Clock, Closes, Documents, Workflow
+from monthclose.stages.batch_work import recent_closes
+from monthclose.stages.reconcile_period import comparison_key
+
+CLAIM = "reconcile"
+_COMPARE_EVERY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The answer: whether this execution may go on, and the periods to compare."""
+
+    outcome: Literal["opened", "already_running"]
+    periods: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileOpener:
+    """Opens reconciliations."""
+
+    claims: Claims
+    closes: Closes
+    documents: Documents
+    workflow: Workflow
+    clock: Clock
+    providers: Collection[str]
+
+    def open(self, execution: str, *, compare: bool = False) -> Opened:
+        """Claim the work for an execution, unless another one still runs.
+
+        Whether it does is asked of the workflow engine: a dead one holds nobody up.
+
+        Parameters
+        ----------
+        compare : bool
+            Compare the recent periods now, not only those that were compared a day ago or never.
+
+        Raises
+        ------
+        ConflictError
+            Another execution claimed it at the same moment; ask again.
+        """
+        before, now = self.claims.get(CLAIM), self.clock()
+        again = before is not None and before.execution == execution
+        if before and not again and self.workflow.is_running(before.execution):
+            return Opened("already_running")
+        if not again:
+            self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))
+        due = [close.period for close in recent_closes(self.closes) if compare or self._is_due(close, now)]
+        return Opened("opened", tuple(due))
+
+    def _is_due(self, close: Close, now: datetime) -> bool:
+        return any(self._compared_at(close.period, name) <= now - _COMPARE_EVERY for name in self.providers)
+
+    def _compared_at(self, period: Period, provider: str) -> datetime:
+        try:
+            content = json.loads(self.documents.get(comparison_key(period, provider)))
+        except KeyError:
+            return period.start  # never
+        return datetime.fromisoformat(content["compared_at"])
