@@ -39,6 +39,10 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
     Stage.REPORT_CLOSE: Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+    Stage.OPEN_RECONCILE: Access(reads_documents=True),
+    Stage.DRAIN_DEAD_LETTERS: Access(writes_documents=True),
+    Stage.SETTLE_PAYMENTS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Stage.COMPARE_BOOKS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
 }
 
 

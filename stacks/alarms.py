@@ -1,6 +1,6 @@
 """Alarms: what a person must look at, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,10 +14,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE
 from stacks.config import Config
 from stacks.providers import ProviderQueue
 
-_FIVE_MINUTES = Duration.minutes(5)
+_FIVE_MINUTES, _HOUR, _DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
 
 
 class Alarms(Construct):
@@ -43,6 +44,36 @@ class Alarms(Construct):
         """Alarm when a close still ran at its deadline."""
         text = f"A month close still ran {self._config.deadline_hours} h after the month began, or nobody could tell."
         self._alarm("CloseLate", watch.metric_failed(period=_FIVE_MINUTES, statistic="Sum"), text)
+
+    def watch_reconciliations(self, machine: sfn.StateMachine) -> None:
+        """Alarm when reconciling goes wrong time after time: a single failure is made up for by the next."""
+        failed = cloudwatch.MathExpression(
+            expression="failed + late",
+            using_metrics={
+                "failed": machine.metric_failed(period=_HOUR, statistic="Sum"),
+                "late": machine.metric_timed_out(period=_HOUR, statistic="Sum"),
+            },
+            period=_HOUR,
+        )
+        text = "Payments could not be settled, or books not compared, for two hours. The executions' histories say why."
+        self._alarm("ReconcileFailed", failed, text, periods=2)
+
+    def watch_findings(self, services: Sequence[str]) -> None:
+        """Alarm when the reconciler found something; it stays until a day has passed without."""
+        counts = {
+            f"m{number}": cloudwatch.Metric(
+                namespace=METRICS_NAMESPACE,
+                metric_name=FINDINGS_METRIC,
+                dimensions_map={"service": service},
+                statistic="Sum",
+                period=_DAY,
+            )
+            for number, service in enumerate(services)
+        }
+        found = " + ".join(f"FILL({name}, 0)" for name in counts)
+        expression = cloudwatch.MathExpression(expression=found, using_metrics=counts, period=_DAY, label="findings")
+        text = "The books and the providers' do not agree, or something was left over: monthclose reconcile lists it."
+        self._alarm("Findings", expression, text)
 
     def watch_dead_letters(self, name: str, queue: sqs.Queue) -> None:
         """Alarm on the first message that nobody could handle."""

@@ -122,6 +122,24 @@ class HoldPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reconcile:
+    """When payments are settled and the books compared."""
+
+    enabled: bool
+    every_minutes: int
+
+    @classmethod
+    def parse(cls, values: Json) -> Self:
+        """Check `reconcile`."""
+        path = "reconcile"
+        _known(values, path, "enabled", "every_minutes")
+        return cls(
+            enabled=_flag(values, path, "enabled", default=True),
+            every_minutes=_integer(values, path, "every_minutes", least=5, most=1440),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a deployment.
 
@@ -139,6 +157,8 @@ class Config:
         Batches in flight at once. On AWS the Map's limit, 10,000: the provider's queue is the only brake.
     charge_timeout_seconds : int
         Time-out of a consumer of a provider's queue; its visibility time-out is six times as long.
+    reconcile : Reconcile
+        The schedule of the reconciler; disabled, it runs only when somebody starts it.
     alarm_email : str or None
         Who hears of alarms. Without it they only change colour.
     """
@@ -156,6 +176,7 @@ class Config:
     deadline_hours: int
     map_concurrency: int
     charge_timeout_seconds: int
+    reconcile: Reconcile
     alarm_email: str | None
 
     @classmethod
@@ -197,6 +218,7 @@ class Config:
             deadline_hours=_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
             map_concurrency=_integer(settings, "", "map_concurrency", least=1, most=10_000),
             charge_timeout_seconds=_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
+            reconcile=Reconcile.parse(_object(settings, "", "reconcile")),
             alarm_email=_text(settings, "", "alarm_email", default="") or None,
         )
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import METRICS_NAMESPACE
+from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE
 from stacks.providers import ProviderQueue
 
 _MINUTE = Duration.minutes(1)
@@ -35,6 +35,7 @@ class Dashboard(Construct):
         board.add_widgets(_graph("Customers a minute", [_count(name) for name in _COUNTS], width=12), _closes(machine))
         for provider in providers:
             board.add_widgets(*_queue(provider))
+        board.add_widgets(_graph("Reconciler", [_count("PaymentsSettled"), _count(FINDINGS_METRIC)], width=24))
         durations = [f.metric_duration(statistic="p95", period=_MINUTE, label=n) for n, f in functions.items()]
         errors = [f.metric_errors(statistic="Sum", period=_MINUTE, label=n) for n, f in functions.items()]
         throttles = [_throttles(table, name) for table in tables for name in _THROTTLES]

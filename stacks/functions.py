@@ -30,6 +30,10 @@ class Stage(StrEnum):
     APPLY_HOLDS = "apply_holds"
     PARK_CUSTOMERS = "park_customers"
     REPORT_CLOSE = "report_close"
+    OPEN_RECONCILE = "open_reconcile"
+    DRAIN_DEAD_LETTERS = "drain_dead_letters"
+    SETTLE_PAYMENTS = "settle_payments"
+    COMPARE_BOOKS = "compare_books"
 
     @property
     def camel_case(self) -> str:
@@ -54,7 +58,14 @@ SIZES: Mapping[Stage, Size] = {
     Stage.PARK_CUSTOMERS: Size(900),
     Stage.REPORT_CLOSE: Size(900, 1024),
 }
-"""Of the functions that the state machine calls; a consumer's time-out is a setting."""
+"""Of the functions that the close's state machine calls; a consumer's time-out is a setting."""
+RECONCILE_SIZES: Mapping[Stage, Size] = {
+    Stage.OPEN_RECONCILE: Size(30),
+    Stage.DRAIN_DEAD_LETTERS: Size(300),
+    Stage.SETTLE_PAYMENTS: Size(900),
+    Stage.COMPARE_BOOKS: Size(900, 1024),
+}
+"""Of the functions that the reconciler's state machine calls."""
 
 
 class Functions:
@@ -95,7 +106,7 @@ class Functions:
     ) -> lambda_.Function:
         """Make the function of a stage."""
         construct_id = construct_id or stage.camel_case
-        size = size or SIZES[stage]
+        size = size or {**SIZES, **RECONCILE_SIZES}[stage]
         log_group = self._log_group(scope, construct_id)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)

@@ -62,6 +62,7 @@ class ProviderQueue(Construct):
         """Say what the functions must know of the provider: its entry in `MONTHCLOSE_PROVIDERS`."""
         return {
             "queue_url": self.queue.queue_url,
+            "dead_letters_url": self.dead_letters.queue_url,
             "secret_name": self.provider.secret_name,
             "api_base": self.provider.api_base,
             "requests_per_second": self.provider.requests_per_second,

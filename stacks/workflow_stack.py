@@ -13,12 +13,13 @@ from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
-from stacks.functions import SIZES, Functions, Stage
+from stacks.functions import RECONCILE_SIZES, SIZES, Functions, Stage
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
 from stacks.month_close import MonthClose
 from stacks.nag import acknowledge
 from stacks.providers import ProviderQueue, dead_letter_queue
+from stacks.reconcile import Reconciler
 from stacks.state_stack import StateStack
 
 
@@ -38,7 +39,7 @@ class WorkflowStack(Stack):
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
         environment = self._environment(mail)
         functions = self._functions(environment)
-        self._called = {stage: functions.make(self, stage) for stage in SIZES}
+        self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES)}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         close = MonthClose(
             self,
@@ -49,7 +50,12 @@ class WorkflowStack(Stack):
             documents=state.documents.bucket,
         )
         self._grant(mail, close)
-        self._watch(close, self._schedule(close))
+        deadline = self._schedule(close)
+        reconciler = Reconciler(
+            self, "Reconcile", config=config, functions=self._called, close=close, missed_starts=self._missed
+        )
+        reconciler.grant_providers(self._providers, mail)
+        self._watch(close, deadline, reconciler)
         self._add_outputs({**environment, Env.STATE_MACHINE_ARN: close.machine.state_machine_arn})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
@@ -99,13 +105,15 @@ class WorkflowStack(Stack):
         close.start_monthly(self._missed)
         return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
 
-    def _watch(self, close: MonthClose, deadline: DeadlineWatch) -> None:
+    def _watch(self, close: MonthClose, deadline: DeadlineWatch, reconciler: Reconciler) -> None:
         functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
             functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
         alarms.watch_deadline(deadline.machine)
+        alarms.watch_reconciliations(reconciler.machine)
+        alarms.watch_findings([stage.value for stage in RECONCILE_SIZES])
         alarms.watch_dead_letters("MissedStarts", self._missed)
         alarms.watch_functions(functions)
         for provider in self._providers:

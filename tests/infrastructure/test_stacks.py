@@ -187,7 +187,13 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
                 for secret in _list(statement["Resource"]):
                     readers.setdefault(_text(secret).rpartition("secret:")[2], set()).add(name)
     assert readers == {
-        f"monthclose/{provider}-??????": {f"charge_customers:{provider}", "plan_close", "report_close"}
+        f"monthclose/{provider}-??????": {
+            f"charge_customers:{provider}",
+            "plan_close",
+            "report_close",
+            "settle_payments",
+            "compare_books",
+        }
         for provider in ("gocardless", "stripe")
     }
 
@@ -195,12 +201,30 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
 @pytest.mark.parametrize(
     ("action", "stages"),
     [
-        ("ses:SendEmail", {"send_notices"}),
+        ("ses:SendEmail", {"send_notices", "settle_payments"}),
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
-        ("states:DescribeExecution", {"open_close"}),
-        ("s3:PutObject", {"plan_close", "generate_invoices", "report_close"}),
-        ("s3:GetObject", {"plan_close", "generate_invoices", "report_close", "park_customers"}),
-        ("states:StartExecution", set()),
+        (
+            "states:SendTaskFailure",
+            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters"},
+        ),
+        ("states:DescribeExecution", {"open_close", "open_reconcile"}),
+        (
+            "s3:PutObject",
+            {"plan_close", "generate_invoices", "report_close", "compare_books", "drain_dead_letters"},
+        ),
+        (
+            "s3:GetObject",
+            {
+                "plan_close",
+                "generate_invoices",
+                "report_close",
+                "park_customers",
+                "open_reconcile",
+                "compare_books",
+            },
+        ),
+        ("states:StartExecution", {"drain_dead_letters"}),
+        ("sqs:DeleteMessage", {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters"}),
     ],
 )
 def test_an_action_is_open_to_the_stages_that_need_it(aws: Synthesized, action: str, stages: set[str]) -> None:
@@ -211,6 +235,16 @@ def test_an_action_is_open_to_the_stages_that_need_it(aws: Synthesized, action: 
         if action in _list(statement["Action"])
     }
     assert able == stages
+
+
+def test_the_reconciler_starts_closes_only_and_takes_dead_letters_only(two_providers: Synthesized) -> None:
+    drain = two_providers.statements_of(_role(two_providers.functions()["drain_dead_letters"]))
+    [start] = [s for s in drain if "states:StartExecution" in _list(s["Action"])]
+    machine = two_providers.of_type("AWS::StepFunctions::StateMachine")[start["Resource"]["Ref"]]
+    assert "Close every batch" in machine["DefinitionString"]
+    taken = [s["Resource"] for s in drain if "sqs:ReceiveMessage" in _list(s["Action"])]
+    queues = {arn["Fn::GetAtt"][0] for resource in taken for arn in _list(resource)}
+    assert queues == _dead_letter_queues(two_providers)
 
 
 @pytest.mark.parametrize("created", [True, False])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from monthclose.names import Stack
-from stacks.functions import SIZES
+from monthclose.names import FINDINGS_METRIC, Stack
+from stacks.functions import RECONCILE_SIZES, SIZES
 from stacks.month_close import MAP_STATE, substitution
 from tests.infrastructure.synthesis import Synthesized
 
@@ -109,11 +109,52 @@ def test_every_queue_is_watched(synthesized: Synthesized) -> None:
 
 
 def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized) -> None:
-    names = [alarm["MetricName"] for alarm in synthesized.of_type("AWS::CloudWatch::Alarm").values()]
+    alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
+    names = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
     assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
     assert names.count("ExecutionsFailed") == 2, "the close's, and that of the watch on its deadline"
     functions = synthesized.functions()
     assert names.count("Errors") == names.count("Throttles") == len(functions)
+
+
+def _metrics_of(synthesized: Synthesized, alarm: str) -> list[dict[str, Any]]:
+    [found] = [a for n, a in synthesized.of_type("AWS::CloudWatch::Alarm").items() if n.startswith(f"Alarms{alarm}")]
+    return [metric["MetricStat"] for metric in found["Metrics"] if "MetricStat" in metric]
+
+
+def test_findings_are_watched_whichever_function_counts_them(synthesized: Synthesized) -> None:
+    counted = _metrics_of(synthesized, "Findings")
+    assert {stat["Metric"]["MetricName"] for stat in counted} == {FINDINGS_METRIC}
+    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in counted} == {stage.value for stage in RECONCILE_SIZES}
+    assert {stat["Period"] for stat in counted} == {24 * 60 * 60}
+
+
+def test_a_reconciler_that_goes_on_failing_is_watched(synthesized: Synthesized) -> None:
+    ends = {stat["Metric"]["MetricName"] for stat in _metrics_of(synthesized, "ReconcileFailed")}
+    assert ends == {"ExecutionsFailed", "ExecutionsTimedOut"}
+
+
+@pytest.mark.parametrize(("target", "state"), [("aws", "ENABLED"), ("local", "DISABLED")])
+def test_the_reconciler_starts_every_quarter_of_an_hour_unless_it_is_disabled(
+    request: pytest.FixtureRequest, target: str, state: str
+) -> None:
+    synthesized: Synthesized = request.getfixturevalue(target)
+    rules = synthesized.of_type("AWS::Events::Rule").values()
+    [rule] = [rule for rule in rules if rule["ScheduleExpression"] == "rate(15 minutes)"]
+    assert rule["State"] == state
+    assert "Settle every provider" in _started_by(synthesized, rule["Targets"][0])["DefinitionString"]
+
+
+def test_the_reconciler_calls_its_functions_and_no_others(synthesized: Synthesized) -> None:
+    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+    [machine] = [machine for machine in machines if "Settle every provider" in machine["DefinitionString"]]
+    called = [machine["DefinitionSubstitutions"][substitution(stage)] for stage in RECONCILE_SIZES]
+    statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
+    allowed = [s["Resource"] for s in statements if s["Action"] == "lambda:InvokeFunction"]
+    assert allowed == [called]
+    functions = synthesized.of_type("AWS::Lambda::Function")
+    for stage, arn in zip(RECONCILE_SIZES, called, strict=True):
+        assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{stage}.handler"
 
 
 def test_alarms_reach_a_person_if_the_settings_name_one(aws: Synthesized, local: Synthesized) -> None:
@@ -136,7 +177,14 @@ def test_alarms_may_use_the_topics_key(aws: Synthesized) -> None:
 def test_the_dashboard_shows_what_the_stages_count(synthesized: Synthesized) -> None:
     [dashboard] = synthesized.of_type("AWS::CloudWatch::Dashboard").values()
     body = json.dumps(dashboard["DashboardBody"])
-    for metric in ("CustomersInvoiced", "CustomersCharged", "CustomersParked", "NoticesSent", "HoldsPlaced"):
+    for metric in (
+        "CustomersInvoiced",
+        "CustomersCharged",
+        "CustomersParked",
+        "NoticesSent",
+        "HoldsPlaced",
+        "PaymentsSettled",
+    ):
         assert metric in body
 
 

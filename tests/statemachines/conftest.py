@@ -37,6 +37,12 @@ def close() -> Machine:
 
 
 @pytest.fixture
+def reconcile() -> Machine:
+    definition: Machine = json.loads((FOLDER / "reconcile.asl.json").read_text())
+    return definition
+
+
+@pytest.fixture
 def child(close: Machine) -> Machine:
     processor: Machine = close["States"]["Close every batch"]["ItemProcessor"]
     return processor

@@ -75,3 +75,35 @@ def test_a_batch_is_charged_if_anybody_owes(
 ) -> None:
     generated = {"generated": {"invoiced": invoiced, "to_charge": to_charge}}
     assert route(child["States"]["Is there anything to bill?"], generated) == state
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [("opened", "Make up for missed starts"), ("already_running", "One is going on already")]
+)
+def test_one_reconciliation_at_a_time(route: Route, reconcile: Machine, outcome: str, state: str) -> None:
+    assert route(reconcile["States"]["Is one going on already?"], {"outcome": outcome}) == state
+
+
+@pytest.mark.parametrize(("time_was_up", "state"), [(True, "Settle payments"), (False, "Provider settled")])
+def test_settling_goes_on_while_there_is_more(route: Route, reconcile: Machine, time_was_up: bool, state: str) -> None:
+    choice = reconcile["States"]["Settle every provider"]["ItemProcessor"]["States"]["Is there more to settle?"]
+    assert route(choice, {"settled": {"time_was_up": time_was_up}}) == state
+
+
+_NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
+
+
+@pytest.mark.parametrize("where", ["", "starts", *_NOTHING])
+def test_whatever_was_found_is_told(route: Route, reconcile: Machine, where: str) -> None:
+    total = {"starts": {"found": int(where == "starts")}, "sum": _NOTHING | ({where: True} if where else {})}
+    state = route(reconcile["States"]["Was anything found?"], total)
+    assert state == ("Tell the company" if where else "Did everything work?")
+
+
+@pytest.mark.parametrize("failed", [(False, False), (True, False), (False, True)])
+def test_a_reconciliation_that_could_not_ask_everybody_fails(
+    route: Route, reconcile: Machine, failed: tuple[bool, bool]
+) -> None:
+    given = {"sum": {"failed_to_settle": failed[0], "failed_to_compare": failed[1]}}
+    state = route(reconcile["States"]["Did everything work?"], given)
+    assert state == ("Not everything worked" if any(failed) else "Reconciled")

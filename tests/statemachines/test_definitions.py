@@ -101,6 +101,19 @@ def test_the_output_of_10_000_children_is_not_kept_in_the_state(close: Machine) 
     assert state["ResultWriter"]["Parameters"] == {"Bucket": "${DocumentsBucket}", "Prefix": "map-runs"}
 
 
+def test_a_provider_or_period_that_fails_stops_no_other(reconcile: Machine) -> None:
+    for name in ("Settle every provider", "Compare every period"):
+        inner = reconcile["States"][name]["ItemProcessor"]["States"]
+        for task, state in _tasks(inner):
+            assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], task
+            caught = inner[state["Catch"][-1]["Next"]]
+            assert caught["Parameters"]["failed"] == 1
+
+
+def test_a_reconciliation_that_hangs_makes_room_after_a_day(reconcile: Machine) -> None:
+    assert reconcile["TimeoutSeconds"] == 24 * 60 * 60
+
+
 def _tasks(states: dict[str, Machine]) -> list[tuple[str, Machine]]:
     return [(name, state) for name, state in states.items() if state["Type"] == "Task"]
 

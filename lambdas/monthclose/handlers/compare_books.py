@@ -4,7 +4,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler
+from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count
 from monthclose.stages.compare_books import BookComparer
@@ -32,7 +32,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     count(FINDINGS_METRIC, done.findings)
     return {
         "period": event["period"],
-        "findings": done.findings,
+        **told(done.findings),
         "checks": sorted({finding["check"] for finding in done.report["proof"]["findings"]}),
         "report": world.documents.location(report_key(period, "json")),
     }

@@ -108,3 +108,8 @@ def timed_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft]
         return cast("Handler", handler)
 
     return decorate
+
+
+def told(findings: int) -> Event:
+    """Put a number of findings into an answer; `found` is 0 or 1, which a state machine can look for in a list."""
+    return {"findings": findings, "found": min(findings, 1)}

@@ -3,7 +3,7 @@
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
-from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler
+from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count, logger
 from monthclose.stages.apply_holds import HoldKeeper
@@ -39,4 +39,5 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
         logger.warning("finding", extra={"check": finding.check, "detail": finding.detail})
     count("PaymentsSettled", settled.states.total())
     count(FINDINGS_METRIC, len(settled.findings))
-    return {**settled.counts(), "findings": len(settled.findings), "time_was_up": settled.time_was_up}
+    findings = event.get("findings_before", 0) + len(settled.findings)
+    return {**settled.counts(), **told(findings), "time_was_up": settled.time_was_up}
