@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli import closing, customer, demo, imports, local, providers, report, status
+from cli import closing, customer, demo, imports, local, providers, reconcile, report, status
 from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, say
 from cli.home import shown, write_traceback
@@ -19,7 +19,7 @@ from sandbox.local_aws import LocalAwsError
 
 _EPILOG = (
     "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used; "
-    "3 the period is being closed already; 130 interrupted (a close goes on)."
+    "3 the period is being closed already; 4 reconcile found something; 130 interrupted (a close goes on)."
 )
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -102,6 +102,7 @@ app.command()(status.status)
 app.command()(status.closes)
 app.command()(report.report)
 app.command()(customer.customer)
+app.command()(reconcile.reconcile)
 app.add_typer(providers.app, name="providers")
 app.command()(demo.demo)
 app.add_typer(local.app, name="local")

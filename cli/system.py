@@ -11,13 +11,16 @@ from monthclose.ports import (
     Clock,
     Closes,
     CustomerDirectory,
+    DeadLetters,
     Documents,
+    Mailer,
+    PaymentGateway,
     PriceBooks,
     ProviderLimits,
     UsageStore,
     Workflow,
 )
-from monthclose.settings import Provider
+from monthclose.settings import Provider, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class System:
     documents: Documents
     workflow: Workflow
     clock: Clock
+    settings: Settings
+    gateways: Mapping[str, Callable[[], PaymentGateway]]
+    mailer: Callable[[], Mailer]
+    dead_letters: Callable[[str], DeadLetters]
+    """Makes a queue of dead letters, by its URL."""
     machine: Machine
     limits: ProviderLimits
     providers: Mapping[str, Provider]

@@ -25,7 +25,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError
-from monthclose.ports import Record
+from monthclose.ports import Claim, Record
 from tests.world import OCTOBER, World
 
 AnyWorld = World | Runtime
@@ -173,6 +173,17 @@ def test_a_close_is_fenced_by_its_version(world: AnyWorld) -> None:
     earlier = world.closes.put(replace(CLOSE, period=Period(2026, 9)))
     assert world.closes.all() == [done, earlier]
     assert world.closes.get(Period(2026, 8)) is None
+
+
+def test_a_claim_is_fenced_by_its_version(world: AnyWorld) -> None:
+    assert world.claims.get("reconcile") is None
+    world.claims.put(Claim("reconcile", "first", NOON))
+    assert world.claims.get("reconcile") == Claim("reconcile", "first", NOON, 1)
+    with pytest.raises(ConflictError):
+        world.claims.put(Claim("reconcile", "second", NOON))
+    world.claims.put(Claim("reconcile", "second", NOON, 1))
+    assert world.claims.get("reconcile") == Claim("reconcile", "second", NOON, 2)
+    assert world.closes.all() == []
 
 
 def test_progress_is_overwritten_and_listed(world: AnyWorld) -> None:

@@ -220,6 +220,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
                 "report_close",
                 "park_customers",
                 "open_reconcile",
+                "drain_dead_letters",
                 "compare_books",
             },
         ),

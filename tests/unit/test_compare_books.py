@@ -14,7 +14,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, ProviderCharge
-from monthclose.errors import ProviderRefusedError, TryLaterError
+from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Answer, ChargeOrder, Collected, TakenBack
 from monthclose.stages import comparison_sides
 from monthclose.stages.comparison_sides import Side
@@ -288,6 +288,23 @@ def test_a_charge_takes_eight_bytes_of_memory() -> None:
     payment = Payment("c0", OCTOBER, "stripe", "USD", provider_ref="pi_77777")
     assert side.lists(payment)
     assert not side.lists(replace(payment, provider_ref="pi_100000"))
+
+
+def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
+    world = World()
+    world.use(world.add_customer("acme"), "10")
+    world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
+    world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 3
+    world.close()
+    reconciled = world.reconcile()
+    assert reconciled.report["proof"]["ties"]
+    assert reconciled.report["status"] == "completed_with_findings"
+    assert reconciled.report["warnings"] == ["1 customers have not been told yet: reconciling tells them"]
+
+    world.settle()
+
+    assert len(world.mailer.sent) == 1
+    assert world.reconcile().report["status"] == "completed"
 
 
 def test_a_refund_between_two_comparisons_is_found_by_the_next(world: World) -> None:

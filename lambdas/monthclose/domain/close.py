@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, sums_by_account
-from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.month import CustomerMonth, NoticeState
+from monthclose.domain.payment import UNSETTLED, PaymentState
 from monthclose.domain.period import Period
 
 MAX_BATCHES = 10_000
@@ -146,6 +146,13 @@ class Totals:
     collecting; `credit_granted`, everything that became credit."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
+
+    @property
+    def untold(self) -> int:
+        """Customers whose payment's outcome is known and who have had no notice of it."""
+        known = sum(number for state, number in self.payments.items() if state not in UNSETTLED)
+        told = sum(number for state, number in self.notices.items() if state != NoticeState.WITHDRAWN)
+        return max(known - told, 0)
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(

@@ -44,9 +44,9 @@ class BatchFinisher:
         share_left: Callable[[], float] = lambda: 1.0,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Finish the batches whose payments have changed, and those of recent closes that have unsettled ones.
+        """Finish the batches whose payments have changed, and what recent closes left: unsettled or not told.
 
-        What time does not suffice for is found again: by its unsettled payments, or by the comparison of the books.
+        What time does not suffice for is found again, by what is unsettled or by the comparison of the books.
 
         Parameters
         ----------
@@ -77,7 +77,8 @@ class BatchFinisher:
         recent = [close for close in recent_closes(self.closes) if close.status is CloseStatus.COMPLETED_WITH_FINDINGS]
         for close in recent:
             for progress in self.closes.all_progress(close.period):
-                if progress.unsettled and progress.batch.provider == self.settler.provider:
+                left = progress.unsettled or progress.totals.untold
+                if left and progress.batch.provider == self.settler.provider:
                     changed.discard((close.period, progress.batch.number))
                     yield progress
         for period, number in sorted(changed):

@@ -77,7 +77,7 @@ class Reporter:
         findings += check_totals(totals, close.customers)
         findings += [finding for comparison in comparisons for finding in comparison.findings]
         unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
-        sound = not findings and not totals.parked
+        sound = not findings and not totals.parked and not totals.untold
         done = replace(close, status=CloseStatus.COMPLETED if sound else CloseStatus.COMPLETED_WITH_FINDINGS)
         return done, report_content(done, totals, findings, self.company, unlisted=unlisted)
 
@@ -87,7 +87,10 @@ def _notice_warnings(totals: Totals) -> list[str]:
         "refused": "the mail service will not take: their addresses cannot be",
         "claimed": "may have been sent or not: their sender broke off, and nobody is written to twice on a guess",
     }
-    return [f"{totals.notices[state]} notices {text}" for state, text in texts.items() if totals.notices.get(state)]
+    untold = [f"{totals.untold} customers have not been told yet: reconciling tells them"] if totals.untold else []
+    return untold + [
+        f"{totals.notices[state]} notices {text}" for state, text in texts.items() if totals.notices.get(state)
+    ]
 
 
 def _check_batch(progress: BatchProgress) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from cli.system import Execution, System
 from monthclose.domain.period import Period
-from tests.world import World
+from tests.world import SETTINGS, World
 
 EXECUTION = "arn:execution"
 
@@ -60,6 +60,10 @@ class Command:
             documents=world.documents,
             workflow=world.workflow,
             clock=world.clock,
+            settings=replace(SETTINGS, providers=world.providers),
+            gateways=world.comparer.gateways,
+            mailer=lambda: world.mailer,
+            dead_letters=lambda _url: world.letters,
             machine=self.machine,
             limits=world.limits,
             providers=world.providers,
