@@ -137,7 +137,7 @@ def _progress() -> Iterator[Tell]:
 
 
 def _providers(system: System, name: str | None) -> list[str]:
-    known = sorted(system.settings.providers)
+    known = sorted(system.providers)
     if name is not None and name not in known:
         raise UserMistakeError(f"there is no provider {name!r} in the settings; known are {', '.join(known)}")
     return [name] if name else known
@@ -145,7 +145,7 @@ def _providers(system: System, name: str | None) -> list[str]:
 
 def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: bool) -> None:
     """Drain a provider's dead letters and settle its payments."""
-    settings = system.settings.providers[name]
+    settings = system.providers[name]
     tell(f"{name}: dead letters")
     drain = DeadLetterDrain(system.closes, system.workflow, system.documents, _Notes())
     drained = drain.drain_charges(name, system.dead_letters(settings.dead_letters_url))

@@ -1,6 +1,6 @@
 """Alarms: what a person must look at, and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -46,34 +46,29 @@ class Alarms(Construct):
         self._alarm("CloseLate", watch.metric_failed(period=_FIVE_MINUTES, statistic="Sum"), text)
 
     def watch_reconciliations(self, machine: sfn.StateMachine) -> None:
-        """Alarm when reconciling goes wrong time after time: a single failure is made up for by the next."""
-        failed = cloudwatch.MathExpression(
-            expression="failed + late",
-            using_metrics={
-                "failed": machine.metric_failed(period=_HOUR, statistic="Sum"),
-                "late": machine.metric_timed_out(period=_HOUR, statistic="Sum"),
-            },
-            period=_HOUR,
-        )
-        text = "Payments could not be settled, or books not compared, for two hours. The executions' histories say why."
-        self._alarm("ReconcileFailed", failed, text, periods=2)
+        """Alarm when reconciling goes wrong hour after hour: a single failure is made up for by the next."""
+        for name, metric in {"Failed": machine.metric_failed, "TimedOut": machine.metric_timed_out}.items():
+            text = f"A reconciliation {name} in each of two hours. The executions' histories say whom it could not ask."
+            self._alarm(f"Reconcile{name}", metric(period=_HOUR, statistic="Sum"), text, periods=2)
 
-    def watch_findings(self, services: Sequence[str]) -> None:
-        """Alarm when the reconciler found something; it stays until a day has passed without."""
-        counts = {
-            f"m{number}": cloudwatch.Metric(
+    def watch_findings(self, stages: Mapping[str, str]) -> None:
+        """Alarm when a reconciler's function found something; it stays until a day has passed without.
+
+        Parameters
+        ----------
+        stages : mapping
+            The functions, and the names under which they count (one alarm each: an emulator knows no metric math).
+        """
+        for name, service in stages.items():
+            metric = cloudwatch.Metric(
                 namespace=METRICS_NAMESPACE,
                 metric_name=FINDINGS_METRIC,
                 dimensions_map={"service": service},
                 statistic="Sum",
                 period=_DAY,
             )
-            for number, service in enumerate(services)
-        }
-        found = " + ".join(f"FILL({name}, 0)" for name in counts)
-        expression = cloudwatch.MathExpression(expression=found, using_metrics=counts, period=_DAY, label="findings")
-        text = "The books and the providers' do not agree, or something was left over: monthclose reconcile lists it."
-        self._alarm("Findings", expression, text)
+            text = f"{name} found what does not tie or was left over: `monthclose reconcile` lists it."
+            self._alarm(f"{name}Findings", metric, text)
 
     def watch_dead_letters(self, name: str, queue: sqs.Queue) -> None:
         """Alarm on the first message that nobody could handle."""

@@ -18,6 +18,8 @@ from stacks.month_close import DEFINITIONS, MonthClose, started, state_machine, 
 from stacks.nag import acknowledge_resource
 from stacks.providers import ProviderQueue
 
+FINDERS = (ours.Stage.DRAIN_DEAD_LETTERS, ours.Stage.SETTLE_PAYMENTS, ours.Stage.COMPARE_BOOKS)
+"""The functions that count what they find."""
 _DEFINITION = DEFINITIONS / "reconcile.asl.json"
 
 

@@ -19,7 +19,7 @@ from stacks.mail import Mail
 from stacks.month_close import MonthClose
 from stacks.nag import acknowledge
 from stacks.providers import ProviderQueue, dead_letter_queue
-from stacks.reconcile import Reconciler
+from stacks.reconcile import FINDERS, Reconciler
 from stacks.state_stack import StateStack
 
 
@@ -113,7 +113,7 @@ class WorkflowStack(Stack):
         alarms.watch_executions(close.machine)
         alarms.watch_deadline(deadline.machine)
         alarms.watch_reconciliations(reconciler.machine)
-        alarms.watch_findings([stage.value for stage in RECONCILE_SIZES])
+        alarms.watch_findings({stage.camel_case: stage.value for stage in FINDERS})
         alarms.watch_dead_letters("MissedStarts", self._missed)
         alarms.watch_functions(functions)
         for provider in self._providers:

@@ -112,26 +112,17 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
     names = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
     assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
-    assert names.count("ExecutionsFailed") == 2, "the close's, and that of the watch on its deadline"
+    assert names.count("ExecutionsFailed") == 3, "the close's, the reconciler's, and that of the watch on the deadline"
     functions = synthesized.functions()
     assert names.count("Errors") == names.count("Throttles") == len(functions)
 
 
-def _metrics_of(synthesized: Synthesized, alarm: str) -> list[dict[str, Any]]:
-    [found] = [a for n, a in synthesized.of_type("AWS::CloudWatch::Alarm").items() if n.startswith(f"Alarms{alarm}")]
-    return [metric["MetricStat"] for metric in found["Metrics"] if "MetricStat" in metric]
-
-
 def test_findings_are_watched_whichever_function_counts_them(synthesized: Synthesized) -> None:
-    counted = _metrics_of(synthesized, "Findings")
-    assert {stat["Metric"]["MetricName"] for stat in counted} == {FINDINGS_METRIC}
-    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in counted} == {stage.value for stage in RECONCILE_SIZES}
-    assert {stat["Period"] for stat in counted} == {24 * 60 * 60}
-
-
-def test_a_reconciler_that_goes_on_failing_is_watched(synthesized: Synthesized) -> None:
-    ends = {stat["Metric"]["MetricName"] for stat in _metrics_of(synthesized, "ReconcileFailed")}
-    assert ends == {"ExecutionsFailed", "ExecutionsTimedOut"}
+    alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
+    watched = {
+        alarm["Dimensions"][0]["Value"]: alarm["Period"] for alarm in alarms if alarm["MetricName"] == FINDINGS_METRIC
+    }
+    assert watched == dict.fromkeys(("drain_dead_letters", "settle_payments", "compare_books"), 24 * 60 * 60)
 
 
 @pytest.mark.parametrize(("target", "state"), [("aws", "ENABLED"), ("local", "DISABLED")])

@@ -76,7 +76,7 @@ def test_a_payment_that_was_lost_from_sight_is_settled_and_the_books_tie_again(s
     assert (customer.open_payment, customer.held_since) == ("", None)
     assert [charge["amount"] for charge in system.charges(JUNE)] == [4200]
     [period] = [period for period in output["periods"] if period["period"] == "2025-06"]
-    assert period["findings"] == 0
+    assert period["findings"] == 0, system.report(JUNE)["proof"]
     report = system.report(JUNE)
     assert report["proof"]["ties"], report["proof"]
     assert report["money"]["USD"]["collected"] == 4200

@@ -157,9 +157,9 @@ class Universe:
         for other, elsewhere in self.books.months(CUSTOMER).items():
             if other != OCTOBER:
                 totals += totals_of([elsewhere])[0]
-        ours = {currency: sums["by_providers"] for currency, sums in totals.money.items() if "by_providers" in sums}
-        sums_differ = check_provider_sums(ours, theirs, self.gateway.provider)
-        return [*found, *check_totals(totals, sum(totals.customers.values())), *sums_differ]
+        ours = {currency: sums.get("by_providers", 0) for currency, sums in totals.money.items()}
+        found += check_provider_sums(ours, theirs, self.gateway.provider)
+        return [*found, *check_totals(totals, sum(totals.customers.values()))]
 
 
 SOON = tuple(timedelta(minutes=minutes) for minutes in (0.1, 2, 10, 120, 30 * 60, 72 * 60, 72 * 60))
