@@ -1,7 +1,7 @@
 """`monthclose import`: customers, prices and usage from files."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +14,13 @@ from cli.console import count, duration, err, grid, note, say, show
 from cli.csv_out import CsvWriter
 from cli.home import folder, home, shown
 from cli.system import System
-from cli.tables import RowFile, open_rows
+from cli.tables import RowFile, open_rows, read_toml
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import CUSTOMERS, PRICES, USAGE, Layout, Reject, Row, Schema, Tally
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.reading import read_book
 from monthclose.stages.import_customers import import_customers
-from monthclose.stages.import_prices import import_prices
+from monthclose.stages.import_prices import import_price_book, import_prices
 from monthclose.stages.import_usage import import_usage
 
 app = typer.Typer(
@@ -68,8 +69,17 @@ def prices(
     """Add prices to the price book; those of the same SKU and currency are replaced. All of the file's or none.
 
     Fields: sku, currency (ISO 4217), unit_price (in dollars, not cents; fractions of a cent are fine), unit and
-    description (optional). TOML is read, too: [[price]] sku = "…" currency = "USD" unit_price = "0.00893".
+    description (optional). A TOML file may have all that a price book can: tiers, caps, packages, fees, dates,
+    overrides for customers, discounts and commitments (docs/price-book.md).
     """
+    data = read_toml(file)
+    if data is not None:
+        if mapped or default or rejects:
+            raise UserMistakeError(
+                "--map, --default and --rejects are for CSV and JSON Lines, not for a TOML price book"
+            )
+        _import_book(ctx, file, data)
+        return
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
         return import_prices(rows, layout, price_books=system.price_books, reject=reject)
@@ -99,6 +109,16 @@ def usage(
         note(f"{period} has been closed: what is new in this file for a customer with an invoice is not billed")
 
 
+def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> None:
+    try:
+        book = read_book(data)
+    except UserMistakeError as error:
+        raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
+    began = time.monotonic()
+    tally = import_price_book(book, price_books=connected(ctx).price_books)
+    _summarise(PRICES, file, tally, file, time.monotonic() - began)
+
+
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts or []:
@@ -120,7 +140,7 @@ def _run(
     rejects: Path | None,
     work: Work,
 ) -> None:
-    with open_rows(file, prices=schema is PRICES) as table:
+    with open_rows(file) as table:
         try:
             layout = Layout.plan(schema, table.columns, mapped, defaults)
         except UserMistakeError as error:

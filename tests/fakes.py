@@ -14,7 +14,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError
@@ -154,8 +154,8 @@ class FakePriceBooks:
     def get(self, version: str) -> PriceBook:
         return self._versions[version]
 
-    def merge(self, prices: Iterable[Price]) -> PriceBook:
-        book = PriceBook.of([*self.get(self._latest).prices.values(), *prices])
+    def merge(self, additions: PriceBook) -> PriceBook:
+        book = self.get(self._latest).merged(additions)
         self._latest = book.version
         self._versions[book.version] = book
         return book

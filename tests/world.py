@@ -12,6 +12,7 @@ from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
+from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.settings import CloseSettings, Provider, Settings
@@ -60,6 +61,12 @@ class OneAfterTheOther(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
+
+
+def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period = OCTOBER) -> Decimal | None:
+    """What a unit of a SKU costs everybody in a month."""
+    (price,) = Terms(book, "", currency, period).prices(sku)
+    return price.model.single_price
 
 
 @dataclass

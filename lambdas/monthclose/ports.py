@@ -16,7 +16,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.provider_health import Health
 from monthclose.domain.throttle import LimitChanges, Pace, Run
@@ -103,8 +103,8 @@ class PriceBooks(Protocol):
     def get(self, version: str) -> PriceBook:
         """Read one version; they never change. The version "" is an empty book."""
 
-    def merge(self, prices: Iterable[Price]) -> PriceBook:
-        """Add prices, replacing those of the same SKU and currency, and make that the latest version."""
+    def merge(self, additions: PriceBook) -> PriceBook:
+        """Lay a book over the latest one (see `PriceBook.merged`), and make that the latest version."""
 
 
 @dataclass(frozen=True, slots=True)

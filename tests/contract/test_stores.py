@@ -22,11 +22,11 @@ from monthclose.domain.month import (
 )
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price
+from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import Record
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, World, unit_price
 
 AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -142,15 +142,17 @@ def test_usage_is_streamed_by_customer_and_month_exact_and_once(world: AnyWorld)
 
 
 def test_price_books_are_merged_into_versions_that_never_change(world: AnyWorld) -> None:
-    assert world.price_books.get(world.price_books.latest()).prices == {}
-    first = world.price_books.merge([Price("a", "USD", Decimal("0.10"), "h", "A"), Price("b", "USD", Decimal(1))])
+    assert world.price_books.get(world.price_books.latest()).prices == ()
+    first = world.price_books.merge(
+        PriceBook.of([Price.plain("a", "USD", Decimal("0.10"), "h", "A"), Price.plain("b", "USD", Decimal(1))])
+    )
     version = world.price_books.latest()
-    world.price_books.merge([Price("a", "USD", Decimal("0.20"))])
+    world.price_books.merge(PriceBook.of([Price.plain("a", "USD", Decimal("0.20"))]))
 
     assert version == first.version
     assert world.price_books.get(version) == first
     latest = world.price_books.get(world.price_books.latest())
-    assert [latest.price(sku, "USD").unit_price for sku in "ab"] == [Decimal("0.20"), Decimal(1)]
+    assert [unit_price(latest, sku) for sku in "ab"] == [Decimal("0.20"), Decimal(1)]
 
 
 def test_documents_are_read_whole_and_in_slices(world: AnyWorld) -> None:

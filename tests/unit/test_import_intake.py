@@ -27,7 +27,7 @@ from monthclose.domain.period import Period
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_prices
 from monthclose.stages.import_usage import import_usage
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, World, unit_price
 
 CUSTOMER = {
     "customer_id": "12347.0",
@@ -283,4 +283,4 @@ def test_good_prices_become_the_latest_book() -> None:
     tally = import_prices([Row(1, PRICE)], plain(PRICES.fields), price_books=world.price_books, reject=Rejected())
 
     assert tally.taken == 1
-    assert world.price_books.get(world.price_books.latest()).price("droplet", "USD").unit_price == Decimal("0.00893")
+    assert unit_price(world.price_books.get(world.price_books.latest()), "droplet") == Decimal("0.00893")

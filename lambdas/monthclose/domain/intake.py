@@ -16,15 +16,12 @@ from monthclose.domain.customer import Profile
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.pricing import Price
-from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, parse_decimal
+from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check_text, parse_decimal
 
-MAX_TEXT_LENGTH = 4096
-"""Longest name or description, in characters (a DynamoDB item holds 400 KB in all)."""
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
 _PROVIDER = re.compile(r"[a-z][a-z0-9]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class Row(NamedTuple):
@@ -58,7 +55,9 @@ CUSTOMERS = Schema(
     ("country", "payment_customer"),
 )
 PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
-USAGE = Schema("usage", ("customer_id", "sku", "quantity", "time"), ("event_id", "unit_price", "description"))
+USAGE = Schema(
+    "usage", ("customer_id", "sku", "quantity", "time"), ("event_id", "unit_price", "description", "resource")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +182,12 @@ def read_price(fields: Mapping[str, str]) -> Price:
     unit_price = parse_decimal(_given(fields, "unit_price"), "unit_price")
     if unit_price < 0:
         raise UserMistakeError("unit_price is negative")
-    return Price(
+    return Price.plain(
         sku=check_key(fields.get("sku", ""), "sku"),
         currency=_currency(fields),
         unit_price=unit_price,
         unit=_line(fields.get("unit", ""), "unit"),
-        description=_text(fields.get("description", ""), "description"),
+        description=check_text(fields.get("description", ""), "description"),
     )
 
 
@@ -215,7 +214,8 @@ def read_usage(fields: Mapping[str, str], event_id: str) -> UsageEvent:
         quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
         time=parse_time(_given(fields, "time")),
         unit_price=unit_price,
-        description=_text(fields.get("description", ""), "description"),
+        resource=_optional_key(fields, "resource"),
+        description=check_text(fields.get("description", ""), "description"),
     )
 
 
@@ -277,16 +277,6 @@ def _email(text: str) -> str:
 
 def _line(text: str, what: str) -> str:
     """Check a text that must stay on one line: it goes into mail headers and tables."""
-    return _checked(text, what, _CONTROL)
-
-
-def _text(text: str, what: str) -> str:
-    return _checked(text, what, _CONTROL_IN_TEXT)
-
-
-def _checked(text: str, what: str, forbidden: re.Pattern[str]) -> str:
-    if len(text) > MAX_TEXT_LENGTH:
-        raise UserMistakeError(f"{what} is longer than {MAX_TEXT_LENGTH} characters")
-    if forbidden.search(text):
+    if _CONTROL.search(text):
         raise UserMistakeError(f"{what} has unprintable characters")
-    return text
+    return check_text(text, what)

@@ -11,6 +11,9 @@ from monthclose.domain.period import Period
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MAX_KEY_LENGTH = 256
 """Longest customer id, SKU or event id, in characters (a DynamoDB sort key holds 1,024 bytes)."""
+MAX_TEXT_LENGTH = 4096
+"""Longest name or description, in characters (a DynamoDB item holds 400 KB in all)."""
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 MAX_DIGITS = 28
 """Most digits of a quantity or price; DynamoDB's numbers hold 38, sums need room."""
 
@@ -28,6 +31,8 @@ class UsageEvent:
     unit_price : Decimal or None
         Major units of the customer's currency per unit, if the usage was rated upstream;
         otherwise the price book decides.
+    resource : str
+        What was used (one machine, one volume); empty if it doesn't matter.
     """
 
     event_id: str
@@ -37,6 +42,7 @@ class UsageEvent:
     time: datetime
     unit_price: Decimal | None = None
     description: str = ""
+    resource: str = ""
 
     @property
     def period(self) -> Period:
@@ -63,6 +69,21 @@ def parse_decimal(text: str, what: str) -> Decimal:
     if len(digits) + max(power, 0) > MAX_DIGITS or -power > MAX_DIGITS:
         raise UserMistakeError(f"{what} has more than {MAX_DIGITS} digits")
     return number if number else Decimal(0)  # -0 and 0E5 are 0
+
+
+def check_text(text: str, what: str) -> str:
+    """Return a text if it can be shown: not too long, nothing unprintable but line breaks and tabs.
+
+    Raises
+    ------
+    UserMistakeError
+        It can't; `what` names it in the message.
+    """
+    if len(text) > MAX_TEXT_LENGTH:
+        raise UserMistakeError(f"{what} is longer than {MAX_TEXT_LENGTH} characters")
+    if _CONTROL_IN_TEXT.search(text):
+        raise UserMistakeError(f"{what} has unprintable characters")
+    return text
 
 
 def check_key(text: str, what: str) -> str:

@@ -21,7 +21,7 @@ from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import PriceBook, rate
+from monthclose.domain.pricing import PriceBook, Terms, rate
 from monthclose.errors import ConflictError
 from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, UsageStore
 from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
@@ -134,7 +134,8 @@ class InvoiceGenerator:
         return customer
 
     def _draft(self, period: Period, customer: Customer, book: PriceBook) -> Draft:
-        lines = rate(self.usage.events(customer.customer_id, period), book, customer.profile.currency)
+        terms = Terms(book, customer.customer_id, customer.profile.currency, period)
+        lines = rate(self.usage.events(customer.customer_id, period), terms)
         return invoices.draft(customer, period, lines, self.clock().date(), self.seller)
 
     def _issue(

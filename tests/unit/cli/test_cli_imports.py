@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.driving import Command
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, World, unit_price
 
 CUSTOMERS = (
     "customer_id,name,email,country,currency,payment_provider,payment_method\n"
@@ -172,7 +172,7 @@ def test_prices_may_be_toml_and_keep_every_digit(monthclose: Command, tmp_path: 
     monthclose("import", "prices", path)
 
     book = monthclose.world.price_books
-    assert str(book.get(book.latest()).price("a", "USD").unit_price) == "0.00893"
+    assert str(unit_price(book.get(book.latest()), "a")) == "0.00893"
 
 
 @pytest.mark.parametrize(

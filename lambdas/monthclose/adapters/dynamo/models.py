@@ -88,6 +88,7 @@ class UsageItem(Model):
     time = UTCDateTimeAttribute()
     unit_price = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
+    resource = UnicodeAttribute(null=True)
 
 
 class BillingItem(Model):

@@ -39,6 +39,7 @@ class DynamoUsageStore:
                     time=item.time,
                     unit_price=None if item.unit_price is None else Decimal(item.unit_price),
                     description=item.description or "",
+                    resource=item.resource or "",
                 )
 
 
@@ -58,5 +59,6 @@ def _write(events: tuple[UsageEvent, ...]) -> None:
                     time=event.time,
                     unit_price=None if event.unit_price is None else str(event.unit_price),
                     description=event.description or None,
+                    resource=event.resource or None,
                 )
             )
