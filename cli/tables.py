@@ -1,4 +1,4 @@
-"""Reading somebody's file: rows of CSV or JSON Lines in a stream, or a TOML price book; plain or gzip, told by content."""
+"""Reading somebody's file: rows of CSV or JSON Lines in a stream, or a TOML price book; plain or gzip."""
 
 import csv
 import gzip

@@ -33,7 +33,10 @@ class Fields:
 
     def key(self, name: str) -> str:
         """Read an identifier that must be there."""
-        return check_key(self.text(name), name)
+        value = self._value(name, "")
+        if not isinstance(value, str):
+            raise UserMistakeError(f"{name} must be text in quotes")
+        return check_key(value, name)
 
     def currency(self) -> str:
         """Read the currency, which must be there."""

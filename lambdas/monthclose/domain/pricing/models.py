@@ -128,7 +128,7 @@ def _tiers_content(name: str, tiers: Sequence[Tier]) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class Graduated:
-    """Each part of the quantity at its tier's price (https://docs.stripe.com/billing/subscriptions/tiers)."""
+    """Each part of the quantity at its tier's price (https://docs.stripe.com/products-prices/pricing-models)."""
 
     tiers: tuple[Tier, ...]
     name: ClassVar[str] = "graduated"
