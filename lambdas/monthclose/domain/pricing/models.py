@@ -92,7 +92,7 @@ class PerUnit:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One tier: from `start` (exclusive) up to `up_to` (inclusive, None: without end); `flat` is due once it is begun."""
+    """One tier: from `start` (exclusive) up to `up_to` (inclusive; None: without end); `flat` is due once begun."""
 
     start: Decimal
     up_to: Decimal | None
