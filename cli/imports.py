@@ -1,8 +1,10 @@
 """`monthclose import`: customers, prices and usage from files."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +19,10 @@ from cli.system import System
 from cli.tables import RowFile, open_rows, read_toml
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import CUSTOMERS, PRICES, USAGE, Layout, Reject, Row, Schema, Tally
-from monthclose.domain.period import Period
 from monthclose.domain.pricing.reading import read_book
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_price_book, import_prices
-from monthclose.stages.import_usage import import_usage
+from monthclose.stages.import_usage import HORIZON, UsageImporter
 
 app = typer.Typer(
     help="Import customers, prices and usage from CSV or JSON Lines, plain or gzip.", no_args_is_help=True
@@ -89,24 +90,38 @@ def prices(
 
 @app.command("usage")
 def usage(
-    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+    ctx: typer.Context,
+    file: _File,
+    mapped: _Map = None,
+    default: _Default = None,
+    rejects: _Rejects = None,
+    horizon: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="DAYS", help="Usage older than this is rejected.")
+    ] = HORIZON.days,
 ) -> None:
     """Store usage of known customers; what is stored already is not stored twice.
 
     Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601; UTC if it names no zone), and
-    optionally event_id, unit_price (for usage rated upstream, else the price book decides) and description. Without
+    optionally event_id, resource (one machine, one volume), unit_price (for usage rated upstream, else the price book
+    decides), description, and replaces (the id of an event of the same month that this one corrects). Without
     event_id, the file's name and the row's number stand in, so importing the same file again adds nothing.
     """
-    closed: list[str] = []
+    late: Counter[str] = Counter()
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
-        tally = import_usage(rows, layout, file.name, directory=system.directory, usage=system.usage, reject=reject)
-        closed.extend(period for period in sorted(tally.groups) if system.closes.get(Period.parse(period)))
+        importer = UsageImporter(
+            system.directory, system.usage, system.closes, system.books, system.clock, timedelta(days=horizon)
+        )
+        tally = importer.load(rows, layout, file.name, reject)
+        late.update(tally.late)
         return tally
 
     _run(ctx, USAGE, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
-    for period in closed:
-        note(f"{period} has been closed: what is new in this file for a customer with an invoice is not billed")
+    for period, number in sorted(late.items()):
+        note(
+            f"the close of {period} had begun before {count(number, 'row')} of this file came: "
+            "they will be on the invoices of the next month, as adjustments"
+        )
 
 
 def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> None:

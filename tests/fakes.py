@@ -11,12 +11,12 @@ from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
-from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import (
     Answer,
@@ -80,7 +80,7 @@ class FakeBooks:
             match record:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
-                case Payment(sequence=1) | Invoice() | Notice() | Parking():
+                case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():
                     manual = (*month.get("manual", ()), record)
@@ -135,6 +135,10 @@ class FakeUsageStore:
     def put(self, events: Iterable[UsageEvent]) -> None:
         for event in events:
             self._events[event.customer_id, event.period][event.event_id] = event
+
+    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
+        found = {key: self._events[key.customer_id, key.period].get(key.event_id) for key in keys}
+        return {key: event for key, event in found.items() if event}
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         month = self._events[customer_id, period]

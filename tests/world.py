@@ -10,6 +10,7 @@ from typing import Any
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.hold import HoldPolicy
+from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
@@ -21,6 +22,7 @@ from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
@@ -88,8 +90,11 @@ class World:
     settings: CloseSettings = field(default_factory=CloseSettings)
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
 
+    policy: InvoicingPolicy = INVOICE_EVERYTHING
+
     def __post_init__(self) -> None:
         self.directory = fakes.FakeDirectory(self.books)
+        self.importer = UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
         self.planner = Planner(
             self.closes,
             self.directory,
@@ -108,6 +113,7 @@ class World:
             self.clock,
             frozenset(self.providers),
             "Example Cloud",
+            self.policy,
         )
         self.charger = Charger(self.books, self.gateway, self.clock)
         self.batch_charger = BatchCharger(

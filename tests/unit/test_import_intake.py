@@ -26,7 +26,6 @@ from monthclose.domain.intake import (
 from monthclose.domain.period import Period
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_prices
-from monthclose.stages.import_usage import import_usage
 from tests.world import OCTOBER, World, unit_price
 
 CUSTOMER = {
@@ -191,10 +190,7 @@ class Rejected(list[tuple[int, str]]):
 
 def imported(world: World, rows: list[Row], source: str = "usage.csv") -> tuple[Tally, Rejected]:
     rejected = Rejected()
-    tally = import_usage(
-        rows, plain(USAGE.fields), source, directory=world.directory, usage=world.usage, reject=rejected
-    )
-    return tally, rejected
+    return world.importer.load(rows, plain(USAGE.fields), source, rejected), rejected
 
 
 CELLS = st.fixed_dictionaries(

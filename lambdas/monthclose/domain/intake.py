@@ -56,7 +56,9 @@ CUSTOMERS = Schema(
 )
 PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
 USAGE = Schema(
-    "usage", ("customer_id", "sku", "quantity", "time"), ("event_id", "unit_price", "description", "resource")
+    "usage",
+    ("customer_id", "sku", "quantity", "time"),
+    ("event_id", "unit_price", "description", "resource", "replaces"),
 )
 
 
@@ -116,6 +118,13 @@ def _listed(names: Sequence[str], most: int = 20) -> str:
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+class Span(NamedTuple):
+    """The times that usage can have."""
+
+    oldest: datetime
+    newest: datetime
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of the rows: every one is taken, rejected or withheld.
@@ -126,12 +135,15 @@ class Tally:
         Good rows that were not taken because of bad ones beside them.
     groups : Counter
         The taken rows by what they belong to: usage by period, customers by provider, prices by currency.
+    late : Counter
+        New usage of periods whose close has begun, by period: their customers' next invoices will have it.
     """
 
     taken: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     withheld: int = 0
     groups: Counter[str] = field(default_factory=Counter)
+    late: Counter[str] = field(default_factory=Counter)
 
 
 type Reject = Callable[[Row, str], None]
@@ -191,8 +203,8 @@ def read_price(fields: Mapping[str, str]) -> Price:
     )
 
 
-def read_usage(fields: Mapping[str, str], event_id: str) -> UsageEvent:
-    """Read a usage event; `event_id` is for rows that bring none.
+def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = None) -> UsageEvent:
+    """Read a usage event; `event_id` is for rows that bring none, `span` the times that can be.
 
     A correction is a negative quantity. A negative unit price is rejected: with it, the sign of a line could come
     from either side, and upstream systems use it for things that are not usage (adjusted debts).
@@ -207,14 +219,20 @@ def read_usage(fields: Mapping[str, str], event_id: str) -> UsageEvent:
     unit_price = parse_decimal(price_text, "unit_price") if price_text else None
     if unit_price is not None and unit_price < 0:
         raise UserMistakeError("unit_price is negative")
+    time = parse_time(_given(fields, "time"))
+    if span and time > span.newest:
+        raise UserMistakeError("time is in the future")
+    if span and time < span.oldest:
+        raise UserMistakeError("time is too long ago")
     return UsageEvent(
         event_id=check_key(fields.get("event_id", "") or event_id, "event_id"),
         customer_id=customer_id,
         sku=check_key(fields.get("sku", ""), "sku"),
         quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
-        time=parse_time(_given(fields, "time")),
+        time=time,
         unit_price=unit_price,
         resource=_optional_key(fields, "resource"),
+        replaces=_optional_key(fields, "replaces"),
         description=check_text(fields.get("description", ""), "description"),
     )
 

@@ -206,7 +206,7 @@ def draft(customer: Customer, period: Period, lines: list[InvoiceLine], issued_o
             "country": customer.profile.country,
         },
         "currency": customer.profile.currency,
-        "lines": [line.content() for line in lines],
+        "lines": [line.content(period) for line in lines],
         "total_minor": total_minor(lines),
     }
 

@@ -1,9 +1,13 @@
 """Usage: events that say how much of a SKU a customer used, and when."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
@@ -16,6 +20,14 @@ MAX_TEXT_LENGTH = 4096
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 MAX_DIGITS = 28
 """Most digits of a quantity or price; DynamoDB's numbers hold 38, sums need room."""
+
+
+class EventKey(NamedTuple):
+    """What identifies an event: ids are unique within a customer's month."""
+
+    customer_id: str
+    period: Period
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,12 @@ class UsageEvent:
         otherwise the price book decides.
     resource : str
         What was used (one machine, one volume); empty if it doesn't matter.
+    replaces : str
+        Id of the event of the same month that this one corrects; empty if it is new usage.
+    received_at : datetime or None
+        When it was stored; None: before anybody took that down.
+    replaced_by, replaced_at
+        The event that corrected this one, and when; it stays stored, for what was billed before.
     """
 
     event_id: str
@@ -43,11 +61,62 @@ class UsageEvent:
     unit_price: Decimal | None = None
     description: str = ""
     resource: str = ""
+    replaces: str = ""
+    received_at: datetime | None = None
+    replaced_by: str = ""
+    replaced_at: datetime | None = None
+
+    @property
+    def key(self) -> EventKey:
+        """What identifies it."""
+        return EventKey(self.customer_id, self.period, self.event_id)
+
+    def says_the_same(self, other: UsageEvent) -> bool:
+        """Whether two events of the same key have the same content."""
+        return _said(self) == _said(other)
 
     @property
     def period(self) -> Period:
         """The month that the event belongs to."""
         return Period.of(self.time)
+
+
+def _said(event: UsageEvent) -> tuple[object, ...]:
+    return (
+        event.sku,
+        event.quantity,
+        event.time,
+        event.unit_price,
+        event.description,
+        event.resource,
+        event.replaces,
+    )
+
+
+class AsOf:
+    """A month's usage as it was known at a time: what came later, and corrections that came later, don't count.
+
+    Parameters
+    ----------
+    watermark : datetime
+        What was received until then counts.
+    """
+
+    def __init__(self, events: Iterable[UsageEvent], watermark: datetime) -> None:
+        self._events, self._watermark = events, watermark
+        self.left = False
+        """Whether something was left out because it came later; known once all events have gone by."""
+
+    def __iter__(self) -> Iterator[UsageEvent]:
+        watermark = self._watermark
+        for event in self._events:
+            if event.received_at is not None and event.received_at > watermark:
+                self.left = True
+            elif event.replaced_at is None:
+                yield event
+            elif event.replaced_at > watermark:
+                self.left = True
+                yield event
 
 
 def parse_decimal(text: str, what: str) -> Decimal:

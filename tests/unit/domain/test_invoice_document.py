@@ -37,18 +37,13 @@ def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
         "currency": "USD",
         "lines": [
             {
-                "kind": "usage",
                 "sku": "droplet",
-                "resource": "",
                 "description": "Dröplet, hourly",
                 "model": "rated",
                 "unit": "h",
                 "quantity": "2.5",
                 "unit_price": "100",
-                "from": None,
-                "until": None,
                 "amount_minor": 250,
-                "explanation": [],
             }
         ],
         "total_minor": 250,

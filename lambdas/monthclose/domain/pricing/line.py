@@ -8,8 +8,12 @@ from enum import StrEnum
 from typing import Any
 
 from monthclose.domain.money import Money
+from monthclose.domain.period import Period
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Step
+
+type LineContent = dict[str, Any]
+"""A line as an invoice's document holds it."""
 
 
 class LineKind(StrEnum):
@@ -41,7 +45,9 @@ class InvoiceLine:
     model : str
         The pricing model's name; `rated` for usage that brought its own price.
     starts, ends : datetime or None
-        The time that the line is for, if not the invoice's whole month; the end is exclusive.
+        The time that the line is for, if not its whole month; the end is exclusive.
+    period : Period or None
+        The month that it is for, if not the invoice's.
     steps : tuple
         How the amount came about (see `explanation`).
     """
@@ -57,24 +63,30 @@ class InvoiceLine:
     resource: str = ""
     starts: datetime | None = None
     ends: datetime | None = None
+    period: Period | None = None
     steps: tuple[Step, ...] = ()
 
-    def content(self) -> dict[str, Any]:
-        """The line as JSON; decimals are text, so that nothing is lost."""
-        return {
-            "kind": self.kind.value,
+    def content(self, invoiced: Period) -> LineContent:
+        """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""
+        period = self.period or invoiced
+        content = {
             "sku": self.sku,
-            "resource": self.resource,
             "description": self.description,
             "model": self.model,
             "unit": self.unit,
             "quantity": plain(self.quantity),
             "unit_price": None if self.unit_price is None else plain(self.unit_price),
-            "from": None if self.starts is None else self.starts.isoformat(),
-            "until": None if self.ends is None else self.ends.isoformat(),
             "amount_minor": self.amount.minor,
-            "explanation": [dict(step) for step in self.steps],
         }
+        more = {
+            "kind": self.kind.value if self.kind is not LineKind.USAGE else "",
+            "resource": self.resource,
+            "period": str(period) if period != invoiced else "",
+            "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
+            "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
+            "steps": [dict(step) for step in self.steps],
+        }
+        return content | {name: value for name, value in more.items() if value}
 
 
 def total_minor(lines: Iterable[InvoiceLine]) -> int:
