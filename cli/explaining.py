@@ -21,7 +21,9 @@ _Events = Annotated[int, typer.Option("--events", min=0, max=1000, help="How man
 def preview(
     ctx: typer.Context,
     customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")],
-    period: Annotated[str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one if not said.")] = "",
+    period: Annotated[
+        str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one if not said.")
+    ] = "",
     in_json: _Json = False,
     events: _Events = 0,
 ) -> None:
@@ -46,12 +48,8 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
     month = system.books.month(customer_id, period)
     if month.invoice:
-        raise UserMistakeError(
-            f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}"
-        )
-    drafter = InvoiceDrafter(
-        system.books, system.closes, system.usage, system.price_books, system.documents, seller=""
-    )
+        raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
+    drafter = InvoiceDrafter(system.books, system.closes, system.usage, system.price_books, system.documents, seller="")
     close, now = system.closes.get(period), system.clock()
     price_book = close.price_book if close else ""
     try:

@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli import closing, customer, demo, imports, local, providers, report, status
+from cli import closing, customer, demo, imports, invoice, local, providers, report, status
 from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, say
 from cli.home import shown, write_traceback
@@ -103,6 +103,7 @@ app.command()(status.closes)
 app.command()(report.report)
 app.command()(customer.customer)
 app.add_typer(providers.app, name="providers")
+app.add_typer(invoice.app, name="invoice")
 app.command()(demo.demo)
 app.add_typer(local.app, name="local")
 

@@ -48,6 +48,7 @@ SETTINGS = Settings(
     mail_configuration_set="notices",
     company_name="Example Cloud",
     hold_policy=HoldPolicy(),
+    invoicing=INVOICE_EVERYTHING,
     close=CloseSettings(),
 )
 """A deployment on moto."""
