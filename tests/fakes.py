@@ -62,6 +62,7 @@ class FakeBooks:
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, ...], Record] = {}
+        self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
 
     def customer(self, customer_id: str) -> Customer | None:
         found = self.records.get(("customer", customer_id))
@@ -73,8 +74,9 @@ class FakeBooks:
 
     def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
         fields: dict[Period, dict[str, Any]] = defaultdict(lambda: {"entries": ()})
-        for record in self.records.values():
-            if record.customer_id != customer_id or isinstance(record, Customer):
+        for key in self._keys[customer_id]:
+            record = self.records[key]
+            if isinstance(record, Customer):
                 continue
             month = fields[record.period]
             match record:
@@ -96,6 +98,7 @@ class FakeBooks:
             if (0 if stored is None else getattr(stored, "version", 1)) != expected:
                 raise ConflictError(f"{_key(record)} is not at version {expected}")
         for record in records:
+            self._keys[record.customer_id][_key(record)] = None
             self.records[_key(record)] = (
                 record if isinstance(record, Entry) else replace(record, version=record.version + 1)
             )
