@@ -110,6 +110,13 @@ def test_a_price_that_cannot_be_billed_by_is_rejected_with_the_reason(changes: d
         ({"quantity": "many"}, "quantity is not a number"),
         ({"quantity": "Infinity"}, "quantity is not a number"),
         ({"quantity": "1" * 29}, "quantity has more than 28 digits"),
+        ({"quantity": "1" * 40}, "quantity has more than 28 digits"),
+        ({"quantity": "1e400"}, "quantity has more than 28 digits"),
+        ({"quantity": "NaN"}, "quantity is not a number"),
+        ({"quantity": "-sNaN"}, "quantity is not a number"),
+        ({"sku": "x" * 10_000}, "sku is longer than 256 characters"),
+        ({"resource": "x" * 257}, "resource is longer than 256 characters"),
+        ({"replaces": "a\nb"}, "replaces has unprintable characters"),
         ({"time": ""}, "time is missing"),
         ({"time": "02/10/2011 10:32"}, "time is not ISO 8601"),
         ({"time": "9999-12-31T23:59:59-05:00"}, "time is out of range"),
@@ -124,6 +131,10 @@ def test_usage_that_cannot_be_billed_is_rejected_with_the_reason(changes: dict[s
     row = Row(1, without(EVENT, **changes))
 
     assert read_row(row, plain(USAGE.fields), lambda fields: read_usage(fields, "e")) == (None, reason)
+
+
+def test_minus_nothing_is_nothing() -> None:
+    assert str(read_usage(without(EVENT, quantity="-0"), "e").quantity) == "0"
 
 
 def test_usage_may_be_a_correction_free_of_charge_or_look_like_a_formula() -> None:
