@@ -1,6 +1,7 @@
 """The cut-off: what counts for a month, and what becomes of usage and corrections that come later."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -255,6 +256,55 @@ def test_an_event_that_cannot_be_is_rejected_with_the_reason(world: World, event
     use(world, "e3", "2", replaces="e2")
     assert load(world, event) == [reason]
     assert load(world, {"event_id": "e1", "quantity": "10"}) == []
+
+
+def test_a_mended_file_replaces_the_rows_of_the_one_it_was(world: World) -> None:
+    for quantity in ("10", "4", "4", "10", "7", "7"):
+        assert load(world, {"quantity": quantity}, {"quantity": "1"}) == []
+    close(world, OCTOBER)
+    assert amounts(world, OCTOBER) == [("2026-10", 800)]
+    stored = {event.event_id: event.replaced_by for event in world.usage.events("acme", OCTOBER)}
+    assert stored == {
+        "usage.csv#1": "usage.csv#1~1",
+        "usage.csv#1~1": "usage.csv#1~2",
+        "usage.csv#1~2": "usage.csv#1~3",
+        "usage.csv#1~3": "",
+        "usage.csv#2": "",
+    }
+
+
+def test_a_file_that_is_mended_after_the_close_gives_the_difference_back(world: World) -> None:
+    load(world, {"quantity": "10"})
+    close(world, OCTOBER)
+    load(world, {"quantity": "4"})
+    load(world, {"quantity": "4"})
+    close(world, NOVEMBER)
+    assert amounts(world, OCTOBER) == [("2026-10", 1000)]
+    assert amounts(world, NOVEMBER) == [("2026-10", -600)]
+
+
+@pytest.mark.parametrize("lost", ["usage.csv#1", "usage.csv#1~1"])
+def test_an_import_that_broke_off_is_mended_by_running_it_again(world: World, lost: str) -> None:
+    load(world, {"quantity": "10"})
+    load(world, {"quantity": "4"})
+    month = world.usage._events["acme", OCTOBER]
+    if lost.endswith("~1"):
+        del month[lost]  # the correction was not written, what it corrects was marked
+    else:
+        month[lost] = replace(month[lost], replaced_by="", replaced_at=None)  # the other way round
+    load(world, {"quantity": "4"})
+    close(world, OCTOBER)
+    assert amounts(world, OCTOBER) == [("2026-10", 400)]
+
+
+def test_a_correction_whose_import_broke_off_marks_what_it_corrects_when_it_comes_again(world: World) -> None:
+    use(world, "e1", "10")
+    use(world, "e2", "4", replaces="e1")
+    month = world.usage._events["acme", OCTOBER]
+    month["e1"] = replace(month["e1"], replaced_by="", replaced_at=None)
+    use(world, "e2", "4", replaces="e1")
+    close(world, OCTOBER)
+    assert amounts(world, OCTOBER) == [("2026-10", 400)]
 
 
 QUANTITIES = st.integers(-20, 50)

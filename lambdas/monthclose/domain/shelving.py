@@ -17,7 +17,7 @@ class Shelf:
     Parameters
     ----------
     stored : mapping
-        The stored events among the keys that `keys_of` names.
+        The stored events among the keys that `keys_of` names, and what has replaced them.
     now : datetime
         When the events are received.
     """
@@ -28,20 +28,38 @@ class Shelf:
         self.to_write: dict[EventKey, UsageEvent] = {}
         """What must be stored now."""
 
-    def take(self, event: UsageEvent) -> str:
-        """Take an event; one that is stored already is taken and not written. Returns the reason if it can't be."""
+    def take(self, event: UsageEvent, *, by_place: bool = False) -> str:
+        """Take an event; one that is stored already is taken and not written. Returns the reason if it can't be.
+
+        Parameters
+        ----------
+        by_place : bool
+            Its id is its place in a file: other content there is a mended file, which replaces what it said before.
+        """
         known = self._known.get(event.key)
-        if known:
-            return "" if known.says_the_same(event) else CONFLICT
+        if known and by_place:
+            return self._mend(event, known)
+        if known and not known.says_the_same(event):
+            return CONFLICT
         if event.replaces:
             old = self._known.get(event.key._replace(event_id=event.replaces))
             if old is None:
                 return NOT_THERE
-            if old.replaced_by:
+            if old.replaced_by not in ("", event.event_id):  # its own: an import broke off between the two
                 return REPLACED_ALREADY
-            self._put(replace(old, replaced_by=event.event_id, replaced_at=self._now))
-        self._put(replace(event, received_at=self._now))
+            if not old.replaced_by:
+                self._put(replace(old, replaced_by=event.event_id, replaced_at=self._now))
+        if not known:
+            self._put(replace(event, received_at=self._now))
         return ""
+
+    def _mend(self, event: UsageEvent, latest: UsageEvent) -> str:
+        revision = 1
+        while following := self._known.get(latest.key._replace(event_id=latest.replaced_by)):
+            latest, revision = following, revision + 1
+        if replace(latest, replaces=event.replaces).says_the_same(event) and not latest.replaced_by:
+            return ""
+        return self.take(replace(event, event_id=f"{event.event_id}~{revision}", replaces=latest.event_id))
 
     def _put(self, event: UsageEvent) -> None:
         self._known[event.key] = self.to_write[event.key] = event
@@ -55,3 +73,9 @@ def keys_of(events: Iterable[UsageEvent]) -> set[EventKey]:
         if event.replaces:
             keys.add(event.key._replace(event_id=event.replaces))
     return keys
+
+
+def successors_of(stored: Mapping[EventKey, UsageEvent]) -> set[EventKey]:
+    """The keys of what has replaced stored events, as far as it isn't among them."""
+    later = {event.key._replace(event_id=event.replaced_by) for event in stored.values() if event.replaced_by}
+    return later - stored.keys()

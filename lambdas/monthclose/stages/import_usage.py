@@ -1,6 +1,6 @@
 """Import usage: store the events of customers that we know, and note which of them came late."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -8,8 +8,8 @@ from itertools import batched
 
 from monthclose.domain.intake import Layout, Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
 from monthclose.domain.period import Period
-from monthclose.domain.shelving import Shelf, keys_of
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.shelving import Shelf, keys_of, successors_of
+from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.ports import Books, Clock, Closes, CustomerDirectory, UsageStore
 from monthclose.stages.batch_work import retry_conflicts
 
@@ -47,32 +47,41 @@ class UsageImporter:
         """
         tally, customers = Tally(), _Customers(self.directory)
         for chunk in batched(rows, _CHUNK, strict=False):
-            now = self.clock()
-            span = Span(now - self.horizon, now + _CLOCKS_DIFFER)
-            read = [
-                (
-                    row,
-                    *read_row(
-                        row, layout, partial(read_usage, event_id=derived_event_id(source, row.number), span=span)
-                    ),
-                )
-                for row in chunk
-            ]
-            known = customers.known({event.customer_id for _, event, _ in read if event})
-            good = [event for _, event, _ in read if event and event.customer_id in known]
-            shelf = Shelf(self.usage.stored(keys_of(good)), now)
-            for row, event, fault in read:
-                reason = fault or UNKNOWN_CUSTOMER
-                if event and event.customer_id in known:
-                    reason = shelf.take(event)
-                    if not reason:
-                        tally.taken += 1
-                        tally.groups[str(event.period)] += 1
-                        continue
+            self._load_chunk(chunk, layout, source, customers, tally, reject)
+        return tally
+
+    def _load_chunk(
+        self, rows: Sequence[Row], layout: Layout, source: str, customers: "_Customers", tally: Tally, reject: Reject
+    ) -> None:
+        now = self.clock()
+        span = Span(now - self.horizon, now + _CLOCKS_DIFFER)
+        read = []
+        for row in rows:
+            place = derived_event_id(source, row.number)
+            event, fault = read_row(row, layout, partial(read_usage, event_id=place, span=span))
+            read.append((row, event, fault, place))
+        known = customers.known({event.customer_id for _, event, _, _ in read if event})
+        shelf = Shelf(self._stored([event for _, event, _, _ in read if event and event.customer_id in known]), now)
+        for row, event, fault, place in read:
+            reason = fault or UNKNOWN_CUSTOMER
+            if event and event.customer_id in known:
+                reason = shelf.take(event, by_place=event.event_id == place)
+            if reason or not event:
                 tally.rejected[reason] += 1
                 reject(row, reason)
-            self._store(list(shelf.to_write.values()), tally)
-        return tally
+            else:
+                tally.taken += 1
+                tally.groups[str(event.period)] += 1
+        self._store(list(shelf.to_write.values()), tally)
+
+    def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
+        """Look up what is stored of events, of what they replace, and of what has replaced those."""
+        stored = self.usage.stored(keys_of(events))
+        asked: set[EventKey] = set()
+        while later := successors_of(stored) - asked:
+            stored |= self.usage.stored(later)
+            asked |= later  # one that isn't there: an import broke off
+        return stored
 
     def _store(self, events: list[UsageEvent], tally: Tally) -> None:
         """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
