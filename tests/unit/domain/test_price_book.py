@@ -1,8 +1,10 @@
 """The price book: what it takes, what it refuses and in which words, and how books are laid over each other."""
 
+import re
 import tomllib
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -217,3 +219,10 @@ def test_usage_that_names_no_resource_parks_where_the_price_needs_one() -> None:
     with pytest.raises(ParkCustomerError, match="'vm' is priced by resource, and event 'e' names none") as parked:
         cost(book(price('model = "hourly"\nunit_price = 1')))
     assert parked.value.reason == "no_resource"
+
+
+def test_the_example_in_the_documentation_is_a_price_book() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "price-book.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    read = book(example)
+    assert [len(entries) for entries in (read.prices, read.fees, read.discounts, read.commitments)] == [4, 1, 1, 1]
