@@ -101,6 +101,7 @@ class Connector:
             limits=runtime.limits,
             providers=runtime.settings.providers,
             adapters=ADAPTERS,
+            policy=runtime.settings.invoicing,
         )
 
 

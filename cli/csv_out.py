@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import IO
 
 _NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# OWASP, "CSV Injection"; the wide signs are what spreadsheets with an East Asian locale take for the narrow ones.
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def harmless(cell: str) -> str:

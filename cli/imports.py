@@ -1,8 +1,10 @@
 """`monthclose import`: customers, prices and usage from files."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +16,13 @@ from cli.console import count, duration, err, grid, note, say, show
 from cli.csv_out import CsvWriter
 from cli.home import folder, home, shown
 from cli.system import System
-from cli.tables import RowFile, open_rows
+from cli.tables import RowFile, open_rows, read_toml
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import CUSTOMERS, PRICES, USAGE, Layout, Reject, Row, Schema, Tally
-from monthclose.domain.period import Period
+from monthclose.domain.pricing.reading import read_book
 from monthclose.stages.import_customers import import_customers
-from monthclose.stages.import_prices import import_prices
-from monthclose.stages.import_usage import import_usage
+from monthclose.stages.import_prices import import_price_book, import_prices
+from monthclose.stages.import_usage import HORIZON, UsageImporter
 
 app = typer.Typer(
     help="Import customers, prices and usage from CSV or JSON Lines, plain or gzip.", no_args_is_help=True
@@ -68,8 +70,17 @@ def prices(
     """Add prices to the price book; those of the same SKU and currency are replaced. All of the file's or none.
 
     Fields: sku, currency (ISO 4217), unit_price (in dollars, not cents; fractions of a cent are fine), unit and
-    description (optional). TOML is read, too: [[price]] sku = "…" currency = "USD" unit_price = "0.00893".
+    description (optional). A TOML file may have all that a price book can: tiers, caps, packages, fees, dates,
+    overrides for customers, discounts and commitments (docs/price-book.md).
     """
+    data = read_toml(file)
+    if data is not None:
+        if mapped or default or rejects:
+            raise UserMistakeError(
+                "--map, --default and --rejects are for CSV and JSON Lines, not for a TOML price book"
+            )
+        _import_book(ctx, file, data)
+        return
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
         return import_prices(rows, layout, price_books=system.price_books, reject=reject)
@@ -79,24 +90,48 @@ def prices(
 
 @app.command("usage")
 def usage(
-    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+    ctx: typer.Context,
+    file: _File,
+    mapped: _Map = None,
+    default: _Default = None,
+    rejects: _Rejects = None,
+    horizon: Annotated[
+        int, typer.Option(min=1, max=100_000, metavar="DAYS", help="Usage older than this is rejected.")
+    ] = HORIZON.days,
 ) -> None:
     """Store usage of known customers; what is stored already is not stored twice.
 
     Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601; UTC if it names no zone), and
-    optionally event_id, unit_price (for usage rated upstream, else the price book decides) and description. Without
+    optionally event_id, resource (one machine, one volume), unit_price (for usage rated upstream, else the price book
+    decides), description, and replaces (the id of an event of the same month that this one corrects). Without
     event_id, the file's name and the row's number stand in, so importing the same file again adds nothing.
     """
-    closed: list[str] = []
+    late: Counter[str] = Counter()
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
-        tally = import_usage(rows, layout, file.name, directory=system.directory, usage=system.usage, reject=reject)
-        closed.extend(period for period in sorted(tally.groups) if system.closes.get(Period.parse(period)))
+        importer = UsageImporter(
+            system.directory, system.usage, system.closes, system.books, system.clock, timedelta(days=horizon)
+        )
+        tally = importer.load(rows, layout, file.name, reject)
+        late.update(tally.late)
         return tally
 
     _run(ctx, USAGE, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
-    for period in closed:
-        note(f"{period} has been closed: what is new in this file for a customer with an invoice is not billed")
+    for period, number in sorted(late.items()):
+        note(
+            f"the close of {period} had begun before {count(number, 'row')} of this file came: "
+            "they will be on the invoices of the next month, as adjustments"
+        )
+
+
+def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> None:
+    try:
+        book = read_book(data)
+    except UserMistakeError as error:
+        raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
+    began = time.monotonic()
+    tally = import_price_book(book, price_books=connected(ctx).price_books)
+    _summarise(PRICES, file, tally, file, time.monotonic() - began)
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
@@ -120,7 +155,7 @@ def _run(
     rejects: Path | None,
     work: Work,
 ) -> None:
-    with open_rows(file, prices=schema is PRICES) as table:
+    with open_rows(file) as table:
         try:
             layout = Layout.plan(schema, table.columns, mapped, defaults)
         except UserMistakeError as error:

@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli import closing, customer, demo, imports, local, providers, reconcile, report, status
+from cli import closing, customer, demo, imports, invoice, local, providers, reconcile, report, status
 from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, say
 from cli.home import shown, write_traceback
@@ -104,7 +104,7 @@ app.command()(report.report)
 app.command()(customer.customer)
 app.command()(reconcile.reconcile)
 app.add_typer(providers.app, name="providers")
-app.command()(reconcile.reconcile)
+app.add_typer(invoice.app, name="invoice")
 app.command()(demo.demo)
 app.add_typer(local.app, name="local")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.ports import (
     Books,
     Clock,
@@ -67,6 +68,7 @@ class System:
     """The settings of those in the deployment."""
     adapters: frozenset[str]
     """The names of those that customers can be charged through."""
+    policy: InvoicingPolicy = INVOICE_EVERYTHING
     sleep: Callable[[float], None] = time.sleep
 
 

@@ -1,4 +1,4 @@
-"""Reading somebody's file as rows: CSV, JSON Lines or TOML prices, plain or gzip, told by the content, in a stream."""
+"""Reading somebody's file: rows of CSV or JSON Lines in a stream, or a TOML price book; plain or gzip."""
 
 import csv
 import gzip
@@ -7,9 +7,10 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -29,7 +30,7 @@ _KNOWN_BINARIES = {
     b"BZh": "compressed with bzip2; use gzip or none",
     b"\xfd7zXZ": "compressed with xz; use gzip or none",
 }
-_TOML_PRICES = re.compile(r"^\s*\[\[\s*price\s*\]\]", re.MULTILINE)
+_TOML = re.compile(r"^\s*\[\[\s*[a-z]+\s*\]\]\s*(#.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,27 @@ class RowFile:
 
 
 @contextmanager
-def open_rows(path: Path, *, prices: bool = False) -> Iterator[RowFile]:
-    """Open a file of rows; `prices` may be TOML, too.
+def open_rows(path: Path) -> Iterator[RowFile]:
+    """Open a file of rows.
 
     Raises
     ------
     UserMistakeError
         It cannot be read as such. While reading rows, too, when it breaks off.
     """
+    with _opened(path) as raw:
+        text, start = _text(path, raw)
+        columns, rows = _parse(path, text, start)
+        yield RowFile(path, columns, _guarded(path, rows), path.stat().st_size, raw.tell)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     if path.is_dir():
         raise UserMistakeError(f"{path} is a folder, not a file")
     try:
         with path.open("rb") as raw:
-            text, start = _text(path, raw)
-            columns, rows = _parse(path, text, start, prices=prices)
-            yield RowFile(path, columns, _guarded(path, rows), path.stat().st_size, raw.tell)
+            yield raw
     except FileNotFoundError:
         raise UserMistakeError(f"there is no file {path}") from None
     except PermissionError:
@@ -86,12 +93,10 @@ def _text(path: Path, raw: io.BufferedReader) -> tuple[io.TextIOWrapper, str]:
     return text, head.decode(encoding, errors="replace").lstrip("\ufeff").strip()
 
 
-def _parse(path: Path, text: IO[str], start: str, *, prices: bool) -> tuple[list[str], Iterator[Row]]:
+def _parse(path: Path, text: IO[str], start: str) -> tuple[list[str], Iterator[Row]]:
     if not start:
         raise UserMistakeError(f"{path.name} is empty")
     try:
-        if prices and (path.name.removesuffix(".gz").endswith(".toml") or _TOML_PRICES.search(start)):
-            return _toml_prices(path, text)
         if start[0] == "{":
             return _json_lines(text)
         if start[0] == "[":
@@ -203,14 +208,21 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _toml_prices(path: Path, text: IO[str]) -> tuple[list[str], Iterator[Row]]:
-    try:
-        entries = tomllib.loads(text.read(), parse_float=str).get("price")
-    except tomllib.TOMLDecodeError as error:
-        raise UserMistakeError(f"{path.name} is not valid TOML: {error}") from None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserMistakeError(f"{path.name} has no [[price]] entries")
-    rows = [
-        Row(number, {name: _cell(value) for name, value in entry.items()}) for number, entry in enumerate(entries, 1)
-    ]
-    return list(dict.fromkeys(name for row in rows for name in row.cells)), iter(rows)
+def read_toml(path: Path) -> Mapping[str, object] | None:
+    """Read a TOML file, plain or gzip; None if the file is of another kind. Numbers keep every digit.
+
+    Raises
+    ------
+    UserMistakeError
+        It cannot be read as such.
+    """
+    with _opened(path) as raw:
+        text, start = _text(path, raw)
+        if not (path.name.removesuffix(".gz").endswith(".toml") or _TOML.search(start)):
+            return None
+        try:
+            return tomllib.loads(text.read(), parse_float=Decimal)
+        except tomllib.TOMLDecodeError as error:
+            raise UserMistakeError(f"{path.name} is not valid TOML: {error}") from None
+        except UnicodeDecodeError:
+            raise _not_utf8(path, 0) from None

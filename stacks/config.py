@@ -109,15 +109,35 @@ class HoldPolicy:
         """Check `hold_policy`."""
         path = "hold_policy"
         _known(values, path, "grace_days", "threshold_minor")
-        thresholds = _object(values, path, "threshold_minor")
-        if "default" not in thresholds:
-            raise ConfigError(f"{path}.threshold_minor: `default` is missing (it holds for every other currency)")
-        for currency in thresholds:
-            if not re.fullmatch(r"default|[A-Z]{3}", currency):
-                raise ConfigError(f"{path}.threshold_minor: {currency!r} is neither `default` nor a currency's code")
         return cls(
             grace_days=_integer(values, path, "grace_days", least=0, most=365),
-            threshold_minor={c: _integer(thresholds, f"{path}.threshold_minor", c, least=0) for c in thresholds},
+            threshold_minor=_by_currency(values, path, "threshold_minor"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoicing:
+    """Which amounts are invoiced.
+
+    Attributes
+    ----------
+    minimum_minor : Mapping
+        By currency and `default`, in minor units: a smaller amount is carried to the next month.
+    zero_invoices : bool
+        Whether a month with usage that comes to nothing has an invoice.
+    """
+
+    minimum_minor: Mapping[str, int]
+    zero_invoices: bool
+
+    @classmethod
+    def parse(cls, values: Json) -> Self:
+        """Check `invoicing`."""
+        path = "invoicing"
+        _known(values, path, "minimum_minor", "zero_invoices")
+        return cls(
+            minimum_minor=_by_currency(values, path, "minimum_minor"),
+            zero_invoices=_flag(values, path, "zero_invoices", default=False),
         )
 
 
@@ -170,6 +190,7 @@ class Config:
     mail_identity_created: bool
     providers: tuple[Provider, ...]
     hold_policy: HoldPolicy
+    invoicing: Invoicing
     max_batches: int
     max_rounds: int
     round_wait_seconds: int
@@ -212,6 +233,7 @@ class Config:
             mail_identity_created=_flag(settings, "", "mail_identity_created", default=True),
             providers=_providers(settings, target),
             hold_policy=HoldPolicy.parse(_object(settings, "", "hold_policy")),
+            invoicing=Invoicing.parse(_object(settings, "", "invoicing")),
             max_batches=_integer(settings, "", "max_batches", least=1, most=10_000),
             max_rounds=_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
@@ -284,6 +306,17 @@ def _text(values: Json, path: str, name: str, *, default: str | None = None) -> 
     if not isinstance(value, str) or (not value.strip() and value != default):
         raise ConfigError(f"{_at(path, name)}: a text is needed, not {value!r}")
     return value
+
+
+def _by_currency(values: Json, path: str, name: str) -> Mapping[str, int]:
+    """Check amounts by currency, in minor units."""
+    amounts, here = _object(values, path, name), _at(path, name)
+    if "default" not in amounts:
+        raise ConfigError(f"{here}: `default` is missing (it holds for every other currency)")
+    for currency in amounts:
+        if not re.fullmatch(r"default|[A-Z]{3}", currency):
+            raise ConfigError(f"{here}: {currency!r} is neither `default` nor a currency's code")
+    return {currency: _integer(amounts, here, currency, least=0) for currency in amounts}
 
 
 def _choice[T: StrEnum](values: Json, path: str, name: str, kind: type[T]) -> T:

@@ -64,6 +64,10 @@ class WorkflowStack(Stack):
             "grace_days": config.hold_policy.grace_days,
             "threshold_minor": dict(config.hold_policy.threshold_minor),
         }
+        invoicing = {
+            "minimum_minor": dict(config.invoicing.minimum_minor),
+            "zero_invoices": config.invoicing.zero_invoices,
+        }
         return {
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
@@ -72,6 +76,7 @@ class WorkflowStack(Stack):
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
             Env.COMPANY_NAME: config.company_name,
             Env.HOLD_POLICY: json.dumps(policy, sort_keys=True),
+            Env.INVOICING: json.dumps(invoicing, sort_keys=True),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),

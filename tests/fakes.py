@@ -11,12 +11,12 @@ from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
-from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import (
     Answer,
@@ -64,6 +64,7 @@ class FakeBooks:
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, ...], Record] = {}
+        self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
 
     def customer(self, customer_id: str) -> Customer | None:
         found = self.records.get(("customer", customer_id))
@@ -75,14 +76,15 @@ class FakeBooks:
 
     def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
         fields: dict[Period, dict[str, Any]] = defaultdict(lambda: {"entries": ()})
-        for record in self.records.values():
-            if record.customer_id != customer_id or isinstance(record, Customer):
+        for key in self._keys[customer_id]:
+            record = self.records[key]
+            if isinstance(record, Customer):
                 continue
             month = fields[record.period]
             match record:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
-                case Payment(sequence=1) | Invoice() | Notice() | Parking():
+                case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():
                     manual = (*month.get("manual", ()), record)
@@ -98,6 +100,7 @@ class FakeBooks:
             if (0 if stored is None else getattr(stored, "version", 1)) != expected:
                 raise ConflictError(f"{_key(record)} is not at version {expected}")
         for record in records:
+            self._keys[record.customer_id][_key(record)] = None
             self.records[_key(record)] = (
                 record if isinstance(record, Entry) else replace(record, version=record.version + 1)
             )
@@ -138,6 +141,10 @@ class FakeUsageStore:
         for event in events:
             self._events[event.customer_id, event.period][event.event_id] = event
 
+    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
+        found = {key: self._events[key.customer_id, key.period].get(key.event_id) for key in keys}
+        return {key: event for key, event in found.items() if event}
+
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         month = self._events[customer_id, period]
         yield from (month[name] for name in sorted(month))
@@ -156,8 +163,8 @@ class FakePriceBooks:
     def get(self, version: str) -> PriceBook:
         return self._versions[version]
 
-    def merge(self, prices: Iterable[Price]) -> PriceBook:
-        book = PriceBook.of([*self.get(self._latest).prices.values(), *prices])
+    def merge(self, additions: PriceBook) -> PriceBook:
+        book = self.get(self._latest).merged(additions)
         self._latest = book.version
         self._versions[book.version] = book
         return book

@@ -10,8 +10,10 @@ from typing import Any
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.hold import HoldPolicy
+from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
+from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
@@ -24,6 +26,7 @@ from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.drain_dead_letters import DeadLetterDrain
 from monthclose.stages.finish_batches import BatchFinisher
 from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
@@ -51,6 +54,7 @@ SETTINGS = Settings(
     mail_configuration_set="notices",
     company_name="Example Cloud",
     hold_policy=HoldPolicy(),
+    invoicing=INVOICE_EVERYTHING,
     close=CloseSettings(),
 )
 """A deployment on moto."""
@@ -66,6 +70,12 @@ class OneAfterTheOther(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
+
+
+def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period = OCTOBER) -> Decimal | None:
+    """What a unit of a SKU costs everybody in a month."""
+    (price,) = Terms(book, "", currency, period).prices(sku)
+    return price.model.single_price
 
 
 @dataclass
@@ -89,8 +99,11 @@ class World:
     settings: CloseSettings = field(default_factory=CloseSettings)
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
 
+    policy: InvoicingPolicy = INVOICE_EVERYTHING
+
     def __post_init__(self) -> None:
         self.directory = fakes.FakeDirectory(self.books)
+        self.importer = UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
         self.planner = Planner(
             self.closes,
             self.directory,
@@ -109,6 +122,7 @@ class World:
             self.clock,
             frozenset(self.providers),
             "Example Cloud",
+            self.policy,
         )
         self.charger = Charger(self.books, self.gateway, self.clock)
         self.batch_charger = BatchCharger(

@@ -25,6 +25,8 @@ class Env(StrEnum):
     COMPANY_NAME = "MONTHCLOSE_COMPANY_NAME"
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
     """JSON: `grace_days`, and `threshold_minor` by currency."""
+    INVOICING = "MONTHCLOSE_INVOICING"
+    """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
     MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"
     ROUND_WAIT_SECONDS = "MONTHCLOSE_ROUND_WAIT_SECONDS"

@@ -13,16 +13,16 @@ from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
-from monthclose.domain.month import CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.provider_health import Health
 from monthclose.domain.throttle import LimitChanges, Pace, Run
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage import EventKey, UsageEvent
 
-Record = Customer | Invoice | Payment | Entry | Notice | HoldChange | Parking
+Record = Customer | Invoice | Carried | Payment | Entry | Notice | HoldChange | Parking
 """What `Books.commit` can write."""
 
 
@@ -88,10 +88,13 @@ class UsageStore(Protocol):
     """Usage events, by customer and period."""
 
     def put(self, events: Iterable[UsageEvent]) -> None:
-        """Store events; one whose id is already stored for that customer and period replaces it."""
+        """Store events; one whose key is already there is overwritten."""
+
+    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
+        """Look events up; those that aren't stored are left out. Strongly consistent."""
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        """Stream a customer's usage of one period, in memory that doesn't grow with it."""
+        """Stream a customer's usage of one period, in memory that doesn't grow with it; replaced events, too."""
 
 
 class PriceBooks(Protocol):
@@ -103,8 +106,8 @@ class PriceBooks(Protocol):
     def get(self, version: str) -> PriceBook:
         """Read one version; they never change. The version "" is an empty book."""
 
-    def merge(self, prices: Iterable[Price]) -> PriceBook:
-        """Add prices, replacing those of the same SKU and currency, and make that the latest version."""
+    def merge(self, additions: PriceBook) -> PriceBook:
+        """Lay a book over the latest one (see `PriceBook.merged`), and make that the latest version."""
 
 
 @dataclass(frozen=True, slots=True)

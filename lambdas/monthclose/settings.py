@@ -8,6 +8,7 @@ from typing import Any
 from monthclose.domain.close import MAX_BATCHES
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy
+from monthclose.domain.invoicing import InvoicingPolicy
 from monthclose.domain.throttle import Limit, threads_needed
 from monthclose.names import Env, LimitScope
 
@@ -91,6 +92,7 @@ class Settings:
     mail_configuration_set: str
     company_name: str
     hold_policy: HoldPolicy
+    invoicing: InvoicingPolicy
     close: CloseSettings
 
     @classmethod
@@ -141,6 +143,7 @@ class Settings:
             mail_configuration_set=text(Env.MAIL_CONFIGURATION_SET),
             company_name=text(Env.COMPANY_NAME),
             hold_policy=HoldPolicy(**parsed(Env.HOLD_POLICY)),
+            invoicing=InvoicingPolicy(**parsed(Env.INVOICING)),
             close=CloseSettings(
                 max_batches=parsed(Env.MAX_BATCHES),
                 max_rounds=parsed(Env.MAX_ROUNDS),

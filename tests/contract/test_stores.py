@@ -13,6 +13,7 @@ from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
 from monthclose.domain.money import Money
 from monthclose.domain.month import (
+    Carried,
     CustomerMonth,
     HoldAction,
     HoldChange,
@@ -22,11 +23,11 @@ from monthclose.domain.month import (
 )
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import Claim, Record
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, World, unit_price
 
 AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -38,11 +39,13 @@ PAYMENT = Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "p
 
 def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     customer = Customer("acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why")
+    customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()})
+    carried = Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
     hold = HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
 
-    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, hold, parking)
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, hold, parking, carried)
 
     assert world.books.customer("acme") == replace(customer, version=1)
     month = CustomerMonth(
@@ -51,6 +54,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         notice=replace(notice, version=1),
         hold=replace(hold, version=1),
         parking=replace(parking, version=1),
+        carried=replace(carried, version=1),
         entries=(ENTRY,),
     )
     assert world.books.month("acme", OCTOBER) == month
@@ -141,16 +145,43 @@ def test_usage_is_streamed_by_customer_and_month_exact_and_once(world: AnyWorld)
     assert len(list(world.usage.events("acme", Period(2026, 11)))) == 1
 
 
+def test_stored_events_are_looked_up_by_their_keys(world: AnyWorld) -> None:
+    events = [
+        UsageEvent(
+            f"e{number:03}",
+            "acme",
+            "sku",
+            Decimal("1.50"),
+            OCTOBER.start,
+            resource="web-1",
+            replaces="e" if number else "",
+            received_at=NOON,
+            replaced_by="later" if number == 7 else "",
+            replaced_at=NOON if number == 7 else None,
+        )
+        for number in range(130)
+    ]
+    world.usage.put(events)
+
+    absent = EventKey("acme", OCTOBER.next, "e000")
+    found = world.usage.stored([*(event.key for event in events), absent, events[0].key])
+
+    assert found == {event.key: event for event in events}
+    assert world.usage.stored([]) == {}
+
+
 def test_price_books_are_merged_into_versions_that_never_change(world: AnyWorld) -> None:
-    assert world.price_books.get(world.price_books.latest()).prices == {}
-    first = world.price_books.merge([Price("a", "USD", Decimal("0.10"), "h", "A"), Price("b", "USD", Decimal(1))])
+    assert world.price_books.get(world.price_books.latest()).prices == ()
+    first = world.price_books.merge(
+        PriceBook.of([Price.plain("a", "USD", Decimal("0.10"), "h", "A"), Price.plain("b", "USD", Decimal(1))])
+    )
     version = world.price_books.latest()
-    world.price_books.merge([Price("a", "USD", Decimal("0.20"))])
+    world.price_books.merge(PriceBook.of([Price.plain("a", "USD", Decimal("0.20"))]))
 
     assert version == first.version
     assert world.price_books.get(version) == first
     latest = world.price_books.get(world.price_books.latest())
-    assert [latest.price(sku, "USD").unit_price for sku in "ab"] == [Decimal("0.20"), Decimal(1)]
+    assert [unit_price(latest, sku) for sku in "ab"] == [Decimal("0.20"), Decimal(1)]
 
 
 def test_documents_are_read_whole_and_in_slices(world: AnyWorld) -> None:

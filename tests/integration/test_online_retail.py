@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import PriceBook, rate
+from monthclose.domain.pricing import PriceBook, Terms, rate
 from tests.integration.system import System
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "online-retail"
@@ -145,6 +145,6 @@ def recomputed_from_store(system: System, expected: dict[str, int]) -> dict[str,
     """What a preview of the same month would say now: the second import must not have added anything."""
     totals = {}
     for name in expected:
-        lines = rate(system.runtime.usage.events(name, OCTOBER), PriceBook(), "GBP")
+        lines = rate(system.runtime.usage.events(name, OCTOBER), Terms(PriceBook(), name, "GBP", OCTOBER))
         totals[name] = sum(line.amount.minor for line in lines)
     return totals

@@ -13,7 +13,7 @@ from monthclose.domain.close import Batch
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import Price
+from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import (
     MailRefusedError,
@@ -286,7 +286,7 @@ def test_a_plan_that_breaks_off_takes_the_parked_customers_when_it_is_called_aga
     world.add_customer("acme")
     world.usage.put(events_without_price("acme"))
     world.close()
-    world.price_books.merge([Price("unknown-sku", "USD", Decimal("7.50"))])
+    world.price_books.merge(PriceBook.of([Price.plain("unknown-sku", "USD", Decimal("7.50"))]))
     run = world.open(execution="execution-2")
     with dying_at_write(world, 0), pytest.raises(RuntimeError):
         world.planner.plan(OCTOBER, run)
@@ -358,7 +358,7 @@ def test_a_mended_price_book_lets_a_parked_customer_be_billed_in_the_next_run(wo
     world.add_customer("acme")
     world.usage.put(events_without_price("acme"))
     assert world.close()["customers"]["parked"] == 1
-    world.price_books.merge([Price("unknown-sku", "USD", Decimal("7.50"))])
+    world.price_books.merge(PriceBook.of([Price.plain("unknown-sku", "USD", Decimal("7.50"))]))
 
     report = world.close(execution="execution-2")
 

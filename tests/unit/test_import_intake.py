@@ -26,8 +26,7 @@ from monthclose.domain.intake import (
 from monthclose.domain.period import Period
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_prices
-from monthclose.stages.import_usage import import_usage
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, World, unit_price
 
 CUSTOMER = {
     "customer_id": "12347.0",
@@ -111,6 +110,13 @@ def test_a_price_that_cannot_be_billed_by_is_rejected_with_the_reason(changes: d
         ({"quantity": "many"}, "quantity is not a number"),
         ({"quantity": "Infinity"}, "quantity is not a number"),
         ({"quantity": "1" * 29}, "quantity has more than 28 digits"),
+        ({"quantity": "1" * 40}, "quantity has more than 28 digits"),
+        ({"quantity": "1e400"}, "quantity has more than 28 digits"),
+        ({"quantity": "NaN"}, "quantity is not a number"),
+        ({"quantity": "-sNaN"}, "quantity is not a number"),
+        ({"sku": "x" * 10_000}, "sku is longer than 256 characters"),
+        ({"resource": "x" * 257}, "resource is longer than 256 characters"),
+        ({"replaces": "a\nb"}, "replaces has unprintable characters"),
         ({"time": ""}, "time is missing"),
         ({"time": "02/10/2011 10:32"}, "time is not ISO 8601"),
         ({"time": "9999-12-31T23:59:59-05:00"}, "time is out of range"),
@@ -125,6 +131,10 @@ def test_usage_that_cannot_be_billed_is_rejected_with_the_reason(changes: dict[s
     row = Row(1, without(EVENT, **changes))
 
     assert read_row(row, plain(USAGE.fields), lambda fields: read_usage(fields, "e")) == (None, reason)
+
+
+def test_minus_nothing_is_nothing() -> None:
+    assert str(read_usage(without(EVENT, quantity="-0"), "e").quantity) == "0"
 
 
 def test_usage_may_be_a_correction_free_of_charge_or_look_like_a_formula() -> None:
@@ -191,10 +201,7 @@ class Rejected(list[tuple[int, str]]):
 
 def imported(world: World, rows: list[Row], source: str = "usage.csv") -> tuple[Tally, Rejected]:
     rejected = Rejected()
-    tally = import_usage(
-        rows, plain(USAGE.fields), source, directory=world.directory, usage=world.usage, reject=rejected
-    )
-    return tally, rejected
+    return world.importer.load(rows, plain(USAGE.fields), source, rejected), rejected
 
 
 CELLS = st.fixed_dictionaries(
@@ -283,4 +290,4 @@ def test_good_prices_become_the_latest_book() -> None:
     tally = import_prices([Row(1, PRICE)], plain(PRICES.fields), price_books=world.price_books, reject=Rejected())
 
     assert tally.taken == 1
-    assert world.price_books.get(world.price_books.latest()).price("droplet", "USD").unit_price == Decimal("0.00893")
+    assert unit_price(world.price_books.get(world.price_books.latest()), "droplet") == Decimal("0.00893")

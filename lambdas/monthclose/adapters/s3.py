@@ -1,15 +1,15 @@
 """Documents and price books, in the documents bucket."""
 
 import json
-from collections.abc import Callable, Iterable
-from decimal import Decimal
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.clients import client
-from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing import PriceBook
+from monthclose.domain.pricing.reading import read_book
 from monthclose.errors import TryLaterError
 
 _LATEST = "price-books/latest"
@@ -78,23 +78,17 @@ class S3PriceBooks:
         except KeyError:
             return ""
 
-    def merge(self, prices: Iterable[Price]) -> PriceBook:
+    def merge(self, additions: PriceBook) -> PriceBook:
         """Write a new version, then point at it."""
-        before = self.get(self.latest())
-        book = PriceBook.of([*before.prices.values(), *prices])
-        rows = [
-            [price.sku, price.currency, str(price.unit_price), price.unit, price.description]
-            for price in book.prices.values()
-        ]
-        self._documents.put(_key(book.version), json.dumps(rows, ensure_ascii=False).encode())
+        book = self.get(self.latest()).merged(additions)
+        self._documents.put(_key(book.version), json.dumps(book.content(), ensure_ascii=False).encode())
         self._documents.put(_LATEST, book.version.encode(), "text/plain")
         return book
 
     def _get(self, version: str) -> PriceBook:
         if not version:
             return PriceBook()
-        rows = json.loads(self._documents.get(_key(version)))
-        return PriceBook.of(Price(sku, currency, Decimal(price), *rest) for sku, currency, price, *rest in rows)
+        return read_book(json.loads(self._documents.get(_key(version))))
 
 
 def _key(version: str) -> str:

@@ -227,7 +227,9 @@ def _totals_of_one(month: CustomerMonth) -> Totals:
 def _customer_outcome(month: CustomerMonth) -> str:
     if month.invoice:
         return "invoiced"
-    return "parked" if month.parked else "nothing_to_bill"
+    if month.parked:
+        return "parked"
+    return "carried" if month.carried else "nothing_to_bill"
 
 
 def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:

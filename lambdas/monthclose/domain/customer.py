@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monthclose.domain.money import Money
@@ -52,6 +53,10 @@ class Customer:
         When the account was put on hold.
     last_invoiced_minor : int
         Total of their latest invoice: the plan expects a similar one and puts large ones first.
+    carried_minor : int
+        Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
+    late_usage : mapping
+        The closed months that usage came for since they were billed, each with when that was noticed last.
     version : int
         Fences every write; 0 means not stored yet.
     """
@@ -67,6 +72,8 @@ class Customer:
     held_since: datetime | None = None
     hold_reason: str = ""
     last_invoiced_minor: int = 0
+    carried_minor: int = 0
+    late_usage: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
     def __post_init__(self) -> None:
@@ -88,8 +95,8 @@ class Customer:
 
     @property
     def currency(self) -> str:
-        """Currency of the account: while anything is open or credited, the one that it is in."""
-        in_use = bool(self.receivable_minor or self.credit_minor)
+        """Currency of the account: while anything is open, credited or carried, the one that it is in."""
+        in_use = bool(self.receivable_minor or self.credit_minor or self.carried_minor)
         return self.account_currency if in_use and self.account_currency else self.profile.currency
 
     def leased_to(self, payment_id: str, check_at: datetime) -> Customer:

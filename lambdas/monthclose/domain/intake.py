@@ -16,15 +16,12 @@ from monthclose.domain.customer import Profile
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.pricing import Price
-from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, parse_decimal
+from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check_text, parse_decimal
 
-MAX_TEXT_LENGTH = 4096
-"""Longest name or description, in characters (a DynamoDB item holds 400 KB in all)."""
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
 _PROVIDER = re.compile(r"[a-z][a-z0-9]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class Row(NamedTuple):
@@ -58,7 +55,11 @@ CUSTOMERS = Schema(
     ("country", "payment_customer"),
 )
 PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
-USAGE = Schema("usage", ("customer_id", "sku", "quantity", "time"), ("event_id", "unit_price", "description"))
+USAGE = Schema(
+    "usage",
+    ("customer_id", "sku", "quantity", "time"),
+    ("event_id", "unit_price", "description", "resource", "replaces"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,13 @@ def _listed(names: Sequence[str], most: int = 20) -> str:
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+class Span(NamedTuple):
+    """The times that usage can have."""
+
+    oldest: datetime
+    newest: datetime
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of the rows: every one is taken, rejected or withheld.
@@ -127,12 +135,15 @@ class Tally:
         Good rows that were not taken because of bad ones beside them.
     groups : Counter
         The taken rows by what they belong to: usage by period, customers by provider, prices by currency.
+    late : Counter
+        New usage of periods whose close has begun, by period: their customers' next invoices will have it.
     """
 
     taken: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     withheld: int = 0
     groups: Counter[str] = field(default_factory=Counter)
+    late: Counter[str] = field(default_factory=Counter)
 
 
 type Reject = Callable[[Row, str], None]
@@ -183,17 +194,17 @@ def read_price(fields: Mapping[str, str]) -> Price:
     unit_price = parse_decimal(_given(fields, "unit_price"), "unit_price")
     if unit_price < 0:
         raise UserMistakeError("unit_price is negative")
-    return Price(
+    return Price.plain(
         sku=check_key(fields.get("sku", ""), "sku"),
         currency=_currency(fields),
         unit_price=unit_price,
         unit=_line(fields.get("unit", ""), "unit"),
-        description=_text(fields.get("description", ""), "description"),
+        description=check_text(fields.get("description", ""), "description"),
     )
 
 
-def read_usage(fields: Mapping[str, str], event_id: str) -> UsageEvent:
-    """Read a usage event; `event_id` is for rows that bring none.
+def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = None) -> UsageEvent:
+    """Read a usage event; `event_id` is for rows that bring none, `span` the times that can be.
 
     A correction is a negative quantity. A negative unit price is rejected: with it, the sign of a line could come
     from either side, and upstream systems use it for things that are not usage (adjusted debts).
@@ -208,14 +219,21 @@ def read_usage(fields: Mapping[str, str], event_id: str) -> UsageEvent:
     unit_price = parse_decimal(price_text, "unit_price") if price_text else None
     if unit_price is not None and unit_price < 0:
         raise UserMistakeError("unit_price is negative")
+    time = parse_time(_given(fields, "time"))
+    if span and time > span.newest:
+        raise UserMistakeError("time is in the future")
+    if span and time < span.oldest:
+        raise UserMistakeError("time is too long ago")
     return UsageEvent(
         event_id=check_key(fields.get("event_id", "") or event_id, "event_id"),
         customer_id=customer_id,
         sku=check_key(fields.get("sku", ""), "sku"),
         quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
-        time=parse_time(_given(fields, "time")),
+        time=time,
         unit_price=unit_price,
-        description=_text(fields.get("description", ""), "description"),
+        resource=_optional_key(fields, "resource"),
+        replaces=_optional_key(fields, "replaces"),
+        description=check_text(fields.get("description", ""), "description"),
     )
 
 
@@ -277,16 +295,6 @@ def _email(text: str) -> str:
 
 def _line(text: str, what: str) -> str:
     """Check a text that must stay on one line: it goes into mail headers and tables."""
-    return _checked(text, what, _CONTROL)
-
-
-def _text(text: str, what: str) -> str:
-    return _checked(text, what, _CONTROL_IN_TEXT)
-
-
-def _checked(text: str, what: str, forbidden: re.Pattern[str]) -> str:
-    if len(text) > MAX_TEXT_LENGTH:
-        raise UserMistakeError(f"{what} is longer than {MAX_TEXT_LENGTH} characters")
-    if forbidden.search(text):
+    if _CONTROL.search(text):
         raise UserMistakeError(f"{what} has unprintable characters")
-    return text
+    return check_text(text, what)

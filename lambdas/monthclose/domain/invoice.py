@@ -14,9 +14,10 @@ from typing import Any
 
 from monthclose.domain.customer import Customer
 from monthclose.domain.ledger import Account, Leg, entry_legs
-from monthclose.domain.money import EXACT, Money
+from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
+from monthclose.domain.pricing.line import total_minor
 
 Draft = dict[str, Any]
 """An invoice's document without its number, as JSON."""
@@ -205,8 +206,8 @@ def draft(customer: Customer, period: Period, lines: list[InvoiceLine], issued_o
             "country": customer.profile.country,
         },
         "currency": customer.profile.currency,
-        "lines": [_line_content(line) for line in lines],
-        "total_minor": sum(line.amount.minor for line in lines),
+        "lines": [line.content(period) for line in lines],
+        "total_minor": total_minor(lines),
     }
 
 
@@ -238,14 +239,3 @@ def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], 
         )
         content += document + b"\n"
     return invoices, bytes(content)
-
-
-def _line_content(line: InvoiceLine) -> dict[str, Any]:
-    return {
-        "sku": line.sku,
-        "description": line.description,
-        "unit": line.unit,
-        "quantity": f"{line.quantity.normalize(EXACT):f}",
-        "unit_price": f"{line.unit_price.normalize(EXACT):f}",
-        "amount_minor": line.amount.minor,
-    }

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import (
-    ROUND_HALF_EVEN,
     Clamped,
     Context,
     Decimal,
@@ -17,6 +16,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from fractions import Fraction
 
 from monthclose.domain.errors import UserMistakeError
 
@@ -96,11 +96,15 @@ class Money:
             raise ValueError(f"{self.currency} and {other.currency} do not mix")
         return other
 
+    @property
+    def major(self) -> Decimal:
+        """The amount in major units (dollars), exactly."""
+        return Decimal(self.minor).scaleb(-exponent(self.currency), EXACT)
+
     @classmethod
-    def rounded(cls, major: Decimal, currency: str) -> Money:
+    def rounded(cls, major: Decimal | Fraction, currency: str) -> Money:
         """Round an exact amount in major units (dollars) to the minor unit, half to even."""
-        minor = major.scaleb(exponent(currency), EXACT).to_integral_value(ROUND_HALF_EVEN)
-        return cls(int(minor), currency)
+        return cls(round(Fraction(major) * 10 ** exponent(currency)), currency)
 
     @classmethod
     def sum(cls, amounts: Iterable[Money], currency: str) -> Money:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from monthclose.domain.invoice import Invoice
+from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
@@ -20,6 +20,27 @@ class Parking:
     detail: str
     time: datetime
     active: bool = True
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A month that was not invoiced because its amount is below the minimum: it goes on to the next invoice.
+
+    Parameters
+    ----------
+    amount_minor : int
+        What went on, with what had come from the months before.
+    document : DocumentPlace
+        What the invoice would have said.
+    """
+
+    customer_id: str
+    period: Period
+    currency: str
+    amount_minor: int
+    time: datetime
+    document: DocumentPlace
     version: int = 0
 
 
@@ -85,6 +106,7 @@ class CustomerMonth:
     hold: HoldChange | None = None
     parking: Parking | None = None
     entries: tuple[Entry, ...] = ()
+    carried: Carried | None = None
     manual: tuple[Payment, ...] = ()
 
     @property

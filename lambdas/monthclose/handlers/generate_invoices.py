@@ -21,6 +21,7 @@ def _generator() -> InvoiceGenerator:
         clock=world.clock,
         adapters=frozenset(world.settings.providers),
         seller=world.settings.company_name,
+        policy=world.settings.invoicing,
     )
 
 

@@ -12,19 +12,20 @@ from functools import partial
 from typing import NamedTuple
 
 from monthclose.domain import invoice as invoices
-from monthclose.domain.close import Batch, BatchProgress, Stage
+from monthclose.domain.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.invoice import Draft, Invoice
+from monthclose.domain.invoice import DocumentPlace, Draft, Invoice
+from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, drafted
 from monthclose.domain.ledger import Entry
-from monthclose.domain.money import EXPONENT_BY_CURRENCY
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
+from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.pricing import PriceBook, rate
 from monthclose.errors import ConflictError
 from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, UsageStore
 from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
+from monthclose.stages.draft_invoice import InvoiceDrafter
 
 
 class _Seen(NamedTuple):
@@ -32,6 +33,14 @@ class _Seen(NamedTuple):
 
     customer: Customer
     month: CustomerMonth
+
+
+class _Issue(NamedTuple):
+    """An invoice to be booked, what it was made of, and the batch whose it is."""
+
+    invoice: Invoice
+    draft: Draft
+    batch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class InvoiceGenerator:
     adapters: frozenset[str]
     """The providers that can be charged through."""
     seller: str
+    policy: InvoicingPolicy = INVOICE_EVERYTHING
 
     def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
         """Bring every customer of the batch to an invoice, to nothing to bill, or to a parking place.
@@ -90,26 +100,50 @@ class InvoiceGenerator:
 
         `seen` takes up what was read on the way.
         """
-        todo = [name for name, month in months.items() if not month.invoice]
+        todo = [name for name, month in months.items() if not month.invoice and not month.carried]
         if not todo:
             return [], 0
         close = self.closes.get(period)
-        book = self.price_books.get(close.price_book if close else "")
-        drafts, held = [], 0
+        drafts, small, held = list[Draft](), list[Draft](), 0
         for customer_id in todo:
             try:
                 customer = self._billable(customer_id, batch)
                 held += customer.held_since is not None
-                draft = self._draft(period, customer, book)
+                draft = self._draft(period, customer, close)
             except ParkCustomerError as error:
                 park(self.books, self.clock, customer_id, period, error)
                 continue
-            if draft["total_minor"]:
+            seen[customer_id] = _Seen(customer, months[customer_id])
+            if self.policy.invoices(draft):
                 drafts.append(draft)
-                seen[customer_id] = _Seen(customer, months[customer_id])
+            elif self.policy.carries(draft):
+                small.append(draft)
             else:
-                self.books.commit(*lifted(months[customer_id].parking))
+                self._commit_nothing(draft, seen[customer_id])
+        self._carry(period, batch, small, seen)
         return drafts, held
+
+    def _commit_nothing(self, draft: Draft, seen: _Seen) -> None:
+        account = drafted(seen.customer, draft)
+        changed = [account] if account != seen.customer else []
+        self.books.commit(*changed, *lifted(seen.month.parking))
+
+    def _carry(self, period: Period, batch: Batch, small: list[Draft], seen: Mapping[str, _Seen]) -> None:
+        """Add amounts that are too small to be invoiced to what the accounts carry, and keep what they are made of."""
+        if not small:
+            return
+        content = [json.dumps(draft, sort_keys=True, ensure_ascii=False).encode() + b"\n" for draft in small]
+        key = f"carried/{period}/{batch.number:05}-{hashlib.sha256(b''.join(content)).hexdigest()[:16]}.jsonl"
+        self.documents.put(key, b"".join(content), "application/jsonl")
+        offset = 0
+        for draft, text in zip(small, content, strict=True):
+            place = DocumentPlace(key, offset, len(text), hashlib.sha256(text).hexdigest())
+            offset += len(text)
+            customer, month = seen[draft["customer"]["customer_id"]]
+            account, total = drafted(customer, draft), draft["total_minor"]
+            account = replace(account, account_currency=draft["currency"], carried_minor=account.carried_minor + total)
+            record = Carried(customer.customer_id, period, draft["currency"], total, self.clock(), place)
+            self.books.commit(account, record, *lifted(month.parking))
 
     def _billable(self, customer_id: str, batch: Batch) -> Customer:
         customer = self.books.customer(customer_id)
@@ -126,16 +160,20 @@ class InvoiceGenerator:
             raise ParkCustomerError(
                 "unknown_currency", f"{currency!r} is no currency of ISO 4217; import the customer anew"
             )
-        if customer.balance and customer.currency != currency:
+        if (customer.balance or customer.carried_minor) and customer.currency != currency:
+            what = customer.balance or Money(customer.carried_minor, customer.currency)
             raise ParkCustomerError(
                 "currency_mismatch",
-                f"the profile says {currency}, but {customer.balance} is open; settle that or change the profile back",
+                f"the profile says {currency}, but {what} is open; settle that or change the profile back",
             )
         return customer
 
-    def _draft(self, period: Period, customer: Customer, book: PriceBook) -> Draft:
-        lines = rate(self.usage.events(customer.customer_id, period), book, customer.profile.currency)
-        return invoices.draft(customer, period, lines, self.clock().date(), self.seller)
+    def _draft(self, period: Period, customer: Customer, close: Close | None) -> Draft:
+        """Draft from what was received until the close opened: its watermark, the same for each of its runs."""
+        drafter = InvoiceDrafter(self.books, self.closes, self.usage, self.price_books, self.documents, self.seller)
+        now = self.clock()
+        price_book, watermark = (close.price_book, close.opened_at) if close else ("", now)
+        return drafter.draft(customer, period, price_book, watermark, now.date())
 
     def _issue(
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
@@ -148,39 +186,37 @@ class InvoiceGenerator:
         if not numbered:
             return
         self.documents.put(key, content, "application/jsonl")
+        by_customer = {draft["customer"]["customer_id"]: draft for draft in drafts}
         for invoice in numbered:
-            self._book(invoice, batch.number, seen.get(invoice.customer_id))
+            issue = _Issue(invoice, by_customer[invoice.customer_id], batch.number)
+            self._book(issue, seen.get(invoice.customer_id))
 
-    def _book(self, invoice: Invoice, batch: int, seen: _Seen | None) -> None:
+    def _book(self, issue: _Issue, seen: _Seen | None) -> None:
         """Book an invoice on what was seen; if that is no longer so, on what is there now."""
         if seen:
             try:
-                return self._commit(invoice, batch, seen)
+                return self._commit(issue, seen)
             except ConflictError:
                 pass
-        return retry_conflicts(partial(self._book_afresh, invoice, batch))
+        return retry_conflicts(partial(self._book_afresh, issue))
 
-    def _book_afresh(self, invoice: Invoice, batch: int) -> None:
+    def _book_afresh(self, issue: _Issue) -> None:
+        invoice = issue.invoice
         customer = self.books.customer(invoice.customer_id)
         if customer is None:
             raise ValueError(f"customer {invoice.customer_id} vanished after invoice {invoice.number} was numbered")
         month = self.books.month(invoice.customer_id, invoice.period)
         if not month.invoice:
-            self._commit(invoice, batch, _Seen(customer, month))
+            self._commit(issue, _Seen(customer, month))
 
-    def _commit(self, invoice: Invoice, batch: int, seen: _Seen) -> None:
-        issued, account, legs = invoices.issue(invoice, seen.customer)
-        entry = Entry(
-            "invoice",
-            invoice.customer_id,
-            invoice.period,
-            invoice.currency,
-            self.clock(),
-            legs,
-            f"invoice {invoice.number} over {invoice.total}",
-        )
-        payment = replace(self._payment(issued, account), batch=batch)
-        self.books.commit(account, issued, entry, payment, *lifted(seen.month.parking))
+    def _commit(self, issue: _Issue, seen: _Seen) -> None:
+        invoice = issue.invoice
+        issued, account, legs = invoices.issue(invoice, drafted(seen.customer, issue.draft))
+        memo = f"invoice {invoice.number} over {invoice.total}"
+        entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
+        entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
+        payment = replace(self._payment(issued, account), batch=issue.batch)
+        self.books.commit(account, issued, *entries, payment, *lifted(seen.month.parking))
 
     def _payment(self, invoice: Invoice, customer: Customer) -> Payment:
         profile, now = customer.profile, self.clock()

@@ -1,9 +1,10 @@
 """Import prices: all of a file's, or none of them."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from monthclose.domain.intake import Layout, Reject, Row, Tally, read_price, read_row
-from monthclose.domain.pricing import Price
+from monthclose.domain.pricing import Price, PriceBook
 from monthclose.ports import PriceBooks
 
 
@@ -17,7 +18,7 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
     prices: dict[tuple[str, str], Price] = {}
     for row in rows:
         price, reason = read_row(row, layout, read_price)
-        if price is not None and prices.get((price.sku, price.currency), price).unit_price != price.unit_price:
+        if price is not None and prices.get((price.sku, price.currency), price).model != price.model:
             price, reason = None, "sku and currency are there twice with different prices"
         if price is None:
             tally.rejected[reason] += 1
@@ -29,5 +30,16 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
     if tally.rejected:
         return Tally(withheld=tally.taken, rejected=tally.rejected)
     if prices:
-        price_books.merge(prices.values())
+        price_books.merge(PriceBook.of(prices.values()))
     return tally
+
+
+def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
+    """Lay a whole book, with all it can have, over the latest one."""
+    groups: Counter[str] = Counter(price.currency for price in book.prices)
+    for name, entries in (("fees", book.fees), ("discounts", book.discounts), ("commitments", book.commitments)):
+        if entries:
+            groups[name] = len(entries)
+    if groups:
+        price_books.merge(book)
+    return Tally(taken=groups.total(), groups=groups)

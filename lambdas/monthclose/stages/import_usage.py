@@ -1,56 +1,107 @@
-"""Import usage: store the events of customers that we know."""
+"""Import usage: store the events of customers that we know, and note which of them came late."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from itertools import batched
 
-from monthclose.domain.intake import Layout, Reject, Row, Tally, derived_event_id, read_row, read_usage
-from monthclose.ports import CustomerDirectory, UsageStore
+from monthclose.domain.intake import Layout, Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
+from monthclose.domain.period import Period
+from monthclose.domain.shelving import Shelf, keys_of, successors_of
+from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.ports import Books, Clock, Closes, CustomerDirectory, UsageStore
+from monthclose.stages.batch_work import retry_conflicts
 
 _CHUNK = 2000
 _REMEMBERED = 100_000
 """Most ids of which it is remembered whether they are customers: bounds the memory."""
 UNKNOWN_CUSTOMER = "unknown customer"
+HORIZON = timedelta(days=20 * 366)
+"""Usage older than this is a broken clock's, unless somebody says otherwise."""
+_CLOCKS_DIFFER = timedelta(minutes=15)
+"""Usage that much in the future is taken: the clocks of those who meter are not ours."""
 
 
-def import_usage(
-    rows: Iterable[Row],
-    layout: Layout,
-    source: str,
-    *,
-    directory: CustomerDirectory,
-    usage: UsageStore,
-    reject: Reject,
-) -> Tally:
-    """Take every row that says usage of a known customer.
+@dataclass(frozen=True, slots=True)
+class UsageImporter:
+    """Imports usage."""
 
-    Events have ids (of their own, or derived from the file's name and the row's number), so that importing the same
-    file again, or going on after a break, stores nothing twice.
+    directory: CustomerDirectory
+    usage: UsageStore
+    closes: Closes
+    books: Books
+    clock: Clock
+    horizon: timedelta = HORIZON
 
-    Parameters
-    ----------
-    source : str
-        Name of the file, without its folder.
-    """
-    tally, customers = Tally(), _Customers(directory)
-    for chunk in batched(rows, _CHUNK, strict=False):
-        read = [
-            (row, *read_row(row, layout, partial(read_usage, event_id=derived_event_id(source, row.number))))
-            for row in chunk
-        ]
-        known = customers.known({event.customer_id for _, event, _ in read if event})
-        events = []
-        for row, event, fault in read:
-            if event and event.customer_id in known:
-                events.append(event)
-                tally.groups[str(event.period)] += 1
-                continue
+    def load(self, rows: Iterable[Row], layout: Layout, source: str, reject: Reject) -> Tally:
+        """Take every row that says usage of a known customer.
+
+        Events have ids (of their own, or derived from the file's name and the row's number), so that importing the
+        same file again, or going on after a break, stores nothing twice. Memory does not grow with the file.
+
+        Parameters
+        ----------
+        source : str
+            Name of the file, without its folder.
+        """
+        tally, customers = Tally(), _Customers(self.directory)
+        for chunk in batched(rows, _CHUNK, strict=False):
+            self._load_chunk(chunk, layout, source, customers, tally, reject)
+        return tally
+
+    def _load_chunk(
+        self, rows: Sequence[Row], layout: Layout, source: str, customers: "_Customers", tally: Tally, reject: Reject
+    ) -> None:
+        now = self.clock()
+        span = Span(now - self.horizon, now + _CLOCKS_DIFFER)
+        read = []
+        for row in rows:
+            place = derived_event_id(source, row.number)
+            event, fault = read_row(row, layout, partial(read_usage, event_id=place, span=span))
+            read.append((row, event, fault, place))
+        known = customers.known({event.customer_id for _, event, _, _ in read if event})
+        shelf = Shelf(self._stored([event for _, event, _, _ in read if event and event.customer_id in known]), now)
+        for row, event, fault, place in read:
             reason = fault or UNKNOWN_CUSTOMER
-            tally.rejected[reason] += 1
-            reject(row, reason)
-        usage.put(events)
-        tally.taken += len(events)
-    return tally
+            if event and event.customer_id in known:
+                reason = shelf.take(event, by_place=event.event_id == place)
+            if reason or not event:
+                tally.rejected[reason] += 1
+                reject(row, reason)
+            else:
+                tally.taken += 1
+                tally.groups[str(event.period)] += 1
+        self._store(list(shelf.to_write.values()), tally)
+
+    def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
+        """Look up what is stored of events, of what they replace, and of what has replaced those."""
+        stored = self.usage.stored(keys_of(events))
+        asked: set[EventKey] = set()
+        while later := successors_of(stored) - asked:
+            stored |= self.usage.stored(later)
+            asked |= later  # one that isn't there: an import broke off
+        return stored
+
+    def _store(self, events: list[UsageEvent], tally: Tally) -> None:
+        """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
+
+        The close's worker reads what was written before it began; what is written later is noted here, on the
+        customer, and priced anew with the customer's next month.
+        """
+        self.usage.put(events)
+        closed = {period for period in {event.period for event in events} if self.closes.get(period)}
+        late = [event for event in events if event.period in closed]
+        for event in late:
+            tally.late[str(event.period)] += 1
+        for customer_id, period in sorted({(event.customer_id, event.period) for event in late}):
+            retry_conflicts(partial(self._note, customer_id, period))
+
+    def _note(self, customer_id: str, period: Period) -> None:
+        customer = self.books.customer(customer_id)
+        if customer:
+            noted = {**customer.late_usage, str(period): self.clock().isoformat()}
+            self.books.commit(replace(customer, late_usage=noted))
 
 
 class _Customers:

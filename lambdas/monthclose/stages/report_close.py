@@ -134,6 +134,7 @@ def report_content(
         "customers": {
             "snapshot": close.customers,
             **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
+            **({"carried": totals.customers["carried"]} if totals.customers.get("carried") else {}),
         },
         "money": {
             currency: {name: sums.get(name, 0) for name in _MONEY} for currency, sums in sorted(totals.money.items())

@@ -124,6 +124,7 @@ def _cards(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     outcomes = [
         _row("Invoiced", customers.get("invoiced", 0), "collected"),
         _row("Nothing to bill", customers.get("nothing_to_bill", 0)),
+        *([_row("Carried to the next month", customers["carried"])] if customers.get("carried") else []),
         _row("Parked", customers.get("parked", 0), "open"),
     ]
     payments = report.get("payments", {})

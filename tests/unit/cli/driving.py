@@ -68,6 +68,7 @@ class Command:
             limits=world.limits,
             providers=world.providers,
             adapters=frozenset({"stripe"}),
+            policy=world.policy,
             sleep=lambda _seconds: None,
         )
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)

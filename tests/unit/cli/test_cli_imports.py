@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.driving import Command
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, World, unit_price
 
 CUSTOMERS = (
     "customer_id,name,email,country,currency,payment_provider,payment_method\n"
@@ -172,7 +172,7 @@ def test_prices_may_be_toml_and_keep_every_digit(monthclose: Command, tmp_path: 
     monthclose("import", "prices", path)
 
     book = monthclose.world.price_books
-    assert str(book.get(book.latest()).price("a", "USD").unit_price) == "0.00893"
+    assert str(unit_price(book.get(book.latest()), "a")) == "0.00893"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,8 @@ def test_a_file_that_cannot_be_used_is_told_in_two_lines(
 
     assert message in result.stderr
     assert usage_file.name in result.stderr
-    assert len(result.output.splitlines()) <= 2
+    said = [line for line in result.output.splitlines() if "rows read" not in line]  # a slow machine says how far it is
+    assert len(said) <= 2
 
 
 @pytest.mark.parametrize(

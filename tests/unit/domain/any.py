@@ -89,7 +89,12 @@ def any_usage(
 
 def any_price(sku: str, currency: str) -> SearchStrategy[Price]:
     return st.builds(
-        Price, st.just(sku), st.just(currency), any_unit_price(), st.sampled_from(["", "h"]), st.sampled_from(["", sku])
+        Price.plain,
+        st.just(sku),
+        st.just(currency),
+        any_unit_price(),
+        st.sampled_from(["", "h"]),
+        st.sampled_from(["", sku]),
     )
 
 

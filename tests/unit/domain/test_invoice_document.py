@@ -39,6 +39,7 @@ def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
             {
                 "sku": "droplet",
                 "description": "Dröplet, hourly",
+                "model": "rated",
                 "unit": "h",
                 "quantity": "2.5",
                 "unit_price": "100",

@@ -71,6 +71,8 @@ class CustomerItem(Model):
     held_since = UTCDateTimeAttribute(null=True)
     hold_reason = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
+    carried_minor = NumberAttribute(default=0)
+    late_usage = JSONAttribute(default=dict)
     version = NumberAttribute(default=0)
 
 
@@ -88,6 +90,12 @@ class UsageItem(Model):
     time = UTCDateTimeAttribute()
     unit_price = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
+    resource = UnicodeAttribute(null=True)
+    replaces = UnicodeAttribute(null=True)
+    received_at = UnicodeAttribute(null=True)
+    """ISO 8601: cheaper to read than the library's times, and every event of a month is read."""
+    replaced_by = UnicodeAttribute(null=True)
+    replaced_at = UnicodeAttribute(null=True)
 
 
 class BillingItem(Model):
@@ -169,6 +177,15 @@ class ParkingItem(BillingItem, discriminator="parking"):
     detail = UnicodeAttribute()
     time = UTCDateTimeAttribute()
     active = BooleanAttribute()
+
+
+class CarriedItem(BillingItem, discriminator="carried"):
+    """A month whose amount was too small to be invoiced."""
+
+    currency = UnicodeAttribute()
+    amount_minor = NumberAttribute()
+    time = UTCDateTimeAttribute()
+    document = JSONAttribute()
 
 
 class ClosesItem(Model):

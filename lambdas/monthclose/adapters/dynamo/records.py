@@ -3,13 +3,14 @@
 import zlib
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
 from monthclose.adapters.dynamo import models as m
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
 from monthclose.domain.month import (
+    Carried,
     CustomerMonth,
     HoldAction,
     HoldChange,
@@ -46,6 +47,10 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 **_plain(record, "period", "issued_on", "document"),
                 issued_on=record.issued_on.isoformat(),
                 document=asdict(record.document),
+            )
+        case Carried():
+            return m.CarriedItem(
+                *_keys(record, "carried"), **_plain(record, "period", "document"), document=asdict(record.document)
             )
         case Payment():
             history = [
@@ -105,6 +110,10 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
         match item:
             case m.InvoiceItem():
                 found["invoice"] = _invoice(item)
+            case m.CarriedItem():
+                found["carried"] = Carried(
+                    **_common(item, "currency", "amount_minor", "time"), document=_place(item.document)
+                )
             case m.PaymentItem(sequence=1):
                 found["payment"] = _payment(item)
             case m.PaymentItem():
@@ -138,8 +147,12 @@ def _invoice(item: m.InvoiceItem) -> Invoice:
     return Invoice(
         **_common(item, *names),
         issued_on=date.fromisoformat(item.issued_on),
-        document=DocumentPlace(**cast("dict[str, Any]", item.document)),
+        document=_place(item.document),
     )
+
+
+def _place(content: Any) -> DocumentPlace:
+    return DocumentPlace(**content)
 
 
 def _payment(item: m.PaymentItem) -> Payment:

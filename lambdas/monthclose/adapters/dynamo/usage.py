@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from decimal import Decimal
 from itertools import batched
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import UsageItem
 from monthclose.domain.period import Period
-from monthclose.domain.usage import UsageEvent
+from monthclose.domain.usage import EventKey, UsageEvent
 
 _ITEMS_PER_WRITE = 25
 """Most items in one BatchWriteItem."""
-_WRITERS = 4
+_KEYS_PER_GET = 100
+"""Most keys in one BatchGetItem."""
+_THREADS = 4
 
 
 class DynamoUsageStore:
@@ -20,30 +23,54 @@ class DynamoUsageStore:
 
     def put(self, events: Iterable[UsageEvent]) -> None:
         """Write in batches, several at a time; the same event twice in a batch is one item."""
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            for group in batched(events, _ITEMS_PER_WRITE * _WRITERS, strict=False):
-                unique = {(_pk(event.customer_id, event.period), event.event_id): event for event in group}
-                chunks = batched(unique.values(), _ITEMS_PER_WRITE, strict=False)
-                for _ in pool.map(_write, chunks):
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for group in batched(events, _ITEMS_PER_WRITE * _THREADS, strict=False):
+                unique = {event.key: event for event in group}
+                for _ in pool.map(_write, batched(unique.values(), _ITEMS_PER_WRITE, strict=False)):
                     pass
+
+    def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
+        """Read in batches, several at a time."""
+        wanted = {(_pk(key.customer_id, key.period), key.event_id): key for key in keys}
+        found: dict[EventKey, UsageEvent] = {}
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for items in pool.map(_read, batched(wanted, _KEYS_PER_GET, strict=False)):
+                for item in items:
+                    key = wanted[item.pk, item.event_id]
+                    found[key] = _event(item, key.customer_id)
+        return found
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a month; PynamoDB holds one page (1 MB) at a time."""
         with translated():
             for item in UsageItem.query(_pk(customer_id, period), consistent_read=True):
-                yield UsageEvent(
-                    event_id=item.event_id,
-                    customer_id=customer_id,
-                    sku=item.sku,
-                    quantity=Decimal(item.quantity),
-                    time=item.time,
-                    unit_price=None if item.unit_price is None else Decimal(item.unit_price),
-                    description=item.description or "",
-                )
+                yield _event(item, customer_id)
 
 
 def _pk(customer_id: str, period: Period) -> str:
     return f"{period}#{customer_id}"
+
+
+def _read(keys: tuple[tuple[str, str], ...]) -> list[UsageItem]:
+    with translated():
+        return list(UsageItem.batch_get(list(keys), consistent_read=True))
+
+
+def _event(item: UsageItem, customer_id: str) -> UsageEvent:
+    return UsageEvent(
+        event_id=item.event_id,
+        customer_id=customer_id,
+        sku=item.sku,
+        quantity=Decimal(item.quantity),
+        time=item.time,
+        unit_price=None if item.unit_price is None else Decimal(item.unit_price),
+        description=item.description or "",
+        resource=item.resource or "",
+        replaces=item.replaces or "",
+        received_at=_time(item.received_at),
+        replaced_by=item.replaced_by or "",
+        replaced_at=_time(item.replaced_at),
+    )
 
 
 def _write(events: tuple[UsageEvent, ...]) -> None:
@@ -58,5 +85,18 @@ def _write(events: tuple[UsageEvent, ...]) -> None:
                     time=event.time,
                     unit_price=None if event.unit_price is None else str(event.unit_price),
                     description=event.description or None,
+                    resource=event.resource or None,
+                    replaces=event.replaces or None,
+                    received_at=_text(event.received_at),
+                    replaced_by=event.replaced_by or None,
+                    replaced_at=_text(event.replaced_at),
                 )
             )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _text(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

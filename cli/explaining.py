@@ -1,0 +1,100 @@
+"""`monthclose invoice preview` and `explain`: what an invoice will say, and why it says what it says."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.connect import connected
+from cli.console import amount, count, grid, note, print_json, say, show
+from cli.system import System
+from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.invoice import Draft
+from monthclose.domain.period import Period
+from monthclose.domain.usage import check_key
+from monthclose.stages.draft_invoice import InvoiceDrafter
+from monthclose.stages.explain_invoice import explain
+
+_Json = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
+_Events = Annotated[int, typer.Option("--events", min=0, max=1000, help="How many events of each line are listed.")]
+
+
+def preview(
+    ctx: typer.Context,
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")],
+    period: Annotated[
+        str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one if not said.")
+    ] = "",
+    in_json: _Json = False,
+    events: _Events = 0,
+) -> None:
+    """Show what a customer's invoice would say now, by the usage and prices there are. Writes nothing."""
+    check_key(customer_id, "the customer's id")
+    system = connected(ctx)
+    draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.clock()))
+    content = explain(draft, system.usage, events)
+    if in_json:
+        print_json(content)
+        return
+    _print(content)
+    if system.policy.carries(draft):
+        note("  too small to be invoiced: it would be carried to the next month", "")
+    elif not system.policy.invoices(draft):
+        note("  there would be no invoice", "")
+
+
+def _draft(system: System, customer_id: str, period: Period) -> Draft:
+    customer = system.books.customer(customer_id)
+    if customer is None:
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+    month = system.books.month(customer_id, period)
+    if month.invoice:
+        raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
+    drafter = InvoiceDrafter(system.books, system.closes, system.usage, system.price_books, system.documents, seller="")
+    close, now = system.closes.get(period), system.clock()
+    price_book = close.price_book if close else ""
+    try:
+        return drafter.draft(customer, period, price_book or system.price_books.latest(), now, now.date())
+    except ParkCustomerError as error:
+        raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
+
+
+def show_explained(content: dict[str, Any], *, in_json: bool) -> None:
+    """Print an explanation."""
+    if in_json:
+        print_json(content)
+    else:
+        _print(content)
+
+
+def _print(content: dict[str, Any]) -> None:
+    currency = content["currency"]
+    title = content["number"] or f"preview of {content['period']}"
+    say(f"{title}  {content['customer_id']}", "bold")
+    show(
+        grid(
+            [
+                ("  price book", content["price_book"] or "none"),
+                ("  usage received until", content["usage_until"] or "the invoice was made"),
+            ]
+        )
+    )
+    rows: list[tuple[str, str, str]] = []
+    for line in content["lines"]:
+        rows += _rows(line, currency)
+    rows.append(("  total", "", f"{amount(content['total_minor'], currency)} {currency}"))
+    show(grid(rows, right=(1, 2), header=("  line", "quantity", currency)))
+
+
+def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
+    name = " ".join(part for part in (line["description"], line.get("resource", ""), line.get("period", "")) if part)
+    rows = [(f"  {name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
+    rows += [(f"    {text}", "", "") for text in line["in_words"]]
+    if line["recomputed_minor"] != line["amount_minor"]:
+        rows.append((f"    computed anew it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
+    events = line["events"]
+    if events["count"]:
+        rows.append((f"    {count(events['count'], 'event')} of {events['quantity']} in all", "", ""))
+    for event in events["first"]:
+        resource = f"  {event['resource']}" if event["resource"] else ""
+        rows.append((f"      {event['time']}  {event['event_id']}{resource}  {event['quantity']}", "", ""))
+    return rows

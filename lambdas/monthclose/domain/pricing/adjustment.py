@@ -1,0 +1,100 @@
+"""Adjustments: what an earlier month costs with the usage that came late, less what was billed for it.
+
+The month is priced again as a whole, by the price book that it was billed with: so tiers, caps and allowances count
+the late usage as if it had come in time, and whatever way an event came late or was replaced, the customer has in the
+end paid for the month what it costs, once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.line import InvoiceLine, LineContent, LineKind
+
+type _Key = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Billed:
+    """What was billed for one line of a month, by all invoices since."""
+
+    template: LineContent
+    amount_minor: int = 0
+    quantity: Decimal = Decimal(0)
+    invoices: list[str] = field(default_factory=list)
+
+
+def billed_for(period: Period, documents: Iterable[Mapping[str, Any]]) -> dict[_Key, Billed]:
+    """Sum up what invoices' documents say of a month, line by line."""
+    found: dict[_Key, Billed] = {}
+    for document in documents:
+        for line in document["lines"]:
+            if line.get("period", document["period"]) != str(period) or line.get("kind") == LineKind.CARRIED:
+                continue
+            billed = found.setdefault(_key(line), Billed(line))
+            billed.amount_minor += line["amount_minor"]
+            billed.quantity += Decimal(line["quantity"])
+            billed.invoices.append(document.get("number", "no invoice yet"))
+    return found
+
+
+def adjustments(
+    priced_again: Iterable[InvoiceLine], billed: Mapping[_Key, Billed], period: Period, currency: str
+) -> list[InvoiceLine]:
+    """Make a line for each difference."""
+    lines: dict[_Key, InvoiceLine] = {}
+    for line in priced_again:
+        key = _key(line.content(period))
+        lines[key] = _together(lines[key], line) if key in lines else line
+    found = []
+    for key in sorted(lines.keys() | billed.keys()):
+        again, before = lines.get(key), billed.get(key)
+        if (again.amount.minor if again else 0) != (before.amount_minor if before else 0):
+            found.append(_difference(again, before, period, currency))
+    return found
+
+
+def _key(line: LineContent) -> _Key:
+    return (line["model"], line["sku"], line.get("resource", ""), line["unit_price"] or "", line.get("from", ""))
+
+
+def _together(one: InvoiceLine, other: InvoiceLine) -> InvoiceLine:
+    return replace(one, quantity=one.quantity + other.quantity, amount=one.amount + other.amount)
+
+
+def _difference(again: InvoiceLine | None, before: Billed | None, period: Period, currency: str) -> InvoiceLine:
+    explanation = Explanation()
+    quantity = again.quantity if again else Decimal(0)
+    explanation.add("priced_again", value=again.amount.major if again else 0, period=str(period))
+    if before:
+        quantity -= before.quantity
+        numbers = ", ".join(dict.fromkeys(before.invoices))
+        explanation.add("billed", value=Money(before.amount_minor, currency).major, invoice=numbers)
+    like = again or _line_of(before.template if before else {}, currency)
+    return replace(
+        like,
+        description=f"{like.description}, adjustment for {period}",
+        quantity=quantity,
+        amount=explanation.rounded(currency),
+        kind=LineKind.ADJUSTMENT,
+        period=period,
+        steps=tuple(explanation.steps),
+    )
+
+
+def _line_of(content: LineContent, currency: str) -> InvoiceLine:
+    price = content["unit_price"]
+    return InvoiceLine(
+        sku=content["sku"],
+        description=content["description"],
+        unit=content["unit"],
+        quantity=Decimal(0),
+        unit_price=None if price is None else Decimal(price),
+        amount=Money(0, currency),
+        model=content["model"],
+        resource=content.get("resource", ""),
+    )

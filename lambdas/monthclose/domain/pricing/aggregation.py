@@ -1,0 +1,167 @@
+"""Aggregations: how a month's events of one SKU become a quantity, resource by resource.
+
+Events come in any order, and none is kept unless the aggregation needs it: memory grows with the resources (and, for
+`time_weighted`, with the readings; some 100 bytes each).
+
+For `sum` and `unique` an event is an amount of use: events add up, corrections are negative. For `max`, `last` and
+`time_weighted` an event is a reading of a size, which holds until the resource's next one; a wrong reading is
+corrected by an event that replaces it. Of two readings of the same instant the larger one counts.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+from monthclose.domain.money import EXACT
+from monthclose.domain.usage import UsageEvent
+
+_ZERO = Decimal(0)
+_SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Aggregation(StrEnum):
+    """The aggregations, as a price book names them."""
+
+    SUM = "sum"
+    MAX = "max"
+    """The largest reading."""
+    LAST = "last"
+    """The latest reading."""
+    UNIQUE = "unique"
+    """How many resources have used more than nothing."""
+    TIME_WEIGHTED = "time_weighted"
+    """Size x time: GB-hours from sizes."""
+
+
+class Window(NamedTuple):
+    """The part of a month in which a price holds: start inclusive, end exclusive."""
+
+    start: datetime
+    end: datetime
+
+
+class Meter(Protocol):
+    """Aggregates the events of one SKU."""
+
+    def add(self, event: UsageEvent) -> None:
+        """Take an event."""
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The quantity of each resource; events that name none are the resource ""."""
+
+
+class SumMeter:
+    """Adds up; `by_resource` keeps resources apart, which needs memory for each."""
+
+    def __init__(self, *, by_resource: bool) -> None:
+        self._by_resource = by_resource
+        self._sums: dict[str, Decimal] = {}
+
+    def add(self, event: UsageEvent) -> None:
+        """Take an event."""
+        resource = event.resource if self._by_resource else ""
+        self._sums[resource] = EXACT.add(self._sums.get(resource, _ZERO), event.quantity)
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The sums."""
+        return {resource: Fraction(total) for resource, total in self._sums.items()}
+
+
+class MaxMeter:
+    """Keeps the largest reading."""
+
+    def __init__(self) -> None:
+        self._largest: dict[str, Decimal] = {}
+
+    def add(self, event: UsageEvent) -> None:
+        """Take a reading."""
+        before = self._largest.get(event.resource)
+        if before is None or event.quantity > before:
+            self._largest[event.resource] = event.quantity
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The largest readings."""
+        return {resource: Fraction(size) for resource, size in self._largest.items()}
+
+
+class LastMeter:
+    """Keeps the latest reading."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[datetime, Decimal]] = {}
+
+    def add(self, event: UsageEvent) -> None:
+        """Take a reading."""
+        reading, before = (event.time, event.quantity), self._latest.get(event.resource)
+        if before is None or reading > before:
+            self._latest[event.resource] = reading
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """The latest readings."""
+        return {resource: Fraction(size) for resource, (_, size) in self._latest.items()}
+
+
+class UniqueMeter:
+    """Counts the resources whose use adds up to more than nothing. Exact, so it remembers each of them."""
+
+    def __init__(self) -> None:
+        self._sums = SumMeter(by_resource=True)
+
+    def add(self, event: UsageEvent) -> None:
+        """Take an event."""
+        self._sums.add(event)
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """Their number, which belongs to no resource."""
+        return {"": Fraction(sum(total > 0 for total in self._sums.measured().values()))}
+
+
+class TimeWeightedMeter:
+    """Weights each size with the time for which it held, within a window; before a resource's first reading: nothing.
+
+    A resource that goes on from the month before needs a reading at the month's start: what came earlier isn't read.
+    """
+
+    def __init__(self, window: Window, unit_seconds: int) -> None:
+        self._window, self._unit = window, unit_seconds
+        self._readings: dict[str, dict[datetime, Decimal]] = defaultdict(dict)
+
+    def add(self, event: UsageEvent) -> None:
+        """Take a reading."""
+        readings = self._readings[event.resource]
+        before = readings.get(event.time)
+        if before is None or event.quantity > before:
+            readings[event.time] = event.quantity
+
+    def measured(self) -> Mapping[str, Fraction]:
+        """Size x time in the unit of time."""
+        return {resource: self._weighted(readings) for resource, readings in self._readings.items()}
+
+    def _weighted(self, readings: Mapping[datetime, Decimal]) -> Fraction:
+        total = Decimal(0)  # in size x microseconds, which are whole
+        times = sorted(readings)
+        for time, following in zip(times, [*times[1:], self._window.end], strict=True):
+            span = min(following, self._window.end) - max(time, self._window.start)
+            if span > timedelta(0):
+                total = EXACT.add(total, EXACT.multiply(readings[time], Decimal(span // _MICROSECOND)))
+        return Fraction(total) / (self._unit * (_SECOND // _MICROSECOND))
+
+
+def meter(aggregation: Aggregation, window: Window, *, by_resource: bool, unit_seconds: int) -> Meter:
+    """Make the meter of an aggregation; `unit_seconds` is the unit of time that `time_weighted` counts in."""
+    match aggregation:
+        case Aggregation.SUM:
+            return SumMeter(by_resource=by_resource)
+        case Aggregation.MAX:
+            return MaxMeter()
+        case Aggregation.LAST:
+            return LastMeter()
+        case Aggregation.UNIQUE:
+            return UniqueMeter()
+        case Aggregation.TIME_WEIGHTED:
+            return TimeWeightedMeter(window, unit_seconds)

@@ -1,0 +1,160 @@
+"""The price book: every price, fee, discount and commitment, and what of it holds for one customer's month."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Protocol
+
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.models import Content
+from monthclose.domain.pricing.price import Price, overlap, painted_over
+from monthclose.domain.pricing.special import Commitment, Discount, Fee
+
+
+@dataclass(frozen=True)
+class PriceBook:
+    """All that prices are made of. Of entries that price the same thing, one holds at a time."""
+
+    prices: tuple[Price, ...] = ()
+    fees: tuple[Fee, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+
+    @classmethod
+    def of(cls, prices: Iterable[Price]) -> PriceBook:
+        """Build a book of prices; where two price the same thing at the same time, the later one holds."""
+        return cls().merged(cls(tuple(prices)))
+
+    def merged(self, additions: PriceBook) -> PriceBook:
+        """Lay another book over this one.
+
+        A price holds from now on where it says it does, and the one that held there before holds before and after;
+        fees, discounts and commitments replace those of the same id.
+        """
+        by_identity: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
+        for price in self.prices:
+            by_identity[price.identity].append(price)
+        for price in additions.prices:
+            by_identity[price.identity] = painted_over(by_identity[price.identity], price)
+        return PriceBook(
+            prices=tuple(price for identity in sorted(by_identity) for price in by_identity[identity]),
+            fees=_replaced(self.fees, additions.fees),
+            discounts=_replaced(self.discounts, additions.discounts),
+            commitments=_replaced(self.commitments, additions.commitments),
+        )
+
+    def content(self) -> Mapping[str, list[Content]]:
+        """The book as in its file."""
+        sections: dict[str, Iterable[_Entry]] = {
+            "prices": self.prices,
+            "fees": self.fees,
+            "discounts": self.discounts,
+            "commitments": self.commitments,
+        }
+        return {name: [entry.content() for entry in entries] for name, entries in sections.items() if entries}
+
+    @cached_property
+    def version(self) -> str:
+        """Content hash: two books that say the same have the same version. The order of discounts is part of it."""
+        content = {name: list(entries) for name, entries in self.content().items()}
+        content["prices"] = sorted(content.get("prices", []), key=lambda entry: json.dumps(entry, sort_keys=True))
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    @cached_property
+    def by_identity(self) -> Mapping[tuple[str, str, str], tuple[Price, ...]]:
+        """The prices by what they price, oldest first."""
+        found: dict[tuple[str, str, str], list[Price]] = defaultdict(list)
+        for price in self.prices:
+            found[price.identity].append(price)
+        return {identity: tuple(sorted(prices, key=lambda p: p.valid)) for identity, prices in found.items()}
+
+    @cached_property
+    def currencies(self) -> Mapping[str, tuple[str, ...]]:
+        """The currencies that each SKU has prices in."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for price in self.prices:
+            found[price.sku].add(price.currency)
+        return {sku: tuple(sorted(currencies)) for sku, currencies in found.items()}
+
+
+class _Entry(Protocol):
+    def content(self) -> Content: ...
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def _replaced[T: _Named](before: tuple[T, ...], additions: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple({**{entry.id: entry for entry in before}, **{entry.id: entry for entry in additions}}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for one customer in one month."""
+
+    book: PriceBook
+    customer_id: str
+    currency: str
+    period: Period
+
+    @property
+    def window(self) -> Window:
+        """The month."""
+        return Window(self.period.start, self.period.end)
+
+    def prices(self, sku: str) -> list[Price]:
+        """Find the prices of a SKU, each valid for its part of the month, in order of time.
+
+        The customer's own prices go before the general ones, for as long as they hold.
+
+        Raises
+        ------
+        ParkCustomerError
+            There is none in all the month.
+        """
+        found = self._within(sku, "")
+        for own in self._within(sku, self.customer_id):
+            found = painted_over(found, own)
+        if not found:
+            raise self.no_price(sku)
+        return found
+
+    def no_price(self, sku: str, time: datetime | None = None) -> ParkCustomerError:
+        """Say that a SKU has no price (at a time): the customer waits for a person."""
+        others = [currency for currency in self.book.currencies.get(sku, ()) if currency != self.currency]
+        dated = self.book.by_identity.get((sku, self.currency, ""))
+        if dated:
+            hint = f"it has one, but not for {f'{time:%Y-%m-%d %H:%M} UTC' if time else self.period}"
+        else:
+            hint = f"it has one in {', '.join(others)}" if others else "it has none for this SKU"
+        return ParkCustomerError("no_price", f"SKU {sku!r} has no price in {self.currency} in the price book ({hint})")
+
+    def _within(self, sku: str, customer: str) -> list[Price]:
+        entries = self.book.by_identity.get((sku, self.currency, customer), ())
+        parts = [(entry, overlap(entry.valid, self.window)) for entry in entries]
+        return [replace(entry, valid=part) for entry, part in parts if part]
+
+    def fees(self) -> list[tuple[Fee, Window]]:
+        """The fees that are due, each with its part of the month."""
+        due = [fee for fee in self.book.fees if fee.concerns(self.customer_id, self.currency)]
+        parts = [(fee, overlap(fee.valid, self.window)) for fee in due]
+        return [(fee, part) for fee, part in parts if part]
+
+    def discounts(self) -> list[Discount]:
+        """The discounts that hold, those by SKU before those on the whole invoice, each in the book's order."""
+        holding = [d for d in self.book.discounts if d.concerns(self.customer_id, self.currency, self.period)]
+        return sorted(holding, key=lambda discount: not discount.skus)
+
+    def commitments(self) -> list[Commitment]:
+        """The commitments that hold."""
+        return [c for c in self.book.commitments if c.concerns(self.customer_id, self.currency, self.period)]

@@ -1,0 +1,142 @@
+"""The explanation of a line: steps, as data, that compute to the line's amount.
+
+A step is a kind and its numbers as text; its amount follows from them by the table below and nothing else, so pricing
+and checking use the same arithmetic. A line's amount is the sum of its steps, rounded once, half to even.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+
+from monthclose.domain.money import Money
+from monthclose.domain.pricing.exact import exact_text, shown
+
+type Step = dict[str, str]
+"""`kind`, the kind's numbers, and `amount` in major units, exact; see `_AMOUNTS` and `_WORDS`."""
+type _Numbers = Mapping[str, Fraction]
+
+_TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name"})
+"""What in a step is not a number to compute with."""
+
+
+def _none(_: _Numbers, _so_far: Fraction) -> Fraction:
+    return Fraction(0)
+
+
+def _units(n: _Numbers, _so_far: Fraction) -> Fraction:
+    return n["quantity"] * n["unit_price"]
+
+
+def _tier(n: _Numbers, _so_far: Fraction) -> Fraction:
+    return n["quantity"] * n["unit_price"] + n.get("flat", Fraction(0))
+
+
+def _packages(n: _Numbers, _so_far: Fraction) -> Fraction:
+    started = -(-abs(n["quantity"]) // n["size"])
+    return n["package_price"] * (started if n["quantity"] > 0 else -started)
+
+
+def _cap(n: _Numbers, so_far: Fraction) -> Fraction:
+    return max(min(so_far, n["cap"]), -n["cap"]) - so_far
+
+
+def _discount_amount(n: _Numbers, _so_far: Fraction) -> Fraction:
+    return -min(n["off"], n["of"])
+
+
+_AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
+    "measured": _none,
+    "allowance": _none,
+    "units": _units,
+    "tier": _tier,
+    "packages": _packages,
+    "prorated": lambda n, _: n["fee"] * n["seconds"] / n["of_seconds"],
+    "percent": lambda n, _: n["of"] * n["percent"] / 100,
+    "cap": _cap,
+    "discount": lambda n, _: -n["of"] * n["percent"] / 100,
+    "discount_amount": _discount_amount,
+    "true_up": lambda n, _: n["committed"] - n["reached"],
+    "priced_again": lambda n, _: n["value"],
+    "billed": lambda n, _: -n["value"],
+    "carried": lambda n, _: n["value"],
+}
+"""The amount that each kind of step adds, from its numbers and the sum of the steps before it."""
+
+_WORDS: Mapping[str, str] = {
+    "measured": "{how}: {quantity}",
+    "allowance": "{free} of {quantity} are free, {billable} are billed",
+    "units": "{quantity} x {unit_price} = {amount}",
+    "tier": "tier {from} to {up_to}: {quantity} x {unit_price}{plus} = {amount}",
+    "packages": "{quantity} in packages of {size} at {package_price} each, begun ones count = {amount}",
+    "prorated": "{fee} x {seconds} s of {of_seconds} s = {amount}",
+    "percent": "{percent}% of {of} = {amount}",
+    "cap": "at most {cap}: {amount}",
+    "discount": "{percent}% off {of} = {amount}",
+    "discount_amount": "{off} off {of} = {amount}",
+    "true_up": "committed {committed}, reached {reached}: {amount}",
+    "priced_again": "{period} priced again with what arrived later: {amount}",
+    "billed": "billed for it on {invoice}: {amount}",
+    "carried": "carried over from {period}: {amount}",
+}
+
+
+class Explanation:
+    """Collects the steps of one line.
+
+    Parameters
+    ----------
+    month_seconds : int
+        Length of the month that is billed, for fees by the second.
+    """
+
+    def __init__(self, month_seconds: int = 0) -> None:
+        self.month_seconds = month_seconds
+        self.steps: list[Step] = []
+        self.total = Fraction(0)
+        """Their sum, in major units."""
+
+    def add(self, kind: str, **values: Fraction | Decimal | int | str) -> None:
+        """Add a step; its amount follows from its numbers."""
+        texts = {
+            name: value if isinstance(value, str) else exact_text(Fraction(value)) for name, value in values.items()
+        }
+        amount = _amount(kind, texts, self.total)
+        self.steps.append({"kind": kind, **texts, "amount": exact_text(amount)})
+        self.total += amount
+
+    def rounded(self, currency: str) -> Money:
+        """The line's amount."""
+        return Money.rounded(self.total, currency)
+
+
+def recomputed(steps: Iterable[Mapping[str, str]], currency: str) -> Money:
+    """Compute a line's amount anew from its explanation.
+
+    Raises
+    ------
+    ValueError
+        A step's own amount isn't what its numbers make.
+    """
+    total = Fraction(0)
+    for step in steps:
+        amount = _amount(step["kind"], step, total)
+        if Fraction(step["amount"]) != amount:
+            raise ValueError(f"the step {dict(step)} makes {exact_text(amount)}")
+        total += amount
+    return Money.rounded(total, currency)
+
+
+def in_words(step: Mapping[str, str]) -> str:
+    """Write a step as a person reads it; numbers without end are shown to nine places."""
+    texts = {name: text if name in _TEXTS - {"amount"} else _readable(text) for name, text in step.items()}
+    texts["plus"] = f" + {texts['flat']}" if "flat" in texts else ""
+    return _WORDS[step["kind"]].format_map(texts)
+
+
+def _readable(text: str) -> str:
+    return f"{shown(Fraction(text)):f}" if "/" in text else text
+
+
+def _amount(kind: str, texts: Mapping[str, str], so_far: Fraction) -> Fraction:
+    numbers = {name: Fraction(text) for name, text in texts.items() if name not in _TEXTS}
+    return _AMOUNTS[kind](numbers, so_far)

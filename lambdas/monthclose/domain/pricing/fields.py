@@ -1,0 +1,166 @@
+"""Reading the fields of one entry of a price book, each mistake in words that name the field."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.price import ALWAYS
+from monthclose.domain.pricing.special import Months
+from monthclose.domain.usage import check_key, check_text, parse_decimal
+
+
+class Fields:
+    """One entry's fields. Every method raises `UserMistakeError` where a value cannot be used."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+        self._read: set[str] = set()
+
+    def given(self, name: str) -> bool:
+        """Whether a field is there."""
+        return name in self._values
+
+    def text(self, name: str, default: str = "") -> str:
+        """Read a text; empty if it isn't there."""
+        value = self._value(name, default)
+        if not isinstance(value, str):
+            raise UserMistakeError(f"{name} must be text in quotes")
+        return check_text(value, name)
+
+    def key(self, name: str) -> str:
+        """Read an identifier that must be there."""
+        value = self._value(name, "")
+        if not isinstance(value, str):
+            raise UserMistakeError(f"{name} must be text in quotes")
+        return check_key(value, name)
+
+    def currency(self) -> str:
+        """Read the currency, which must be there."""
+        code = self.text("currency").upper()
+        if not code:
+            raise UserMistakeError("currency is missing")
+        if code not in EXPONENT_BY_CURRENCY:
+            raise UserMistakeError(f"currency {code!r} is not ISO 4217")
+        return code
+
+    def number(self, name: str) -> Decimal:
+        """Read a number that must be there and not be negative."""
+        if name not in self._values:
+            raise UserMistakeError(f"{name} is missing")
+        value = self._value(name)
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise UserMistakeError(f"{name} is not a number")
+        number = parse_decimal(str(value).strip(), name)
+        if number < 0:
+            raise UserMistakeError(f"{name} is negative")
+        return number
+
+    def positive(self, name: str) -> Decimal:
+        """Read a number that must be there and more than zero."""
+        number = self.number(name)
+        if not number:
+            raise UserMistakeError(f"{name} must be more than zero")
+        return number
+
+    def optional_number(self, name: str) -> Decimal | None:
+        """Read a number that may be missing."""
+        return self.number(name) if self.given(name) else None
+
+    def flag(self, name: str) -> bool:
+        """Read true or false; false if it isn't there."""
+        value = self._value(name, False)
+        if not isinstance(value, bool):
+            raise UserMistakeError(f"{name} must be true or false")
+        return value
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """Read a list of identifiers, which may be missing."""
+        values = self._value(name, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise UserMistakeError(f'{name} must be a list, like ["a", "b"]')
+        if self.given(name) and not values:
+            raise UserMistakeError(f"{name} is an empty list: leave it out to mean all")
+        return tuple(dict.fromkeys(check_key(value, name) for value in values))
+
+    def tables(self, name: str) -> list[Mapping[str, object]]:
+        """Read a list of tables that must be there."""
+        values = self._value(name)
+        if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
+            raise UserMistakeError(f"{name} must be a list of tables, like [{{ up_to = 100, unit_price = 0.10 }}, …]")
+        return values
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        """Read one of some words."""
+        value = self.text(name, default)
+        if value not in choices:
+            raise UserMistakeError(f"{name} {value!r} does not exist; there are {', '.join(choices)}")
+        return value
+
+    def window(self) -> Window:
+        """Read `from` and `until` (exclusive); a date is its first instant in UTC."""
+        window = Window(self._instant("from") or ALWAYS.start, self._instant("until") or ALWAYS.end)
+        if window.end <= window.start:
+            raise UserMistakeError(
+                f"it ends before it begins (from {window.start:%Y-%m-%d}, until {window.end:%Y-%m-%d}, exclusive)"
+            )
+        return window
+
+    def months(self) -> Months:
+        """Read `from`, `until` (exclusive) and `periods`, in whole months."""
+        first, end = self._month("from"), self._month("until")
+        if self.given("periods"):
+            if end or not first:
+                raise UserMistakeError("periods counts months from `from`, which must be there, and `until` must not")
+            end = first
+            for _ in range(self._count("periods")):
+                end = end.next
+        if first and end and end <= first:
+            raise UserMistakeError(f"it ends before it begins (from {first}, until {end}, exclusive)")
+        return Months(first, end)
+
+    def done(self) -> None:
+        """Refuse fields that nobody has read."""
+        unknown = [name for name in self._values if name not in self._read]
+        if unknown:
+            raise UserMistakeError(f"it has a field {unknown[0]!r} that does not belong there")
+
+    def _value(self, name: str, default: object = None) -> object:
+        self._read.add(name)
+        return self._values.get(name, default)
+
+    def _count(self, name: str) -> int:
+        value = self._value(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1200:
+            raise UserMistakeError(f"{name} must be a whole number from 1 to 1200")
+        return value
+
+    def _instant(self, name: str) -> datetime | None:
+        value = self._value(name)
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                raise UserMistakeError(f"{name} {value!r} is not a date like 2026-10-01") from None
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if isinstance(value, date):
+            return datetime.combine(value, time(), UTC)
+        if value is None:
+            return None
+        raise UserMistakeError(f"{name} is not a date like 2026-10-01")
+
+    def _month(self, name: str) -> Period | None:
+        value = self._value(name)
+        if isinstance(value, str) and len(value) == len("2026-10"):
+            return Period.parse(value)
+        instant = self._instant(name)
+        if instant is None:
+            return None
+        period = Period.of(instant)
+        if instant != period.start:
+            raise UserMistakeError(f"{name} must be the first of a month: it holds for whole months")
+        return period

@@ -1,0 +1,94 @@
+"""A line of an invoice."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.exact import plain
+from monthclose.domain.pricing.explanation import Step
+
+type LineContent = dict[str, Any]
+"""A line as an invoice's document holds it."""
+
+
+class LineKind(StrEnum):
+    """What a line is for."""
+
+    USAGE = "usage"
+    FEE = "fee"
+    DISCOUNT = "discount"
+    COMMITMENT = "commitment"
+    """The true-up to a minimum commitment."""
+    ADJUSTMENT = "adjustment"
+    """Of an earlier month, for usage that came after that month's close."""
+    CARRIED = "carried"
+    """An earlier month's amount that was too small to be charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line.
+
+    Parameters
+    ----------
+    quantity : Decimal
+        In the line's unit; rounded to nine places where no decimal is exact (see the explanation then).
+    unit_price : Decimal or None
+        Major units; None where the units have no single price (tiers, packages, fees).
+    amount : Money
+        The sum of the explanation's steps, rounded once.
+    model : str
+        The pricing model's name; `rated` for usage that brought its own price.
+    starts, ends : datetime or None
+        The time that the line is for, if not its whole month; the end is exclusive.
+    period : Period or None
+        The month that it is for, if not the invoice's.
+    steps : tuple
+        How the amount came about (see `explanation`).
+    """
+
+    sku: str
+    description: str
+    unit: str
+    quantity: Decimal
+    unit_price: Decimal | None
+    amount: Money
+    kind: LineKind = LineKind.USAGE
+    model: str = "rated"
+    resource: str = ""
+    starts: datetime | None = None
+    ends: datetime | None = None
+    period: Period | None = None
+    steps: tuple[Step, ...] = ()
+
+    def content(self, invoiced: Period) -> LineContent:
+        """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""
+        period = self.period or invoiced
+        content = {
+            "sku": self.sku,
+            "description": self.description,
+            "model": self.model,
+            "unit": self.unit,
+            "quantity": plain(self.quantity),
+            "unit_price": None if self.unit_price is None else plain(self.unit_price),
+            "amount_minor": self.amount.minor,
+        }
+        more = {
+            "kind": self.kind.value if self.kind is not LineKind.USAGE else "",
+            "resource": self.resource,
+            "period": str(period) if period != invoiced else "",
+            "from": self.starts.isoformat() if self.starts and self.starts != period.start else "",
+            "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
+            "steps": [dict(step) for step in self.steps],
+        }
+        return content | {name: value for name, value in more.items() if value}
+
+
+def total_minor(lines: Iterable[InvoiceLine]) -> int:
+    """The sum of the lines' rounded amounts."""
+    return sum(line.amount.minor for line in lines)

@@ -1,0 +1,120 @@
+"""An entry of the price book: what a SKU costs in one currency, from when until when, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.exact import plain
+from monthclose.domain.pricing.models import Content, Flat, Model, PerUnit
+
+ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+"""Units of time that sizes are weighted by; `month` depends on the month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a SKU costs in one currency.
+
+    Parameters
+    ----------
+    free : Decimal
+        Units a month that cost nothing, pooled over the customer's resources.
+    per_resource : bool
+        Whether each resource is priced, and has a line, of its own.
+    valid : Window
+        When it holds: an event is priced by the entry that holds at its time.
+    customer : str
+        The one customer whom it is for, before the general entry; empty for all.
+    time_unit : str
+        What sizes are weighted by (`time_weighted` only): one of `SECONDS`, or `month`.
+    """
+
+    sku: str
+    currency: str
+    model: Model
+    unit: str = ""
+    description: str = ""
+    aggregation: Aggregation = Aggregation.SUM
+    free: Decimal = Decimal(0)
+    per_resource: bool = False
+    valid: Window = ALWAYS
+    customer: str = ""
+    time_unit: str = "hour"
+
+    @classmethod
+    def plain(cls, sku: str, currency: str, unit_price: Decimal, unit: str = "", description: str = "") -> Price:
+        """Make a plain price per unit; major units, fractions of a cent allowed."""
+        return cls(sku, currency, PerUnit(unit_price), unit, description)
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What it prices: of entries with the same identity one holds at a time."""
+        return (self.sku, self.currency, self.customer)
+
+    @property
+    def by_resource(self) -> bool:
+        """Whether each resource is priced on its own."""
+        return self.per_resource or self.model.by_resource
+
+    @property
+    def needs_resource(self) -> bool:
+        """Whether events must name their resource: a cap or a fee of nobody in particular would be wrong."""
+        return self.by_resource or self.aggregation is Aggregation.UNIQUE
+
+    def unit_seconds(self, period: Period) -> int:
+        """Length of the unit of time that sizes are weighted by."""
+        if self.time_unit == "month" or isinstance(self.model, Flat):
+            return month_seconds(period)
+        return SECONDS[self.time_unit]
+
+    def content(self) -> Content:
+        """The entry as in a price book's file."""
+        fields: Content = {
+            "sku": self.sku,
+            "currency": self.currency,
+            "customers": [self.customer] if self.customer else None,
+            "unit": self.unit,
+            "description": self.description,
+            "aggregation": str(self.aggregation),
+            "time_unit": self.time_unit if self.aggregation is Aggregation.TIME_WEIGHTED else None,
+            "free": plain(self.free) if self.free else None,
+            "per_resource": self.per_resource or None,
+            **window_content(self.valid),
+            **self.model.content(),
+        }
+        return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def window_content(window: Window) -> Content:
+    """Write a window as in a price book's file; without a bound where there is none."""
+    return {
+        "from": window.start.isoformat() if window.start > ALWAYS.start else None,
+        "until": window.end.isoformat() if window.end < ALWAYS.end else None,
+    }
+
+
+def month_seconds(period: Period) -> int:
+    """Length of a month."""
+    return int((period.end - period.start).total_seconds())
+
+
+def overlap(one: Window, other: Window) -> Window | None:
+    """Find what two windows have in common."""
+    both = Window(max(one.start, other.start), min(one.end, other.end))
+    return both if both.start < both.end else None
+
+
+def painted_over(entries: Iterable[Price], new: Price) -> list[Price]:
+    """Lay an entry over others of its kind: where it holds they don't any more; before and after they do."""
+    kept = []
+    for old in entries:
+        before = Window(old.valid.start, min(old.valid.end, new.valid.start))
+        after = Window(max(old.valid.start, new.valid.end), old.valid.end)
+        kept += [replace(old, valid=part) for part in (before, after) if part.start < part.end]
+    return sorted([*kept, new], key=lambda price: price.valid)

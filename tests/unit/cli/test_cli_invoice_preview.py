@@ -1,0 +1,92 @@
+"""`monthclose invoice preview`: what the invoice will say, by the code that makes it, without a trace."""
+
+from decimal import Decimal
+
+import pytest
+
+from monthclose.domain.invoicing import InvoicingPolicy
+from monthclose.domain.pricing import Graduated, Price, PriceBook, Tier
+from monthclose.domain.usage import UsageEvent
+from tests.unit.cli.driving import Command
+from tests.world import OCTOBER, World
+
+TIERS = (Tier(Decimal(0), Decimal(10), Decimal(1)), Tier(Decimal(10), None, Decimal("0.5")))
+
+
+@pytest.fixture(autouse=True)
+def usage(world: World) -> None:
+    world.add_customer("acme")
+    world.price_books.merge(PriceBook.of([Price("vm", "USD", Graduated(TIERS), "h", "Machines")]))
+    world.usage.put(
+        UsageEvent(f"e{number}", "acme", "vm", Decimal(5), OCTOBER.start, resource="web-1") for number in range(3)
+    )
+
+
+def test_a_preview_shows_the_lines_the_tiers_and_the_total(monthclose: Command) -> None:
+    said = monthclose("invoice", "preview", "acme", "2026-10", "--events", "2").stdout
+
+    assert "preview of 2026-10  acme" in said
+    assert "Machines" in said
+    assert "15 h" in said
+    assert "tier 0 to 10: 10 x 1 = 10" in said
+    assert "tier 10 to any: 5 x 0.5 = 2.5" in said
+    assert "3 events of 15 in all" in said
+    assert said.count("web-1") == 2
+    assert "12.50 USD" in said
+
+
+def test_a_preview_writes_nothing_and_says_what_the_close_then_invoices(monthclose: Command, world: World) -> None:
+    before = dict(world.books.records), dict(world.documents.objects)
+
+    content = monthclose.json("invoice", "preview", "acme", "2026-10", "--json")
+
+    assert (dict(world.books.records), dict(world.documents.objects)) == before
+    world.close()
+    invoice = world.month("acme").invoice
+    assert invoice
+    assert content["total_minor"] == invoice.total_minor == 1250
+
+
+def test_the_running_month_is_previewed_if_none_is_said(monthclose: Command, world: World) -> None:
+    world.clock.now = OCTOBER.start.replace(day=12)
+    assert monthclose.json("invoice", "preview", "acme", "--json")["period"] == "2026-10"
+
+
+def test_a_preview_has_the_usage_that_came_late_for_a_closed_month(monthclose: Command, world: World) -> None:
+    world.close()
+    world.clock.pass_time(days=1)
+    late = UsageEvent("late", "acme", "vm", Decimal(4), OCTOBER.start, resource="web-1", received_at=world.clock.now)
+    world.usage.put([late])
+    world.change("acme", late_usage={"2026-10": "noted"})
+
+    content = monthclose.json("invoice", "preview", "acme", "2026-11", "--json")
+
+    (line,) = content["lines"]
+    assert (line["period"], line["amount_minor"], line["events"]["count"]) == ("2026-10", 200, 4)
+    assert line["in_words"][1] == "billed for it on INV-00000001: -12.5"
+
+
+def test_what_would_be_carried_or_not_invoiced_is_said(monthclose: Command, world: World) -> None:
+    world.policy = InvoicingPolicy({"USD": 5000})
+    assert "it would be carried to the next month" in monthclose("invoice", "preview", "acme", "2026-10").stderr
+    assert "there would be no invoice" in monthclose("invoice", "preview", "acme", "2026-09").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nobody", "2026-10"], "there is no customer 'nobody'"),
+        (["acme", "October"], "'October' is not a period"),
+        (["euro", "2026-10"], "euro could not be billed for 2026-10: SKU 'vm' has no price in EUR"),
+    ],
+)
+def test_a_preview_that_cannot_be_is_told(monthclose: Command, world: World, arguments: list[str], said: str) -> None:
+    world.add_customer("euro", currency="EUR")
+    world.usage.put([UsageEvent("e", "euro", "vm", Decimal(5), OCTOBER.start)])
+    assert said in monthclose("invoice", "preview", *arguments, exit_code=2).stderr
+
+
+def test_a_month_that_is_invoiced_has_no_preview(monthclose: Command, world: World) -> None:
+    world.close()
+    said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
+    assert "2026-10 is invoiced already: see monthclose invoice explain INV-00000001" in said
