@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli import closing, customer, demo, imports, local, providers, report, status
+from cli import closing, customer, demo, import_files, imports, invoice, local, providers, report, status
 from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, say
 from cli.home import shown, write_traceback
@@ -96,6 +96,8 @@ def _options(
         ctx.obj = Connector(endpoint_url)
 
 
+imports.app.command("taxes")(import_files.taxes)
+imports.app.command("logo")(import_files.logo)
 app.add_typer(imports.app, name="import")
 app.command()(closing.close)
 app.command()(status.status)
@@ -103,6 +105,7 @@ app.command()(status.closes)
 app.command()(report.report)
 app.command()(customer.customer)
 app.add_typer(providers.app, name="providers")
+app.add_typer(invoice.app, name="invoice")
 app.command()(demo.demo)
 app.add_typer(local.app, name="local")
 

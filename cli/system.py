@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from monthclose.domain.intake import CheckTaxId
 from monthclose.ports import (
     Books,
     Clock,
@@ -14,10 +15,12 @@ from monthclose.ports import (
     Documents,
     PriceBooks,
     ProviderLimits,
+    TaxTables,
     UsageStore,
     Workflow,
 )
 from monthclose.settings import Provider
+from monthclose.stages.invoice_shelf import InvoiceShelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class System:
     directory: CustomerDirectory
     usage: UsageStore
     price_books: PriceBooks
+    tax_tables: TaxTables
+    check_tax_id: CheckTaxId
     documents: Documents
+    shelf: InvoiceShelf
     workflow: Workflow
     clock: Clock
     machine: Machine

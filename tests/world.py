@@ -9,17 +9,19 @@ from typing import Any
 
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.document import Seller
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.settings import CloseSettings, Provider, Settings
+from monthclose.settings import CloseSettings, Company, LinkSettings, Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
@@ -46,6 +48,8 @@ SETTINGS = Settings(
     company_name="Example Cloud",
     hold_policy=HoldPolicy(),
     close=CloseSettings(),
+    company=Company(Seller("Example Cloud")),
+    links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
 )
 """A deployment on moto."""
 
@@ -71,7 +75,11 @@ class World:
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
+    tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
+    renderer: fakes.FakeRenderer = field(default_factory=fakes.FakeRenderer)
+    e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
+    link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
@@ -81,7 +89,17 @@ class World:
     settings: CloseSettings = field(default_factory=CloseSettings)
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
 
+    company: Company = SETTINGS.company
+
     def __post_init__(self) -> None:
+        self.shelf = InvoiceShelf(
+            self.books,
+            self.closes,
+            self.documents,
+            lambda: self.renderer,
+            lambda: self.e_invoices,
+            self.company,
+        )
         self.directory = fakes.FakeDirectory(self.books)
         self.planner = Planner(
             self.closes,
