@@ -17,7 +17,15 @@ from botocore.config import Config
 from sandbox.local_aws import ACCOUNT, PROJECT, REGION, LocalAws, LocalAwsError, Running, Step, clean_environment, quiet
 from sandbox.processes import tail
 
-_SOURCES = ("app.py", "cdk.json", "lambdas", "requirements/lambda.txt", "stacks", "statemachines")
+_SOURCES = (
+    "app.py",
+    "cdk.json",
+    "lambdas",
+    "requirements/documents.txt",
+    "requirements/lambda.txt",
+    "stacks",
+    "statemachines",
+)
 _SECRETS = {
     "monthclose/gocardless": {"api_key": "sandbox_access_token"},
     "monthclose/stripe": {"api_key": "sk_test_sandbox"},

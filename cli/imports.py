@@ -53,12 +53,15 @@ def customers(
 ) -> None:
     """Create customers, or replace their profiles; accounts stay as they are.
 
-    Fields: customer_id, name, email, country (optional), currency (ISO 4217), payment_provider, payment_method (the
-    provider's id of the card or mandate; may be empty).
+    Fields: customer_id, name, email, currency (ISO 4217), payment_provider, payment_method (the provider's id of the
+    card or mandate; may be empty). Optional: country and region (ISO 3166 where taxes depend on them), tax_id
+    (checked), address (lines).
     """
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
-        return import_customers(rows, layout, directory=system.directory, reject=reject)
+        return import_customers(
+            rows, layout, directory=system.directory, check_tax_id=system.check_tax_id, reject=reject
+        )
 
     _run(ctx, CUSTOMERS, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
 

@@ -1,8 +1,99 @@
-"""`monthclose invoice`: one invoice."""
+"""`monthclose invoice`: one invoice, as a person, a program or a tax office reads it."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from cli import explaining
+from cli.connect import connected
+from cli.console import amount, grid, say, show
+from monthclose.domain.document import DocumentLine, InvoiceDocument
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.money import EXACT
 
-app = typer.Typer(help="One invoice: preview and explain it.", no_args_is_help=True)
+app = typer.Typer(help="One invoice: show, preview and explain it.", no_args_is_help=True)
 app.command("preview")(explaining.preview)
+
+
+@app.command("show")
+def show_invoice(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")],
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", help="Write the PDF, as the customer gets it.")
+    ] = None,
+    xml: Annotated[
+        Path | None, typer.Option("--xml", metavar="FILE", help="Write it as XML by EN 16931 (Cross Industry Invoice).")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The stored document, byte for byte; amounts in minor units.")
+    ] = False,
+) -> None:
+    """Show an issued invoice. Whatever the form, the document is checked against the hash it was issued with."""
+    if as_json + (pdf is not None) + (xml is not None) > 1:
+        raise UserMistakeError("--pdf, --xml and --json don't go together: say one of them")
+    shelf = connected(ctx).shelf
+    invoice = shelf.find(number)
+    if as_json:
+        say(shelf.content(invoice).decode())
+    elif pdf is not None:
+        _write(pdf, shelf.pdf(invoice), invoice)
+    elif xml is not None:
+        _write(xml, shelf.xml(invoice), invoice)
+    else:
+        _print(invoice, shelf.document(invoice))
+
+
+def _write(path: Path, content: bytes, invoice: Invoice) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UserMistakeError(f"{path} cannot be written: {error.strerror}") from None
+    say(f"{invoice.number} written to {path}")
+
+
+def _print(invoice: Invoice, document: InvoiceDocument) -> None:
+    buyer, currency = document.customer, document.currency
+    say(f"{document.number}  {buyer.name}", "bold")
+    facts = [
+        ("  customer", buyer.customer_id),
+        ("  tax id", buyer.tax_id),
+        ("  period", str(document.period)),
+        ("  issued", document.issued_on.isoformat()),
+        ("  due", document.due_on.isoformat() if document.due_on else ""),
+        ("  sha256", invoice.document.sha256),
+    ]
+    show(grid([fact for fact in facts if fact[1]]))
+    say("")
+    rows = [row for line in document.lines for row in _rows(line, currency)]
+    show(grid(rows, right=(1, 2, 3), header=("  line", "quantity", "unit price", currency)))
+    say("")
+    show(grid(_sums(invoice, document), right=(1,)))
+
+
+def _rows(line: DocumentLine, currency: str) -> list[tuple[str, str, str, str]]:
+    price = "" if line.unit_price is None else _figure(line.unit_price)
+    quantity = f"{_figure(line.quantity)} {line.unit}".strip()
+    first = (f"  {line.description or line.sku}", quantity, price, amount(line.amount_minor, currency))
+    more = [text for text in (line.resource, line.period, *line.explanation) if text]
+    return [first, *((f"    {text}", "", "", "") for text in more)]
+
+
+def _sums(invoice: Invoice, document: InvoiceDocument) -> list[tuple[str, str]]:
+    entries = [(deduction.description, deduction.amount_minor) for deduction in document.discounts]
+    within = ", in the prices" if document.prices_include_tax else ""
+    entries += [(f"{tax.rate.name} {_figure(tax.rate.percent)} %{within}", tax.amount.minor) for tax in document.taxes]
+    entries.append(("total", document.total_minor))
+    entries += [(credit.description, credit.amount_minor) for credit in document.credits]
+    settled = {"collected": invoice.collected_minor, "credited": invoice.credited_minor}
+    settled["written off"] = invoice.written_off_minor
+    entries += [(name, minor) for name, minor in settled.items() if minor]
+    entries.append(("open", invoice.open.minor))
+    return [(f"  {name}", f"{amount(minor, document.currency)} {document.currency}") for name, minor in entries]
+
+
+def _figure(number: Decimal) -> str:
+    return f"{number.normalize(EXACT):f}"

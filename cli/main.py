@@ -9,7 +9,19 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli import closing, customer, demo, imports, invoice, local, providers, reconcile, report, status
+from cli import (
+    closing,
+    customer,
+    demo,
+    import_files,
+    imports,
+    invoice,
+    local,
+    providers,
+    reconcile,
+    report,
+    status,
+)
 from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, say
 from cli.home import shown, write_traceback
@@ -96,6 +108,8 @@ def _options(
         ctx.obj = Connector(endpoint_url)
 
 
+imports.app.command("taxes")(import_files.taxes)
+imports.app.command("logo")(import_files.logo)
 app.add_typer(imports.app, name="import")
 app.command()(closing.close)
 app.command()(status.status)

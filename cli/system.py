@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from monthclose.domain.intake import CheckTaxId
 from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.ports import (
     Books,
@@ -18,10 +19,12 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    TaxTables,
     UsageStore,
     Workflow,
 )
 from monthclose.settings import Provider, Settings
+from monthclose.stages.invoice_shelf import InvoiceShelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,10 @@ class System:
     directory: CustomerDirectory
     usage: UsageStore
     price_books: PriceBooks
+    tax_tables: TaxTables
+    check_tax_id: CheckTaxId
     documents: Documents
+    shelf: InvoiceShelf
     workflow: Workflow
     clock: Clock
     settings: Settings

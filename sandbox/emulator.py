@@ -5,6 +5,7 @@
 
 import compileall
 import hashlib
+import os
 import re
 import tempfile
 import threading
@@ -16,6 +17,7 @@ from typing import Any, Self
 from ministack.app import main
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
 
 _RAISED = re.compile(r"^([\w.]+)(?::|$)", re.MULTILINE)
 
@@ -89,7 +91,25 @@ def share_unpacked_files() -> None:
     )
 
 
+def local_address(function_url: str, port: str) -> str:
+    """Turn a function's address at Amazon's into the one that answers on this machine."""
+    url_id = function_url.partition("://")[2].partition(".")[0]
+    return f"http://127.0.0.1:{port}/_aws/lambda-url/{url_id}/"
+
+
+def address_functions_here(port: str) -> None:
+    """Let stacks learn addresses of functions that answer: MiniStack 1.5.33 tells them Amazon's host names."""
+    original = provisioners._lambda_url_attributes
+
+    def addressed(config: dict[str, Any]) -> dict[str, Any]:
+        attributes: dict[str, Any] = original(config)
+        return attributes | {"FunctionUrl": local_address(attributes["FunctionUrl"], port)}
+
+    provisioners._lambda_url_attributes = addressed
+
+
 if __name__ == "__main__":
     name_errors()
     share_unpacked_files()
+    address_functions_here(os.environ["GATEWAY_PORT"])
     main()

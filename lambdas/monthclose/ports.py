@@ -5,13 +5,15 @@ Every method may raise `TryLaterError` when the world is briefly unable.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
+from monthclose.domain.link import LinkKeys
 from monthclose.domain.money import Money
 from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
@@ -19,6 +21,8 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.provider_health import Health
+from monthclose.domain.tax import Taxation
+from monthclose.domain.tax_table import TaxTable
 from monthclose.domain.throttle import LimitChanges, Pace, Run
 from monthclose.domain.usage import EventKey, UsageEvent
 
@@ -110,6 +114,38 @@ class PriceBooks(Protocol):
         """Lay a book over the latest one (see `PriceBook.merged`), and make that the latest version."""
 
 
+class Taxes(Protocol):
+    """Says how customers are taxed."""
+
+    def for_customer(self, country: str, region: str, tax_id: str, on: date) -> Taxation:
+        """Find the rates that a customer pays on a day.
+
+        Raises
+        ------
+        ParkCustomerError
+            Their jurisdiction is not covered (`tax_not_covered`): they must not be billed untaxed.
+        """
+
+
+class TaxTables(Protocol):
+    """The tax table, in versions."""
+
+    def latest(self) -> str:
+        """Name the latest version; empty if no table was imported yet: then nobody is taxed."""
+
+    def get(self, version: str) -> Taxes:
+        """Read one version; they never change. The version "" taxes nobody."""
+
+    def put(self, toml: bytes) -> TaxTable:
+        """Check a table as it is written in TOML, store it, and make it the latest version.
+
+        Raises
+        ------
+        UserMistakeError
+            It cannot be used; the message names the entry.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """A run of invoice numbers, fixed for the drafts stored under a key before any of them is used."""
@@ -117,6 +153,16 @@ class Reservation:
     first: int
     count: int
     drafts_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRun:
+    """Whose a run of numbers is: a batch of a period."""
+
+    period: Period
+    batch: int
+    first: int
+    count: int
 
 
 class Closes(Protocol):
@@ -158,6 +204,9 @@ class Closes(Protocol):
             Another worker reserved for the same batch in the meantime.
         """
 
+    def run_of(self, number: int) -> NumberedRun | None:
+        """Find the run that a number of the invoices' series was reserved in; None if it never was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -191,8 +240,23 @@ class Documents(Protocol):
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         """Write an object."""
 
+    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
+        """Write an object that must never change: if there is one already, it stays, and False says so."""
+
     def get(self, key: str) -> bytes:
-        """Read an object."""
+        """Read an object.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+
+    def has(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+    def link(self, key: str, file_name: str, seconds: int) -> str:
+        """Make an address at which anybody can read one object for a while, in their browser, under a file's name."""
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
         """Read a part of an object, in bytes."""
@@ -352,6 +416,39 @@ class Mail:
     text: str
     html: str
     tag: str
+
+
+class InvoiceRenderer(Protocol):
+    """Sets documents for people to read."""
+
+    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+        """Make a document's PDF; the same document and logo give the same bytes."""
+
+
+class EInvoices(Protocol):
+    """Writes documents for programs to read, by EN 16931.
+
+    Raises, in every method: `UserMistakeError` (the norm cannot express the document; the message says why).
+    """
+
+    def xml(self, document: InvoiceDocument) -> bytes:
+        """Write a document as XML that is valid against its schema."""
+
+    def embed(self, pdf: bytes, document: InvoiceDocument) -> bytes:
+        """Put a document's XML into its PDF."""
+
+
+class LinkSecrets(Protocol):
+    """The keys that links to invoices are signed with."""
+
+    def link_keys(self) -> LinkKeys:
+        """Read them; changed ones are seen within minutes.
+
+        Raises
+        ------
+        ProviderRefusedError
+            They cannot be read, or cannot be used.
+        """
 
 
 class Mailer(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monthclose.domain.close import MAX_BATCHES
+from monthclose.domain.document import Seller
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoicing import InvoicingPolicy
@@ -78,8 +79,40 @@ class CloseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """What invoices say of the company, and how they are written.
+
+    Parameters
+    ----------
+    payment_days : int
+        Days from an invoice's date until it is due.
+    e_invoice : bool
+        Whether PDFs carry the invoice as XML by EN 16931 (Factur-X) where the norm can express it.
+    """
+
+    seller: Seller
+    payment_days: int = 0
+    e_invoice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """Links to invoices.
+
+    Parameters
+    ----------
+    url : str
+        Where they lead; empty for the function behind it.
+    """
+
+    secret_name: str
+    valid_days: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a deployment decides."""
+    """Everything that a deployment decides; without `links`, mails carry none."""
 
     customers_table: str
     usage_table: str
@@ -94,6 +127,8 @@ class Settings:
     hold_policy: HoldPolicy
     invoicing: InvoicingPolicy
     close: CloseSettings
+    company: Company
+    links: LinkSettings | None = None
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -150,4 +185,16 @@ class Settings:
                 round_wait_seconds=parsed(Env.ROUND_WAIT_SECONDS),
                 deadline_hours=parsed(Env.DEADLINE_HOURS),
             ),
+            company=_company(parsed(Env.COMPANY)),
+            links=_links(parsed(Env.INVOICE_LINKS), values.get(Env.INVOICE_URL, "")),
         )
+
+
+def _company(entry: Mapping[str, Any]) -> Company:
+    details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
+    payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
+    return Company(Seller(**details), payment_days, e_invoice)
+
+
+def _links(entry: Mapping[str, Any], url: str) -> LinkSettings | None:
+    return LinkSettings(entry["secret_name"], entry["valid_days"], url) if entry else None

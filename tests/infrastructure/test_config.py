@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from monthclose.names import Env
+from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
 from tests.infrastructure.synthesis import CONTEXT
 
@@ -70,6 +72,23 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"max_rounds": 1.5}, "max_rounds: a whole number is needed, not 1.5"),
         ({"map_concurrency": 10_001}, "map_concurrency: 10001 is out of bounds .1 to 10000"),
         ({"charge_timeout_seconds": 901}, "charge_timeout_seconds: 901 is out of bounds"),
+        ({"invoice_link_days": -1}, "invoice_link_days: -1 is out of bounds .0 to 3660"),
+        ({"company": "Example"}, "company: a JSON object is needed"),
+        ({"company": {"colour": "red"}}, "company.colour: unknown; known here: address, bank, bic"),
+        ({"company": {"country": "Germany"}}, "company.country: 'Germany' is not two capitals of ISO 3166"),
+        ({"company": {"tax_id": "DE 136 695"}}, "company.tax_id: 'DE 136 695' is not capitals and digits"),
+        ({"company": {"iban": "DE1"}}, "company.iban: 'DE1' is not capitals and digits without spaces"),
+        ({"company": {"bic": "COBA"}}, "company.bic: 'COBA' is not 8 or 11 capitals"),
+        ({"company": {"email": "billing"}}, "company.email: 'billing' is not an e-mail address"),
+        ({"company": {"terms": "a\nb"}}, "company.terms: .* is not one line of at most 400"),
+        ({"company": {"footer": "x" * 201}}, "company.footer: .* is not one line of at most 200"),
+        ({"company": {"address": "Lindenallee 12"}}, "company.address: up to 4 lines"),
+        ({"company": {"address": ["a", "b", "c", "d", "e"]}}, "company.address: up to 4 lines"),
+        ({"company": {"payment_days": 14.5}}, "company.payment_days: 14.5 is not a whole number from 0 to 365"),
+        ({"company": {"payment_days": 366}}, "company.payment_days: 366 is not a whole number"),
+        ({"company": {"e_invoice": "yes"}}, "company.e_invoice: true or false is needed"),
+        ({"company": {"e_invoice": True}}, "company.tax_id: missing; an electronic invoice"),
+        ({"company": {"terms": "€" * 400, "footer": "€" * 200}}, "company: .* bytes in all, 1500 are possible"),
     ],
 )
 def test_a_wrong_setting_is_named(overrides: object, message: str) -> None:
@@ -90,3 +109,33 @@ def test_a_wrong_setting_is_named(overrides: object, message: str) -> None:
 def test_settings_of_the_wrong_shape_are_refused(values: object, overrides: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Config.parse(values, overrides)
+
+
+def test_without_a_registered_name_invoices_say_the_one_that_customers_know() -> None:
+    company = parse({"company": {"name": None}}).company
+    assert company.settings()["name"] == VALUES["company_name"]
+
+
+def test_settings_from_before_invoices_said_more_can_still_be_used() -> None:
+    older = {name: value for name, value in VALUES.items() if name not in ("company", "invoice_link_days")}
+    config = Config.parse(older)
+    assert config.company.settings() == {"name": VALUES["company_name"], "payment_days": 0, "e_invoice": False}
+    assert config.invoice_link_days == 0
+
+
+def test_what_is_said_of_the_company_is_what_the_functions_read() -> None:
+    company = parse({"company": {"tax_id": "DE136695976", "payment_days": 14, "e_invoice": True}}).company
+    read = Settings.from_mapping(ENVIRONMENT | {Env.COMPANY: json.dumps(company.settings())}).company
+    assert (read.seller.name, read.seller.address, read.seller.tax_id) == (
+        "Example Cloud GmbH",
+        ("Lindenallee 12",),
+        "DE136695976",
+    )
+    assert (read.payment_days, read.e_invoice) == (14, True)
+
+
+ENVIRONMENT: dict[str, str] = {
+    **dict.fromkeys(Env, "any"),
+    **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS), "{}"),
+    **dict.fromkeys((Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"),
+}

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stacks.config import CONTEXT_KEY, Config
-from stacks.layer import AWS_SERVICES, LayerBuildError, UvBundling, platform_of
+from stacks.layer import AWS_SERVICES, DOCUMENTS, LayerBuildError, UvBundling, platform_of
 from tests.infrastructure.synthesis import CONTEXT
+from tests.unit.documents.samples import sample
 
 _LAMBDAS = Path(__file__).parent.parent.parent / "lambdas"
 
@@ -65,6 +66,27 @@ def test_every_handler_starts_with_nothing_but_the_layer_and_tracing_on(tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert len(handlers) > 8
+
+
+def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
+    """As on AWS: the template and the fonts are found, and factur-x has the schema that it checks by."""
+    layers = [tmp_path / "functions", tmp_path / "documents"]
+    assert UvBundling(("--python", sys.executable)).try_bundle(str(layers[0]))
+    assert UvBundling(("--python", sys.executable), requirements=DOCUMENTS).try_bundle(str(layers[1]))
+    program = f"import sys; sys.path[:0] = {[*(str(layer / 'python') for layer in layers), str(_LAMBDAS)]}\n"
+    program += (
+        "from monthclose.adapters.e_invoice import FacturX\n"
+        "from monthclose.adapters.typst_renderer import TypstRenderer\n"
+        "from monthclose.domain.document import InvoiceDocument\n"
+        "document = InvoiceDocument.parse(sys.stdin.buffer.read())\n"
+        "pdf = FacturX().embed(TypstRenderer().render(document), document)\n"
+        "assert pdf.startswith(b'%PDF') and b'NotoSans' in pdf\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, input=sample().canonical(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    size = sum(path.stat().st_size for layer in layers for path in layer.rglob("*") if path.is_file())
+    assert size < 250 * 2**20, "AWS Lambda's quota for a function's code and layers, unzipped"
 
 
 def test_on_aws_it_is_built_for_arm64_whatever_builds_it() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.emulator import SharedZip, error_class
+from sandbox.emulator import SharedZip, error_class, local_address
 
 LOG = """START
 Traceback (most recent call last):
@@ -44,3 +44,9 @@ def test_an_archive_is_unpacked_once_and_linked_into_each_folder(
         folders.append(folder)
     assert [(folder / "package/module.py").read_text() for folder in folders] == ["answer = 42\n"] * 2
     assert (folders[0] / "package").resolve() == (folders[1] / "package").resolve()
+
+
+def test_a_functions_address_is_one_that_answers_here() -> None:
+    assert local_address("https://abc123.lambda-url.us-east-1.on.aws/", "4566") == (
+        "http://127.0.0.1:4566/_aws/lambda-url/abc123/"
+    )

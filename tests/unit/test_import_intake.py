@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import (
     CUSTOMERS,
@@ -76,11 +78,12 @@ def without(cells: Mapping[str, str], **changes: str) -> dict[str, str]:
 def test_a_customer_that_cannot_be_billed_is_rejected_with_the_reason(changes: dict[str, str], reason: str) -> None:
     row = Row(1, without(CUSTOMER, **changes))
 
-    assert read_row(row, plain(CUSTOMERS.fields), read_customer) == (None, reason)
+    read = partial(read_customer, check_tax_id=check_tax_id)
+    assert read_row(row, plain(CUSTOMERS.fields), read) == (None, reason)
 
 
 def test_a_customer_may_lack_a_payment_method_and_a_country() -> None:
-    customer_id, profile = read_customer(without(CUSTOMER, payment_method="", country="", currency="gbp"))
+    customer_id, profile = read_customer(without(CUSTOMER, payment_method="", country="", currency="gbp"), check_tax_id)
 
     assert (customer_id, profile.payment_method, profile.country, profile.currency) == ("12347.0", "", "", "GBP")
 
@@ -258,7 +261,13 @@ def test_importing_a_customer_again_replaces_the_profile_and_keeps_the_account()
     world.add_customer("12347.0")
     world.change("12347.0", receivable_minor=500)
 
-    tally = import_customers([Row(1, CUSTOMER)], plain(CUSTOMERS.fields), directory=world.directory, reject=Rejected())
+    tally = import_customers(
+        [Row(1, CUSTOMER)],
+        plain(CUSTOMERS.fields),
+        directory=world.directory,
+        check_tax_id=check_tax_id,
+        reject=Rejected(),
+    )
 
     assert tally.groups == {"stripe": 1}
     assert world.customer("12347.0").receivable_minor == 500

@@ -52,11 +52,12 @@ def a_mail(
     amount: int = 0,
     code: str = "",
     company: str = "Northwind Cloud",
+    link: str = "",
 ) -> Mail:
     invoice = invoice or an_invoice(123_456)
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
-    return NoticeTexts(company).mail(account, CustomerMonth(invoice, payment), kind)
+    return NoticeTexts(company, (lambda _: link) if link else None).mail(account, CustomerMonth(invoice, payment), kind)
 
 
 def words(text: str) -> str:
@@ -208,3 +209,14 @@ def test_two_long_ids_that_begin_alike_have_two_tags() -> None:
 def test_the_mail_carries_the_notice_s_tag() -> None:
     mail = a_mail(NoticeKind.RECEIPT, customer=replace(a_customer(), customer_id="cus/1"))
     assert mail.tag == "2026-10_cus.2F1"
+
+
+@pytest.mark.parametrize("kind", list(STATES))
+def test_a_mail_carries_the_link_to_the_invoice_where_there_are_links(kind: NoticeKind) -> None:
+    link = "https://invoices.example.com/v1.k1.abc_-.def"
+    mail = a_mail(kind, link=link)
+    assert f"\nYour invoice as PDF:\n{link}\n" in mail.text
+    assert f'<a href="{link}"' in mail.html
+    without = a_mail(kind)
+    assert "PDF" not in without.text + without.html
+    assert "<a " not in without.html

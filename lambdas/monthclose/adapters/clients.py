@@ -1,10 +1,20 @@
 """boto3 clients, made on purpose: short time-outs, few and known retries."""
 
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+
+def _s3() -> dict[str, Any]:
+    """What links to objects need: boto3 still signs them by old rules, and with an address that may redirect.
+
+    At an emulator's address buckets have no host names.
+    """
+    emulated = "AWS_ENDPOINT_URL" in os.environ
+    return {"signature_version": "s3v4", "s3": {"addressing_style": "auto" if emulated else "virtual"}}
 
 
 @cache
@@ -16,5 +26,10 @@ def client(service: str, *, retries: int = 4) -> Any:
     retries : int
         How often the SDK repeats a failed call by itself; 0 for calls that must not happen twice.
     """
-    config = Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": retries + 1, "mode": "standard"})
+    config = Config(
+        connect_timeout=3,
+        read_timeout=20,
+        retries={"total_max_attempts": retries + 1, "mode": "standard"},
+        **(_s3() if service == "s3" else {}),
+    )
     return boto3.client(service, config=config)  # type: ignore[call-overload]

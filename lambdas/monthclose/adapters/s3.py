@@ -25,6 +25,39 @@ class S3Documents:
         """Write an object."""
         _translated(client("s3").put_object, Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
+    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
+        """Write an object if there is none: S3 decides it (If-None-Match), so of two writers one wins."""
+        arguments = {"Bucket": self._bucket, "Key": key, "Body": content, "ContentType": content_type}
+        try:
+            _translated(client("s3").put_object, **arguments, IfNoneMatch="*")
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "PreconditionFailed":
+                return False
+            if code == "ConditionalRequestConflict":
+                raise TryLaterError(f"somebody else writes {key} at this moment") from error
+            raise
+        return True
+
+    def has(self, key: str) -> bool:
+        """Ask for an object's head."""
+        try:
+            _translated(client("s3").head_object, Bucket=self._bucket, Key=key)
+        except KeyError:
+            return False
+        return True
+
+    def link(self, key: str, file_name: str, seconds: int) -> str:
+        """Sign a request for an object; it can do no more than who signed it."""
+        arguments = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": f'inline; filename="{file_name}"',
+            "ResponseCacheControl": "private, no-store",
+        }
+        address: str = client("s3").generate_presigned_url("get_object", Params=arguments, ExpiresIn=seconds)
+        return address
+
     def get(self, key: str) -> bytes:
         """Read an object.
 

@@ -1,11 +1,17 @@
-"""Providers' keys, from Secrets Manager. They never reach a log or an error message."""
+"""Keys, from Secrets Manager. They never reach a log or an error message."""
 
 import json
+import time
+from collections.abc import Callable
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.clients import client
-from monthclose.errors import ProviderRefusedError, TryLaterError
+from monthclose.domain.link import LinkKeys
+from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
+
+_REMEMBER_SECONDS = 300
 
 
 def api_key(secret_name: str) -> str:
@@ -16,6 +22,41 @@ def api_key(secret_name: str) -> str:
     ProviderRefusedError
         There is no such secret, or it isn't `{"api_key": "…"}`.
     """
+    key = _read(secret_name).get("api_key")
+    if not isinstance(key, str) or not key:
+        raise ProviderRefusedError(f'the secret {secret_name} must be JSON like {{"api_key": "sk_…"}}')
+    return key
+
+
+class SecretLinkKeys:
+    """`LinkSecrets` on one secret: `{"current": "k2", "k1": "…", "k2": "…"}`.
+
+    Read anew every few minutes, so that a rotated key is used without a deployment.
+    """
+
+    def __init__(self, secret_name: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._secret_name, self._now = secret_name, now
+        self._read_at = 0.0
+        self._keys: LinkKeys | None = None
+
+    def link_keys(self) -> LinkKeys:
+        """Read the keys, or remember them."""
+        if self._keys is None or self._now() - self._read_at > _REMEMBER_SECONDS:
+            values = _read(self._secret_name)
+            current = values.pop("current", None)
+            if not isinstance(current, str) or not all(isinstance(key, str) for key in values.values()):
+                raise ProviderRefusedError(
+                    f'the secret {self._secret_name} must be JSON like {{"current": "k1", "k1": "…"}}'
+                )
+            try:
+                self._keys, self._read_at = LinkKeys(current, values), self._now()
+            except UserMistakeError as error:
+                raise ProviderRefusedError(f"the secret {self._secret_name}: {error}") from None
+        return self._keys
+
+
+def _read(secret_name: str) -> dict[str, Any]:
+    """Read a secret that is a JSON object."""
     try:
         text = client("secretsmanager").get_secret_value(SecretId=secret_name)["SecretString"]
     except ClientError as error:
@@ -26,9 +67,7 @@ def api_key(secret_name: str) -> str:
     except BotoCoreError as error:
         raise TryLaterError(f"Secrets Manager cannot be reached: {error}") from error
     try:
-        key = json.loads(text)["api_key"]
-    except (ValueError, KeyError, TypeError):
-        key = None
-    if not isinstance(key, str) or not key:
-        raise ProviderRefusedError(f'the secret {secret_name} must be JSON like {{"api_key": "sk_…"}}')
-    return key
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    return values if isinstance(values, dict) else {}

@@ -21,6 +21,12 @@ class Profile:
         The provider's id of the card or mandate; empty if there is none.
     payment_customer : str
         The provider's id of the customer that the method belongs to; empty if the provider doesn't know them yet.
+    country, region : str
+        Where they are, for taxes: ISO 3166 (`US`, and `NY` within it).
+    tax_id : str
+        Valid and written plainly; empty for who has none.
+    address : str
+        As on a letter, line by line, without name and country.
     """
 
     name: str
@@ -30,6 +36,9 @@ class Profile:
     payment_method: str = ""
     country: str = ""
     payment_customer: str = ""
+    region: str = ""
+    tax_id: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check
 
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
+_MAX_ADDRESS_LINES, _MAX_ADDRESS_LENGTH = 8, 500
 _PROVIDER = re.compile(r"[a-z][a-z0-9]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -52,7 +53,7 @@ class Schema:
 CUSTOMERS = Schema(
     "customers",
     ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
-    ("country", "payment_customer"),
+    ("country", "payment_customer", "region", "tax_id", "address"),
 )
 PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
 USAGE = Schema(
@@ -160,7 +161,11 @@ def read_row[T](row: Row, layout: Layout, read: Callable[[Mapping[str, str]], T]
         return None, str(error)
 
 
-def read_customer(fields: Mapping[str, str]) -> tuple[str, Profile]:
+type CheckTaxId = Callable[[str, str], str]
+"""Given a country and a tax id, returns it as it is written plainly, or raises `UserMistakeError`."""
+
+
+def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[str, Profile]:
     """Read a customer's id and profile.
 
     Raises
@@ -172,14 +177,19 @@ def read_customer(fields: Mapping[str, str]) -> tuple[str, Profile]:
     provider = _given(fields, "payment_provider").lower()
     if not _PROVIDER.fullmatch(provider):
         raise UserMistakeError("payment_provider is not a provider's name")
+    country = _line(fields.get("country", ""), "country")
+    tax_id = _optional_key(fields, "tax_id")
     return customer_id, Profile(
         name=_line(_given(fields, "name"), "name"),
         email=_email(_given(fields, "email")),
         currency=_currency(fields),
         payment_provider=provider,
         payment_method=_optional_key(fields, "payment_method"),
-        country=_line(fields.get("country", ""), "country"),
+        country=country,
         payment_customer=_optional_key(fields, "payment_customer"),
+        region=_line(fields.get("region", ""), "region"),
+        tax_id=check_tax_id(country, tax_id) if tax_id else "",
+        address=_address(fields.get("address", "")),
     )
 
 
@@ -291,6 +301,13 @@ def _email(text: str) -> str:
     if len(text) > _MAX_EMAIL_LENGTH or _CONTROL.search(text) or not _EMAIL.fullmatch(text):
         raise UserMistakeError("email is not an address")
     return text
+
+
+def _address(text: str) -> str:
+    lines = [line.strip() for line in check_text(text, "address").splitlines()]
+    if len(lines) > _MAX_ADDRESS_LINES or len(text) > _MAX_ADDRESS_LENGTH:
+        raise UserMistakeError(f"address has more than {_MAX_ADDRESS_LINES} lines or {_MAX_ADDRESS_LENGTH} characters")
+    return "\n".join(line for line in lines if line)
 
 
 def _line(text: str, what: str) -> str:

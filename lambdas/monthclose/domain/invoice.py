@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from monthclose.domain.customer import Customer
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -23,6 +25,26 @@ Draft = dict[str, Any]
 """An invoice's document without its number, as JSON."""
 SERIES = "INV"
 """Prefix of invoice numbers; they have no gaps within a series."""
+_NAME = re.compile(rf"{SERIES}-(\d{{1,15}})", re.ASCII)
+
+
+def series_number(name: str) -> int:
+    """Read the number out of an invoice's name.
+
+    Raises
+    ------
+    UserMistakeError
+        It is none.
+    """
+    match = _NAME.fullmatch(name.strip().upper())
+    if not match:
+        raise UserMistakeError(f"{name!r} is no invoice's number; they look like {SERIES}-00000042")
+    return int(match[1])
+
+
+def documents_key(period: Period, batch: int, first: int) -> str:
+    """Name the object that holds the documents of a batch's run of numbers."""
+    return f"invoices/{period}/{batch:05}-{first:08}.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

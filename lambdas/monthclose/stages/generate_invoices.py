@@ -179,13 +179,13 @@ class InvoiceGenerator:
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
     ) -> None:
         """Store the documents of a reservation and book those of its invoices that aren't booked yet."""
-        key = f"invoices/{period}/{batch.number:05}-{reservation.first:08}.jsonl"
+        key = invoices.documents_key(period, batch.number, reservation.first)
         numbered, content = invoices.numbered(drafts, reservation.first, key)
         if not seen:
             numbered = [i for i in numbered if not self.books.month(i.customer_id, period).invoice]
         if not numbered:
             return
-        self.documents.put(key, content, "application/jsonl")
+        self.documents.put_new(key, content, "application/jsonl")  # from the same drafts comes the same content
         by_customer = {draft["customer"]["customer_id"]: draft for draft in drafts}
         for invoice in numbered:
             issue = _Issue(invoice, by_customer[invoice.customer_id], batch.number)

@@ -1,25 +1,29 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import batched
 
 from monthclose.domain.customer import Profile
-from monthclose.domain.intake import Layout, Reject, Row, Tally, read_customer, read_row
+from monthclose.domain.intake import CheckTaxId, Layout, Reject, Row, Tally, read_customer, read_row
 from monthclose.ports import CustomerDirectory
 
 _CHUNK = 500
 
 
-def import_customers(rows: Iterable[Row], layout: Layout, *, directory: CustomerDirectory, reject: Reject) -> Tally:
+def import_customers(
+    rows: Iterable[Row], layout: Layout, *, directory: CustomerDirectory, check_tax_id: CheckTaxId, reject: Reject
+) -> Tally:
     """Take every row that says a customer; of two rows with the same id, the later one holds.
 
     Accounts stay as they are, so importing again is always safe.
     """
+    read = partial(read_customer, check_tax_id=check_tax_id)
     tally = Tally()
     for chunk in batched(rows, _CHUNK, strict=False):
         profiles: dict[str, Profile] = {}
         for row in chunk:
-            customer, reason = read_row(row, layout, read_customer)
+            customer, reason = read_row(row, layout, read)
             if customer is None:
                 tally.rejected[reason] += 1
                 reject(row, reason)

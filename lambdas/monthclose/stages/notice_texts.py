@@ -5,7 +5,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +71,12 @@ class NoticeTexts:
     ----------
     company : str
         The seller's name, as customers know it.
+    link : Callable or None
+        Writes the address at which a customer finds an invoice; without it mails have none.
     """
 
     company: str
+    link: Callable[[Invoice], str] | None = None
 
     def mail(self, customer: Customer, month: CustomerMonth, kind: NoticeKind) -> Mail:
         """Write the mail that tells a customer what became of their month's invoice.
@@ -98,6 +101,7 @@ class NoticeTexts:
             "label_width": max(len(label) for label, _ in rows),
             "value_width": max(len(value) for _, value in rows),
             "accent": _ACCENT[kind],
+            "link": self.link(month.invoice) if self.link else "",
         }
         return Mail(
             to=customer.profile.email,

@@ -16,3 +16,20 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+_PAGES = {
+    "found": ("Your invoice", "Your browser takes you there."),
+    "refused": (
+        "This link does not work",
+        "It may be incomplete or too old. The mail with your latest invoice has a new one.",
+    ),
+    "later": ("Please come back in a minute", "Your invoice cannot be shown at this moment."),
+}
+
+
+@cache
+def page(name: str) -> str:
+    """Make one of the plain pages that say what became of a link. They hold nobody's data."""
+    title, text = _PAGES[name]
+    return environment().get_template("page.html.j2").render(title=title, text=text)

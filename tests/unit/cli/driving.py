@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from cli.system import Execution, System
+from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.domain.period import Period
 from tests.world import SETTINGS, World
 
@@ -57,7 +58,10 @@ class Command:
             directory=world.directory,
             usage=world.usage,
             price_books=world.price_books,
+            tax_tables=world.tax_tables,
+            check_tax_id=check_tax_id,
             documents=world.documents,
+            shelf=world.shelf,
             workflow=world.workflow,
             clock=world.clock,
             settings=replace(SETTINGS, providers=world.providers),

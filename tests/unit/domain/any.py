@@ -2,18 +2,29 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.close import Planned
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.document import (
+    Buyer,
+    Deduction,
+    DocumentKind,
+    DocumentLine,
+    InvoiceDocument,
+    Seller,
+    amounts_of,
+)
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry, Leg
 from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price
+from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
 from monthclose.domain.usage import UsageEvent
 
 OCTOBER = Period(2026, 10)
@@ -23,6 +34,9 @@ TODAY = NOW.date()
 ONE_OF_EACH_EXPONENT = ("JPY", "USD", "KWD", "CLF")
 BIG = 10**15
 """Minor units: larger than any invoice, small enough to add up without thinking."""
+
+
+_EMPTY = st.just("")
 
 
 def any_currency() -> SearchStrategy[str]:
@@ -165,3 +179,89 @@ def a_payment(
 
 def an_entry(legs: tuple[Leg, ...], entry_id: str = "invoice", currency: str = "USD") -> Entry:
     return Entry(entry_id, "C-1", OCTOBER, currency, NOW, legs)
+
+
+def any_document(**fixed: object) -> SearchStrategy[InvoiceDocument]:
+    """A document of any content whose sums are right; what is fixed stays as it is said."""
+    return st.builds(
+        _document,
+        currency=any_currency(),
+        lines=st.lists(any_document_line(), max_size=6).map(tuple),
+        discounts=st.lists(_any_deduction(), max_size=2).map(tuple),
+        credits=st.lists(_any_deduction(), max_size=2).map(tuple),
+        rates=st.lists(any_tax_rate(), max_size=3).map(tuple),
+        inclusive=st.booleans(),
+        seller=st.builds(
+            Seller, name=any_key(), address=st.lists(any_key(), max_size=3).map(tuple), country=_EMPTY | st.just("DE")
+        ),
+        buyer=st.builds(
+            Buyer,
+            customer_id=any_key(),
+            name=any_key(),
+            email=_EMPTY | any_key(),
+            address=st.lists(any_key(), max_size=3).map(tuple),
+            tax_id=_EMPTY | any_key(),
+        ),
+        due_on=st.none() | st.dates(),
+        kind=st.sampled_from(DocumentKind),
+        notes=st.lists(any_key(), max_size=2).map(tuple),
+        fixed=st.just(fixed),
+    )
+
+
+def any_document_line() -> SearchStrategy[DocumentLine]:
+    return st.builds(
+        DocumentLine,
+        sku=any_key(),
+        description=_EMPTY | any_key(),
+        quantity=any_quantity(),
+        amount_minor=any_minor(),
+        unit=_EMPTY | any_key(),
+        unit_price=st.none() | any_unit_price(),
+        resource=_EMPTY | any_key(),
+        period=_EMPTY | any_period().map(str),
+        explanation=st.lists(any_key(), max_size=3).map(tuple),
+    )
+
+
+def any_tax_rate() -> SearchStrategy[TaxRate]:
+    return st.builds(TaxRate, any_key(), any_decimal("0", "100", 3), st.sampled_from(TaxCategory), _EMPTY | any_key())
+
+
+def _any_deduction() -> SearchStrategy[Deduction]:
+    return st.builds(Deduction, any_key(), any_minor(high=-1))
+
+
+def _document(  # noqa: PLR0917
+    currency: str,
+    lines: tuple[DocumentLine, ...],
+    discounts: tuple[Deduction, ...],
+    credits: tuple[Deduction, ...],  # noqa: A002
+    rates: tuple[TaxRate, ...],
+    inclusive: bool,
+    seller: Seller,
+    buyer: Buyer,
+    due_on: date | None,
+    kind: DocumentKind,
+    notes: tuple[str, ...],
+    fixed: dict[str, Any],
+) -> InvoiceDocument:
+    sums = taxed(amounts_of(lines, discounts, currency), Taxation(rates, inclusive), currency)
+    said: dict[str, Any] = {
+        "number": "INV-00000042",
+        "period": OCTOBER,
+        "issued_on": TODAY,
+        "currency": currency,
+        "seller": seller,
+        "customer": buyer,
+        "lines": lines,
+        "total_minor": sums.total.minor,
+        "kind": kind,
+        "due_on": due_on,
+        "discounts": discounts,
+        "taxes": sums.lines,
+        "prices_include_tax": inclusive,
+        "credits": credits,
+        "notes": notes,
+    }
+    return InvoiceDocument(**said | fixed)

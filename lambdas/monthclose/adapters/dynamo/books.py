@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
@@ -10,8 +11,9 @@ from pynamodb.transactions import TransactWrite
 
 from monthclose.adapters.dynamo import records
 from monthclose.adapters.dynamo.failures import translated
-from monthclose.adapters.dynamo.models import BillingItem, CustomerItem
+from monthclose.adapters.dynamo.models import BillingItem, CustomerItem, InvoiceItem
 from monthclose.domain.customer import Customer
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -66,4 +68,8 @@ def _unchanged(record: Record) -> Condition:
         return CustomerItem.version == record.version if record.version else CustomerItem.customer_id.does_not_exist()
     if isinstance(record, Entry) or not record.version:
         return BillingItem.sk.does_not_exist()
-    return BillingItem.version == record.version
+    at_version: Condition = BillingItem.version == record.version
+    if isinstance(record, Invoice):  # how it is settled may change; what it says and where that is written, never
+        at_version &= (InvoiceItem.number == record.number) & (InvoiceItem.total_minor == record.total_minor)
+        at_version &= (InvoiceItem.currency == record.currency) & (InvoiceItem.document == asdict(record.document))
+    return at_version

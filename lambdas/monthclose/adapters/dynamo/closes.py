@@ -20,13 +20,15 @@ from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, St
 from monthclose.domain.invoice import SERIES
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError
-from monthclose.ports import Reservation
+from monthclose.ports import NumberedRun, Reservation
 
 _SHARDS = 16
 _CLOSES = "closes"
 _BACKOFF = tuple(0.02 * 1.5**i for i in range(12))
 """Longest pauses, in seconds, between tries to win the number series."""
 _SERIES_KEY = (f"series#{SERIES}", "next")
+_RUNS = f"runs#{SERIES}"
+"""The runs by their first numbers, to find an invoice by its number: one small item a batch, not one an invoice."""
 
 
 class DynamoCloses:
@@ -96,13 +98,28 @@ class DynamoCloses:
         reservation = Reservation(int(next_number), count, drafts_key)
         moved = ClosesItem(*_SERIES_KEY, content={"number": reservation.first + count}, version=version + 1)
         stored = ClosesItem(_reservations_pk(period, batch), f"{earlier:04}", content=asdict(reservation), version=1)
+        run = {"period": str(period), "batch": batch, "first": reservation.first, "count": count}
+        indexed = ClosesItem(_RUNS, _run_sk(reservation.first), content=run, version=1)
         with (
             translated(),
             TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction,
         ):
             transaction.save(moved, condition=_at_version(version))
             transaction.save(stored, condition=_at_version(0))
+            transaction.save(indexed, condition=_at_version(0))
         return reservation
+
+    def run_of(self, number: int) -> NumberedRun | None:
+        """Find the last run that begins at the number or before it: one item of the index."""
+        with translated():
+            before = ClosesItem.sk <= _run_sk(number)
+            items = list(ClosesItem.query(_RUNS, before, scan_index_forward=False, limit=1, consistent_read=True))
+        for item in items:
+            content = cast("dict[str, Any]", item.content)
+            run = NumberedRun(**content | {"period": Period.parse(content["period"])})
+            if run.first <= number < run.first + run.count:
+                return run
+        return None
 
 
 def _at_version(version: int) -> Any:
@@ -124,6 +141,10 @@ def _put(pk: str, sk: str, content: dict[str, Any], version: int) -> None:
 
 def _progress_key(period: Period, batch: int) -> tuple[str, str]:
     return f"{period}#batches#{batch % _SHARDS:02}", f"{batch:05}"
+
+
+def _run_sk(first: int) -> str:
+    return f"{first:015}"
 
 
 def _reservations_pk(period: Period, batch: int) -> str:

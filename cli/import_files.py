@@ -1,0 +1,46 @@
+"""`monthclose import taxes` and `monthclose import logo`: files that are taken whole or not at all."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.connect import connected
+from cli.console import count, say
+from monthclose.domain.errors import UserMistakeError
+from monthclose.stages.company_logo import import_logo
+
+
+def taxes(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML; see docs/taxes.md.", show_default=False)],
+) -> None:
+    """Replace the tax table. From then on every customer is taxed by it; who isn't covered is parked, not billed."""
+    content = _read(file)
+    try:
+        table = connected(ctx).tax_tables.put(content)
+    except UserMistakeError as error:
+        raise UserMistakeError(f"{file.name}: {error}") from None
+    countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
+    covered = f"{count(len(table.rules), 'rate')} in {count(len(countries), 'country', 'countries')}"
+    say(f"taxes: {covered}, seen from {table.seller}; version {table.version}", "bold")
+
+
+def logo(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="SVG, PNG or JPEG.", show_default=False)],
+) -> None:
+    """Take a logo for the invoices to come; those that are issued keep theirs."""
+    content = _read(file)
+    try:
+        key = import_logo(content, documents=connected(ctx).documents)
+    except UserMistakeError as error:
+        raise UserMistakeError(f"{file.name}: {error}") from None
+    say(f"logo: {key}", "bold")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserMistakeError(f"{file} cannot be read: {error.strerror}") from None

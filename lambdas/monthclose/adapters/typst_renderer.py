@@ -1,0 +1,69 @@
+"""Invoices' PDFs, set by Typst: the same document gives the same bytes.
+
+Typst and the fonts are a layer of their own (requirements/documents.in), imported when the first PDF is made. The
+pages are PDF/A-3b, which archives and e-invoices ask for, and tagged for those who have pages read to them; those of
+very long invoices are not: tags make their files ten times as large, and ten times as slow to put XML into.
+"""
+
+import json
+from datetime import UTC, datetime, time
+from functools import cache, cached_property
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from monthclose.adapters.invoice_view import view_of
+from monthclose.domain.document import InvoiceDocument
+
+_MOST_TAGGED_LINES = 200
+_REMEMBERED = 10
+"""Typst keeps the layouts of so many compilations, in case the next one resembles them (*measured*)."""
+_FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
+
+
+class TypstRenderer:
+    """`InvoiceRenderer` on Typst."""
+
+    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+        """Set a document."""
+        view = json.dumps(view_of(document, logo), ensure_ascii=False)
+        pdf: bytes = self._compiler.compile(
+            _template(),
+            sys_inputs={"view": view},
+            format="pdf",
+            pdf_standards=["a-3b"],
+            pdf_tags=len(document.lines) <= _MOST_TAGGED_LINES,
+            timestamp=datetime.combine(document.issued_on, time(), UTC),
+        )
+        if len(document.lines) > _MOST_TAGGED_LINES:
+            self._forget()
+        return pdf
+
+    def _forget(self) -> None:
+        """Have Typst drop what it remembers of a long document: as much memory again for each of the last ten."""
+        for _ in range(_REMEMBERED + 1):
+            self._compiler.compile(b"", format="pdf")
+
+    @cached_property
+    def _compiler(self) -> Any:
+        import typst  # noqa: PLC0415
+
+        fonts = typst.Fonts(
+            include_system_fonts=False,  # the same page whatever the machine has
+            include_embedded_fonts=True,
+            font_paths=[_folder(package) for package in _FONT_PACKAGES],
+        )
+        return typst.Compiler(font_paths=fonts)
+
+
+@cache
+def _template() -> bytes:
+    return files("monthclose.templates").joinpath("invoice.typ").read_bytes()
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None, f"{package} is in requirements/documents.in"
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])

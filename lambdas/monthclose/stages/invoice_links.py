@@ -1,0 +1,60 @@
+"""Links to invoices: written into mails, and opened by whoever has them."""
+
+from dataclasses import dataclass
+
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.link import InvoiceLink, LinkRefusedError, sign, verify
+from monthclose.ports import Clock, Documents, LinkSecrets
+from monthclose.stages.invoice_shelf import InvoiceShelf
+
+_OPEN_SECONDS = 60
+"""How long the address lives that a link leads to: the browser follows it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWriter:
+    """Writes links that work for so many days.
+
+    Parameters
+    ----------
+    url : str
+        Where links lead; a token is appended.
+    """
+
+    secrets: LinkSecrets
+    clock: Clock
+    url: str
+    valid_days: int
+
+    def __call__(self, invoice: Invoice) -> str:
+        """Write the link to an invoice."""
+        link = InvoiceLink.to(invoice, self.clock(), self.valid_days)
+        return f"{self.url.rstrip('/')}/{sign(link, self.secrets.link_keys())}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpener:
+    """Opens links."""
+
+    secrets: LinkSecrets
+    clock: Clock
+    shelf: InvoiceShelf
+    documents: Documents
+
+    def open(self, token: str) -> str:
+        """Name an address at which the PDF can be read now, for a minute.
+
+        Nothing is read from any store before the token has proved genuine.
+
+        Raises
+        ------
+        LinkRefusedError
+            The token is none of ours, was altered, or its invoice is not there.
+        LinkExpiredError
+            Its time is over.
+        """
+        link = verify(token, self.secrets.link_keys(), self.clock())
+        invoice = self.shelf.of_customer(link.customer_id, link.period, link.number)
+        if invoice is None:
+            raise LinkRefusedError("refused")
+        return self.documents.link(self.shelf.pdf_key(invoice), f"{invoice.number}.pdf", _OPEN_SECONDS)

@@ -1,0 +1,128 @@
+"""The shelf of issued invoices: find one by its number, read its document, have its PDF made and kept.
+
+A document is read against the hash that its invoice's item holds: what was changed behind our back is never shown.
+A PDF is made when first asked for and kept under a key that names that hash; of two makers the first one's stays.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from monthclose.domain.document import InvoiceDocument, Seller
+from monthclose.domain.errors import MonthCloseError, UserMistakeError
+from monthclose.domain.invoice import Invoice, documents_key, series_number
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Closes, Documents, EInvoices, InvoiceRenderer
+from monthclose.settings import Company
+from monthclose.stages.company_logo import current_logo
+
+
+class DocumentAlteredError(MonthCloseError):
+    """A stored document isn't what its invoice was issued with. A person must find out what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceShelf:
+    """Finds and shows invoices.
+
+    Parameters
+    ----------
+    renderer, e_invoices : Callable
+        Make the adapters when the first PDF or XML is asked for.
+    """
+
+    books: Books
+    closes: Closes
+    documents: Documents
+    renderer: Callable[[], InvoiceRenderer]
+    e_invoices: Callable[[], EInvoices]
+    company: Company
+
+    def find(self, number: str) -> Invoice:
+        """Find an invoice by its number: its run's batch, then its document's customer, then its item.
+
+        Raises
+        ------
+        UserMistakeError
+            There is none of that number.
+        """
+        wanted = series_number(number)
+        run = self.closes.run_of(wanted)
+        if run is None:
+            raise UserMistakeError(f"there is no invoice {number}: that number has not been given out")
+        not_yet = UserMistakeError(f"{number} is reserved, but its invoice isn't issued yet; close {run.period} again")
+        try:
+            content = self.documents.get(documents_key(run.period, run.batch, run.first))
+        except KeyError:
+            raise not_yet from None
+        document = json.loads(content.split(b"\n")[wanted - run.first])
+        invoice = self.of_customer(document["customer"]["customer_id"], run.period, document["number"])
+        if invoice is None:
+            raise not_yet
+        return invoice
+
+    def of_customer(self, customer_id: str, period: Period, number: str) -> Invoice | None:
+        """Read a customer's invoice of a period, if it is the one of that number."""
+        invoice = self.books.month(customer_id, period).invoice
+        return invoice if invoice and invoice.number == number else None
+
+    def content(self, invoice: Invoice) -> bytes:
+        """Read the stored document, byte for byte.
+
+        Raises
+        ------
+        DocumentAlteredError
+            It isn't what the invoice was issued with.
+        """
+        place = invoice.document
+        content = self.documents.get_slice(place.key, place.offset, place.length)
+        if hashlib.sha256(content).hexdigest() != place.sha256:
+            raise DocumentAlteredError(f"the document of {invoice.number} was changed after it was issued: {place.key}")
+        return content
+
+    def document(self, invoice: Invoice) -> InvoiceDocument:
+        """Read the document; one from before documents named the company's details gets today's.
+
+        Raises
+        ------
+        DocumentAlteredError
+            It isn't what the invoice was issued with.
+        """
+        document = InvoiceDocument.parse(self.content(invoice))
+        if document.seller != Seller(document.seller.name):
+            return document
+        seller = self.company.seller
+        return replace(document, seller=replace(seller, name=document.seller.name, logo=current_logo(self.documents)))
+
+    def pdf_key(self, invoice: Invoice) -> str:
+        """Name the stored PDF of an invoice, having it made if there is none yet."""
+        key = f"pdf/{invoice.period}/{invoice.number}-{invoice.document.sha256[:16]}.pdf"
+        if not self.documents.has(key):
+            self.documents.put_new(key, self._set(invoice), "application/pdf")
+        return key
+
+    def pdf(self, invoice: Invoice) -> bytes:
+        """Read the PDF of an invoice, having it made if there is none yet."""
+        return self.documents.get(self.pdf_key(invoice))
+
+    def xml(self, invoice: Invoice) -> bytes:
+        """Write an invoice as XML by EN 16931.
+
+        Raises
+        ------
+        UserMistakeError
+            The norm cannot express it; the message says why.
+        """
+        return self.e_invoices().xml(self.document(invoice))
+
+    def _set(self, invoice: Invoice) -> bytes:
+        document = self.document(invoice)
+        logo = self.documents.get(document.seller.logo) if document.seller.logo else None
+        pdf = self.renderer().render(document, logo)
+        if not self.company.e_invoice:
+            return pdf
+        try:
+            return self.e_invoices().embed(pdf, document)
+        except UserMistakeError:  # not every invoice is one of the norm's (two taxes, three decimals): still a PDF
+            return pdf

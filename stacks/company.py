@@ -1,0 +1,112 @@
+"""What invoices say of the company: the object `company` of the settings, checked entry by entry."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+_MAX_BYTES = 1500
+"""In all: a function's environment holds 4 KB, and other settings are in it, too (AWS Lambda, quotas)."""
+_TEXTS: Mapping[str, tuple[str, str]] = {
+    "name": (r".{1,120}", "the registered name, at most 120 characters"),
+    "postcode": (r".{0,20}", "at most 20 characters"),
+    "city": (r".{0,80}", "at most 80 characters"),
+    "country": (r"[A-Z]{2}|", "two capitals of ISO 3166, like DE"),
+    "tax_id": (r"[A-Z0-9]{0,30}", "capitals and digits without spaces, like DE136695976"),
+    "registration": (r".{0,120}", "at most 120 characters"),
+    "email": (r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an e-mail address"),
+    "phone": (r".{0,40}", "at most 40 characters"),
+    "website": (r"\S{0,80}", "an address without spaces, at most 80 characters"),
+    "bank": (r".{0,80}", "at most 80 characters"),
+    "iban": (r"([A-Z]{2}[0-9]{2}[A-Z0-9]{11,30})?", "capitals and digits without spaces"),
+    "bic": (r"([A-Z0-9]{8}([A-Z0-9]{3})?)?", "8 or 11 capitals and digits"),
+    "terms": (r".{0,400}", "one line of at most 400 characters"),
+    "footer": (r".{0,200}", "one line of at most 200 characters"),
+}
+_OTHERS = ("address", "payment_days", "e_invoice")
+_MAX_ADDRESS_LINES = 4
+
+
+class CompanyError(ValueError):
+    """An entry is unknown or out of bounds. The message names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Company:
+    """The company's entries, those only that were given.
+
+    Attributes
+    ----------
+    payment_days : int
+        Days from an invoice's date until it is due.
+    e_invoice : bool
+        Whether PDFs carry the invoice as XML by EN 16931 as well.
+    """
+
+    texts: Mapping[str, str]
+    address: tuple[str, ...]
+    payment_days: int
+    e_invoice: bool
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object], *, name: str) -> Self:
+        """Check `company`; without a registered name, the name that customers know stands in.
+
+        Raises
+        ------
+        CompanyError
+            If it cannot be used.
+        """
+        for key in values:
+            if key not in (*_TEXTS, *_OTHERS):
+                raise CompanyError(f"company.{key}: unknown; known here: {', '.join(sorted((*_TEXTS, *_OTHERS)))}")
+        company = cls(
+            texts={"name": name} | {key: _text(key, values[key]) for key in _TEXTS if values.get(key)},
+            address=_address(values.get("address", [])),
+            payment_days=_days(values.get("payment_days", 0)),
+            e_invoice=_flag(values.get("e_invoice", False)),
+        )
+        _check_together(company)
+        return company
+
+    def settings(self) -> dict[str, object]:
+        """Say what the functions must know: the value of `MONTHCLOSE_COMPANY`."""
+        address = {"address": list(self.address)} if self.address else {}
+        return {**self.texts, **address, "payment_days": self.payment_days, "e_invoice": self.e_invoice}
+
+
+def _check_together(company: Company) -> None:
+    size = len(json.dumps(company.settings(), ensure_ascii=False).encode())
+    if size > _MAX_BYTES:
+        raise CompanyError(f"company: {size} bytes in all, {_MAX_BYTES} are possible; shorten the terms or the footer")
+    if company.e_invoice:  # EN 16931: BR-06, BR-09, BR-CO-26
+        for name in ("country", "tax_id"):
+            if name not in company.texts:
+                raise CompanyError(f"company.{name}: missing; an electronic invoice (e_invoice) must say it")
+
+
+def _text(key: str, value: object) -> str:
+    pattern, hint = _TEXTS[key]
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise CompanyError(f"company.{key}: {value!r} is not {hint}")
+    return value
+
+
+def _address(value: object) -> tuple[str, ...]:
+    lines = value if isinstance(value, list) else [None]
+    if len(lines) > _MAX_ADDRESS_LINES or not all(isinstance(line, str) and 0 < len(line) <= 80 for line in lines):
+        raise CompanyError(f"company.address: up to {_MAX_ADDRESS_LINES} lines of up to 80 characters, as a list")
+    return tuple(lines)
+
+
+def _days(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not 0 <= value <= 365:
+        raise CompanyError(f"company.payment_days: {value!r} is not a whole number from 0 to 365")
+    return int(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise CompanyError(f"company.e_invoice: true or false is needed, not {value!r}")
+    return value

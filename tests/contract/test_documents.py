@@ -1,0 +1,154 @@
+"""What stores of documents promise, fake or real: what is written once stays, numbers are found, keys are kept."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import boto3
+import pytest
+
+from monthclose.adapters.clients import client
+from monthclose.adapters.s3 import S3Documents
+from monthclose.adapters.secrets import SecretLinkKeys
+from monthclose.bootstrap import Runtime
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.tax import UNTAXED
+from monthclose.errors import ConflictError, ProviderRefusedError
+from monthclose.ports import NumberedRun
+from tests.world import OCTOBER, World
+
+AnyWorld = World | Runtime
+INVOICE = Invoice("INV-00000001", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("k", 0, 10, "hash"))
+TAXES = b'seller = "DE"\n[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n'
+DAY = date(2026, 10, 31)
+
+
+def test_an_object_that_must_not_change_is_written_once(world: AnyWorld) -> None:
+    assert not world.documents.has("invoices/a")
+    assert world.documents.put_new("invoices/a", b"first")
+    assert world.documents.has("invoices/a")
+    assert not world.documents.put_new("invoices/a", b"second")
+    assert world.documents.get("invoices/a") == b"first"
+
+
+def test_an_object_can_be_linked_to_under_a_files_name(world: AnyWorld) -> None:
+    world.documents.put_new("pdf/a.pdf", b"%PDF", "application/pdf")
+    address = world.documents.link("pdf/a.pdf", "INV-1.pdf", 60)
+    assert address.startswith("https://")
+    assert "pdf/a.pdf" in address
+    assert "INV-1.pdf" in address
+
+
+def test_links_are_signed_by_the_current_rules_in_the_buckets_region(aws: Runtime) -> None:
+    address = aws.documents.link("pdf/a.pdf", "INV-1.pdf", 60)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in address
+    assert "X-Amz-Expires=60" in address
+    assert "AWSAccessKeyId" not in address
+
+
+def test_links_lead_to_the_regions_own_address_which_never_redirects(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    client.cache_clear()
+    address = S3Documents("documents").link("pdf/a.pdf", "INV-1.pdf", 60)
+    client.cache_clear()
+    assert address.startswith("https://documents.s3.eu-west-1.amazonaws.com/pdf/a.pdf?")
+
+
+def test_what_an_invoice_says_never_changes_and_how_it_is_settled_may(world: AnyWorld) -> None:
+    world.books.commit(INVOICE, Customer("acme", Profile("Acme", "a@acme.example", "USD", "stripe")))
+    issued = replace(INVOICE, version=1)
+    place = replace(INVOICE.document, sha256="another")
+    changes = ({"total_minor": 1}, {"number": "INV-00000002"}, {"currency": "EUR"}, {"document": place})
+    for change in changes:
+        with pytest.raises(ConflictError):
+            world.books.commit(replace(issued, **change))
+    assert world.books.month("acme", OCTOBER).invoice == issued
+    world.books.commit(replace(issued, collected_minor=1000))
+    assert world.books.month("acme", OCTOBER).invoice == replace(issued, collected_minor=1000, version=2)
+
+
+def test_the_run_of_a_number_is_found(world: AnyWorld) -> None:
+    assert world.closes.run_of(1) is None
+    for batch, count in enumerate((3, 1, 100)):
+        world.closes.reserve(OCTOBER, batch, 0, f"drafts/{batch}", count)
+    world.closes.reserve(OCTOBER.next, 0, 0, "drafts/next", 2)
+    runs = [
+        NumberedRun(OCTOBER, 0, 1, 3),
+        NumberedRun(OCTOBER, 1, 4, 1),
+        NumberedRun(OCTOBER, 2, 5, 100),
+        NumberedRun(OCTOBER.next, 0, 105, 2),
+    ]
+    for run in runs:
+        for number in range(run.first, run.first + run.count):
+            assert world.closes.run_of(number) == run
+    assert world.closes.run_of(0) is None
+    assert world.closes.run_of(107) is None
+
+
+def test_tax_tables_are_kept_in_versions(world: AnyWorld) -> None:
+    assert world.tax_tables.latest() == ""
+    assert world.tax_tables.get("").for_customer("DE", "", "", DAY) == UNTAXED
+    first = world.tax_tables.put(TAXES).version
+    second = world.tax_tables.put(TAXES.replace(b'"19"', b'"20"')).version
+    assert world.tax_tables.latest() == second
+    percents = [str(world.tax_tables.get(v).for_customer("DE", "", "", DAY).rates[0].percent) for v in (first, second)]
+    assert percents == ["19", "20"]
+    with pytest.raises(ParkCustomerError):
+        world.tax_tables.get(first).for_customer("FR", "", "", DAY)
+
+
+def test_a_tax_table_that_cannot_be_used_leaves_the_one_there_is(world: AnyWorld) -> None:
+    version = world.tax_tables.put(TAXES).version
+    with pytest.raises(UserMistakeError, match="rate 1: name is needed"):
+        world.tax_tables.put(TAXES.replace(b'"VAT"', b'""'))
+    assert world.tax_tables.latest() == version
+
+
+@pytest.mark.parametrize("when", [None, datetime(2026, 11, 1, tzinfo=UTC)])
+def test_a_profile_keeps_what_taxes_need(world: AnyWorld, when: datetime | None) -> None:
+    profile = Profile("Acme", "a@acme.example", "USD", "stripe", "", "US", "", "NY", "536904399", "1 Main St\nNew York")
+    world.directory.put_profiles([("acme", profile)])
+    found = world.books.customer("acme")
+    assert found
+    assert found.profile == profile
+    world.books.commit(replace(found, held_since=when))
+    again = world.books.customer("acme")
+    assert again
+    assert again.profile == profile
+
+
+@pytest.fixture
+def secret(aws: Runtime) -> str:
+    name = "monthclose/invoice-links"
+    boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps({"current": "k1", "k1": "a" * 64}))
+    return name
+
+
+def test_keys_of_links_are_read_from_their_secret_and_anew_after_a_while(secret: str) -> None:
+    now = [1000.0]
+    keys = SecretLinkKeys(secret, lambda: now[0])
+    assert (keys.link_keys().current, keys.link_keys().keys) == ("k1", {"k1": "a" * 64})
+    rotated = json.dumps({"current": "k2", "k1": "a" * 64, "k2": "b" * 64})
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=rotated)
+    assert keys.link_keys().current == "k1"
+    now[0] += 301
+    assert keys.link_keys().current == "k2"
+
+
+@pytest.mark.parametrize(
+    "content", ["plain text", "[]", '{"k1": "x"}', '{"current": "k1", "k1": 1}', '{"current": "k1", "k1": "short"}']
+)
+def test_a_secret_that_is_no_keys_is_named_and_not_shown(secret: str, content: str) -> None:
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=content)
+    with pytest.raises(ProviderRefusedError, match="the secret monthclose/invoice-links") as raised:
+        SecretLinkKeys(secret).link_keys()
+    assert "plain text" not in str(raised.value)
+
+
+def test_a_missing_secret_is_named(aws: Runtime) -> None:
+    with pytest.raises(ProviderRefusedError, match="the secret no/such cannot be read"):
+        SecretLinkKeys("no/such").link_keys()

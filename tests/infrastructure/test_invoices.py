@@ -1,0 +1,109 @@
+"""Links to invoices: a function that is open to the internet may do next to nothing, and invoices are written once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from monthclose.names import Env, Stack
+from tests.infrastructure.synthesis import Synthesized, synthesize
+
+
+def _viewer(synthesized: Synthesized) -> dict[str, Any]:
+    function: dict[str, Any] = synthesized.functions()["show_invoice"]
+    return function
+
+
+def _allowed(synthesized: Synthesized) -> dict[str, str]:
+    """Actions of the function behind the links, with the resources they are allowed on, as text."""
+    role = _viewer(synthesized)["Role"]["Fn::GetAtt"][0]
+    allowed: dict[str, str] = {}
+    for statement in synthesized.statements_of(role):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        for action in actions:
+            allowed[action] = allowed.get(action, "") + json.dumps(statement["Resource"])
+    return allowed
+
+
+def test_the_function_behind_the_links_writes_pdfs_and_nothing_else(aws: Synthesized) -> None:
+    allowed = _allowed(aws)
+    writing = {action for action in allowed if action.split(":")[1].startswith(("Put", "Delete", "Update", "Batch"))}
+    writing -= {"dynamodb:BatchGetItem"}
+    assert {action for action in writing if not action.startswith(("xray:", "logs:"))} == {"s3:PutObject"}
+    assert "/pdf/*" in allowed["s3:PutObject"]
+    assert "/invoices/*" not in allowed["s3:PutObject"]
+
+
+def test_the_function_behind_the_links_reads_invoices_and_no_customer(aws: Synthesized) -> None:
+    allowed = _allowed(aws)
+    assert "TablesBilling" in allowed["dynamodb:Query"]
+    for table in ("TablesCustomers", "TablesUsage", "TablesCloses", "TablesIdempotency"):
+        assert table not in allowed["dynamodb:Query"]
+    for prefix in ("/invoices/*", "/pdf/*", "/company/*"):
+        assert prefix in allowed["s3:GetObject"]
+    assert '"/*"' not in allowed["s3:GetObject"]
+
+
+def test_its_address_needs_no_identity_and_its_concurrency_is_bounded(aws: Synthesized) -> None:
+    [url] = aws.of_type("AWS::Lambda::Url").values()
+    assert url["AuthType"] == "NONE"
+    assert "Cors" not in url
+    assert _viewer(aws)["ReservedConcurrentExecutions"] == 20
+
+
+def test_only_it_has_the_layer_that_makes_pdfs(synthesized: Synthesized) -> None:
+    layers = {name: len(function["Layers"]) for name, function in synthesized.functions().items()}
+    assert {name for name, count in layers.items() if count == 2} == {"show_invoice"}
+    assert set(layers.values()) == {1, 2}
+
+
+def test_who_writes_links_is_told_where_they_lead_and_may_read_the_keys(aws: Synthesized) -> None:
+    told = {name for name, f in aws.functions().items() if Env.INVOICE_URL in f["Environment"]["Variables"]}
+    assert told == {"send_notices"}
+    readers = {
+        name
+        for name, function in aws.functions().items()
+        for statement in aws.statements_of(function["Role"]["Fn::GetAtt"][0])
+        if "secretsmanager:GetSecretValue" in statement["Action"] and "InvoiceLinkKeys" in json.dumps(statement)
+    }
+    assert readers == {"send_notices", "show_invoice"}
+
+
+def test_the_keys_are_random_and_outlive_every_deployment(aws: Synthesized) -> None:
+    resources = aws.templates[Stack.STATE]["Resources"].values()
+    [keys] = [resource for resource in resources if resource["Type"] == "AWS::SecretsManager::Secret"]
+    generated = keys["Properties"]["GenerateSecretString"]
+    assert json.loads(generated["SecretStringTemplate"]) == {"current": generated["GenerateStringKey"]}
+    assert generated["PasswordLength"] == 64
+    assert keys["DeletionPolicy"] == "Retain"
+
+
+def test_s3_itself_refuses_to_write_an_invoice_or_its_pdf_a_second_time(synthesized: Synthesized) -> None:
+    denied = [
+        statement
+        for policy in synthesized.of_type("AWS::S3::BucketPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and "Null" in statement["Condition"]
+    ]
+    resources = json.dumps([statement["Resource"] for statement in denied])
+    assert "/invoices/*" in resources
+    assert "/pdf/*" in resources
+    for statement in denied:
+        assert statement["Action"] == "s3:PutObject"
+        assert statement["Principal"] == {"AWS": "*"}
+        assert statement["Condition"]["Null"] == {"s3:if-none-match": "true"}
+
+
+def test_without_days_there_are_no_links_and_no_function(tmp_path: Path) -> None:
+    synthesized = synthesize({"invoice_link_days": 0}, tmp_path)
+    assert "show_invoice" not in synthesized.functions()
+    assert not synthesized.of_type("AWS::Lambda::Url")
+    for function in synthesized.functions().values():
+        assert json.loads(function["Environment"]["Variables"][Env.INVOICE_LINKS]) == {}
+
+
+def test_what_the_functions_are_told_fits_into_their_environment(aws: Synthesized) -> None:
+    """AWS Lambda allows 4 KB for all variables; what is known at deployment only counts for 100 bytes here."""
+    for function in aws.functions().values():
+        variables = function["Environment"]["Variables"]
+        size = sum(len(name) + (len(v) if isinstance(v, str) else len(json.dumps(v))) for name, v in variables.items())
+        assert size < 4096

@@ -1,0 +1,93 @@
+"""Documents as customers get them, for what sets and writes them."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from monthclose.domain.document import Buyer, Deduction, DocumentKind, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
+from tests.unit.domain.any import OCTOBER, TODAY
+
+SELLER = Seller(
+    "Example Cloud GmbH",
+    ("Lindenallee 12",),
+    "10115",
+    "Berlin",
+    "DE",
+    "DE136695976",
+    "HRB 12345 B, Amtsgericht Charlottenburg",
+    "billing@example.com",
+    "+49 30 1234567",
+    "example.com",
+    "Deutsche Beispielbank",
+    "DE89370400440532013000",
+    "COBADEFFXXX",
+    "Payable within 14 days without deduction.",
+    "Managing director: Erika Mustermann",
+)
+POLE = Buyer(
+    "C-1001",
+    "Zażółć Gęślą Jaźń Sp. z o.o.",
+    "billing@zazolc.example",
+    "PL",
+    "",
+    ("ul. Świętokrzyska 1", "00-001 Warszawa"),
+    "PL5260001246",
+)
+VAT = TaxRate("VAT", Decimal(19))
+REVERSE = TaxRate("VAT", Decimal(0), TaxCategory.REVERSE_CHARGE, "Reverse charge: the recipient owes the VAT.")
+
+
+def lines(count: int) -> tuple[DocumentLine, ...]:
+    """Lines with a price, and every fourth one with tiers instead."""
+    return tuple(
+        DocumentLine(
+            "s-1vcpu-2gb",
+            f"Droplet {number}",
+            Decimal(1000) if number % 4 == 3 else Decimal(672),
+            (number * 7919) % 12_000 + 1,
+            "hour",
+            None if number % 4 == 3 else Decimal("0.00893"),
+            resource=f"web-{number:04}",
+            explanation=("First 500 h at 0.01", "Next 500 h at 0.008") if number % 4 == 3 else (),
+        )
+        for number in range(count)
+    )
+
+
+def sample(
+    count: int = 2,
+    *,
+    rates: tuple[TaxRate, ...] = (VAT,),
+    inclusive: bool = False,
+    currency: str = "EUR",
+    discounts: tuple[Deduction, ...] = (),
+    negative: bool = False,
+    **more: Any,
+) -> InvoiceDocument:
+    """Make a document whose sums are right."""
+    content = lines(count)
+    if negative:
+        content = tuple(replace(x, amount_minor=-x.amount_minor, quantity=-x.quantity) for x in content)
+    sums = taxed(amounts_of(content, discounts, currency), Taxation(rates, inclusive), currency)
+    said: dict[str, Any] = {
+        "number": "INV-00000042",
+        "period": OCTOBER,
+        "issued_on": TODAY,
+        "currency": currency,
+        "seller": SELLER,
+        "customer": POLE,
+        "lines": content,
+        "total_minor": sums.total.minor,
+        "due_on": TODAY + timedelta(days=14),
+        "discounts": discounts,
+        "taxes": sums.lines,
+        "prices_include_tax": inclusive,
+    }
+    return InvoiceDocument(**said | more)
+
+
+def credit_note(**more: Any) -> InvoiceDocument:
+    """Take an invoice back."""
+    return sample(negative=True, kind=DocumentKind.CREDIT_NOTE, corrects="INV-00000007", **more)

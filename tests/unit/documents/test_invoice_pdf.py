@@ -1,0 +1,246 @@
+"""Invoices' pages: what is on them, that every letter is there, and that the same document is the same bytes."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from monthclose.adapters.invoice_view import view_of
+from monthclose.adapters.typst_renderer import TypstRenderer
+from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller
+from monthclose.domain.tax import TaxRate
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample
+
+RENDERER = TypstRenderer()
+
+
+def pages(document: InvoiceDocument, logo: bytes | None = None) -> list[str]:
+    reader = PdfReader(io.BytesIO(RENDERER.render(document, logo)))
+    return [" ".join(page.extract_text().split()) for page in reader.pages]
+
+
+def test_a_page_says_who_what_when_and_how_much() -> None:
+    [page] = pages(sample())
+    for text in (
+        "Invoice",
+        "INV-00000042",
+        "1 November 2026",
+        "1\u201331 October 2026",
+        "15 November 2026",
+        "Example Cloud GmbH",
+        "DE136695976",
+        "Zażółć Gęślą Jaźń Sp. z o.o.",
+        "ul. Świętokrzyska 1",
+        "PL5260001246",
+        "672 hour",
+        "0.00893",
+        "79.20",
+        "Net total 79.21 EUR",
+        "15.05 EUR",
+        "Amount due 94.26 EUR",
+        "DE89 3704 0044 0532 0130 00",
+        "Page 1 / 1",
+        "Managing director: Erika Mustermann",
+    ):
+        assert text in page, text
+    assert "forward" not in page
+
+
+def test_the_same_document_is_the_same_bytes_in_another_process() -> None:
+    program = (
+        "import hashlib; from tests.unit.documents.samples import sample;"
+        "from monthclose.adapters.typst_renderer import TypstRenderer;"
+        "print(hashlib.sha256(TypstRenderer().render(sample(40))).hexdigest())"
+    )
+    command = [sys.executable, "-c", program]
+    hashes = {subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)}
+    assert len(hashes) == 1
+
+
+def test_another_document_is_other_bytes() -> None:
+    assert RENDERER.render(sample()) != RENDERER.render(replace(sample(), number="INV-00000043"))
+
+
+def test_each_page_says_what_it_carries_forward_and_the_next_one_brings_it() -> None:
+    document = sample(200)
+    texts = pages(document)
+    assert len(texts) > 4
+    shown = [f"{sum(line.amount_minor for line in document.lines[:n]) / 100:,.2f}" for n in range(1, 200)]
+    for before, after in pairwise(texts):
+        carried = before.partition("Carried forward ")[2].split()[0]
+        assert after.partition("Brought forward ")[2].split()[0] == carried
+        last = before.partition("Carried forward")[0].rpartition("Droplet ")[2].split()[0]
+        first = after.partition("Droplet ")[2].split()[0]
+        assert int(first) == int(last) + 1 or f"Droplet {int(last) + 1}" in after
+        assert carried in shown
+    assert "Brought forward" not in texts[0]
+    assert "Carried forward" not in texts[-1]
+    assert all(f"Page {n} / {len(texts)}" in text for n, text in enumerate(texts, 1))
+    assert all("INV-00000042" in text for text in texts)
+    found = " ".join(texts)
+    assert all(f"Droplet {n} " in found for n in range(200))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Łódź Źrebię Ćma Sp. z o.o.",
+        "Ελληνική Εταιρεία Νέφους",
+        "\u041e\u041e\u041e Ромашка и Ёлка",
+        "株式会社日本語テスト",
+        "주식회사 한국어",
+        "上海云计算有限公司",
+        "Công ty Đám mây",
+        "Þórður Ægisson ehf.",
+    ],
+)
+def test_a_name_in_any_of_the_worlds_letters_is_there_and_its_fonts_are_in_the_file(name: str) -> None:
+    document = replace(sample(), customer=replace(POLE, name=name))
+    pdf = RENDERER.render(document)
+    reader = PdfReader(io.BytesIO(pdf))
+    text = reader.pages[0].extract_text()
+    assert "".join(name.split()) in "".join(text.split())
+    assert "\ufffd" not in text
+    fonts = [font.get_object() for font in reader.pages[0]["/Resources"]["/Font"].values()]  # type: ignore[index]
+    assert fonts
+    assert all("Noto" in str(font["/BaseFont"]) for font in fonts), "a letter is set in a font of last resort"
+
+
+@pytest.mark.parametrize(
+    ("currency", "total"), [("JPY", "7,921 JPY"), ("KWD", "7.921 KWD"), ("CLF", "0.7921 CLF"), ("EUR", "79.21 EUR")]
+)
+def test_amounts_have_their_currencys_decimals(currency: str, total: str) -> None:
+    [page] = pages(sample(currency=currency, rates=()))
+    assert f"Amount due {total}" in page
+
+
+def test_many_taxes_discounts_and_credits_are_all_in_the_sums() -> None:
+    document = sample(
+        40,
+        rates=tuple(TaxRate(f"Levy of the {n}th district", Decimal(n)) for n in range(1, 9)),
+        discounts=(Deduction("Partner discount, 10 %", -1234),),
+        credits=(Deduction("Promotional credit", -500),),
+    )
+    text = pages(document)[-1]
+    for n in range(1, 9):
+        assert f"Levy of the {n}th district {n}" in text
+    assert "Partner discount, 10 % \u221212.34 EUR" in text
+    assert "Promotional credit \u22125.00 EUR" in text
+
+
+def test_prices_with_tax_in_them_say_so() -> None:
+    [page] = pages(sample(inclusive=True))
+    assert "Total 79.21 EUR" in page
+    assert "Net, without tax 66.56 EUR" in page
+    assert "Includes VAT 19" in page
+
+
+def test_a_reverse_charge_is_explained_once() -> None:
+    [page] = pages(sample(rates=(REVERSE,)))
+    assert page.count("Reverse charge: the recipient owes the VAT.") == 1
+
+
+def test_a_credit_note_is_called_one_and_names_its_invoice() -> None:
+    [page] = pages(credit_note())
+    assert "Credit note" in page
+    assert "Corrects invoice INV-00000007" in page
+    assert "Credited to you 94.26 EUR" in page
+    assert "IBAN" not in page
+
+
+def test_what_customers_are_called_is_never_taken_for_markup() -> None:
+    nasty = '#set page(width: 1pt) *bold* $x$ @ref <label> `raw` \\ "quoted" // comment [x] _u_'
+    document = replace(sample(), customer=Buyer("C-1", nasty), notes=("#panic()",))
+    [page] = pages(document)
+    assert '#set page(width: 1pt) *bold* $x$ @ref <label> `raw` \\ "quoted"' in page
+    assert "#panic()" in page
+
+
+def test_words_that_are_too_long_for_their_column_are_broken() -> None:
+    word = "x" * 256
+    lines = (DocumentLine(word, word, Decimal(1), 100, "u" * 60, Decimal("0.12345678901234567890123456"), word),)
+    document = replace(
+        sample(rates=()), lines=lines, total_minor=100, customer=replace(POLE, name="W" * 256, customer_id=word)
+    )
+    reader = PdfReader(io.BytesIO(RENDERER.render(document)))
+    width = float(reader.pages[0].mediabox.width)
+    positions: list[float] = []
+    for page in reader.pages:
+        page.extract_text(
+            visitor_text=lambda text, cm, tm, *_: positions.append(tm[4] * cm[0] + cm[4]) if text.strip() else None
+        )
+    assert len(positions) > 20
+    assert min(positions) > 50
+    assert max(positions) < width - 50
+
+
+def test_a_line_with_more_steps_than_a_page_holds_goes_over_pages() -> None:
+    line = DocumentLine("sku", "Storage", Decimal(1), 100, explanation=tuple(f"Step {n}" for n in range(150)))
+    text = " ".join(pages(replace(sample(rates=()), lines=(line,), total_minor=100)))
+    assert all(f"Step {n}" in text for n in range(150))
+
+
+def test_the_longest_description_goes_over_pages() -> None:
+    words = [f"word{n}" for n in range(600)]
+    line = DocumentLine("sku", " ".join(words), Decimal(1), 100)
+    text = " ".join(pages(replace(sample(rates=()), lines=(line,), total_minor=100)))
+    assert all(word in text for word in words)
+
+
+def test_a_document_of_the_first_release_has_a_page_too() -> None:
+    document = replace(sample(rates=()), seller=Seller("Example Cloud"), customer=Buyer("acme", "Acme"), due_on=None)
+    [page] = pages(document)
+    assert "Example Cloud" in page
+    assert "Due" not in page.replace("Amount due", "")
+
+
+def test_an_american_company_prints_on_american_paper() -> None:
+    american = replace(sample(), seller=replace(SELLER, country="US"))
+    reader = PdfReader(io.BytesIO(RENDERER.render(american)))
+    assert [round(float(x)) for x in reader.pages[0].mediabox[2:]] == [612, 792]
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_logo_is_on_the_page(kind: str) -> None:
+    svg = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 10"><rect width="40" height="10" fill="teal"/></svg>'
+    )
+    logo = svg if kind == "svg" else _png()
+    with_logo, without = RENDERER.render(sample(), logo), RENDERER.render(sample())
+    assert with_logo != without
+    [page] = pages(sample(), logo)
+    assert "Example Cloud GmbH" in page
+
+
+def test_pages_are_for_archives_and_can_be_read_aloud() -> None:
+    reader = PdfReader(io.BytesIO(RENDERER.render(sample())))
+    root: Any = reader.trailer["/Root"]
+    assert "/StructTreeRoot" in root
+    metadata = root["/Metadata"].get_data().decode()
+    assert "<pdfaid:part>3</pdfaid:part>" in metadata
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Invoice INV-00000042"
+    assert reader.metadata.creation_date is not None
+    assert reader.metadata.creation_date.date() == sample().issued_on
+
+
+def test_the_view_holds_nothing_but_what_json_can_say() -> None:
+    view = view_of(sample(3), None)
+    assert [row["running"] for row in view["rows"]] == ["0.01", "79.21", "117.60"]
+
+
+def _png() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\x00" + b"\x10\x80\x80" * 4 for _ in range(4))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,206 @@
+"""Who pays which taxes: by place and day, with reverse charge; and a table that cannot be used says which entry."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.tax import UNTAXED, Taxation, TaxCategory
+from monthclose.domain.tax_table import NoTaxTable, TaxTable, read_tax_table
+
+TABLE = """
+seller = "DE"
+
+[[rate]]
+countries = ["DE"]
+name = "VAT"
+percent = "19"
+until = 2027-01-01
+inclusive = false
+
+[[rate]]
+countries = ["DE"]
+name = "VAT"
+percent = 20
+from = 2027-01-01
+
+[[rate]]
+countries = ["FR", "GR"]
+name = "VAT"
+percent = "20"
+
+[[rate]]
+countries = ["CA"]
+name = "GST"
+percent = "5"
+regions = ["QC", "BC", "AB"]
+
+[[rate]]
+countries = ["CA"]
+name = "QST"
+percent = "9.975"
+regions = ["QC"]
+
+[[rate]]
+countries = ["CA"]
+name = "HST"
+percent = "13"
+regions = ["ON"]
+
+[[rate]]
+countries = ["AU"]
+name = "GST"
+percent = "10"
+inclusive = true
+
+[[rate]]
+countries = ["US"]
+name = "VAT"
+percent = 0
+category = "O"
+note = "Not subject to German VAT."
+
+[[reverse_charge]]
+countries = "EU"
+note = "Reverse charge: the recipient owes the VAT (Article 196, Directive 2006/112/EC)."
+"""
+OCTOBER_31 = date(2026, 10, 31)
+
+
+@pytest.fixture
+def table() -> TaxTable:
+    return read_tax_table(TABLE.encode())
+
+
+def said(taxation: Taxation) -> list[tuple[str, str]]:
+    return [(rate.name, str(rate.percent)) for rate in taxation.rates]
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "tax_id", "expected"),
+    [
+        ("DE", "", "", [("VAT", "19")]),
+        ("de ", "", "", [("VAT", "19")]),
+        ("DE", "", "DE136695976", [("VAT", "19")]),  # at home there is no reverse charge
+        ("FR", "", "", [("VAT", "20")]),  # a consumer
+        ("FR", "", "FR40303265045", [("VAT", "0")]),
+        ("GR", "", "EL094259216", [("VAT", "0")]),  # Greece's ids begin with EL
+        ("FR", "", "DE136695976", [("VAT", "20")]),  # not an id of theirs
+        ("CA", "QC", "", [("GST", "5"), ("QST", "9.975")]),
+        ("CA", "bc", "", [("GST", "5")]),
+        ("CA", "ON", "", [("HST", "13")]),
+        ("AU", "NSW", "51824753556", [("GST", "10")]),
+        ("US", "NY", "", [("VAT", "0")]),
+    ],
+)
+def test_a_customer_pays_the_rates_of_their_place(
+    table: TaxTable, country: str, region: str, tax_id: str, expected: list[tuple[str, str]]
+) -> None:
+    assert said(table.for_customer(country, region, tax_id, OCTOBER_31)) == expected
+
+
+def test_a_reverse_charge_says_why(table: TaxTable) -> None:
+    (rate,) = table.for_customer("FR", "", "FR40303265045", OCTOBER_31).rates
+    assert rate.category is TaxCategory.REVERSE_CHARGE
+    assert "Article 196" in rate.note
+
+
+def test_a_rate_changes_with_its_day(table: TaxTable) -> None:
+    days = {day: said(table.for_customer("DE", "", "", day)) for day in (date(2026, 12, 31), date(2027, 1, 1))}
+    assert list(days.values()) == [[("VAT", "19")], [("VAT", "20")]]
+
+
+def test_prices_are_gross_where_the_table_says_so(table: TaxTable) -> None:
+    assert table.for_customer("AU", "", "", OCTOBER_31).inclusive
+    assert not table.for_customer("DE", "", "", OCTOBER_31).inclusive
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "detail"),
+    [
+        ("", "", "the customer has no country"),
+        ("NO", "", r"no rate for NO \(no region given\) on 2026-10-31"),
+        ("CA", "", r"no rate for CA \(no region given\)"),  # not the federal rate alone: the province matters
+        ("CA", "ZZ", "no rate for CA, region 'ZZ', on 2026-10-31"),
+        ("United Kingdom", "", "UNITED KINGDOM"),
+    ],
+)
+def test_who_is_not_covered_is_parked_and_never_untaxed(
+    table: TaxTable, country: str, region: str, detail: str
+) -> None:
+    with pytest.raises(ParkCustomerError, match=detail) as parked:
+        table.for_customer(country, region, "", OCTOBER_31)
+    assert parked.value.reason == "tax_not_covered"
+
+
+def test_a_tax_id_is_no_way_around_a_place_without_rates(table: TaxTable) -> None:
+    with pytest.raises(ParkCustomerError, match="no rate for NO"):
+        table.for_customer("NO", "", "988077917MVA", OCTOBER_31)
+
+
+def test_without_a_table_nobody_is_taxed_and_nobody_parked() -> None:
+    assert NoTaxTable().for_customer("Nowhere", "", "", OCTOBER_31) == UNTAXED
+
+
+def test_a_version_names_the_content(table: TaxTable) -> None:
+    assert read_tax_table((TABLE + "\n# a comment\n").encode()).version == table.version
+    assert read_tax_table(TABLE.replace('"19"', '"19.5"').encode()).version != table.version
+    assert read_tax_table(TABLE.replace('"19"', '"19.00"').encode()).version == table.version
+
+
+RATE = '[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n'
+OTHER = '[[rate]]\ncountries = ["FR", "DE"]\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("seller = ", "this is not TOML"),
+        (RATE, "seller: the company's own country"),
+        ('seller = "Germany"\n' + RATE, "seller: the company's own country"),
+        ('seller = "DE"', r"the tax table has no \[\[rate\]\]"),
+        ('seller = "DE"\nrate = 19', r"rate: write each entry as a table, headed \[\[rate\]\]"),
+        ('seller = "DE"\ncolour = "red"\n' + RATE, "the tax table: 'colour' is unknown"),
+        ('seller = "DE"\n' + RATE + "rate = 19", "rate 1: 'rate' is unknown; known here: countries, regions"),
+        ('seller = "DE"\n' + RATE.replace('"19"', "19.5"), "rate 1: percent is needed as text or a whole number"),
+        ('seller = "DE"\n' + RATE.replace('"19"', '"nineteen"'), "rate 1: percent is not a number"),
+        ('seller = "DE"\n' + RATE.replace('"19"', '"NaN"'), "rate 1: percent is not a number"),
+        ('seller = "DE"\n' + RATE.replace('"19"', '"101"'), "rate 1: percent 101 is not from 0 to 100"),
+        ('seller = "DE"\n' + RATE.replace('"19"', '"-1"'), "rate 1: percent -1 is not from 0 to 100"),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', '"DE"'), "rate 1: countries is a list of texts"),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', '["Germany"]'), "rate 1: countries is a list of ISO 3166 codes"),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', "[]"), "rate 1: countries is a list of ISO 3166 codes"),
+        ('seller = "DE"\n' + RATE.replace('"VAT"', '" "'), "rate 1: name is needed"),
+        ('seller = "DE"\n' + RATE + 'from = "2026-01-01"', "rate 1: from is no date; write it without quotes"),
+        ('seller = "DE"\n' + RATE + "from = 2026-01-01\nuntil = 2026-01-01", "rate 1: it ends .* before it begins"),
+        ('seller = "DE"\n' + RATE + 'category = "AE"', "rate 1: category 'AE' is none of S, Z, E, G, O"),
+        ('seller = "DE"\n' + RATE + 'category = "O"', "rate 1: category S is for rates above zero"),
+        ('seller = "DE"\n' + RATE.replace('"19"', "0") + 'category = "E"', "rate 1: a note is needed"),
+        ('seller = "DE"\n' + RATE + 'inclusive = "yes"', "rate 1: inclusive is true or false"),
+        (
+            'seller = "DE"\n' + RATE + OTHER + 'name = "VAT"\npercent = 20',
+            "rate 1 and rate 2 are both called 'VAT' and overlap in DE: end the one with `until`",
+        ),
+        (
+            'seller = "DE"\n' + RATE + OTHER + 'name = "Levy"\npercent = 1\ninclusive = true',
+            "rate 1 and rate 2 apply together in DE, but only one of them is inclusive",
+        ),
+        ('seller = "DE"\n' + RATE + '[[reverse_charge]]\ncountries = "EU"', "reverse_charge 1: note is needed"),
+        (
+            'seller = "DE"\n' + RATE + '[[reverse_charge]]\ncountries = "EU"\nnote = "a"\n' * 2,
+            "reverse_charge 1 and reverse_charge 2 are both called 'VAT' and overlap in AT",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_which_entry_and_why(toml: str, message: str) -> None:
+    with pytest.raises(UserMistakeError, match=message):
+        read_tax_table(toml.encode())
+
+
+def test_rates_that_follow_each_other_or_lie_apart_do_not_overlap() -> None:
+    follow = RATE + "until = 2027-01-01\n" + RATE + "from = 2027-01-01\n"
+    apart = RATE.replace("DE", "US") + 'regions = ["NY"]\n' + RATE.replace("DE", "US") + 'regions = ["CA"]\n'
+    table = read_tax_table(('seller = "DE"\n' + follow + apart).encode())
+    assert len(table.rules) == 4
+    assert table.rules[0].rate.percent == Decimal(19)
