@@ -66,6 +66,8 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"providers": {"stripe": {"reserve_share": False}}}, "reserve_share: a share of 0 to 0.95"),
         ({"providers": {"stripe": {"burst": 1}}}, "burst: 1 is out of bounds .2 to 1000"),
         ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
+        ({"reconcile": {"every": 1}}, "reconcile.every: unknown"),
+        ({"reconcile": {"every_minutes": 1}}, "reconcile.every_minutes: 1 is out of bounds .5 to 1440"),
         ({"hold_policy": {"grace": 1}}, "hold_policy.grace: unknown"),
         ({"hold_policy": {"threshold_minor": {"euro": 1}}}, "threshold_minor: 'euro' is neither"),
         ({"hold_policy": {"threshold_minor": {"EUR": -1}}}, "threshold_minor.EUR: -1 is out of bounds .0 or more"),

@@ -168,6 +168,9 @@ def test_charges_are_listed_from_the_months_end_on_whenever_the_close_was_opened
         asked.append(since)
         return iter(())
 
+    close = world.closes.get(OCTOBER)
+    assert close
+    world.closes.put(replace(close, opened_at=close.opened_at + timedelta(days=3)))
     monkeypatch.setattr(world.gateway, "collected_for", collected_for)
     world.reconcile()
     assert asked == [OCTOBER.end]

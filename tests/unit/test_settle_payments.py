@@ -356,8 +356,11 @@ def test_only_this_providers_payments_are_looked_at(world: World) -> None:
     payment = payment_of(world)
     world.books.commit(replace(payment, provider="gocardless"))
     world.clock.pass_time(minutes=15)
-    assert world.settle().states == {}
+    due = world.customer("acme").check_at
+    settled = world.settle()
+    assert (settled.states, settled.errors, settled.left) == ({}, {}, 0)
     assert payment_of(world).state is PaymentState.UNKNOWN
+    assert world.customer("acme").check_at == due
 
 
 def test_an_older_closes_pending_payment_is_still_settled_and_summed_up(world: World) -> None:
