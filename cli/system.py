@@ -18,6 +18,8 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider
+from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.hold_by_hand import HoldDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class System:
     """The settings of those in the deployment."""
     adapters: frozenset[str]
     """The names of those that customers can be charged through."""
+    cashier: Cashier
+    holds: HoldDesk
     sleep: Callable[[float], None] = time.sleep
 
 

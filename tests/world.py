@@ -20,6 +20,7 @@ from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.stages.hold_by_hand import HoldDesk
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
@@ -107,6 +108,7 @@ class World:
             self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
         )
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
+        self.desk = HoldDesk(self.books, self.clock)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
         self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
         self.reporter = Reporter(

@@ -64,6 +64,8 @@ class Command:
             limits=world.limits,
             providers=world.providers,
             adapters=frozenset({"stripe"}),
+            cashier=world.cashier,
+            holds=world.desk,
             sleep=lambda _seconds: None,
         )
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)
