@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.collection import CollectionRun, Owing
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
@@ -54,6 +55,8 @@ def _key(record: Record) -> tuple[str, ...]:
             return ("entry", record.customer_id, str(record.period), record.entry_id)
         case Payment():
             return ("payment", record.customer_id, str(record.period), str(record.sequence))
+        case Notice():
+            return ("notice", record.customer_id, str(record.period), record.step)
         case HoldChange():
             return ("hold", record.customer_id, str(record.period), str(record.number))
     return (type(record).__name__, record.customer_id, str(record.period))
@@ -82,6 +85,9 @@ class FakeBooks:
             match record:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
+                case Notice(step=step) if step:
+                    reminders = (*month.get("reminders", ()), record)
+                    month["reminders"] = tuple(sorted(reminders, key=lambda notice: (notice.time, notice.step)))
                 case Payment(sequence=1) | Invoice() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():
@@ -121,6 +127,11 @@ class FakeDirectory:
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         return {name for name in customer_ids if self._books.customer(name)}
+
+    def owing(self) -> Iterator[Owing]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer) and (record.receivable_minor or record.held_since):
+                yield Owing(record.customer_id, record.profile.payment_provider)
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         for record in list(self._books.records.values()):
@@ -171,6 +182,7 @@ class FakeCloses:
         self._progress: dict[tuple[Period, int], BatchProgress] = {}
         self._reservations: dict[tuple[Period, int], list[Reservation]] = defaultdict(list)
         self._next_number = 1
+        self._collection_run: CollectionRun | None = None
 
     def get(self, period: Period) -> Close | None:
         return self._closes.get(period)
@@ -184,6 +196,15 @@ class FakeCloses:
 
     def all(self) -> list[Close]:
         return [self._closes[period] for period in sorted(self._closes, reverse=True)]
+
+    def collection_run(self) -> CollectionRun | None:
+        return self._collection_run
+
+    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
+        if (self._collection_run.version if self._collection_run else 0) != run.version:
+            raise ConflictError(f"the run is not at version {run.version}")
+        self._collection_run = replace(run, version=run.version + 1)
+        return self._collection_run
 
     def progress(self, period: Period, batch: int) -> BatchProgress | None:
         return self._progress.get((period, batch))
@@ -214,6 +235,9 @@ class FakeDocuments:
 
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         self.objects[key] = content
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        self.put(key, b"".join(pieces))
 
     def get(self, key: str) -> bytes:
         return self.objects[key]

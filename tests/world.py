@@ -9,6 +9,7 @@ from typing import Any
 
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.dunning import DunningPolicy
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -19,6 +20,8 @@ from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.collect_due import Collector
+from monthclose.stages.find_owing import Found, OwingFinder
 from monthclose.stages.generate_invoices import InvoiceGenerator
 from monthclose.stages.hold_by_hand import HoldDesk
 from monthclose.stages.notice_texts import NoticeTexts
@@ -27,6 +30,7 @@ from monthclose.stages.park_customers import park_customers
 from monthclose.stages.plan_close import Planner
 from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
+from monthclose.stages.send_reminders import ReminderSender
 from monthclose.stages.snapshot import read_batches
 from tests import fakes
 from tests.fakes_throttle import FakeProviderLimits
@@ -46,6 +50,7 @@ SETTINGS = Settings(
     mail_configuration_set="notices",
     company_name="Example Cloud",
     hold_policy=HoldPolicy(),
+    dunning=DunningPolicy(),
     close=CloseSettings(),
 )
 """A deployment on moto."""
@@ -79,6 +84,8 @@ class World:
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
+    hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
+    dunning: DunningPolicy = field(default_factory=DunningPolicy)
     settings: CloseSettings = field(default_factory=CloseSettings)
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
 
@@ -107,10 +114,24 @@ class World:
         self.batch_charger = BatchCharger(
             self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
         )
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
         self.desk = HoldDesk(self.books, self.clock)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
-        self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
+        self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
+        self.finder = OwingFinder(
+            self.closes,
+            self.directory,
+            self.documents,
+            self.workflow,
+            self.clock,
+            {name: provider.queue_url for name, provider in self.providers.items()},
+        )
+        self.collector = Collector(
+            self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther(), self.dunning
+        )
+        self.reminder_sender = ReminderSender(
+            self.books, self.mailer, self.sender.texts, self.clock, self.dunning, frozenset(self.providers)
+        )
         self.reporter = Reporter(
             self.books, self.closes, self.documents, {"stripe": lambda: self.gateway}, self.clock, "Example Cloud"
         )
@@ -172,6 +193,19 @@ class World:
             self.keeper.apply(period, batch.number, round_number)
         except (ConflictError, TryLaterError):
             return
+
+    def collect(self, execution: str = "collections-1") -> Found:
+        """Run the collections of the clock's day to their end, as their state machine does."""
+        self.workflow.running.add(execution)
+        found = self.finder.find(execution)
+        today, closing = found.run.day, frozenset(found.closing)
+        for batch in read_batches(self.documents, found.key) if found.outcome == "begun" else ():
+            if batch.provider in self.providers:
+                self.collector.collect(batch.customer_ids, today, closing)
+            self.reminder_sender.send(batch.customer_ids, today, closing)
+            self.keeper.review_all(batch.customer_ids, today, closing)
+        self.workflow.running.discard(execution)
+        return found
 
     def at(self, time: datetime) -> "World":
         self.clock.now = time

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.collection import CollectionRun, Owing
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
@@ -79,6 +80,9 @@ class CustomerDirectory(Protocol):
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         """Those of the ids that are customers."""
+
+    def owing(self) -> Iterator[Owing]:
+        """Go over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         """Go over the customers with a payment in flight that is to be looked at by then; may lag by a moment."""
@@ -155,12 +159,27 @@ class Closes(Protocol):
             Another worker reserved for the same batch in the meantime.
         """
 
+    def collection_run(self) -> CollectionRun | None:
+        """Read the latest run of the collections."""
+
+    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
+        """Write the latest run, fenced by its version, and return it with the next one.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else wrote it first.
+        """
+
 
 class Documents(Protocol):
     """Objects: snapshots, drafts, invoices' documents, reports."""
 
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         """Write an object."""
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write an object piece by piece, in memory that doesn't grow with it."""
 
     def get(self, key: str) -> bytes:
         """Read an object."""

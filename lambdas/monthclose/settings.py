@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monthclose.domain.close import MAX_BATCHES
+from monthclose.domain.dunning import AfterLast, DunningPolicy
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.throttle import Limit, threads_needed
@@ -88,6 +89,7 @@ class Settings:
     mail_configuration_set: str
     company_name: str
     hold_policy: HoldPolicy
+    dunning: DunningPolicy
     close: CloseSettings
 
     @classmethod
@@ -137,6 +139,7 @@ class Settings:
             mail_configuration_set=text(Env.MAIL_CONFIGURATION_SET),
             company_name=text(Env.COMPANY_NAME),
             hold_policy=HoldPolicy(**parsed(Env.HOLD_POLICY)),
+            dunning=_dunning(parsed(Env.DUNNING)),
             close=CloseSettings(
                 max_batches=parsed(Env.MAX_BATCHES),
                 max_rounds=parsed(Env.MAX_ROUNDS),
@@ -144,3 +147,17 @@ class Settings:
                 deadline_hours=parsed(Env.DEADLINE_HOURS),
             ),
         )
+
+
+def _dunning(values: Mapping[str, Any]) -> DunningPolicy:
+    try:
+        return DunningPolicy(
+            **dict(values)
+            | {
+                "retry_days": tuple(values["retry_days"]),
+                "reminder_days": tuple(values["reminder_days"]),
+                "after_last": AfterLast(values["after_last"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserMistakeError(f"the setting {Env.DUNNING.value} cannot be used: {error}") from None

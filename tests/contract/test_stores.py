@@ -1,7 +1,7 @@
 """What every store promises, fake or real."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -41,11 +41,15 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
     )
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
+    reminders = [Notice("acme", OCTOBER, "reminder", NoticeState.CLAIMED, NOON, step="2026-11-01-day-3")]
+    reminders.append(
+        replace(reminders[0], state=NoticeState.SENT, step="2026-11-01-day-10", time=NOON + timedelta(days=7))
+    )
     holds = [HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)]
     holds.append(HoldChange("acme", OCTOBER, HoldAction.LIFTED, "they called", NOON, number=2, by="ada"))
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
 
-    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, *reversed(holds), parking)
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, *reversed(reminders), *reversed(holds), parking)
 
     assert world.books.customer("acme") == replace(customer, version=1)
     month = CustomerMonth(
@@ -54,6 +58,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         notice=replace(notice, version=1),
         holds=tuple(replace(change, version=1) for change in holds),
         parking=replace(parking, version=1),
+        reminders=tuple(replace(reminder, version=1) for reminder in reminders),
         entries=(ENTRY,),
     )
     assert world.books.month("acme", OCTOBER) == month

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
+from tempfile import TemporaryFile
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.clients import client
@@ -24,6 +26,16 @@ class S3Documents:
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         """Write an object."""
         _translated(client("s3").put_object, Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write an object by way of a file, in parts if it is large."""
+        with TemporaryFile() as file:
+            file.writelines(pieces)
+            file.seek(0)
+            try:
+                _translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
+            except Boto3Error as error:
+                raise TryLaterError(f"S3 takes no object now: {error}") from error
 
     def get(self, key: str) -> bytes:
         """Read an object.
