@@ -39,6 +39,9 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
     Stage.REPORT_CLOSE: Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+    Stage.FIND_OWING: Access(reads=(_CUSTOMERS,), writes_documents=True),
+    Stage.SEND_REMINDERS: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
+    Stage.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
 }
 
 

@@ -30,6 +30,9 @@ class Stage(StrEnum):
     APPLY_HOLDS = "apply_holds"
     PARK_CUSTOMERS = "park_customers"
     REPORT_CLOSE = "report_close"
+    FIND_OWING = "find_owing"
+    SEND_REMINDERS = "send_reminders"
+    REVIEW_HOLDS = "review_holds"
 
     @property
     def camel_case(self) -> str:
@@ -53,8 +56,11 @@ SIZES: Mapping[Stage, Size] = {
     Stage.APPLY_HOLDS: Size(300),
     Stage.PARK_CUSTOMERS: Size(900),
     Stage.REPORT_CLOSE: Size(900, 1024),
+    Stage.FIND_OWING: Size(900),
+    Stage.SEND_REMINDERS: Size(300),
+    Stage.REVIEW_HOLDS: Size(300),
 }
-"""Of the functions that the state machine calls; a consumer's time-out is a setting."""
+"""Of the functions that the state machines call; a consumer's time-out is a setting."""
 
 
 class Functions:

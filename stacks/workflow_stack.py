@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -10,6 +11,7 @@ from constructs import Construct
 from monthclose.names import Env, output_name
 from stacks.access import grant
 from stacks.alarms import Alarms
+from stacks.collections import Collections
 from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
@@ -48,16 +50,22 @@ class WorkflowStack(Stack):
             queues=[provider.queue for provider in self._providers],
             documents=state.documents.bucket,
         )
-        self._grant(mail, close)
-        self._watch(close, self._schedule(close))
-        self._add_outputs({**environment, Env.STATE_MACHINE_ARN: close.machine.state_machine_arn})
+        collections = Collections(
+            self,
+            "Collections",
+            config=config,
+            functions=self._called,
+            queues=[provider.queue for provider in self._providers],
+            documents=state.documents.bucket,
+        )
+        self._grant(mail, close, collections)
+        deadline = self._schedule(close, collections)
+        self._watch(close, collections, deadline)
+        machines = {Env.STATE_MACHINE_ARN: close.machine, Env.COLLECTIONS_ARN: collections.machine}
+        self._add_outputs({**environment, **{env: machine.state_machine_arn for env, machine in machines.items()}})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
-        policy = {
-            "grace_days": config.hold_policy.grace_days,
-            "threshold_minor": dict(config.hold_policy.threshold_minor),
-        }
         return {
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
@@ -65,7 +73,8 @@ class WorkflowStack(Stack):
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
             Env.COMPANY_NAME: config.company_name,
-            Env.HOLD_POLICY: json.dumps(policy, sort_keys=True),
+            Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
+            Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),
@@ -81,30 +90,34 @@ class WorkflowStack(Stack):
             environment={env.value: value for env, value in environment.items()},
         )
 
-    def _grant(self, mail: Mail, close: MonthClose) -> None:
+    def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:
         stages = [*self._called.items(), *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers)]
         for stage, function in stages:
             grant(function, stage, tables=self._state.tables, documents=self._state.documents)
-        mail.grant_send(self._called[Stage.SEND_NOTICES])
-        close.grant_describe(self._called[Stage.OPEN_CLOSE])
+        for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
+            mail.grant_send(self._called[stage])
+        close.grant_describe(self._called[Stage.OPEN_CLOSE], self._called[Stage.FIND_OWING])
+        collections.grant_describe(self._called[Stage.FIND_OWING])
         for consumer in self._consumers:
             close.grant_task_response(consumer)
         for provider in self._providers:
             for stage in (Stage.PLAN_CLOSE, Stage.REPORT_CLOSE):
                 provider.secret.grant_read(self._called[stage])
 
-    def _schedule(self, close: MonthClose) -> DeadlineWatch:
+    def _schedule(self, close: MonthClose, collections: Collections) -> DeadlineWatch:
         self._missed = dead_letter_queue(self, "MissedStarts")
         acknowledge(self._missed, "SQS3", "This is itself the dead-letter queue of the rules that start things.")
         close.start_monthly(self._missed)
+        collections.start_daily(self._missed, self._config.collections_hour)
         return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
 
-    def _watch(self, close: MonthClose, deadline: DeadlineWatch) -> None:
+    def _watch(self, close: MonthClose, collections: Collections, deadline: DeadlineWatch) -> None:
         functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
             functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
+        alarms.watch_collections(collections.machine)
         alarms.watch_deadline(deadline.machine)
         alarms.watch_dead_letters("MissedStarts", self._missed)
         alarms.watch_functions(functions)

@@ -147,7 +147,7 @@ def test_every_function_has_a_role_and_a_log_of_its_own(synthesized: Synthesized
 
 
 def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
-    expected = {env.value for env in Env} - {Env.PROVIDER, Env.STATE_MACHINE_ARN}
+    expected = {env.value for env in Env} - {Env.PROVIDER, Env.STATE_MACHINE_ARN, Env.COLLECTIONS_ARN}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else set())
@@ -195,11 +195,11 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
 @pytest.mark.parametrize(
     ("action", "stages"),
     [
-        ("ses:SendEmail", {"send_notices"}),
+        ("ses:SendEmail", {"send_notices", "send_reminders"}),
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
-        ("states:DescribeExecution", {"open_close"}),
-        ("s3:PutObject", {"plan_close", "generate_invoices", "report_close"}),
-        ("s3:GetObject", {"plan_close", "generate_invoices", "report_close", "park_customers"}),
+        ("states:DescribeExecution", {"open_close", "find_owing"}),
+        ("s3:PutObject", {"plan_close", "generate_invoices", "report_close", "find_owing"}),
+        ("s3:GetObject", {"plan_close", "generate_invoices", "report_close", "park_customers", "find_owing"}),
         ("states:StartExecution", set()),
     ],
 )
