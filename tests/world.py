@@ -194,8 +194,10 @@ class World:
         except (ConflictError, TryLaterError):
             return
 
-    def collect(self, execution: str = "collections-1") -> Found:
+    def collect(self) -> Found:
         """Run the collections of the clock's day to their end, as their state machine does."""
+        last = self.closes.collection_run()
+        execution = f"collections-{last.number + 1 if last else 1}"
         self.workflow.running.add(execution)
         found = self.finder.find(execution)
         today, closing = found.run.day, frozenset(found.closing)

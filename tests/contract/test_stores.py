@@ -8,6 +8,7 @@ import pytest
 
 from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
+from monthclose.domain.collection import CollectionRun
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
@@ -208,3 +209,33 @@ def test_numbers_are_reserved_without_gap_and_once_per_batch(world: AnyWorld) ->
 
     assert [(r.first, r.count) for r in (first, second, third)] == [(1, 10), (11, 5), (16, 2)]
     assert world.closes.reservations(OCTOBER, 1) == [first, third]
+
+
+def test_who_owes_or_is_on_hold_is_found_and_nobody_else(world: AnyWorld) -> None:
+    world.directory.put_profiles([(name, PROFILE) for name in ("new", "paid", "owes", "held", "other")])
+    changes = {
+        "paid": {"receivable_minor": 0, "credit_minor": 5, "open_payment": "2026-10/paid"},
+        "owes": {"receivable_minor": 5},
+        "held": {"held_since": NOON},
+        "other": {"receivable_minor": 5, "profile": replace(PROFILE, payment_provider="gocardless")},
+    }
+    for name, change in changes.items():
+        found = world.books.customer(name)
+        assert found
+        world.books.commit(replace(found, **change))  # type: ignore[arg-type]
+    assert sorted(world.directory.owing()) == [("held", "stripe"), ("other", "gocardless"), ("owes", "stripe")]
+
+
+def test_the_latest_run_of_the_collections_is_fenced_by_its_version(world: AnyWorld) -> None:
+    assert world.closes.collection_run() is None
+    first = world.closes.put_collection_run(CollectionRun(1, "execution-1", date(2026, 11, 4), NOON))
+    assert world.closes.collection_run() == first
+    with pytest.raises(ConflictError):
+        world.closes.put_collection_run(CollectionRun(1, "execution-2", date(2026, 11, 4), NOON))
+    second = world.closes.put_collection_run(replace(first, number=2, execution="execution-2"))
+    assert world.closes.collection_run() == second
+
+
+def test_an_object_is_written_piece_by_piece(world: AnyWorld) -> None:
+    world.documents.write("snapshots/list.json", (piece for piece in (b"[1,", b"2", b"]")))
+    assert world.documents.get("snapshots/list.json") == b"[1,2]"

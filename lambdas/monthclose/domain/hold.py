@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.dunning import DunningPolicy, Obstacle, StepKind, next_step, trouble_of
+from monthclose.domain.dunning import DunningPolicy, Obstacle, Step, StepKind, next_step, trouble_of
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
@@ -71,7 +71,7 @@ def decide_hold(
         return None
     if customer.balance.minor <= 0:
         return HoldDecision(HoldAction.LIFTED, _PAID_UP, _held_for(months, today))
-    if _in_flight(customer, months) or _overdue_enough(customer, months, policy, dunning, today):
+    if _in_flight(customer, months) or _overdue(customer, months, policy, dunning, today, retry_first=False):
         return None
     return HoldDecision(HoldAction.LIFTED, "nothing is overdue any more", _held_for(months, today))
 
@@ -101,7 +101,7 @@ def _place(
 ) -> HoldDecision | None:
     if _in_flight(customer, months) or any(month.parked for month in months.values()):
         return None
-    overdue = _overdue_enough(customer, months, policy, dunning, today)
+    overdue = _overdue(customer, months, policy, dunning, today, retry_first=True)
     if not overdue:
         return None
     period, (invoice, why) = next(iter(overdue.items()))
@@ -109,32 +109,39 @@ def _place(
     return HoldDecision(HoldAction.PLACED, f"invoice {invoice.number}: {why}{more}", period)
 
 
-def _overdue_enough(
+def _overdue(
     customer: Customer,
     months: Mapping[Period, CustomerMonth],
     policy: HoldPolicy,
     dunning: DunningPolicy,
     today: date,
+    *,
+    retry_first: bool,
 ) -> dict[Period, tuple[Invoice, str]]:
-    """Find the overdue invoices, oldest first; none if they don't come to the threshold together."""
+    """Find the overdue invoices, oldest first; none if they don't come to the threshold together.
+
+    Parameters
+    ----------
+    retry_first : bool
+        Leave out those that are due to be charged again: a provider that is down must hold nobody.
+    """
     overdue = {}
     for period, month in sorted(months.items()):
-        why = _why_overdue(customer, month, policy, dunning, today)
+        step = next_step(month, customer, dunning, today, can_retry=retry_first)
+        why = _why_overdue(month, step, policy, today)
         if why and month.invoice:
             overdue[period] = (month.invoice, why)
     due = min(sum(invoice.open.minor for invoice, _ in overdue.values()), customer.balance.minor)
     return overdue if due >= policy.threshold(customer.currency) else {}
 
 
-def _why_overdue(
-    customer: Customer, month: CustomerMonth, policy: HoldPolicy, dunning: DunningPolicy, today: date
-) -> str:
+def _why_overdue(month: CustomerMonth, step: Step | None, policy: HoldPolicy, today: date) -> str:
     trouble = trouble_of(month)
     if trouble is None or month.invoice is None or _released(month):
         return ""
-    if today < month.invoice.issued_on + timedelta(days=policy.grace_days):
+    retry_due = step is not None and step.kind is StepKind.RETRY
+    if retry_due or today < month.invoice.issued_on + timedelta(days=policy.grace_days):
         return ""
-    step = next_step(month, customer, dunning, today, can_retry=False)
     if trouble.obstacle in _DECLINED or (step and step.kind is StepKind.HOLD):
         return trouble.payment.code or str(trouble.payment.state)
     return ""
