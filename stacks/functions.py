@@ -35,6 +35,9 @@ class Stage(StrEnum):
     SETTLE_PAYMENTS = "settle_payments"
     COMPARE_BOOKS = "compare_books"
     SHOW_INVOICE = "show_invoice"
+    FIND_OWING = "find_owing"
+    SEND_REMINDERS = "send_reminders"
+    REVIEW_HOLDS = "review_holds"
 
     @property
     def camel_case(self) -> str:
@@ -58,6 +61,9 @@ SIZES: Mapping[Stage, Size] = {
     Stage.APPLY_HOLDS: Size(300),
     Stage.PARK_CUSTOMERS: Size(900),
     Stage.REPORT_CLOSE: Size(900, 1024),
+    Stage.FIND_OWING: Size(900),
+    Stage.SEND_REMINDERS: Size(300),
+    Stage.REVIEW_HOLDS: Size(300),
 }
 """Of the functions that the close's state machine calls; a consumer's time-out is a setting."""
 RECONCILE_SIZES: Mapping[Stage, Size] = {

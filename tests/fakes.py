@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.collection import CollectionRun, Owing
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
@@ -62,6 +63,10 @@ def _key(record: Record) -> tuple[str, ...]:
             return ("entry", record.customer_id, str(record.period), record.entry_id)
         case Payment():
             return ("payment", record.customer_id, str(record.period), str(record.sequence))
+        case Notice():
+            return ("notice", record.customer_id, str(record.period), record.step)
+        case HoldChange():
+            return ("hold", record.customer_id, str(record.period), str(record.number))
     return (type(record).__name__, record.customer_id, str(record.period))
 
 
@@ -94,13 +99,16 @@ class FakeBooks:
             match record:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
+                case Notice(step=step) if step:
+                    reminders = (*month.get("reminders", ()), record)
+                    month["reminders"] = tuple(sorted(reminders, key=lambda notice: (notice.time, notice.step)))
                 case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():
                     manual = (*month.get("manual", ()), record)
                     month["manual"] = tuple(sorted(manual, key=lambda payment: payment.sequence))
                 case HoldChange():
-                    month["hold"] = record
+                    month["holds"] = tuple(sorted((*month.get("holds", ()), record), key=lambda c: c.number))
         return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
 
     def commit(self, *records: Record) -> None:
@@ -136,6 +144,11 @@ class FakeDirectory:
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         return {name for name in customer_ids if self._books.customer(name)}
+
+    def owing(self) -> Iterator[Owing]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer) and (record.receivable_minor or record.held_since):
+                yield Owing(record.customer_id, record.profile.payment_provider)
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         for record in list(self._books.records.values()):
@@ -191,6 +204,7 @@ class FakeCloses:
         self._reservations: dict[tuple[Period, int], list[Reservation]] = defaultdict(list)
         self._next_number = 1
         self._runs: list[NumberedRun] = []
+        self._collection_run: CollectionRun | None = None
 
     def run_of(self, number: int) -> NumberedRun | None:
         return next((run for run in self._runs if run.first <= number < run.first + run.count), None)
@@ -207,6 +221,15 @@ class FakeCloses:
 
     def all(self) -> list[Close]:
         return [self._closes[period] for period in sorted(self._closes, reverse=True)]
+
+    def collection_run(self) -> CollectionRun | None:
+        return self._collection_run
+
+    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
+        if (self._collection_run.version if self._collection_run else 0) != run.version:
+            raise ConflictError(f"the run is not at version {run.version}")
+        self._collection_run = replace(run, version=run.version + 1)
+        return self._collection_run
 
     def progress(self, period: Period, batch: int) -> BatchProgress | None:
         return self._progress.get((period, batch))
@@ -318,6 +341,9 @@ class FakeDocuments:
 
     def link(self, key: str, file_name: str, seconds: int) -> str:
         return f"https://documents.example.com/{key}?name={file_name}&seconds={seconds}"
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        self.put(key, b"".join(pieces))
 
     def get(self, key: str) -> bytes:
         return self.objects[key]

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.collection import CollectionRun, Owing
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.invoice import Invoice
@@ -83,6 +84,9 @@ class CustomerDirectory(Protocol):
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         """Those of the ids that are customers."""
+
+    def owing(self) -> Iterator[Owing]:
+        """Go over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         """Go over the customers with a payment in flight that is to be looked at by then; may lag by a moment."""
@@ -207,6 +211,18 @@ class Closes(Protocol):
     def run_of(self, number: int) -> NumberedRun | None:
         """Find the run that a number of the invoices' series was reserved in; None if it never was."""
 
+    def collection_run(self) -> CollectionRun | None:
+        """Read the latest run of the collections."""
+
+    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
+        """Write the latest run, fenced by its version, and return it with the next one.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else wrote it first.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -242,6 +258,9 @@ class Documents(Protocol):
 
     def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
         """Write an object that must never change: if there is one already, it stays, and False says so."""
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write an object piece by piece, in memory that doesn't grow with it."""
 
     def get(self, key: str) -> bytes:
         """Read an object.

@@ -58,7 +58,13 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The one e-mail of a close to a customer."""
+    """An e-mail to a customer about one invoice.
+
+    Parameters
+    ----------
+    step : str
+        The dunning step that it is; empty for the one e-mail of the close.
+    """
 
     customer_id: str
     period: Period
@@ -66,11 +72,12 @@ class Notice:
     state: NoticeState
     time: datetime
     message_id: str = ""
+    step: str = ""
     version: int = 0
 
 
 class HoldAction(StrEnum):
-    """What a close did to a customer's hold."""
+    """What was done to a customer's hold."""
 
     PLACED = "placed"
     LIFTED = "lifted"
@@ -78,13 +85,25 @@ class HoldAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldChange:
-    """A hold placed or lifted by a close."""
+    """A hold placed or lifted; never changed once written.
+
+    Parameters
+    ----------
+    period : Period
+        The month that it is about: that of the invoice, or the present one for what a person does.
+    number : int
+        Counts the changes of that month from 1.
+    by : str
+        The person who did it; empty if the policy did.
+    """
 
     customer_id: str
     period: Period
     action: HoldAction
     reason: str
     time: datetime
+    number: int = 1
+    by: str = ""
     version: int = 0
 
 
@@ -96,6 +115,12 @@ class CustomerMonth:
     ----------
     payment : Payment or None
         The close's payment of the invoice.
+    notice : Notice or None
+        The close's.
+    reminders : tuple of Notice
+        Those of the dunning after it, in order.
+    holds : tuple of HoldChange
+        What was done to the customer's hold, in order.
     manual : tuple of Payment
         The payments that a person started for the same invoice, in order.
     """
@@ -103,11 +128,17 @@ class CustomerMonth:
     invoice: Invoice | None = None
     payment: Payment | None = None
     notice: Notice | None = None
-    hold: HoldChange | None = None
+    holds: tuple[HoldChange, ...] = ()
     parking: Parking | None = None
     entries: tuple[Entry, ...] = ()
     carried: Carried | None = None
     manual: tuple[Payment, ...] = ()
+    reminders: tuple[Notice, ...] = ()
+
+    @property
+    def hold(self) -> HoldChange | None:
+        """The last thing that was done to the customer's hold."""
+        return self.holds[-1] if self.holds else None
 
     @property
     def payments(self) -> tuple[Payment, ...]:

@@ -6,6 +6,7 @@ call that raised. The payment item does that.
 
 import os
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from typing import Any, cast
 
@@ -17,12 +18,19 @@ from aws_lambda_powertools.utilities.idempotency import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.bootstrap import Runtime
+from monthclose.domain.period import Period
 from monthclose.observability import logger, metrics, tracer
 from monthclose.settings import Settings
 
 Event = dict[str, Any]
 Work = Callable[[Event, LambdaContext], Event]
 Handler = Callable[[Event, LambdaContext], Event]
+
+
+def days_work(event: Event) -> tuple[date, frozenset[Period]]:
+    """Read what the collections' stages are told: the day, and the months that a close works on right now."""
+    return date.fromisoformat(event["today"]), frozenset(Period.parse(period) for period in event["closing"])
+
 
 _REMEMBER_SECONDS = 2 * 86_400
 """A queue may take a day to drain, and its message may be delivered again at the end of it."""

@@ -11,6 +11,7 @@ from functools import partial
 from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, entry_legs
 from monthclose.domain.money import Money
@@ -19,6 +20,7 @@ from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, Record
+from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import refresh_progress, retry_conflicts
 from monthclose.stages.charge_customers import Charger
 
@@ -35,6 +37,7 @@ class Cashier:
     clock: Clock
     charger: Callable[[str], Charger]
     """Makes the charger of a provider."""
+    keeper: HoldKeeper
 
     def pay(self, customer_id: str, amount: Money | None = None) -> list[Payment]:
         """Charge a customer now for their open invoices, oldest first, up to an amount; return the payments made.
@@ -57,7 +60,12 @@ class Cashier:
         for period, month in self._open_months(customer_id):
             if left is not None and not left:
                 break
-            payment = self._pay_one(charger, customer, period, month, left)
+            try:
+                payment = self._pay_one(charger, customer, period, month, left)
+            except TryLaterError:
+                if not made:
+                    raise
+                break  # what was paid is to be told; the rest can be asked for again
             made.append(payment)
             if payment.state is not PaymentState.PAID:
                 break
@@ -69,30 +77,15 @@ class Cashier:
     def _pay_one(
         self, charger: Charger, customer: Customer, period: Period, month: CustomerMonth, limit: Money | None
     ) -> Payment:
-        key = retry_conflicts(partial(self._create, customer, period, limit))
+        key = retry_conflicts(partial(new_payment, self.books, customer, period, limit))
         try:
             charger.charge(key)
         finally:
-            self._refresh(period, month)
+            self._settle_up(customer.customer_id, [(period, month)])
         payment = self.books.month(customer.customer_id, period).payment_of(key.sequence)
         if payment is None:
             raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
         return payment
-
-    def _create(self, customer: Customer, period: Period, limit: Money | None) -> PaymentKey:
-        """Write down the payment, or take up the last one if it was never begun."""
-        payments = self.books.month(customer.customer_id, period).payments
-        newest = payments[-1]
-        wanted = limit.minor if limit else None
-        if newest.sequence > 1 and newest.state is PaymentState.READY and not newest.attempt:
-            self.books.commit(replace(newest, limit_minor=wanted))
-        else:
-            provider = customer.profile.payment_provider
-            newest = Payment(
-                customer.customer_id, period, provider, payments[0].currency, newest.sequence + 1, limit_minor=wanted
-            )
-            self.books.commit(newest)
-        return PaymentKey(customer.customer_id, period, newest.sequence)
 
     def record(self, customer_id: str, amount: Money, reference: str) -> Customer:
         """Book money that was received outside of the providers; it covers the open invoices, oldest first.
@@ -126,8 +119,7 @@ class Cashier:
     def _add_credit(self, customer_id: str, amount: Money, account: Account, entry_id: str, memo: str) -> Customer:
         self._checked(self._customer(customer_id), amount)
         changed = retry_conflicts(partial(self._commit_credit, customer_id, amount, account, entry_id, memo))
-        for period, month in changed:
-            self._refresh(period, month)
+        self._settle_up(customer_id, changed)
         return self._customer(customer_id)
 
     def _commit_credit(
@@ -152,7 +144,9 @@ class Cashier:
             what = f"credit used for invoice {invoice.number}"
             records += [after, Entry(f"used/{entry_id}", customer_id, period, amount.currency, now, used, what)]
             covered.append((period, month))
-        self.books.commit(account_after, *records)
+        number = len(self.books.month(customer_id, granted.period).holds) + 1
+        account_after, change = lift_if_paid_up(account_after, granted.period, number, now)
+        self.books.commit(account_after, *records, *change)
         return covered
 
     def _customer(self, customer_id: str) -> Customer:
@@ -172,9 +166,29 @@ class Cashier:
         months = self.books.months(customer_id)
         return [(period, month) for period, month in months.items() if month.invoice and month.invoice.open]
 
-    def _refresh(self, period: Period, month: CustomerMonth) -> None:
-        if month.payment:
-            refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+    def _settle_up(self, customer_id: str, changed: list[tuple[Period, CustomerMonth]]) -> None:
+        """See whether the hold can be lifted, and bring the sums of the changed months up to date."""
+        if self._customer(customer_id).held_since:
+            self.keeper.review(customer_id)
+        for period, month in changed:
+            if month.payment:
+                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+
+
+def new_payment(books: Books, customer: Customer, period: Period, limit: Money | None = None) -> PaymentKey:
+    """Write down one more payment of an invoice, or take up the last one if it was never begun."""
+    payments = books.month(customer.customer_id, period).payments
+    newest, provider = payments[-1], customer.profile.payment_provider
+    wanted = limit.minor if limit else None
+    never_begun = newest.sequence > 1 and newest.state is PaymentState.READY and not newest.attempt
+    if never_begun and newest.provider == provider:
+        books.commit(replace(newest, limit_minor=wanted))
+    else:
+        newest = Payment(
+            customer.customer_id, period, provider, payments[0].currency, newest.sequence + 1, limit_minor=wanted
+        )
+        books.commit(newest)
+    return PaymentKey(customer.customer_id, period, newest.sequence)
 
 
 def _invoice(month: CustomerMonth) -> Invoice:
