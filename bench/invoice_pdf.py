@@ -26,6 +26,11 @@ _AGAIN = 5
 _SELLER = Seller("Example Cloud GmbH", ("Lindenallee 12",), "10115", "Berlin", "DE", "DE136695976")
 _BUYER = Buyer("C-1001", "Zażółć Gęślą Jaźń Sp. z o.o.", country="PL", address=("ul. Świętokrzyska 1", "Warszawa"))
 
+_TIERS = (
+    {"kind": "tier", "from": "0", "up_to": "500", "quantity": "500", "unit_price": "0.01", "amount": "5"},
+    {"kind": "tier", "from": "500", "up_to": "1000", "quantity": "172", "unit_price": "0.008", "amount": "1.376"},
+)
+
 
 def document(count: int) -> InvoiceDocument:
     """Make an invoice of so many lines: descriptions, resources, and tiers explained in every fourth."""
@@ -38,7 +43,8 @@ def document(count: int) -> InvoiceDocument:
             "hour",
             None if number % 4 == 3 else Decimal("0.00893"),
             resource=f"web-{number:05}.fra1",
-            explanation=("First 500 h at 0.01", "Next 172 h at 0.008") if number % 4 == 3 else (),
+            model="graduated" if number % 4 == 3 else "per_unit",
+            steps=_TIERS if number % 4 == 3 else (),
         )
         for number in range(count)
     )

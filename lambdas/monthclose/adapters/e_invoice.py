@@ -137,7 +137,7 @@ def _line(
     number: str, line: DocumentLine, net_minor: int, document: InvoiceDocument, tax: TaxLine, sign: int
 ) -> dict[str, Any]:
     """Write a line. Where quantity x price isn't its net amount (tiers, gross prices) it is one piece at that."""
-    exact = line.unit_price is not None and line.unit_price >= 0 and not document.prices_include_tax
+    exact = _is_product(line, document)
     if exact:
         assert line.unit_price is not None
         quantity, unit, price = line.quantity * sign, _UNITS.get(line.unit, _PIECE), _plain(line.unit_price)
@@ -159,6 +159,14 @@ def _line(
         "BT-155": line.sku,
     }
     return {name: value for name, value in terms.items() if value not in ("", None)}
+
+
+def _is_product(line: DocumentLine, document: InvoiceDocument) -> bool:
+    """Whether quantity x unit price is the line's net amount; the norm knows no negative prices (BR-27)."""
+    if line.unit_price is None or line.unit_price < 0 or document.prices_include_tax:
+        return False
+    product = EXACT.multiply(line.quantity, line.unit_price)
+    return Money.rounded(product, document.currency).minor == line.amount_minor
 
 
 def _breakdown(tax: TaxLine, base: str, amount: str) -> dict[str, Any]:

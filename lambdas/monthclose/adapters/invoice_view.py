@@ -4,7 +4,7 @@ Amounts are written as `1,234.50`, days as `1 November 2026`, in English whateve
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -130,8 +130,19 @@ def _rows(document: InvoiceDocument) -> list[dict[str, Any]]:
 
 
 def _details(line: DocumentLine) -> list[str]:
-    names = _given(line.sku if line.sku != line.description else "", line.resource, line.period)
+    names = _given(line.sku if line.sku != line.description else "", line.resource, line.period, *_span(line))
     return [_soft(text) for text in _given(" · ".join(names), *line.explanation)]
+
+
+def _span(line: DocumentLine) -> list[str]:
+    """Say for which part of its month a line is; the end is exclusive, so the day before is the last one."""
+    spans = []
+    if line.starts:
+        spans.append(f"from {day(datetime.fromisoformat(line.starts).date())}")
+    if line.ends:
+        last = datetime.fromisoformat(line.ends) - timedelta(microseconds=1)
+        spans.append(f"until {day(last.date())}")
+    return spans
 
 
 def _sums(document: InvoiceDocument) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 As JSON it is canonical: the same document is the same bytes and the same SHA-256, whoever writes it. Documents of the
 first releases lack the newer entries; they are read all the same and written back byte for byte, because an entry
-that holds nothing is not written. Decimals are text, amounts whole minor units, days ISO 8601.
+that holds nothing is not written, and one that says how the invoice came about (its price book, the usage's cut-off) is
+kept as it is. Decimals are text, amounts whole minor units, days ISO 8601.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +20,7 @@ from typing import Any
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import EXACT, Money
 from monthclose.domain.period import Period
+from monthclose.domain.pricing.explanation import Step, in_words
 from monthclose.domain.tax import TaxCategory, Taxed, TaxLine, TaxRate
 
 
@@ -99,11 +101,17 @@ class DocumentLine:
     Parameters
     ----------
     unit_price : Decimal or None
-        Major units; None where no single price says it (tiers): `explanation` then shows the steps.
+        Major units; None where no single price says it (tiers): `explanation` then says how it came about.
     amount_minor : int
         With tax in it where the document's prices include tax.
     period : str
         Only if it isn't the document's: late usage of an earlier month.
+    model, kind : str
+        The pricing model; what the line is for if not usage (see `domain/pricing/line.py`).
+    starts, ends : str
+        ISO 8601, only if the line isn't for its whole month; the end is exclusive.
+    steps : tuple
+        The arithmetic, as pricing has written it down.
     tax_category : str
         Only if it isn't that of the document's tax lines.
     """
@@ -116,8 +124,18 @@ class DocumentLine:
     unit_price: Decimal | None = None
     resource: str = ""
     period: str = ""
-    explanation: tuple[str, ...] = ()
     tax_category: str = ""
+    model: str = ""
+    kind: str = ""
+    starts: str = ""
+    ends: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """The arithmetic in words, where quantity and unit price don't say it all."""
+        plain_price = self.unit_price is not None and len(self.steps) < 2
+        return () if plain_price else tuple(in_words(step) for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,8 @@ class InvoiceDocument:
         Number of the invoice that a credit note takes back.
     total_minor : int
         Lines + discounts + taxes that aren't in the prices.
+    more : mapping
+        What else its JSON holds: how it came about. It is kept, and not shown.
 
     Raises
     ------
@@ -164,6 +184,7 @@ class InvoiceDocument:
     credits: tuple[Deduction, ...] = ()
     corrects: str = ""
     notes: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         added = 0 if self.prices_include_tax else self.tax_minor
@@ -218,7 +239,7 @@ class InvoiceDocument:
             "corrects": self.corrects,
             "notes": list(self.notes),
         }
-        return content | {name: value for name, value in optional.items() if value}
+        return {**self.more, **content, **{name: value for name, value in optional.items() if value}}
 
     def canonical(self) -> bytes:
         """Write the one form that is stored and hashed."""
@@ -265,7 +286,11 @@ class InvoiceDocument:
             credits=tuple(Deduction(**entry) for entry in content.get("credits", [])),
             corrects=content.get("corrects", ""),
             notes=tuple(content.get("notes", [])),
+            more={name: value for name, value in content.items() if name not in _ENTRIES},
         )
+
+
+_ENTRIES = frozenset({field.name for field in fields(InvoiceDocument)} | {"seller_details"}) - {"more"}
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:
@@ -277,6 +302,11 @@ def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], cu
     """List what is taxed: the lines, then the discounts."""
     minor = [line.amount_minor for line in lines] + [discount.amount_minor for discount in discounts]
     return [Money(amount, currency) for amount in minor]
+
+
+_LINE_ENTRIES = {"starts": "from", "ends": "until"}
+"""Entries that are called otherwise than their fields."""
+_LINE_FIELDS = {entry: name for name, entry in _LINE_ENTRIES.items()}
 
 
 def _filled(record: Any) -> dict[str, Any]:
@@ -302,13 +332,15 @@ def _line_content(line: DocumentLine) -> dict[str, Any]:
         "unit_price": None if line.unit_price is None else _plain(line.unit_price),
         "amount_minor": line.amount_minor,
     }
-    return always | {name: value for name, value in _filled(line).items() if name not in always}
+    more = {_LINE_ENTRIES.get(name, name): value for name, value in _filled(line).items() if name not in always}
+    return always | more
 
 
 def _line(values: Mapping[str, Any]) -> DocumentLine:
     price = values["unit_price"]
     numbers = {"quantity": Decimal(values["quantity"]), "unit_price": None if price is None else Decimal(price)}
-    return _read(DocumentLine, {**values, **numbers})
+    said = {_LINE_FIELDS.get(name, name): value for name, value in {**values, **numbers}.items()}
+    return _read(DocumentLine, said)
 
 
 def _tax_content(tax: TaxLine) -> dict[str, Any]:

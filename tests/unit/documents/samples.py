@@ -39,6 +39,12 @@ VAT = TaxRate("VAT", Decimal(19))
 REVERSE = TaxRate("VAT", Decimal(0), TaxCategory.REVERSE_CHARGE, "Reverse charge: the recipient owes the VAT.")
 
 
+TIERS = (
+    {"kind": "tier", "from": "0", "up_to": "500", "quantity": "500", "unit_price": "0.01", "amount": "5"},
+    {"kind": "tier", "from": "500", "up_to": "1000", "quantity": "500", "unit_price": "0.008", "amount": "4"},
+)
+
+
 def lines(count: int) -> tuple[DocumentLine, ...]:
     """Lines with a price, and every fourth one with tiers instead."""
     return tuple(
@@ -50,7 +56,8 @@ def lines(count: int) -> tuple[DocumentLine, ...]:
             "hour",
             None if number % 4 == 3 else Decimal("0.00893"),
             resource=f"web-{number:04}",
-            explanation=("First 500 h at 0.01", "Next 500 h at 0.008") if number % 4 == 3 else (),
+            model="graduated" if number % 4 == 3 else "per_unit",
+            steps=TIERS if number % 4 == 3 else (),
         )
         for number in range(count)
     )

@@ -20,6 +20,7 @@ from monthclose.adapters.e_invoice import FacturX
 from monthclose.adapters.typst_renderer import TypstRenderer
 from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, amounts_of
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import Money
 from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
 from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample
 
@@ -125,7 +126,24 @@ def test_the_xml_is_in_the_pdf_and_the_page_is_still_there() -> None:
 
 
 def test_fractions_of_a_cent_stay_exact() -> None:
-    assert b"<ram:ChargeAmount>0.00893</ram:ChargeAmount>" in E_INVOICES.xml(sample())
+    line = replace(sample().lines[0], amount_minor=600)  # 672 x 0.00893 = 6.00096
+    xml = E_INVOICES.xml(_of(line))
+    assert b"<ram:ChargeAmount>0.00893</ram:ChargeAmount>" in xml
+    assert b">672</ram:BilledQuantity>" in xml
+
+
+def test_a_line_that_is_not_its_quantity_times_its_price_is_one_piece_at_its_amount(broken_rules: Check) -> None:
+    capped = replace(sample().lines[0], amount_minor=500)  # at most 5.00 a month, say
+    xml = E_INVOICES.xml(_of(capped))
+    assert b"<ram:ChargeAmount>5.00</ram:ChargeAmount>" in xml
+    assert b'<ram:BilledQuantity unitCode="C62">1</ram:BilledQuantity>' in xml
+    assert b"Quantity: 672 hour" in xml
+    assert broken_rules(xml) == []
+
+
+def _of(line: DocumentLine) -> InvoiceDocument:
+    sums = taxed([Money(line.amount_minor, "EUR")], Taxation((VAT,)), "EUR")
+    return replace(sample(), lines=(line,), taxes=sums.lines, total_minor=sums.total.minor)
 
 
 @pytest.mark.parametrize(

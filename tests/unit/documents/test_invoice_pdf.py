@@ -182,8 +182,26 @@ def test_words_that_are_too_long_for_their_column_are_broken() -> None:
     assert max(positions) < width - 50
 
 
+STEP = {"kind": "measured", "quantity": "1", "amount": "0"}
+
+
+def test_tiers_and_parts_of_a_month_are_explained() -> None:
+    line = replace(sample(4).lines[3], starts="2026-10-10T12:00:00+00:00", ends="2026-10-21T00:00:00+00:00")
+    [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=line.amount_minor))
+    assert "from 10 October 2026" in page
+    assert "until 20 October 2026" in page
+    assert "tier 0 to 500: 500 x 0.01 = 5" in page
+
+
+def test_a_price_that_says_it_all_is_not_explained_again() -> None:
+    steps = ({"kind": "units", "quantity": "672", "unit_price": "0.00893", "amount": "6.00096"},)
+    line = replace(sample().lines[0], steps=steps)
+    [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=line.amount_minor))
+    assert "6.00096" not in page
+
+
 def test_a_line_with_more_steps_than_a_page_holds_goes_over_pages() -> None:
-    line = DocumentLine("sku", "Storage", Decimal(1), 100, explanation=tuple(f"Step {n}" for n in range(150)))
+    line = DocumentLine("sku", "Storage", Decimal(1), 100, steps=tuple(STEP | {"how": f"Step {n}"} for n in range(150)))
     text = " ".join(pages(replace(sample(rates=()), lines=(line,), total_minor=100)))
     assert all(f"Step {n}" in text for n in range(150))
 

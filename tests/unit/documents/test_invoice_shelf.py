@@ -76,6 +76,7 @@ def test_a_document_is_shown_byte_for_byte_with_its_hash(world: World) -> None:
     content = world.shelf.content(invoice)
     assert hashlib.sha256(content).hexdigest() == invoice.document.sha256
     assert json.loads(content)["number"] == invoice.number
+    assert world.shelf.document(invoice).canonical() == content
 
 
 def test_a_document_that_was_changed_in_the_store_is_never_shown(world: World) -> None:

@@ -220,7 +220,11 @@ def any_document_line() -> SearchStrategy[DocumentLine]:
         unit_price=st.none() | any_unit_price(),
         resource=_EMPTY | any_key(),
         period=_EMPTY | any_period().map(str),
-        explanation=st.lists(any_key(), max_size=3).map(tuple),
+        model=_EMPTY | any_key(),
+        kind=_EMPTY | any_key(),
+        starts=_EMPTY | any_time().map(datetime.isoformat),
+        ends=_EMPTY | any_time().map(datetime.isoformat),
+        steps=st.lists(st.dictionaries(any_key(), any_key()), max_size=3).map(tuple),
     )
 
 

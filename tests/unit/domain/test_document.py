@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given
 
 from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller, amounts_of, canonical
 from monthclose.domain.invoice import draft, numbered
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
+from monthclose.domain.pricing.line import LineKind
 from monthclose.domain.tax import Taxation, TaxRate, taxed
 from tests.unit.domain.any import OCTOBER, TODAY, any_document
 
+STEPS = (
+    {"kind": "allowance", "free": "10", "quantity": "12.5", "billable": "2.5", "amount": "0"},
+    {"kind": "units", "quantity": "2.5", "unit_price": "0.5", "amount": "1.25"},
+)
 LINES = (
     DocumentLine("droplet", "Droplet", Decimal(672), 600, "hour", Decimal("0.00893")),
-    DocumentLine("egress", "", Decimal("12.5"), 125, "GB", None, explanation=("First 10 GB free", "2.5 GB x 0.50")),
+    DocumentLine("egress", "", Decimal("12.5"), 125, "GB", None, steps=STEPS),
 )
 DOCUMENT = InvoiceDocument(
     "INV-00000042",
@@ -49,15 +54,45 @@ def test_due_is_the_total_less_credits_and_the_total_is_net_and_taxes(document: 
     assert document.due_minor == document.total_minor + sum(credit.amount_minor for credit in document.credits)
 
 
-def test_a_document_of_the_first_release_is_read_and_keeps_its_bytes() -> None:
+def test_what_generating_invoices_writes_is_read_and_keeps_its_bytes() -> None:
     customer = Customer("acme", Profile("Acme", "billing@acme.example", "EUR", "stripe", country="PL"))
-    line = InvoiceLine("droplet", "Droplet", "hour", Decimal(672), Decimal("0.00893"), Money(600, "EUR"))
-    [invoice], content = numbered([draft(customer, OCTOBER, [line], TODAY, "Example Cloud")], 42, "key")
-    stored = content[: invoice.document.length]
+    noon = OCTOBER.start.replace(hour=12)
+    lines = [
+        InvoiceLine("droplet", "Droplet", "hour", Decimal(672), Decimal("0.00893"), Money(600, "EUR")),
+        InvoiceLine(
+            "egress",
+            "Egress",
+            "GB",
+            Decimal("12.5"),
+            None,
+            Money(125, "EUR"),
+            kind=LineKind.ADJUSTMENT,
+            model="graduated",
+            resource="web-1",
+            starts=noon,
+            ends=noon.replace(day=20),
+            period=OCTOBER.previous,
+            steps=STEPS,
+        ),
+    ]
+    content = draft(customer, OCTOBER, lines, TODAY, "Example Cloud")
+    content |= {"price_book": "", "usage_until": noon.isoformat(), "late_usage": {"2026-09": "x"}, "usage_left": True}
+    [invoice], written = numbered([content], 42, "key")
+    stored = written[: invoice.document.length]
     read = InvoiceDocument.parse(stored)
     assert read.canonical() == stored
     assert read.sha256 == invoice.document.sha256
     assert (read.number, read.seller, read.customer.name) == (invoice.number, Seller("Example Cloud"), "Acme")
+    assert read.lines[1].explanation == ("10 of 12.5 are free, 2.5 are billed", "2.5 x 0.5 = 1.25")
+    assert (read.lines[1].period, read.lines[1].kind) == ("2026-09", "adjustment")
+
+
+def test_a_document_of_the_first_release_is_read_and_keeps_its_bytes() -> None:
+    line = {"amount_minor": 600, "description": "", "quantity": "6", "sku": "s", "unit": "h", "unit_price": "1"}
+    customer = {"country": "", "customer_id": "acme", "email": "", "name": "Acme"}
+    content: dict[str, object] = {"currency": "EUR", "customer": customer, "issued_on": "2026-11-01", "lines": [line]}
+    content |= {"number": "INV-00000001", "period": "2026-10", "seller": "Example Cloud", "total_minor": 600}
+    assert InvoiceDocument.of(content).canonical() == canonical(content)
 
 
 def test_a_draft_has_no_number_and_says_the_rest() -> None:

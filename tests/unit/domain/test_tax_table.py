@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -204,3 +205,10 @@ def test_rates_that_follow_each_other_or_lie_apart_do_not_overlap() -> None:
     table = read_tax_table(('seller = "DE"\n' + follow + apart).encode())
     assert len(table.rules) == 4
     assert table.rules[0].rate.percent == Decimal(19)
+
+
+def test_the_table_in_the_guide_can_be_used() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "taxes.md").read_text()
+    table = read_tax_table(guide.partition("```toml\n")[2].partition("```")[0].encode())
+    assert said(table.for_customer("CA", "QC", "", OCTOBER_31)) == [("GST", "5"), ("QST", "9.975")]
+    assert said(table.for_customer("FR", "", "FR40303265045", OCTOBER_31)) == [("VAT", "0")]
