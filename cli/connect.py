@@ -109,6 +109,7 @@ class Connector:
             limits=runtime.limits,
             providers=runtime.settings.providers,
             adapters=ADAPTERS,
+            link_secrets=runtime.link_secrets,
             policy=runtime.settings.invoicing,
             cashier=Cashier(
                 runtime.books,

@@ -15,6 +15,7 @@ from monthclose.ports import (
     CustomerDirectory,
     DeadLetters,
     Documents,
+    LinkSecrets,
     Mailer,
     PaymentGateway,
     PriceBooks,
@@ -78,6 +79,8 @@ class System:
     """The names of those that customers can be charged through."""
     cashier: Cashier
     holds: HoldDesk
+    link_secrets: LinkSecrets | None = None
+    """The keys of links to invoices; None if mails carry none."""
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     sleep: Callable[[float], None] = time.sleep
 

@@ -121,7 +121,8 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
-        viewer.tell(self._called[Stage.SEND_NOTICES])
+        for stage in (Stage.SEND_NOTICES, Stage.SETTLE_PAYMENTS):
+            viewer.tell(self._called[stage])
         return viewer
 
     def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:

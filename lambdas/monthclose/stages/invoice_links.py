@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.link import InvoiceLink, LinkRefusedError, sign, verify
 from monthclose.ports import Clock, Documents, LinkSecrets
+from monthclose.settings import LinkSettings
 from monthclose.stages.invoice_shelf import InvoiceShelf
 
 _OPEN_SECONDS = 60
@@ -30,6 +31,11 @@ class LinkWriter:
         """Write the link to an invoice."""
         link = InvoiceLink.to(invoice, self.clock(), self.valid_days)
         return f"{self.url.rstrip('/')}/{sign(link, self.secrets.link_keys())}"
+
+
+def link_writer(links: LinkSettings | None, secrets: LinkSecrets | None, clock: Clock) -> LinkWriter | None:
+    """Make what writes a deployment's links; None where mails carry none."""
+    return LinkWriter(secrets, clock, links.url, links.valid_days) if links and links.url and secrets else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from cli.main import app
 from cli.system import Execution, System
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.domain.period import Period
+from monthclose.settings import LinkSettings
 from tests.world import SETTINGS, World
 
 EXECUTION = "arn:execution"
@@ -49,6 +50,7 @@ class Command:
 
     world: World
     machine: FakeMachine
+    links: LinkSettings | None = None
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
         world = self.world
@@ -64,7 +66,7 @@ class Command:
             shelf=world.shelf,
             workflow=world.workflow,
             clock=world.clock,
-            settings=replace(SETTINGS, providers=world.providers),
+            settings=replace(SETTINGS, providers=world.providers, links=self.links),
             gateways=world.comparer.gateways,
             mailer=lambda: world.mailer,
             dead_letters=lambda _url: world.letters,
@@ -72,6 +74,7 @@ class Command:
             limits=world.limits,
             providers=world.providers,
             adapters=frozenset({"stripe"}),
+            link_secrets=world.link_secrets,
             policy=world.policy,
             cashier=world.cashier,
             holds=world.desk,

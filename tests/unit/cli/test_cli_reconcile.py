@@ -7,6 +7,7 @@ import pytest
 from monthclose.domain.payment import PaymentState
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Collected
+from monthclose.settings import LinkSettings
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, World
 
@@ -39,6 +40,13 @@ def test_it_settles_what_is_outstanding_and_the_books_tie_again(monthclose: Comm
     report = monthclose.json("report", "2026-10", "--json")
     assert (report["status"], report["payments"]["paid"]) == ("completed", 2)
     assert len(world.mailer.sent) == 2
+
+
+def test_a_mail_that_comes_late_leads_to_the_invoice_like_any_other(monthclose: Command, world: World) -> None:
+    monthclose.links = LinkSettings("keys", 30, "https://invoices.example/")
+    monthclose("reconcile", "--now")
+    assert all("https://invoices.example/" in mail.text for mail in world.mailer.sent)
+    assert world.mailer.sent
 
 
 def test_what_is_not_due_yet_is_left_alone_unless_it_is_asked_for(monthclose: Command, world: World) -> None:
