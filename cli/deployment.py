@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 from botocore.config import Config
 
+from monthclose.bootstrap import STRIPE_EVENTS
+from monthclose.names import Env, Stack, output_name
 from sandbox.local_aws import ACCOUNT, PROJECT, REGION, LocalAws, LocalAwsError, Running, Step, clean_environment, quiet
 from sandbox.processes import tail
 
@@ -27,10 +30,12 @@ _SOURCES = (
     "statemachines",
 )
 _SECRETS = {
-    "monthclose/gocardless": {"api_key": "sandbox_access_token"},
-    "monthclose/stripe": {"api_key": "sk_test_sandbox"},
+    "gocardless": {"api_key": "sandbox_access_token", "webhook_secret": "sandbox_webhook_secret"},
+    "stripe": {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
 }
-"""What the sandbox accepts."""
+"""By provider: what the sandbox accepts, and signs its webhooks with."""
+_EVENTS = {"stripe": STRIPE_EVENTS}
+"""What one chooses at the provider's dashboard (docs/webhooks.md); where one cannot choose, all events come."""
 _CDK_SECONDS = 900
 _CPUS = os.cpu_count() or 2
 
@@ -90,6 +95,7 @@ class _Deployment:
             deploy = [str(cdk), "deploy", "--all", "--require-approval", "never", "--app", assembly]
             self._run("deploy", deploy)
             self._put_secrets()
+            self._register_webhooks()
 
     def fingerprint(self) -> str:
         """Hash everything that the deployment is made from."""
@@ -138,21 +144,39 @@ class _Deployment:
             raise LocalAwsError(f"cdk {name} failed\n{tail(log)}")
 
     def _put_secrets(self) -> None:
+        secrets = self._client("secretsmanager")
+        for provider, content in _SECRETS.items():
+            name, value = f"monthclose/{provider}", json.dumps(content)
+            try:
+                secrets.create_secret(Name=name, SecretString=value)
+            except secrets.exceptions.ResourceExistsException:
+                secrets.put_secret_value(SecretId=name, SecretString=value)
+
+    def _register_webhooks(self) -> None:
+        """Tell the sandbox where its events go, as one does at the providers' dashboards."""
+        (stack,) = self._client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        door = outputs[output_name(Env.WEBHOOK_URL)]
+        endpoints = {
+            provider: {"url": door + provider, "secret": content["webhook_secret"], "events": _EVENTS.get(provider, [])}
+            for provider, content in _SECRETS.items()
+        }
+        try:
+            answer = httpx.put(f"{self.running.sandbox_url}/_sandbox/webhooks", json=endpoints, trust_env=False)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise LocalAwsError(f"the sandbox did not take the webhooks' address: {error}") from error
+
+    def _client(self, service: str) -> Any:
         dummy = self.running.environment
-        secrets = boto3.client(
-            "secretsmanager",
+        return boto3.client(  # type: ignore[call-overload]
+            service,
             endpoint_url=dummy["AWS_ENDPOINT_URL"],
             region_name=dummy["AWS_REGION"],
             aws_access_key_id=dummy["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=dummy["AWS_SECRET_ACCESS_KEY"],
             config=Config(proxies={"http": ""}),
         )
-        for name, content in _SECRETS.items():
-            value = json.dumps(content)
-            try:
-                secrets.create_secret(Name=name, SecretString=value)
-            except secrets.exceptions.ResourceExistsException:
-                secrets.put_secret_value(SecretId=name, SecretString=value)
 
 
 def _merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,6 +90,15 @@ class Entry:
             self.refuse(name, f"should be a list of numbers, not {_shown(value)}")
         return tuple(self._in_range(name, item, 0.0, high) for item in value)
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Read any number of strings, none of them empty."""
+        value = self._value(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            self.refuse(name, f"should be a list of texts, not {_shown(value)}")
+        return tuple(value)
+
     def entries(self, name: str, thing: str) -> list["Entry"]:
         """Read a list of tables; messages will name them as in ``rule 2``."""
         value = self._value(name)

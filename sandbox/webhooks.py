@@ -43,12 +43,15 @@ class Endpoint:
         Seconds between the tries; as many further tries as pauses.
     timeout_seconds : float
         How long a try may take.
+    events : frozenset[str]
+        Kinds of events that are delivered, as in ``charge.refunded`` or ``payments.confirmed``; all if it is empty.
     """
 
     url: str
     secret: str = field(repr=False)
     pauses: tuple[float, ...] = PAUSES
     timeout_seconds: float = 10.0
+    events: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -87,6 +90,7 @@ def read_endpoints(document: object, providers: Endpoints) -> dict[str, Endpoint
             secret=entry.text("secret") or entry.missing("secret"),
             pauses=entry.numbers("pauses", 3600.0, PAUSES),
             timeout_seconds=entry.number("timeout_seconds", 0.01, 60.0, 10.0),
+            events=frozenset(entry.texts("events")),
         )
         entry.end()
     return endpoints
@@ -140,7 +144,7 @@ class Deliverer:
     def _take(self, provider: str, event: JSON) -> None:
         with self._changed:
             endpoint = self._endpoints.get(provider)
-            if endpoint is None or self._closing:
+            if endpoint is None or self._closing or (endpoint.events and _kind(event) not in endpoint.events):
                 return
             counts = self._counts.setdefault(provider, Counter())
             counts["events"] += 1
@@ -260,6 +264,11 @@ class Deliverer:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout=30)
+
+
+def _kind(event: JSON) -> str:
+    """Name what happened, in the provider's words: Stripe's events have a type, GoCardless' an object and an action."""
+    return str(event.get("type") or f"{event.get('resource_type')}.{event.get('action')}")
 
 
 def _post(client: httpx.Client, delivery: _Delivery, now: float) -> bool:

@@ -38,6 +38,7 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.SEND_NOTICES: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
     Stage.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
+    Stage.APPLY_WEBHOOK: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.REPORT_CLOSE: Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
     Stage.OPEN_RECONCILE: Access(reads_documents=True),
     Stage.DRAIN_DEAD_LETTERS: Access(writes_documents=True),

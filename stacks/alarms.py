@@ -17,8 +17,11 @@ from constructs import Construct
 from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE
 from stacks.config import Config
 from stacks.providers import ProviderQueue
+from stacks.webhooks import Webhooks
 
 _FIVE_MINUTES, _HOUR, _DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
+_MANY_REFUSED = 10
+"""In five minutes. An address that anybody can reach has its visitors: a few are nobody's business."""
 
 
 class Alarms(Construct):
@@ -88,6 +91,19 @@ class Alarms(Construct):
         text = f"{name}: a batch has waited since before the deadline. Is the provider down, or its rate set too low?"
         self._alarm(f"{name}QueueAge", metric, text, threshold=self._config.deadline_hours * 3600)
         self.watch_dead_letters(name, provider.dead_letters)
+
+    def watch_webhooks(self, webhooks: Webhooks) -> None:
+        """Alarm when webhooks are not taken, are refused again and again, or wait for long."""
+        unable = webhooks.receiver.metric("Url5xxCount", period=_FIVE_MINUTES, statistic="Sum")
+        text = "Webhooks are not taken for a quarter of an hour. Has a provider's secret no webhook_secret?"
+        self._alarm("WebhooksUntaken", unable, text, periods=3)
+        refused = webhooks.receiver.metric("Url4xxCount", period=_FIVE_MINUTES, statistic="Sum")
+        text = "Many webhooks are refused. Is the webhook_secret the one that the provider signs with?"
+        self._alarm("WebhooksRefused", refused, text, threshold=_MANY_REFUSED, periods=3)
+        age = webhooks.queue.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
+        text = "A provider's event has waited for an hour and nobody has looked at it."
+        self._alarm("WebhooksQueueAge", age, text, threshold=3600)
+        self.watch_dead_letters("Webhooks", webhooks.dead_letters)
 
     def watch_functions(self, functions: Mapping[str, lambda_.Function]) -> None:
         """Alarm on functions that go on failing: a single error is retried and needs nobody."""

@@ -38,6 +38,8 @@ class Stage(StrEnum):
     FIND_OWING = "find_owing"
     SEND_REMINDERS = "send_reminders"
     REVIEW_HOLDS = "review_holds"
+    RECEIVE_WEBHOOK = "receive_webhook"
+    APPLY_WEBHOOK = "apply_webhook"
 
     @property
     def camel_case(self) -> str:

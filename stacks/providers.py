@@ -11,11 +11,11 @@ from monthclose.names import Env
 from stacks.config import Config, Provider
 from stacks.functions import Functions, Size, Stage
 
-_MAX_RECEIVES = 5
+MAX_RECEIVES = 5
 """Fewer would send messages away that an SQS event source received but had no free worker for."""
 _MESSAGES_AT_ONCE = 10
 """The most that SQS hands over without waiting for more to come."""
-_LONGEST_RETENTION = Duration.days(14)
+LONGEST_RETENTION = Duration.days(14)
 
 
 def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
@@ -25,7 +25,7 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
         construct_id,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=_LONGEST_RETENTION,
+        retention_period=LONGEST_RETENTION,
     )
 
 
@@ -51,10 +51,10 @@ class ProviderQueue(Construct):
             "Queue",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=_LONGEST_RETENTION,
+            retention_period=LONGEST_RETENTION,
             # Lambda's advice: six times the function's time-out, so that a retry by the service stays invisible.
             visibility_timeout=Duration.seconds(6 * config.charge_timeout_seconds),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_MAX_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
         )
         self.secret = secretsmanager.Secret.from_secret_name_v2(self, "Secret", provider.secret_name)
 

@@ -24,6 +24,7 @@ from stacks.nag import acknowledge
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.reconcile import FINDERS, Reconciler
 from stacks.state_stack import StateStack
+from stacks.webhooks import Webhooks
 
 
 class WorkflowStack(Stack):
@@ -40,10 +41,12 @@ class WorkflowStack(Stack):
         self._state = state
         mail = Mail(self, "Mail", config=config)
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
+        self._webhooks = Webhooks(self, "Webhooks")
         environment = self._environment(mail)
         functions = self._functions(environment)
         self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES)}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
+        self._webhooks.add_functions(functions, self._providers, config=config)
         close = MonthClose(
             self,
             "MonthClose",
@@ -71,6 +74,7 @@ class WorkflowStack(Stack):
         known_later = {
             Env.STATE_MACHINE_ARN: close.machine.state_machine_arn,
             Env.COLLECTIONS_ARN: collections.machine.state_machine_arn,
+            Env.WEBHOOK_URL: self._webhooks.url,
         }
         if self._viewer:
             known_later[Env.INVOICE_URL] = self._viewer.url.url
@@ -86,6 +90,7 @@ class WorkflowStack(Stack):
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
             Env.PROVIDERS: self.to_json_string({p.provider.name: p.settings() for p in self._providers}),
+            Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
             Env.COMPANY_NAME: config.company_name,
@@ -126,7 +131,11 @@ class WorkflowStack(Stack):
         return viewer
 
     def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:
-        stages = [*self._called.items(), *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers)]
+        stages = [
+            *self._called.items(),
+            *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
+            (Stage.APPLY_WEBHOOK, self._webhooks.applier),
+        ]
         for stage, function in stages:
             grant(function, stage, tables=self._state.tables, documents=self._state.documents)
         for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
@@ -154,6 +163,8 @@ class WorkflowStack(Stack):
             functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Stage.SHOW_INVOICE.camel_case] = self._viewer.function
+        for stage, function in self._webhooks.functions.items():
+            functions[stage.camel_case] = function
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
         alarms.watch_collections(collections.machine)
@@ -162,6 +173,7 @@ class WorkflowStack(Stack):
         alarms.watch_findings({stage.camel_case: stage.value for stage in FINDERS})
         alarms.watch_dead_letters("MissedStarts", self._missed)
         alarms.watch_functions(functions)
+        alarms.watch_webhooks(self._webhooks)
         for provider in self._providers:
             alarms.watch_queue(provider)
         Dashboard(

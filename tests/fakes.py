@@ -443,6 +443,10 @@ class FakeGateway:
             self.outcomes[order.reference] = Refused("canceled")
         return Answer(order.reference, self.outcomes[order.reference])
 
+    def payment_of(self, reference: str) -> str:
+        self._maybe_fail("payment_of", "before")
+        return self.orders[reference].payment_id if reference in self.orders else ""
+
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         for reference, outcome in self.outcomes.items():
             order = self.orders[reference]
@@ -530,10 +534,30 @@ class FakeDeadLetters:
 
 
 @dataclass
+class FakeEventQueue:
+    """The queue of providers' events in memory."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    put_back_messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.messages += map(dict, messages)
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        self.put_back_messages.append((dict(message), seconds))
+
+
+@dataclass
 class FakeLog:
     """A log that remembers."""
 
     lines: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def info(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))
 
     def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
         self.lines.append((message, extra))

@@ -21,6 +21,7 @@ from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
 from monthclose.settings import CloseSettings, Company, LinkSettings, Provider, Settings
 from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.apply_event import EventApplier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
@@ -57,6 +58,7 @@ SETTINGS = Settings(
     idempotency_table="idempotency",
     documents_bucket="documents",
     providers={},
+    webhook_queue_url="https://queue/webhooks",
     mail_sender="billing@example.com",
     mail_configuration_set="notices",
     company_name="Example Cloud",
@@ -108,6 +110,7 @@ class World:
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
     letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
+    event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
@@ -162,6 +165,7 @@ class World:
             self.charger, self.books, self.directory, self.clock, self.log, OneAfterTheOther()
         )
         self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
+        self.applier = EventApplier(self.charger, self.books, self.closes, self.keeper, self.clock)
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
         self.finder = OwingFinder(
             self.closes,

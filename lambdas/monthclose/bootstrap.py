@@ -13,8 +13,10 @@ from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.usage import DynamoUsageStore
+from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
 from monthclose.adapters.s3 import S3Documents, S3PriceBooks
 from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
+from monthclose.adapters.stripe_webhooks import StripeWebhooks
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.adapters.tax_tables import S3TaxTables
 from monthclose.domain.intake import CheckTaxId
@@ -29,6 +31,7 @@ from monthclose.ports import (
     DeadLetters,
     Documents,
     EInvoices,
+    EventQueue,
     InvoiceRenderer,
     Limiter,
     LinkSecrets,
@@ -38,6 +41,7 @@ from monthclose.ports import (
     ProviderLimits,
     TaxTables,
     UsageStore,
+    WebhookReader,
     Workflow,
 )
 from monthclose.settings import Provider, Settings
@@ -70,6 +74,13 @@ _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
 """How each provider's gateway is made, by the name that the settings and the customers use."""
 ADAPTERS = frozenset(_GATEWAYS)
 """The providers that customers can be charged through."""
+_WEBHOOKS: Mapping[str, Callable[[str], WebhookReader]] = {
+    "gocardless": GoCardlessWebhooks,
+    "stripe": StripeWebhooks,
+}
+"""How the reader of each provider's webhooks is made, for a secret that they are signed with."""
+STRIPE_EVENTS = sorted(StripeWebhooks.events)
+"""What to choose where the address is registered at Stripe."""
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into what
 a consumer keeps of its function's time."""
@@ -173,6 +184,30 @@ class Runtime:
         from monthclose.adapters.sqs import SqsDeadLetters  # noqa: PLC0415
 
         return SqsDeadLetters(queue_url)
+
+    @cached_property
+    def event_queue(self) -> EventQueue:
+        """The queue of providers' events."""
+        from monthclose.adapters.event_queue import SqsEventQueue  # noqa: PLC0415
+
+        return SqsEventQueue(self.settings.webhook_queue_url)
+
+    @property
+    def webhook_providers(self) -> frozenset[str]:
+        """The providers whose webhooks are taken."""
+        return frozenset(self.settings.providers.keys() & _WEBHOOKS.keys())
+
+    def webhook_readers(self, name: str) -> list[WebhookReader]:
+        """Make the readers of a provider's webhooks, one for each secret that they may be signed with.
+
+        Raises
+        ------
+        ProviderRefusedError
+            The provider's secret has none.
+        """
+        from monthclose.adapters.secrets import webhook_secrets  # noqa: PLC0415
+
+        return [_WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
 
     def gateway(self, name: str) -> PaymentGateway:
         """Make a provider's gateway, which keeps to the provider's limit.

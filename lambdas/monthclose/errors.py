@@ -12,6 +12,7 @@ from monthclose.domain.errors import (
 )
 
 __all__ = [
+    "BrokeOffError",
     "ConflictError",
     "IllegalTransitionError",
     "MailRefusedError",
@@ -61,6 +62,10 @@ class OutcomeUnknownError(MonthCloseError):
 
 class ProviderRefusedError(MonthCloseError):
     """The provider refuses us altogether (key missing, revoked, wrong account). A person must mend the settings."""
+
+
+class BrokeOffError(MonthCloseError):
+    """What was to be done is done in part. The same again does the rest."""
 
 
 class MailRefusedError(MonthCloseError):

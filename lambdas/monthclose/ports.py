@@ -17,7 +17,7 @@ from monthclose.domain.ledger import Entry
 from monthclose.domain.link import LinkKeys
 from monthclose.domain.money import Money
 from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
-from monthclose.domain.payment import Payment
+from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
@@ -419,6 +419,15 @@ class PaymentGateway(Protocol):
     def withdraw(self, order: ChargeOrder) -> Answer:
         """See to it that an order can never be collected, and say what it then is; moves no money."""
 
+    def payment_of(self, reference: str) -> str:
+        """Tell which of our payments the provider's object names; empty if it is none of ours. Moves no money.
+
+        Parameters
+        ----------
+        reference : str
+            The provider's id of a payment, or of what its webhooks name in its place (a refund).
+        """
+
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """Go over all money collected for a period's invoices since a time, by the provider's own record.
 
@@ -525,12 +534,41 @@ class ProviderEvent:
     kind : str
         What happened, in the provider's words (`payment_intent.succeeded`, `payments.confirmed`).
     reference : str
-        The provider's id of the payment; empty if the event is about something else.
+        The provider's id of the payment, or of its refund; empty if the event says nothing that concerns us.
+    payment_id : str
+        Our payment's id, if the event quotes what we wrote on the provider's object: then it need not be asked for.
+    known_in : frozenset of PaymentState
+        What a payment in one of these states could learn from the event, it knows.
     """
 
     event_id: str
     kind: str
     reference: str
+    payment_id: str = ""
+    known_in: frozenset[PaymentState] = frozenset()
+
+
+class WebhookReader(Protocol):
+    """Reads what one of a provider's webhook endpoints receives."""
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:
+        """Check that a delivery is the provider's and not an old one, and read its events.
+
+        Raises
+        ------
+        WebhookRefusedError
+            It is not, or cannot be read.
+        """
+
+
+class EventQueue(Protocol):
+    """The queue of providers' events that are to be applied."""
+
+    def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        """Put messages into the queue: all of them, or it raises."""
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ class Settings:
     idempotency_table: str
     documents_bucket: str
     providers: dict[str, Provider]
+    webhook_queue_url: str
     mail_sender: str
     mail_configuration_set: str
     company_name: str
@@ -176,6 +177,7 @@ class Settings:
                 )
                 for name, entry in parsed(Env.PROVIDERS).items()
             },
+            webhook_queue_url=text(Env.WEBHOOK_QUEUE_URL),
             mail_sender=text(Env.MAIL_SENDER),
             mail_configuration_set=text(Env.MAIL_CONFIGURATION_SET),
             company_name=text(Env.COMPANY_NAME),

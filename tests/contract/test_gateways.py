@@ -239,6 +239,13 @@ def test_what_was_collected_cannot_be_withdrawn(case: Case) -> None:
     assert isinstance(case.gateway.withdraw(order).outcome, Collected)
 
 
+def test_the_providers_object_names_our_payment_and_what_is_none_of_ours_names_none(case: Case) -> None:
+    order = case.prepared(case.order(payment_id="2026-10.2/a/c#me"))
+    reference = order.reference or case.gateway.collect(order).reference
+    assert case.gateway.payment_of(reference) == "2026-10.2/a/c#me"
+    assert case.gateway.payment_of("of_somebody_else") == ""
+
+
 def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
     case.gateway.check()
 

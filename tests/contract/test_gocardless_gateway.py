@@ -298,6 +298,15 @@ def test_what_was_given_back_on_purpose_is_told(case: Case) -> None:
     assert (collected.amount, collected.refunded_minor) == (order.amount, 234)
 
 
+def test_a_refund_names_the_payment_that_it_is_of(case: Case) -> None:
+    reference = case.gateway.collect(an_order(attempt=2)).reference
+    case.sandbox.advance(to="confirmed")
+    refund(case, reference, 200, 200)
+    [event, *_] = Wire(case.sandbox).get("events?resource_type=refunds").json()["events"]
+    assert case.gateway.payment_of(event["links"]["refund"]) == "2026-10/acme"
+    assert case.gateway.payment_of("RF_of_somebody_else") == ""
+
+
 def test_a_payment_is_withdrawn_as_long_as_the_bank_does_not_have_it(case: Case) -> None:
     order = an_order()
     assert isinstance(outcome(case.gateway.withdraw(order)), NotCollected)

@@ -1,7 +1,9 @@
 """What a webhook tells us, and which we refuse: signed with the providers' own helpers where they have them."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
 from monthclose.adapters.stripe_webhooks import StripeWebhooks
+from monthclose.domain.payment import PaymentState as S
 from monthclose.errors import WebhookRefusedError
 from monthclose.ports import ProviderEvent
 from tests.sandbox.gocardless_driving import webhook
@@ -29,26 +32,51 @@ def stripe_body(kind: str, about: Any) -> bytes:
     return json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": {"object": about}}).encode()
 
 
+INTENT = {"object": "payment_intent", "id": "pi_1", "metadata": {"payment": "2026-10/acme"}}
+CHARGE = {"object": "charge", "id": "ch_1", "payment_intent": "pi_1", "metadata": {"payment": "2026-10/acme"}}
+DISPUTE = {"object": "dispute", "id": "dp_1", "payment_intent": "pi_1", "metadata": {"payment": "somebody's note"}}
+REFUND = {"object": "refund", "id": "re_1", "payment_intent": "pi_1", "metadata": {}}
+
+
 @pytest.mark.parametrize(
-    ("kind", "about", "reference"),
+    ("kind", "about", "reference", "payment_id"),
     [
-        ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_1"}, "pi_1"),
-        ("payment_intent.payment_failed", {"object": "payment_intent", "id": "pi_1"}, "pi_1"),
-        ("charge.refunded", {"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, "pi_1"),
-        ("charge.succeeded", {"object": "charge", "id": "ch_1", "payment_intent": {"id": "pi_1"}}, "pi_1"),
-        ("charge.succeeded", {"object": "charge", "id": "ch_1", "payment_intent": None}, ""),
-        ("charge.dispute.created", {"object": "dispute", "id": "dp_1", "payment_intent": "pi_1"}, "pi_1"),
-        ("charge.refund.updated", {"object": "refund", "id": "re_1", "payment_intent": "pi_1"}, "pi_1"),
-        ("refund.failed", {"object": "refund", "id": "re_1", "payment_intent": "pi_1"}, "pi_1"),
-        ("customer.created", {"object": "customer", "id": "cus_1"}, ""),
-        ("invoice.paid", {"object": "invoice", "id": "in_1", "payment_intent": "pi_1"}, ""),
-        ("charge.succeeded", None, ""),
+        ("payment_intent.succeeded", INTENT, "pi_1", "2026-10/acme"),
+        ("payment_intent.payment_failed", {"object": "payment_intent", "id": "pi_1"}, "pi_1", ""),
+        ("charge.refunded", CHARGE, "pi_1", "2026-10/acme"),
+        ("charge.refunded", {**CHARGE, "payment_intent": {"id": "pi_1"}}, "pi_1", "2026-10/acme"),
+        ("charge.refunded", {**CHARGE, "payment_intent": None, "metadata": {}}, "", ""),
+        ("charge.dispute.created", DISPUTE, "pi_1", ""),
+        ("charge.refund.updated", REFUND, "pi_1", ""),
+        ("refund.failed", REFUND, "pi_1", ""),
+        ("charge.succeeded", CHARGE, "", ""),  # the PaymentIntent says the same
+        ("payment_intent.created", INTENT, "", ""),
+        ("customer.created", {"object": "customer", "id": "cus_1"}, "", ""),
+        ("invoice.paid", {"object": "invoice", "id": "in_1", "payment_intent": "pi_1"}, "", ""),
+        ("charge.refunded", None, "", ""),
     ],
 )
-def test_stripes_events_name_their_payment_intent(kind: str, about: Any, reference: str) -> None:
+def test_stripes_events_name_their_payment_intent(kind: str, about: Any, reference: str, payment_id: str) -> None:
     body = stripe_body(kind, about)
-    read = StripeWebhooks(SECRET).read(stripe_headers(body), body, NOW)
-    assert read == [ProviderEvent("evt_1", kind, reference)]
+    [event] = StripeWebhooks(SECRET).read(stripe_headers(body), body, NOW)
+    assert (event.event_id, event.kind) == ("evt_1", kind)
+    assert (event.reference, event.payment_id) == (reference, payment_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "not_known"),
+    [
+        ("payment_intent.succeeded", {S.PAID, S.REVERSED}, {S.CHARGING, S.UNKNOWN, S.PENDING, S.DECLINED}),
+        ("payment_intent.payment_failed", {S.DECLINED, S.PAID}, {S.CHARGING, S.PENDING, S.ACTION_REQUIRED}),
+        ("charge.refunded", set(), set(S)),
+        ("charge.dispute.closed", set(), set(S)),
+    ],
+)
+def test_stripes_events_say_whom_they_tell_nothing_new(kind: str, known: set[S], not_known: set[S]) -> None:
+    body = stripe_body(kind, INTENT)
+    [event] = StripeWebhooks(SECRET).read(stripe_headers(body), body, NOW)
+    assert event.known_in >= known
+    assert not event.known_in & not_known
 
 
 def test_stripes_webhook_is_taken_while_its_secret_is_rolled() -> None:
@@ -85,13 +113,14 @@ def test_a_signed_body_of_stripes_that_is_no_event_is_refused(body: bytes) -> No
         StripeWebhooks(SECRET).read({"Stripe-Signature": f"t=1793534400,v1={signed}"}, body, NOW)
 
 
-def payment_event(number: int, action: str = "confirmed") -> dict[str, Any]:
+def payment_event(number: int, action: str = "confirmed", **metadata: str) -> dict[str, Any]:
     return {
         "id": f"EV{number}",
         "resource_type": "payments",
         "action": action,
         "links": {"payment": f"PM{number}"},
         "details": {"cause": "x"},
+        "resource_metadata": metadata,
     }
 
 
@@ -100,16 +129,23 @@ REFUND_EVENT = {"id": "EV8", "resource_type": "refunds", "action": "created", "l
 
 
 def test_gocardless_events_name_their_payment_as_the_sdk_does() -> None:
-    headers, body = webhook([payment_event(1), MANDATE_EVENT, payment_event(2, "failed"), REFUND_EVENT], SECRET, "WB1")
+    sent = [payment_event(1, payment="2026-10/acme#2"), MANDATE_EVENT, payment_event(2, "failed"), REFUND_EVENT]
+    headers, body = webhook(sent, SECRET, "WB1")
     read = GoCardlessWebhooks(SECRET).read({name.lower(): value for name, value in headers.items()}, body, NOW)
     assert read == [
-        ProviderEvent("EV1", "payments.confirmed", "PM1"),
+        ProviderEvent("EV1", "payments.confirmed", "PM1", "2026-10/acme", frozenset({S.PAID})),
         ProviderEvent("EV9", "mandates.cancelled", ""),
-        ProviderEvent("EV2", "payments.failed", "PM2"),
-        ProviderEvent("EV8", "refunds.created", ""),
+        ProviderEvent("EV2", "payments.failed", "PM2", "", frozenset({S.DECLINED})),
+        ProviderEvent("EV8", "refunds.created", "RF1"),
     ]
     theirs = webhooks.parse(body, SECRET, headers["Webhook-Signature"])
-    assert [(event.event_id, event.reference) for event in read] == [(e.id, e.links.payment or "") for e in theirs]
+    named = [(event.id, event.links.payment or event.links.refund or "") for event in theirs]
+    assert [(event.event_id, event.reference) for event in read] == named
+
+
+def test_what_a_payment_goes_through_before_its_outcome_concerns_nobody() -> None:
+    headers, body = webhook([payment_event(1, action) for action in ("created", "submitted")], SECRET, "WB1")
+    assert [event.reference for event in GoCardlessWebhooks(SECRET).read(headers, body, NOW)] == ["", ""]
 
 
 def test_no_events_are_none() -> None:
@@ -148,3 +184,13 @@ def test_a_webhook_without_a_signature_and_a_reader_without_a_secret_are_refused
         reader(SECRET).read({}, b"{}", NOW)
     with pytest.raises(ValueError, match="secret"):
         reader("")
+
+
+@pytest.mark.parametrize(
+    ("heading", "reader"), [("### Stripe", StripeWebhooks), ("### GoCardless", GoCardlessWebhooks)]
+)
+def test_the_manual_names_the_events_that_are_applied_and_no_others(heading: str, reader: Any) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+    section = manual.partition(f"\n{heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`([a-z_.]+)`", "".join(rows))) == reader.events

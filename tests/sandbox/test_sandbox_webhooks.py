@@ -255,6 +255,11 @@ MISTAKES: list[tuple[object, str]] = [
     ({"stripe": {"url": "ftp://x", "secret": "s"}}, "webhooks.stripe: url should begin with http"),
     ({"stripe": {"url": "http://x"}}, "webhooks.stripe: secret is missing"),
     ({"stripe": {"url": "http://x", "secret": "s", "pauses": 3}}, "webhooks.stripe: pauses should be a list"),
+    (
+        {"stripe": {"url": "http://x", "secret": "s", "events": "charge.refunded"}},
+        "webhooks.stripe: events should be a",
+    ),
+    ({"stripe": {"url": "http://x", "secret": "s", "events": [""]}}, "webhooks.stripe: events should be a list of"),
     ({"adyen": {"url": "http://x", "secret": "s"}}, "name adyen, which is none of stripe, gocardless"),
     ([], "webhooks should be a table by provider"),
 ]
@@ -265,6 +270,16 @@ def test_an_endpoint_that_cannot_be_is_refused_and_named(url: str, document: obj
     answer = httpx.put(f"{url}/_sandbox/webhooks", json=document)
     assert answer.status_code == 400
     assert message in answer.json()["error"]
+
+
+def test_an_endpoint_gets_the_kinds_of_events_that_it_asked_for(receiver: Receiver) -> None:
+    with delivering(receiver, events=frozenset({"charge.refunded", "payments.confirmed"})) as deliverer:
+        for kind in ("charge.succeeded", "charge.refunded"):
+            deliverer.notify("stripe")({"id": kind, "object": "event", "type": kind})
+        for action in ("submitted", "confirmed"):
+            deliverer.notify("stripe")({"id": action, "resource_type": "payments", "action": action})
+        assert counts(deliverer)["events"] == 2
+    assert {receiver.next_event()["id"] for _ in range(2)} == {"charge.refunded", "confirmed"}
 
 
 def test_a_plan_makes_the_webhooks_of_the_running_sandbox_unreliable(

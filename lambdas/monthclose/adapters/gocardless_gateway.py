@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 from gocardless_pro import errors
-from gocardless_pro.services import EventsService, MandatesService, PaymentsService
+from gocardless_pro.services import EventsService, MandatesService, PaymentsService, RefundsService
 
 from monthclose.adapters.gocardless_http import (
     ONE_ATTEMPT,
@@ -51,6 +51,8 @@ _LONGEST_KEY = 128
 _PAGE = 500
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far GoCardless' clock and ours may be apart."""
+_REFUND = "RF"
+_NO_SUCH_OBJECT = "resource_not_found"
 _MANDATE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 _PENDING = frozenset({"pending_customer_approval", "pending_submission", "submitted"})
@@ -91,6 +93,7 @@ class GoCardlessGateway:
         self._payments = PaymentsService(*settings)
         self._mandates = MandatesService(*settings)
         self._events = EventsService(*settings)
+        self._refunds = RefundsService(*settings)
 
     def check(self) -> None:
         """List one payment. Whether the token may create some as well, GoCardless tells only when it is asked to."""
@@ -148,6 +151,19 @@ class GoCardlessGateway:
             payment = self._get(answer.reference)
         return self._answer(payment)
 
+    def payment_of(self, reference: str) -> str:
+        """Read the payment's metadata; an event about a refund (`RF…`) names that only, and the refund its payment."""
+        try:
+            with translated(moves_money=False):
+                if reference.startswith(_REFUND):
+                    reference = str(self._refunds.get(reference).links.payment)
+                payment = self._payments.get(reference)
+        except OrderRefusedError as error:
+            if error.code != _NO_SUCH_OBJECT:
+                raise
+            return ""
+        return _payment_id(payment)
+
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """List what was collected for a period net of refunds, with nothing for what was charged back."""
         for payment in self._list({"created_at[gte]": _from(since)}):
@@ -158,7 +174,7 @@ class GoCardlessGateway:
                 yield ProviderCharge(
                     provider=self.provider,
                     reference=payment.id,
-                    payment_id=_said(payment, "payment").rpartition("#")[0],
+                    payment_id=_payment_id(payment),
                     currency=payment.currency,
                     minor=kept[payment.status],
                 )
@@ -235,6 +251,10 @@ def _metadata(order: ChargeOrder) -> dict[str, str]:
 
 def _said(payment: Any, key: str) -> str:
     return str((payment.metadata or {}).get(key, ""))
+
+
+def _payment_id(payment: Any) -> str:
+    return _said(payment, "payment").rpartition("#")[0]
 
 
 def _from(since: datetime) -> str:

@@ -5,8 +5,28 @@ from datetime import datetime
 from typing import Any
 
 from monthclose.adapters.webhook_reading import check_signature, document, header
+from monthclose.domain.payment import PaymentState
 from monthclose.errors import WebhookRefusedError
 from monthclose.ports import ProviderEvent
+
+_S = PaymentState
+_KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
+    "payments.confirmed": frozenset({_S.PAID}),
+    "payments.paid_out": frozenset({_S.PAID}),
+    "payments.failed": frozenset({_S.DECLINED}),
+    "payments.cancelled": frozenset({_S.DECLINED}),
+    "payments.customer_approval_denied": frozenset({_S.DECLINED}),
+    "payments.late_failure_settled": frozenset({_S.REVERSED}),
+    "payments.charged_back": frozenset({_S.REVERSED}),
+    "payments.chargeback_settled": frozenset({_S.REVERSED}),
+    "payments.chargeback_cancelled": frozenset({_S.PAID}),
+    "refunds.created": frozenset(),
+    "refunds.failed": frozenset(),
+    "refunds.bounced": frozenset(),
+    "refunds.funds_returned": frozenset(),
+    "refunds.paid": frozenset(),
+}
+"""The events that change what we know of a payment (API reference, "Event types"), and where they don't."""
 
 
 class GoCardlessWebhooks:
@@ -17,6 +37,8 @@ class GoCardlessWebhooks:
     secret : str
         The endpoint's secret.
     """
+
+    events = frozenset(_KNOWN_IN)
 
     def __init__(self, secret: str) -> None:
         if not secret:
@@ -38,10 +60,17 @@ class GoCardlessWebhooks:
         return [_event(event) for event in events]
 
 
+_LINKS = {"payments": "payment", "refunds": "refund"}
+
+
 def _event(event: Any) -> ProviderEvent:
     try:
-        kind = event["resource_type"]
-        reference = event["links"]["payment"] if kind == "payments" else ""
-        return ProviderEvent(event["id"], f"{kind}.{event['action']}", reference)
-    except (KeyError, TypeError) as error:
+        about = event["resource_type"]
+        kind = f"{about}.{event['action']}"
+        if kind not in _KNOWN_IN:
+            return ProviderEvent(event["id"], kind, "")
+        quoted = event.get("resource_metadata") or {}
+        payment_id = str(quoted.get("payment", "")).rpartition("#")[0] if about == "payments" else ""
+        return ProviderEvent(event["id"], kind, event["links"][_LINKS[about]], payment_id, _KNOWN_IN[kind])
+    except (AttributeError, KeyError, TypeError) as error:
         raise WebhookRefusedError(f"the webhook has an event that cannot be read: {type(error).__name__}") from None

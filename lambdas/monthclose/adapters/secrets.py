@@ -28,6 +28,23 @@ def api_key(secret_name: str) -> str:
     return key
 
 
+def webhook_secrets(secret_name: str) -> list[str]:
+    """Read the `webhook_secret` of a provider's secret: a text, or a list of them while one replaces another.
+
+    Raises
+    ------
+    ProviderRefusedError
+        There is no such secret, or no `webhook_secret` in it.
+    """
+    found = _read(secret_name).get("webhook_secret")
+    secrets = [found] if isinstance(found, str) else found
+    if not isinstance(secrets, list) or not secrets or not all(isinstance(s, str) and s for s in secrets):
+        raise ProviderRefusedError(
+            f'the secret {secret_name} needs a "webhook_secret": the text that the provider signs its webhooks with'
+        )
+    return secrets
+
+
 class SecretLinkKeys:
     """`LinkSecrets` on one secret: `{"current": "k2", "k1": "…", "k2": "…"}`.
 

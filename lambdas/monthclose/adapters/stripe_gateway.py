@@ -167,6 +167,16 @@ class StripeGateway:
                 raise
             return self._retrieve(order.reference)
 
+    def payment_of(self, reference: str) -> str:
+        """Read the PaymentIntent's metadata."""
+        try:
+            with _translated(moves_money=False):
+                return _metadata(self._client.payment_intents.retrieve(reference), "payment")
+        except OrderInvalidError as error:
+            if error.code != _NO_SUCH_OBJECT:
+                raise
+            return ""
+
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """List what was collected for a period, a hundred PaymentIntents at a time."""
         with _translated(moves_money=False):
@@ -204,6 +214,7 @@ class StripeGateway:
 
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
+_NO_SUCH_OBJECT = "resource_missing"
 _CANCELED = "canceled"
 _MONEY_WITHDRAWN = {"needs_response", "under_review", "lost"}
 """Statuses of a dispute during which the money is withdrawn (Stripe, "How disputes work"); an inquiry, whose statuses

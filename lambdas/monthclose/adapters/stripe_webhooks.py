@@ -5,10 +5,31 @@ from datetime import datetime
 from typing import Any
 
 from monthclose.adapters.webhook_reading import check_signature, document, header
+from monthclose.domain.payment import PaymentState
 from monthclose.errors import WebhookRefusedError
 from monthclose.ports import ProviderEvent
 
 _SCHEME = "v1"
+
+_S = PaymentState
+_SETTLED = frozenset({_S.PAID, _S.REVERSED})
+_KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
+    "payment_intent.succeeded": _SETTLED,
+    "payment_intent.processing": _SETTLED | {_S.PENDING},
+    "payment_intent.payment_failed": _SETTLED | {_S.DECLINED},
+    "payment_intent.canceled": _SETTLED | {_S.DECLINED, _S.NOTHING_DUE},
+    "charge.refunded": frozenset(),
+    "charge.refund.updated": frozenset(),
+    "refund.created": frozenset(),
+    "refund.updated": frozenset(),
+    "refund.failed": frozenset(),
+    "charge.dispute.created": frozenset(),
+    "charge.dispute.updated": frozenset(),
+    "charge.dispute.closed": frozenset(),
+    "charge.dispute.funds_withdrawn": frozenset(),
+    "charge.dispute.funds_reinstated": frozenset(),
+}
+"""The events that change what we know of a payment (Stripe docs, "Types of events"), and where they don't."""
 
 
 class StripeWebhooks:
@@ -21,6 +42,8 @@ class StripeWebhooks:
     tolerance_seconds : float
         How old a delivery may be, so that nobody can play an old one again. Each retry is signed anew.
     """
+
+    events = frozenset(_KNOWN_IN)
 
     def __init__(self, secret: str, tolerance_seconds: float = 300) -> None:
         if not secret:
@@ -54,7 +77,9 @@ def _event(event: Mapping[str, Any]) -> ProviderEvent:
         raise WebhookRefusedError("the webhook has no event's id and type")
     data = event.get("data")
     about = data.get("object") if isinstance(data, dict) else None
-    return ProviderEvent(event_id, kind, _reference(kind, about) if isinstance(about, dict) else "")
+    if kind not in _KNOWN_IN or not isinstance(about, dict):
+        return ProviderEvent(event_id, kind, "")
+    return ProviderEvent(event_id, kind, _reference(about), _payment_id(about), _KNOWN_IN[kind])
 
 
 _BY_OBJECT = {
@@ -64,13 +89,16 @@ _BY_OBJECT = {
     "refund": "payment_intent",
 }
 """Which member of an event's object names the PaymentIntent."""
-_KINDS = ("payment_intent.", "charge.", "refund.")
 
 
-def _reference(kind: str, about: Mapping[str, Any]) -> str:
-    if not kind.startswith(_KINDS):
-        return ""
+def _reference(about: Mapping[str, Any]) -> str:
     reference = about.get(_BY_OBJECT.get(str(about.get("object")), ""))
     if isinstance(reference, dict):  # expanded
         reference = reference.get("id")
     return reference if isinstance(reference, str) else ""
+
+
+def _payment_id(about: Mapping[str, Any]) -> str:
+    """Read what we wrote on the PaymentIntent: its charges quote it, refunds and disputes have notes of their own."""
+    metadata = about.get("metadata") if about.get("object") in ("payment_intent", "charge") else None
+    return str(metadata.get("payment", "")) if isinstance(metadata, dict) else ""

@@ -19,8 +19,8 @@ from monthclose.errors import (
 from monthclose.names import LimitScope
 from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
 
-_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "collected_for")
-_READS = ("check", "look_up", "collected_for")
+_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "payment_of", "collected_for")
+_READS = ("check", "look_up", "payment_of", "collected_for")
 LANES: Mapping[LimitScope, Mapping[str, str]] = {
     LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
     LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
@@ -97,6 +97,10 @@ class ThrottledGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """See to it that an order can never be collected."""
         return self._ask("withdraw", lambda: self.gateway.withdraw(order))
+
+    def payment_of(self, reference: str) -> str:
+        """Tell which of our payments the provider's object names."""
+        return self._ask("payment_of", lambda: self.gateway.payment_of(reference))
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """Go over the money collected, with a slot for every hundred charges; it cannot be repeated in the middle."""
