@@ -27,6 +27,9 @@ from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
+from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.charge_customers import Charger
+from monthclose.stages.hold_by_hand import HoldDesk
 from sandbox.local_aws import LocalAws, aws_environment
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -105,6 +108,13 @@ class Connector:
             providers=runtime.settings.providers,
             adapters=ADAPTERS,
             policy=runtime.settings.invoicing,
+            cashier=Cashier(
+                runtime.books,
+                runtime.closes,
+                runtime.clock,
+                lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
+            ),
+            holds=HoldDesk(runtime.books, runtime.clock),
         )
 
 

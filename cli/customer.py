@@ -17,6 +17,9 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
 
+_KIND_OF_ENTRY = {"received": "received", "granted": "credit", "refund": "refund", "reversal": "reversal"}
+"""What an entry's id says that it books; the others are the invoice's and the payment's own."""
+
 
 class Happening(NamedTuple):
     """Something that happened to a customer."""
@@ -60,21 +63,31 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         text = f"{month.invoice.number} over {month.invoice.total}, {month.invoice.open} of it open"
         yield Happening(time, period, "invoice", text, "")
     for entry in month.entries:
-        yield Happening(entry.time, period, "ledger", _booking(entry), entry.memo)
-    if month.payment:
-        for step in month.payment.history:
+        kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
+        yield Happening(entry.time, period, kind, _booking(entry), entry.memo)
+    for payment in month.payments:
+        which = "" if payment.sequence == 1 else f"by hand, {payment.payment_id}: "
+        for step in payment.history:
             request = f"request {step.request_id}" if step.request_id else ""
-            yield Happening(step.time, period, "payment", f"{step.before} → {step.after}: {step.why}", request)
+            yield Happening(step.time, period, "payment", f"{which}{step.before} → {step.after}: {step.why}", request)
     if month.notice:
         notice = month.notice
         message = f"message {notice.message_id}" if notice.message_id else ""
         yield Happening(notice.time, period, "notice", f"{notice.kind} {notice.state}", message)
-    if month.hold:
-        yield Happening(month.hold.time, period, "hold", f"{month.hold.action}: {month.hold.reason}", "")
+    for change in month.holds:
+        by = f"by {change.by}" if change.by else ""
+        yield Happening(change.time, period, "hold", f"{change.action}: {change.reason}", by)
     if month.parking:
         gone = "" if month.parking.active else " (the reason is gone)"
         text = f"{month.parking.reason}: {month.parking.detail}{gone}"
         yield Happening(month.parking.time, period, "parked", text, "")
+
+
+def _hold(found: Customer) -> str:
+    if not found.held_since:
+        return "none"
+    by = f", by {found.held_by}" if found.held_by else ""
+    return f"since {found.held_since:%Y-%m-%d %H:%M} UTC{by}: {found.hold_reason}"
 
 
 def _booking(entry: Entry) -> str:
@@ -88,8 +101,8 @@ def _print(found: Customer, story: list[Happening]) -> None:
         ("  e-mail", profile.email),
         ("  country", profile.country or "not given"),
         ("  pays with", f"{profile.payment_provider}, {profile.payment_method or 'no payment method'}"),
-        ("  balance", _balance(found)),
-        ("  hold", f"since {found.held_since:%Y-%m-%d %H:%M} UTC: {found.hold_reason}" if found.held_since else "none"),
+        ("  balance", balance_in_words(found)),
+        ("  hold", _hold(found)),
     ]
     if found.provider_customer:
         facts.append(("  at the provider", found.provider_customer))
@@ -106,7 +119,8 @@ def _print(found: Customer, story: list[Happening]) -> None:
     show(grid(rows, header=("  when (UTC)", "month", "what", "")))
 
 
-def _balance(found: Customer) -> str:
+def balance_in_words(found: Customer) -> str:
+    """Say what a customer owes, or what we owe them."""
     balance = found.balance
     if balance.minor < 0:
         return f"{-balance} of credit"
@@ -133,6 +147,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
         "open_payment": found.open_payment,
         "held_since": found.held_since.isoformat() if found.held_since else None,
         "hold_reason": found.hold_reason,
+        "held_by": found.held_by,
         "happened": [
             {
                 "time": h.time.isoformat(),

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from cli import (
+    accounts,
     closing,
     customer,
     demo,
@@ -26,12 +27,13 @@ from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, say
 from cli.home import shown, write_traceback
 from monthclose.domain.errors import UserMistakeError
-from monthclose.errors import TryLaterError
+from monthclose.errors import ProviderRefusedError, TryLaterError
 from sandbox.local_aws import LocalAwsError
 
 _EPILOG = (
     "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used; "
-    "3 the period is being closed already; 4 reconcile found something; 130 interrupted (a close goes on)."
+    "3 the period is being closed already; 4 reconcile found something, or a payment was not collected or its outcome "
+    "is not known yet; 130 interrupted (a close goes on)."
 )
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -46,7 +48,7 @@ class Commands(typer.core.TyperGroup):
         except UserMistakeError as error:
             complain(str(error))
             raise typer.Exit(MISTAKE) from None
-        except (NoSystemError, LocalAwsError) as error:
+        except (NoSystemError, LocalAwsError, ProviderRefusedError) as error:
             complain(str(error))
         except TryLaterError as error:
             complain(f"{error}\ntry again; what is done stays done")
@@ -119,6 +121,11 @@ app.command()(customer.customer)
 app.command()(reconcile.reconcile)
 app.add_typer(providers.app, name="providers")
 app.add_typer(invoice.app, name="invoice")
+app.command()(accounts.pay)
+app.command()(accounts.credit)
+app.add_typer(accounts.payments, name="payments")
+app.command()(accounts.hold)
+app.command()(accounts.release)
 app.command()(demo.demo)
 app.add_typer(local.app, name="local")
 

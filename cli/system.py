@@ -24,6 +24,8 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider, Settings
+from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.hold_by_hand import HoldDesk
 from monthclose.stages.invoice_shelf import InvoiceShelf
 
 
@@ -74,6 +76,8 @@ class System:
     """The settings of those in the deployment."""
     adapters: frozenset[str]
     """The names of those that customers can be charged through."""
+    cashier: Cashier
+    holds: HoldDesk
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     sleep: Callable[[float], None] = time.sleep
 

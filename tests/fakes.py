@@ -62,6 +62,8 @@ def _key(record: Record) -> tuple[str, ...]:
             return ("entry", record.customer_id, str(record.period), record.entry_id)
         case Payment():
             return ("payment", record.customer_id, str(record.period), str(record.sequence))
+        case HoldChange():
+            return ("hold", record.customer_id, str(record.period), str(record.number))
     return (type(record).__name__, record.customer_id, str(record.period))
 
 
@@ -100,7 +102,7 @@ class FakeBooks:
                     manual = (*month.get("manual", ()), record)
                     month["manual"] = tuple(sorted(manual, key=lambda payment: payment.sequence))
                 case HoldChange():
-                    month["hold"] = record
+                    month["holds"] = tuple(sorted((*month.get("holds", ()), record), key=lambda c: c.number))
         return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
 
     def commit(self, *records: Record) -> None:

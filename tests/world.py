@@ -27,6 +27,7 @@ from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.drain_dead_letters import DeadLetterDrain
 from monthclose.stages.finish_batches import BatchFinisher
 from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.stages.hold_by_hand import HoldDesk
 from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.notice_texts import NoticeTexts
@@ -146,6 +147,7 @@ class World:
             self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
         )
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
+        self.desk = HoldDesk(self.books, self.clock)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
         self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
         gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}

@@ -38,21 +38,24 @@ PAYMENT = Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "p
 
 
 def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
-    customer = Customer("acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why")
+    customer = Customer(
+        "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
+    )
     customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()})
     carried = Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
-    hold = HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)
+    holds = [HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)]
+    holds.append(HoldChange("acme", OCTOBER, HoldAction.LIFTED, "they called", NOON, number=2, by="ada"))
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
 
-    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, hold, parking, carried)
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, *reversed(holds), parking, carried)
 
     assert world.books.customer("acme") == replace(customer, version=1)
     month = CustomerMonth(
         invoice=replace(INVOICE, version=1),
         payment=replace(PAYMENT, version=1),
         notice=replace(notice, version=1),
-        hold=replace(hold, version=1),
+        holds=tuple(replace(change, version=1) for change in holds),
         parking=replace(parking, version=1),
         carried=replace(carried, version=1),
         entries=(ENTRY,),

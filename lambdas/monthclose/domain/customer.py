@@ -60,6 +60,8 @@ class Customer:
         When the reconciler is to look at the leased payment next, if it isn't settled before.
     held_since : datetime or None
         When the account was put on hold.
+    held_by : str
+        The person who put it on hold; empty if the policy did.
     last_invoiced_minor : int
         Total of their latest invoice: the plan expects a similar one and puts large ones first.
     carried_minor : int
@@ -80,6 +82,7 @@ class Customer:
     check_at: datetime | None = None
     held_since: datetime | None = None
     hold_reason: str = ""
+    held_by: str = ""
     last_invoiced_minor: int = 0
     carried_minor: int = 0
     late_usage: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +122,14 @@ class Customer:
         if self.open_payment not in ("", payment_id):
             raise ValueError(f"customer {self.customer_id} is leased to {self.open_payment}")
         return replace(self, open_payment=payment_id, check_at=check_at)
+
+    def put_on_hold(self, since: datetime, reason: str, by: str = "") -> Customer:
+        """Put the account on hold; `by` is the person who does it, if one does."""
+        return replace(self, held_since=since, hold_reason=reason, held_by=by)
+
+    def off_hold(self) -> Customer:
+        """Lift the hold."""
+        return replace(self, held_since=None, hold_reason="", held_by="")
 
     def released_by(self, payment_id: str) -> Customer:
         """Give the lease back; a lease of another payment stays."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import amount_due
-from monthclose.domain.month import CustomerMonth, HoldAction
+from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.payment import BELOW_MINIMUM, PaymentState
+from monthclose.domain.period import Period
+
+_PAID_UP = "nothing is owed any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def decide_hold(
     """
     if customer.held_since is not None:
         paid_up = customer.balance.minor <= 0
-        return (HoldAction.LIFTED, "nothing is owed any more") if paid_up else None
+        return (HoldAction.LIFTED, _PAID_UP) if paid_up else None
     invoice, payment = month.invoice, month.payment
     if invoice is None or payment is None or payment.state is not PaymentState.DECLINED:
         return None
@@ -56,3 +59,19 @@ def decide_hold(
     if amount_due(invoice, customer).minor < policy.threshold(invoice.currency):
         return None
     return HoldAction.PLACED, f"invoice {invoice.number}: {payment.code or 'declined'}"
+
+
+def lift_if_paid_up(
+    customer: Customer, period: Period, number: int, at: datetime
+) -> tuple[Customer, tuple[HoldChange, ...]]:
+    """Lift a policy's hold together with the booking that leaves nothing owed; a person's hold stays.
+
+    Parameters
+    ----------
+    period, number : Period, int
+        The month that the booking is about, and the number that a change of the hold has there.
+    """
+    if customer.held_since is None or customer.held_by or customer.balance.minor > 0:
+        return customer, ()
+    change = HoldChange(customer.customer_id, period, HoldAction.LIFTED, _PAID_UP, at, number)
+    return customer.off_hold(), (change,)

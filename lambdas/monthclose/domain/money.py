@@ -5,6 +5,7 @@ The rounding rule of the product: arithmetic is exact; a line is rounded once, h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import (
@@ -36,6 +37,7 @@ _EXPONENTS = {
 }
 EXPONENT_BY_CURRENCY = {code: digits for digits, codes in _EXPONENTS.items() for code in codes.split()}
 
+_TYPED = re.compile(r"[+-]?[0-9]{1,30}(\.(?P<decimals>[0-9]{1,30}))?")
 # Exact or an error: 400 digits hold every product and sum that the input limits allow; a rounding would trap.
 EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped])
 
@@ -100,6 +102,24 @@ class Money:
     def major(self) -> Decimal:
         """The amount in major units (dollars), exactly."""
         return Decimal(self.minor).scaleb(-exponent(self.currency), EXACT)
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Money:
+        """Read an amount in major units as a person types it: `12.50`, `-3`, exact to the minor unit.
+
+        Raises
+        ------
+        UserMistakeError
+            It is no number, or has more decimals than the currency.
+        """
+        digits = exponent(currency)
+        match = _TYPED.fullmatch(text.strip())
+        if not match:
+            raise UserMistakeError(f"{text!r} is not an amount; write it with a dot and no separators, like 1250.50")
+        if len(match["decimals"] or "") > digits:
+            most = f"at most {digits} decimals" if digits else "no decimals"
+            raise UserMistakeError(f"{text} has too many decimals: amounts in {currency} have {most}")
+        return cls(int(Decimal(match[0]).scaleb(digits, EXACT)), currency)
 
     @classmethod
     def rounded(cls, major: Decimal | Fraction, currency: str) -> Money:

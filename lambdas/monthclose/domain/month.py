@@ -70,7 +70,7 @@ class Notice:
 
 
 class HoldAction(StrEnum):
-    """What a close did to a customer's hold."""
+    """What was done to a customer's hold."""
 
     PLACED = "placed"
     LIFTED = "lifted"
@@ -78,13 +78,25 @@ class HoldAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldChange:
-    """A hold placed or lifted by a close."""
+    """A hold placed or lifted; never changed once written.
+
+    Parameters
+    ----------
+    period : Period
+        The month that it is about: that of the invoice, or the present one for what a person does.
+    number : int
+        Counts the changes of that month from 1.
+    by : str
+        The person who did it; empty if the policy did.
+    """
 
     customer_id: str
     period: Period
     action: HoldAction
     reason: str
     time: datetime
+    number: int = 1
+    by: str = ""
     version: int = 0
 
 
@@ -96,6 +108,8 @@ class CustomerMonth:
     ----------
     payment : Payment or None
         The close's payment of the invoice.
+    holds : tuple of HoldChange
+        What was done to the customer's hold, in order.
     manual : tuple of Payment
         The payments that a person started for the same invoice, in order.
     """
@@ -103,11 +117,16 @@ class CustomerMonth:
     invoice: Invoice | None = None
     payment: Payment | None = None
     notice: Notice | None = None
-    hold: HoldChange | None = None
+    holds: tuple[HoldChange, ...] = ()
     parking: Parking | None = None
     entries: tuple[Entry, ...] = ()
     carried: Carried | None = None
     manual: tuple[Payment, ...] = ()
+
+    @property
+    def hold(self) -> HoldChange | None:
+        """The last thing that was done to the customer's hold."""
+        return self.holds[-1] if self.holds else None
 
     @property
     def payments(self) -> tuple[Payment, ...]:

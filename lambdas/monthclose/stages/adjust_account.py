@@ -11,6 +11,7 @@ from functools import partial
 from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, entry_legs
 from monthclose.domain.money import Money
@@ -57,7 +58,12 @@ class Cashier:
         for period, month in self._open_months(customer_id):
             if left is not None and not left:
                 break
-            payment = self._pay_one(charger, customer, period, month, left)
+            try:
+                payment = self._pay_one(charger, customer, period, month, left)
+            except TryLaterError:
+                if not made:
+                    raise
+                break  # what was paid is to be told; the rest can be asked for again
             made.append(payment)
             if payment.state is not PaymentState.PAID:
                 break
@@ -152,7 +158,9 @@ class Cashier:
             what = f"credit used for invoice {invoice.number}"
             records += [after, Entry(f"used/{entry_id}", customer_id, period, amount.currency, now, used, what)]
             covered.append((period, month))
-        self.books.commit(account_after, *records)
+        number = len(self.books.month(customer_id, granted.period).holds) + 1
+        account_after, change = lift_if_paid_up(account_after, granted.period, number, now)
+        self.books.commit(account_after, *records, *change)
         return covered
 
     def _customer(self, customer_id: str) -> Customer:

@@ -34,8 +34,7 @@ class HoldKeeper:
         if customer is None or decision is None:
             return month
         action, reason = decision
-        placed = action is HoldAction.PLACED
-        after = replace(customer, held_since=now if placed else None, hold_reason=reason if placed else "")
-        change = HoldChange(customer_id, period, action, reason, now, version=month.hold.version if month.hold else 0)
+        after = customer.put_on_hold(now, reason) if action is HoldAction.PLACED else customer.off_hold()
+        change = HoldChange(customer_id, period, action, reason, now, number=len(month.holds) + 1)
         self.books.commit(after, change)
-        return replace(month, hold=change)
+        return replace(month, holds=(*month.holds, change))

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
+from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.invoice import Booking, Invoice
 from monthclose.domain.ledger import Entry, Leg
 from monthclose.domain.money import Money
-from monthclose.domain.month import Parking
+from monthclose.domain.month import HoldChange, Parking
 from monthclose.domain.payment import IN_FLIGHT, REFUSED, Payment, PaymentKey, PaymentState, next_check
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, ChargeOutcome, Clock, Collected, InProgress, Record, Refused, TakenBack
@@ -28,6 +29,8 @@ class Case(NamedTuple):
     others: tuple[Payment, ...] = ()
     """The other payments of the same invoice."""
     parking: Parking | None = None
+    holds: int = 0
+    """How often the customer's hold was changed in the invoice's month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Bookkeeper:
         if customer is None or month.invoice is None or payment is None:
             return None
         others = tuple(other for other in month.payments if other.sequence != key.sequence)
-        return Case(customer, month.invoice, payment, others, month.parking)
+        return Case(customer, month.invoice, payment, others, month.parking, len(month.holds))
 
     def book(self, case: Case, outcome: ChargeOutcome) -> PaymentState:
         """Book an outcome on what was read before the call, or, if that has changed meanwhile, on what is there now.
@@ -151,11 +154,14 @@ class Bookkeeper:
     def _write(self, case: Case, payment: Payment, booking: Booking, what: str, memo: str) -> Case:
         """Write payment and lease, and where money or credit moved the invoice, the account and the ledger."""
         invoice, customer, legs = booking
-        customer = customer.released_by(payment.payment_id)
+        customer, change = lift_if_paid_up(
+            customer.released_by(payment.payment_id), payment.period, case.holds + 1, self.clock()
+        )
+        more: list[Record] = [*lifted(case.parking), *change]
         if not legs:
-            return self.commit(case, *lifted(case.parking), payment=payment, customer=customer)
+            return self.commit(case, *more, payment=payment, customer=customer)
         entry = _entry(payment, f"{what}/{payment.sequence}/{len(payment.history)}", self, legs, memo)
-        return self.commit(case, entry, *lifted(case.parking), payment=payment, customer=customer, invoice=invoice)
+        return self.commit(case, entry, *more, payment=payment, customer=customer, invoice=invoice)
 
     def commit(
         self,
@@ -178,6 +184,7 @@ class Bookkeeper:
             invoice=_next(invoice) if invoice else case.invoice,
             payment=_next(payment) if payment else case.payment,
             parking=None if any(isinstance(record, Parking) for record in more) else case.parking,
+            holds=case.holds + sum(isinstance(record, HoldChange) for record in more),
         )
 
 

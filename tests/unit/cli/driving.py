@@ -73,6 +73,8 @@ class Command:
             providers=world.providers,
             adapters=frozenset({"stripe"}),
             policy=world.policy,
+            cashier=world.cashier,
+            holds=world.desk,
             sleep=lambda _seconds: None,
         )
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)

@@ -41,7 +41,7 @@ def a_month(draw: st.DrawFn, currency: str = "USD") -> CustomerMonth:
         invoice,
         payment,
         draw(st.sampled_from([None, Notice("C-1", OCTOBER, "receipt", NoticeState.SENT, NOW)])),
-        draw(st.sampled_from([None, HoldChange("C-1", OCTOBER, HoldAction.PLACED, "x", NOW)])),
+        draw(st.sampled_from([(), (HoldChange("C-1", OCTOBER, HoldAction.PLACED, "x", NOW),)])),
         parking,
         tuple(entries),
     )
@@ -106,7 +106,7 @@ def test_the_records_of_one_customer_are_counted_by_their_states() -> None:
         an_invoice(1000, collected=100, credited=200, written_off=300),
         a_payment(S.DECLINED, amount=700, code="expired_card"),
         Notice("C-1", OCTOBER, "declined", NoticeState.SENT, NOW),
-        HoldChange("C-1", OCTOBER, HoldAction.PLACED, "…", NOW),
+        (HoldChange("C-1", OCTOBER, HoldAction.PLACED, "…", NOW),),
     )
     totals, unsettled = totals_of([month])
     assert totals.customers == {"invoiced": 1}

@@ -103,3 +103,41 @@ def test_a_sum_refuses_an_amount_of_another_currency() -> None:
 
 def test_equal_numbers_of_two_currencies_are_not_equal() -> None:
     assert Money(0, "USD") != Money(0, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("12.50", "USD", 1250),
+        ("12.5", "USD", 1250),
+        (" 12 ", "USD", 1200),
+        ("0.01", "USD", 1),
+        ("-3", "USD", -300),
+        ("1234", "JPY", 1234),
+        ("1.234", "KWD", 1234),
+        ("99999999999999999999.99", "EUR", 10**22 - 1),
+    ],
+)
+def test_an_amount_is_read_as_a_person_types_it(text: str, currency: str, minor: int) -> None:
+    assert Money.parse(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize("text", ["", "1,250.50", "12,50", "1e3", "NaN", "12.", ".5", "١٢", "12.50 USD", "$5", "--1"])
+def test_what_is_no_amount_is_a_mistake_that_shows_how_to_write_one(text: str) -> None:
+    with pytest.raises(UserMistakeError, match="is not an amount; write it with a dot"):
+        Money.parse(text, "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "most"),
+    [("12.505", "USD", "at most 2 decimals"), ("12.500", "USD", "at most 2"), ("1.5", "JPY", "no decimals")],
+)
+def test_an_amount_is_never_rounded(text: str, currency: str, most: str) -> None:
+    with pytest.raises(UserMistakeError, match=f"has too many decimals: amounts in {currency} have {most}"):
+        Money.parse(text, currency)
+
+
+@given(any_money())
+def test_an_amount_that_is_written_is_read_back(money: Money) -> None:
+    text = str(money).removesuffix(f" {money.currency}").replace(",", "")
+    assert Money.parse(text, money.currency) == money

@@ -73,6 +73,7 @@ class CustomerItem(Model):
     """The index's partition, as long as there is a payment in flight."""
     held_since = UTCDateTimeAttribute(null=True)
     hold_reason = UnicodeAttribute(default="")
+    held_by = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
     carried_minor = NumberAttribute(default=0)
     late_usage = JSONAttribute(default=dict)
@@ -166,11 +167,13 @@ class NoticeItem(BillingItem, discriminator="notice"):
 
 
 class HoldItem(BillingItem, discriminator="hold"):
-    """A hold that a close placed or lifted."""
+    """A hold placed or lifted."""
 
     action = UnicodeAttribute()
     reason = UnicodeAttribute()
     time = UTCDateTimeAttribute()
+    number = NumberAttribute()
+    by = UnicodeAttribute()
 
 
 class ParkingItem(BillingItem, discriminator="parking"):

@@ -61,7 +61,7 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
         case Notice():
             return m.NoticeItem(*_keys(record, "notice"), **_plain(record, "period", "kind"), notice_kind=record.kind)
         case HoldChange():
-            return m.HoldItem(*_keys(record, "hold"), **_plain(record, "period"))
+            return m.HoldItem(*_keys(record, f"hold#{record.number:04}"), **_plain(record, "period"))
         case Parking():
             return m.ParkingItem(*_keys(record, "parking"), **_plain(record, "period"))
 
@@ -105,7 +105,9 @@ def customer(item: m.CustomerItem) -> Customer:
 def month(items: list[m.BillingItem]) -> CustomerMonth:
     """Read a month from all its items."""
     found: dict[str, Any] = {}
-    entries, manual = [], []
+    entries: list[Entry] = []
+    manual: list[Payment] = []
+    holds: list[HoldChange] = []
     for item in items:
         match item:
             case m.InvoiceItem():
@@ -125,11 +127,17 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
                     **_common(item, "time", "message_id"), kind=item.notice_kind, state=NoticeState(item.state)
                 )
             case m.HoldItem():
-                found["hold"] = HoldChange(**_common(item, "reason", "time"), action=HoldAction(item.action))
+                holds.append(
+                    HoldChange(**_common(item, "reason", "time", "number", "by"), action=HoldAction(item.action))
+                )
             case m.ParkingItem():
                 found["parking"] = Parking(**_common(item, "reason", "detail", "time", "active"))
-    manual.sort(key=lambda payment: payment.sequence)
-    return CustomerMonth(**found, manual=tuple(manual), entries=tuple(sorted(entries, key=lambda entry: entry.time)))
+    return CustomerMonth(
+        **found,
+        holds=tuple(sorted(holds, key=lambda change: change.number)),
+        manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
+        entries=tuple(sorted(entries, key=lambda entry: entry.time)),
+    )
 
 
 def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:

@@ -1,0 +1,164 @@
+"""`monthclose pay`, `credit`, `payments record`, `hold`, `release`: what a person does on one customer's account."""
+
+import getpass
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.connect import connected
+from cli.console import grid, note, print_json, say, show
+from cli.customer import balance_in_words
+from cli.system import System
+from monthclose.domain.customer import Customer
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import Money
+from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.usage import check_key
+
+NOT_COLLECTED = 4
+
+payments = typer.Typer(help="Payments that came another way.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")]
+Amount = Annotated[str, typer.Option(help="In major units of the customer's currency, like 12.50.")]
+Reason = Annotated[str, typer.Option(help="Why: kept, and shown in the customer's story.")]
+By = Annotated[str, typer.Option(help="Who decides it; your user name if not said.")]
+InJson = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
+
+_S = PaymentState
+_MEANING: Mapping[PaymentState, str] = {
+    _S.PAID: "paid",
+    _S.PENDING: "on its way: the bank collects it in the next days",
+    _S.UNKNOWN: "not known yet: the provider's answer was lost. Don't pay again; the payment is looked up and settled",
+    _S.CHARGING: "not known yet: the charge broke off. Don't pay again; the payment is looked up and settled",
+    _S.DECLINED: "declined",
+    _S.ACTION_REQUIRED: "declined: the customer must confirm the payment with their bank",
+    _S.REVERSED: "paid, and taken back by the customer's bank",
+    _S.NOTHING_DUE: "nothing was due any more",
+    _S.NO_PAYMENT_METHOD: "not charged: there is no payment method",
+    _S.NO_ADAPTER: "not charged: the provider has no adapter",
+    _S.READY: "not charged: the provider could not take the order",
+}
+_DONE = {_S.PAID, _S.PENDING, _S.NOTHING_DUE}
+
+
+def pay(
+    ctx: typer.Context,
+    customer_id: Id,
+    amount: Annotated[
+        str | None, typer.Option(help="The most to charge, in major units, like 12.50; all that is open if not said.")
+    ] = None,
+    in_json: InJson = False,
+) -> None:
+    """Charge a customer now for their open invoices, oldest first. Safe while a close charges them."""
+    system, customer = _find(ctx, customer_id)
+    limit = _amount(amount, customer) if amount is not None else None
+    made = system.cashier.pay(customer_id, limit)
+    after = system.books.customer(customer_id) or customer
+    if in_json:
+        print_json({**_account(after), "payments": [_payment(payment) for payment in made]})
+    else:
+        show(grid([(str(p.period), str(p.amount), p.payment_id, _in_words(p)) for p in made]))
+        note(f"{customer_id}: {balance_in_words(after)}", "")
+    if not all(payment.state in _DONE for payment in made):
+        raise typer.Exit(NOT_COLLECTED)
+
+
+def credit(ctx: typer.Context, customer_id: Id, amount: Amount, reason: Reason, in_json: InJson = False) -> None:
+    """Grant a customer credit: it covers their open invoices, oldest first, then the months to come."""
+    system, customer = _find(ctx, customer_id)
+    granted = _amount(amount, customer)
+    _tell(system.cashier.credit(customer_id, granted, reason), f"{granted} of credit granted", in_json)
+
+
+@payments.command("record")
+def record(
+    ctx: typer.Context,
+    customer_id: Id,
+    amount: Amount,
+    reference: Annotated[str, typer.Option(help="The bank's reference: the same one is never booked twice.")],
+    in_json: InJson = False,
+) -> None:
+    """Book money received outside of the providers (a bank transfer): it covers the open invoices, oldest first."""
+    system, customer = _find(ctx, customer_id)
+    received = _amount(amount, customer)
+    if not reference.strip():
+        raise UserMistakeError("a reference is needed: it keeps the same transfer from being booked twice")
+    _tell(system.cashier.record(customer_id, received, reference.strip()), f"{received} booked as received", in_json)
+
+
+def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
+    """Put a customer on hold. Only a person lifts it again, unless the settings say otherwise."""
+    system, _ = _find(ctx, customer_id)
+    _tell(system.holds.hold(customer_id, reason, by or _user()), "on hold", in_json)
+
+
+def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
+    """Lift a customer's hold. What is open now never holds them again; a later invoice may."""
+    system, _ = _find(ctx, customer_id)
+    _tell(system.holds.release(customer_id, reason, by or _user()), "released", in_json)
+
+
+def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
+    check_key(customer_id, "the customer's id")
+    system = connected(ctx)
+    found = system.books.customer(customer_id)
+    if found is None:
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+    return system, found
+
+
+def _amount(text: str, customer: Customer) -> Money:
+    return Money.parse(text, customer.currency)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "operator"
+
+
+def _in_words(payment: Payment) -> str:
+    why = f" ({payment.code})" if payment.code else ""
+    return _MEANING[payment.state] + why
+
+
+def _tell(after: Customer, done: str, in_json: bool) -> None:
+    if in_json:
+        print_json(_account(after))
+    else:
+        say(f"{after.customer_id}: {done}; {balance_in_words(after)}")
+
+
+def _account(customer: Customer) -> dict[str, Any]:
+    return {
+        "customer_id": customer.customer_id,
+        "currency": customer.currency,
+        "balance_minor": customer.balance.minor,
+        "receivable_minor": customer.receivable_minor,
+        "credit_minor": customer.credit_minor,
+        "held_since": _time(customer.held_since),
+        "hold_reason": customer.hold_reason,
+        "held_by": customer.held_by,
+    }
+
+
+def _payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "payment_id": payment.payment_id,
+        "period": str(payment.period),
+        "state": str(payment.state),
+        "code": payment.code,
+        "currency": payment.currency,
+        "amount_minor": payment.amount_minor,
+        "collected_minor": payment.collected_minor,
+        "provider": payment.provider,
+        "provider_ref": payment.provider_ref,
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

@@ -1,0 +1,156 @@
+"""`monthclose pay`, `credit`, `payments record`, `hold`, `release`: what support does for one customer."""
+
+import getpass
+
+import pytest
+
+from monthclose.errors import OutcomeUnknownError, ProviderRefusedError
+from monthclose.stages.snapshot import read_batches
+from tests.unit.cli.driving import Command
+from tests.world import OCTOBER, World
+
+
+@pytest.fixture(autouse=True)
+def _owing(world: World) -> None:
+    """A customer whose card was declined for 100.00, is held for it, and has a working card since."""
+    world.use(world.add_customer("acme", method="declined"), "100")
+    world.close()
+    world.add_customer("acme", method="ok")
+
+
+def moved(world: World) -> list[int]:
+    return [amount.minor for _, amount in world.gateway.money_moved]
+
+
+def test_paying_charges_what_is_open_and_lifts_the_hold(monthclose: Command, world: World) -> None:
+    result = monthclose("pay", "acme")
+
+    assert moved(world) == [10_000]
+    assert result.stdout.split() == ["2026-10", "100.00", "USD", "2026-10.2/acme", "paid"]
+    assert "nothing owed" in result.stderr
+    assert world.customer("acme").held_since is None
+
+
+def test_paying_a_part_charges_that_part(monthclose: Command, world: World) -> None:
+    answer = monthclose.json("pay", "acme", "--amount", "12.5", "--json")
+
+    assert moved(world) == [1250]
+    assert answer["balance_minor"] == 8750
+    [payment] = answer["payments"]
+    assert (payment["payment_id"], payment["state"], payment["collected_minor"]) == ("2026-10.2/acme", "paid", 1250)
+    assert answer["held_since"]
+
+
+def test_a_payment_that_is_declined_says_why_and_exits_differently(monthclose: Command, world: World) -> None:
+    world.add_customer("acme", method="declined")
+    assert "declined (insufficient_funds)" in monthclose("pay", "acme", exit_code=4).stdout
+
+
+def test_a_payment_whose_outcome_is_unknown_says_not_to_pay_again(monthclose: Command, world: World) -> None:
+    world.gateway.failures["collect", "after"] = [OutcomeUnknownError("answer lost")]
+    assert (
+        "not known yet: the provider's answer was lost. Don't pay again"
+        in monthclose("pay", "acme", exit_code=4).stdout
+    )
+    assert "is being charged for 2026-10.2/acme" in monthclose("pay", "acme", exit_code=1).stderr
+    assert moved(world) == [10_000]
+
+
+def test_a_provider_that_refuses_us_is_one_line(monthclose: Command, world: World) -> None:
+    world.gateway.failures["prepare", "before"] = [ProviderRefusedError("Stripe doesn't accept our key")]
+    assert "Stripe doesn't accept our key" in monthclose("pay", "acme", exit_code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("amount", "message"),
+    [
+        ("12.505", "too many decimals: amounts in USD have at most 2 decimals"),
+        ("12,50", "is not an amount"),
+        ("0", "more than nothing"),
+        ("-5", "more than nothing"),
+    ],
+)
+def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amount: str, message: str) -> None:
+    for command in (
+        ["pay", "acme", f"--amount={amount}"],
+        ["credit", "acme", f"--amount={amount}", "--reason", "why"],
+        ["payments", "record", "acme", f"--amount={amount}", "--reference", "ref"],
+    ):
+        assert message in monthclose(*command, exit_code=2).stderr
+    assert moved(world) == []
+
+
+def test_money_from_outside_covers_what_is_open_and_is_booked_once(monthclose: Command, world: World) -> None:
+    record = ("payments", "record", "acme", "--amount", "100", "--reference", "SEPA 4711")
+    assert "100.00 USD booked as received; 0.00 USD, nothing owed" in monthclose(*record).stdout
+    assert "was booked for customer acme before" in monthclose(*record, exit_code=2).stderr
+    assert world.customer("acme").held_since is None
+    assert "nobody" in monthclose("payments", "record", "nobody", *record[3:], exit_code=2).stderr
+
+
+def test_credit_is_granted_with_a_reason(monthclose: Command) -> None:
+    answer = monthclose.json("credit", "acme", "--amount", "120", "--reason", "the outage", "--json")
+    assert (answer["balance_minor"], answer["credit_minor"]) == (-2000, 2000)
+    story = monthclose.json("customer", "acme", "--json")["happened"]
+    assert [h["detail"] for h in story if h["kind"] == "credit"] == ["credit granted: the outage"]
+
+
+@pytest.mark.parametrize(
+    ("command", "charged"),
+    [
+        (["pay", "late"], [5000]),
+        (["pay", "late", "--amount", "20"], [2000, 3000]),
+        (["payments", "record", "late", "--amount", "20", "--reference", "x"], [3000]),
+        (["credit", "late", "--amount", "50", "--reason", "x"], []),
+    ],
+)
+def test_what_is_done_while_the_charge_is_queued_changes_what_the_close_charges(
+    monthclose: Command, world: World, command: list[str], charged: list[int]
+) -> None:
+    november = OCTOBER.next
+    world.clock.pass_time(days=31)
+    world.use(world.add_customer("late"), "50", period=november)
+    plan = world.planner.plan(november, world.open(november, "execution-2"))
+    for batch in read_batches(world.documents, plan.round_key):
+        world.generator.generate(november, batch, plan.close.round)
+
+    monthclose(*command)
+    for batch in read_batches(world.documents, plan.round_key):
+        world.batch_charger.charge(november, batch.number, plan.close.round)
+
+    assert moved(world) == charged
+    assert world.customer("late").balance.minor == 0
+
+
+def test_a_persons_hold_stays_when_the_customer_pays_until_a_person_lifts_it(monthclose: Command, world: World) -> None:
+    assert "on hold" in monthclose("hold", "acme", "--reason", "looks like fraud", "--by", "ada").stdout
+    monthclose("pay", "acme")
+    assert world.customer("acme").held_by == "ada"
+    assert "on hold already, by ada" in monthclose("hold", "acme", "--reason", "x", exit_code=2).stderr
+    assert "by ada: looks like fraud" in monthclose("customer", "acme").stdout
+
+    monthclose("release", "acme", "--reason", "they called")
+
+    assert world.customer("acme").held_since is None
+    changes = [h for h in monthclose.json("customer", "acme", "--json")["happened"] if h["kind"] == "hold"]
+    assert [(h["text"], h["detail"]) for h in changes] == [
+        ("placed: invoice INV-00000001: insufficient_funds", ""),
+        ("placed: looks like fraud", "by ada"),
+        ("lifted: they called", f"by {getpass.getuser()}"),
+    ]
+    assert "is not on hold" in monthclose("release", "acme", "--reason", "x", exit_code=2).stderr
+
+
+def test_a_hold_needs_a_reason_and_a_customer(monthclose: Command) -> None:
+    assert "a reason is needed" in monthclose("hold", "acme", "--reason", " ", exit_code=2).stderr
+    assert "there is no customer 'nobody'" in monthclose("hold", "nobody", "--reason", "x", exit_code=2).stderr
+    assert (
+        "a reference is needed"
+        in monthclose("payments", "record", "acme", "--amount", "1", "--reference", "", exit_code=2).stderr
+    )
+
+
+def test_the_story_shows_what_was_paid_by_hand(monthclose: Command) -> None:
+    monthclose("pay", "acme")
+    texts = [h["text"] for h in monthclose.json("customer", "acme", "--json")["happened"] if h["kind"] == "payment"]
+    assert "by hand, 2026-10.2/acme: charging → paid: 100.00 USD collected" in texts
