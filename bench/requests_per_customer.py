@@ -24,6 +24,7 @@ from monthclose.adapters.stripe_gateway import StripeGateway
 from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Profile
+from monthclose.domain.dunning import DunningPolicy
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
@@ -125,7 +126,7 @@ def _run_stages(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
     with ThreadPoolExecutor(1) as executor:
         BatchCharger(charger, world.books, world.closes, world.clock, FakeLog(), executor).charge(PERIOD, 0, 1)
     NoticeSender(world.books, world.closes, FakeMailer(), NoticeTexts("Example Cloud"), world.clock).send(PERIOD, 0, 1)
-    HoldKeeper(world.books, world.closes, HoldPolicy(), world.clock).apply(PERIOD, 0, 1)
+    HoldKeeper(world.books, world.closes, HoldPolicy(), world.clock, DunningPolicy()).apply(PERIOD, 0, 1)
 
 
 def main() -> None:

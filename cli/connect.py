@@ -28,6 +28,7 @@ from monthclose.domain.errors import MonthCloseError
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
 from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.hold_by_hand import HoldDesk
 from sandbox.local_aws import LocalAws, aws_environment
@@ -83,7 +84,8 @@ class Connector:
         os.environ.setdefault("AWS_EC2_METADATA_SERVICE_TIMEOUT", "1")  # no credentials: say so at once
         try:
             values = _outputs(where)
-            runtime = Runtime(Settings.from_mapping(values), str(boto3.Session().region_name))
+            settings = Settings.from_mapping(values)
+            runtime = Runtime(settings, str(boto3.Session().region_name))
             machine = StateMachine(values[Env.STATE_MACHINE_ARN])
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
@@ -113,6 +115,7 @@ class Connector:
                 runtime.closes,
                 runtime.clock,
                 lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
+                HoldKeeper(runtime.books, runtime.closes, settings.hold_policy, runtime.clock, settings.dunning),
             ),
             holds=HoldDesk(runtime.books, runtime.clock),
         )

@@ -70,8 +70,7 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         for step in payment.history:
             request = f"request {step.request_id}" if step.request_id else ""
             yield Happening(step.time, period, "payment", f"{which}{step.before} → {step.after}: {step.why}", request)
-    if month.notice:
-        notice = month.notice
+    for notice in (*((month.notice,) if month.notice else ()), *month.reminders):
         message = f"message {notice.message_id}" if notice.message_id else ""
         yield Happening(notice.time, period, "notice", f"{notice.kind} {notice.state}", message)
     for change in month.holds:

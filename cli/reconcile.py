@@ -175,7 +175,7 @@ def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
     settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
     texts = NoticeTexts(system.settings.company_name)
     sender = NoticeSender(system.books, system.closes, system.mailer(), texts, system.clock)
-    keeper = HoldKeeper(system.books, system.closes, system.settings.hold_policy, system.clock)
+    keeper = HoldKeeper(system.books, system.closes, system.settings.hold_policy, system.clock, system.settings.dunning)
     return BatchFinisher(settler, system.books, system.closes, sender, keeper, system.clock, executor)
 
 

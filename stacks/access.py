@@ -43,6 +43,9 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.DRAIN_DEAD_LETTERS: Access(writes_documents=True),
     Stage.SETTLE_PAYMENTS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.COMPARE_BOOKS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+    Stage.FIND_OWING: Access(reads=(_CUSTOMERS,), writes_documents=True),
+    Stage.SEND_REMINDERS: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
+    Stage.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
 }
 
 

@@ -40,6 +40,12 @@ class Alarms(Construct):
             text = f"A month close ended: {name}. Its history says why; start it again, it finishes the rest."
             self._alarm(f"Close{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
 
+    def watch_collections(self, machine: sfn.StateMachine) -> None:
+        """Alarm when a day's collections end badly. The next day's do what is left; to start them again is safe."""
+        for name, metric in {"Failed": machine.metric_failed, "TimedOut": machine.metric_timed_out}.items():
+            text = f"The day's collections ended: {name}. Nobody was retried, reminded or released since."
+            self._alarm(f"Collections{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
+
     def watch_deadline(self, watch: sfn.StateMachine) -> None:
         """Alarm when a close still ran at its deadline."""
         text = f"A month close still ran {self._config.deadline_hours} h after the month began, or nobody could tell."

@@ -102,19 +102,27 @@ class Provider:
 
 @dataclass(frozen=True, kw_only=True)
 class HoldPolicy:
-    """When an account that does not pay is held: `threshold_minor` by currency, in minor units, and `default`."""
+    """When an account that does not pay is held: `threshold_minor` by currency, in minor units, and `default`.
+
+    Attributes
+    ----------
+    lift_manual : bool
+        Whether payment lifts a hold that a person placed, too.
+    """
 
     grace_days: int
     threshold_minor: Mapping[str, int]
+    lift_manual: bool
 
     @classmethod
     def parse(cls, values: Json) -> Self:
         """Check `hold_policy`."""
         path = "hold_policy"
-        _known(values, path, "grace_days", "threshold_minor")
+        _known(values, path, *cls.__dataclass_fields__)
         return cls(
             grace_days=_integer(values, path, "grace_days", least=0, most=365),
             threshold_minor=_by_currency(values, path, "threshold_minor"),
+            lift_manual=_flag(values, path, "lift_manual", default=False),
         )
 
 
@@ -162,6 +170,66 @@ class Reconcile:
         )
 
 
+class AfterLast(StrEnum):
+    """What becomes of a customer who doesn't react to the last reminder either."""
+
+    HOLD = "hold"
+    LEAVE_OPEN = "leave_open"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dunning:
+    """When a declined payment is tried again and its customer reminded, in days from the first refusal.
+
+    Attributes
+    ----------
+    final_days : int
+        Days after the last reminder until `after_last` comes.
+    retry_reversed : bool
+        Whether money that the customer's bank took back may be charged again by itself.
+    """
+
+    retry_days: tuple[int, ...]
+    reminder_days: tuple[int, ...]
+    last_reminder_day: int
+    final_days: int
+    after_last: AfterLast
+    retry_reversed: bool
+
+    @classmethod
+    def parse(cls, values: Json) -> Self:
+        """Check `dunning`."""
+        path = "dunning"
+        _known(values, path, *cls.__dataclass_fields__)
+        last = _integer(values, path, "last_reminder_day", least=1, most=365)
+        return cls(
+            retry_days=_days(values, path, "retry_days", before=last),
+            reminder_days=_days(values, path, "reminder_days", before=last),
+            last_reminder_day=last,
+            final_days=_integer(values, path, "final_days", least=0, most=365),
+            after_last=_choice(values, path, "after_last", AfterLast),
+            retry_reversed=_flag(values, path, "retry_reversed", default=False),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collections:
+    """When the collections start every day: `hour` in UTC. Disabled, they run only when somebody starts them."""
+
+    enabled: bool
+    hour: int
+
+    @classmethod
+    def parse(cls, values: Json) -> Self:
+        """Check `collections`."""
+        path = "collections"
+        _known(values, path, "enabled", "hour")
+        return cls(
+            enabled=_flag(values, path, "enabled", default=True),
+            hour=_integer(values, path, "hour", least=0, most=23),
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a deployment.
@@ -198,6 +266,8 @@ class Config:
     providers: tuple[Provider, ...]
     hold_policy: HoldPolicy
     invoicing: Invoicing
+    dunning: Dunning
+    collections: Collections
     max_batches: int
     max_rounds: int
     round_wait_seconds: int
@@ -243,6 +313,8 @@ class Config:
             providers=_providers(settings, target),
             hold_policy=HoldPolicy.parse(_object(settings, "", "hold_policy")),
             invoicing=Invoicing.parse(_object(settings, "", "invoicing")),
+            dunning=Dunning.parse(_object(settings, "", "dunning")),
+            collections=Collections.parse(_object(settings, "", "collections")),
             max_batches=_integer(settings, "", "max_batches", least=1, most=10_000),
             max_rounds=_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
@@ -377,3 +449,15 @@ def _integer(values: Json, path: str, name: str, *, least: int, most: int | None
         bounds = f"{least} or more" if most is None else f"{least} to {most}"
         raise ConfigError(f"{_at(path, name)}: {value!r} is out of bounds ({bounds})")
     return int(value)
+
+
+def _days(values: Json, path: str, name: str, *, before: int) -> tuple[int, ...]:
+    days = _required(values, path, name)
+    listed = days if isinstance(days, list) else [None]
+    whole = all(isinstance(day, int) and not isinstance(day, bool) and 0 < day < before for day in listed)
+    if not whole or listed != sorted(set(listed)):
+        raise ConfigError(
+            f"{_at(path, name)}: a list of days is needed, each later than the last, from 1 to before the last "
+            f"reminder's ({before}), not {days!r}"
+        )
+    return tuple(listed)

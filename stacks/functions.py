@@ -35,6 +35,9 @@ class Stage(StrEnum):
     SETTLE_PAYMENTS = "settle_payments"
     COMPARE_BOOKS = "compare_books"
     SHOW_INVOICE = "show_invoice"
+    FIND_OWING = "find_owing"
+    SEND_REMINDERS = "send_reminders"
+    REVIEW_HOLDS = "review_holds"
 
     @property
     def camel_case(self) -> str:
@@ -67,6 +70,12 @@ RECONCILE_SIZES: Mapping[Stage, Size] = {
     Stage.COMPARE_BOOKS: Size(900, 1024),
 }
 """Of the functions that the reconciler's state machine calls."""
+COLLECTION_SIZES: Mapping[Stage, Size] = {
+    Stage.FIND_OWING: Size(900),
+    Stage.SEND_REMINDERS: Size(300),
+    Stage.REVIEW_HOLDS: Size(300),
+}
+"""Of the functions that the collections' state machine calls."""
 
 
 class Functions:
@@ -108,7 +117,7 @@ class Functions:
     ) -> lambda_.Function:
         """Make the function of a stage."""
         construct_id = construct_id or stage.camel_case
-        size = size or {**SIZES, **RECONCILE_SIZES}[stage]
+        size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[stage]
         log_group = self._log_group(scope, construct_id)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)

@@ -57,11 +57,8 @@ def started(machine: sfn.StateMachine, dead_letters: sqs.IQueue) -> targets.SfnS
     )
 
 
-class MonthClose(Construct):
-    """The pipeline.
-
-    The definition is a text with placeholders, not a file asset: so the template shows the states, and
-    `MaxConcurrency`, which must be a number, can come from the settings.
+class MapMachine(Construct):
+    """A state machine with a Distributed Map over batches, which it reads from the documents, and what it may do.
 
     Attributes
     ----------
@@ -76,64 +73,49 @@ class MonthClose(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        config: Config,
-        functions: Mapping[Stage, lambda_.Function],
+        definition: str,
+        called: Mapping[Stage, lambda_.Function],
+        names: Mapping[str, str],
         queues: Sequence[sqs.Queue],
         documents: s3.Bucket,
+        config: Config,
     ) -> None:
         super().__init__(scope, construct_id)
-        called = {stage: functions[stage] for stage in SIZES}
         self.machine = state_machine(
             self,
             "Machine",
-            definition=_definition(config),
+            definition=definition,
             substitutions={
                 **{substitution(stage): function.function_arn for stage, function in called.items()},
                 "DocumentsBucket": documents.bucket_name,
-                "EventSource": EVENT_SOURCE,
-                "EventCloseCompleted": EVENT_CLOSE_COMPLETED,
+                **names,
             },
             config=config,
         )
         self.execution_arn = self._execution_arn(self.machine.state_machine_name + ":*")
-        self._grant_calls([function.function_arn for function in called.values()], [q.queue_arn for q in queues])
+        self._allow("lambda:InvokeFunction", [function.function_arn for function in called.values()])
+        self._allow("sqs:SendMessage", [queue.queue_arn for queue in queues])
         self._grant_documents(documents)
         self._grant_children()
 
-    def start_monthly(self, dead_letters: sqs.IQueue) -> events.Rule:
-        """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
-        schedule = events.Schedule.cron(minute="0", hour="0", day="1")
-        return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, dead_letters)])
-
-    def grant_describe(self, function: lambda_.Function) -> None:
-        """Let a function ask whether an execution still runs.
+    def grant_describe(self, *functions: lambda_.Function) -> None:
+        """Let functions ask whether an execution still runs.
 
         In a policy of its own: the machine names the function, which waits for its role's default policy.
         """
         statement = iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[self.execution_arn])
         policy = iam.Policy(self, "DescribeExecutions", statements=[statement])
-        policy.attach_to_role(role_of(function))
+        for function in functions:
+            policy.attach_to_role(role_of(function))
         acknowledge_resource(policy, self.execution_arn, _NAMED_LATER)
-
-    def grant_task_response(self, function: lambda_.Function) -> None:
-        """Let a function answer for tasks that wait for it.
-
-        On every resource: for these actions the Service Authorization Reference names no resource type, and a
-        wrong guess would leave each batch waiting for a day. Whom to answer is decided by a token nobody can guess.
-        """
-        actions = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
-        function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
 
     def _execution_arn(self, name: str) -> str:
         return Stack.of(self).format_arn(
             service="states", resource="execution", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
 
-    def _grant_calls(self, function_arns: list[str], queue_arns: list[str]) -> None:
-        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
-        allowed = {"lambda:InvokeFunction": function_arns, "sqs:SendMessage": queue_arns, "events:PutEvents": [bus]}
-        for action, resources in allowed.items():
-            self.machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=resources))
+    def _allow(self, action: str, resources: Sequence[str]) -> None:
+        self.machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=list(resources)))
 
     def _grant_documents(self, documents: s3.Bucket) -> None:
         writer = ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
@@ -162,7 +144,53 @@ class MonthClose(Construct):
             acknowledge_resource(policy, arn, _NAMED_LATER)
 
 
-def _definition(config: Config) -> str:
-    definition = json.loads((DEFINITIONS / "month_close.asl.json").read_text())
-    definition["States"][MAP_STATE]["MaxConcurrency"] = config.map_concurrency
+class MonthClose(MapMachine):
+    """The pipeline.
+
+    The definition is a text with placeholders, not a file asset: so the template shows the states, and
+    `MaxConcurrency`, which must be a number, can come from the settings.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        functions: Mapping[Stage, lambda_.Function],
+        queues: Sequence[sqs.Queue],
+        documents: s3.Bucket,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            definition=map_definition("month_close", MAP_STATE, config),
+            called={stage: functions[stage] for stage in SIZES},
+            names={"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED},
+            queues=queues,
+            documents=documents,
+            config=config,
+        )
+        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
+        self._allow("events:PutEvents", [bus])
+
+    def start_monthly(self, dead_letters: sqs.IQueue) -> events.Rule:
+        """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
+        schedule = events.Schedule.cron(minute="0", hour="0", day="1")
+        return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, dead_letters)])
+
+    def grant_task_response(self, function: lambda_.Function) -> None:
+        """Let a function answer for tasks that wait for it.
+
+        On every resource: for these actions the Service Authorization Reference names no resource type, and a
+        wrong guess would leave each batch waiting for a day. Whom to answer is decided by a token nobody can guess.
+        """
+        actions = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
+        function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
+
+
+def map_definition(name: str, map_state: str, config: Config) -> str:
+    """Read a definition, and set how many of its Map's children run at once."""
+    definition = json.loads((DEFINITIONS / f"{name}.asl.json").read_text())
+    definition["States"][map_state]["MaxConcurrency"] = config.map_concurrency
     return json.dumps(definition)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -10,10 +11,11 @@ from constructs import Construct
 from monthclose.names import Env, output_name
 from stacks.access import grant
 from stacks.alarms import Alarms
+from stacks.collections import Collections
 from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
-from stacks.functions import RECONCILE_SIZES, SIZES, Functions, Stage
+from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions, Stage
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
@@ -40,7 +42,7 @@ class WorkflowStack(Stack):
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
         environment = self._environment(mail)
         functions = self._functions(environment)
-        self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES)}
+        self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         close = MonthClose(
             self,
@@ -51,28 +53,31 @@ class WorkflowStack(Stack):
             documents=state.documents.bucket,
         )
         self._viewer = self._invoice_viewer(functions)
-        self._grant(mail, close)
-        deadline = self._schedule(close)
+        collections = Collections(
+            self,
+            "Collections",
+            config=config,
+            functions=self._called,
+            queues=[provider.queue for provider in self._providers],
+            documents=state.documents.bucket,
+        )
+        self._grant(mail, close, collections)
+        deadline = self._schedule(close, collections)
         reconciler = Reconciler(
             self, "Reconcile", config=config, functions=self._called, close=close, missed_starts=self._missed
         )
         reconciler.grant_providers(self._providers, mail)
-        self._watch(close, deadline, reconciler)
-        known_later = {Env.STATE_MACHINE_ARN: close.machine.state_machine_arn}
+        self._watch(close, deadline, reconciler, collections)
+        known_later = {
+            Env.STATE_MACHINE_ARN: close.machine.state_machine_arn,
+            Env.COLLECTIONS_ARN: collections.machine.state_machine_arn,
+        }
         if self._viewer:
             known_later[Env.INVOICE_URL] = self._viewer.url.url
         self._add_outputs({**environment, **known_later})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
-        policy = {
-            "grace_days": config.hold_policy.grace_days,
-            "threshold_minor": dict(config.hold_policy.threshold_minor),
-        }
-        invoicing = {
-            "minimum_minor": dict(config.invoicing.minimum_minor),
-            "zero_invoices": config.invoicing.zero_invoices,
-        }
         return {
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
@@ -82,8 +87,9 @@ class WorkflowStack(Stack):
             Env.COMPANY_NAME: config.company_name,
             Env.COMPANY: json.dumps(config.company.settings(), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
-            Env.HOLD_POLICY: json.dumps(policy, sort_keys=True),
-            Env.INVOICING: json.dumps(invoicing, sort_keys=True),
+            Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
+            Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
+            Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),
@@ -111,28 +117,34 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
-        viewer.tell(self._called[Stage.SEND_NOTICES])
+        for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
+            viewer.tell(self._called[stage])
         return viewer
 
-    def _grant(self, mail: Mail, close: MonthClose) -> None:
+    def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:
         stages = [*self._called.items(), *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers)]
         for stage, function in stages:
             grant(function, stage, tables=self._state.tables, documents=self._state.documents)
-        mail.grant_send(self._called[Stage.SEND_NOTICES])
-        close.grant_describe(self._called[Stage.OPEN_CLOSE])
+        for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
+            mail.grant_send(self._called[stage])
+        close.grant_describe(self._called[Stage.OPEN_CLOSE], self._called[Stage.FIND_OWING])
+        collections.grant_describe(self._called[Stage.FIND_OWING])
         for consumer in self._consumers:
             close.grant_task_response(consumer)
         for provider in self._providers:
             for stage in (Stage.PLAN_CLOSE, Stage.REPORT_CLOSE):
                 provider.secret.grant_read(self._called[stage])
 
-    def _schedule(self, close: MonthClose) -> DeadlineWatch:
+    def _schedule(self, close: MonthClose, collections: Collections) -> DeadlineWatch:
         self._missed = dead_letter_queue(self, "MissedStarts")
         acknowledge(self._missed, "SQS3", "This is itself the dead-letter queue of the rules that start things.")
         close.start_monthly(self._missed)
+        collections.start_daily(self._missed, self._config)
         return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
 
-    def _watch(self, close: MonthClose, deadline: DeadlineWatch, reconciler: Reconciler) -> None:
+    def _watch(
+        self, close: MonthClose, deadline: DeadlineWatch, reconciler: Reconciler, collections: Collections
+    ) -> None:
         functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
             functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
@@ -140,6 +152,7 @@ class WorkflowStack(Stack):
             functions[Stage.SHOW_INVOICE.camel_case] = self._viewer.function
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
+        alarms.watch_collections(collections.machine)
         alarms.watch_deadline(deadline.machine)
         alarms.watch_reconciliations(reconciler.machine)
         alarms.watch_findings({stage.camel_case: stage.value for stage in FINDERS})

@@ -33,6 +33,7 @@ from monthclose.ports import (
     Mail,
     NotCollected,
     NumberedRun,
+    Owing,
     Record,
     Refused,
     Reservation,
@@ -62,6 +63,8 @@ def _key(record: Record) -> tuple[str, ...]:
             return ("entry", record.customer_id, str(record.period), record.entry_id)
         case Payment():
             return ("payment", record.customer_id, str(record.period), str(record.sequence))
+        case Notice():
+            return ("notice", record.customer_id, str(record.period), record.step)
         case HoldChange():
             return ("hold", record.customer_id, str(record.period), str(record.number))
     return (type(record).__name__, record.customer_id, str(record.period))
@@ -96,6 +99,9 @@ class FakeBooks:
             match record:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
+                case Notice(step=step) if step:
+                    reminders = (*month.get("reminders", ()), record)
+                    month["reminders"] = tuple(sorted(reminders, key=lambda notice: (notice.time, notice.step)))
                 case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():
@@ -138,6 +144,11 @@ class FakeDirectory:
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         return {name for name in customer_ids if self._books.customer(name)}
+
+    def owing(self) -> Iterator[Owing]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer) and (record.receivable_minor or record.held_since):
+                yield Owing(record.customer_id, record.profile.payment_provider)
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         for record in list(self._books.records.values()):
@@ -320,6 +331,9 @@ class FakeDocuments:
 
     def link(self, key: str, file_name: str, seconds: int) -> str:
         return f"https://documents.example.com/{key}?name={file_name}&seconds={seconds}"
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        self.put(key, b"".join(pieces))
 
     def get(self, key: str) -> bytes:
         return self.objects[key]

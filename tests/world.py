@@ -10,6 +10,7 @@ from typing import Any
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import Seller
+from monthclose.domain.dunning import DunningPolicy
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import CustomerMonth
@@ -23,8 +24,10 @@ from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.collect_due import Collector
 from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.drain_dead_letters import DeadLetterDrain
+from monthclose.stages.find_owing import Found, OwingFinder
 from monthclose.stages.finish_batches import BatchFinisher
 from monthclose.stages.generate_invoices import InvoiceGenerator
 from monthclose.stages.hold_by_hand import HoldDesk
@@ -37,6 +40,7 @@ from monthclose.stages.plan_close import Planner
 from monthclose.stages.reconcile_period import PeriodReconciler, Reconciled
 from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
+from monthclose.stages.send_reminders import ReminderSender
 from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
 from tests import fakes
@@ -58,6 +62,7 @@ SETTINGS = Settings(
     company_name="Example Cloud",
     hold_policy=HoldPolicy(),
     invoicing=INVOICE_EVERYTHING,
+    dunning=DunningPolicy(),
     close=CloseSettings(),
     company=Company(Seller("Example Cloud")),
     links=LinkSettings("monthclose/invoice-links", 400, "https://invoices.example.com/"),
@@ -105,6 +110,8 @@ class World:
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
+    hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
+    dunning: DunningPolicy = field(default_factory=DunningPolicy)
     settings: CloseSettings = field(default_factory=CloseSettings)
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
 
@@ -146,10 +153,25 @@ class World:
         self.batch_charger = BatchCharger(
             self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
         )
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
         self.desk = HoldDesk(self.books, self.clock)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
-        self.keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock)
+        self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
+        self.finder = OwingFinder(
+            self.claims,
+            self.closes,
+            self.directory,
+            self.documents,
+            self.workflow,
+            self.clock,
+            {name: provider.queue_url for name, provider in self.providers.items()},
+        )
+        self.collector = Collector(
+            self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther(), self.dunning
+        )
+        self.reminder_sender = ReminderSender(
+            self.books, self.mailer, self.sender.texts, self.clock, self.dunning, frozenset(self.providers)
+        )
         gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}
         self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
         self.reporter = Reporter(self.comparer, self.closes, self.documents, self.clock, "Example Cloud")
@@ -229,6 +251,21 @@ class World:
         """Do what "Compare the books" does."""
         reconciler = PeriodReconciler(replace(self.comparer, heals=True), self.reporter, self.closes, self.documents)
         return reconciler.reconcile(period, providers)
+
+    def collect(self) -> Found:
+        """Run the collections of the clock's day to their end, as their state machine does."""
+        last = self.claims.get("collections")
+        execution = f"collections-{last.version if last else 0}"
+        self.workflow.running.add(execution)
+        found = self.finder.find(execution)
+        today, closing = found.day, frozenset(found.closing)
+        for batch in read_batches(self.documents, found.key) if found.outcome == "begun" else ():
+            if batch.provider in self.providers:
+                self.collector.collect(batch.customer_ids, today, closing)
+            self.reminder_sender.send(batch.customer_ids, today, closing)
+            self.keeper.review_all(batch.customer_ids, today, closing)
+        self.workflow.running.discard(execution)
+        return found
 
     def at(self, time: datetime) -> "World":
         self.clock.now = time

@@ -30,15 +30,19 @@ class Env(StrEnum):
     INVOICE_URL = "MONTHCLOSE_INVOICE_URL"
     """Where links to invoices lead. Of those functions only that write links: the one behind it cannot know it."""
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
-    """JSON: `grace_days`, and `threshold_minor` by currency."""
+    """JSON: `grace_days`, `threshold_minor` by currency, and `lift_manual`."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
+    DUNNING = "MONTHCLOSE_DUNNING"
+    """JSON: the parameters of `DunningPolicy`."""
     MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
     MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"
     ROUND_WAIT_SECONDS = "MONTHCLOSE_ROUND_WAIT_SECONDS"
     DEADLINE_HOURS = "MONTHCLOSE_DEADLINE_HOURS"
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
+    COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
+    """The state machine of the collections. Known to the command only."""
 
 
 class Stack(StrEnum):
@@ -55,6 +59,8 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
+COLLECT_DUE = "collect_due"
+"""The `kind` of a message in a provider's queue that asks for the collections' work; a close's has none."""
 BEING_CHARGED_INDEX = "being_charged"
 """Of the customers table: partition key `lease`, sort key `check_at`."""
 METRICS_NAMESPACE = "MonthClose"

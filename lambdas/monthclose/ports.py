@@ -6,7 +6,7 @@ Every method may raise `TryLaterError` when the world is briefly unable.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
 from monthclose.domain.customer import Customer, Profile
@@ -72,6 +72,13 @@ class Books(Protocol):
         """
 
 
+class Owing(NamedTuple):
+    """A customer who owes something or is on hold, and who charges them."""
+
+    customer_id: str
+    provider: str
+
+
 class CustomerDirectory(Protocol):
     """The customers as a whole."""
 
@@ -83,6 +90,9 @@ class CustomerDirectory(Protocol):
 
     def known(self, customer_ids: Iterable[str]) -> set[str]:
         """Those of the ids that are customers."""
+
+    def owing(self) -> Iterator[Owing]:
+        """Go over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         """Go over the customers with a payment in flight that is to be looked at by then; may lag by a moment."""
@@ -242,6 +252,9 @@ class Documents(Protocol):
 
     def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
         """Write an object that must never change: if there is one already, it stays, and False says so."""
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write an object piece by piece, in memory that doesn't grow with it."""
 
     def get(self, key: str) -> bytes:
         """Read an object.

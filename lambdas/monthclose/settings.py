@@ -7,6 +7,7 @@ from typing import Any
 
 from monthclose.domain.close import MAX_BATCHES
 from monthclose.domain.document import Seller
+from monthclose.domain.dunning import AfterLast, DunningPolicy
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoicing import InvoicingPolicy
@@ -126,6 +127,7 @@ class Settings:
     company_name: str
     hold_policy: HoldPolicy
     invoicing: InvoicingPolicy
+    dunning: DunningPolicy
     close: CloseSettings
     company: Company
     links: LinkSettings | None = None
@@ -179,6 +181,7 @@ class Settings:
             company_name=text(Env.COMPANY_NAME),
             hold_policy=HoldPolicy(**parsed(Env.HOLD_POLICY)),
             invoicing=InvoicingPolicy(**parsed(Env.INVOICING)),
+            dunning=_dunning(parsed(Env.DUNNING)),
             close=CloseSettings(
                 max_batches=parsed(Env.MAX_BATCHES),
                 max_rounds=parsed(Env.MAX_ROUNDS),
@@ -198,3 +201,17 @@ def _company(entry: Mapping[str, Any]) -> Company:
 
 def _links(entry: Mapping[str, Any], url: str) -> LinkSettings | None:
     return LinkSettings(entry["secret_name"], entry["valid_days"], url) if entry else None
+
+
+def _dunning(values: Mapping[str, Any]) -> DunningPolicy:
+    try:
+        return DunningPolicy(
+            **dict(values)
+            | {
+                "retry_days": tuple(values["retry_days"]),
+                "reminder_days": tuple(values["reminder_days"]),
+                "after_last": AfterLast(values["after_last"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserMistakeError(f"the setting {Env.DUNNING.value} cannot be used: {error}") from None

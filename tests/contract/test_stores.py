@@ -1,7 +1,7 @@
 """What every store promises, fake or real."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -44,11 +44,16 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()})
     carried = Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
+    reminders = [Notice("acme", OCTOBER, "reminder", NoticeState.CLAIMED, NOON, step="2026-11-01-day-3")]
+    reminders.append(
+        replace(reminders[0], state=NoticeState.SENT, step="2026-11-01-day-10", time=NOON + timedelta(days=7))
+    )
     holds = [HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)]
     holds.append(HoldChange("acme", OCTOBER, HoldAction.LIFTED, "they called", NOON, number=2, by="ada"))
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
 
-    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, notice, *reversed(holds), parking, carried)
+    records: list[Record] = [notice, *reversed(reminders), *reversed(holds), parking, carried]
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, *records)
 
     assert world.books.customer("acme") == replace(customer, version=1)
     month = CustomerMonth(
@@ -58,6 +63,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         holds=tuple(replace(change, version=1) for change in holds),
         parking=replace(parking, version=1),
         carried=replace(carried, version=1),
+        reminders=tuple(replace(reminder, version=1) for reminder in reminders),
         entries=(ENTRY,),
     )
     assert world.books.month("acme", OCTOBER) == month
@@ -245,3 +251,23 @@ def test_numbers_are_reserved_without_gap_and_once_per_batch(world: AnyWorld) ->
 
     assert [(r.first, r.count) for r in (first, second, third)] == [(1, 10), (11, 5), (16, 2)]
     assert world.closes.reservations(OCTOBER, 1) == [first, third]
+
+
+def test_who_owes_or_is_on_hold_is_found_and_nobody_else(world: AnyWorld) -> None:
+    world.directory.put_profiles([(name, PROFILE) for name in ("new", "paid", "owes", "held", "other")])
+    changes = {
+        "paid": {"receivable_minor": 0, "credit_minor": 5, "open_payment": "2026-10/paid"},
+        "owes": {"receivable_minor": 5},
+        "held": {"held_since": NOON},
+        "other": {"receivable_minor": 5, "profile": replace(PROFILE, payment_provider="gocardless")},
+    }
+    for name, change in changes.items():
+        found = world.books.customer(name)
+        assert found
+        world.books.commit(replace(found, **change))  # type: ignore[arg-type]
+    assert sorted(world.directory.owing()) == [("held", "stripe"), ("other", "gocardless"), ("owes", "stripe")]
+
+
+def test_an_object_is_written_piece_by_piece(world: AnyWorld) -> None:
+    world.documents.write("snapshots/list.json", (piece for piece in (b"[1,", b"2", b"]")))
+    assert world.documents.get("snapshots/list.json") == b"[1,2]"

@@ -147,8 +147,9 @@ def test_every_function_has_a_role_and_a_log_of_its_own(synthesized: Synthesized
 
 
 def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
-    expected = {env.value for env in Env} - {Env.PROVIDER, Env.STATE_MACHINE_ARN, Env.INVOICE_URL}
-    own = {"send_notices": {Env.INVOICE_URL.value}}
+    not_all = {Env.PROVIDER, Env.STATE_MACHINE_ARN, Env.COLLECTIONS_ARN, Env.INVOICE_URL}
+    expected = {env.value for env in Env} - not_all
+    own = {name: {Env.INVOICE_URL.value} for name in ("send_notices", "send_reminders")}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))
@@ -204,16 +205,24 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
 @pytest.mark.parametrize(
     ("action", "stages"),
     [
-        ("ses:SendEmail", {"send_notices", "settle_payments"}),
+        ("ses:SendEmail", {"send_notices", "settle_payments", "send_reminders"}),
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
         (
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters"},
         ),
-        ("states:DescribeExecution", {"open_close", "open_reconcile"}),
+        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing"}),
         (
             "s3:PutObject",
-            {"plan_close", "generate_invoices", "report_close", "compare_books", "drain_dead_letters", "show_invoice"},
+            {
+                "plan_close",
+                "generate_invoices",
+                "report_close",
+                "compare_books",
+                "drain_dead_letters",
+                "show_invoice",
+                "find_owing",
+            },
         ),
         (
             "s3:GetObject",
@@ -226,6 +235,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
                 "show_invoice",
                 "drain_dead_letters",
                 "compare_books",
+                "find_owing",
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),

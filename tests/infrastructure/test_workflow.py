@@ -7,19 +7,34 @@ from typing import Any
 import pytest
 
 from monthclose.names import FINDINGS_METRIC, Stack
-from stacks.functions import RECONCILE_SIZES, SIZES
+from stacks import collections
+from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Stage
 from stacks.month_close import MAP_STATE, substitution
 from tests.infrastructure.synthesis import Synthesized
 
+STAGES = {MAP_STATE: tuple(SIZES), collections.MAP_STATE: tuple(COLLECTION_SIZES)}
+"""The stages that each machine calls, by the name of its Map."""
+
+
+@pytest.fixture(params=list(STAGES))
+def map_state(request: pytest.FixtureRequest) -> str:
+    """Return each machine's Map in turn."""
+    return str(request.param)
+
 
 @pytest.fixture
-def machine(synthesized: Synthesized) -> dict[str, Any]:
-    return _machine(synthesized)
+def stages(map_state: str) -> tuple[Stage, ...]:
+    return STAGES[map_state]
 
 
-def _machine(synthesized: Synthesized) -> dict[str, Any]:
+@pytest.fixture
+def machine(synthesized: Synthesized, map_state: str) -> dict[str, Any]:
+    return _machine(synthesized, map_state)
+
+
+def _machine(synthesized: Synthesized, map_state: str) -> dict[str, Any]:
     machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
-    [found] = [machine for machine in machines if MAP_STATE in machine["DefinitionString"]]
+    [found] = [machine for machine in machines if map_state in machine["DefinitionString"]]
     return found
 
 
@@ -29,19 +44,21 @@ def test_every_placeholder_is_filled_and_no_filling_is_left_over(synthesized: Sy
         assert used == machine["DefinitionSubstitutions"].keys()
 
 
-def test_a_state_calls_the_function_it_is_named_for(synthesized: Synthesized, machine: dict[str, Any]) -> None:
+def test_a_state_calls_the_function_it_is_named_for(
+    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Stage, ...]
+) -> None:
     functions = synthesized.of_type("AWS::Lambda::Function")
-    for stage in SIZES:
+    for stage in stages:
         arn = machine["DefinitionSubstitutions"][substitution(stage)]
         assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{stage}.handler"
 
 
 @pytest.mark.parametrize(("target", "concurrency"), [("aws", 10_000), ("local", 12)])
 def test_the_settings_say_how_many_batches_are_in_flight(
-    request: pytest.FixtureRequest, target: str, concurrency: int
+    request: pytest.FixtureRequest, target: str, concurrency: int, map_state: str
 ) -> None:
-    definition = json.loads(_machine(request.getfixturevalue(target))["DefinitionString"])
-    assert definition["States"][MAP_STATE]["MaxConcurrency"] == concurrency
+    definition = json.loads(_machine(request.getfixturevalue(target), map_state)["DefinitionString"])
+    assert definition["States"][map_state]["MaxConcurrency"] == concurrency
 
 
 def test_errors_are_logged_without_anybodys_data(synthesized: Synthesized) -> None:
@@ -51,20 +68,22 @@ def test_errors_are_logged_without_anybodys_data(synthesized: Synthesized) -> No
         assert machine["TracingConfiguration"] == {"Enabled": True}
 
 
-def test_the_machine_may_do_what_its_states_do(synthesized: Synthesized, machine: dict[str, Any]) -> None:
+def test_the_machine_may_do_what_its_states_do(
+    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Stage, ...]
+) -> None:
     statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
     allowed: dict[str, list[Any]] = {}
     for statement in statements:
         for action in statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]:
             resources = statement["Resource"]
             allowed.setdefault(action, []).extend(resources if isinstance(resources, list) else [resources])
-    called = [machine["DefinitionSubstitutions"][substitution(stage)] for stage in SIZES]
+    called = [machine["DefinitionSubstitutions"][substitution(stage)] for stage in stages]
     assert all(arn in allowed["lambda:InvokeFunction"] for arn in called)
     assert len(allowed["lambda:InvokeFunction"]) == len(called)
     queues = [mapping["EventSourceArn"] for mapping in synthesized.of_type("AWS::Lambda::EventSourceMapping").values()]
     assert sorted(map(str, allowed["sqs:SendMessage"])) == sorted(map(str, queues))
+    assert ("events:PutEvents" in allowed) == ("events:putEvents" in machine["DefinitionString"])
     assert allowed.keys() >= {
-        "events:PutEvents",
         "s3:AbortMultipartUpload",
         "s3:GetObject",
         "s3:ListMultipartUploadParts",
@@ -79,6 +98,13 @@ def test_a_close_starts_with_the_month(synthesized: Synthesized) -> None:
     starts = {rule["ScheduleExpression"]: rule["Targets"] for rule in synthesized.of_type("AWS::Events::Rule").values()}
     [target] = starts["cron(0 0 1 * ? *)"]
     assert MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
+    assert "Input" not in target, "the whole event is the input"
+
+
+def test_the_collections_start_every_day(synthesized: Synthesized) -> None:
+    starts = {rule["ScheduleExpression"]: rule["Targets"] for rule in synthesized.of_type("AWS::Events::Rule").values()}
+    [target] = starts["cron(0 9 * * ? *)"]
+    assert collections.MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
     assert "Input" not in target, "the whole event is the input"
 
 
@@ -112,7 +138,7 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
     names = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
     assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
-    assert names.count("ExecutionsFailed") == 3, "the close's, the reconciler's, and that of the watch on the deadline"
+    assert names.count("ExecutionsFailed") == 4, "the close's, the reconciler's, the collections', the deadline's"
     functions = synthesized.functions()
     assert names.count("Errors") == names.count("Throttles") == len(functions)
 
@@ -175,6 +201,7 @@ def test_the_dashboard_shows_what_the_stages_count(synthesized: Synthesized) -> 
         "NoticesSent",
         "HoldsPlaced",
         "PaymentsSettled",
+        "RemindersSent",
     ):
         assert metric in body
 

@@ -79,6 +79,13 @@ class System:
         assert execution["status"] == "SUCCEEDED", execution
         return self.report(period)
 
+    def collect(self, request: dict[str, str], seconds: float = 240) -> dict[str, Any]:
+        """Run the collections to their end and return the execution."""
+        answer = self.workflow.start_execution(
+            stateMachineArn=self.values[Env.COLLECTIONS_ARN], name=f"test-{uuid4()}", input=json.dumps(request)
+        )
+        return self.ended(answer["executionArn"], seconds)
+
     def report(self, period: Period) -> dict[str, Any]:
         return cast("dict[str, Any]", json.loads(self.runtime.documents.get(f"reports/{period}/report.json")))
 

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 
 from monthclose.domain.close import totals_of
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.dunning import DunningPolicy
+from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoice import DocumentPlace, Invoice, issue
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
@@ -18,6 +20,7 @@ from monthclose.domain.proof import Finding, check_provider_sums, check_totals
 from monthclose.errors import IllegalTransitionError, MonthCloseError
 from monthclose.ports import PaymentGateway, Record
 from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from tests.fakes import FakeBooks, FakeClock, FakeCloses
 from tests.simulation.providers import Line, Provider
@@ -79,7 +82,8 @@ class Universe:
         self.twin = twin(self.line)
         self.gateway: PaymentGateway = self.twin.gateway
         self.charger = Charger(self.books, self.gateway, self.clock)
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger)
+        keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock, DunningPolicy())
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, keeper)
         profile = Profile("Acme", "billing@acme.example", "USD", self.gateway.provider, self.twin.methods[method])
         self.books.commit(Customer(CUSTOMER, replace(profile, payment_customer=self.twin.customer)))
         if invoiced:

@@ -48,6 +48,33 @@ def child(close: Machine) -> Machine:
     return processor
 
 
+@pytest.fixture
+def collections() -> Machine:
+    definition: Machine = json.loads((FOLDER / "collections.asl.json").read_text())
+    return definition
+
+
+@pytest.fixture
+def collecting_child(collections: Machine) -> Machine:
+    processor: Machine = collections["States"]["Go through every batch"]["ItemProcessor"]
+    return processor
+
+
+@pytest.fixture(params=["child", "collecting_child"])
+def any_child(request: pytest.FixtureRequest) -> Machine:
+    """Return each Map's machine in turn."""
+    chosen: Machine = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture(params=["close", "collections"])
+def any_map(request: pytest.FixtureRequest) -> Machine:
+    """Return each Map in turn."""
+    machine: Machine = request.getfixturevalue(request.param)
+    [found] = [state for state in machine["States"].values() if state["Type"] == "Map"]
+    return dict(found)
+
+
 def _machines(machine: Machine) -> Iterator[Machine]:
     yield machine
     for state in machine["States"].values():

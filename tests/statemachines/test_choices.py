@@ -107,3 +107,25 @@ def test_a_reconciliation_that_could_not_ask_everybody_fails(
     given = {"sum": {"failed_to_settle": failed[0], "failed_to_compare": failed[1]}}
     state = route(reconcile["States"]["Did everything work?"], given)
     assert state == ("Not everything worked" if any(failed) else "Reconciled")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "batches", "state"),
+    [
+        ("begun", 3, "Go through every batch"),
+        ("begun", 0, "Nobody owes anything"),
+        ("already_running", 0, "Already running"),
+    ],
+)
+def test_the_collections_go_on_if_anybody_owes_and_nobody_else_is_at_it(
+    route: Route, collections: Machine, outcome: str, batches: int, state: str
+) -> None:
+    assert route(collections["States"]["Is there anything to do?"], {"outcome": outcome, "batches": batches}) == state
+
+
+@pytest.mark.parametrize(("queue_url", "state"), [("https://queue", "Collect what is due"), (None, "Send reminders")])
+def test_a_batch_without_a_queue_is_reminded_only(
+    route: Route, collecting_child: Machine, queue_url: str | None, state: str
+) -> None:
+    choice = collecting_child["States"]["Can they be charged?"]
+    assert route(choice, {"batch": {"queue_url": queue_url}}) == state

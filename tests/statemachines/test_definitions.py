@@ -75,12 +75,12 @@ def test_no_arn_is_written_out(text: str) -> None:
     assert not re.search(r"arn:aws[\w-]*:\w+:[\w-]+:", text)
 
 
-def test_a_child_fails_for_nobody(child: Machine) -> None:
-    for name, state in _tasks(child["States"]):
+def test_a_child_fails_for_nobody(any_child: Machine) -> None:
+    for name, state in _tasks(any_child["States"]):
         [catcher] = state["Catch"]
         assert catcher["ErrorEquals"] == ["States.ALL"], name
         assert catcher["ResultPath"] == "$.error", name
-        assert child["States"][catcher["Next"]]["Type"] == "Succeed"
+        assert any_child["States"][catcher["Next"]]["Type"] == "Succeed"
 
 
 def test_charging_waits_for_a_day_and_sends_no_amount(child: Machine) -> None:
@@ -89,16 +89,19 @@ def test_charging_waits_for_a_day_and_sends_no_amount(child: Machine) -> None:
     assert set(charge["Parameters"]["MessageBody"]) == {"period.$", "round.$", "batch.$", "task_token.$"}
 
 
-def test_failed_children_do_not_fail_the_map(close: Machine) -> None:
-    state = close["States"]["Close every batch"]
-    assert state["ToleratedFailurePercentage"] == 100
-    assert state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+def test_the_collections_message_says_whom_and_when_and_no_amount(collecting_child: Machine) -> None:
+    message = collecting_child["States"]["Collect what is due"]["Parameters"]["MessageBody"]
+    assert set(message) == {"kind", "run.$", "today.$", "closing.$", "batch.$", "customers.$", "task_token.$"}
 
 
-def test_the_output_of_10_000_children_is_not_kept_in_the_state(close: Machine) -> None:
-    state = close["States"]["Close every batch"]
-    assert state["ResultPath"] is None
-    assert state["ResultWriter"]["Parameters"] == {"Bucket": "${DocumentsBucket}", "Prefix": "map-runs"}
+def test_failed_children_do_not_fail_the_map(any_map: Machine) -> None:
+    assert any_map["ToleratedFailurePercentage"] == 100
+    assert any_map["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+
+
+def test_the_output_of_10_000_children_is_not_kept_in_the_state(any_map: Machine) -> None:
+    assert any_map["ResultPath"] is None
+    assert any_map["ResultWriter"]["Parameters"] == {"Bucket": "${DocumentsBucket}", "Prefix": "map-runs"}
 
 
 def test_a_provider_or_period_that_fails_stops_no_other(reconcile: Machine) -> None:

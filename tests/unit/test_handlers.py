@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAl
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMistakeError
 from monthclose.handlers import charge_customers
+from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
 from monthclose.stages.snapshot import read_batches
 from tests.world import OCTOBER, World
@@ -32,6 +34,25 @@ def test_the_period_is_the_operators_or_the_month_before_the_events(request_inpu
 def test_an_input_that_names_no_period_is_a_users_mistake(request_input: Any) -> None:
     with pytest.raises(UserMistakeError, match="period"):
         requested_period(request_input)
+
+
+@pytest.mark.parametrize(
+    ("request_input", "day"),
+    [
+        ({"today": "2026-11-04"}, date(2026, 11, 4)),
+        ({"time": "2026-11-04T09:00:00Z", "detail-type": "Scheduled Event"}, date(2026, 11, 4)),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_day_of_the_collections_is_the_operators_or_the_events_or_not_said(request_input: Any, day: Any) -> None:
+    assert requested_day(request_input) == day
+
+
+@pytest.mark.parametrize("request_input", [{"today": "soon"}, {"today": 4}, {"time": None}])
+def test_a_day_that_cannot_be_read_is_a_users_mistake(request_input: Any) -> None:
+    with pytest.raises(UserMistakeError, match="the day cannot be read"):
+        requested_day(request_input)
 
 
 @dataclass
@@ -59,6 +80,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     for batch in read_batches(world.documents, plan.round_key):
         world.generator.generate(OCTOBER, batch, 1)
     monkeypatch.setattr(charge_customers, "_charger", lambda: world.batch_charger)
+    monkeypatch.setattr(charge_customers, "_collector", lambda: world.collector)
+    monkeypatch.setattr(charge_customers, "_collect_once", charge_customers._collect)
     monkeypatch.setattr(charge_customers, "_queue", lambda: world.queue)
     monkeypatch.setattr(charge_customers, "_charge_once", charge_customers._charge)
     monkeypatch.setattr(charge_customers, "runtime", lambda: world)
@@ -139,3 +162,47 @@ def test_one_broken_message_does_not_take_the_others_with_it(world: World, monke
     assert world.workflow.answers["t"] == {"paid": 1, "unsettled": 0}
     assert "token-1" not in world.workflow.answers  # whoever is at it answers
     assert world.queue.messages == [(MESSAGE, 60)]
+
+
+def collecting(world: World) -> dict[str, Any]:
+    """Let the charges be refused, a day pass, and the message of the collections be sent."""
+    for name in ("a", "b", "c"):
+        world.add_customer(name, method="declined")
+    charge_customers.handler(
+        delivered(*({**MESSAGE, "batch": number, "task_token": f"close-{number}"} for number in range(3))),
+        FakeContext(),
+    )
+    world.workflow.answers.clear()
+    world.clock.pass_time(days=1)
+    return {
+        "kind": "collect_due",
+        "run": 1,
+        "today": "2026-11-02",
+        "closing": [],
+        "batch": 0,
+        "customers": ["a", "b", "c"],
+        "task_token": "token-1",
+    }
+
+
+def test_the_collections_message_retries_what_is_due_and_answers_its_task(world: World) -> None:
+    message = collecting(world)
+    world.add_customer("b", method="ok")
+    charge_customers.handler(delivered(message), FakeContext())
+    assert world.workflow.answers == {"token-1": {"retried": 3, "paid": 1}}
+    assert len(world.gateway.money_moved) == 1
+
+
+def test_what_the_collections_have_no_time_for_goes_back_and_is_done_next_time(world: World) -> None:
+    message = collecting(world)
+    charge_customers.handler(delivered(message), FakeContext(looks=3))
+    assert world.queue.messages == [(message, 0)]
+    assert world.workflow.answers == {}
+    charge_customers.handler(delivered(message), FakeContext())
+    assert world.workflow.answers["token-1"]["retried"] == 3
+
+
+def test_the_collections_leave_the_customers_of_a_running_close_to_it(world: World) -> None:
+    message = {**collecting(world), "closing": ["2026-10"]}
+    charge_customers.handler(delivered(message), FakeContext())
+    assert world.workflow.answers == {"token-1": {"retried": 0, "paid": 0}}

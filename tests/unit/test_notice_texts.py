@@ -26,6 +26,11 @@ STATES = {
     NoticeKind.NO_PAYMENT_METHOD: PaymentState.NO_PAYMENT_METHOD,
     NoticeKind.PENDING: PaymentState.PENDING,
     NoticeKind.OPEN: PaymentState.NO_ADAPTER,
+    NoticeKind.REMINDER: PaymentState.DECLINED,
+    NoticeKind.LAST_REMINDER: PaymentState.DECLINED,
+    NoticeKind.NEW_METHOD: PaymentState.DECLINED,
+    NoticeKind.ACTION_REMINDER: PaymentState.ACTION_REQUIRED,
+    NoticeKind.REVERSED: PaymentState.REVERSED,
 }
 
 

@@ -1,10 +1,12 @@
 """Documents and price books, in the documents bucket."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from tempfile import TemporaryFile
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.clients import client
@@ -57,6 +59,16 @@ class S3Documents:
         }
         address: str = client("s3").generate_presigned_url("get_object", Params=arguments, ExpiresIn=seconds)
         return address
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write an object by way of a file, in parts if it is large."""
+        with TemporaryFile() as file:
+            file.writelines(pieces)
+            file.seek(0)
+            try:
+                _translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
+            except Boto3Error as error:
+                raise TryLaterError(f"S3 takes no object now: {error}") from error
 
     def get(self, key: str) -> bytes:
         """Read an object.

@@ -58,7 +58,13 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The one e-mail of a close to a customer."""
+    """An e-mail to a customer about one invoice.
+
+    Parameters
+    ----------
+    step : str
+        The dunning step that it is; empty for the one e-mail of the close.
+    """
 
     customer_id: str
     period: Period
@@ -66,6 +72,7 @@ class Notice:
     state: NoticeState
     time: datetime
     message_id: str = ""
+    step: str = ""
     version: int = 0
 
 
@@ -108,6 +115,10 @@ class CustomerMonth:
     ----------
     payment : Payment or None
         The close's payment of the invoice.
+    notice : Notice or None
+        The close's.
+    reminders : tuple of Notice
+        Those of the dunning after it, in order.
     holds : tuple of HoldChange
         What was done to the customer's hold, in order.
     manual : tuple of Payment
@@ -122,6 +133,7 @@ class CustomerMonth:
     entries: tuple[Entry, ...] = ()
     carried: Carried | None = None
     manual: tuple[Payment, ...] = ()
+    reminders: tuple[Notice, ...] = ()
 
     @property
     def hold(self) -> HoldChange | None:

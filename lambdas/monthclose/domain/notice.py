@@ -23,6 +23,16 @@ class NoticeKind(StrEnum):
     """The invoice, and that the money is being collected."""
     OPEN = "open"
     """The invoice, which has not been collected yet."""
+    REMINDER = "reminder"
+    """That the invoice is still to be paid."""
+    LAST_REMINDER = "last_reminder"
+    """The same, for the last time, and what happens then."""
+    NEW_METHOD = "new_method"
+    """That the invoice can only be paid with another payment method."""
+    ACTION_REMINDER = "action_reminder"
+    """That the customer must still authenticate the charge."""
+    REVERSED = "reversed"
+    """That the customer's bank took the money back."""
 
 
 _KIND_BY_STATE = {

@@ -237,11 +237,15 @@ class Payment:
         """
         return self._started()[-1]
 
-    def _started(self) -> list[datetime]:
-        starts = [s.time for s in self.history if s.after is PaymentState.CHARGING and s.before is not _S.UNKNOWN]
-        if not starts:
+    @property
+    def starts(self) -> tuple[datetime, ...]:
+        """When each attempt was started."""
+        return tuple(s.time for s in self.history if s.after is _S.CHARGING and s.before is not _S.UNKNOWN)
+
+    def _started(self) -> tuple[datetime, ...]:
+        if not self.starts:
             raise ValueError(f"payment {self.payment_id} was never started")
-        return starts
+        return self.starts
 
 
 _CHECKS = (timedelta(minutes=5), timedelta(days=1))

@@ -10,8 +10,8 @@ from monthclose.stages.apply_holds import HoldKeeper
 
 @cache
 def _keeper() -> HoldKeeper:
-    world = runtime()
-    return HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock)
+    world, settings = runtime(), runtime().settings
+    return HoldKeeper(world.books, world.closes, settings.hold_policy, world.clock, settings.dunning)
 
 
 @stage_handler("apply_holds", key="[period, round, batch]")

@@ -14,12 +14,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, ProviderPausedError
-from monthclose.handlers.entry import Event, once_by, runtime
-from monthclose.names import Env
+from monthclose.handlers.entry import Event, days_work, once_by, runtime
+from monthclose.names import COLLECT_DUE, Env
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.ports import ChargeQueue, Workflow
 from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.collect_due import Collector
 
 _SHARE_TO_HAND_BACK = 0.25
 """What is kept of the function's time: of 300 s enough for one provider call and its repetition at their time-outs
@@ -30,12 +31,21 @@ _WHILE_ANOTHER_IS_AT_IT = 60
 
 
 @cache
+def _executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(runtime().settings.providers[os.environ[Env.PROVIDER]].threads, "charge")
+
+
+@cache
 def _charger() -> BatchCharger:
     world = runtime()
-    provider = os.environ[Env.PROVIDER]
-    charger = Charger(world.books, world.gateway(provider), world.clock)
-    executor = ThreadPoolExecutor(world.settings.providers[provider].threads, "charge")
-    return BatchCharger(charger, world.books, world.closes, world.clock, logger, executor)
+    charger = Charger(world.books, world.gateway(os.environ[Env.PROVIDER]), world.clock)
+    return BatchCharger(charger, world.books, world.closes, world.clock, logger, _executor())
+
+
+@cache
+def _collector() -> Collector:
+    world, charger = runtime(), _charger().charger
+    return Collector(charger, world.books, world.closes, world.clock, logger, _executor(), world.settings.dunning)
 
 
 @cache
@@ -73,20 +83,36 @@ def _charge(message: Event, context: LambdaContext) -> Event:
     return {"paid": paid, "unsettled": result.progress.unsettled}
 
 
+def _collect(message: Event, context: LambdaContext) -> Event:
+    task = _Task(runtime().workflow, message["task_token"], context)
+    today, closing = days_work(message)
+    result = _collector().collect(message["customers"], today, closing, task.is_over)
+    if result.handed_back.customers and task.waits:
+        raise ProviderPausedError(
+            f"{result.handed_back.customers} customers are left", result.handed_back.pause_seconds
+        )
+    count("PaymentsRetried", result.retried)
+    count("CustomersCollected", result.paid)
+    return {"retried": result.retried, "paid": result.paid}
+
+
 _charge_once = once_by("charge_customers", "[period, round, batch]", _charge)
+_collect_once = once_by("collect_due", "[run, batch]", _collect)
 
 
 def _process(message: Event, context: LambdaContext) -> None:
-    """Charge a batch and tell its task.
+    """Charge a close's batch, or collect what is due of the collections' one, and tell its task.
 
     The task hears of a failure at once: its Retry sends a new message, or it leaves the batch to the repair round. A
     message that went back to the queue would stay hidden for the visibility time-out, and a dead letter's task would
     wait for a day. What is left for want of time, or because the provider has paused, goes back as a new message.
     """
     workflow, token = runtime().workflow, message["task_token"]
-    named = {name: message[name] for name in ("period", "round", "batch")}  # the token is no log's business
+    # The token is no log's business, nor are the customers.
+    named: Event = {name: message[name] for name in ("period", "run", "round", "batch") if name in message}
     try:
-        answer = _charge_once(message, context)
+        collecting = message.get("kind") == COLLECT_DUE
+        answer = _collect_once(message, context) if collecting else _charge_once(message, context)
     except ProviderPausedError as error:
         logger.info("handed back", extra={**named, "why": str(error), "seconds": error.seconds})
         _queue().put_back(message, round(error.seconds))

@@ -6,6 +6,7 @@ call that raised. The payment item does that.
 
 import os
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from typing import Any, cast
 
@@ -17,12 +18,29 @@ from aws_lambda_powertools.utilities.idempotency import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.bootstrap import Runtime
+from monthclose.domain.period import Period
 from monthclose.observability import logger, metrics, tracer
 from monthclose.settings import Settings
+from monthclose.stages.invoice_links import LinkWriter
+from monthclose.stages.notice_texts import NoticeTexts
 
 Event = dict[str, Any]
 Work = Callable[[Event, LambdaContext], Event]
 Handler = Callable[[Event, LambdaContext], Event]
+
+
+def notice_texts() -> NoticeTexts:
+    """Make what writes to customers, with links to their invoices where the deployment has them."""
+    world = runtime()
+    links, secrets = world.settings.links, world.link_secrets
+    writer = LinkWriter(secrets, world.clock, links.url, links.valid_days) if links and links.url and secrets else None
+    return NoticeTexts(world.settings.company_name, writer)
+
+
+def days_work(event: Event) -> tuple[date, frozenset[Period]]:
+    """Read what the collections' stages are told: the day, and the months that a close works on right now."""
+    return date.fromisoformat(event["today"]), frozenset(Period.parse(period) for period in event["closing"])
+
 
 _REMEMBER_SECONDS = 2 * 86_400
 """A queue may take a day to drain, and its message may be delivered again at the end of it."""

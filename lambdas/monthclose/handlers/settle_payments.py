@@ -25,7 +25,7 @@ def _finisher(provider: str) -> BatchFinisher:
     settler = PaymentSettler(charger, world.books, world.directory, world.clock, logger, executor)
     texts = NoticeTexts(world.settings.company_name)
     sender = NoticeSender(world.books, world.closes, world.mailer, texts, world.clock)
-    keeper = HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock)
+    keeper = HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock, world.settings.dunning)
     return BatchFinisher(settler, world.books, world.closes, sender, keeper, world.clock, executor)
 
 

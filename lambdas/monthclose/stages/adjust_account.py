@@ -20,6 +20,7 @@ from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, Record
+from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import refresh_progress, retry_conflicts
 from monthclose.stages.charge_customers import Charger
 
@@ -36,6 +37,7 @@ class Cashier:
     clock: Clock
     charger: Callable[[str], Charger]
     """Makes the charger of a provider."""
+    keeper: HoldKeeper
 
     def pay(self, customer_id: str, amount: Money | None = None) -> list[Payment]:
         """Charge a customer now for their open invoices, oldest first, up to an amount; return the payments made.
@@ -75,30 +77,15 @@ class Cashier:
     def _pay_one(
         self, charger: Charger, customer: Customer, period: Period, month: CustomerMonth, limit: Money | None
     ) -> Payment:
-        key = retry_conflicts(partial(self._create, customer, period, limit))
+        key = retry_conflicts(partial(new_payment, self.books, customer, period, limit))
         try:
             charger.charge(key)
         finally:
-            self._refresh(period, month)
+            self._settle_up(customer.customer_id, [(period, month)])
         payment = self.books.month(customer.customer_id, period).payment_of(key.sequence)
         if payment is None:
             raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
         return payment
-
-    def _create(self, customer: Customer, period: Period, limit: Money | None) -> PaymentKey:
-        """Write down the payment, or take up the last one if it was never begun."""
-        payments = self.books.month(customer.customer_id, period).payments
-        newest = payments[-1]
-        wanted = limit.minor if limit else None
-        if newest.sequence > 1 and newest.state is PaymentState.READY and not newest.attempt:
-            self.books.commit(replace(newest, limit_minor=wanted))
-        else:
-            provider = customer.profile.payment_provider
-            newest = Payment(
-                customer.customer_id, period, provider, payments[0].currency, newest.sequence + 1, limit_minor=wanted
-            )
-            self.books.commit(newest)
-        return PaymentKey(customer.customer_id, period, newest.sequence)
 
     def record(self, customer_id: str, amount: Money, reference: str) -> Customer:
         """Book money that was received outside of the providers; it covers the open invoices, oldest first.
@@ -132,8 +119,7 @@ class Cashier:
     def _add_credit(self, customer_id: str, amount: Money, account: Account, entry_id: str, memo: str) -> Customer:
         self._checked(self._customer(customer_id), amount)
         changed = retry_conflicts(partial(self._commit_credit, customer_id, amount, account, entry_id, memo))
-        for period, month in changed:
-            self._refresh(period, month)
+        self._settle_up(customer_id, changed)
         return self._customer(customer_id)
 
     def _commit_credit(
@@ -180,9 +166,29 @@ class Cashier:
         months = self.books.months(customer_id)
         return [(period, month) for period, month in months.items() if month.invoice and month.invoice.open]
 
-    def _refresh(self, period: Period, month: CustomerMonth) -> None:
-        if month.payment:
-            refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+    def _settle_up(self, customer_id: str, changed: list[tuple[Period, CustomerMonth]]) -> None:
+        """See whether the hold can be lifted, and bring the sums of the changed months up to date."""
+        if self._customer(customer_id).held_since:
+            self.keeper.review(customer_id)
+        for period, month in changed:
+            if month.payment:
+                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+
+
+def new_payment(books: Books, customer: Customer, period: Period, limit: Money | None = None) -> PaymentKey:
+    """Write down one more payment of an invoice, or take up the last one if it was never begun."""
+    payments = books.month(customer.customer_id, period).payments
+    newest, provider = payments[-1], customer.profile.payment_provider
+    wanted = limit.minor if limit else None
+    never_begun = newest.sequence > 1 and newest.state is PaymentState.READY and not newest.attempt
+    if never_begun and newest.provider == provider:
+        books.commit(replace(newest, limit_minor=wanted))
+    else:
+        newest = Payment(
+            customer.customer_id, period, provider, payments[0].currency, newest.sequence + 1, limit_minor=wanted
+        )
+        books.commit(newest)
+    return PaymentKey(customer.customer_id, period, newest.sequence)
 
 
 def _invoice(month: CustomerMonth) -> Invoice:

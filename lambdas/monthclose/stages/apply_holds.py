@@ -1,40 +1,87 @@
 """Apply holds: put those who don't pay on hold, and lift the holds of those who did."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from monthclose.domain.close import BatchProgress, Stage
+from monthclose.domain.dunning import DunningPolicy
 from monthclose.domain.hold import HoldPolicy, decide_hold
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes
-from monthclose.stages.batch_work import begun_batch, record_progress, retry_conflicts
+from monthclose.stages.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
 
 
 @dataclass(frozen=True, slots=True)
 class HoldKeeper:
-    """Decides the holds of a batch's customers."""
+    """Decides customers' holds, by all of their months."""
 
     books: Books
     closes: Closes
     policy: HoldPolicy
     clock: Clock
+    dunning: DunningPolicy
 
     def apply(self, period: Period, number: int, round_number: int) -> BatchProgress:
-        """Place and lift holds; the last stage of a batch."""
+        """Place and lift the holds of a batch; its last stage."""
         begun = begun_batch(self.closes, period, number)
-        months = [retry_conflicts(partial(self._decide, name, period)) for name in begun.batch.customer_ids]
+        months = [self._month_after_review(name, period) for name in begun.batch.customer_ids]
         return record_progress(self.closes, self.books, self.clock, begun, Stage.CLOSED, round_number, months)
 
-    def _decide(self, customer_id: str, period: Period) -> CustomerMonth:
-        """Change a customer's hold if need be, and return their month as it then is."""
-        customer, month = self.books.customer(customer_id), self.books.month(customer_id, period)
-        now = self.clock()
-        decision = decide_hold(customer, month, self.policy, now.date()) if customer else None
-        if customer is None or decision is None:
-            return month
-        action, reason = decision
-        after = customer.put_on_hold(now, reason) if action is HoldAction.PLACED else customer.off_hold()
-        change = HoldChange(customer_id, period, action, reason, now, number=len(month.holds) + 1)
+    def review_all(self, customer_ids: Iterable[str], today: date, closing: frozenset[Period]) -> list[HoldChange]:
+        """Place and lift the holds of customers outside of a close, and return what changed.
+
+        Parameters
+        ----------
+        closing : frozenset of Period
+            Months that a close works on right now: their customers are left to it.
+        """
+        changes = []
+        for name in customer_ids:
+            if closing and closing & self.books.months(name).keys():
+                continue
+            change = self.review(name, today=today)
+            if change:
+                changes.append(change)
+                self._refresh(change)
+        return changes
+
+    def review(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
+        """Decide a customer's hold anew, and return what changed.
+
+        Parameters
+        ----------
+        period : Period or None
+            The month to note the change in; the one that it is about if not said.
+        """
+        return retry_conflicts(partial(self._decide, customer_id, period, today))
+
+    def _month_after_review(self, customer_id: str, period: Period) -> CustomerMonth:
+        customer = self.books.customer(customer_id)
+        if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
+            self.review(customer_id, period=period)
+        return self.books.month(customer_id, period)
+
+    def _decide(self, customer_id: str, period: Period | None, today: date | None) -> HoldChange | None:
+        # The account first: a payment that begins after this changes it, and then nothing is written.
+        customer = self.books.customer(customer_id)
+        if customer is None:
+            return None
+        months, now = self.books.months(customer_id), self.clock()
+        decision = decide_hold(customer, months, self.policy, self.dunning, today or now.date())
+        if decision is None:
+            return None
+        noted = period or decision.period
+        number = len(months[noted].holds) + 1 if noted in months else 1
+        placed = decision.action is HoldAction.PLACED
+        after = customer.put_on_hold(now, decision.reason) if placed else customer.off_hold()
+        change = HoldChange(customer_id, noted, decision.action, decision.reason, now, number)
         self.books.commit(after, change)
-        return replace(month, holds=(*month.holds, change))
+        return change
+
+    def _refresh(self, change: HoldChange) -> None:
+        payment = self.books.month(change.customer_id, change.period).payment
+        if payment:
+            refresh_progress(self.closes, self.books, self.clock, change.period, payment.batch)

@@ -109,10 +109,21 @@ def record_progress(
 
 
 def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> None:
-    """Sum a batch up anew after a customer's records were changed outside of the close's stages."""
-    begun = closes.progress(period, number)
-    if begun:
-        record_progress(closes, books, clock, begun, begun.stage, begun.round)
+    """Sum a batch up anew after a customer's records were changed outside of the close's stages.
+
+    Whoever writes the sums reads the records once more: of two that sum up at the same time, the one who writes last
+    would otherwise leave what it read before the other's change.
+    """
+    for _ in range(_RACES):
+        begun = closes.progress(period, number)
+        if begun is None:
+            return
+        written = record_progress(closes, books, clock, begun, begun.stage, begun.round)
+        if totals_of(read_months(books, begun.batch.customer_ids, period).values()) == (
+            written.totals,
+            written.unsettled,
+        ):
+            return
 
 
 def summed_up(

@@ -1,8 +1,10 @@
 """Charge a batch: each of its customers by the protocol of `charge_customers`, one's trouble apart from another's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from monthclose.domain.close import BatchProgress, Stage
 from monthclose.domain.payment import PaymentKey
@@ -11,6 +13,48 @@ from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLate
 from monthclose.ports import Books, Clock, Closes, Log
 from monthclose.stages.batch_work import begun_batch, log_failure, record_progress, side_by_side
 from monthclose.stages.charge_customers import Charger
+
+
+class HandedBack(NamedTuple):
+    """Customers that nothing was asked of the provider for, and after how many seconds to go on with them."""
+
+    customers: int
+    pause_seconds: float
+
+
+def charge_each(
+    jobs: Mapping[str, Callable[[], object]], executor: Executor, log: Log, time_is_up: Callable[[], bool]
+) -> HandedBack:
+    """Do jobs that charge, as many at a time as the executor has threads, until done or `time_is_up`.
+
+    A job that broke off is logged under its name and stays what it was: whoever comes next takes it up.
+
+    Raises
+    ------
+    ProviderRefusedError
+        The provider doesn't accept us; there is no point in going on.
+    """
+
+    def one(name: str) -> float | None:
+        return 0 if time_is_up() else _attempt(name, jobs[name], log)
+
+    pauses = [pause for pause in side_by_side(executor, one, jobs) if pause is not None]
+    return HandedBack(len(pauses), max(pauses, default=0))
+
+
+def _attempt(name: str, job: Callable[[], object], log: Log) -> float | None:
+    """Do a job; the answer is None, or after how many seconds to begin with it."""
+    try:
+        job()
+    except ProviderRefusedError:
+        raise
+    except ProviderPausedError as error:
+        return error.seconds
+    except TryLaterError as error:
+        log.warning("charge comes later", extra={"payment": name, "why": str(error)})
+    except Exception as error:
+        log_failure(log, "charge failed", name, error)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +102,8 @@ class BatchCharger:
         """
         begun = begun_batch(self.closes, period, number)
 
-        def one(customer_id: str) -> float | None:
-            return 0 if time_is_up() else self._charge_one(PaymentKey(customer_id, period))
-
-        charged = side_by_side(self.executor, one, begun.batch.customer_ids)
-        pauses = [pause for pause in charged if pause is not None]
+        keys = [PaymentKey(customer_id, period) for customer_id in begun.batch.customer_ids]
+        jobs = {key.payment_id: partial(self.charger.charge, key) for key in keys}
+        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
         progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number)
-        return BatchResult(progress, len(pauses), max(pauses, default=0))
-
-    def _charge_one(self, key: PaymentKey) -> float | None:
-        """Charge a customer; the answer is None, or after how many seconds to begin with them.
-
-        A payment that broke off stays unsettled, which the progress shows and the repair round takes up.
-        """
-        try:
-            self.charger.charge(key)
-        except ProviderRefusedError:
-            raise
-        except ProviderPausedError as error:
-            return error.seconds
-        except TryLaterError as error:
-            self.log.warning("charge comes later", extra={"payment": key.payment_id, "why": str(error)})
-        except Exception as error:
-            log_failure(self.log, "charge failed", key.payment_id, error)
-        return None
+        return BatchResult(progress, *handed_back)

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from monthclose.domain.customer import Customer
@@ -28,6 +29,11 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.NO_PAYMENT_METHOD: _ACTION,
     NoticeKind.PENDING: _WAITING,
     NoticeKind.OPEN: _WAITING,
+    NoticeKind.REMINDER: _ACTION,
+    NoticeKind.LAST_REMINDER: _ACTION,
+    NoticeKind.NEW_METHOD: _ACTION,
+    NoticeKind.ACTION_REMINDER: _ACTION,
+    NoticeKind.REVERSED: _ACTION,
 }
 
 _NO_REASON = "Your bank gave no reason that we could pass on."
@@ -60,6 +66,14 @@ _REASONS: Mapping[str, str] = {
     "do_not_honor": "Your bank refused the payment and gave no reason.",
     "generic_decline": "Your bank refused the payment and gave no reason.",
     "card_declined": "Your bank refused the payment and gave no reason.",
+    # https://developer.gocardless.com/api-reference/#core-endpoints-events
+    "refer_to_payer": "Your bank could not process the payment.",
+    "bank_account_closed": "The bank account is closed.",
+    "bank_account_transferred": "The bank account has moved to another bank.",
+    "direct_debit_not_enabled": "The bank account does not allow direct debits.",
+    "invalid_bank_details": "The bank details are not right.",
+    "mandate_cancelled": "The direct debit mandate was cancelled.",
+    "mandate_expired": "The direct debit mandate has expired.",
 }
 
 
@@ -78,8 +92,23 @@ class NoticeTexts:
     company: str
     link: Callable[[Invoice], str] | None = None
 
-    def mail(self, customer: Customer, month: CustomerMonth, kind: NoticeKind) -> Mail:
+    def mail(
+        self,
+        customer: Customer,
+        month: CustomerMonth,
+        kind: NoticeKind,
+        *,
+        step: str = "",
+        held_on: date | None = None,
+    ) -> Mail:
         """Write the mail that tells a customer what became of their month's invoice.
+
+        Parameters
+        ----------
+        step : str
+            The dunning step that it is; empty for the close's notice.
+        held_on : date or None
+            When the account is put on hold if nothing is paid, if it is then.
 
         Raises
         ------
@@ -88,11 +117,16 @@ class NoticeTexts:
         """
         if month.invoice is None or month.payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
-        facts = _facts(customer, month.invoice, month.payment) | {"company": _one_line(self.company)}
+        facts = _facts(customer, month.invoice, month.payment) | {
+            "company": _one_line(self.company),
+            "held_on": f"{held_on.day} {held_on:%B %Y}" if held_on else "",
+        }
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
         blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
         rows = _rows(customer, month.invoice, month.payment)
+        if step and month.invoice.open < customer.balance:
+            rows.append(("Owed in all", str(customer.balance)))
         letter = facts | {
             "subject": _one_line(blocks["subject"]),
             "headline": _one_line(blocks["headline"]),
@@ -108,7 +142,7 @@ class NoticeTexts:
             subject=letter["subject"],
             text=environment().get_template("mail/layout.txt.j2").render(letter),
             html=environment().get_template("mail/layout.html.j2").render(letter),
-            tag=notice_tag(month.invoice.period, customer.customer_id),
+            tag=notice_tag(month.invoice.period, customer.customer_id, step),
         )
 
 
@@ -153,15 +187,17 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[
     return rows
 
 
-def notice_tag(period: Period, customer_id: str) -> str:
+def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
     """Name a notice in the mail service's events: `2026-10_C-1`, from `2026-10` and `C-1`.
+
+    That of a dunning step has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
 
     SES allows 256 of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a dot and
     two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that ends
     in `.-` and a hash.
     """
     escaped = re.sub(rb"[^A-Za-z0-9_@-]", lambda m: b".%02X" % m[0][0], customer_id.encode()).decode()
-    tag = f"{period}_{escaped}"
+    tag = f"{period}.{step}_{escaped}" if step else f"{period}_{escaped}"
     if len(tag) <= 256:
         return tag
     return f"{tag[:222]}.-{hashlib.sha256(customer_id.encode()).hexdigest()[:32]}"

@@ -1,8 +1,4 @@
-"""Send notices: one e-mail per customer and close, after the charge's outcome is known.
-
-A notice is claimed before it is sent and marked afterwards. The mail service has no idempotency, so a claim whose
-sender died is not sent again on a guess; the report warns of it.
-"""
+"""Send notices: one e-mail per customer and close, after the charge's outcome is known."""
 
 from dataclasses import dataclass, replace
 
@@ -11,9 +7,9 @@ from monthclose.domain.customer import Customer
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
 from monthclose.domain.notice import NoticeKind, notice_due
 from monthclose.domain.period import Period
-from monthclose.errors import ConflictError, MailRefusedError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Mailer
 from monthclose.stages.batch_work import begun_batch, read_months, record_progress
+from monthclose.stages.deliver import deliver
 from monthclose.stages.notice_texts import NoticeTexts
 
 
@@ -51,21 +47,5 @@ class NoticeSender:
         mail = self.texts.mail(customer, month, kind)  # before the claim: what cannot be written isn't claimed
         version = month.notice.version if month.notice else 0
         claim = Notice(customer.customer_id, period, kind, NoticeState.CLAIMED, self.clock(), version=version)
-        try:
-            self.books.commit(claim)
-        except ConflictError:  # somebody else sends it
-            return self.books.month(customer.customer_id, period).notice
-        claimed = replace(claim, version=version + 1)
-        try:
-            message_id = self.mailer.send(mail)
-        except MailRefusedError as error:
-            done = replace(claimed, state=NoticeState.REFUSED, message_id=str(error))
-        except TryLaterError:
-            self.books.commit(replace(claimed, state=NoticeState.WITHDRAWN))
-            raise
-        except OutcomeUnknownError:
-            return claimed
-        else:
-            done = replace(claimed, state=NoticeState.SENT, message_id=message_id)
-        self.books.commit(done)
-        return done
+        delivered = deliver(self.books, self.mailer, claim, mail)
+        return delivered or self.books.month(customer.customer_id, period).notice

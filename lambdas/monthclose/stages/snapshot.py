@@ -9,16 +9,17 @@ from monthclose.ports import Documents
 
 def write_batches(documents: Documents, key: str, batches: list[Batch], queues: Mapping[str, str]) -> None:
     """Write batches; `queues` has the URL of each provider's queue, None for a provider without adapter."""
-    rows = [
-        {
-            "batch": batch.number,
-            "provider": batch.provider,
-            "queue_url": queues.get(batch.provider),
-            "customers": batch.customer_ids,
-        }
-        for batch in batches
-    ]
-    documents.put(key, json.dumps(rows).encode())
+    documents.put(key, json.dumps([row_of(batch, queues) for batch in batches]).encode())
+
+
+def row_of(batch: Batch, queues: Mapping[str, str]) -> dict[str, object]:
+    """Write one batch as the Map's items are."""
+    return {
+        "batch": batch.number,
+        "provider": batch.provider,
+        "queue_url": queues.get(batch.provider),
+        "customers": batch.customer_ids,
+    }
 
 
 def read_batches(documents: Documents, key: str) -> list[Batch]:

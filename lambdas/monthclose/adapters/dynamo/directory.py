@@ -10,6 +10,7 @@ from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS
 from monthclose.domain.close import Planned
 from monthclose.domain.customer import Profile
+from monthclose.ports import Owing
 
 _KEYS_PER_GET = 100
 """Most keys in one BatchGetItem."""
@@ -43,6 +44,15 @@ class DynamoCustomerDirectory:
                     item.customer_id for item in CustomerItem.batch_get(chunk, attributes_to_get=["customer_id"])
                 )
         return found
+
+    def owing(self) -> Iterator[Owing]:
+        """Scan the table page by page; whoever owes nothing is left out by DynamoDB."""
+        owes = (CustomerItem.receivable_minor > 0) | CustomerItem.held_since.exists()
+        with translated():
+            for item in CustomerItem.scan(
+                owes, attributes_to_get=["customer_id", "payment_provider"], consistent_read=True
+            ):
+                yield Owing(item.customer_id, item.payment_provider)
 
     def being_charged(self, until: datetime) -> Iterator[str]:
         """Query the sparse index, partition by partition."""

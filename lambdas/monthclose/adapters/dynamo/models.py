@@ -164,6 +164,7 @@ class NoticeItem(BillingItem, discriminator="notice"):
     state = UnicodeAttribute()
     time = UTCDateTimeAttribute()
     message_id = UnicodeAttribute()
+    step = UnicodeAttribute()
 
 
 class HoldItem(BillingItem, discriminator="hold"):

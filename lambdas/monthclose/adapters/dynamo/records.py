@@ -59,7 +59,8 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
             return m.PaymentItem(*_keys(record, kind), **_plain(record, "period", "history"), history=history)
         case Notice():
-            return m.NoticeItem(*_keys(record, "notice"), **_plain(record, "period", "kind"), notice_kind=record.kind)
+            kind = f"notice#{record.step}" if record.step else "notice"
+            return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
         case HoldChange():
             return m.HoldItem(*_keys(record, f"hold#{record.number:04}"), **_plain(record, "period"))
         case Parking():
@@ -108,6 +109,7 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
     entries: list[Entry] = []
     manual: list[Payment] = []
     holds: list[HoldChange] = []
+    notices: list[Notice] = []
     for item in items:
         match item:
             case m.InvoiceItem():
@@ -123,9 +125,7 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
             case m.EntryItem():
                 entries.append(_entry(item))
             case m.NoticeItem():
-                found["notice"] = Notice(
-                    **_common(item, "time", "message_id"), kind=item.notice_kind, state=NoticeState(item.state)
-                )
+                notices.append(_notice(item))
             case m.HoldItem():
                 holds.append(
                     HoldChange(**_common(item, "reason", "time", "number", "by"), action=HoldAction(item.action))
@@ -134,10 +134,17 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
                 found["parking"] = Parking(**_common(item, "reason", "detail", "time", "active"))
     return CustomerMonth(
         **found,
+        notice=next((notice for notice in notices if not notice.step), None),
+        reminders=tuple(sorted((n for n in notices if n.step), key=lambda notice: (notice.time, notice.step))),
         holds=tuple(sorted(holds, key=lambda change: change.number)),
         manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
         entries=tuple(sorted(entries, key=lambda entry: entry.time)),
     )
+
+
+def _notice(item: m.NoticeItem) -> Notice:
+    fields = _common(item, "time", "message_id", "step")
+    return Notice(**fields, kind=item.notice_kind, state=NoticeState(item.state))
 
 
 def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:

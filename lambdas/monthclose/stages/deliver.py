@@ -1,0 +1,43 @@
+"""Deliver a notice: claimed before it is sent, marked afterwards.
+
+The mail service has no idempotency, so a claim whose sender died is not sent again on a guess; the report warns of it.
+"""
+
+from dataclasses import replace
+
+from monthclose.domain.month import Notice, NoticeState
+from monthclose.errors import ConflictError, MailRefusedError, OutcomeUnknownError, TryLaterError
+from monthclose.ports import Books, Mail, Mailer
+
+
+def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice | None:
+    """Claim a notice, send its mail, and return it as it then is; None if somebody else has it.
+
+    Parameters
+    ----------
+    claim : Notice
+        In state CLAIMED, with the version that was read.
+
+    Raises
+    ------
+    TryLaterError
+        The mail service is briefly unable; the claim is withdrawn.
+    """
+    try:
+        books.commit(claim)
+    except ConflictError:
+        return None
+    claimed = replace(claim, version=claim.version + 1)
+    try:
+        message_id = mailer.send(mail)
+    except MailRefusedError as error:
+        done = replace(claimed, state=NoticeState.REFUSED, message_id=str(error))
+    except TryLaterError:
+        books.commit(replace(claimed, state=NoticeState.WITHDRAWN))
+        raise
+    except OutcomeUnknownError:
+        return claimed
+    else:
+        done = replace(claimed, state=NoticeState.SENT, message_id=message_id)
+    books.commit(done)
+    return done
