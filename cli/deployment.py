@@ -119,6 +119,7 @@ class _Deployment:
             "round_wait_seconds": 2,
             # A machine that is put to sleep and woken up would find all its starts due at once: `monthclose reconcile`.
             "reconcile": {"enabled": False},
+            "collections": {"enabled": False},
             # The queue hides a message for six times as long: what a killed consumer had is taken up after two minutes.
             "charge_timeout_seconds": 20,
         }

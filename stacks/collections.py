@@ -10,16 +10,14 @@ from constructs import Construct
 
 from monthclose.names import COLLECT_DUE
 from stacks.config import Config
-from stacks.functions import Stage
+from stacks.functions import COLLECTION_SIZES, Stage
 from stacks.month_close import MapMachine, map_definition, started
 
-COLLECTION_STAGES = (Stage.FIND_OWING, Stage.SEND_REMINDERS, Stage.REVIEW_HOLDS)
-"""The functions that the state machine calls; what is due is charged by the providers' consumers."""
 MAP_STATE = "Go through every batch"
 
 
 class Collections(MapMachine):
-    """The daily collections, on the same queues as the close."""
+    """The daily collections, on the same queues as the close: what is due is charged by the providers' consumers."""
 
     def __init__(
         self,
@@ -35,14 +33,19 @@ class Collections(MapMachine):
             scope,
             construct_id,
             definition=map_definition("collections", MAP_STATE, config),
-            called={stage: functions[stage] for stage in COLLECTION_STAGES},
+            called={stage: functions[stage] for stage in COLLECTION_SIZES},
             names={"CollectDue": COLLECT_DUE},
             queues=queues,
             documents=documents,
             config=config,
         )
 
-    def start_daily(self, dead_letters: sqs.IQueue, hour: int) -> events.Rule:
-        """Start the collections every day at an hour, UTC. The whole event is the input."""
-        schedule = events.Schedule.cron(minute="0", hour=str(hour))
-        return events.Rule(self, "EveryDay", schedule=schedule, targets=[started(self.machine, dead_letters)])
+    def start_daily(self, dead_letters: sqs.IQueue, config: Config) -> events.Rule:
+        """Start the collections every day, as the settings say. The whole event is the input."""
+        return events.Rule(
+            self,
+            "EveryDay",
+            schedule=events.Schedule.cron(minute="0", hour=str(config.collections.hour)),
+            targets=[started(self.machine, dead_letters)],
+            enabled=config.collections.enabled,
+        )

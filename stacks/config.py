@@ -213,6 +213,24 @@ class Dunning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Collections:
+    """When the collections start every day: `hour` in UTC. Disabled, they run only when somebody starts them."""
+
+    enabled: bool
+    hour: int
+
+    @classmethod
+    def parse(cls, values: Json) -> Self:
+        """Check `collections`."""
+        path = "collections"
+        _known(values, path, "enabled", "hour")
+        return cls(
+            enabled=_flag(values, path, "enabled", default=True),
+            hour=_integer(values, path, "hour", least=0, most=23),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a deployment.
 
@@ -251,7 +269,7 @@ class Config:
     hold_policy: HoldPolicy
     invoicing: Invoicing
     dunning: Dunning
-    collections_hour: int
+    collections: Collections
     max_batches: int
     max_rounds: int
     round_wait_seconds: int
@@ -298,7 +316,7 @@ class Config:
             hold_policy=HoldPolicy.parse(_object(settings, "", "hold_policy")),
             invoicing=Invoicing.parse(_object(settings, "", "invoicing")),
             dunning=Dunning.parse(_object(settings, "", "dunning")),
-            collections_hour=_integer(settings, "", "collections_hour", least=0, most=23),
+            collections=Collections.parse(_object(settings, "", "collections")),
             max_batches=_integer(settings, "", "max_batches", least=1, most=10_000),
             max_rounds=_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=_integer(settings, "", "round_wait_seconds", least=0, most=86_400),

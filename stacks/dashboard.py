@@ -14,6 +14,7 @@ from stacks.providers import ProviderQueue
 
 _MINUTE = Duration.minutes(1)
 _COUNTS = ("CustomersInvoiced", "CustomersCharged", "CustomersParked", "NoticesSent", "HoldsPlaced")
+_COLLECTED = ("PaymentsRetried", "CustomersCollected", "RemindersSent", "HoldsPlaced", "HoldsLifted")
 _THROTTLES = ("ReadThrottleEvents", "WriteThrottleEvents")
 
 
@@ -33,6 +34,7 @@ class Dashboard(Construct):
         super().__init__(scope, construct_id)
         board = cloudwatch.Dashboard(self, "Board", default_interval=Duration.hours(12))
         board.add_widgets(_graph("Customers a minute", [_count(name) for name in _COUNTS], width=12), _closes(machine))
+        board.add_widgets(_graph("Collections: customers a minute", [_count(name) for name in _COLLECTED], width=24))
         for provider in providers:
             board.add_widgets(*_queue(provider))
         board.add_widgets(_graph("Reconciler", [_count("PaymentsSettled"), _count(FINDINGS_METRIC)], width=24))

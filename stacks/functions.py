@@ -63,9 +63,6 @@ SIZES: Mapping[Stage, Size] = {
     Stage.APPLY_HOLDS: Size(300),
     Stage.PARK_CUSTOMERS: Size(900),
     Stage.REPORT_CLOSE: Size(900, 1024),
-    Stage.FIND_OWING: Size(900),
-    Stage.SEND_REMINDERS: Size(300),
-    Stage.REVIEW_HOLDS: Size(300),
 }
 """Of the functions that the close's state machine calls; a consumer's time-out is a setting."""
 RECONCILE_SIZES: Mapping[Stage, Size] = {
@@ -75,6 +72,12 @@ RECONCILE_SIZES: Mapping[Stage, Size] = {
     Stage.COMPARE_BOOKS: Size(900, 1024),
 }
 """Of the functions that the reconciler's state machine calls."""
+COLLECTION_SIZES: Mapping[Stage, Size] = {
+    Stage.FIND_OWING: Size(900),
+    Stage.SEND_REMINDERS: Size(300),
+    Stage.REVIEW_HOLDS: Size(300),
+}
+"""Of the functions that the collections' state machine calls."""
 
 
 class Functions:
@@ -116,7 +119,7 @@ class Functions:
     ) -> lambda_.Function:
         """Make the function of a stage."""
         construct_id = construct_id or stage.camel_case
-        size = size or {**SIZES, **RECONCILE_SIZES}[stage]
+        size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[stage]
         log_group = self._log_group(scope, construct_id)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)

@@ -18,21 +18,11 @@ from constructs import Construct
 from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_SOURCE
 from stacks.config import Config
 from stacks.documents import MAP_RUNS, SNAPSHOTS
-from stacks.functions import Stage, role_of
+from stacks.functions import SIZES, Stage, role_of
 from stacks.nag import acknowledge, acknowledge_resource
 
 DEFINITIONS = Path(__file__).parent.parent / "statemachines"
 MAP_STATE = "Close every batch"
-CLOSE_STAGES = (
-    Stage.OPEN_CLOSE,
-    Stage.PLAN_CLOSE,
-    Stage.GENERATE_INVOICES,
-    Stage.SEND_NOTICES,
-    Stage.APPLY_HOLDS,
-    Stage.PARK_CUSTOMERS,
-    Stage.REPORT_CLOSE,
-)
-"""The functions that the state machine calls."""
 _NAMED_LATER = "Executions of this one machine: they get their names when they start."
 
 
@@ -175,7 +165,7 @@ class MonthClose(MapMachine):
             scope,
             construct_id,
             definition=map_definition("month_close", MAP_STATE, config),
-            called={stage: functions[stage] for stage in CLOSE_STAGES},
+            called={stage: functions[stage] for stage in SIZES},
             names={"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED},
             queues=queues,
             documents=documents,

@@ -15,7 +15,7 @@ from stacks.collections import Collections
 from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
-from stacks.functions import RECONCILE_SIZES, SIZES, Functions, Stage
+from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions, Stage
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
@@ -44,7 +44,7 @@ class WorkflowStack(Stack):
         self._webhooks = Webhooks(self, "Webhooks")
         environment = self._environment(mail)
         functions = self._functions(environment)
-        self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES)}
+        self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
         close = MonthClose(
@@ -70,7 +70,7 @@ class WorkflowStack(Stack):
             self, "Reconcile", config=config, functions=self._called, close=close, missed_starts=self._missed
         )
         reconciler.grant_providers(self._providers, mail)
-        self._watch(close, collections, deadline, reconciler)
+        self._watch(close, deadline, reconciler, collections)
         known_later = {
             Env.STATE_MACHINE_ARN: close.machine.state_machine_arn,
             Env.COLLECTIONS_ARN: collections.machine.state_machine_arn,
@@ -82,10 +82,6 @@ class WorkflowStack(Stack):
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
-        invoicing = {
-            "minimum_minor": dict(config.invoicing.minimum_minor),
-            "zero_invoices": config.invoicing.zero_invoices,
-        }
         return {
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
@@ -96,8 +92,8 @@ class WorkflowStack(Stack):
             Env.COMPANY_NAME: config.company_name,
             Env.COMPANY: json.dumps(config.company.settings(), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
-            Env.INVOICING: json.dumps(invoicing, sort_keys=True),
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
+            Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
@@ -126,7 +122,7 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
-        for stage in (Stage.SEND_NOTICES, Stage.SETTLE_PAYMENTS):
+        for stage in (Stage.SEND_NOTICES, Stage.SETTLE_PAYMENTS, Stage.SEND_REMINDERS):
             viewer.tell(self._called[stage])
         return viewer
 
@@ -152,11 +148,11 @@ class WorkflowStack(Stack):
         self._missed = dead_letter_queue(self, "MissedStarts")
         acknowledge(self._missed, "SQS3", "This is itself the dead-letter queue of the rules that start things.")
         close.start_monthly(self._missed)
-        collections.start_daily(self._missed, self._config.collections_hour)
+        collections.start_daily(self._missed, self._config)
         return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
 
     def _watch(
-        self, close: MonthClose, collections: Collections, deadline: DeadlineWatch, reconciler: Reconciler
+        self, close: MonthClose, deadline: DeadlineWatch, reconciler: Reconciler, collections: Collections
     ) -> None:
         functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):

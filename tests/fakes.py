@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, Planned
-from monthclose.domain.collection import CollectionRun, Owing
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
@@ -34,6 +33,7 @@ from monthclose.ports import (
     Mail,
     NotCollected,
     NumberedRun,
+    Owing,
     Record,
     Refused,
     Reservation,
@@ -204,7 +204,6 @@ class FakeCloses:
         self._reservations: dict[tuple[Period, int], list[Reservation]] = defaultdict(list)
         self._next_number = 1
         self._runs: list[NumberedRun] = []
-        self._collection_run: CollectionRun | None = None
 
     def run_of(self, number: int) -> NumberedRun | None:
         return next((run for run in self._runs if run.first <= number < run.first + run.count), None)
@@ -221,15 +220,6 @@ class FakeCloses:
 
     def all(self) -> list[Close]:
         return [self._closes[period] for period in sorted(self._closes, reverse=True)]
-
-    def collection_run(self) -> CollectionRun | None:
-        return self._collection_run
-
-    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
-        if (self._collection_run.version if self._collection_run else 0) != run.version:
-            raise ConflictError(f"the run is not at version {run.version}")
-        self._collection_run = replace(run, version=run.version + 1)
-        return self._collection_run
 
     def progress(self, period: Period, batch: int) -> BatchProgress | None:
         return self._progress.get((period, batch))

@@ -158,16 +158,10 @@ class World:
         )
         self.desk = HoldDesk(self.books, self.clock)
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
-        gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}
-        self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
-        self.reporter = Reporter(self.comparer, self.closes, self.documents, self.clock, "Example Cloud")
-        self.settler = PaymentSettler(
-            self.charger, self.books, self.directory, self.clock, self.log, OneAfterTheOther()
-        )
         self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
-        self.applier = EventApplier(self.charger, self.books, self.closes, self.keeper, self.clock)
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
         self.finder = OwingFinder(
+            self.claims,
             self.closes,
             self.directory,
             self.documents,
@@ -181,6 +175,13 @@ class World:
         self.reminder_sender = ReminderSender(
             self.books, self.mailer, self.sender.texts, self.clock, self.dunning, frozenset(self.providers)
         )
+        gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}
+        self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
+        self.reporter = Reporter(self.comparer, self.closes, self.documents, self.clock, "Example Cloud")
+        self.settler = PaymentSettler(
+            self.charger, self.books, self.directory, self.clock, self.log, OneAfterTheOther()
+        )
+        self.applier = EventApplier(self.charger, self.books, self.closes, self.keeper, self.clock)
         self.finisher = BatchFinisher(
             self.settler, self.books, self.closes, self.sender, self.keeper, self.clock, OneAfterTheOther()
         )
@@ -257,11 +258,11 @@ class World:
 
     def collect(self) -> Found:
         """Run the collections of the clock's day to their end, as their state machine does."""
-        last = self.closes.collection_run()
-        execution = f"collections-{last.number + 1 if last else 1}"
+        last = self.claims.get("collections")
+        execution = f"collections-{last.version if last else 0}"
         self.workflow.running.add(execution)
         found = self.finder.find(execution)
-        today, closing = found.run.day, frozenset(found.closing)
+        today, closing = found.day, frozenset(found.closing)
         for batch in read_batches(self.documents, found.key) if found.outcome == "begun" else ():
             if batch.provider in self.providers:
                 self.collector.collect(batch.customer_ids, today, closing)

@@ -6,10 +6,9 @@ Every method may raise `TryLaterError` when the world is briefly unable.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
-from monthclose.domain.collection import CollectionRun, Owing
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.invoice import Invoice
@@ -71,6 +70,13 @@ class Books(Protocol):
         ConflictError
             Somebody else changed one of them first; nothing was written.
         """
+
+
+class Owing(NamedTuple):
+    """A customer who owes something or is on hold, and who charges them."""
+
+    customer_id: str
+    provider: str
 
 
 class CustomerDirectory(Protocol):
@@ -210,18 +216,6 @@ class Closes(Protocol):
 
     def run_of(self, number: int) -> NumberedRun | None:
         """Find the run that a number of the invoices' series was reserved in; None if it never was."""
-
-    def collection_run(self) -> CollectionRun | None:
-        """Read the latest run of the collections."""
-
-    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
-        """Write the latest run, fenced by its version, and return it with the next one.
-
-        Raises
-        ------
-        ConflictError
-            Somebody else wrote it first.
-        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import pytest
 
 from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
-from monthclose.domain.collection import CollectionRun
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
@@ -53,9 +52,8 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     holds.append(HoldChange("acme", OCTOBER, HoldAction.LIFTED, "they called", NOON, number=2, by="ada"))
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
 
-    world.books.commit(
-        customer, INVOICE, PAYMENT, ENTRY, notice, *reversed(reminders), *reversed(holds), parking, carried
-    )
+    records: list[Record] = [notice, *reversed(reminders), *reversed(holds), parking, carried]
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, *records)
 
     assert world.books.customer("acme") == replace(customer, version=1)
     month = CustomerMonth(
@@ -268,16 +266,6 @@ def test_who_owes_or_is_on_hold_is_found_and_nobody_else(world: AnyWorld) -> Non
         assert found
         world.books.commit(replace(found, **change))  # type: ignore[arg-type]
     assert sorted(world.directory.owing()) == [("held", "stripe"), ("other", "gocardless"), ("owes", "stripe")]
-
-
-def test_the_latest_run_of_the_collections_is_fenced_by_its_version(world: AnyWorld) -> None:
-    assert world.closes.collection_run() is None
-    first = world.closes.put_collection_run(CollectionRun(1, "execution-1", date(2026, 11, 4), NOON))
-    assert world.closes.collection_run() == first
-    with pytest.raises(ConflictError):
-        world.closes.put_collection_run(CollectionRun(1, "execution-2", date(2026, 11, 4), NOON))
-    second = world.closes.put_collection_run(replace(first, number=2, execution="execution-2"))
-    assert world.closes.collection_run() == second
 
 
 def test_an_object_is_written_piece_by_piece(world: AnyWorld) -> None:

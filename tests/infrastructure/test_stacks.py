@@ -149,7 +149,7 @@ def test_every_function_has_a_role_and_a_log_of_its_own(synthesized: Synthesized
 def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
     told_later = {Env.STATE_MACHINE_ARN, Env.INVOICE_URL, Env.COLLECTIONS_ARN, Env.WEBHOOK_URL}
     expected = {env.value for env in Env} - {Env.PROVIDER, *told_later}
-    own = {name: {Env.INVOICE_URL.value} for name in ("send_notices", "settle_payments")}
+    own = {name: {Env.INVOICE_URL.value} for name in ("send_notices", "send_reminders", "settle_payments")}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))

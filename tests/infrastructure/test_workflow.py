@@ -8,11 +8,11 @@ import pytest
 
 from monthclose.names import FINDINGS_METRIC, Stack
 from stacks import collections
-from stacks.functions import RECONCILE_SIZES, Stage
-from stacks.month_close import CLOSE_STAGES, MAP_STATE, substitution
+from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Stage
+from stacks.month_close import MAP_STATE, substitution
 from tests.infrastructure.synthesis import Synthesized
 
-STAGES = {MAP_STATE: CLOSE_STAGES, collections.MAP_STATE: collections.COLLECTION_STAGES}
+STAGES = {MAP_STATE: tuple(SIZES), collections.MAP_STATE: tuple(COLLECTION_SIZES)}
 """The stages that each machine calls, by the name of its Map."""
 
 
@@ -143,7 +143,7 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
     names = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
     assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
-    assert names.count("ExecutionsFailed") == 4, "close, collections, reconciler, and the watch on the deadline"
+    assert names.count("ExecutionsFailed") == 4, "the close's, the reconciler's, the collections', the deadline's"
     functions = synthesized.functions()
     assert names.count("Errors") == names.count("Throttles") == len(functions)
 
@@ -206,6 +206,7 @@ def test_the_dashboard_shows_what_the_stages_count(synthesized: Synthesized) -> 
         "NoticesSent",
         "HoldsPlaced",
         "PaymentsSettled",
+        "RemindersSent",
     ):
         assert metric in body
 

@@ -16,7 +16,7 @@ from monthclose.domain.declines import DeclineKind, decline_kind
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice, amount_due
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
-from monthclose.domain.notice import NoticeKind
+from monthclose.domain.notice import NoticeKind, notice_due
 from monthclose.domain.payment import BELOW_MINIMUM, Payment, PaymentState
 
 
@@ -192,11 +192,8 @@ def next_step(
     if trouble.obstacle not in _TOLD_BY:
         return None
     sent = [n for n in (month.notice, *month.reminders) if n and n.state is not NoticeState.WITHDRAWN]
-    return (
-        _tell_at_once(trouble, sent)
-        or _scheduled_reminder(trouble, sent, policy, today)
-        or _after_the_last(trouble, sent, policy, today)
-    )
+    at_once = None if notice_due(month) else _tell_at_once(trouble, sent)  # the close's own notice comes first
+    return at_once or _scheduled_reminder(trouble, sent, policy, today) or _after_the_last(trouble, sent, policy, today)
 
 
 def _reason_to_retry(

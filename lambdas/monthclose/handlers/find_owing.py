@@ -13,6 +13,7 @@ def handler(event: Event) -> Event:
     """Begin a run of the collections for the day that an operator named, or that of the rule's event."""
     world = runtime()
     finder = OwingFinder(
+        claims=world.claims,
         closes=world.closes,
         directory=world.directory,
         documents=world.documents,
@@ -23,8 +24,8 @@ def handler(event: Event) -> Event:
     found = finder.find(event["execution"], requested_day(event["request"]))
     return {
         "outcome": found.outcome,
-        "run": found.run.number,
-        "today": found.run.day.isoformat(),
+        "run": event["execution"],
+        "today": found.day.isoformat(),
         "closing": [str(period) for period in found.closing],
         "batches": found.batches,
         "customers": found.customers,

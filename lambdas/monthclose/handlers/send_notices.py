@@ -3,19 +3,15 @@
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.handlers.entry import Event, notice_texts, runtime, stage_handler
 from monthclose.observability import count
-from monthclose.stages.invoice_links import link_writer
-from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.send_notices import NoticeSender
 
 
 @cache
 def _sender() -> NoticeSender:
     world = runtime()
-    writer = link_writer(world.settings.links, world.link_secrets, world.clock)
-    texts = NoticeTexts(world.settings.company_name, writer)
-    return NoticeSender(world.books, world.closes, world.mailer, texts, world.clock)
+    return NoticeSender(world.books, world.closes, world.mailer, notice_texts(), world.clock)
 
 
 @stage_handler("send_notices", key="[period, round, batch]")

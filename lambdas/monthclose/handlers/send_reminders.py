@@ -2,9 +2,8 @@
 
 from functools import cache
 
-from monthclose.handlers.entry import Event, days_work, runtime, stage_handler
+from monthclose.handlers.entry import Event, days_work, notice_texts, runtime, stage_handler
 from monthclose.observability import count
-from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.send_reminders import ReminderSender
 
 
@@ -14,7 +13,7 @@ def _sender() -> ReminderSender:
     return ReminderSender(
         books=world.books,
         mailer=world.mailer,
-        texts=NoticeTexts(settings.company_name),
+        texts=notice_texts(),
         clock=world.clock,
         policy=settings.dunning,
         adapters=frozenset(settings.providers),

@@ -3,14 +3,12 @@
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
-from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
+from monthclose.handlers.entry import Event, ShareLeft, notice_texts, runtime, timed_handler, told
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count, logger
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.finish_batches import BatchFinisher
-from monthclose.stages.invoice_links import link_writer
-from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.settle_payments import PaymentSettler
 
@@ -24,9 +22,7 @@ def _finisher(provider: str) -> BatchFinisher:
     world, executor = runtime(), _executor(provider)
     charger = Charger(world.books, world.gateway(provider), world.clock)
     settler = PaymentSettler(charger, world.books, world.directory, world.clock, logger, executor)
-    writer = link_writer(world.settings.links, world.link_secrets, world.clock)
-    texts = NoticeTexts(world.settings.company_name, writer)
-    sender = NoticeSender(world.books, world.closes, world.mailer, texts, world.clock)
+    sender = NoticeSender(world.books, world.closes, world.mailer, notice_texts(), world.clock)
     keeper = HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock, world.settings.dunning)
     return BatchFinisher(settler, world.books, world.closes, sender, keeper, world.clock, executor)
 

@@ -16,13 +16,13 @@ from monthclose.stages.charge_customers import Charger
 
 
 class HandedBack(NamedTuple):
-    """Jobs that nothing was asked of the provider for, and after how many seconds to go on with them."""
+    """Customers that nothing was asked of the provider for, and after how many seconds to go on with them."""
 
     customers: int
     pause_seconds: float
 
 
-def charge_side_by_side(
+def charge_each(
     jobs: Mapping[str, Callable[[], object]], executor: Executor, log: Log, time_is_up: Callable[[], bool]
 ) -> HandedBack:
     """Do jobs that charge, as many at a time as the executor has threads, until done or `time_is_up`.
@@ -35,10 +35,10 @@ def charge_side_by_side(
         The provider doesn't accept us; there is no point in going on.
     """
 
-    def one(job: tuple[str, Callable[[], object]]) -> float | None:
-        return 0 if time_is_up() else _attempt(*job, log)
+    def one(name: str) -> float | None:
+        return 0 if time_is_up() else _attempt(name, jobs[name], log)
 
-    pauses = [pause for pause in side_by_side(executor, one, jobs.items()) if pause is not None]
+    pauses = [pause for pause in side_by_side(executor, one, jobs) if pause is not None]
     return HandedBack(len(pauses), max(pauses, default=0))
 
 
@@ -104,6 +104,6 @@ class BatchCharger:
 
         keys = [PaymentKey(customer_id, period) for customer_id in begun.batch.customer_ids]
         jobs = {key.payment_id: partial(self.charger.charge, key) for key in keys}
-        handed_back = charge_side_by_side(jobs, self.executor, self.log, time_is_up)
+        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
         progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number)
         return BatchResult(progress, *handed_back)

@@ -17,7 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes, Log
 from monthclose.stages.adjust_account import new_payment
 from monthclose.stages.batch_work import refresh_progress, retry_conflicts
-from monthclose.stages.charge_batch import HandedBack, charge_side_by_side
+from monthclose.stages.charge_batch import HandedBack, charge_each
 from monthclose.stages.charge_customers import Charger
 
 
@@ -63,7 +63,7 @@ class Collector:
         """
         made: list[tuple[Period, int, PaymentState | None]] = []
         jobs = {name: partial(self._collect_one, name, today, closing, made) for name in customer_ids}
-        handed_back = charge_side_by_side(jobs, self.executor, self.log, time_is_up)
+        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
         for period, batch in {(period, batch) for period, batch, _ in made}:
             refresh_progress(self.closes, self.books, self.clock, period, batch)
         return Collection(len(made), sum(state is PaymentState.PAID for *_, state in made), handed_back)

@@ -14,6 +14,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Finding
 from monthclose.errors import TryLaterError
+from monthclose.names import COLLECT_DUE
 from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, Workflow
 from monthclose.stages.batch_work import recent_closes
 
@@ -60,7 +61,8 @@ class DeadLetterDrain:
         """Make up for batches that a provider's queue gave up.
 
         Their tasks hear that it failed: a child that waits sends its message again, or leaves the batch to the repair
-        round. A batch that no child waits for has unsettled payments in its progress, which settling takes up.
+        round. A batch that no child waits for has unsettled payments in its progress, which settling takes up; what
+        the collections had to do is due on their next day, too.
         """
 
         def handle(letter: DeadLetter, drained: Drained) -> None:
@@ -72,6 +74,8 @@ class DeadLetterDrain:
                 drained.answered += 1
             else:
                 drained.taken_up += 1
+                if message.get("kind") == COLLECT_DUE:
+                    return
                 self._require_taken_up(provider, Period.parse(message["period"]), message["batch"], drained)
 
         return self._drain(queue, handle, time_is_up)
@@ -144,6 +148,8 @@ def _charge_message(body: str) -> Mapping[str, Any] | None:
     message = _object(body)
     if message is None or not isinstance(message.get("task_token"), str) or not isinstance(message.get("batch"), int):
         return None
+    if message.get("kind") == COLLECT_DUE:
+        return message
     try:
         Period.parse(str(message.get("period")))
     except UserMistakeError:

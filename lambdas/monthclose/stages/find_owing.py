@@ -7,15 +7,16 @@ from datetime import date
 from typing import Literal
 
 from monthclose.domain.close import MAX_BATCH_SIZE, Batch, CloseStatus
-from monthclose.domain.collection import CollectionRun
 from monthclose.domain.period import Period
-from monthclose.ports import Clock, Closes, CustomerDirectory, Documents, Workflow
+from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
 from monthclose.stages.snapshot import row_of
+
+CLAIM = "collections"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer: whether this execution may go on, and with whom.
+    """The answer: whether this execution may go on, for which day, and with whom.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class Found:
     """
 
     outcome: Literal["begun", "already_running"]
-    run: CollectionRun
+    day: date
     closing: tuple[Period, ...] = ()
     batches: int = 0
     customers: int = 0
@@ -37,6 +38,7 @@ class Found:
 class OwingFinder:
     """Begins runs, one at a time."""
 
+    claims: Claims
     closes: Closes
     directory: CustomerDirectory
     documents: Documents
@@ -55,18 +57,17 @@ class OwingFinder:
         ConflictError
             Another execution began at the same moment; ask again.
         """
-        before, now = self.closes.collection_run(), self.clock()
-        if before and before.execution != execution and self.workflow.is_running(before.execution):
-            return Found("already_running", before)
-        run = before
-        if run is None or run.execution != execution:
-            number, version = (before.number + 1, before.version) if before else (1, 0)
-            run = CollectionRun(number, execution, day or now.date(), now, version)
-            run = self.closes.put_collection_run(run)
+        before, now = self.claims.get(CLAIM), self.clock()
+        again = before is not None and before.execution == execution
+        if before and not again and self.workflow.is_running(before.execution):
+            return Found("already_running", before.since.date())
+        if not again:
+            self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))
+        today = day or (before.since if before and again else now).date()
         counted = _Counted()
-        key = f"snapshots/collections/{run.day}/run-{run.number}.json"
+        key = f"snapshots/collections/{today}/{execution.rpartition(':')[2]}.json"
         self.documents.write(key, _as_json(counted.watch(self._batches()), self.queues))
-        return Found("begun", run, self._closing(), counted.batches, counted.customers, key)
+        return Found("begun", today, self._closing(), counted.batches, counted.customers, key)
 
     def _batches(self) -> Iterator[Batch]:
         """Cut the customers into batches as they come, so that no more than a batch a provider is held in memory."""

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from pynamodb.connection import Connection
@@ -17,7 +17,6 @@ from pynamodb.transactions import TransactWrite
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
-from monthclose.domain.collection import CollectionRun
 from monthclose.domain.invoice import SERIES
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError
@@ -27,7 +26,6 @@ _SHARDS = 16
 _CLOSES = "closes"
 _BACKOFF = tuple(0.02 * 1.5**i for i in range(12))
 """Longest pauses, in seconds, between tries to win the number series."""
-_COLLECTIONS_KEY = ("collections", "run")
 _SERIES_KEY = (f"series#{SERIES}", "next")
 _RUNS = f"runs#{SERIES}"
 """The runs by their first numbers, to find an invoice by its number: one small item a batch, not one an invoice."""
@@ -54,27 +52,6 @@ class DynamoCloses:
         with translated():
             items = ClosesItem.query(_CLOSES, scan_index_forward=False, consistent_read=True)
             return [_close(item) for item in items]
-
-    def collection_run(self) -> CollectionRun | None:
-        """Read the collections' latest run."""
-        item = _get(*_COLLECTIONS_KEY)
-        if item is None:
-            return None
-        content = cast("dict[str, Any]", item.content)
-        return CollectionRun(
-            **content
-            | {
-                "day": date.fromisoformat(content["day"]),
-                "started_at": datetime.fromisoformat(content["started_at"]),
-                "version": int(item.version),
-            }
-        )
-
-    def put_collection_run(self, run: CollectionRun) -> CollectionRun:
-        """Write the latest run if it still has its version."""
-        content = asdict(run) | {"day": run.day.isoformat(), "started_at": run.started_at.isoformat()}
-        _put(*_COLLECTIONS_KEY, content, run.version)
-        return replace(run, version=run.version + 1)
 
     def progress(self, period: Period, batch: int) -> BatchProgress | None:
         """Read one batch's progress."""

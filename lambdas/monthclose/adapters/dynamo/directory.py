@@ -9,8 +9,8 @@ from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS
 from monthclose.domain.close import Planned
-from monthclose.domain.collection import Owing
 from monthclose.domain.customer import Profile
+from monthclose.ports import Owing
 
 _KEYS_PER_GET = 100
 """Most keys in one BatchGetItem."""
