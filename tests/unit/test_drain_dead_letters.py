@@ -51,6 +51,17 @@ def test_a_batch_that_no_task_waits_for_is_taken_up_by_settling(world: World) ->
     assert payment.state is PaymentState.PAID
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_the_collections_had_to_do_is_told_to_its_task_or_due_again_tomorrow(world: World, waits: bool) -> None:
+    if not waits:
+        world.workflow.gone.add("token-1")
+    message = {"kind": "collect_due", "run": "r", "today": "2026-11-02", "closing": [], "batch": 0, "customers": []}
+    world.letters.put(json.dumps({**message, "task_token": "token-1"}))
+    drained = world.drain.drain_charges("stripe", world.letters)
+    assert (drained.answered, drained.taken_up) == ((1, 0) if waits else (0, 1))
+    assert (drained.findings, world.letters.letters) == ([], [])
+
+
 def test_a_batch_that_nobody_takes_up_is_a_finding(world: World) -> None:
     world.workflow.gone.add("token-1")
     put(world, period="2026-09")

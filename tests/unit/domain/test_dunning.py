@@ -148,6 +148,14 @@ def test_after_the_last_reminder_an_invoice_can_be_left_open_for_a_person() -> N
     assert course(refused("expired_card"), policy=policy)[-1] == (14, StepKind.GIVE_UP)
 
 
+def test_before_the_closes_own_notice_nobody_is_told_anything_else_at_once() -> None:
+    month = replace(refused(), notice=None)  # its outcome became known after the close: the reconciler sends the notice
+    assert next_step(month, OWING, POLICY, day(0)) is None
+    step = next_step(month, OWING, POLICY, day(3), can_retry=False)
+    assert step
+    assert step.notice is K.REMINDER
+
+
 def test_a_hard_decline_that_a_retry_brings_is_told_at_once() -> None:
     month = refused()
     assert month.payment
