@@ -135,6 +135,7 @@ def tell_stories(provider: str, number: int) -> None:
     run_state_machine_as_test(OfProvider, settings=quiet)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("provider", TWINS)
 def test_whatever_happens_the_customer_pays_once_and_the_books_tie(provider: str) -> None:
     tell_stories(provider, STORIES)
