@@ -87,7 +87,8 @@ def invoice(count: int) -> None:
         world.documents,
         world.clock,
         frozenset({"stripe"}),
-        "Example Cloud",
+        world.tax_tables,
+        SETTINGS.company,
     )
     began = time.monotonic()
     generator.generate(PERIOD, Batch(0, "stripe", ("acme",)), 1)

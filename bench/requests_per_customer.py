@@ -120,7 +120,8 @@ def _run_stages(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
         world.documents,
         world.clock,
         frozenset({"stripe"}),
-        "Example Cloud",
+        world.tax_tables,
+        SETTINGS.company,
     )
     generator.generate(PERIOD, batch, 1)
     with ThreadPoolExecutor(1) as executor:

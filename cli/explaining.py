@@ -1,5 +1,6 @@
 """`monthclose invoice preview` and `explain`: what an invoice will say, and why it says what it says."""
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -49,17 +50,35 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
     month = system.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
-    drafter = InvoiceDrafter(system.books, system.closes, system.usage, system.price_books, system.documents, seller="")
+    drafter = InvoiceDrafter(
+        system.books,
+        system.closes,
+        system.usage,
+        system.price_books,
+        system.documents,
+        system.tax_tables,
+        system.shelf.company,
+        logo="",
+    )
     close, now = system.closes.get(period), system.clock()
-    price_book = close.price_book if close else ""
+    price_book = (close.price_book if close else "") or system.price_books.latest()
+    tax_table = (close.tax_table if close else "") or system.tax_tables.latest()
     try:
-        return drafter.draft(customer, period, price_book or system.price_books.latest(), now, now.date())
+        return drafter.draft(customer, period, price_book, tax_table, now, now.date())
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 
 
-def show_explained(content: dict[str, Any], *, in_json: bool) -> None:
-    """Print an explanation."""
+def explain_invoice(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")],
+    in_json: _Json = False,
+    events: _Events = 10,
+) -> None:
+    """Show for each line of an issued invoice its events, its price book, and the arithmetic, computed anew."""
+    system = connected(ctx)
+    document = json.loads(system.shelf.content(system.shelf.find(number)))
+    content = explain(document, system.usage, events)
     if in_json:
         print_json(content)
     else:
@@ -81,6 +100,9 @@ def _print(content: dict[str, Any]) -> None:
     rows: list[tuple[str, str, str]] = []
     for line in content["lines"]:
         rows += _rows(line, currency)
+    rows += [
+        (f"  {tax['name']} {tax['percent']}%", "", amount(tax["amount_minor"], currency)) for tax in content["taxes"]
+    ]
     rows.append(("  total", "", f"{amount(content['total_minor'], currency)} {currency}"))
     show(grid(rows, right=(1, 2), header=("  line", "quantity", currency)))
 

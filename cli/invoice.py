@@ -16,6 +16,7 @@ from monthclose.domain.money import EXACT
 
 app = typer.Typer(help="One invoice: show, preview and explain it.", no_args_is_help=True)
 app.command("preview")(explaining.preview)
+app.command("explain")(explaining.explain_invoice)
 
 
 @app.command("show")

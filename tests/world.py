@@ -137,6 +137,7 @@ class World:
             self.directory,
             self.documents,
             self.price_books,
+            self.tax_tables,
             self.providers,
             self.settings,
             {"stripe": lambda: self.gateway},
@@ -149,7 +150,8 @@ class World:
             self.documents,
             self.clock,
             frozenset(self.providers),
-            "Example Cloud",
+            self.tax_tables,
+            self.company,
             self.policy,
         )
         self.charger = Charger(self.books, self.gateway, self.clock)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.emulator import SharedZip, error_class, local_address
+from sandbox.emulator import LargePartition, SharedZip, error_class, local_address
 
 LOG = """START
 Traceback (most recent call last):
@@ -50,3 +50,22 @@ def test_a_functions_address_is_one_that_answers_here() -> None:
     assert local_address("https://abc123.lambda-url.us-east-1.on.aws/", "4566") == (
         "http://127.0.0.1:4566/_aws/lambda-url/abc123/"
     )
+
+
+def test_a_large_partition_shows_a_query_what_comes_next_and_everybody_else_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LargePartition, "at_least", 2)
+    partition = LargePartition({"c": 3, "a": 1, "b": 2})
+    assert list(partition.values()) == [3, 1, 2]
+    token = LargePartition.after.set("a")
+    try:
+        assert partition.values() == [2, 3]
+        partition["aa"] = 9
+        partition["c"] = 4
+        assert partition.values() == [9, 2]
+        del partition["aa"]
+        assert partition.pop("b") == 2
+        assert partition.values() == [4]
+    finally:
+        LargePartition.after.reset(token)

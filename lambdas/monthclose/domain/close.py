@@ -48,8 +48,8 @@ class Close:
         Where the list of its batches is; empty until planned, fixed from then on.
     expected_seconds : int
         How long charging takes at the providers' allowed rates.
-    price_book : str
-        Version of the price book that the present run bills with.
+    price_book, tax_table : str
+        Versions that the present run bills with.
     """
 
     period: Period
@@ -62,6 +62,7 @@ class Close:
     first_round: int = 0
     snapshot_key: str = ""
     price_book: str = ""
+    tax_table: str = ""
     customers: int = 0
     batches: int = 0
     expected_seconds: int = 0
@@ -142,8 +143,8 @@ class Totals:
     """By the provider's code."""
     money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency: of invoices `invoiced`, `credited`, `collected`, `open`, `written_off`; `negative`, the sum of the
-    negative invoices; `by_providers`, what the payments collected net of what was given back; `pending`, what they are
-    collecting; `credit_granted`, everything that became credit."""
+    negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected net of what was given back;
+    `pending`, what they are collecting; `credit_granted`, everything that became credit."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
 
@@ -245,6 +246,7 @@ def _of_invoice(invoice: Invoice) -> dict[str, int]:
     return {
         "invoiced": max(invoice.total_minor, 0),
         "negative": max(-invoice.total_minor, 0),
+        "tax": invoice.tax_minor,
         "credited": invoice.credited_minor,
         "collected": invoice.collected_minor,
         "written_off": invoice.written_off_minor,

@@ -131,6 +131,13 @@ class DocumentLine:
     ends: str = ""
     steps: tuple[Step, ...] = ()
 
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> DocumentLine:
+        """Read a line from what JSON held."""
+        price = content["unit_price"]
+        numbers = {"quantity": Decimal(content["quantity"]), "unit_price": None if price is None else Decimal(price)}
+        return _read(cls, {_LINE_FIELDS.get(name, name): value for name, value in {**content, **numbers}.items()})
+
     @property
     def explanation(self) -> tuple[str, ...]:
         """The arithmetic in words, where quantity and unit price don't say it all."""
@@ -276,7 +283,7 @@ class InvoiceDocument:
             currency=currency,
             seller=_read(Seller, {"name": content["seller"]} | content.get("seller_details", {})),
             customer=_read(Buyer, content["customer"]),
-            lines=tuple(_line(line) for line in content["lines"]),
+            lines=tuple(DocumentLine.of(line) for line in content["lines"]),
             total_minor=content["total_minor"],
             kind=DocumentKind(content.get("kind", DocumentKind.INVOICE)),
             due_on=date.fromisoformat(due) if due else None,
@@ -334,13 +341,6 @@ def _line_content(line: DocumentLine) -> dict[str, Any]:
     }
     more = {_LINE_ENTRIES.get(name, name): value for name, value in _filled(line).items() if name not in always}
     return always | more
-
-
-def _line(values: Mapping[str, Any]) -> DocumentLine:
-    price = values["unit_price"]
-    numbers = {"quantity": Decimal(values["quantity"]), "unit_price": None if price is None else Decimal(price)}
-    said = {_LINE_FIELDS.get(name, name): value for name, value in {**values, **numbers}.items()}
-    return _read(DocumentLine, said)
 
 
 def _tax_content(tax: TaxLine) -> dict[str, Any]:

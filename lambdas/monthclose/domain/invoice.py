@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from monthclose.domain.customer import Customer
+from monthclose.domain.document import Buyer, DocumentLine, InvoiceDocument, Seller, amounts_of
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import total_minor
+from monthclose.domain.tax import Taxation, taxed
 
 Draft = dict[str, Any]
 """An invoice's document without its number, as JSON."""
@@ -63,8 +66,10 @@ class Invoice:
 
     Parameters
     ----------
+    tax_minor : int
+        What of the total is tax.
     total_minor : int
-        Sum of the lines. Negative when the month's corrections exceed its usage: such an invoice charges
+        Sum of the lines and taxes. Negative when the month's corrections exceed its usage: such an invoice charges
         nothing and its amount becomes credit.
     collected_minor, credited_minor, written_off_minor : int
         How it has been settled so far.
@@ -77,6 +82,7 @@ class Invoice:
     total_minor: int
     issued_on: date
     document: DocumentPlace
+    tax_minor: int = 0
     collected_minor: int = 0
     credited_minor: int = 0
     written_off_minor: int = 0
@@ -106,15 +112,16 @@ def issue(invoice: Invoice, customer: Customer) -> Booking:
     ValueError
         The account has amounts in another currency. The caller must have parked the customer.
     """
-    total = invoice.total_minor
+    total, tax = invoice.total_minor, invoice.tax_minor
+    earned = {Account.REVENUE: tax - total, Account.TAX: -tax}
     if (customer.receivable_minor or customer.credit_minor) and customer.currency != invoice.currency:
         raise ValueError(f"invoice {invoice.number} is in {invoice.currency}, the account in {customer.currency}")
     customer = replace(customer, account_currency=invoice.currency)
     if total < 0:  # we owe them: credit for the months to come
         after = replace(customer, credit_minor=customer.credit_minor - total, last_invoiced_minor=0)
-        return invoice, after, entry_legs({Account.CREDIT: total, Account.REVENUE: -total})
+        return invoice, after, entry_legs({Account.CREDIT: total, **earned})
     used = min(customer.credit_minor, total)
-    legs = entry_legs({Account.RECEIVABLE: total - used, Account.CREDIT: used, Account.REVENUE: -total})
+    legs = entry_legs({Account.RECEIVABLE: total - used, Account.CREDIT: used, **earned})
     after = replace(
         customer,
         receivable_minor=customer.receivable_minor + total - used,
@@ -212,25 +219,39 @@ def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = N
     return due if limit_minor is None else min(due, Money(limit_minor, invoice.currency))
 
 
-def draft(customer: Customer, period: Period, lines: list[InvoiceLine], issued_on: date, seller: str) -> Draft:
+def draft(
+    customer: Customer,
+    period: Period,
+    lines: list[InvoiceLine],
+    taxation: Taxation,
+    issued_on: date,
+    seller: Seller,
+    *,
+    due_on: date | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Draft:
     """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
 
-    Decimals are text, so that nothing is lost.
+    Parameters
+    ----------
+    more : mapping or None
+        What it was made from (see `stages.draft_invoice`).
     """
-    return {
-        "period": str(period),
-        "issued_on": issued_on.isoformat(),
-        "seller": seller,
-        "customer": {
-            "customer_id": customer.customer_id,
-            "name": customer.profile.name,
-            "email": customer.profile.email,
-            "country": customer.profile.country,
-        },
-        "currency": customer.profile.currency,
-        "lines": [line.content(period) for line in lines],
-        "total_minor": total_minor(lines),
-    }
+    currency = customer.profile.currency
+    untaxed = InvoiceDocument(
+        number="",
+        period=period,
+        issued_on=issued_on,
+        currency=currency,
+        seller=seller,
+        customer=Buyer.of(customer),
+        lines=tuple(DocumentLine.of(line.content(period)) for line in lines),
+        total_minor=total_minor(lines),
+        due_on=due_on,
+        more=more or {},
+    )
+    sums = taxed(amounts_of(untaxed.lines, (), currency), taxation, currency)
+    return untaxed.with_taxes(sums, inclusive=taxation.inclusive).content()
 
 
 def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
@@ -255,6 +276,7 @@ def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], 
                 period=Period.parse(content_of_one["period"]),
                 currency=content_of_one["currency"],
                 total_minor=content_of_one["total_minor"],
+                tax_minor=sum(tax["amount_minor"] for tax in content_of_one.get("taxes", ())),
                 issued_on=date.fromisoformat(content_of_one["issued_on"]),
                 document=DocumentPlace(key, len(content), len(document), hashlib.sha256(document).hexdigest()),
             )

@@ -62,6 +62,11 @@ def carried_line(customer: Customer) -> InvoiceLine:
     )
 
 
+def carried_minor(draft: Draft) -> int:
+    """What a draft that is too small carries on: its lines without tax, which the next invoice adds anew."""
+    return sum(line["amount_minor"] for line in draft["lines"])
+
+
 def drafted(customer: Customer, draft: Draft) -> Customer:
     """Take off an account what a draft has taken up: what was carried over, and the late usage that it prices.
 

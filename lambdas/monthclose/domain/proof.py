@@ -105,7 +105,8 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
     granted, received = legs.get(Account.ALLOWANCE, 0), legs.get(Account.BANK, 0)
     overpaid = by_providers - sums.get("collected", 0)
     expected = {
-        Account.REVENUE: negative - sums.get("invoiced", 0),
+        Account.REVENUE: negative - sums.get("invoiced", 0) + sums.get("tax", 0),
+        Account.TAX: -sums.get("tax", 0),
         Account.CLEARING: by_providers,
         Account.BANK: received,  # of credit that people booked there is no other record than the ledger
         Account.ALLOWANCE: granted,

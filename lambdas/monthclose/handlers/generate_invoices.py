@@ -20,7 +20,8 @@ def _generator() -> InvoiceGenerator:
         documents=world.documents,
         clock=world.clock,
         adapters=frozenset(world.settings.providers),
-        seller=world.settings.company_name,
+        tax_tables=world.tax_tables,
+        company=world.settings.company,
         policy=world.settings.invoicing,
     )
 

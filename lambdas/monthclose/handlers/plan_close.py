@@ -14,6 +14,7 @@ def handler(event: Event) -> Event:
         directory=world.directory,
         documents=world.documents,
         price_books=world.price_books,
+        tax_tables=world.tax_tables,
         providers=world.settings.providers,
         settings=world.settings.close,
         gateways=world.gateways,

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from monthclose.domain import invoice as invoices
@@ -15,8 +15,10 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
 from monthclose.domain.pricing.adjustment import adjustments, billed_for
+from monthclose.domain.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
-from monthclose.ports import Books, Closes, Documents, PriceBooks, UsageStore
+from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
+from monthclose.settings import Company
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,14 @@ class InvoiceDrafter:
     usage: UsageStore
     price_books: PriceBooks
     documents: Documents
-    seller: str
+    tax_tables: TaxTables
+    company: Company
+    logo: str
+    """Key of the logo that invoices have now."""
 
-    def draft(self, customer: Customer, period: Period, price_book: str, watermark: datetime, day: date) -> Draft:
+    def draft(
+        self, customer: Customer, period: Period, price_book: str, tax_table: str, watermark: datetime, day: date
+    ) -> Draft:
         """Draft an invoice from the usage that was received until the watermark.
 
         Usage that came after earlier months' closes is priced with it, and what those carried over is added. The draft
@@ -38,8 +45,8 @@ class InvoiceDrafter:
 
         Parameters
         ----------
-        price_book : str
-            Version of the price book.
+        price_book, tax_table : str
+            Their versions. Taxes are those of the month's last day.
         day : date
             The invoice's date.
 
@@ -53,10 +60,29 @@ class InvoiceDrafter:
         lines = rate(known, Terms(self.price_books.get(price_book), customer.customer_id, currency, period))
         late, covered = self._late(customer, period, watermark)
         carried = [carried_line(customer)] if customer.carried_minor else []
-        draft = invoices.draft(customer, period, [*lines, *late, *carried], day, self.seller)
-        draft |= {"price_book": price_book, "usage_until": watermark.isoformat()}
-        more = {"late_usage": covered, "usage_left": known.left}
-        return draft | {name: value for name, value in more.items() if value}
+        more = {
+            "price_book": price_book,
+            "tax_table": tax_table,
+            "usage_until": watermark.isoformat(),
+            "late_usage": covered,
+            "usage_left": known.left,
+        }
+        all_lines = [*lines, *late, *carried]
+        return invoices.draft(
+            customer,
+            period,
+            all_lines,
+            self._taxation(customer, period, tax_table) if all_lines else UNTAXED,
+            day,
+            replace(self.company.seller, logo=self.logo),
+            due_on=day + timedelta(days=self.company.payment_days),
+            more={name: value for name, value in more.items() if value},
+        )
+
+    def _taxation(self, customer: Customer, period: Period, tax_table: str) -> Taxation:
+        profile, last_day = customer.profile, (period.end - timedelta(days=1)).date()
+        taxes = self.tax_tables.get(tax_table)
+        return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
     def _late(
         self, customer: Customer, period: Period, watermark: datetime
@@ -79,11 +105,12 @@ class InvoiceDrafter:
         return lines, covered
 
     def _adjusted(
-        self, customer: Customer, month: Period, known: AsOf, documents: list[Mapping[str, Any]]
+        self, customer: Customer, month: Period, known: AsOf, documents: list[dict[str, Any]]
     ) -> list[InvoiceLine]:
         own = next((document for document in documents if document["period"] == str(month)), None)
         close = self.closes.get(month)
-        version = own["price_book"] if own and "price_book" in own else close.price_book if close else ""
+        billed_by = own.get("price_book") if own else None
+        version = billed_by or (close.price_book if close else "")
         currency = own["currency"] if own else customer.profile.currency
         if currency != customer.profile.currency:
             raise ParkCustomerError(
@@ -94,7 +121,7 @@ class InvoiceDrafter:
         again = rate(known, Terms(self.price_books.get(version), customer.customer_id, currency, month))
         return adjustments(again, billed_for(month, documents), month, currency)
 
-    def _documents(self, months: Iterable[CustomerMonth]) -> list[Mapping[str, Any]]:
+    def _documents(self, months: Iterable[CustomerMonth]) -> list[dict[str, Any]]:
         issued = [month.invoice or month.carried for month in months]
         places = [record.document for record in issued if record]
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]

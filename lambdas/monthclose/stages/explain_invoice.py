@@ -54,6 +54,7 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
         **{name: document.get(name, "") for name in ("number", "period", "currency", "price_book", "usage_until")},
         "customer_id": document["customer"]["customer_id"],
         "lines": [_explained(one, document) for one in seen],
+        "taxes": document.get("taxes", []),
         "total_minor": document["total_minor"],
     }
 

@@ -16,15 +16,17 @@ from monthclose.domain.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoice import DocumentPlace, Draft, Invoice
-from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, drafted
+from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, carried_minor, drafted
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError
-from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, UsageStore
+from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
+from monthclose.settings import Company
 from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
+from monthclose.stages.company_logo import current_logo
 from monthclose.stages.draft_invoice import InvoiceDrafter
 
 
@@ -63,7 +65,8 @@ class InvoiceGenerator:
     clock: Clock
     adapters: frozenset[str]
     """The providers that can be charged through."""
-    seller: str
+    tax_tables: TaxTables
+    company: Company
     policy: InvoicingPolicy = INVOICE_EVERYTHING
 
     def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
@@ -103,13 +106,13 @@ class InvoiceGenerator:
         todo = [name for name, month in months.items() if not month.invoice and not month.carried]
         if not todo:
             return [], 0
-        close = self.closes.get(period)
+        close, drafter = self.closes.get(period), self._drafter()
         drafts, small, held = list[Draft](), list[Draft](), 0
         for customer_id in todo:
             try:
                 customer = self._billable(customer_id, batch)
                 held += customer.held_since is not None
-                draft = self._draft(period, customer, close)
+                draft = self._draft(drafter, period, customer, close)
             except ParkCustomerError as error:
                 park(self.books, self.clock, customer_id, period, error)
                 continue
@@ -140,7 +143,7 @@ class InvoiceGenerator:
             place = DocumentPlace(key, offset, len(text), hashlib.sha256(text).hexdigest())
             offset += len(text)
             customer, month = seen[draft["customer"]["customer_id"]]
-            account, total = drafted(customer, draft), draft["total_minor"]
+            account, total = drafted(customer, draft), carried_minor(draft)
             account = replace(account, account_currency=draft["currency"], carried_minor=account.carried_minor + total)
             record = Carried(customer.customer_id, period, draft["currency"], total, self.clock(), place)
             self.books.commit(account, record, *lifted(month.parking))
@@ -168,12 +171,24 @@ class InvoiceGenerator:
             )
         return customer
 
-    def _draft(self, period: Period, customer: Customer, close: Close | None) -> Draft:
+    def _drafter(self) -> InvoiceDrafter:
+        return InvoiceDrafter(
+            self.books,
+            self.closes,
+            self.usage,
+            self.price_books,
+            self.documents,
+            self.tax_tables,
+            self.company,
+            current_logo(self.documents),
+        )
+
+    def _draft(self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None) -> Draft:
         """Draft from what was received until the close opened: its watermark, the same for each of its runs."""
-        drafter = InvoiceDrafter(self.books, self.closes, self.usage, self.price_books, self.documents, self.seller)
         now = self.clock()
-        price_book, watermark = (close.price_book, close.opened_at) if close else ("", now)
-        return drafter.draft(customer, period, price_book, watermark, now.date())
+        if close is None:
+            return drafter.draft(customer, period, "", "", now, now.date())
+        return drafter.draft(customer, period, close.price_book, close.tax_table, close.opened_at, now.date())
 
     def _issue(
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]

@@ -8,7 +8,7 @@ from monthclose.domain.close import Batch, Close, Planned, cut_into_batches
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
-from monthclose.ports import Closes, CustomerDirectory, Documents, PaymentGateway, PriceBooks
+from monthclose.ports import Closes, CustomerDirectory, Documents, PaymentGateway, PriceBooks, TaxTables
 from monthclose.settings import CloseSettings, Provider
 from monthclose.stages.snapshot import read_batches, write_batches
 
@@ -34,6 +34,7 @@ class Planner:
     directory: CustomerDirectory
     documents: Documents
     price_books: PriceBooks
+    tax_tables: TaxTables
     providers: dict[str, Provider]
     settings: CloseSettings
     gateways: Mapping[str, Callable[[], PaymentGateway]]
@@ -57,7 +58,7 @@ class Planner:
             raise UserMistakeError(f"the close of {period} is not at run {run}: another execution took it over")
         first = close.round == close.first_round
         if first:  # one run bills with one price book, whatever is imported meanwhile
-            close = replace(close, price_book=self.price_books.latest())
+            close = replace(close, price_book=self.price_books.latest(), tax_table=self.tax_tables.latest())
         if not close.snapshot_key:
             close = self._take_snapshot(close)
         batches = read_batches(self.documents, close.snapshot_key)

@@ -1,5 +1,6 @@
-"""`monthclose invoice preview`: what the invoice will say, by the code that makes it, without a trace."""
+"""`monthclose invoice preview` and `explain`: what an invoice will say, and why it says what it says."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, World
 
+TAXES = b'seller = "DE"\n[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n'
 TIERS = (Tier(Decimal(0), Decimal(10), Decimal(1)), Tier(Decimal(10), None, Decimal("0.5")))
 
 
@@ -90,3 +92,37 @@ def test_a_month_that_is_invoiced_has_no_preview(monthclose: Command, world: Wor
     world.close()
     said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
     assert "2026-10 is invoiced already: see monthclose invoice explain INV-00000001" in said
+
+
+def test_an_issued_invoice_is_explained_by_the_events_and_the_book_it_was_made_from(
+    monthclose: Command, world: World
+) -> None:
+    world.close()
+    world.clock.pass_time(days=1)
+    late = UsageEvent("late", "acme", "vm", Decimal(4), OCTOBER.start, resource="web-1", received_at=world.clock.now)
+    world.usage.put([late])
+    version = world.price_books.latest()
+    world.price_books.merge(PriceBook.of([Price.plain("vm", "USD", Decimal(9))]))
+
+    content = monthclose.json("invoice", "explain", "INV-00000001", "--json")
+    said = monthclose("invoice", "explain", "inv-1").stdout
+
+    (line,) = content["lines"]
+    assert content["price_book"] == version
+    assert line["recomputed_minor"] == line["amount_minor"] == 1250
+    assert (line["events"]["count"], line["events"]["quantity"]) == (3, "15")
+    assert [event["event_id"] for event in line["events"]["first"]] == ["e0", "e1", "e2"]
+    assert "tier 0 to 10: 10 x 1 = 10" in said
+    assert "late" not in said
+
+
+def test_an_invoice_that_is_not_there_cannot_be_explained(monthclose: Command) -> None:
+    assert "there is no invoice INV-7" in monthclose("invoice", "explain", "INV-7", exit_code=2).stderr
+
+
+def test_a_preview_has_the_taxes(monthclose: Command, world: World) -> None:
+    world.change("acme", profile=replace(world.customer("acme").profile, country="DE"))
+    world.tax_tables.put(TAXES)
+    content = monthclose.json("invoice", "preview", "acme", "2026-10", "--json")
+    assert [tax["amount_minor"] for tax in content["taxes"]] == [238]
+    assert content["total_minor"] == 1250 + 238

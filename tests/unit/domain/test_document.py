@@ -15,7 +15,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineKind
-from monthclose.domain.tax import Taxation, TaxRate, taxed
+from monthclose.domain.tax import UNTAXED, Taxation, TaxRate, taxed
 from tests.unit.domain.any import OCTOBER, TODAY, any_document
 
 STEPS = (
@@ -75,8 +75,8 @@ def test_what_generating_invoices_writes_is_read_and_keeps_its_bytes() -> None:
             steps=STEPS,
         ),
     ]
-    content = draft(customer, OCTOBER, lines, TODAY, "Example Cloud")
-    content |= {"price_book": "", "usage_until": noon.isoformat(), "late_usage": {"2026-09": "x"}, "usage_left": True}
+    more = {"price_book": "", "usage_until": noon.isoformat(), "late_usage": {"2026-09": "x"}, "usage_left": True}
+    content = draft(customer, OCTOBER, lines, UNTAXED, TODAY, Seller("Example Cloud"), more=more)
     [invoice], written = numbered([content], 42, "key")
     stored = written[: invoice.document.length]
     read = InvoiceDocument.parse(stored)

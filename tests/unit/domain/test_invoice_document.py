@@ -7,9 +7,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monthclose.domain.document import Seller
 from monthclose.domain.invoice import Draft, draft, numbered
 from monthclose.domain.money import Money
 from monthclose.domain.pricing import InvoiceLine
+from monthclose.domain.tax import UNTAXED
 from tests.unit.domain.any import OCTOBER, TODAY, a_customer
 
 
@@ -20,7 +22,9 @@ def a_line(amount: int, quantity: str = "1", unit_price: str = "1", currency: st
 
 
 def a_draft(customer_id: str = "C-1", *amounts: int) -> Draft:
-    return draft(a_customer(customer_id), OCTOBER, [a_line(amount) for amount in amounts], TODAY, "Northwind")
+    return draft(
+        a_customer(customer_id), OCTOBER, [a_line(amount) for amount in amounts], UNTAXED, TODAY, Seller("Northwind")
+    )
 
 
 any_drafts = st.lists(st.lists(st.integers(-(10**6), 10**6), max_size=3), max_size=5).map(
@@ -29,7 +33,7 @@ any_drafts = st.lists(st.lists(st.integers(-(10**6), 10**6), max_size=3), max_si
 
 
 def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
-    assert draft(a_customer(), OCTOBER, [a_line(250, "2.50", "1E+2")], TODAY, "Northwind") == {
+    assert draft(a_customer(), OCTOBER, [a_line(250, "2.50", "1E+2")], UNTAXED, TODAY, Seller("Northwind")) == {
         "period": "2026-10",
         "issued_on": "2026-11-01",
         "seller": "Northwind",
@@ -51,7 +55,9 @@ def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
 
 
 def test_decimals_are_written_as_text_with_every_digit() -> None:
-    written = draft(a_customer(), OCTOBER, [a_line(0, "9" * 50, "0." + "0" * 27 + "1")], TODAY, "Northwind")
+    written = draft(
+        a_customer(), OCTOBER, [a_line(0, "9" * 50, "0." + "0" * 27 + "1")], UNTAXED, TODAY, Seller("Northwind")
+    )
     assert written["lines"][0]["quantity"] == "9" * 50
     assert written["lines"][0]["unit_price"] == "0." + "0" * 27 + "1"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
 from monthclose.errors import ConflictError, TryLaterError
@@ -32,9 +32,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PynamoDBException as error:
-        code = error.cause_response_code
+        answered = isinstance(error.cause, ClientError)  # PynamoDB trips over its own cause if nobody has answered
+        code = error.cause_response_code if answered else None
         reasons = set()
-        if isinstance(error, TransactWriteError):
+        if isinstance(error, TransactWriteError) and answered:
             reasons = {reason.code for reason in error.cancellation_reasons if reason}
         if code == "ConditionalCheckFailedException" or reasons & _LOST_RACES:
             raise ConflictError("somebody else changed the item first") from error

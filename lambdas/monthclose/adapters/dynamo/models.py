@@ -121,6 +121,7 @@ class InvoiceItem(BillingItem, discriminator="invoice"):
     number = UnicodeAttribute()
     currency = UnicodeAttribute()
     total_minor = NumberAttribute()
+    tax_minor = NumberAttribute(default=0)
     issued_on = UnicodeAttribute()
     document = JSONAttribute()
     collected_minor = NumberAttribute()

@@ -158,7 +158,7 @@ def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:
 
 
 def _invoice(item: m.InvoiceItem) -> Invoice:
-    names = ("number", "currency", "total_minor", "collected_minor", "credited_minor", "written_off_minor")
+    names = ("number", "currency", "total_minor", "tax_minor", "collected_minor", "credited_minor", "written_off_minor")
     return Invoice(
         **_common(item, *names),
         issued_on=date.fromisoformat(item.issued_on),
