@@ -149,6 +149,7 @@ def test_what_is_said_of_the_company_is_what_the_functions_read() -> None:
 
 ENVIRONMENT: dict[str, str] = {
     **dict.fromkeys(Env, "any"),
-    **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS, Env.INVOICING, Env.DUNNING), "{}"),
+    **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS, Env.INVOICING), "{}"),
+    Env.DUNNING: json.dumps({"retry_days": [], "reminder_days": [], "after_last": "hold"}),
     **dict.fromkeys((Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"),
 }
