@@ -1,9 +1,11 @@
 """Settings are checked before anything is built, and the message says which one is wrong."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from monthclose.domain.errors import UserMistakeError
 from monthclose.names import Env
 from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
@@ -145,6 +147,25 @@ def test_what_is_said_of_the_company_is_what_the_functions_read() -> None:
         "DE136695976",
     )
     assert (read.payment_days, read.e_invoice) == (14, True)
+
+
+@pytest.mark.parametrize("overrides", [{}, {"dunning": {"retry_days": [2], "after_last": "leave_open"}}])
+def test_the_dunning_that_is_set_is_the_one_that_the_functions_read(overrides: object) -> None:
+    config = parse(overrides)
+    values: dict[Env, object] = {
+        Env.DUNNING: asdict(config.dunning),
+        Env.HOLD_POLICY: asdict(config.hold_policy),
+        Env.COMPANY: config.company.settings(),
+    }
+    settings = Settings.from_mapping(ENVIRONMENT | {env: json.dumps(value) for env, value in values.items()})
+    assert asdict(settings.dunning) == asdict(config.dunning)  # the enums are texts, and compare as such
+    assert asdict(settings.hold_policy) == asdict(config.hold_policy)
+
+
+@pytest.mark.parametrize("dunning", ["{}", "[]", '{"retry_days": [], "reminder_days": [], "after_last": "sue"}'])
+def test_a_dunning_that_functions_cannot_read_is_named(dunning: str) -> None:
+    with pytest.raises(UserMistakeError, match=r"MONTHCLOSE_DUNNING cannot be used"):
+        Settings.from_mapping(ENVIRONMENT | {Env.DUNNING: dunning})
 
 
 ENVIRONMENT: dict[str, str] = {
