@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 
 from monthclose.domain.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
@@ -38,6 +41,18 @@ def queue(named: str) -> str:
     return url
 
 
+@contextmanager
+def late_webhooks(system: System) -> Iterator[None]:
+    """Let the provider's webhooks come long after the reconciler has: otherwise they settle everything first."""
+    chaos = f"{system.sandbox_url}/_sandbox/chaos"
+    plan = {"webhooks": {"stripe": {"delay": 1, "delay_seconds": [60, 60]}}}
+    httpx.put(chaos, json=plan, trust_env=False).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.delete(chaos, trust_env=False).raise_for_status()
+
+
 def lose_sight_of(system: System, key: PaymentKey) -> None:
     """Charge a customer so that the money moves and the provider's answer is lost."""
     gateway = system.runtime.gateway("stripe")
@@ -62,7 +77,8 @@ def test_a_payment_that_was_lost_from_sight_is_settled_and_the_books_tie_again(s
     system.use([UsageEvent("event-1", name, "droplet", Decimal(1), JUNE.start, Decimal(42), "Droplet")])
     assert system.close(JUNE)["holds"]["placed"] == 1
     system.add_customer(name, method="pm_card_visa")
-    lose_sight_of(system, PaymentKey(name, JUNE))
+    with late_webhooks(system):
+        lose_sight_of(system, PaymentKey(name, JUNE))
     until("the index", lambda: list(system.runtime.directory.being_charged(system.runtime.clock())) or None)
 
     output = reconcile(system)
