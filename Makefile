@@ -11,7 +11,7 @@ CUSTOMERS ?= 200
 export UV_PYTHON_DOWNLOADS := never
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock bench-throttle clean
+.PHONY: help setup demo test test-fast lint format lock chaos crash-points bench-throttle clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,12 @@ lock: $(VENV)/bin/uv  ## resolve the requirements anew
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
 	npm install --package-lock-only --silent
+
+chaos: setup  ## a close while everything goes wrong, and what came of it (10 minutes; CUSTOMERS=500)
+	python -m tests.chaos $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS))
+
+crash-points: setup  ## a charge killed at every point, under every fault of both providers: the table
+	PYTHONPATH=lambdas python -m tests.simulation
 
 bench-throttle: setup  ## how much of a provider's limit is used, with the limiter and without (7 minutes)
 	python -m bench.throttle
