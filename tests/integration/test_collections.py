@@ -9,7 +9,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from tests.integration.system import System
 
-PERIOD = Period(2025, 6)
+PERIOD = Period(2025, 8)
 
 
 def in_days(days: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from tests.integration.system import System, until
 from tests.integration.test_month_close import used
 
 S = PaymentState
-PERIOD = Period(2025, 6)
+PERIOD = Period(2025, 9)
 
 
 @pytest.fixture(scope="module")
