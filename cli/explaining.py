@@ -89,22 +89,25 @@ def _print(content: dict[str, Any]) -> None:
     currency = content["currency"]
     title = content["number"] or f"preview of {content['period']}"
     say(f"{title}  {content['customer_id']}", "bold")
-    show(
-        grid(
-            [
-                ("  price book", content["price_book"] or "none"),
-                ("  usage received until", content["usage_until"] or "the invoice was made"),
-            ]
-        )
-    )
+    facts = [("  price book", content["price_book"] or "none")]
+    facts += [("  tax table", content["tax_table"])] if content["tax_table"] else []
+    show(grid([*facts, ("  usage received until", content["usage_until"] or "the invoice was made")]))
     rows: list[tuple[str, str, str]] = []
     for line in content["lines"]:
         rows += _rows(line, currency)
-    rows += [
-        (f"  {tax['name']} {tax['percent']}%", "", amount(tax["amount_minor"], currency)) for tax in content["taxes"]
-    ]
+    for tax in content["taxes"]:
+        rows += _tax_rows(tax, currency, within=content["prices_include_tax"])
     rows.append(("  total", "", f"{amount(content['total_minor'], currency)} {currency}"))
+    rows += [
+        (f"  {credit['description']}", "", amount(credit["amount_minor"], currency)) for credit in content["credits"]
+    ]
     show(grid(rows, right=(1, 2), header=("  line", "quantity", currency)))
+
+
+def _tax_rows(tax: dict[str, Any], currency: str, *, within: bool) -> list[tuple[str, str, str]]:
+    of = f"of {amount(tax['base_minor'], currency)}{', in the prices' if within else ''}"
+    row = (f"  {tax['name']} {tax['percent']}% {of}", "", amount(tax["amount_minor"], currency))
+    return [row, (f"    {tax['note']}", "", "")] if tax.get("note") else [row]
 
 
 def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:

@@ -88,7 +88,7 @@ def _sums(invoice: Invoice, document: InvoiceDocument) -> list[tuple[str, str]]:
     within = ", in the prices" if document.prices_include_tax else ""
     entries += [(f"{tax.rate.name} {_figure(tax.rate.percent)} %{within}", tax.amount.minor) for tax in document.taxes]
     entries.append(("total", document.total_minor))
-    entries += [(credit.description, credit.amount_minor) for credit in document.credits]
+    # The credit that the document speaks of is in what the books say is credited.
     settled = {"collected": invoice.collected_minor, "credited": invoice.credited_minor}
     settled["written off"] = invoice.written_off_minor
     entries += [(name, minor) for name, minor in settled.items() if minor]

@@ -25,8 +25,10 @@ _REPORT_MONEY: Mapping[str, str] = {
     "open": "open",
     "pending": "of which pending",
     "credit_granted": "new credit",
+    "tax": "tax",
 }
 """The columns of the report's money, in the order of its page."""
+_WHERE_THERE_IS_SOME = ("credit_granted", "tax")
 _WINDOW_SECONDS = 20.0
 
 
@@ -130,9 +132,9 @@ def money_line(totals: Totals, of: str) -> str:
 
 
 def money_rows(money: Mapping[str, Mapping[str, int]]) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Lay money out by currency: the header and the rows, in major units; new credit only if there is some."""
-    granted = any(sums.get("credit_granted") for sums in money.values())
-    names = [name for name in _REPORT_MONEY if granted or name != "credit_granted"]
+    """Lay money out by currency: the header and the rows, in major units; new credit and tax only if there is some."""
+    found = {name for sums in money.values() for name in sums if sums[name]}
+    names = [name for name in _REPORT_MONEY if name in found or name not in _WHERE_THERE_IS_SOME]
     header = ("", *(_REPORT_MONEY[name] for name in names))
     rows = [
         [currency, *(amount(sums.get(name, 0), currency) for name in names)] for currency, sums in sorted(money.items())

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
 from monthclose.domain.customer import Customer, Profile
@@ -32,7 +33,7 @@ from tests.world import OCTOBER, World, unit_price
 AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland")
-INVOICE = Invoice("INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("key", 0, 10, "hash"))
+INVOICE = Invoice("INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("key", 0, 10, "hash"), 160)
 ENTRY = Entry("invoice", "acme", OCTOBER, "USD", NOON, (Leg(Account.RECEIVABLE, 5), Leg(Account.REVENUE, -5)), "memo")
 PAYMENT = Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "pm_card_visa", NOON)
 
@@ -213,6 +214,25 @@ def test_a_close_is_fenced_by_its_version(world: AnyWorld) -> None:
     earlier = world.closes.put(replace(CLOSE, period=Period(2026, 9)))
     assert world.closes.all() == [done, earlier]
     assert world.closes.get(Period(2026, 8)) is None
+
+
+def test_a_close_of_before_there_were_tax_tables_is_read(aws: Runtime) -> None:
+    aws.closes.put(replace(CLOSE, price_book="1", tax_table="2"))
+    item = ClosesItem.get("closes", str(OCTOBER))
+    del item.content["tax_table"]
+    item.save()
+    close = aws.closes.get(OCTOBER)
+    assert close
+    assert (close.price_book, close.tax_table) == ("1", "")
+
+
+def test_an_invoice_of_before_there_were_taxes_has_none(aws: Runtime) -> None:
+    aws.books.commit(INVOICE)
+    (item,) = BillingItem.scan()
+    item.update(actions=[InvoiceItem.tax_minor.remove()])
+    invoice = aws.books.month("acme", OCTOBER).invoice
+    assert invoice
+    assert (invoice.total_minor, invoice.tax_minor) == (1000, 0)
 
 
 def test_a_claim_is_fenced_by_its_version(world: AnyWorld) -> None:

@@ -200,3 +200,12 @@ def test_the_page_needs_nothing_but_itself_and_prints() -> None:
     assert not re.search(r"(?i)https?:|<link|<img|<script|@import|url\(", page)
     assert "@media print" in page
     assert "prefers-color-scheme: dark" in page
+
+
+def test_taxes_are_a_column_where_there_is_a_tax_table() -> None:
+    money = {"USD": {**DOLLARS, "tax": 197_111}}
+    taxed = text_of(a_page(money=money, tax_table="1a2b3c"))
+    assert "New credit Tax" in taxed
+    assert "1,971.11" in taxed
+    assert "Tax table 1a2b3c" in taxed
+    assert "Tax" not in text_of(a_page(money={"USD": DOLLARS}))

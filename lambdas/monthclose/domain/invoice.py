@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.document import Buyer, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller, amounts_of
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
@@ -232,6 +232,9 @@ def draft(
 ) -> Draft:
     """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
 
+    Credit is what the account had when this was written. `issue` uses what there is then: the two differ if somebody
+    changes the account in between, and the document stays true of its day.
+
     Parameters
     ----------
     more : mapping or None
@@ -251,7 +254,14 @@ def draft(
         more=more or {},
     )
     sums = taxed(amounts_of(untaxed.lines, (), currency), taxation, currency)
-    return untaxed.with_taxes(sums, inclusive=taxation.inclusive).content()
+    document = untaxed.with_taxes(sums, inclusive=taxation.inclusive)
+    return replace(document, credits=_credits(document, customer)).content()
+
+
+def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:
+    """Say what of the total the customer's credit covers."""
+    used = min(customer.credit_minor, document.total_minor) if customer.currency == document.currency else 0
+    return (Deduction(f"Your credit on {document.issued_on}", -used),) if used > 0 else ()
 
 
 def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:

@@ -15,6 +15,7 @@ from monthclose.domain.pricing.line import LineContent, LineKind
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
 
+_MADE_FROM = ("number", "period", "currency", "price_book", "tax_table", "usage_until")
 _OF_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
 
 
@@ -51,11 +52,13 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
     for period in {_period(line, document) for line in lines if _kind(line) in _OF_USAGE}:
         _go_over(document, period, seen, usage, most_events)
     return {
-        **{name: document.get(name, "") for name in ("number", "period", "currency", "price_book", "usage_until")},
+        **{name: document.get(name, "") for name in _MADE_FROM},
         "customer_id": document["customer"]["customer_id"],
         "lines": [_explained(one, document) for one in seen],
         "taxes": document.get("taxes", []),
+        "prices_include_tax": document.get("prices_include_tax", False),
         "total_minor": document["total_minor"],
+        "credits": document.get("credits", []),
     }
 
 

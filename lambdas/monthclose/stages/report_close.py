@@ -121,6 +121,7 @@ def report_content(
         Findings that are counted only.
     """
     ended = close.completed_at
+    money = (*_MONEY, "tax") if close.tax_table else _MONEY
     return {
         "period": str(close.period),
         "status": close.status,
@@ -131,13 +132,14 @@ def report_content(
         "completed_at": ended.isoformat() if ended else None,
         "duration_seconds": (ended - close.run_started_at).total_seconds() if ended else None,
         "price_book": close.price_book,
+        **({"tax_table": close.tax_table} if close.tax_table else {}),
         "customers": {
             "snapshot": close.customers,
             **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
             **({"carried": totals.customers["carried"]} if totals.customers.get("carried") else {}),
         },
         "money": {
-            currency: {name: sums.get(name, 0) for name in _MONEY} for currency, sums in sorted(totals.money.items())
+            currency: {name: sums.get(name, 0) for name in money} for currency, sums in sorted(totals.money.items())
         },
         "payments": {state.value: totals.payments.get(state, 0) for state in PaymentState},
         "declines": dict(totals.declines),

@@ -22,7 +22,7 @@ _PARTS: Mapping[str, str] = {
     "written_off": "Written off",
 }
 """The parts of a currency's bar, in their order; here `open` is without what is pending."""
-_SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "credit_granted")
+_SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "credit_granted", "tax")
 
 _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "paid": ("Paid", "collected"),
@@ -57,6 +57,7 @@ def render_report(report: dict[str, Any]) -> bytes:
         "findings_left_out": _count_findings(report.get("proof", {})) - len(findings),
         "warnings": report.get("warnings", []),
         "parts": [{"key": key, "label": label} for key, label in _PARTS.items()],
+        "taxed": bool(report.get("tax_table")),
         "currencies": [_currency(code, sums) for code, sums in sorted(report.get("money", {}).items())],
         "cards": _cards(report),
         "facts": _facts(report),
@@ -179,6 +180,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Run", str(report.get("run", ""))),
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
+        ("Tax table", report.get("tax_table", "")),
         ("Status", _status(report)),
     )
     return [(label, value) for label, value in facts if value]

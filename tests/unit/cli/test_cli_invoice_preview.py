@@ -126,3 +126,34 @@ def test_a_preview_has_the_taxes(monthclose: Command, world: World) -> None:
     content = monthclose.json("invoice", "preview", "acme", "2026-10", "--json")
     assert [tax["amount_minor"] for tax in content["taxes"]] == [238]
     assert content["total_minor"] == 1250 + 238
+    said = monthclose("invoice", "preview", "acme", "2026-10").stdout
+    assert "VAT 19% of 12.50" in said
+    assert f"tax table             {world.tax_tables.latest()}" in said
+
+
+def test_taxes_within_prices_the_note_of_the_law_and_credit_are_shown_and_explained(
+    monthclose: Command, world: World
+) -> None:
+    profile = replace(world.customer("acme").profile, country="GB")
+    world.change("acme", profile=profile, credit_minor=100, account_currency="USD")
+    world.tax_tables.put(TAXES.replace(b"DE", b"GB").replace(b"19", b"20") + b'inclusive = true\nnote = "As agreed."\n')
+    previewed = monthclose("invoice", "preview", "acme", "2026-10").stdout
+    world.close()
+    explained = monthclose("invoice", "explain", "inv-1").stdout
+    for said in (previewed, explained):
+        assert "VAT 20% of 10.42, in the prices" in said
+        assert "2.08" in said
+        assert "As agreed." in said
+        assert "12.50 USD" in said
+        assert "Your credit on 2026-11-01" in said
+        assert "-1.00" in said
+    shown = monthclose("invoice", "show", "inv-1").stdout
+    assert "Your credit" not in shown
+    assert "credited" in shown
+
+
+def test_a_preview_of_whoever_the_table_does_not_cover_says_what_to_do(monthclose: Command, world: World) -> None:
+    world.tax_tables.put(TAXES)
+    world.change("acme", profile=replace(world.customer("acme").profile, country="FR"))
+    said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
+    assert "the tax table has no rate for FR (no region given) on 2026-10-31; add one and import the table anew" in said

@@ -77,6 +77,13 @@ def test_two_changes_that_hide_each_other_in_the_equation_are_found_in_the_ledge
     assert checks(tampered) == {"ledger"}
 
 
+def test_tax_is_no_revenue() -> None:
+    taxed = with_money(tax=190)
+    assert checks(taxed) == {"ledger"}
+    legs = {**LEDGER, "revenue": LEDGER["revenue"] + 190, "tax": -190}
+    assert check_totals(replace(taxed, ledger={**TYING.ledger, "USD": legs}), SNAPSHOT) == []
+
+
 @pytest.mark.parametrize("account", sorted(LEDGER))
 @given(change=any_change)
 def test_a_changed_account_of_the_ledger_is_found_and_named(account: str, change: int) -> None:
