@@ -30,6 +30,7 @@ from monthclose.settings import Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.correct_invoice import Corrector
 from monthclose.stages.hold_by_hand import HoldDesk
 from sandbox.local_aws import LocalAws, aws_environment
 
@@ -89,6 +90,7 @@ class Connector:
             machine = StateMachine(values[Env.STATE_MACHINE_ARN])
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
+        keeper = HoldKeeper(runtime.books, runtime.closes, settings.hold_policy, runtime.clock, settings.dunning)
         return System(
             books=runtime.books,
             closes=runtime.closes,
@@ -116,9 +118,10 @@ class Connector:
                 runtime.closes,
                 runtime.clock,
                 lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
-                HoldKeeper(runtime.books, runtime.closes, settings.hold_policy, runtime.clock, settings.dunning),
+                keeper,
             ),
             holds=HoldDesk(runtime.books, runtime.clock),
+            corrector=Corrector(runtime.books, runtime.closes, runtime.documents, runtime.shelf, keeper, runtime.clock),
         )
 
 

@@ -62,6 +62,10 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
         text = f"{month.invoice.number} over {month.invoice.total}, {month.invoice.open} of it open"
         yield Happening(time, period, "invoice", text, "")
+    for taken_back in month.credit_notes:
+        booked = [entry.time for entry in month.entries if entry.entry_id == f"credit_note/{taken_back.number}"]
+        text = f"{taken_back.number} over {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
+        yield Happening(booked[0], period, "credit note", text, "")
     for entry in month.entries:
         kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
         yield Happening(entry.time, period, kind, _booking(entry), entry.memo)

@@ -1,28 +1,33 @@
-"""`monthclose invoice`: one invoice, as a person, a program or a tax office reads it."""
+"""`monthclose invoice`: one invoice or credit note, as a person, a program or a tax office reads it."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import explaining
+from cli import correcting, explaining
 from cli.connect import connected
 from cli.console import amount, grid, say, show
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.document import DocumentLine, InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.money import EXACT
+from monthclose.stages.invoice_shelf import Issued
 
-app = typer.Typer(help="One invoice: show, preview and explain it.", no_args_is_help=True)
+app = typer.Typer(help="One invoice: show, preview, explain and correct it.", no_args_is_help=True)
 app.command("preview")(explaining.preview)
 app.command("explain")(explaining.explain_invoice)
+app.command("credit")(correcting.credit)
+app.command("void")(correcting.void)
 
 
 @app.command("show")
 def show_invoice(
     ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, like INV-00000042 or CN-00000042.")],
     pdf: Annotated[
         Path | None, typer.Option("--pdf", metavar="FILE", help="Write the PDF, as the customer gets it.")
     ] = None,
@@ -33,30 +38,31 @@ def show_invoice(
         bool, typer.Option("--json", help="The stored document, byte for byte; amounts in minor units.")
     ] = False,
 ) -> None:
-    """Show an issued invoice. Whatever the form, the document is checked against the hash it was issued with."""
+    """Show an issued invoice or credit note. Whatever the form, the document is checked against its hash."""
     if as_json + (pdf is not None) + (xml is not None) > 1:
         raise UserMistakeError("--pdf, --xml and --json don't go together: say one of them")
-    shelf = connected(ctx).shelf
-    invoice = shelf.find(number)
+    system = connected(ctx)
+    shelf, issued = system.shelf, system.shelf.find_issued(number)
     if as_json:
-        say(shelf.content(invoice).decode())
+        say(shelf.content(issued).decode())
     elif pdf is not None:
-        _write(pdf, shelf.pdf(invoice), invoice)
+        _write(pdf, shelf.pdf(issued), issued)
     elif xml is not None:
-        _write(xml, shelf.xml(invoice), invoice)
+        _write(xml, shelf.xml(issued), issued)
     else:
-        _print(invoice, shelf.document(invoice))
+        notes = system.books.month(issued.customer_id, issued.period).credit_notes
+        _print(issued, shelf.document(issued), notes if isinstance(issued, Invoice) else ())
 
 
-def _write(path: Path, content: bytes, invoice: Invoice) -> None:
+def _write(path: Path, content: bytes, issued: Issued) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
         raise UserMistakeError(f"{path} cannot be written: {error.strerror}") from None
-    say(f"{invoice.number} written to {path}")
+    say(f"{issued.number} written to {path}")
 
 
-def _print(invoice: Invoice, document: InvoiceDocument) -> None:
+def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote]) -> None:
     buyer, currency = document.customer, document.currency
     say(f"{document.number}  {buyer.name}", "bold")
     facts = [
@@ -65,14 +71,17 @@ def _print(invoice: Invoice, document: InvoiceDocument) -> None:
         ("  period", str(document.period)),
         ("  issued", document.issued_on.isoformat()),
         ("  due", document.due_on.isoformat() if document.due_on else ""),
-        ("  sha256", invoice.document.sha256),
+        ("  corrects", document.corrects),
+        *(("  corrected by", f"{note.number} over {note.total}: {note.reason}") for note in notes),
+        ("  reason", issued.reason if isinstance(issued, CreditNote) else ""),
+        ("  sha256", issued.document.sha256),
     ]
     show(grid([fact for fact in facts if fact[1]]))
     say("")
     rows = [row for line in document.lines for row in _rows(line, currency)]
     show(grid(rows, right=(1, 2, 3), header=("  line", "quantity", "unit price", currency)))
     say("")
-    show(grid(_sums(invoice, document), right=(1,)))
+    show(grid(_sums(issued, document), right=(1,)))
 
 
 def _rows(line: DocumentLine, currency: str) -> list[tuple[str, str, str, str]]:
@@ -83,16 +92,17 @@ def _rows(line: DocumentLine, currency: str) -> list[tuple[str, str, str, str]]:
     return [first, *((f"    {text}", "", "", "") for text in more)]
 
 
-def _sums(invoice: Invoice, document: InvoiceDocument) -> list[tuple[str, str]]:
+def _sums(issued: Issued, document: InvoiceDocument) -> list[tuple[str, str]]:
     entries = [(deduction.description, deduction.amount_minor) for deduction in document.discounts]
     within = ", in the prices" if document.prices_include_tax else ""
     entries += [(f"{tax.rate.name} {_figure(tax.rate.percent)} %{within}", tax.amount.minor) for tax in document.taxes]
     entries.append(("total", document.total_minor))
-    # The credit that the document speaks of is in what the books say is credited.
-    settled = {"collected": invoice.collected_minor, "credited": invoice.credited_minor}
-    settled["written off"] = invoice.written_off_minor
-    entries += [(name, minor) for name, minor in settled.items() if minor]
-    entries.append(("open", invoice.open.minor))
+    if isinstance(issued, Invoice):
+        # The credit that the document speaks of is in what the books say is credited.
+        settled = {"collected": issued.collected_minor, "credited": issued.credited_minor}
+        settled["written off"] = issued.written_off_minor
+        entries += [(name, minor) for name, minor in settled.items() if minor]
+        entries.append(("open", issued.open.minor))
     return [(f"  {name}", f"{amount(minor, document.currency)} {document.currency}") for name, minor in entries]
 
 

@@ -26,6 +26,7 @@ from monthclose.ports import (
 )
 from monthclose.settings import Provider, Settings
 from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.correct_invoice import Corrector
 from monthclose.stages.hold_by_hand import HoldDesk
 from monthclose.stages.invoice_shelf import InvoiceShelf
 
@@ -79,6 +80,7 @@ class System:
     """The names of those that customers can be charged through."""
     cashier: Cashier
     holds: HoldDesk
+    corrector: Corrector
     link_secrets: LinkSecrets | None = None
     """The keys of links to invoices; None if mails carry none."""
     policy: InvoicingPolicy = INVOICE_EVERYTHING

@@ -9,8 +9,8 @@ from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
 MAP_RUNS = "map-runs/"
-INVOICES, PDFS, COMPANY = "invoices/", "pdf/", "company/"
-_WRITTEN_ONCE = (INVOICES, PDFS)
+INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
+_WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
 """What customers and auditors were shown: S3 itself refuses to write such an object a second time."""
 
 

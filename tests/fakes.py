@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
@@ -19,6 +20,7 @@ from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
+from monthclose.domain.series import Series
 from monthclose.domain.tax_table import NoTaxTable, TaxTable, read_tax_table
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
@@ -55,7 +57,7 @@ class FakeClock:
         self.now += timedelta(**delta)
 
 
-def _key(record: Record) -> tuple[str, ...]:
+def _key(record: Record) -> tuple[str, ...]:  # noqa: PLR0911 (one return a kind)
     match record:
         case Customer():
             return ("customer", record.customer_id)
@@ -67,6 +69,8 @@ def _key(record: Record) -> tuple[str, ...]:
             return ("notice", record.customer_id, str(record.period), record.step)
         case HoldChange():
             return ("hold", record.customer_id, str(record.period), str(record.number))
+        case CreditNote():
+            return ("credit_note", record.customer_id, str(record.period), record.number)
     return (type(record).__name__, record.customer_id, str(record.period))
 
 
@@ -107,6 +111,9 @@ class FakeBooks:
                 case Payment():
                     manual = (*month.get("manual", ()), record)
                     month["manual"] = tuple(sorted(manual, key=lambda payment: payment.sequence))
+                case CreditNote():
+                    notes = (*month.get("credit_notes", ()), record)
+                    month["credit_notes"] = tuple(sorted(notes, key=lambda note: note.number))
                 case HoldChange():
                     month["holds"] = tuple(sorted((*month.get("holds", ()), record), key=lambda c: c.number))
         return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
@@ -114,7 +121,7 @@ class FakeBooks:
     def commit(self, *records: Record) -> None:
         for record in records:
             stored = self.records.get(_key(record))
-            expected = 0 if isinstance(record, Entry) else record.version
+            expected = 0 if isinstance(record, Entry | CreditNote) else record.version
             if (0 if stored is None else getattr(stored, "version", 1)) != expected:
                 raise ConflictError(f"{_key(record)} is not at version {expected}")
             if isinstance(record, Invoice) and isinstance(stored, Invoice) and _said(record) != _said(stored):
@@ -201,12 +208,11 @@ class FakeCloses:
     def __init__(self) -> None:
         self._closes: dict[Period, Close] = {}
         self._progress: dict[tuple[Period, int], BatchProgress] = {}
-        self._reservations: dict[tuple[Period, int], list[Reservation]] = defaultdict(list)
-        self._next_number = 1
-        self._runs: list[NumberedRun] = []
+        self._reservations: dict[tuple[Series, Period, int], list[Reservation]] = defaultdict(list)
+        self._runs: dict[Series, list[NumberedRun]] = defaultdict(list)
 
-    def run_of(self, number: int) -> NumberedRun | None:
-        return next((run for run in self._runs if run.first <= number < run.first + run.count), None)
+    def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
+        return next((run for run in self._runs[series] if run.first <= number < run.first + run.count), None)
 
     def get(self, period: Period) -> Close | None:
         return self._closes.get(period)
@@ -230,16 +236,24 @@ class FakeCloses:
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         yield from [progress for (of, _), progress in self._progress.items() if of == period]
 
-    def reservations(self, period: Period, batch: int) -> list[Reservation]:
-        return list(self._reservations[period, batch])
+    def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
+        return list(self._reservations[series, period, batch])
 
-    def reserve(self, period: Period, batch: int, earlier: int, drafts_key: str, count: int) -> Reservation:
-        stored = self._reservations[period, batch]
+    def reserve(
+        self,
+        period: Period,
+        batch: int,
+        earlier: int,
+        drafts_key: str,
+        count: int,
+        series: Series = Series.INVOICES,
+    ) -> Reservation:
+        stored, runs = self._reservations[series, period, batch], self._runs[series]
         if len(stored) != earlier:
             raise ConflictError(f"batch {batch} has {len(stored)} reservations, not {earlier}")
-        stored.append(Reservation(self._next_number, count, drafts_key))
-        self._runs.append(NumberedRun(period, batch, self._next_number, count))
-        self._next_number += count
+        first = runs[-1].first + runs[-1].count if runs else 1
+        stored.append(Reservation(first, count, drafts_key))
+        runs.append(NumberedRun(period, batch, first, count))
         return stored[-1]
 
 

@@ -27,6 +27,7 @@ from monthclose.stages.charge_batch import BatchCharger
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.collect_due import Collector
 from monthclose.stages.compare_books import BookComparer
+from monthclose.stages.correct_invoice import Corrector
 from monthclose.stages.drain_dead_letters import DeadLetterDrain
 from monthclose.stages.find_owing import Found, OwingFinder
 from monthclose.stages.finish_batches import BatchFinisher
@@ -162,6 +163,7 @@ class World:
         self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
         self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
+        self.corrector = Corrector(self.books, self.closes, self.documents, self.shelf, self.keeper, self.clock)
         self.finder = OwingFinder(
             self.claims,
             self.closes,

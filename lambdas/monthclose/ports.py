@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from monthclose.domain.close import BatchProgress, Close, Planned
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.invoice import Invoice
@@ -21,12 +22,13 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.provider_health import Health
+from monthclose.domain.series import Series
 from monthclose.domain.tax import Taxation
 from monthclose.domain.tax_table import TaxTable
 from monthclose.domain.throttle import LimitChanges, Pace, Run
 from monthclose.domain.usage import EventKey, UsageEvent
 
-Record = Customer | Invoice | Carried | Payment | Entry | Notice | HoldChange | Parking
+Record = Customer | Invoice | CreditNote | Carried | Payment | Entry | Notice | HoldChange | Parking
 """What `Books.commit` can write."""
 
 
@@ -158,7 +160,7 @@ class TaxTables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A run of invoice numbers, fixed for the drafts stored under a key before any of them is used."""
+    """A run of numbers, fixed for the drafts stored under a key before any of them is used."""
 
     first: int
     count: int
@@ -167,7 +169,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class NumberedRun:
-    """Whose a run of numbers is: a batch of a period."""
+    """Whose a run of numbers is: a batch of a period; of credit notes, the number of the invoice that is corrected."""
 
     period: Period
     batch: int
@@ -176,7 +178,10 @@ class NumberedRun:
 
 
 class Closes(Protocol):
-    """Closes, the progress of their batches, and the runs of invoice numbers reserved for them."""
+    """Closes, the progress of their batches, and the runs of numbers reserved for them.
+
+    Credit notes have a series of their own, and the number of the invoice that they correct in place of the batch's.
+    """
 
     def get(self, period: Period) -> Close | None:
         """Read a close."""
@@ -202,10 +207,18 @@ class Closes(Protocol):
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         """Go over the progress of all batches that have begun."""
 
-    def reservations(self, period: Period, batch: int) -> list[Reservation]:
+    def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """The runs of numbers reserved for a batch, oldest first."""
 
-    def reserve(self, period: Period, batch: int, earlier: int, drafts_key: str, count: int) -> Reservation:
+    def reserve(
+        self,
+        period: Period,
+        batch: int,
+        earlier: int,
+        drafts_key: str,
+        count: int,
+        series: Series = Series.INVOICES,
+    ) -> Reservation:
         """Reserve the next `count` numbers for a batch that had `earlier` reservations, in one transaction.
 
         Raises
@@ -214,8 +227,8 @@ class Closes(Protocol):
             Another worker reserved for the same batch in the meantime.
         """
 
-    def run_of(self, number: int) -> NumberedRun | None:
-        """Find the run that a number of the invoices' series was reserved in; None if it never was."""
+    def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
+        """Find the run that a number of the series was reserved in; None if it never was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.series import Series
 from monthclose.domain.tax import UNTAXED
 from monthclose.errors import ConflictError, ProviderRefusedError
 from monthclose.ports import NumberedRun
@@ -85,6 +86,9 @@ def test_the_run_of_a_number_is_found(world: AnyWorld) -> None:
     for run in runs:
         for number in range(run.first, run.first + run.count):
             assert world.closes.run_of(number) == run
+    world.closes.reserve(OCTOBER, 42, 0, "drafts/note", 1, Series.CREDIT_NOTES)
+    assert world.closes.run_of(1, Series.CREDIT_NOTES) == NumberedRun(OCTOBER, 42, 1, 1)
+    assert world.closes.run_of(2, Series.CREDIT_NOTES) is None
     assert world.closes.run_of(0) is None
     assert world.closes.run_of(107) is None
 

@@ -9,6 +9,7 @@ import pytest
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
@@ -25,6 +26,7 @@ from monthclose.domain.month import (
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.series import Series
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import Claim, Record
@@ -34,6 +36,9 @@ AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland")
 INVOICE = Invoice("INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("key", 0, 10, "hash"), 160)
+NOTE = CreditNote(
+    "CN-00000002", "INV-1", "acme", OCTOBER, "USD", 300, 48, date(2026, 11, 2), "więcej", "id", INVOICE.document
+)
 ENTRY = Entry("invoice", "acme", OCTOBER, "USD", NOON, (Leg(Account.RECEIVABLE, 5), Leg(Account.REVENUE, -5)), "memo")
 PAYMENT = Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "pm_card_visa", NOON)
 
@@ -53,7 +58,9 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     holds.append(HoldChange("acme", OCTOBER, HoldAction.LIFTED, "they called", NOON, number=2, by="ada"))
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
 
-    records: list[Record] = [notice, *reversed(reminders), *reversed(holds), parking, carried]
+    notes = [replace(NOTE, number="CN-00000001", tax_minor=0), NOTE]
+
+    records: list[Record] = [notice, *reversed(reminders), *reversed(holds), parking, carried, *reversed(notes)]
     world.books.commit(customer, INVOICE, PAYMENT, ENTRY, *records)
 
     assert world.books.customer("acme") == replace(customer, version=1)
@@ -66,6 +73,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         carried=replace(carried, version=1),
         reminders=tuple(replace(reminder, version=1) for reminder in reminders),
         entries=(ENTRY,),
+        credit_notes=tuple(replace(note, version=1) for note in notes),
     )
     assert world.books.month("acme", OCTOBER) == month
     assert dict(world.books.months("acme")) == {OCTOBER: month}
@@ -85,11 +93,20 @@ def test_a_customer_whose_id_begins_like_another_has_months_of_their_own(world: 
     assert found.customer_id == "acme2"
 
 
-@pytest.mark.parametrize("record", [INVOICE, PAYMENT, ENTRY, Customer("acme", PROFILE)], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "record", [INVOICE, PAYMENT, ENTRY, NOTE, Customer("acme", PROFILE)], ids=lambda r: type(r).__name__
+)
 def test_creating_what_exists_is_a_conflict(world: AnyWorld, record: Record) -> None:
     world.books.commit(record)
     with pytest.raises(ConflictError):
         world.books.commit(record)
+
+
+def test_a_credit_note_is_never_written_again(world: AnyWorld) -> None:
+    world.books.commit(NOTE)
+    with pytest.raises(ConflictError):
+        world.books.commit(replace(NOTE, total_minor=1, version=1))
+    assert world.books.month("acme", OCTOBER).credit_notes == (replace(NOTE, version=1),)
 
 
 def test_changing_what_somebody_else_changed_is_a_conflict(world: AnyWorld) -> None:
@@ -268,6 +285,12 @@ def test_numbers_are_reserved_without_gap_and_once_per_batch(world: AnyWorld) ->
     with pytest.raises(ConflictError):
         world.closes.reserve(OCTOBER, 1, 0, "drafts/1-again", 3)
     third = world.closes.reserve(OCTOBER, 1, 1, "drafts/1-more", 2)
+
+    note = world.closes.reserve(OCTOBER, 1, 0, "drafts/note", 1, Series.CREDIT_NOTES)
+    with pytest.raises(ConflictError):
+        world.closes.reserve(OCTOBER, 1, 0, "drafts/another-note", 1, Series.CREDIT_NOTES)
+    assert (note.first, note.count) == (1, 1)
+    assert world.closes.reservations(OCTOBER, 1, Series.CREDIT_NOTES) == [note]
 
     assert [(r.first, r.count) for r in (first, second, third)] == [(1, 10), (11, 5), (16, 2)]
     assert world.closes.reservations(OCTOBER, 1) == [first, third]

@@ -144,7 +144,8 @@ class Totals:
     money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency: of invoices `invoiced`, `credited`, `collected`, `open`, `written_off`; `negative`, the sum of the
     negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected net of what was given back;
-    `pending`, what they are collecting; `credit_granted`, everything that became credit."""
+    `pending`, what they are collecting; `credit_granted`, everything that became credit; `credit_notes` and
+    `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
 
@@ -237,6 +238,9 @@ def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:
     sums: dict[str, Mapping[str, int]] = {}
     if month.invoice:
         sums = {month.invoice.currency: _plus(_of_invoice(month.invoice), _of_payments(month))}
+    for note in month.credit_notes:
+        taken_back = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
+        sums = _plus_nested(sums, {note.currency: taken_back})
     for entry in month.entries:
         sums = _plus_nested(sums, {entry.currency: {"credit_granted": _granted(entry)}})
     return sums

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,33 +15,16 @@ from typing import Any
 
 from monthclose.domain.customer import Customer
 from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller, amounts_of
-from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import total_minor
+from monthclose.domain.series import Series
 from monthclose.domain.tax import Taxation, taxed
 
 Draft = dict[str, Any]
 """An invoice's document without its number, as JSON."""
-SERIES = "INV"
-"""Prefix of invoice numbers; they have no gaps within a series."""
-_NAME = re.compile(rf"{SERIES}-(\d{{1,15}})", re.ASCII)
-
-
-def series_number(name: str) -> int:
-    """Read the number out of an invoice's name.
-
-    Raises
-    ------
-    UserMistakeError
-        It is none.
-    """
-    match = _NAME.fullmatch(name.strip().upper())
-    if not match:
-        raise UserMistakeError(f"{name!r} is no invoice's number; they look like {SERIES}-00000042")
-    return int(match[1])
 
 
 def documents_key(period: Period, batch: int, first: int) -> str:
@@ -174,8 +156,15 @@ def take_back(invoice: Invoice, customer: Customer, amount: Money) -> Booking:
     reopened = min(amount.minor, invoice.collected_minor)
     legs, customer = _return_excess(customer, amount.minor - reopened)
     after = replace(customer, receivable_minor=customer.receivable_minor + reopened)
+    lost = min(legs[Account.WRITE_OFF], invoice.credited_minor)
     legs |= {Account.CLEARING: -amount.minor, Account.RECEIVABLE: reopened}
-    return replace(invoice, collected_minor=invoice.collected_minor - reopened), after, entry_legs(legs)
+    taken_back = replace(
+        invoice,
+        collected_minor=invoice.collected_minor - reopened,
+        credited_minor=invoice.credited_minor - lost,
+        written_off_minor=invoice.written_off_minor + lost,
+    )
+    return taken_back, after, entry_legs(legs)
 
 
 def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Booking:
@@ -187,11 +176,14 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
         What of the payment had become credit of the customer's: that is given back first.
     """
     from_credit = min(amount.minor, excess_minor, customer.credit_minor)
-    from_invoice = min(amount.minor - from_credit, invoice.collected_minor)
+    from_collected = min(amount.minor - from_credit, invoice.collected_minor)
+    # A credit note's credit that was used meanwhile: it is given twice, and that is our loss.
+    from_credited = min(amount.minor - from_credit - from_collected, invoice.credited_minor)
     refunded = replace(
         invoice,
-        collected_minor=invoice.collected_minor - from_invoice,
-        written_off_minor=invoice.written_off_minor + from_invoice,
+        collected_minor=invoice.collected_minor - from_collected,
+        credited_minor=invoice.credited_minor - from_credited,
+        written_off_minor=invoice.written_off_minor + from_collected + from_credited,
     )
     legs = {
         Account.CLEARING: -amount.minor,
@@ -275,7 +267,7 @@ def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], 
     """
     invoices, content = [], bytearray()
     for number, content_of_one in enumerate(drafts, start=first):
-        name = f"{SERIES}-{number:08}"
+        name = Series.INVOICES.numbered(number)
         document = json.dumps(
             {"number": name, **content_of_one}, sort_keys=True, ensure_ascii=False, separators=(",", ":")
         ).encode()

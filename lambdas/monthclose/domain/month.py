@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.payment import Payment
@@ -123,6 +124,8 @@ class CustomerMonth:
         What was done to the customer's hold, in order.
     manual : tuple of Payment
         The payments that a person started for the same invoice, in order.
+    credit_notes : tuple of CreditNote
+        What was taken back of the invoice, in order.
     """
 
     invoice: Invoice | None = None
@@ -134,6 +137,7 @@ class CustomerMonth:
     carried: Carried | None = None
     manual: tuple[Payment, ...] = ()
     reminders: tuple[Notice, ...] = ()
+    credit_notes: tuple[CreditNote, ...] = ()
 
     @property
     def hold(self) -> HoldChange | None:

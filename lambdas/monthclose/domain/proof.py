@@ -104,14 +104,16 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
     negative, by_providers = sums.get("negative", 0), sums.get("by_providers", 0)
     granted, received = legs.get(Account.ALLOWANCE, 0), legs.get(Account.BANK, 0)
     overpaid = by_providers - sums.get("collected", 0)
+    taken_back, tax_taken_back = sums.get("credit_notes", 0), sums.get("credit_notes_tax", 0)
+    tax = sums.get("tax", 0) - tax_taken_back
     expected = {
-        Account.REVENUE: negative - sums.get("invoiced", 0) + sums.get("tax", 0),
-        Account.TAX: -sums.get("tax", 0),
+        Account.REVENUE: negative + taken_back - sums.get("invoiced", 0) + tax,
+        Account.TAX: -tax,
         Account.CLEARING: by_providers,
         Account.BANK: received,  # of credit that people booked there is no other record than the ledger
         Account.ALLOWANCE: granted,
         Account.RECEIVABLE: sums.get("open", 0),
-        Account.CREDIT: sums.get("credited", 0) - negative - granted - received - overpaid,
+        Account.CREDIT: sums.get("credited", 0) - taken_back - negative - granted - received - overpaid,
         Account.WRITE_OFF: sums.get("written_off", 0),
     }
     return [

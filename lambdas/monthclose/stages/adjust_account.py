@@ -8,24 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import lift_if_paid_up
-from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
-from monthclose.ports import Books, Clock, Closes, Record
+from monthclose.ports import Books, Clock, Closes
 from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.batch_work import refresh_progress, retry_conflicts
+from monthclose.stages.batch_work import retry_conflicts
 from monthclose.stages.charge_customers import Charger
-
-_INVOICES_AT_ONCE = 30
-"""Invoices that one commit lets credit cover: a transaction holds 100 items. The rest takes its turn when it is due."""
+from monthclose.stages.cover_open import OpenMonths, cover_with_credit, open_months, settle_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class Cashier:
         if not customer.profile.payment_method:
             raise UserMistakeError(f"customer {customer_id} has no payment method; import one first")
         charger, made = self.charger(customer.profile.payment_provider), list[Payment]()
-        for period, month in self._open_months(customer_id):
+        for period, month in open_months(self.books, customer_id):
             if left is not None and not left:
                 break
             try:
@@ -122,32 +118,17 @@ class Cashier:
         self._settle_up(customer_id, changed)
         return self._customer(customer_id)
 
-    def _commit_credit(
-        self, customer_id: str, amount: Money, account: Account, entry_id: str, memo: str
-    ) -> list[tuple[Period, CustomerMonth]]:
+    def _commit_credit(self, customer_id: str, amount: Money, source: Account, entry_id: str, memo: str) -> OpenMonths:
         customer, now = self._customer(customer_id), self.clock()
         self._checked(customer, amount)
-        legs = entry_legs({account: amount.minor, Account.CREDIT: -amount.minor})
+        legs = entry_legs({source: amount.minor, Account.CREDIT: -amount.minor})
         granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, memo)
-        account_after = replace(
-            customer, account_currency=amount.currency, credit_minor=customer.credit_minor + amount.minor
-        )
-        records: list[Record] = [granted]
-        covered = []
-        for period, month in self._open_months(customer_id)[:_INVOICES_AT_ONCE]:
-            if any(payment.in_flight for payment in month.payments):
-                continue  # its amount is frozen; credit covers the rest when its outcome is booked
-            invoice = _invoice(month)
-            after, account_after, used = invoices.use_credit(invoice, account_after)
-            if not used:
-                break
-            what = f"credit used for invoice {invoice.number}"
-            records += [after, Entry(f"used/{entry_id}", customer_id, period, amount.currency, now, used, what)]
-            covered.append((period, month))
+        account = replace(customer, account_currency=amount.currency, credit_minor=customer.credit_minor + amount.minor)
+        cover = cover_with_credit(account, open_months(self.books, customer_id), entry_id, now)
         number = len(self.books.month(customer_id, granted.period).holds) + 1
-        account_after, change = lift_if_paid_up(account_after, granted.period, number, now)
-        self.books.commit(account_after, *records, *change)
-        return covered
+        account, change = lift_if_paid_up(cover.customer, granted.period, number, now)
+        self.books.commit(account, granted, *cover.records, *change)
+        return cover.months
 
     def _customer(self, customer_id: str) -> Customer:
         customer = self.books.customer(customer_id)
@@ -162,17 +143,8 @@ class Cashier:
             raise UserMistakeError(f"customer {customer.customer_id} is billed in {customer.currency}")
         return amount
 
-    def _open_months(self, customer_id: str) -> list[tuple[Period, CustomerMonth]]:
-        months = self.books.months(customer_id)
-        return [(period, month) for period, month in months.items() if month.invoice and month.invoice.open]
-
-    def _settle_up(self, customer_id: str, changed: list[tuple[Period, CustomerMonth]]) -> None:
-        """See whether the hold can be lifted, and bring the sums of the changed months up to date."""
-        if self._customer(customer_id).held_since:
-            self.keeper.review(customer_id)
-        for period, month in changed:
-            if month.payment:
-                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+    def _settle_up(self, customer_id: str, changed: OpenMonths) -> None:
+        settle_up(self.keeper, customer_id, changed)
 
 
 def new_payment(books: Books, customer: Customer, period: Period, limit: Money | None = None) -> PaymentKey:
@@ -189,11 +161,6 @@ def new_payment(books: Books, customer: Customer, period: Period, limit: Money |
         )
         books.commit(newest)
     return PaymentKey(customer.customer_id, period, newest.sequence)
-
-
-def _invoice(month: CustomerMonth) -> Invoice:
-    assert month.invoice is not None
-    return month.invoice
 
 
 def _short(reference: str) -> str:

@@ -1,4 +1,4 @@
-"""The shelf of issued invoices: find one by its number, read its document, have its PDF made and kept.
+"""The shelf of issued invoices and credit notes: find one by its number, read its document, have its PDF made and kept.
 
 A document is read against the hash that its invoice's item holds: what was changed behind our back is never shown.
 A PDF is made when first asked for and kept under a key that names that hash; of two makers the first one's stays.
@@ -9,13 +9,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from monthclose.domain.credit_note import CreditNote, credit_note_key
 from monthclose.domain.document import InvoiceDocument, Seller
 from monthclose.domain.errors import MonthCloseError, UserMistakeError
-from monthclose.domain.invoice import Invoice, documents_key, series_number
+from monthclose.domain.invoice import Invoice, documents_key
 from monthclose.domain.period import Period
+from monthclose.domain.series import Series
 from monthclose.ports import Books, Closes, Documents, EInvoices, InvoiceRenderer
 from monthclose.settings import Company
 from monthclose.stages.company_logo import current_logo
+
+type Issued = Invoice | CreditNote
+"""What has a number and a document that never changes."""
 
 
 class DocumentAlteredError(MonthCloseError):
@@ -47,7 +52,7 @@ class InvoiceShelf:
         UserMistakeError
             There is none of that number.
         """
-        wanted = series_number(number)
+        wanted = Series.INVOICES.number_of(number)
         run = self.closes.run_of(wanted)
         if run is None:
             raise UserMistakeError(f"there is no invoice {number}: that number has not been given out")
@@ -62,12 +67,47 @@ class InvoiceShelf:
             raise not_yet
         return invoice
 
+    def find_credit_note(self, number: str) -> CreditNote:
+        """Find a credit note by its number: its document names the customer.
+
+        Raises
+        ------
+        UserMistakeError
+            There is none of that number.
+        """
+        wanted = Series.CREDIT_NOTES.number_of(number)
+        run = self.closes.run_of(wanted, Series.CREDIT_NOTES)
+        if run is None:
+            raise UserMistakeError(f"there is no credit note {number}: that number has not been given out")
+        name, invoice = Series.CREDIT_NOTES.numbered(wanted), Series.INVOICES.numbered(run.batch)
+        try:
+            document = json.loads(self.documents.get(credit_note_key(run.period, name)))
+            notes = self.books.month(document["customer"]["customer_id"], run.period).credit_notes
+        except KeyError:
+            notes = ()
+        found = next((note for note in notes if note.number == name), None)
+        if found is None:
+            raise UserMistakeError(
+                f"{name} is reserved for {invoice}, but isn't issued yet; correct {invoice} for the same reason again"
+            )
+        return found
+
+    def find_issued(self, number: str) -> Issued:
+        """Find an invoice or a credit note by its number.
+
+        Raises
+        ------
+        UserMistakeError
+            There is none of that number.
+        """
+        return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
+
     def of_customer(self, customer_id: str, period: Period, number: str) -> Invoice | None:
         """Read a customer's invoice of a period, if it is the one of that number."""
         invoice = self.books.month(customer_id, period).invoice
         return invoice if invoice and invoice.number == number else None
 
-    def content(self, invoice: Invoice) -> bytes:
+    def content(self, invoice: Issued) -> bytes:
         """Read the stored document, byte for byte.
 
         Raises
@@ -81,7 +121,7 @@ class InvoiceShelf:
             raise DocumentAlteredError(f"the document of {invoice.number} was changed after it was issued: {place.key}")
         return content
 
-    def document(self, invoice: Invoice) -> InvoiceDocument:
+    def document(self, invoice: Issued) -> InvoiceDocument:
         """Read the document; one from before documents named the company's details gets today's.
 
         Raises
@@ -95,18 +135,18 @@ class InvoiceShelf:
         seller = self.company.seller
         return replace(document, seller=replace(seller, name=document.seller.name, logo=current_logo(self.documents)))
 
-    def pdf_key(self, invoice: Invoice) -> str:
+    def pdf_key(self, invoice: Issued) -> str:
         """Name the stored PDF of an invoice, having it made if there is none yet."""
         key = f"pdf/{invoice.period}/{invoice.number}-{invoice.document.sha256[:16]}.pdf"
         if not self.documents.has(key):
             self.documents.put_new(key, self._set(invoice), "application/pdf")
         return key
 
-    def pdf(self, invoice: Invoice) -> bytes:
+    def pdf(self, invoice: Issued) -> bytes:
         """Read the PDF of an invoice, having it made if there is none yet."""
         return self.documents.get(self.pdf_key(invoice))
 
-    def xml(self, invoice: Invoice) -> bytes:
+    def xml(self, invoice: Issued) -> bytes:
         """Write an invoice as XML by EN 16931.
 
         Raises
@@ -116,7 +156,7 @@ class InvoiceShelf:
         """
         return self.e_invoices().xml(self.document(invoice))
 
-    def _set(self, invoice: Invoice) -> bytes:
+    def _set(self, invoice: Issued) -> bytes:
         document = self.document(invoice)
         logo = self.documents.get(document.seller.logo) if document.seller.logo else None
         pdf = self.renderer().render(document, logo)

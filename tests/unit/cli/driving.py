@@ -78,6 +78,7 @@ class Command:
             policy=world.policy,
             cashier=world.cashier,
             holds=world.desk,
+            corrector=world.corrector,
             sleep=lambda _seconds: None,
         )
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)

@@ -56,7 +56,7 @@ def test_every_invoice_is_found_by_its_number(world: World) -> None:
         ("11", "'11' is no invoice's number; they look like INV-00000042"),
         ("", "is no invoice's number"),
         ("INV-1'; drop", "is no invoice's number"),
-        ("CN-00000001", "is no invoice's number"),
+        ("CN-00000001", "is no invoice's number; they look like INV-00000042"),
     ],
 )
 def test_a_number_without_an_invoice_says_so(world: World, number: str, message: str) -> None:

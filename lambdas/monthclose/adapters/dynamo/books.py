@@ -12,6 +12,7 @@ from pynamodb.transactions import TransactWrite
 from monthclose.adapters.dynamo import records
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import BillingItem, CustomerItem, InvoiceItem
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
@@ -66,7 +67,7 @@ def _unchanged(record: Record) -> Condition:
     if isinstance(record, Customer):
         # A profile that was imported and never billed has a version, too.
         return CustomerItem.version == record.version if record.version else CustomerItem.customer_id.does_not_exist()
-    if isinstance(record, Entry) or not record.version:
+    if isinstance(record, Entry | CreditNote) or not record.version:
         return BillingItem.sk.does_not_exist()
     at_version: Condition = BillingItem.version == record.version
     if isinstance(record, Invoice):  # how it is settled may change; what it says and where that is written, never

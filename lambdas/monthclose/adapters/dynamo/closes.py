@@ -17,18 +17,17 @@ from pynamodb.transactions import TransactWrite
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
-from monthclose.domain.invoice import SERIES
 from monthclose.domain.period import Period
+from monthclose.domain.series import Series
 from monthclose.errors import ConflictError
 from monthclose.ports import NumberedRun, Reservation
 
 _SHARDS = 16
 _CLOSES = "closes"
+_RESERVATIONS = {Series.INVOICES: "numbers", Series.CREDIT_NOTES: "corrections"}
+"""What the partitions of a series' reservations are called."""
 _BACKOFF = tuple(0.02 * 1.5**i for i in range(12))
 """Longest pauses, in seconds, between tries to win the number series."""
-_SERIES_KEY = (f"series#{SERIES}", "next")
-_RUNS = f"runs#{SERIES}"
-"""The runs by their first numbers, to find an invoice by its number: one small item a batch, not one an invoice."""
 
 
 class DynamoCloses:
@@ -71,13 +70,21 @@ class DynamoCloses:
                 for item in ClosesItem.query(f"{period}#batches#{shard:02}", consistent_read=True):
                     yield _progress(item)
 
-    def reservations(self, period: Period, batch: int) -> list[Reservation]:
+    def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """Read a batch's runs of numbers."""
         with translated():
-            items = ClosesItem.query(_reservations_pk(period, batch), consistent_read=True)
+            items = ClosesItem.query(_reservations_pk(period, batch, series), consistent_read=True)
             return [Reservation(**cast("dict[str, Any]", item.content)) for item in items]
 
-    def reserve(self, period: Period, batch: int, earlier: int, drafts_key: str, count: int) -> Reservation:
+    def reserve(
+        self,
+        period: Period,
+        batch: int,
+        earlier: int,
+        drafts_key: str,
+        count: int,
+        series: Series = Series.INVOICES,
+    ) -> Reservation:
         """Move the series on and store the run, in one transaction: neither happens alone, so no gap.
 
         Many batches reserve at the same time, and one of them wins the series at a time: the others try again
@@ -85,21 +92,24 @@ class DynamoCloses:
         """
         for delay in _BACKOFF:
             try:
-                return self._reserve_once(period, batch, earlier, drafts_key, count)
+                return self._reserve_once(period, batch, earlier, drafts_key, count, series)
             except ConflictError:
-                if len(self.reservations(period, batch)) > earlier:
+                if len(self.reservations(period, batch, series)) > earlier:
                     raise
                 time.sleep(random.uniform(0, delay))  # noqa: S311 (jitter)
-        return self._reserve_once(period, batch, earlier, drafts_key, count)
+        return self._reserve_once(period, batch, earlier, drafts_key, count, series)
 
-    def _reserve_once(self, period: Period, batch: int, earlier: int, drafts_key: str, count: int) -> Reservation:
-        series = _get(*_SERIES_KEY)
-        next_number, version = (series.content["number"], int(series.version)) if series else (1, 0)
+    def _reserve_once(
+        self, period: Period, batch: int, earlier: int, drafts_key: str, count: int, series: Series
+    ) -> Reservation:
+        last = _get(*_series_key(series))
+        next_number, version = (last.content["number"], int(last.version)) if last else (1, 0)
         reservation = Reservation(int(next_number), count, drafts_key)
-        moved = ClosesItem(*_SERIES_KEY, content={"number": reservation.first + count}, version=version + 1)
-        stored = ClosesItem(_reservations_pk(period, batch), f"{earlier:04}", content=asdict(reservation), version=1)
+        moved = ClosesItem(*_series_key(series), content={"number": reservation.first + count}, version=version + 1)
+        owner = _reservations_pk(period, batch, series)
+        stored = ClosesItem(owner, f"{earlier:04}", content=asdict(reservation), version=1)
         run = {"period": str(period), "batch": batch, "first": reservation.first, "count": count}
-        indexed = ClosesItem(_RUNS, _run_sk(reservation.first), content=run, version=1)
+        indexed = ClosesItem(_runs_pk(series), _run_sk(reservation.first), content=run, version=1)
         with (
             translated(),
             TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction,
@@ -109,11 +119,11 @@ class DynamoCloses:
             transaction.save(indexed, condition=_at_version(0))
         return reservation
 
-    def run_of(self, number: int) -> NumberedRun | None:
+    def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
         """Find the last run that begins at the number or before it: one item of the index."""
         with translated():
-            before = ClosesItem.sk <= _run_sk(number)
-            items = list(ClosesItem.query(_RUNS, before, scan_index_forward=False, limit=1, consistent_read=True))
+            before, runs = ClosesItem.sk <= _run_sk(number), _runs_pk(series)
+            items = list(ClosesItem.query(runs, before, scan_index_forward=False, limit=1, consistent_read=True))
         for item in items:
             content = cast("dict[str, Any]", item.content)
             run = NumberedRun(**content | {"period": Period.parse(content["period"])})
@@ -147,8 +157,17 @@ def _run_sk(first: int) -> str:
     return f"{first:015}"
 
 
-def _reservations_pk(period: Period, batch: int) -> str:
-    return f"{period}#numbers#{batch:05}"
+def _series_key(series: Series) -> tuple[str, str]:
+    return f"series#{series}", "next"
+
+
+def _runs_pk(series: Series) -> str:
+    """The runs by their first numbers, to find an invoice by its number: one small item a batch, not one an invoice."""
+    return f"runs#{series}"
+
+
+def _reservations_pk(period: Period, batch: int, series: Series) -> str:
+    return f"{period}#{_RESERVATIONS[series]}#{batch:05}"
 
 
 def _close_content(close: Close) -> dict[str, Any]:

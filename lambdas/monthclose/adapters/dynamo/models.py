@@ -196,6 +196,20 @@ class CarriedItem(BillingItem, discriminator="carried"):
     document = JSONAttribute()
 
 
+class CreditNoteItem(BillingItem, discriminator="credit_note"):
+    """A credit note's totals; its document is in S3."""
+
+    number = UnicodeAttribute()
+    corrects = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    total_minor = NumberAttribute()
+    tax_minor = NumberAttribute()
+    issued_on = UnicodeAttribute()
+    reason = UnicodeAttribute()
+    correction = UnicodeAttribute()
+    document = JSONAttribute()
+
+
 class ClosesItem(Model):
     """A close, a batch's progress, a reservation of numbers, a number series or the price book's pointer."""
 

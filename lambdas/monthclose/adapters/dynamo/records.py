@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.adapters.dynamo import models as m
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
@@ -44,6 +45,13 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
         case Invoice():
             return m.InvoiceItem(
                 *_keys(record, "invoice"),
+                **_plain(record, "period", "issued_on", "document"),
+                issued_on=record.issued_on.isoformat(),
+                document=asdict(record.document),
+            )
+        case CreditNote():
+            return m.CreditNoteItem(
+                *_keys(record, f"credit_note#{record.number}"),
                 **_plain(record, "period", "issued_on", "document"),
                 issued_on=record.issued_on.isoformat(),
                 document=asdict(record.document),
@@ -103,17 +111,20 @@ def customer(item: m.CustomerItem) -> Customer:
     return Customer(profile=Profile(**profile), **account)
 
 
-def month(items: list[m.BillingItem]) -> CustomerMonth:
+def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)
     """Read a month from all its items."""
     found: dict[str, Any] = {}
     entries: list[Entry] = []
     manual: list[Payment] = []
     holds: list[HoldChange] = []
     notices: list[Notice] = []
+    notes: list[CreditNote] = []
     for item in items:
         match item:
             case m.InvoiceItem():
                 found["invoice"] = _invoice(item)
+            case m.CreditNoteItem():
+                notes.append(_credit_note(item))
             case m.CarriedItem():
                 found["carried"] = Carried(
                     **_common(item, "currency", "amount_minor", "time"), document=_place(item.document)
@@ -139,6 +150,7 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:
         holds=tuple(sorted(holds, key=lambda change: change.number)),
         manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
         entries=tuple(sorted(entries, key=lambda entry: entry.time)),
+        credit_notes=tuple(sorted(notes, key=lambda note: note.number)),
     )
 
 
@@ -160,6 +172,15 @@ def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:
 def _invoice(item: m.InvoiceItem) -> Invoice:
     names = ("number", "currency", "total_minor", "tax_minor", "collected_minor", "credited_minor", "written_off_minor")
     return Invoice(
+        **_common(item, *names),
+        issued_on=date.fromisoformat(item.issued_on),
+        document=_place(item.document),
+    )
+
+
+def _credit_note(item: m.CreditNoteItem) -> CreditNote:
+    names = ("number", "corrects", "currency", "total_minor", "tax_minor", "reason", "correction")
+    return CreditNote(
         **_common(item, *names),
         issued_on=date.fromisoformat(item.issued_on),
         document=_place(item.document),

@@ -1,0 +1,65 @@
+"""`monthclose invoice credit` and `void`: take an issued invoice back, in part or whole, by a credit note."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.connect import connected
+from cli.console import print_json, say
+from cli.customer import balance_in_words
+from cli.system import System
+from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.money import Money
+
+Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")]
+Reason = Annotated[str, typer.Option(help="Why: written on the credit note, so the customer reads it.")]
+InJson = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
+
+
+def credit(
+    ctx: typer.Context,
+    number: Number,
+    reason: Reason,
+    amount: Annotated[
+        str | None,
+        typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left if not said."),
+    ] = None,
+    in_json: InJson = False,
+) -> None:
+    """Issue a credit note: what is open isn't owed any more, what was paid becomes credit.
+
+    The same amount for the same reason again issues nothing new: it shows the credit note.
+    """
+    system = connected(ctx)
+    wanted = Money.parse(amount, system.shelf.find(number).currency) if amount is not None else None
+    _tell(system, system.corrector.credit(number, wanted, reason), in_json)
+
+
+def void(ctx: typer.Context, number: Number, reason: Reason, in_json: InJson = False) -> None:
+    """Issue a credit note over everything that is left of an invoice."""
+    system = connected(ctx)
+    _tell(system, system.corrector.void(number, reason), in_json)
+
+
+def _tell(system: System, note: CreditNote, in_json: bool) -> None:
+    customer = system.books.customer(note.customer_id)
+    if in_json:
+        print_json(_as_json(note))
+        return
+    balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
+    say(f"{note.number} over {note.total} of {note.corrects}{balance}")
+
+
+def _as_json(note: CreditNote) -> dict[str, Any]:
+    return {
+        "number": note.number,
+        "corrects": note.corrects,
+        "customer_id": note.customer_id,
+        "period": str(note.period),
+        "currency": note.currency,
+        "total_minor": note.total_minor,
+        "tax_minor": note.tax_minor,
+        "issued_on": note.issued_on.isoformat(),
+        "reason": note.reason,
+        "sha256": note.document.sha256,
+    }

@@ -1,0 +1,149 @@
+"""Correct an issued invoice with a credit note: of a part, or of everything that is left.
+
+As for invoices, the order makes it safe to break off anywhere: the draft stored, then a number reserved for that very
+draft, then the numbered document stored, then the credit note booked. Reservations are kept by the invoice, and each
+is fenced by how many there were: two people who correct it at once can't take back more than there is, and whoever
+comes first finishes what another has left, so that no number is lost.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from monthclose.domain.credit_note import (
+    CreditNote,
+    amount_to_credit,
+    book_credit_note,
+    draft_credit_note,
+    left_to_credit,
+    number_credit_note,
+)
+from monthclose.domain.customer import Customer
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.hold import lift_if_paid_up
+from monthclose.domain.invoice import Draft, Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.domain.series import Series
+from monthclose.errors import TryLaterError
+from monthclose.ports import Books, Clock, Closes, Documents, Reservation
+from monthclose.stages.apply_holds import HoldKeeper
+from monthclose.stages.batch_work import retry_conflicts
+from monthclose.stages.cover_open import Cover, cover_with_credit, open_months, settle_up
+from monthclose.stages.invoice_shelf import InvoiceShelf
+
+
+class _Asked(NamedTuple):
+    """What somebody asks for."""
+
+    invoice: Invoice
+    amount: Money | None
+    reason: str
+
+    @property
+    def correction(self) -> str:
+        """Names it: the same invoice, amount and reason are the same correction."""
+        minor = self.amount.minor if self.amount else None
+        said = json.dumps([self.invoice.number, minor, self.reason], ensure_ascii=False)
+        return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrector:
+    """Issues credit notes."""
+
+    books: Books
+    closes: Closes
+    documents: Documents
+    shelf: InvoiceShelf
+    keeper: HoldKeeper
+    clock: Clock
+
+    def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
+        """Take an amount of an invoice back, tax and all; None is everything that is left of it.
+
+        What is open of it is not owed any more; what was paid becomes credit, which covers other open invoices at
+        once. The same amount for the same reason again is the same correction: its credit note is returned.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such invoice, it has less left than that, or there is no reason.
+        TryLaterError
+            The invoice is being charged right now.
+        """
+        if not reason.strip():
+            raise UserMistakeError("a reason is needed: the credit note says it")
+        asked = _Asked(self.shelf.find(number), amount, reason.strip())
+        if amount is not None and amount.currency != asked.invoice.currency:
+            raise UserMistakeError(f"invoice {asked.invoice.number} is in {asked.invoice.currency}")
+        if amount is not None and amount.minor <= 0:
+            raise UserMistakeError("the amount must be more than nothing")
+        note = retry_conflicts(partial(self._correct, asked))
+        settle_up(self.keeper, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
+        return note
+
+    def void(self, number: str, reason: str) -> CreditNote:
+        """Take back everything that is left of an invoice; see `credit`."""
+        return self.credit(number, None, reason)
+
+    def _correct(self, asked: _Asked) -> CreditNote:
+        invoice = asked.invoice
+        owner = Series.INVOICES.number_of(invoice.number)
+        reserved = self.closes.reservations(invoice.period, owner, Series.CREDIT_NOTES)
+        issued = [self._issue(r, json.loads(self.documents.get(r.drafts_key))) for r in reserved]
+        for note in issued:
+            if note.correction == asked.correction:
+                return note
+        draft = self._draft(asked)
+        content = json.dumps(draft, ensure_ascii=False).encode()
+        key = f"drafts/{invoice.period}/{invoice.number}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+        self.documents.put(key, content)
+        reservation = self.closes.reserve(invoice.period, owner, len(reserved), key, 1, Series.CREDIT_NOTES)
+        return self._issue(reservation, draft)
+
+    def _draft(self, asked: _Asked) -> Draft:
+        """Draft the credit note, and see that it can be booked: once it has a number it must be."""
+        customer, month, invoice = self._read(asked.invoice.customer_id, asked.invoice.period)
+        amount = amount_to_credit(invoice, month.credit_notes, asked.amount)
+        before = invoice.total - left_to_credit(invoice, month.credit_notes)
+        document, day = self.shelf.document(invoice), self.clock().date()
+        draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
+        book_credit_note(number_credit_note(draft, 0)[0], invoice, customer)
+        return draft
+
+    def _issue(self, reservation: Reservation, draft: Draft) -> CreditNote:
+        """Store the document of a reserved number, and book it if it isn't booked yet."""
+        note, content = number_credit_note(draft, reservation.first)
+        month = self.books.month(note.customer_id, note.period)
+        if all(issued.number != note.number for issued in month.credit_notes):
+            self.documents.put_new(note.document.key, content)  # from the same draft comes the same content
+            changed = self._commit(note)
+            settle_up(self.keeper, note.customer_id, changed.months)
+        return note
+
+    def _read(self, customer_id: str, period: Period) -> tuple[Customer, CustomerMonth, Invoice]:
+        customer, month = self.books.customer(customer_id), self.books.month(customer_id, period)
+        if customer is None or month.invoice is None:
+            raise ValueError(f"customer {customer_id} or their invoice of {period} vanished")
+        if any(payment.in_flight for payment in month.payments):
+            raise TryLaterError(f"{month.invoice.number} is being charged; try again when its outcome is known")
+        return customer, month, month.invoice
+
+    def _commit(self, note: CreditNote) -> Cover:
+        customer, month, invoice = self._read(note.customer_id, note.period)
+        corrected, account, legs = book_credit_note(note, invoice, customer)
+        now, entry_id = self.clock(), f"credit_note/{note.number}"
+        memo = f"credit note {note.number} over {note.total} of invoice {note.corrects}: {note.reason}"
+        entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
+        others = [(p, m) for p, m in open_months(self.books, note.customer_id) if p != note.period]
+        cover = cover_with_credit(
+            account, others if account.credit_minor > customer.credit_minor else (), entry_id, now
+        )
+        account, change = lift_if_paid_up(cover.customer, note.period, len(month.holds) + 1, now)
+        self.books.commit(account, corrected, note, entry, *cover.records, *change)
+        return cover

@@ -1,0 +1,90 @@
+"""`monthclose invoice credit` and `void`, and where credit notes are shown."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.driving import Command
+from tests.world import World
+
+INV, WHY = "INV-00000001", ("--reason", "billed twice")
+
+
+@pytest.fixture(autouse=True)
+def _closed(world: World) -> None:
+    """One customer who has paid 100.00."""
+    world.use(world.add_customer("acme"), "100")
+    world.close()
+
+
+def test_a_part_is_credited_and_the_balance_told(monthclose: Command) -> None:
+    said = monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY).stdout
+    assert said == "CN-00000001 over 12.50 USD of INV-00000001; acme: 12.50 USD of credit\n"
+
+
+def test_without_an_amount_and_by_void_it_is_everything_that_is_left(world: World, monthclose: Command) -> None:
+    monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
+    assert "CN-00000002 over 87.50 USD" in monthclose("invoice", "void", INV, *WHY).stdout
+    assert world.customer("acme").credit_minor == 10_000
+
+
+def test_the_same_command_again_issues_nothing_new(world: World, monthclose: Command) -> None:
+    said = [monthclose("invoice", "void", INV, *WHY).stdout for _ in range(2)]
+    assert said[0] == said[1]
+    assert len(world.month("acme").credit_notes) == 1
+
+
+def test_for_programs_it_says_everything(world: World, monthclose: Command) -> None:
+    answer = monthclose.json("invoice", "credit", INV, "--amount", "12.50", *WHY, "--json")
+    [note] = world.month("acme").credit_notes
+    assert answer == {
+        "number": "CN-00000001",
+        "corrects": INV,
+        "customer_id": "acme",
+        "period": "2026-10",
+        "currency": "USD",
+        "total_minor": 1250,
+        "tax_minor": 0,
+        "issued_on": "2026-11-01",
+        "reason": "billed twice",
+        "sha256": note.document.sha256,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("credit", INV, "--amount", "100.01", *WHY), "at most 100.00 USD of INV-00000001 can be credited"),
+        (("credit", INV, "--amount", "1.005", *WHY), "too many decimals"),
+        (("credit", INV, "--amount", "-1", *WHY), "more than nothing"),
+        (("credit", INV, "--reason", " "), "a reason is needed"),
+        (("void", "INV-00000002", *WHY), "that number has not been given out"),
+        (("void", "CN-00000001", *WHY), "they look like INV-00000042"),
+        (("show", "CN-00000001"), "there is no credit note CN-00000001"),
+        (("void", INV), "--reason"),
+    ],
+)
+def test_a_mistake_is_explained_in_a_line(monthclose: Command, arguments: tuple[str, ...], message: str) -> None:
+    assert message in monthclose("invoice", *arguments, exit_code=2).output
+
+
+def test_a_credit_note_is_shown_like_an_invoice_and_with_it(world: World, monthclose: Command, tmp_path: Path) -> None:
+    monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
+    [note] = world.month("acme").credit_notes
+    shown = monthclose("invoice", "show", "CN-00000001").stdout
+    for text in ("CN-00000001  acme Ltd", INV, "billed twice", "-12.50", note.document.sha256):
+        assert text in shown
+    assert "open" not in shown
+    assert "corrected by" in monthclose("invoice", "show", INV).stdout
+    assert "CN-00000001 over 12.50 USD: billed twice" in monthclose("invoice", "show", INV).stdout
+    assert monthclose.json("invoice", "show", "CN-00000001", "--json")["kind"] == "credit_note"
+    monthclose("invoice", "show", "CN-00000001", "--pdf", tmp_path / "note.pdf")
+    assert (tmp_path / "note.pdf").read_bytes() == world.shelf.pdf(note)
+
+
+def test_the_customer_s_story_tells_of_it(monthclose: Command) -> None:
+    monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
+    story = monthclose("customer", "acme").stdout
+    assert "CN-00000001 over 12.50 USD of INV-00000001: billed twice" in story
+    kinds = [happened["kind"] for happened in monthclose.json("customer", "acme", "--json")["happened"]]
+    assert "credit note" in kinds

@@ -1,0 +1,189 @@
+"""Credit notes: whatever happens to an invoice before and after, nothing falls below zero and the books tie."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from monthclose.domain.close import totals_of
+from monthclose.domain.credit_note import (
+    CreditNote,
+    amount_to_credit,
+    book_credit_note,
+    draft_credit_note,
+    left_to_credit,
+    number_credit_note,
+)
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoice import Booking, DocumentPlace, issue, refund, settle, take_back
+from monthclose.domain.ledger import Entry
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payment import PaymentState
+from monthclose.domain.proof import check_totals
+from monthclose.domain.series import Series
+from tests.unit.domain.any import TODAY, a_customer, a_payment, an_entry, an_invoice, any_document
+
+PLACE = DocumentPlace("key", 0, 1, "hash")
+
+
+def usd(minor: int) -> Money:
+    return Money(minor, "USD")
+
+
+class AnInvoicesLife(RuleBasedStateMachine):
+    """An invoice that is paid, given back, taken back and corrected, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        total = 10_000
+        invoice = replace(an_invoice(total), tax_minor=1_597)
+        # Credit from before is not this month's, but a part of the invoice that it has paid is.
+        self.invoice, self.customer, legs = issue(invoice, a_customer(credit=1_500))
+        self.entries: list[Entry] = [an_entry(legs)]
+        self.notes: list[CreditNote] = []
+        self.collected = 0
+
+    def book(self, booking: Booking) -> None:
+        self.invoice, self.customer, legs = booking
+        if legs:
+            self.entries.append(an_entry(legs, f"{len(self.entries)}"))
+
+    @precondition(lambda self: self.collected < 20_000)
+    @rule(minor=st.integers(1, 9_000))
+    def collect(self, minor: int) -> None:
+        self.collected += minor
+        self.book(settle(self.invoice, self.customer, usd(minor)))
+
+    @precondition(lambda self: bool(self.collected) and self.gives_back_at_most())
+    @rule(data=st.data(), kept=st.booleans())
+    def give_back(self, data: st.DataObject, kept: bool) -> None:
+        minor = data.draw(st.integers(1, self.gives_back_at_most()))
+        excess = self.collected - self.invoice.collected_minor
+        if kept:
+            self.book(refund(self.invoice, self.customer, usd(minor), excess))
+        else:
+            self.book(take_back(self.invoice, self.customer, usd(minor)))
+        self.collected -= minor
+
+    def gives_back_at_most(self) -> int:
+        """What was paid more than once and used up as credit is a loss that no invoice has a place for."""
+        return min(self.collected, self.invoice.collected_minor + self.invoice.credited_minor)
+
+    @precondition(lambda self: bool(self.customer.credit_minor))
+    @rule(data=st.data())
+    def use_credit_for_another_invoice(self, data: st.DataObject) -> None:
+        used = data.draw(st.integers(1, self.customer.credit_minor))
+        self.customer = replace(self.customer, credit_minor=self.customer.credit_minor - used)
+
+    @precondition(lambda self: bool(left_to_credit(self.invoice, self.notes)))
+    @rule(data=st.data())
+    def correct(self, data: st.DataObject) -> None:
+        left = left_to_credit(self.invoice, self.notes).minor
+        minor = data.draw(st.integers(1, left) | st.just(left))
+        tax = data.draw(st.integers(0, min(minor, 1_597 - sum(note.tax_minor for note in self.notes))))
+        number = Series.CREDIT_NOTES.numbered(len(self.notes) + 1)
+        note = CreditNote(
+            number, self.invoice.number, "C-1", self.invoice.period, "USD", minor, tax, TODAY, "why", number, PLACE
+        )
+        before = self.customer.balance.minor
+        written_off = self.invoice.written_off_minor
+        self.book(book_credit_note(note, self.invoice, self.customer))
+        self.notes.append(note)
+        already_back = written_off - self.invoice.written_off_minor
+        assert self.customer.balance.minor == before - minor + already_back
+
+    @invariant()
+    def nothing_is_below_zero(self) -> None:
+        invoice, customer = self.invoice, self.customer
+        amounts = (invoice.collected_minor, invoice.credited_minor, invoice.written_off_minor, invoice.open.minor)
+        assert min(*amounts, customer.receivable_minor, customer.credit_minor) >= 0
+        assert sum(amounts) == invoice.total_minor
+        assert customer.receivable_minor == invoice.open.minor
+        assert left_to_credit(invoice, self.notes).minor >= 0
+
+    @invariant()
+    def the_books_tie(self) -> None:
+        paid = a_payment(PaymentState.PAID, amount=self.collected)
+        month = CustomerMonth(self.invoice, paid, entries=tuple(self.entries), credit_notes=tuple(self.notes))
+        totals, _ = totals_of([month])
+        assert check_totals(totals, 1) == []
+
+
+TestAnInvoicesLife = AnInvoicesLife.TestCase
+
+
+def chargeable(document: InvoiceDocument) -> bool:
+    return document.total_minor > 0 and all(tax.amount.minor >= 0 for tax in document.taxes)
+
+
+@given(any_document().filter(chargeable), st.lists(st.integers(1, 10**6), max_size=4), st.booleans())
+def test_the_credit_notes_of_an_invoice_add_up_to_it_tax_by_tax(
+    document: InvoiceDocument, parts: list[int], whole: bool
+) -> None:
+    document = replace(document, number="INV-00000001")
+    invoice = replace(an_invoice(document.total_minor, currency=document.currency), tax_minor=document.tax_minor)
+    notes, content = list[CreditNote](), list[InvoiceDocument]()
+
+    def correct(amount: Money | None) -> None:
+        amount = amount_to_credit(invoice, tuple(notes), amount)
+        before = invoice.total - left_to_credit(invoice, notes)
+        draft = draft_credit_note(document, before, amount, "why", "id", TODAY)
+        note, stored = number_credit_note(draft, len(notes) + 1)
+        notes.append(note)
+        content.append(InvoiceDocument.parse(stored))
+        assert content[-1].canonical() == stored
+
+    for part in [] if whole else parts:
+        if part < left_to_credit(invoice, notes).minor:
+            correct(Money(part, document.currency))
+    correct(None)
+
+    assert not left_to_credit(invoice, notes)
+    assert sum(note.tax_minor for note in notes) == document.tax_minor
+    for index, tax in enumerate(document.taxes):
+        assert sum(of.taxes[index].amount.minor for of in content) == -tax.amount.minor
+    assert {of.corrects for of in content} == {"INV-00000001"}
+    with pytest.raises(UserMistakeError, match="credited in full by CN-00000001"):
+        correct(None)
+
+
+def test_a_part_is_one_line_that_a_program_can_multiply() -> None:
+    document = InvoiceDocument.of(
+        {
+            "number": "INV-00000001",
+            "period": "2026-10",
+            "issued_on": "2026-11-01",
+            "currency": "USD",
+            "seller": "Example Cloud",
+            "customer": {"customer_id": "C-1", "name": "Ada"},
+            "lines": [{"sku": "x", "description": "X", "quantity": "1", "unit_price": "11.9", "amount_minor": 1190}],
+            "taxes": [
+                {"name": "VAT", "percent": "19", "category": "S", "base_minor": 1000, "amount_minor": 190},
+            ],
+            "prices_include_tax": True,
+            "total_minor": 1190,
+        }
+    )
+    draft = draft_credit_note(document, usd(0), usd(119), "the outage", "id", TODAY)
+    [line] = InvoiceDocument.of(draft).lines
+    assert (line.quantity, line.unit_price, line.amount_minor) == (Decimal(-1), Decimal("1"), -100)
+    assert (draft["total_minor"], draft["notes"]) == (-119, ["the outage"])
+
+
+@pytest.mark.parametrize(
+    ("series", "name", "number"),
+    [(Series.INVOICES, " inv-00000042", 42), (Series.CREDIT_NOTES, "CN-00000007", 7), (Series.CREDIT_NOTES, "cn-7", 7)],
+)
+def test_a_number_is_read_as_people_type_it(series: Series, name: str, number: int) -> None:
+    assert series.number_of(name) == number
+    assert series.has(name)
+
+
+def test_a_number_of_another_series_says_how_they_look() -> None:
+    with pytest.raises(UserMistakeError, match="'INV-1' is no credit note's number; they look like CN-00000042"):
+        Series.CREDIT_NOTES.number_of("INV-1")
