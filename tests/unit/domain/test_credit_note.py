@@ -177,6 +177,7 @@ def test_a_part_is_one_line_that_a_program_can_multiply() -> None:
             "issued_on": "2026-11-01",
             "currency": "USD",
             "seller": "Example Cloud",
+            "seller_details": {"terms": "Payable at once.", "email": "billing@example.com"},
             "customer": {"customer_id": "C-1", "name": "Ada"},
             "lines": [{"sku": "x", "description": "X", "quantity": "1", "unit_price": "11.9", "amount_minor": 1190}],
             "taxes": [
@@ -190,6 +191,7 @@ def test_a_part_is_one_line_that_a_program_can_multiply() -> None:
     [line] = InvoiceDocument.of(draft).lines
     assert (line.quantity, line.unit_price, line.amount_minor) == (Decimal(-1), Decimal("1"), -100)
     assert (draft["total_minor"], draft["notes"]) == (-119, ["the outage"])
+    assert draft["seller_details"] == {"name": "Example Cloud", "email": "billing@example.com"}
 
 
 @pytest.mark.parametrize(
