@@ -77,7 +77,7 @@ def test_the_keys_are_random_and_outlive_every_deployment(aws: Synthesized) -> N
     assert keys["DeletionPolicy"] == "Retain"
 
 
-def test_s3_itself_refuses_to_write_an_invoice_or_its_pdf_a_second_time(synthesized: Synthesized) -> None:
+def test_s3_itself_refuses_to_write_an_invoice_a_credit_note_or_a_pdf_a_second_time(synthesized: Synthesized) -> None:
     denied = [
         statement
         for policy in synthesized.of_type("AWS::S3::BucketPolicy").values()
@@ -86,6 +86,7 @@ def test_s3_itself_refuses_to_write_an_invoice_or_its_pdf_a_second_time(synthesi
     ]
     resources = json.dumps([statement["Resource"] for statement in denied])
     assert "/invoices/*" in resources
+    assert "/credit_notes/*" in resources
     assert "/pdf/*" in resources
     for statement in denied:
         assert statement["Action"] == "s3:PutObject"

@@ -167,7 +167,7 @@ def test_a_void_invoice_s_document_has_its_exact_opposite() -> None:
 def test_parts_add_up_to_the_invoice_and_its_tax_to_the_minor_unit(country: str) -> None:
     world = closed(amount="0.97", country=country)
     invoice = invoice_of(world)
-    for minor in (1, 4, 33):
+    for minor in (1, 3, 33):
         world.corrector.credit(INV, usd(minor), f"part of {minor}")
     last = world.corrector.void(INV, "the rest")
 
@@ -178,7 +178,7 @@ def test_parts_add_up_to_the_invoice_and_its_tax_to_the_minor_unit(country: str)
     for note in notes:
         document = document_of(world, note.number)  # its sums are checked
         assert (document.total_minor, document.tax_minor) == (-note.total_minor, -note.tax_minor)
-    assert last.total_minor == invoice.total_minor - 38
+    assert last.total_minor == invoice.total_minor - 37
     proof(world)
 
 

@@ -113,6 +113,7 @@ def draft_credit_note(
         corrects=document.number,
         issued_on=day,
         due_on=None,
+        seller=replace(document.seller, terms=""),  # they say how to pay
         credits=(),
         notes=(reason,),
         more={_CORRECTION: correction},

@@ -5,7 +5,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from monthclose.domain.credit_note import draft_credit_note
 from monthclose.domain.document import Buyer, Deduction, DocumentKind, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.money import Money
 from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
 from tests.unit.domain.any import OCTOBER, TODAY
 
@@ -98,3 +100,10 @@ def sample(
 def credit_note(**more: Any) -> InvoiceDocument:
     """Take an invoice back."""
     return sample(negative=True, kind=DocumentKind.CREDIT_NOTE, corrects="INV-00000007", **more)
+
+
+def taken_back(document: InvoiceDocument, before: int = 0, minor: int = 0) -> InvoiceDocument:
+    """Take an invoice back as a correction does: a part of it, or everything."""
+    said, amount = Money(before, document.currency), Money(minor or document.total_minor, document.currency)
+    draft = draft_credit_note(document, said, amount, "Billed twice.", "id", TODAY)
+    return InvoiceDocument.of({**draft, "number": "CN-00000001"})

