@@ -64,7 +64,7 @@ def _run(system: System, home: Path, customers: int, seed: int) -> int:
     _console.print(f"{customers} customers, half of them with each provider; the evening begins")
     mischief = Mischief(seed)
     _sandbox(system, "PUT", "chaos", chaos_plan(seed))
-    mischief.every(2.5, kill_a_worker(home))
+    mischief.every(8, kill_a_worker(home))
     mischief.every(3, settle_debits(system.sandbox_url))
     for provider in system.runtime.settings.providers.values():
         mischief.every(1, double_a_message(provider.queue_url))

@@ -6,8 +6,9 @@ provider: the customer is charged exactly once, the books tie, no lease is left.
 
 import pytest
 
+from sandbox.faults import Fault, When
 from tests.simulation.crash_points import MEANWHILE, Row, check, dying_at, points, rows, suspended_at
-from tests.simulation.universe import LATE, SOON, ProcessDiedError
+from tests.simulation.universe import KEY, LATE, SOON, TOTAL, ProcessDiedError
 
 ROWS = list(rows())
 
@@ -28,6 +29,17 @@ def test_a_process_may_be_suspended_at_every_point_while_others_go_on(row: Row, 
     for number, point in enumerate(points(row)):
         wrong = check(row, suspended_at(number, MEANWHILE[meanwhile], minutes), SOON)
         assert wrong is None, f"suspended {point}:\n{wrong}"
+
+
+@pytest.mark.parametrize("call", range(3))
+def test_a_failure_that_the_provider_stores_under_the_key_holds_nobody_up(call: int) -> None:
+    """Stripe replays a 500 for a day: the next attempt must not ask under the same key."""
+    universe = Row("stripe", "pays", call, Fault.ERROR_500, When.BEFORE).universe()
+    for _ in range(3):
+        with universe.process():
+            universe.charger.charge(KEY)
+        universe.clock.pass_time(minutes=5)
+    assert universe.moved() == [TOTAL]
 
 
 def test_the_table_covers_both_providers_and_every_effect() -> None:

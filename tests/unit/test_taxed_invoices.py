@@ -123,6 +123,14 @@ def test_what_is_carried_is_taxed_once_by_the_month_that_invoices_it(world: Worl
     assert (invoice.total_minor, invoice.tax_minor) == (1296, 216)
 
 
+def test_whether_an_amount_is_too_small_is_decided_without_its_tax(world: World) -> None:
+    world.use(settle_in(world, "acme", "DE"), "0.99")
+    world.use(settle_in(world, "more", "DE"), "1")
+    close(world, OCTOBER)
+    assert world.customer("acme").carried_minor == 99
+    assert document_of(world, "more").total_minor == 119
+
+
 def test_the_document_shows_the_taxes_of_both_kinds_of_prices(world: World) -> None:
     world.use(settle_in(world, "acme", "DE"), "10")
     world.use(settle_in(world, "brit", "GB"), "12")

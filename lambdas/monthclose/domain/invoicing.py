@@ -35,9 +35,9 @@ class InvoicingPolicy:
         return not self.carries(draft)
 
     def carries(self, draft: Draft) -> bool:
-        """Whether a draft's amount is too small to be invoiced now. What we owe is never too small."""
+        """Whether a draft's amount is too small to be invoiced now, tax apart. What we owe is never too small."""
         minimum = self.minimum_minor.get(draft["currency"], self.minimum_minor.get("default", 0))
-        return 0 < int(draft["total_minor"]) < minimum
+        return 0 < carried_minor(draft) < minimum
 
 
 INVOICE_EVERYTHING = InvoicingPolicy()
