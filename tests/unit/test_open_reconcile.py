@@ -61,3 +61,11 @@ def test_the_closes_that_ended_last_are_compared_whatever_month_they_are_of(worl
     assert opener(world).open("first").periods == (Period(2026, 3), Period(2027, 1), Period(2026, 12))
     world.open(Period(2026, 3), "again")
     assert opener(world).open("second").periods == (Period(2027, 1), Period(2026, 12), Period(2026, 11))
+
+
+def test_a_provider_that_nobody_is_charged_by_is_not_asked_and_needs_no_key(world: World) -> None:
+    everybody = ["gocardless", "stripe"]
+    two = ReconcileOpener(world.claims, world.closes, world.documents, world.workflow, world.clock, everybody)
+    assert two.open("before any close").providers == ()
+    world.close()
+    assert two.open("after one").providers == ("stripe",)

@@ -14,6 +14,6 @@ def handler(event: Event) -> Event:
     opened = opener.open(event["execution"], compare=request.get("compare") is True)
     return {
         "outcome": opened.outcome,
-        "providers": [{"provider": name} for name in providers],
+        "providers": [{"provider": name} for name in opened.providers],
         "periods": [{"period": str(period)} for period in opened.periods],
     }

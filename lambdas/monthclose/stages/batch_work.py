@@ -59,6 +59,11 @@ def recent_closes(closes: Closes) -> list[Close]:
     return sorted(ended, key=lambda close: str(close.completed_at), reverse=True)[:_RECENT]
 
 
+def providers_of(closes: Closes, period: Period) -> set[str]:
+    """Name the providers that a close's customers are charged by: others have nothing to say of it, nor need a key."""
+    return {progress.batch.provider for progress in closes.all_progress(period)}
+
+
 def read_months(books: Books, customer_ids: Iterable[str], period: Period) -> dict[str, CustomerMonth]:
     """Read the months of a batch's customers."""
     return {customer_id: books.month(customer_id, period) for customer_id in customer_ids}

@@ -24,7 +24,7 @@ from monthclose.domain.payment import Payment, PaymentKey
 from monthclose.domain.proof import Comparison, Finding, ProviderCharge, check_provider_sums
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Answer, Books, Clock, Closes, Collected, PaymentGateway
-from monthclose.stages.batch_work import read_months, record_progress, side_by_side
+from monthclose.stages.batch_work import providers_of, read_months, record_progress, side_by_side
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.comparison_sides import Side
 
@@ -85,7 +85,7 @@ class BookComparer:
         time_is_up: Callable[[], bool] = lambda: False,
         tell: Callable[[str], None] = lambda _: None,
     ) -> list[Comparison]:
-        """Compare a close's charges with those of all providers, or of some.
+        """Compare a close's charges with those of all providers that it charges by, or of some.
 
         Parameters
         ----------
@@ -94,7 +94,8 @@ class BookComparer:
         tell : callable
             Hears how far it is, for people.
         """
-        sides = [self._list_theirs(name, close, time_is_up, tell) for name in sorted(providers or self.gateways.keys())]
+        names = sorted(providers or providers_of(self.closes, close.period) & self.gateways.keys())
+        sides = [self._list_theirs(name, close, time_is_up, tell) for name in names]
         if thorough or (all(side.complete for side in sides) and self._sums_differ(close, sides)):
             strangers = self._go_through_ours(close, sides, time_is_up, tell)
             sides += strangers if not providers else []

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from monthclose.domain.close import Close
+from monthclose.domain.close import Close, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, Documents, Workflow
-from monthclose.stages.batch_work import recent_closes
+from monthclose.stages.batch_work import providers_of, recent_closes
 from monthclose.stages.reconcile_period import comparison_key
 
 CLAIM = "reconcile"
@@ -18,10 +18,12 @@ _COMPARE_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer: whether this execution may go on, and the periods to compare."""
+    """The answer: whether this execution may go on, with which providers, and the periods to compare."""
 
     outcome: Literal["opened", "already_running"]
     periods: tuple[Period, ...] = ()
+    providers: tuple[str, ...] = ()
+    """Those that the running and the recent closes charge by: one that nobody uses needs no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,16 @@ class ReconcileOpener:
             return Opened("already_running")
         if not again:
             self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))
-        due = [close.period for close in recent_closes(self.closes) if compare or self._is_due(close, now)]
-        return Opened("opened", tuple(due))
+        used = {close.period: self._used_by(close) for close in recent_closes(self.closes)}
+        due = [period for period, names in used.items() if compare or self._is_due(period, names, now)]
+        running = [self._used_by(close) for close in self.closes.all() if close.status is CloseStatus.RUNNING]
+        return Opened("opened", tuple(due), tuple(sorted(set[str]().union(*used.values(), *running))))
 
-    def _is_due(self, close: Close, now: datetime) -> bool:
-        return any(self._compared_at(close.period, name) <= now - _COMPARE_EVERY for name in self.providers)
+    def _used_by(self, close: Close) -> set[str]:
+        return providers_of(self.closes, close.period) & set(self.providers)
+
+    def _is_due(self, period: Period, providers: Collection[str], now: datetime) -> bool:
+        return any(self._compared_at(period, name) <= now - _COMPARE_EVERY for name in providers)
 
     def _compared_at(self, period: Period, provider: str) -> datetime:
         try:
