@@ -149,7 +149,7 @@ def _print(verdict: Verdict, done: Counter[str], faults: Any, webhooks: Any, sec
     for name, found in offences.items():
         result.add_row(name, str(len(found)))
     _console.print(result)
-    _console.print("payments:", dict(sorted(verdict.states.items())))
+    _console.print("payments:", ", ".join(f"{number} {state}" for state, number in sorted(verdict.states.items())))
     for found in offences.values():
         for sentence in found[:10]:
             _console.print(f"  {sentence}")
