@@ -37,7 +37,8 @@ demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOME
 	monthclose demo --customers $(CUSTOMERS)
 
 test: setup lint  ## every check and every test, the deployed ones too
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 -m "not integration"
+	pytest -n 2 --dist loadgroup -m integration
 
 test-fast: setup  ## the tests that need no local AWS
 	pytest -n 2 -m "not integration"

@@ -10,7 +10,7 @@ import pytest
 
 from cli.deployment import deployed
 from monthclose.adapters.clients import client
-from sandbox.local_aws import LocalAws
+from sandbox.local_aws import LocalAws, Running
 from tests.integration.system import System
 
 
@@ -24,9 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def _system(home: Path, config: pytest.Config) -> Iterator[System]:
-    local = LocalAws(home, endpoint_url=config.getoption("--endpoint-url"))
-    with deployed(local) as running, pytest.MonkeyPatch.context() as patch:
+def _connected(home: Path, running: Running) -> Iterator[System]:
+    """Point this process at a local AWS. Anew for each test: others in the same worker point it elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         for name, value in running.environment.items():
@@ -39,14 +39,26 @@ def _system(home: Path, config: pytest.Config) -> Iterator[System]:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[System]:
+def shared_aws(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[tuple[Path, Running]]:
+    """The local AWS that most tests share, with the stacks on it."""
+    home = tmp_path_factory.mktemp("local-aws")
+    with deployed(LocalAws(home, endpoint_url=pytestconfig.getoption("--endpoint-url"))) as running:
+        yield home, running
+
+
+@pytest.fixture
+def system(shared_aws: tuple[Path, Running]) -> Iterator[System]:
     """The system that most tests share."""
-    with _system(tmp_path_factory.mktemp("local-aws"), pytestconfig) as shared:
+    with _connected(*shared_aws) as shared:
         yield shared
 
 
 @pytest.fixture
 def fresh_system(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[System]:
     """A system of one's own, for a test with so many customers that they would slow the others down."""
-    with _system(tmp_path / "local-aws", pytestconfig) as own:
+    home = tmp_path / "local-aws"
+    with (
+        deployed(LocalAws(home, endpoint_url=pytestconfig.getoption("--endpoint-url"))) as running,
+        _connected(home, running) as own,
+    ):
         yield own

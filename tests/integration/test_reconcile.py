@@ -117,6 +117,7 @@ def test_dead_letters_and_missed_starts_are_made_up_for(system: System) -> None:
         MessageBody=json.dumps({"detail-type": "Scheduled Event", "time": "2025-08-01T00:00:00Z"}),
         MessageAttributes={"TARGET_ARN": {"DataType": "String", "StringValue": close}},
     )
+    system.close(Period(2025, 11))  # whom no close charges by is left alone
     letters = queue("StripeDeadLetters")
     message = sqs.send_message(QueueUrl=letters, MessageBody="nobody can read this")
 
