@@ -1,0 +1,68 @@
+"""What the stages need of the world, as Protocols. Adapters and the tests' fakes implement them.
+
+Every method may raise `TryLaterError` when the world is briefly unable.
+"""
+
+from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
+from monthclose.ports.closes import Claim, Claims, Closes, NumberedRun, Reservation
+from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
+from monthclose.ports.gateway import (
+    Answer,
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    InProgress,
+    NotCollected,
+    PaymentGateway,
+    Refused,
+    TakenBack,
+)
+from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
+from monthclose.ports.mail import Mail, Mailer
+from monthclose.ports.rating import PriceBooks, Taxes, TaxTables, UsageStore
+from monthclose.ports.system import Clock, Log
+from monthclose.ports.webhooks import EventQueue, ProviderEvent, WebhookReader
+from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Workflow
+
+__all__ = [
+    "Answer",
+    "Books",
+    "ChargeOrder",
+    "ChargeOutcome",
+    "ChargeQueue",
+    "Claim",
+    "Claims",
+    "Clock",
+    "Closes",
+    "Collected",
+    "CustomerDirectory",
+    "DeadLetter",
+    "DeadLetters",
+    "Documents",
+    "EInvoices",
+    "EventQueue",
+    "InProgress",
+    "InvoiceRenderer",
+    "Limiter",
+    "LinkSecrets",
+    "Log",
+    "Mail",
+    "Mailer",
+    "NotCollected",
+    "NumberedRun",
+    "Owing",
+    "PaymentGateway",
+    "PriceBooks",
+    "ProviderEvent",
+    "ProviderLimits",
+    "ProviderState",
+    "Record",
+    "Refused",
+    "Reservation",
+    "TakenBack",
+    "TaxTables",
+    "Taxes",
+    "UsageStore",
+    "WebhookReader",
+    "Workflow",
+]

@@ -1,0 +1,68 @@
+"""The customers: accounts, months, ledger; and all of them as a whole."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from monthclose.domain.close import Planned
+from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.payment import Payment
+from monthclose.domain.period import Period
+
+Record = Customer | Invoice | CreditNote | Carried | Payment | Entry | Notice | HoldChange | Parking
+"""What `Books.commit` can write."""
+
+
+class Books(Protocol):
+    """Customers' accounts, invoices, payments and ledger. All reads are strongly consistent."""
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """Read a customer's account; None if there is no such customer."""
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        """Read what a close recorded for one customer and period."""
+
+    def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
+        """Read all of a customer's months, oldest first."""
+
+    def commit(self, *records: Record) -> None:
+        """Write all records or none.
+
+        Each record must still have the version it was read with (0: must not exist yet) and gets the next one;
+        a ledger entry must not exist yet.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else changed one of them first; nothing was written.
+        """
+
+
+class Owing(NamedTuple):
+    """A customer who owes something or is on hold, and who charges them."""
+
+    customer_id: str
+    provider: str
+
+
+class CustomerDirectory(Protocol):
+    """The customers as a whole."""
+
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+        """Create customers or replace their profiles; their accounts stay as they are."""
+
+    def scan(self) -> Iterator[Planned]:
+        """Go over all customers, in no order."""
+
+    def known(self, customer_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are customers."""
+
+    def owing(self) -> Iterator[Owing]:
+        """Go over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
+
+    def being_charged(self, until: datetime) -> Iterator[str]:
+        """Go over the customers with a payment in flight that is to be looked at by then; may lag by a moment."""

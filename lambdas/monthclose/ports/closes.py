@@ -1,0 +1,109 @@
+"""Closes: how far they are, which numbers they gave out, and who does what only one may do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from monthclose.domain.close import BatchProgress, Close
+from monthclose.domain.period import Period
+from monthclose.domain.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A run of numbers, fixed for the drafts stored under a key before any of them is used."""
+
+    first: int
+    count: int
+    drafts_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRun:
+    """Whose a run of numbers is: a batch of a period; of credit notes, the number of the invoice that is corrected."""
+
+    period: Period
+    batch: int
+    first: int
+    count: int
+
+
+class Closes(Protocol):
+    """Closes, the progress of their batches, and the runs of numbers reserved for them.
+
+    Credit notes have a series of their own, and the number of the invoice that they correct in place of the batch's.
+    """
+
+    def get(self, period: Period) -> Close | None:
+        """Read a close."""
+
+    def put(self, close: Close) -> Close:
+        """Write a close, fenced by its version, and return it with the next one.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else wrote it first.
+        """
+
+    def all(self) -> list[Close]:
+        """List every close, newest period first."""
+
+    def progress(self, period: Period, batch: int) -> BatchProgress | None:
+        """Read one batch's progress."""
+
+    def put_progress(self, progress: BatchProgress) -> None:
+        """Overwrite one batch's progress."""
+
+    def all_progress(self, period: Period) -> Iterator[BatchProgress]:
+        """Go over the progress of all batches that have begun."""
+
+    def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
+        """The runs of numbers reserved for a batch, oldest first."""
+
+    def reserve(
+        self,
+        period: Period,
+        batch: int,
+        earlier: int,
+        drafts_key: str,
+        count: int,
+        series: Series = Series.INVOICES,
+    ) -> Reservation:
+        """Reserve the next `count` numbers for a batch that had `earlier` reservations, in one transaction.
+
+        Raises
+        ------
+        ConflictError
+            Another worker reserved for the same batch in the meantime.
+        """
+
+    def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
+        """Find the run that a number of the series was reserved in; None if it never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Work that one execution at a time may do, and which one claimed it last."""
+
+    name: str
+    execution: str
+    since: datetime
+    version: int = 0
+
+
+class Claims(Protocol):
+    """Who does what only one may do at a time."""
+
+    def get(self, name: str) -> Claim | None:
+        """Read who claimed a work last."""
+
+    def put(self, claim: Claim) -> None:
+        """Claim it, fenced by the version.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else claimed it first.
+        """

@@ -1,0 +1,162 @@
+"""Payment providers: what they are asked to collect, and what they say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from monthclose.domain.customer import Customer
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.domain.proof import ProviderCharge
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOrder:
+    """What a gateway is asked to collect. Frozen with the payment: the same order again has the same content.
+
+    Parameters
+    ----------
+    since : datetime
+        When the payment was first started: nothing of it is older.
+    reference : str
+        The provider's id of the payment; empty as long as none is known.
+    """
+
+    payment_id: str
+    attempt: int
+    amount: Money
+    invoice_number: str
+    period: Period
+    customer_id: str
+    provider_customer: str
+    payment_method: str
+    since: datetime
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The provider has collected the money; `refunded_minor` of it was given back on purpose since."""
+
+    amount: Money
+    refunded_minor: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """It was collected, and the customer's bank took it back (dispute, charge-back, late failure)."""
+
+    code: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A definite no: nothing was collected, and this attempt never will."""
+
+    code: str
+    needs_customer: bool = False
+    """The customer must authenticate the charge themselves."""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """The provider works on it; the outcome comes later."""
+
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotCollected:
+    """The provider does not know the order, or has not been told to collect it."""
+
+
+ChargeOutcome = Collected | TakenBack | Refused | InProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider says of an order; `reference` is its id for it, empty if it knows none."""
+
+    reference: str
+    outcome: ChargeOutcome | NotCollected
+
+
+class PaymentGateway(Protocol):
+    """One payment provider. All calls are idempotent by the order's payment and attempt, and none repeats by itself.
+
+    Raises, in every method: `RateLimitedError` and `ProviderDownError` (try later; surely nothing happened),
+    `OutcomeUnknownError` (it may have happened), `ProviderRefusedError` (the provider doesn't accept us).
+    """
+
+    @property
+    def provider(self) -> str:
+        """The name that settings and customers know it by."""
+
+    @property
+    def keys_live(self) -> timedelta:
+        """How long the provider surely recognises a repetition of a call by its idempotency key."""
+
+    @property
+    def late_effect(self) -> timedelta:
+        """After how long an unanswered call can surely take effect no more."""
+
+    @property
+    def reuses_orders(self) -> bool:
+        """Whether a payment keeps one reference for all its attempts, which can be collected once only.
+
+        Then an attempt whose answer was lost may be followed by another: both cannot collect.
+        """
+
+    def check(self) -> None:
+        """Ask whether the provider accepts us; moves no money."""
+
+    def register(self, customer: Customer) -> str:
+        """Make the customer known to the provider and return its id for them; moves no money."""
+
+    def prepare(self, order: ChargeOrder) -> str:
+        """Create the provider's object for the payment, or bring the one referred to up to date; moves no money.
+
+        Returns
+        -------
+        str
+            Its reference; empty if the provider has no such step.
+
+        Raises
+        ------
+        OrderRefusedError
+            The provider will not take the order.
+        """
+
+    def collect(self, order: ChargeOrder) -> Answer:
+        """Collect an order. Moves money, once at the most for a reference, or for a payment's attempt.
+
+        Raises
+        ------
+        OrderRefusedError
+            The provider will not take the order.
+        """
+
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Ask what became of an order, by its reference, or by what it says if none is known; moves no money."""
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """See to it that an order can never be collected, and say what it then is; moves no money."""
+
+    def payment_of(self, reference: str) -> str:
+        """Tell which of our payments the provider's object names; empty if it is none of ours. Moves no money.
+
+        Parameters
+        ----------
+        reference : str
+            The provider's id of a payment, or of what its webhooks name in its place (a refund).
+        """
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """Go over all money collected for a period's invoices since a time, by the provider's own record.
+
+        What was given or taken back counts less: a charge that was taken back whole has nothing left.
+        """

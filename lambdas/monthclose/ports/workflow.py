@@ -1,0 +1,54 @@
+"""The workflow engine, and the queues around it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Workflow(Protocol):
+    """The workflow engine."""
+
+    def is_running(self, execution: str) -> bool:
+        """Whether an execution still runs."""
+
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
+        """Start an execution of a state machine; one of that name that was started before is no error."""
+
+    def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
+        """Tell a waiting task that it succeeded; a task that doesn't wait any more is no error."""
+
+    def fail(self, task_token: str, error: str, cause: str) -> None:
+        """Tell a waiting task that it failed; a task that doesn't wait any more is no error."""
+
+    def still_waits(self, task_token: str) -> bool:
+        """Tell a waiting task that its work goes on (a heartbeat), and whether it does wait."""
+
+
+class ChargeQueue(Protocol):
+    """A provider's queue of batches to charge."""
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s.
+
+        A new message has received nothing yet: waiting doesn't use up its deliveries.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that nobody could handle; `receipt` is what deletes it, `attributes` say why it is here."""
+
+    message_id: str
+    body: str
+    receipt: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class DeadLetters(Protocol):
+    """A queue of messages that nobody could handle."""
+
+    def receive(self) -> list[DeadLetter]:
+        """Take some, hidden from others for a while; none if there are none."""
+
+    def delete(self, letter: DeadLetter) -> None:
+        """Delete one, once it has had its effect."""
