@@ -1,4 +1,4 @@
-"""The CDK app: `cdk deploy --all`. Settings are in cdk.json, see stacks/config.py."""
+"""The CDK app: `cdk deploy --all`. Settings are in cdk.json, see stacks/config/."""
 
 from aws_cdk import App
 

@@ -47,7 +47,7 @@ def deployed(local: LocalAws, overrides: Mapping[str, Any] | None = None) -> Ite
     Parameters
     ----------
     overrides : mapping
-        Settings of the deployment, laid over those for a local one (see stacks/config.py).
+        Settings of the deployment, laid over those for a local one (see stacks/config/).
     """
     try:
         yield bring_up(local, overrides or {})

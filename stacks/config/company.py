@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from stacks.config.reading import ConfigError
+
 _MAX_BYTES = 1500
 """In all: a function's environment holds 4 KB, and other settings are in it, too (AWS Lambda, quotas)."""
 _TEXTS: Mapping[str, tuple[str, str]] = {
@@ -26,10 +28,6 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 }
 _OTHERS = ("address", "payment_days", "e_invoice")
 _MAX_ADDRESS_LINES = 4
-
-
-class CompanyError(ValueError):
-    """An entry is unknown or out of bounds. The message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +53,12 @@ class Company:
 
         Raises
         ------
-        CompanyError
+        ConfigError
             If it cannot be used.
         """
         for key in values:
             if key not in (*_TEXTS, *_OTHERS):
-                raise CompanyError(f"company.{key}: unknown; known here: {', '.join(sorted((*_TEXTS, *_OTHERS)))}")
+                raise ConfigError(f"company.{key}: unknown; known here: {', '.join(sorted((*_TEXTS, *_OTHERS)))}")
         company = cls(
             texts={"name": name} | {key: _text(key, values[key]) for key in _TEXTS if values.get(key)},
             address=_address(values.get("address", [])),
@@ -79,34 +77,34 @@ class Company:
 def _check_together(company: Company) -> None:
     size = len(json.dumps(company.settings(), ensure_ascii=False).encode())
     if size > _MAX_BYTES:
-        raise CompanyError(f"company: {size} bytes in all, {_MAX_BYTES} are possible; shorten the terms or the footer")
+        raise ConfigError(f"company: {size} bytes in all, {_MAX_BYTES} are possible; shorten the terms or the footer")
     if company.e_invoice:  # EN 16931: BR-06, BR-09, BR-CO-26
         for name in ("country", "tax_id"):
             if name not in company.texts:
-                raise CompanyError(f"company.{name}: missing; an electronic invoice (e_invoice) must say it")
+                raise ConfigError(f"company.{name}: missing; an electronic invoice (e_invoice) must say it")
 
 
 def _text(key: str, value: object) -> str:
     pattern, hint = _TEXTS[key]
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise CompanyError(f"company.{key}: {value!r} is not {hint}")
+        raise ConfigError(f"company.{key}: {value!r} is not {hint}")
     return value
 
 
 def _address(value: object) -> tuple[str, ...]:
     lines = value if isinstance(value, list) else [None]
     if len(lines) > _MAX_ADDRESS_LINES or not all(isinstance(line, str) and 0 < len(line) <= 80 for line in lines):
-        raise CompanyError(f"company.address: up to {_MAX_ADDRESS_LINES} lines of up to 80 characters, as a list")
+        raise ConfigError(f"company.address: up to {_MAX_ADDRESS_LINES} lines of up to 80 characters, as a list")
     return tuple(lines)
 
 
 def _days(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not 0 <= value <= 365:
-        raise CompanyError(f"company.payment_days: {value!r} is not a whole number from 0 to 365")
+        raise ConfigError(f"company.payment_days: {value!r} is not a whole number from 0 to 365")
     return int(value)
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise CompanyError(f"company.e_invoice: true or false is needed, not {value!r}")
+        raise ConfigError(f"company.e_invoice: true or false is needed, not {value!r}")
     return value

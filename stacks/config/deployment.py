@@ -1,0 +1,164 @@
+"""All settings of a deployment."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from stacks.config.company import Company
+from stacks.config.policies import Collections, Dunning, HoldPolicy, Invoicing, Reconcile
+from stacks.config.provider import Provider
+from stacks.config.reading import (
+    ConfigError,
+    Json,
+    check_known,
+    read_choice,
+    read_flag,
+    read_integer,
+    read_object,
+    read_text,
+)
+from stacks.config.target import Target
+
+if TYPE_CHECKING:
+    from constructs import Node
+
+CONTEXT_KEY = "monthclose"
+OVERRIDES_KEY = "monthclose-overrides"
+
+_OPTIONAL: Mapping[str, object] = {"company": {}, "invoice_link_days": 0}
+"""What holds where nothing is said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings of a deployment.
+
+    Attributes
+    ----------
+    mail_identity : str
+        The SES identity that mail is sent from: the sender's domain, unless the settings name the address itself.
+    mail_identity_created : bool
+        Whether the workflow stack creates it. False where the company has verified its domain in SES already.
+    max_batches : int
+        Batches that a close is cut into at the most; with no more than customers, each has a child of its own.
+    deadline_hours : int
+        Hours after the month's first midnight (UTC) at which a close that still runs raises an alarm.
+    map_concurrency : int
+        Batches in flight at once. On AWS the Map's limit, 10,000: the provider's queue is the only brake.
+    charge_timeout_seconds : int
+        Time-out of a consumer of a provider's queue; its visibility time-out is six times as long.
+    reconcile : Reconcile
+        The schedule of the reconciler; disabled, it runs only when somebody starts it.
+    collections_hour : int
+        Hour of the day, UTC, at which the collections start.
+    alarm_email : str or None
+        Who hears of alarms. Without it they only change colour.
+    company : Company
+        What invoices say of the company.
+    invoice_link_days : int
+        How long the link to an invoice works that a mail carries; 0 for mails without links.
+    """
+
+    target: Target
+    company_name: str
+    mail_sender: str
+    mail_identity: str
+    mail_identity_created: bool
+    providers: tuple[Provider, ...]
+    hold_policy: HoldPolicy
+    invoicing: Invoicing
+    dunning: Dunning
+    collections: Collections
+    max_batches: int
+    max_rounds: int
+    round_wait_seconds: int
+    deadline_hours: int
+    map_concurrency: int
+    charge_timeout_seconds: int
+    reconcile: Reconcile
+    alarm_email: str | None
+    company: Company
+    invoice_link_days: int
+
+    @classmethod
+    def from_context(cls, node: "Node") -> Self:
+        """Read the settings of a CDK app.
+
+        Raises
+        ------
+        ConfigError
+            If they cannot be used.
+        """
+        return cls.parse(node.try_get_context(CONTEXT_KEY), node.try_get_context(OVERRIDES_KEY))
+
+    @classmethod
+    def parse(cls, values: object, overrides: object = None) -> Self:
+        """Check settings, with the JSON text of `overrides` laid over them."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"cdk.json: `context` has no object under the key {CONTEXT_KEY!r}")
+        settings = _merge({**_OPTIONAL, **values}, _parse_overrides(overrides))
+        check_known(settings, "", *cls.__dataclass_fields__)
+        target = read_choice(settings, "", "target", Target)
+        sender = read_text(settings, "", "mail_sender")
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", sender):
+            raise ConfigError(f"mail_sender: {sender!r} is no e-mail address")
+        identity = read_text(settings, "", "mail_identity", default=sender.partition("@")[2])
+        if identity not in (sender, sender.partition("@")[2]):
+            raise ConfigError(f"mail_identity: {identity!r} is neither {sender!r} nor its domain")
+        return cls(
+            target=target,
+            company_name=read_text(settings, "", "company_name"),
+            mail_sender=sender,
+            mail_identity=identity,
+            mail_identity_created=read_flag(settings, "", "mail_identity_created", default=True),
+            providers=_providers(settings, target),
+            hold_policy=HoldPolicy.parse(read_object(settings, "", "hold_policy")),
+            invoicing=Invoicing.parse(read_object(settings, "", "invoicing")),
+            dunning=Dunning.parse(read_object(settings, "", "dunning")),
+            collections=Collections.parse(read_object(settings, "", "collections")),
+            max_batches=read_integer(settings, "", "max_batches", least=1, most=10_000),
+            max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
+            round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
+            deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
+            map_concurrency=read_integer(settings, "", "map_concurrency", least=1, most=10_000),
+            charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
+            reconcile=Reconcile.parse(read_object(settings, "", "reconcile")),
+            alarm_email=read_text(settings, "", "alarm_email", default="") or None,
+            company=Company.parse(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
+            invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
+        )
+
+    @property
+    def local(self) -> bool:
+        """Whether the target is an emulator on this machine."""
+        return self.target is Target.LOCAL
+
+
+def _providers(settings: Json, target: Target) -> tuple[Provider, ...]:
+    entries = read_object(settings, "", "providers")
+    if not entries:
+        raise ConfigError("providers: at least one payment provider is needed")
+    return tuple(Provider.parse(n, read_object(entries, "providers", n), target=target) for n in sorted(entries))
+
+
+def _parse_overrides(text: object) -> Json:
+    if text is None:
+        return {}
+    try:
+        overrides = json.loads(text) if isinstance(text, str) else text
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"-c {OVERRIDES_KEY}: not JSON: {error}") from error
+    if not isinstance(overrides, Mapping):
+        raise ConfigError(f"-c {OVERRIDES_KEY}: a JSON object is needed, not {text!r}")
+    return overrides
+
+
+def _merge(values: Json, overrides: Json) -> Json:
+    merged = dict(values)
+    for key, override in overrides.items():
+        value = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(override, Mapping)
+        merged[key] = _merge(value, override) if both else override  # type: ignore[arg-type]
+    return merged

@@ -1,0 +1,80 @@
+"""Settings of a payment provider."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from monthclose.names import LimitScope
+from stacks.config.reading import (
+    ConfigError,
+    Json,
+    check_known,
+    read_choice,
+    read_integer,
+    read_number,
+    read_share,
+    read_text,
+)
+from stacks.config.target import Target
+
+_BURST_SECONDS = 0.2
+"""A fifth of a second: threads and networks are late by less, and providers' own tolerance is larger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """A payment provider.
+
+    Attributes
+    ----------
+    secret_name : str
+        The Secrets Manager secret with its keys. The operator creates it; the stacks only refer to it.
+    requests_per_second : float
+        The provider's limit, to which the limiter of the functions keeps.
+    limit_scope : LimitScope
+        What it counts: each endpoint by itself, or (if nothing is said) all requests of the account.
+    reserve_share : float
+        Share of it that is left to the company's live traffic: 0 (if nothing is said) to 0.95.
+    burst : int
+        Requests that may come at once beyond the steady pace. If nothing is said, a fifth of a second's.
+    maximum_concurrency : int
+        How many workers drain its queue at once, 2 to 1,000 (the bounds of an SQS event source).
+    """
+
+    name: str
+    api_base: str
+    secret_name: str
+    requests_per_second: float
+    limit_scope: LimitScope
+    reserve_share: float
+    burst: int
+    maximum_concurrency: int
+
+    @classmethod
+    def parse(cls, name: str, values: Json, *, target: Target) -> Self:
+        """Check one entry of `providers`."""
+        path = f"providers.{name}"
+        if not re.fullmatch(r"[a-z][a-z0-9]*", name):
+            raise ConfigError(f"{path}: a provider's name is lower-case letters and digits")
+        check_known(values, path, *(field for field in cls.__dataclass_fields__ if field != "name"))
+        api_base = read_text(values, path, "api_base")
+        schemes = ("https://",) if target is Target.AWS else ("https://", "http://")
+        if not api_base.startswith(schemes):
+            raise ConfigError(f"{path}.api_base: {api_base!r} must begin with {' or '.join(schemes)}")
+        secret_name = read_text(values, path, "secret_name")
+        if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]+", secret_name):
+            raise ConfigError(f"{path}.secret_name: {secret_name!r} is no name that Secrets Manager allows")
+        rate = read_number(values, path, "requests_per_second")
+        optional = {"limit_scope": "account", "reserve_share": 0, "burst": max(math.ceil(rate * _BURST_SECONDS), 2)}
+        values = optional | dict(values)
+        return cls(
+            name=name,
+            api_base=api_base,
+            secret_name=secret_name,
+            requests_per_second=rate,
+            limit_scope=read_choice(values, path, "limit_scope", LimitScope),
+            reserve_share=read_share(values, path, "reserve_share"),
+            burst=read_integer(values, path, "burst", least=2, most=1000),
+            maximum_concurrency=read_integer(values, path, "maximum_concurrency", least=2, most=1000),
+        )

@@ -1,0 +1,116 @@
+"""Reads settings one by one, checked.
+
+Each function raises `ConfigError` for what cannot be; `path` is where the object is that has the setting.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+type Json = Mapping[str, object]
+
+_LARGEST_SHARE = 0.95
+
+
+class ConfigError(ValueError):
+    """A setting is missing, unknown or out of bounds. The message says which one and what is allowed."""
+
+
+def check_known(values: Json, path: str, *names: str) -> None:
+    """Check that all names are ones that mean something."""
+    for name in values:
+        if name not in names:
+            raise ConfigError(f"{_at(path, name)}: unknown; known here: {', '.join(sorted(names))}")
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _required(values: Json, path: str, name: str) -> object:
+    if values.get(name) is None:
+        raise ConfigError(f"{_at(path, name)}: missing")
+    return values[name]
+
+
+def read_object(values: Json, path: str, name: str) -> Json:
+    """Read a JSON object."""
+    value = _required(values, path, name)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{_at(path, name)}: a JSON object is needed, not {value!r}")
+    return value
+
+
+def read_text(values: Json, path: str, name: str, *, default: str | None = None) -> str:
+    """Read a text; where a default stands in, it may be empty."""
+    value = _required(values, path, name) if default is None else values.get(name) or default
+    if not isinstance(value, str) or (not value.strip() and value != default):
+        raise ConfigError(f"{_at(path, name)}: a text is needed, not {value!r}")
+    return value
+
+
+def read_by_currency(values: Json, path: str, name: str) -> Mapping[str, int]:
+    """Check amounts by currency, in minor units."""
+    amounts, here = read_object(values, path, name), _at(path, name)
+    if "default" not in amounts:
+        raise ConfigError(f"{here}: `default` is missing (it holds for every other currency)")
+    for currency in amounts:
+        if not re.fullmatch(r"default|[A-Z]{3}", currency):
+            raise ConfigError(f"{here}: {currency!r} is neither `default` nor a currency's code")
+    return {currency: read_integer(amounts, here, currency, least=0) for currency in amounts}
+
+
+def read_choice[T: StrEnum](values: Json, path: str, name: str, kind: type[T]) -> T:
+    """Read one of a few words."""
+    value = read_text(values, path, name)
+    if value not in list(kind):
+        raise ConfigError(f"{_at(path, name)}: {value!r} is none of {', '.join(kind)}")
+    return kind(value)
+
+
+def read_flag(values: Json, path: str, name: str, *, default: bool) -> bool:
+    """Read true or false."""
+    value = values.get(name, default)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{_at(path, name)}: true or false is needed, not {value!r}")
+    return value
+
+
+def read_number(values: Json, path: str, name: str) -> float:
+    """Read a number above 0."""
+    value = _required(values, path, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigError(f"{_at(path, name)}: a number above 0 is needed, not {value!r}")
+    return value
+
+
+def read_share(values: Json, path: str, name: str) -> float:
+    """Read a share of a whole."""
+    value = _required(values, path, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_SHARE:
+        raise ConfigError(f"{_at(path, name)}: a share of 0 to {_LARGEST_SHARE} is needed, not {value!r}")
+    return value
+
+
+def read_integer(values: Json, path: str, name: str, *, least: int, most: int | None = None) -> int:
+    """Read a whole number between bounds, which are included."""
+    value = _required(values, path, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise ConfigError(f"{_at(path, name)}: a whole number is needed, not {value!r}")
+    if value < least or (most is not None and value > most):
+        bounds = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ConfigError(f"{_at(path, name)}: {value!r} is out of bounds ({bounds})")
+    return int(value)
+
+
+def read_days(values: Json, path: str, name: str, *, before: int) -> tuple[int, ...]:
+    """Read a list of days, each later than the last, all before one."""
+    days = _required(values, path, name)
+    listed = days if isinstance(days, list) else [None]
+    whole = all(isinstance(day, int) and not isinstance(day, bool) and 0 < day < before for day in listed)
+    if not whole or listed != sorted(set(listed)):
+        raise ConfigError(
+            f"{_at(path, name)}: a list of days is needed, each later than the last, from 1 to before the last "
+            f"reminder's ({before}), not {days!r}"
+        )
+    return tuple(listed)
