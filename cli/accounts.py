@@ -2,22 +2,32 @@
 
 import getpass
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
-from cli.customer import balance_in_words
+from cli.customer import balance_in_words, grants_as_json
 from cli.system import System
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.grant import GrantKind, last_day
 from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.usage import check_key
 
 NOT_COLLECTED = 4
+
+
+class Gift(StrEnum):
+    """The kinds of credit that a person can grant; what was paid for comes with `payments record`."""
+
+    PROMOTIONAL = GrantKind.PROMOTIONAL
+    GOODWILL = GrantKind.GOODWILL
+
 
 payments = typer.Typer(help="Payments that came another way.", no_args_is_help=True)
 
@@ -25,6 +35,10 @@ Id = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, 
 Amount = Annotated[str, typer.Option(help="In major units of the customer's currency, like 12.50.")]
 Reason = Annotated[str, typer.Option(help="Why: kept, and shown in the customer's story.")]
 By = Annotated[str, typer.Option(help="Who decides it; your user name if not said.")]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Last day (UTC) it is good: it pays for months that end until then."),
+]
 InJson = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
 
 _S = PaymentState
@@ -66,11 +80,20 @@ def pay(
         raise typer.Exit(NOT_COLLECTED)
 
 
-def credit(ctx: typer.Context, customer_id: Id, amount: Amount, reason: Reason, in_json: InJson = False) -> None:
+def credit(
+    ctx: typer.Context,
+    customer_id: Id,
+    amount: Amount,
+    reason: Reason,
+    kind: Annotated[Gift, typer.Option(help="Promotional credit is used up before goodwill credit.")] = Gift.GOODWILL,
+    until: Until = None,
+    in_json: InJson = False,
+) -> None:
     """Grant a customer credit: it covers their open invoices, oldest first, then the months to come."""
     system, customer = _find(ctx, customer_id)
-    granted = _amount(amount, customer)
-    _tell(system.cashier.credit(customer_id, granted, reason), f"{granted} of credit granted", in_json)
+    granted, expires = _amount(amount, customer), _expiry(until)
+    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires)
+    _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
 
 
 @payments.command("record")
@@ -79,14 +102,20 @@ def record(
     customer_id: Id,
     amount: Amount,
     reference: Annotated[str, typer.Option(help="The bank's reference: the same one is never booked twice.")],
+    until: Until = None,
     in_json: InJson = False,
 ) -> None:
-    """Book money received outside of the providers (a bank transfer): it covers the open invoices, oldest first."""
+    """Book money received outside of the providers (a bank transfer): it covers the open invoices, oldest first.
+
+    With --until it is prepaid credit: what the months that end until then don't use up is ours.
+    """
     system, customer = _find(ctx, customer_id)
     received = _amount(amount, customer)
     if not reference.strip():
         raise UserMistakeError("a reference is needed: it keeps the same transfer from being booked twice")
-    _tell(system.cashier.record(customer_id, received, reference.strip()), f"{received} booked as received", in_json)
+    expires = _expiry(until)
+    after = system.cashier.record(customer_id, received, reference.strip(), expires)
+    _tell(after, f"{received} booked as received{_until(expires)}", in_json)
 
 
 def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
@@ -112,6 +141,21 @@ def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
 
 def _amount(text: str, customer: Customer) -> Money:
     return Money.parse(text, customer.currency)
+
+
+def _expiry(text: str | None) -> datetime | None:
+    """Read the last day that credit is good: it expires with that day's end."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise UserMistakeError(f"--until {text}: a day is needed, like 2027-03-31") from None
+
+
+def _until(expires: datetime | None) -> str:
+    return f", good until {last_day(expires)}" if expires else ""
 
 
 def _user() -> str:
@@ -140,6 +184,7 @@ def _account(customer: Customer) -> dict[str, Any]:
         "balance_minor": customer.balance.minor,
         "receivable_minor": customer.receivable_minor,
         "credit_minor": customer.credit_minor,
+        "grants": grants_as_json(customer),
         "held_since": _time(customer.held_since),
         "hold_reason": customer.hold_reason,
         "held_by": customer.held_by,

@@ -11,13 +11,20 @@ from cli.console import grid, note, print_json, say, show
 from cli.system import System
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.grant import Part
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
 
-_KIND_OF_ENTRY = {"received": "received", "granted": "credit", "refund": "refund", "reversal": "reversal"}
+_KIND_OF_ENTRY = {
+    "received": "received",
+    "granted": "credit",
+    "expired": "expired",
+    "refund": "refund",
+    "reversal": "reversal",
+}
 """What an entry's id says that it books; the others are the invoice's and the payment's own."""
 
 
@@ -105,6 +112,7 @@ def _print(found: Customer, story: list[Happening]) -> None:
         ("  country", profile.country or "not given"),
         ("  pays with", f"{profile.payment_provider}, {profile.payment_method or 'no payment method'}"),
         ("  balance", balance_in_words(found)),
+        *((("  of the credit"), _part_in_words(part, found.currency)) for part in found.grants),
         ("  hold", _hold(found)),
     ]
     if found.provider_customer:
@@ -130,6 +138,25 @@ def balance_in_words(found: Customer) -> str:
     return f"{balance} owed" if balance else f"{balance}, nothing owed"
 
 
+def _part_in_words(part: Part, currency: str) -> str:
+    until = f", good until {part.grant.last_day}" if part.grant.expires_at else ""
+    return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{until}"
+
+
+def grants_as_json(found: Customer) -> list[dict[str, Any]]:
+    """Say what of a customer's credit has conditions; amounts in minor units."""
+    return [
+        {
+            "kind": str(grant.kind),
+            "left_minor": minor,
+            "granted_minor": grant.minor,
+            "granted_at": grant.granted_at.isoformat(),
+            "last_day": str(grant.last_day) if grant.last_day else None,
+        }
+        for grant, minor in found.grants
+    ]
+
+
 def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
     profile = found.profile
     return {
@@ -145,6 +172,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
         "balance_minor": found.balance.minor,
         "receivable_minor": found.receivable_minor,
         "credit_minor": found.credit_minor,
+        "grants": grants_as_json(found),
         "currency": profile.currency,
         "provider_customer": found.provider_customer,
         "open_payment": found.open_payment,

@@ -11,6 +11,7 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.grant import Grant, GrantKind, Part
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
 from monthclose.domain.money import Money
@@ -35,7 +36,11 @@ from tests.world import OCTOBER, World, unit_price
 AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland")
-INVOICE = Invoice("INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), DocumentPlace("key", 0, 10, "hash"), 160)
+GRANT = Grant("granted/1", GrantKind.PROMOTIONAL, 9, NOON, NOON + timedelta(days=30))
+PLACE = DocumentPlace("key", 0, 10, "hash")
+INVOICE = Invoice(
+    "INV-1", "acme", OCTOBER, "USD", 1000, date(2026, 11, 1), PLACE, tax_minor=160, grants_used=(Part(GRANT, 3),)
+)
 NOTE = CreditNote(
     "CN-00000002", "INV-1", "acme", OCTOBER, "USD", 300, 48, date(2026, 11, 2), "więcej", "id", INVOICE.document
 )
@@ -47,7 +52,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     customer = Customer(
         "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
     )
-    customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()})
+    customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()}, grants=(Part(GRANT, 2),))
     carried = Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
     reminders = [Notice("acme", OCTOBER, "reminder", NoticeState.CLAIMED, NOON, step="2026-11-01-day-3")]

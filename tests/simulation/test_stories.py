@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from monthclose.domain.grant import GrantKind
 from monthclose.domain.money import Money
 from monthclose.domain.payment import PaymentKey, PaymentState
 from sandbox.faults import Fault, When
@@ -69,9 +70,9 @@ class Story(RuleBasedStateMachine):
         with self.universe.process(death):
             self.universe.cashier.pay(CUSTOMER, Money(amount, "USD") if amount else None)
 
-    @rule(amount=amounts)
-    def a_person_grants_credit(self, amount: int) -> None:
-        self.universe.grant(amount)
+    @rule(amount=amounts, kind=st.sampled_from([GrantKind.PROMOTIONAL, GrantKind.GOODWILL]))
+    def a_person_grants_credit(self, amount: int, kind: GrantKind) -> None:
+        self.universe.grant(amount, kind)
 
     @rule(wait=waits)
     def time_passes(self, wait: dict[str, int]) -> None:

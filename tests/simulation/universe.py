@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from monthclose.domain.close import totals_of
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.dunning import DunningPolicy
+from monthclose.domain.grant import GrantKind
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoice import DocumentPlace, Invoice, issue
 from monthclose.domain.ledger import Entry
@@ -135,10 +136,10 @@ class Universe:
                 with self.process():
                     self.charger.look_again(key, go_on=True)
 
-    def grant(self, minor: int) -> None:
+    def grant(self, minor: int, kind: GrantKind = GrantKind.GOODWILL) -> None:
         """Let a person grant credit."""
         with self.process():
-            self.cashier.credit(CUSTOMER, Money(minor, "USD"), "sorry")
+            self.cashier.credit(CUSTOMER, Money(minor, "USD"), "sorry", kind)
             self.granted += minor
 
     def moved(self) -> list[int]:

@@ -2,7 +2,8 @@
 
 What was open of it is no longer owed, what was given back already is no longer written off, and what was paid becomes
 credit of the customer's. So an invoice that was paid and is taken back counts as credited, not as collected: money
-that the provider gives back later comes out of that credit.
+that the provider gives back later comes out of that credit. Credit of grants that had paid goes back to the grants,
+with their conditions.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from monthclose.domain import credit
 from monthclose.domain.customer import Customer
 from monthclose.domain.document import Deduction, DocumentKind, DocumentLine, InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.grant import take
 from monthclose.domain.invoice import Booking, DocumentPlace, Draft, Invoice
 from monthclose.domain.ledger import Account, entry_legs
 from monthclose.domain.money import Money
@@ -194,17 +197,18 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer) -> 
             f"invoice {invoice.number} is in {invoice.currency}, the account of customer {customer.customer_id} is in "
             f"{customer.currency} now: settle that first"
         )
+    kept, given_back = take(reversed(invoice.grants_used), to_credit - from_collected)
     corrected = replace(
         invoice,
+        grants_used=kept,
         collected_minor=invoice.collected_minor - from_collected,
         credited_minor=invoice.credited_minor + from_open + from_written_off + from_collected,
         written_off_minor=invoice.written_off_minor - from_written_off,
     )
     after = replace(
-        customer,
+        credit.add(customer, to_credit, given_back),
         account_currency=invoice.currency if to_credit else customer.account_currency,
         receivable_minor=customer.receivable_minor - from_open,
-        credit_minor=customer.credit_minor + to_credit,
     )
     legs = {
         Account.REVENUE: note.total_minor - note.tax_minor,

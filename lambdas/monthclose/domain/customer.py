@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monthclose.domain.grant import Parts, sum_minor
 from monthclose.domain.money import Money
 
 
@@ -52,6 +53,8 @@ class Customer:
         what is already owed keeps its own.
     receivable_minor, credit_minor : int
         Open on their invoices, and credit of theirs not yet used; minor units, never negative.
+    grants : Parts
+        What of the credit has conditions (see `domain.credit`).
     provider_customer : str
         The provider's id of the customer, if it was Month close that registered them there.
     open_payment : str
@@ -77,6 +80,7 @@ class Customer:
     account_currency: str = ""
     receivable_minor: int = 0
     credit_minor: int = 0
+    grants: Parts = ()
     provider_customer: str = ""
     open_payment: str = ""
     check_at: datetime | None = None
@@ -94,6 +98,8 @@ class Customer:
                 f"customer {self.customer_id}: receivable {self.receivable_minor} and credit {self.credit_minor} "
                 "must not be negative"
             )
+        if sum_minor(self.grants) > self.credit_minor:
+            raise ValueError(f"customer {self.customer_id}: {sum_minor(self.grants)} of grants in {self.credit_minor}")
 
     @property
     def balance(self) -> Money:

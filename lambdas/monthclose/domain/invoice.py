@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from monthclose.domain import credit
 from monthclose.domain.customer import Customer
 from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.grant import Grant, GrantKind, Parts, merged, sum_minor
 from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -25,6 +27,13 @@ from monthclose.domain.tax import Taxation, taxed
 
 Draft = dict[str, Any]
 """An invoice's document without its number, as JSON."""
+
+
+_CREDIT_IN_WORDS = {
+    GrantKind.PROMOTIONAL: "Promotional credit",
+    GrantKind.GOODWILL: "Goodwill credit",
+    GrantKind.PAID: "Prepaid credit",
+}
 
 
 def documents_key(period: Period, batch: int, first: int) -> str:
@@ -55,6 +64,8 @@ class Invoice:
         nothing and its amount becomes credit.
     collected_minor, credited_minor, written_off_minor : int
         How it has been settled so far.
+    grants_used : Parts
+        What of the credit that it was settled with was of grants.
     """
 
     number: str
@@ -68,6 +79,7 @@ class Invoice:
     collected_minor: int = 0
     credited_minor: int = 0
     written_off_minor: int = 0
+    grants_used: Parts = ()
     version: int = 0
 
     @property
@@ -100,17 +112,13 @@ def issue(invoice: Invoice, customer: Customer) -> Booking:
         raise ValueError(f"invoice {invoice.number} is in {invoice.currency}, the account in {customer.currency}")
     customer = replace(customer, account_currency=invoice.currency)
     if total < 0:  # we owe them: credit for the months to come
-        after = replace(customer, credit_minor=customer.credit_minor - total, last_invoiced_minor=0)
+        after = replace(credit.add(customer, -total), last_invoiced_minor=0)
         return invoice, after, entry_legs({Account.CREDIT: total, **earned})
-    used = min(customer.credit_minor, total)
+    customer, used, grants = credit.use(customer, total, invoice.period)
     legs = entry_legs({Account.RECEIVABLE: total - used, Account.CREDIT: used, **earned})
-    after = replace(
-        customer,
-        receivable_minor=customer.receivable_minor + total - used,
-        credit_minor=customer.credit_minor - used,
-        last_invoiced_minor=total,
-    )
-    return replace(invoice, credited_minor=used), after, legs
+    receivable = customer.receivable_minor + total - used
+    after = replace(customer, receivable_minor=receivable, last_invoiced_minor=total)
+    return replace(invoice, credited_minor=used, grants_used=grants), after, legs
 
 
 def settle(invoice: Invoice, customer: Customer, collected: Money) -> Booking:
@@ -128,17 +136,14 @@ def settle(invoice: Invoice, customer: Customer, collected: Money) -> Booking:
         raise ValueError(f"{collected} cannot be collected for invoice {invoice.number}")
     applied = min(collected, invoice.open).minor
     excess = collected.minor - applied
-    used = min(customer.credit_minor, invoice.open.minor - applied)
+    customer, used, grants = credit.use(customer, invoice.open.minor - applied, invoice.period)
     settled = replace(
         invoice,
         collected_minor=invoice.collected_minor + applied,
         credited_minor=invoice.credited_minor + used,
+        grants_used=merged(*invoice.grants_used, *grants),
     )
-    after = replace(
-        customer,
-        receivable_minor=customer.receivable_minor - applied - used,
-        credit_minor=customer.credit_minor - used + excess,
-    )
+    after = replace(credit.add(customer, excess), receivable_minor=customer.receivable_minor - applied - used)
     legs = {Account.CLEARING: collected.minor, Account.CREDIT: used - excess, Account.RECEIVABLE: -applied - used}
     return settled, after, entry_legs(legs)
 
@@ -154,10 +159,16 @@ def take_back(invoice: Invoice, customer: Customer, amount: Money) -> Booking:
     What had become credit of the customer's is taken from it; credit that was used meanwhile is our loss.
     """
     reopened = min(amount.minor, invoice.collected_minor)
-    legs, customer = _return_excess(customer, amount.minor - reopened)
+    customer, returned, _ = credit.take_paid(customer, amount.minor - reopened)
+    written_off = amount.minor - reopened - returned
     after = replace(customer, receivable_minor=customer.receivable_minor + reopened)
-    lost = min(legs[Account.WRITE_OFF], invoice.credited_minor)
-    legs |= {Account.CLEARING: -amount.minor, Account.RECEIVABLE: reopened}
+    lost = min(written_off, invoice.credited_minor)
+    legs = {
+        Account.CLEARING: -amount.minor,
+        Account.RECEIVABLE: reopened,
+        Account.CREDIT: returned,
+        Account.WRITE_OFF: written_off,
+    }
     taken_back = replace(
         invoice,
         collected_minor=invoice.collected_minor - reopened,
@@ -175,7 +186,7 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
     excess_minor : int
         What of the payment had become credit of the customer's: that is given back first.
     """
-    from_credit = min(amount.minor, excess_minor, customer.credit_minor)
+    after, from_credit, _ = credit.take_paid(customer, min(amount.minor, excess_minor))
     from_collected = min(amount.minor - from_credit, invoice.collected_minor)
     # A credit note's credit that was used meanwhile: it is given twice, and that is our loss.
     from_credited = min(amount.minor - from_credit - from_collected, invoice.credited_minor)
@@ -190,13 +201,7 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
         Account.CREDIT: from_credit,
         Account.WRITE_OFF: amount.minor - from_credit,
     }
-    return refunded, replace(customer, credit_minor=customer.credit_minor - from_credit), entry_legs(legs)
-
-
-def _return_excess(customer: Customer, excess: int) -> tuple[dict[Account, int], Customer]:
-    returned = min(excess, customer.credit_minor)
-    legs = {Account.CREDIT: returned, Account.WRITE_OFF: excess - returned}
-    return legs, replace(customer, credit_minor=customer.credit_minor - returned)
+    return refunded, after, entry_legs(legs)
 
 
 def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = None) -> Money:
@@ -207,7 +212,8 @@ def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = N
     limit_minor : int or None
         The most that may be charged, in minor units.
     """
-    due = max(min(invoice.open, customer.balance), Money(0, invoice.currency))
+    owed = customer.receivable_minor - credit.usable_minor(customer, invoice.period)
+    due = Money(max(min(invoice.open.minor, owed), 0), invoice.currency)
     return due if limit_minor is None else min(due, Money(limit_minor, invoice.currency))
 
 
@@ -252,8 +258,17 @@ def draft(
 
 def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:
     """Say what of the total the customer's credit covers."""
-    used = min(customer.credit_minor, document.total_minor) if customer.currency == document.currency else 0
-    return (Deduction(f"Your credit on {document.issued_on}", -used),) if used > 0 else ()
+    if customer.currency != document.currency or document.total_minor <= 0:
+        return ()
+    _, used, parts = credit.use(customer, document.total_minor, document.period)
+    own = used - sum_minor(parts)
+    granted = [Deduction(_described(part.grant), -part.minor) for part in parts]
+    return (*granted, *((Deduction(f"Your credit on {document.issued_on}", -own),) if own else ()))
+
+
+def _described(grant: Grant) -> str:
+    until = f", good until {grant.last_day}" if grant.expires_at else ""
+    return f"{_CREDIT_IN_WORDS[grant.kind]} of {grant.granted_at:%Y-%m-%d}{until}"
 
 
 def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:

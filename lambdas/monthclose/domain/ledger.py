@@ -28,6 +28,8 @@ class Account(StrEnum):
     """Received outside of the payment providers (a bank transfer)."""
     ALLOWANCE = "allowance"
     """Credit that we granted: what it costs us."""
+    BREAKAGE = "breakage"
+    """Credit that was paid for and expired: ours to keep."""
     WRITE_OFF = "write_off"
     """Given up, or refunded."""
 

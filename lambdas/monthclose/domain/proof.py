@@ -102,7 +102,8 @@ def _check_equation(currency: str, sums: Mapping[str, int]) -> list[Finding]:
 def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int]) -> list[Finding]:
     """Hold the sums of the invoices and payments against the sums of the ledger, account by account."""
     negative, by_providers = sums.get("negative", 0), sums.get("by_providers", 0)
-    granted, received = legs.get(Account.ALLOWANCE, 0), legs.get(Account.BANK, 0)
+    # Of credit that people booked, and of what expired, there is no other record than the ledger.
+    granted, received, expired = (legs.get(a, 0) for a in (Account.ALLOWANCE, Account.BANK, Account.BREAKAGE))
     overpaid = by_providers - sums.get("collected", 0)
     taken_back, tax_taken_back = sums.get("credit_notes", 0), sums.get("credit_notes_tax", 0)
     tax = sums.get("tax", 0) - tax_taken_back
@@ -110,10 +111,11 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
         Account.REVENUE: negative + taken_back - sums.get("invoiced", 0) + tax,
         Account.TAX: -tax,
         Account.CLEARING: by_providers,
-        Account.BANK: received,  # of credit that people booked there is no other record than the ledger
+        Account.BANK: received,
         Account.ALLOWANCE: granted,
+        Account.BREAKAGE: expired,
         Account.RECEIVABLE: sums.get("open", 0),
-        Account.CREDIT: sums.get("credited", 0) - taken_back - negative - granted - received - overpaid,
+        Account.CREDIT: sums.get("credited", 0) - taken_back - negative - granted - received - expired - overpaid,
         Account.WRITE_OFF: sums.get("written_off", 0),
     }
     return [

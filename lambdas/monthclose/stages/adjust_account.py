@@ -6,10 +6,14 @@ All of it while a close may be charging the same customer: what the close then c
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
+from monthclose.domain import credit
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.grant import Grant, GrantKind, last_day
 from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.ledger import Account, Entry, entry_legs
 from monthclose.domain.money import Money
@@ -22,6 +26,26 @@ from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import retry_conflicts
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.cover_open import OpenMonths, cover_with_credit, open_months, settle_up
+
+
+class _Coming(NamedTuple):
+    """Credit that comes to an account: where from, and the conditions that make it a grant."""
+
+    amount: Money
+    source: Account
+    memo: str
+    entry_id: str = ""
+    """Empty: any that is new."""
+    kind: GrantKind | None = None
+    expires_at: datetime | None = None
+
+    def book(self, customer: Customer, entry_id: str, now: datetime) -> Customer:
+        """Add it to an account."""
+        if self.kind is None:
+            more = credit.add(customer, self.amount.minor)
+        else:
+            more = credit.grant(customer, Grant(entry_id, self.kind, self.amount.minor, now, self.expires_at))
+        return replace(more, account_currency=self.amount.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +107,15 @@ class Cashier:
             raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
         return payment
 
-    def record(self, customer_id: str, amount: Money, reference: str) -> Customer:
+    def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
         """Book money that was received outside of the providers; it covers the open invoices, oldest first.
 
         Parameters
         ----------
         reference : str
             The bank's: the same one again is refused.
+        expires_at : datetime or None
+            When what is left of it expires, if it was paid for prepaid credit that does.
 
         Raises
         ------
@@ -99,31 +125,48 @@ class Cashier:
         entry_id = f"received/{_short(reference)}"
         if any(entry.entry_id == entry_id for m in self.books.months(customer_id).values() for entry in m.entries):
             raise UserMistakeError(f"{reference!r} was booked for customer {customer_id} before")
-        return self._add_credit(customer_id, amount, Account.BANK, entry_id, f"received outside: {reference}")
+        memo = f"received outside: {reference}" + (f" (prepaid{_until(expires_at)})" if expires_at else "")
+        kind = GrantKind.PAID if expires_at else None
+        return self._add_credit(customer_id, _Coming(amount, Account.BANK, memo, entry_id, kind, expires_at))
 
-    def credit(self, customer_id: str, amount: Money, reason: str) -> Customer:
+    def credit(
+        self,
+        customer_id: str,
+        amount: Money,
+        reason: str,
+        kind: GrantKind = GrantKind.GOODWILL,
+        expires_at: datetime | None = None,
+    ) -> Customer:
         """Grant a customer credit; it covers the open invoices, oldest first, and then the months to come.
+
+        Parameters
+        ----------
+        expires_at : datetime or None
+            It pays for months that end until then.
 
         Raises
         ------
         UserMistakeError
             There is no such customer, or the amount cannot be.
         """
-        entry_id = f"granted/{self.clock().isoformat()}"
-        return self._add_credit(customer_id, amount, Account.ALLOWANCE, entry_id, f"credit granted: {reason}")
+        memo = f"{kind} credit granted{_until(expires_at)}: {reason}"
+        return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
 
-    def _add_credit(self, customer_id: str, amount: Money, account: Account, entry_id: str, memo: str) -> Customer:
-        self._checked(self._customer(customer_id), amount)
-        changed = retry_conflicts(partial(self._commit_credit, customer_id, amount, account, entry_id, memo))
+    def _add_credit(self, customer_id: str, coming: _Coming) -> Customer:
+        self._checked(self._customer(customer_id), coming.amount)
+        if coming.expires_at and coming.expires_at <= self.clock():
+            raise UserMistakeError("credit cannot expire before it is granted")
+        changed = retry_conflicts(partial(self._commit_credit, customer_id, coming))
         self._settle_up(customer_id, changed)
         return self._customer(customer_id)
 
-    def _commit_credit(self, customer_id: str, amount: Money, source: Account, entry_id: str, memo: str) -> OpenMonths:
-        customer, now = self._customer(customer_id), self.clock()
+    def _commit_credit(self, customer_id: str, coming: _Coming) -> OpenMonths:
+        customer, now, amount = self._customer(customer_id), self.clock(), coming.amount
         self._checked(customer, amount)
-        legs = entry_legs({source: amount.minor, Account.CREDIT: -amount.minor})
-        granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, memo)
-        account = replace(customer, account_currency=amount.currency, credit_minor=customer.credit_minor + amount.minor)
+        entry_id = coming.entry_id or f"granted/{customer.version}"
+        legs = entry_legs({coming.source: amount.minor, Account.CREDIT: -amount.minor})
+        granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, coming.memo)
+        account = coming.book(customer, entry_id, now)
         cover = cover_with_credit(account, open_months(self.books, customer_id), entry_id, now)
         number = len(self.books.month(customer_id, granted.period).holds) + 1
         account, change = lift_if_paid_up(cover.customer, granted.period, number, now)
@@ -161,6 +204,10 @@ def new_payment(books: Books, customer: Customer, period: Period, limit: Money |
         )
         books.commit(newest)
     return PaymentKey(customer.customer_id, period, newest.sequence)
+
+
+def _until(expires_at: datetime | None) -> str:
+    return f", good until {last_day(expires_at)}" if expires_at else ""
 
 
 def _short(reference: str) -> str:

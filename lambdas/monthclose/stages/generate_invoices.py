@@ -28,6 +28,7 @@ from monthclose.settings import Company
 from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
 from monthclose.stages.company_logo import current_logo
 from monthclose.stages.draft_invoice import InvoiceDrafter
+from monthclose.stages.expire_credit import expire_credit
 
 
 class _Seen(NamedTuple):
@@ -110,7 +111,7 @@ class InvoiceGenerator:
         drafts, small, held = list[Draft](), list[Draft](), 0
         for customer_id in todo:
             try:
-                customer = self._billable(customer_id, batch)
+                customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
                 held += customer.held_since is not None
                 draft = self._draft(drafter, period, customer, close)
             except ParkCustomerError as error:
@@ -148,7 +149,7 @@ class InvoiceGenerator:
             record = Carried(customer.customer_id, period, draft["currency"], total, self.clock(), place)
             self.books.commit(account, record, *lifted(month.parking))
 
-    def _billable(self, customer_id: str, batch: Batch) -> Customer:
+    def _billable(self, customer_id: str, batch: Batch, period: Period) -> Customer:
         customer = self.books.customer(customer_id)
         if customer is None:
             raise ParkCustomerError("no_customer", f"customer {customer_id} was removed after the snapshot")
@@ -169,7 +170,7 @@ class InvoiceGenerator:
                 "currency_mismatch",
                 f"the profile says {currency}, but {what} is open; settle that or change the profile back",
             )
-        return customer
+        return expire_credit(self.books, customer, period, self.clock())
 
     def _drafter(self) -> InvoiceDrafter:
         return InvoiceDrafter(

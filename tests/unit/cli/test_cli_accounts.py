@@ -92,7 +92,7 @@ def test_credit_is_granted_with_a_reason(monthclose: Command) -> None:
     answer = monthclose.json("credit", "acme", "--amount", "120", "--reason", "the outage", "--json")
     assert (answer["balance_minor"], answer["credit_minor"]) == (-2000, 2000)
     story = monthclose.json("customer", "acme", "--json")["happened"]
-    assert [h["detail"] for h in story if h["kind"] == "credit"] == ["credit granted: the outage"]
+    assert [h["detail"] for h in story if h["kind"] == "credit"] == ["goodwill credit granted: the outage"]
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,30 @@ def test_the_story_shows_what_was_paid_by_hand(monthclose: Command) -> None:
     monthclose("pay", "acme")
     texts = [h["text"] for h in monthclose.json("customer", "acme", "--json")["happened"] if h["kind"] == "payment"]
     assert "by hand, 2026-10.2/acme: charging → paid: 100.00 USD collected" in texts
+
+
+def test_credit_may_have_a_kind_and_a_last_day_and_the_customer_s_page_shows_it(monthclose: Command) -> None:
+    granted = ("--amount", "120", "--reason", "welcome", "--kind", "promotional", "--until", "2027-01-31")
+    told = monthclose("credit", "acme", *granted).stdout
+    assert "120.00 USD of promotional credit granted, good until 2027-01-31; 20.00 USD of credit" in told
+    answer = monthclose.json("customer", "acme", "--json")
+    assert [(g["kind"], g["left_minor"], g["granted_minor"], g["last_day"]) for g in answer["grants"]] == [
+        ("promotional", 2_000, 12_000, "2027-01-31")
+    ]
+    assert "20.00 USD promotional of 2026-11-01, good until 2027-01-31" in monthclose("customer", "acme").stdout
+
+
+def test_prepaid_credit_may_have_a_last_day(monthclose: Command) -> None:
+    record = ("payments", "record", "acme", "--amount", "150", "--reference", "SEPA 4711", "--until", "2027-12-31")
+    assert "150.00 USD booked as received, good until 2027-12-31" in monthclose(*record).stdout
+    [grant] = monthclose.json("customer", "acme", "--json")["grants"]
+    assert (grant["kind"], grant["left_minor"]) == ("paid", 5_000)
+
+
+@pytest.mark.parametrize(
+    ("until", "message"),
+    [("soon", "a day is needed, like 2027-03-31"), ("2026-10-01", "cannot expire before it is granted")],
+)
+def test_a_last_day_that_cannot_be_is_told(monthclose: Command, until: str, message: str) -> None:
+    command = ("credit", "acme", "--amount", "1", "--reason", "why", "--until", until)
+    assert message in monthclose(*command, exit_code=2).stderr

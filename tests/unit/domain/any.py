@@ -18,6 +18,7 @@ from monthclose.domain.document import (
     Seller,
     amounts_of,
 )
+from monthclose.domain.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry, Leg
 from monthclose.domain.money import Money
@@ -124,9 +125,40 @@ def a_customer(
     currency: str = "USD",
     held_since: datetime | None = None,
     name: str = "Ada Ltd",
+    grants: Parts = (),
 ) -> Customer:
     profile = Profile(name, "ada@example.com", currency, "stripe", "pm_card_visa", "GB")
-    return Customer(customer_id, profile, receivable_minor=receivable, credit_minor=credit, held_since=held_since)
+    return Customer(
+        customer_id, profile, receivable_minor=receivable, credit_minor=credit, held_since=held_since, grants=grants
+    )
+
+
+def a_grant(
+    name: str = "grant",
+    minor: int = 100,
+    kind: GrantKind = GrantKind.PROMOTIONAL,
+    *,
+    age: int = 0,
+    good_until: date | None = None,
+) -> Grant:
+    """A grant that is `age` days old, good until the end of a day."""
+    expires = datetime(*good_until.timetuple()[:3], tzinfo=UTC) + timedelta(days=1) if good_until else None
+    return Grant(name, kind, minor, NOW - timedelta(days=age), expires)
+
+
+def any_parts() -> SearchStrategy[Parts]:
+    """Parts of grants, some of which are gone when October ends."""
+    days = st.none() | st.dates(date(2026, 10, 25), date(2026, 11, 5))
+    grants = st.builds(
+        lambda name, minor, kind, age, day: a_grant(name, minor, kind, age=age, good_until=day),
+        st.uuids().map(str),
+        st.integers(1, 1000),
+        st.sampled_from(GrantKind),
+        st.integers(0, 9),
+        days,
+    )
+    parts = grants.flatmap(lambda grant: st.builds(Part, st.just(grant), st.integers(1, grant.minor)))
+    return st.lists(parts, max_size=6, unique_by=lambda part: part.grant.grant_id).map(lambda some: merged(*some))
 
 
 def an_invoice(

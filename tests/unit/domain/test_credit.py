@@ -1,106 +1,117 @@
-"""Credit grants: which is used first, what expires, and that none is used twice."""
+"""A customer's credit: which of it is used first, what expires when, and that none of it is used twice."""
 
-from datetime import timedelta
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from monthclose.domain.credit import Grant, GrantKind, Use, available_minor, consume, expire, give_back
-from tests.unit.domain.any import NOW
+from monthclose.domain import credit
+from monthclose.domain.customer import Customer
+from monthclose.domain.grant import Grant, GrantKind, Part, Parts, merged, sum_minor, take
+from tests.unit.domain.any import OCTOBER, a_customer, a_grant, any_parts
 
-DAY = timedelta(days=1)
-
-
-def grant(
-    name: str, kind: GrantKind = GrantKind.PAID, remaining: int = 100, age: int = 0, days_left: int | None = None
-) -> Grant:
-    expires = None if days_left is None else NOW + days_left * DAY
-    return Grant(name, kind, max(remaining, 100), remaining, NOW - age * DAY, expires)
-
-
-def any_grants() -> SearchStrategy[list[Grant]]:
-    one = st.builds(
-        grant,
-        st.uuids().map(str),
-        st.sampled_from(GrantKind),
-        st.integers(0, 1000),
-        st.integers(0, 9),
-        st.none() | st.integers(-3, 3),
-    )
-    return st.lists(one, max_size=6, unique_by=lambda g: g.grant_id)
-
-
+PROMOTION = a_grant("promotion", kind=GrantKind.PROMOTIONAL)
+OUTAGE = a_grant("outage", kind=GrantKind.GOODWILL)
+PREPAID = a_grant("prepaid", kind=GrantKind.PAID, age=9)
 AMOUNTS = st.integers(0, 5000)
 
 
-def test_promotional_credit_goes_before_goodwill_and_goodwill_before_what_was_paid_for() -> None:
-    grants = [
-        grant("paid", GrantKind.PAID, age=9),
-        grant("promo", GrantKind.PROMOTIONAL),
-        grant("outage", GrantKind.GOODWILL),
-    ]
-    used = consume(grants, 250, NOW)
-    assert used.uses == (Use("promo", 100), Use("outage", 100), Use("paid", 50))
-    assert used.uncovered_minor == 0
+def a_customer_with(*grants: Grant, own: int = 0) -> Customer:
+    """A customer with all of some grants, and credit of their own beside."""
+    parts = merged(*(Part(grant, grant.minor) for grant in grants))
+    return a_customer(credit=own + sum_minor(parts), grants=parts)
+
+
+def any_account() -> SearchStrategy[Customer]:
+    return st.builds(
+        lambda own, parts: a_customer(credit=own + sum_minor(parts), grants=parts), st.integers(0, 900), any_parts()
+    )
+
+
+def own_minor(customer: Customer) -> int:
+    return customer.credit_minor - sum_minor(customer.grants)
+
+
+def test_promotional_credit_goes_before_goodwill_that_before_prepaid_and_all_before_the_customers_own() -> None:
+    _, minor, parts = credit.use(a_customer_with(PREPAID, OUTAGE, PROMOTION, own=100), 350, OCTOBER)
+    assert (minor, parts) == (350, (Part(PROMOTION, 100), Part(OUTAGE, 100), Part(PREPAID, 100)))
 
 
 def test_of_one_kind_the_oldest_goes_first() -> None:
-    used = consume([grant("new", age=1), grant("old", age=5)], 120, NOW)
-    assert used.uses == (Use("old", 100), Use("new", 20))
+    new, old = a_grant("a", age=1), a_grant("b", age=5)
+    assert credit.use(a_customer_with(new, old), 120, OCTOBER).parts == (Part(old, 100), Part(new, 20))
 
 
-def test_what_has_expired_is_not_used_from_that_very_moment() -> None:
-    assert consume([grant("gone", days_left=0)], 10, NOW).uncovered_minor == 10
-    assert consume([grant("still", days_left=1)], 10, NOW).uncovered_minor == 0
+@pytest.mark.parametrize(("last_day", "used"), [(30, 0), (31, 100)])
+def test_a_grant_pays_for_the_months_that_end_before_it_expires(last_day: int, used: int) -> None:
+    grant = a_grant(good_until=date(2026, 10, last_day))
+    customer = a_customer_with(grant)
+    assert credit.use(customer, 100, OCTOBER).minor == used
+    assert credit.expire(customer, OCTOBER).minor == 100 - used
+    assert credit.expire(customer, OCTOBER.next).minor == 100
 
 
-@given(any_grants(), AMOUNTS)
-def test_no_grant_goes_below_nothing_and_every_unit_is_accounted_for(grants: list[Grant], minor: int) -> None:
-    used = consume(grants, minor, NOW)
-    assert all(0 <= g.remaining_minor <= g.amount_minor for g in used.grants)
-    assert sum(use.minor for use in used.uses) + used.uncovered_minor == minor
-    assert sum(g.remaining_minor for g in grants) - sum(g.remaining_minor for g in used.grants) == minor - (
-        used.uncovered_minor
-    )
-    assert used.uncovered_minor == max(minor - available_minor(grants, NOW), 0)
+def test_what_was_a_gift_is_never_taken_for_money_that_is_gone() -> None:
+    after, minor, parts = credit.take_paid(a_customer_with(PROMOTION, OUTAGE, PREPAID, own=50), 1000)
+    assert (minor, parts) == (150, (Part(PREPAID, 100),))
+    assert after.grants == (Part(PROMOTION, 100), Part(OUTAGE, 100))
 
 
-@given(any_grants(), st.lists(st.integers(0, 800), max_size=4))
-def test_using_credit_bit_by_bit_takes_the_same_as_at_once(grants: list[Grant], parts: list[int]) -> None:
-    bit_by_bit: tuple[Grant, ...] = tuple(grants)
-    for part in parts:
-        bit_by_bit = consume(bit_by_bit, part, NOW).grants
-    assert bit_by_bit == consume(grants, sum(parts), NOW).grants
+@given(any_account(), AMOUNTS)
+def test_nothing_falls_below_zero_and_every_unit_is_accounted_for(customer: Customer, most: int) -> None:
+    after, minor, parts = credit.use(customer, most, OCTOBER)
+    assert minor == min(credit.usable_minor(customer, OCTOBER), most)
+    assert after.credit_minor == customer.credit_minor - minor
+    assert own_minor(after) == own_minor(customer) - (minor - sum_minor(parts)) >= 0
+    assert merged(*after.grants, *parts) == customer.grants
 
 
-@given(any_grants(), AMOUNTS, st.randoms())
-def test_the_order_in_which_grants_are_listed_does_not_matter(grants: list[Grant], minor: int, random: object) -> None:
-    shuffled = list(grants)
+@given(any_account(), AMOUNTS)
+def test_the_customers_own_is_touched_only_when_no_grant_is_left_that_could_pay(customer: Customer, most: int) -> None:
+    after, _, _ = credit.use(customer, most, OCTOBER)
+    assert own_minor(after) == own_minor(customer) or not any(part.grant.covers(OCTOBER) for part in after.grants)
+
+
+@given(any_account(), st.lists(st.integers(0, 800), max_size=4))
+def test_using_credit_bit_by_bit_takes_the_same_as_at_once(customer: Customer, bits: list[int]) -> None:
+    after = customer
+    for bit in bits:
+        after = credit.use(after, bit, OCTOBER).customer
+    assert after == credit.use(customer, sum(bits), OCTOBER).customer
+
+
+@given(any_account(), AMOUNTS)
+def test_what_is_given_back_is_as_it_was(customer: Customer, most: int) -> None:
+    after, minor, parts = credit.use(customer, most, OCTOBER)
+    assert credit.add(after, minor, parts) == customer
+
+
+@given(any_account())
+def test_what_expires_is_what_could_not_pay_and_it_expires_once(customer: Customer) -> None:
+    after, lost, parts = credit.expire(customer, OCTOBER)
+    assert after.credit_minor == credit.usable_minor(customer, OCTOBER)
+    assert lost == sum_minor(parts) == customer.credit_minor - after.credit_minor
+    assert credit.expire(after, OCTOBER) == (after, 0, ())
+
+
+@given(any_parts(), st.randoms())
+def test_the_order_in_which_parts_come_does_not_matter(parts: Parts, random: object) -> None:
+    shuffled = list(parts)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert consume(shuffled, minor, NOW).uses == consume(grants, minor, NOW).uses
+    assert merged(*shuffled) == parts
 
 
-@given(any_grants(), AMOUNTS)
-def test_what_is_given_back_can_be_used_again(grants: list[Grant], minor: int) -> None:
-    used = consume(grants, minor, NOW)
-    assert give_back(used.grants, used.uses) == tuple(grants)
+def test_there_is_never_more_of_a_grant_than_was_granted() -> None:
+    with pytest.raises(ValueError, match="there cannot be 101"):
+        merged(Part(PROMOTION, 100), Part(PROMOTION, 1))
+    with pytest.raises(ValueError, match="100 of grants in 99"):
+        a_customer(credit=99, grants=(Part(PROMOTION, 100),))
 
 
-@given(any_grants())
-def test_expiry_takes_what_cannot_be_used_and_happens_once(grants: list[Grant]) -> None:
-    after, lost = expire(grants, NOW)
-    assert sum(g.remaining_minor for g in after) == available_minor(grants, NOW)
-    assert sum(g.remaining_minor for g in grants) - sum(use.minor for use in lost) == available_minor(grants, NOW)
-    assert expire(after, NOW) == (after, ())
-
-
-def test_more_than_was_used_cannot_be_given_back() -> None:
-    with pytest.raises(ValueError, match="cannot have 101 left"):
-        give_back([grant("a")], [Use("a", 1)])
-
-
-def test_a_negative_amount_is_refused() -> None:
+def test_amounts_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="cannot be covered"):
-        consume([], -1, NOW)
+        take((), -1)
+    with pytest.raises(ValueError, match="grants nothing"):
+        a_grant(minor=0)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from monthclose.domain import credit
 from monthclose.domain.close import totals_of
 from monthclose.domain.credit_note import (
     CreditNote,
@@ -19,6 +20,7 @@ from monthclose.domain.credit_note import (
 )
 from monthclose.domain.document import Buyer, DocumentLine, InvoiceDocument, Seller
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.grant import GrantKind, Part, merged
 from monthclose.domain.invoice import Booking, DocumentPlace, issue, refund, settle, take_back
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
@@ -27,7 +29,7 @@ from monthclose.domain.payment import PaymentState
 from monthclose.domain.proof import check_totals
 from monthclose.domain.series import Series
 from monthclose.domain.tax import Taxation, TaxRate, taxed
-from tests.unit.domain.any import OCTOBER, TODAY, a_customer, a_payment, an_entry, an_invoice, any_document
+from tests.unit.domain.any import OCTOBER, TODAY, a_customer, a_grant, a_payment, an_entry, an_invoice, any_document
 
 PLACE = DocumentPlace("key", 0, 1, "hash")
 
@@ -44,7 +46,8 @@ class AnInvoicesLife(RuleBasedStateMachine):
         total = 10_000
         invoice = replace(an_invoice(total), tax_minor=1_597)
         # Credit from before is not this month's, but a part of the invoice that it has paid is.
-        self.invoice, self.customer, legs = issue(invoice, a_customer(credit=1_500))
+        gifts = merged(Part(a_grant("gift", 900), 500), Part(a_grant("bought", 400, GrantKind.PAID), 400))
+        self.invoice, self.customer, legs = issue(invoice, a_customer(credit=1_500, grants=gifts))
         self.entries: list[Entry] = [an_entry(legs)]
         self.notes: list[CreditNote] = []
         self.collected = 0
@@ -79,7 +82,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def use_credit_for_another_invoice(self, data: st.DataObject) -> None:
         used = data.draw(st.integers(1, self.customer.credit_minor))
-        self.customer = replace(self.customer, credit_minor=self.customer.credit_minor - used)
+        self.customer = credit.use(self.customer, used, OCTOBER).customer
 
     @precondition(lambda self: bool(left_to_credit(self.invoice, self.notes)))
     @rule(data=st.data())
@@ -106,6 +109,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
         assert sum(amounts) == invoice.total_minor
         assert customer.receivable_minor == invoice.open.minor
         assert left_to_credit(invoice, self.notes).minor >= 0
+        merged(*customer.grants, *invoice.grants_used)  # raises if there is more of a grant than was granted
 
     @invariant()
     def the_books_tie(self) -> None:

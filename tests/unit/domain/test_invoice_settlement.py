@@ -2,16 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from monthclose.domain import credit
+from monthclose.domain.grant import GrantKind, merged
 from monthclose.domain.invoice import Invoice, amount_due, issue, refund, settle, take_back
-from monthclose.domain.ledger import Account, Entry, sums_by_account
+from monthclose.domain.ledger import Account, Entry, entry_legs, sums_by_account
 from monthclose.domain.money import Money
-from tests.unit.domain.any import a_customer, an_entry, an_invoice, any_minor
+from tests.unit.domain.any import OCTOBER, a_customer, a_grant, an_entry, an_invoice, any_minor
+
+GONE, GOOD = date(2026, 10, 30), date(2026, 10, 31)
+"""Last days of grants: one that is gone when October ends, and one that still pays for October."""
 
 
 class AnAccountsLife(RuleBasedStateMachine):
@@ -28,6 +34,20 @@ class AnAccountsLife(RuleBasedStateMachine):
         invoice, self.customer, legs = issue(an_invoice(total, number=f"INV-{len(self.invoices)}"), self.customer)
         self.invoices.append(invoice)
         self.entries.append(an_entry(legs))
+
+    @rule(
+        minor=st.integers(1, 300), kind=st.sampled_from(GrantKind), last_day=st.none() | st.sampled_from([GONE, GOOD])
+    )
+    def grant_credit(self, minor: int, kind: GrantKind, last_day: date | None) -> None:
+        granted = a_grant(f"grant-{len(self.entries)}", minor, kind, good_until=last_day)
+        self.customer = credit.grant(self.customer, granted)
+        self.entries.append(an_entry(entry_legs({Account.ALLOWANCE: minor, Account.CREDIT: -minor})))
+
+    @rule()
+    def october_ends(self) -> None:
+        self.customer, lost, _ = credit.expire(self.customer, OCTOBER)
+        if lost:
+            self.entries.append(an_entry(entry_legs({Account.ALLOWANCE: -lost, Account.CREDIT: lost})))
 
     @precondition(lambda self: any(invoice.open for invoice in self.invoices))
     @rule(data=st.data())
@@ -76,11 +96,17 @@ class AnAccountsLife(RuleBasedStateMachine):
         for invoice in self.invoices:
             due = amount_due(invoice, self.customer).minor
             assert 0 <= due <= invoice.open.minor
-            assert due <= max(self.customer.balance.minor, 0)
+            assert due <= max(self.customer.receivable_minor - credit.usable_minor(self.customer, OCTOBER), 0)
+
+    @invariant()
+    def no_grant_has_more_than_was_granted_or_than_there_is(self) -> None:
+        assert all(0 < part.minor <= part.grant.minor for part in self.customer.grants)
+        used = [part for invoice in self.invoices for part in invoice.grants_used]
+        merged(*self.customer.grants, *used)  # raises if together they are more than was granted
 
 
 TestAnAccountsLife = AnAccountsLife.TestCase
-TestAnAccountsLife.settings = settings(max_examples=30, stateful_step_count=20)
+TestAnAccountsLife.settings = settings(max_examples=60, stateful_step_count=20)
 
 
 def test_an_invoice_uses_credit_first_and_leaves_the_rest_open() -> None:

@@ -66,6 +66,7 @@ class CustomerItem(Model):
     account_currency = UnicodeAttribute(default="")
     receivable_minor = NumberAttribute(default=0)
     credit_minor = NumberAttribute(default=0)
+    grants = JSONAttribute(null=True)
     provider_customer = UnicodeAttribute(default="")
     open_payment = UnicodeAttribute(default="")
     check_at = UTCDateTimeAttribute(null=True)
@@ -127,6 +128,7 @@ class InvoiceItem(BillingItem, discriminator="invoice"):
     collected_minor = NumberAttribute()
     credited_minor = NumberAttribute()
     written_off_minor = NumberAttribute()
+    grants_used = JSONAttribute(null=True)
 
 
 class PaymentItem(BillingItem, discriminator="payment"):

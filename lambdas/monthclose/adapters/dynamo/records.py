@@ -1,6 +1,7 @@
 """Records of the domain to items and back. Key layout: a customer's items sort by period, then kind."""
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from monthclose.adapters.dynamo import models as m
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.grant import Grant, GrantKind, Part, Parts
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
 from monthclose.domain.month import (
@@ -45,9 +47,10 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
         case Invoice():
             return m.InvoiceItem(
                 *_keys(record, "invoice"),
-                **_plain(record, "period", "issued_on", "document"),
+                **_plain(record, "period", "issued_on", "document", "grants_used"),
                 issued_on=record.issued_on.isoformat(),
                 document=asdict(record.document),
+                grants_used=_grants(record.grants_used),
             )
         case CreditNote():
             return m.CreditNoteItem(
@@ -92,7 +95,32 @@ def _plain(record: Any, *special: str) -> dict[str, Any]:
 def _customer_item(customer: Customer) -> m.CustomerItem:
     fields = {name: getattr(customer, name) for name in customer.__dataclass_fields__ if name != "profile"}
     lease = lease_of(customer.customer_id) if customer.open_payment else None
-    return m.CustomerItem(**fields | asdict(customer.profile) | {"version": customer.version + 1, "lease": lease})
+    written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
+    return m.CustomerItem(**fields | asdict(customer.profile) | written)
+
+
+def _grants(parts: Parts) -> list[dict[str, Any]] | None:
+    return [
+        {
+            **asdict(grant),
+            "granted_at": grant.granted_at.isoformat(),
+            "expires_at": grant.expires_at.isoformat() if grant.expires_at else None,
+            "left": minor,
+        }
+        for grant, minor in parts
+    ] or None
+
+
+def _part(content: Mapping[str, Any]) -> Part:
+    expires = content["expires_at"]
+    grant = Grant(
+        grant_id=content["grant_id"],
+        kind=GrantKind(content["kind"]),
+        minor=content["minor"],
+        granted_at=datetime.fromisoformat(content["granted_at"]),
+        expires_at=datetime.fromisoformat(expires) if expires else None,
+    )
+    return Part(grant, content["left"])
 
 
 LEASE_SHARDS = 8
@@ -108,7 +136,7 @@ def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
-    return Customer(profile=Profile(**profile), **account)
+    return Customer(profile=Profile(**profile), **account | {"grants": tuple(_part(one) for one in item.grants or ())})
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)
@@ -175,6 +203,7 @@ def _invoice(item: m.InvoiceItem) -> Invoice:
         **_common(item, *names),
         issued_on=date.fromisoformat(item.issued_on),
         document=_place(item.document),
+        grants_used=tuple(_part(one) for one in item.grants_used or ()),
     )
 
 

@@ -1,0 +1,33 @@
+"""Book the expiry of credit grants, before what is left pays for a month's invoice."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from monthclose.domain import credit
+from monthclose.domain.customer import Customer
+from monthclose.domain.grant import GrantKind
+from monthclose.domain.ledger import Account, Entry, entry_legs
+from monthclose.domain.period import Period
+from monthclose.ports import Books
+
+
+def expire_credit(books: Books, customer: Customer, period: Period, now: datetime) -> Customer:
+    """Take away grants that had expired when the month ended; returns the account as it then is.
+
+    What was a gift costs us that much less; what the customer had paid for is ours to keep.
+
+    Raises
+    ------
+    ConflictError
+        Somebody else changed the account meanwhile.
+    """
+    after, minor, parts = credit.expire(customer, period)
+    if not minor:
+        return customer
+    paid = sum(part.minor for part in parts if part.grant.kind is GrantKind.PAID)
+    legs = entry_legs({Account.CREDIT: minor, Account.ALLOWANCE: paid - minor, Account.BREAKAGE: -paid})
+    memo = "credit expired: " + ", ".join(f"{grant.kind} of {grant.granted_at:%Y-%m-%d}" for grant, _ in parts)
+    # By the account's version: a grant that a credit note gives back after its time expires once more.
+    entry_id = f"expired/{customer.version}"
+    books.commit(after, Entry(entry_id, customer.customer_id, period, customer.currency, now, legs, memo))
+    return replace(after, version=after.version + 1)
