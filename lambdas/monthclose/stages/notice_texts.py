@@ -183,7 +183,7 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[
     if invoice.total_minor >= 0:
         rows.append(("Open", str(invoice.open)))
     if customer.credit_minor:
-        rows.append(("Credit left", str(Money(customer.credit_minor, customer.profile.currency))))
+        rows.append(("Credit left", str(Money(customer.credit_minor, customer.currency))))
     return rows
 
 
