@@ -38,8 +38,8 @@ def close(
 ) -> None:
     """Close a month: invoice, charge and notify every customer, then prove that the books tie.
 
-    Safe to repeat at any time: a close that broke off goes on, one that is done does only what is missing. Ctrl-C
-    stops watching, never the close.
+    Safe to repeat at any time: a close that runs is watched, one that broke off goes on, one that is done does only
+    what is missing. Ctrl-C stops watching, never the close.
     """
     system, chosen = connect_for(ctx, period)
     raise typer.Exit(run_close(system, chosen, wait=not no_wait))
@@ -59,8 +59,12 @@ def run_close(system: System, period: Period, *, wait: bool = True) -> int:
     if before is None and next(iter(system.directory.scan()), None) is None:
         raise UserMistakeError("there are no customers to close for\nimport some: monthclose import customers FILE")
     if before and before.close.status is CloseStatus.RUNNING and not before.interrupted:
-        return _already_running(period)
-    execution = system.machine.start(f"close-{period}-{system.clock():%Y%m%dT%H%M%S%f}", {"period": str(period)})
+        if not wait:
+            return _already_running(period)
+        note(f"{period} is being closed already: nothing is started, here is how it goes", "bold")
+        execution = before.close.execution
+    else:
+        execution = system.machine.start(f"close-{period}-{system.clock():%Y%m%dT%H%M%S%f}", {"period": str(period)})
     if not wait:
         say(f"closing {period}; watch it with: monthclose status {period} --watch")
         return 0

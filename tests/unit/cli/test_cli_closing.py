@@ -60,12 +60,27 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
     assert "generate 1, charge 1, notify 1, close 1; collected" in result.stderr
 
 
-def test_a_close_that_runs_already_is_not_started_again(monthclose: Command, machine: FakeMachine) -> None:
+def test_a_close_that_runs_already_is_watched_and_not_started_again(
+    monthclose: Command, machine: FakeMachine, world: World
+) -> None:
+    world.open()
+
+    def end_at_the_second(look: int) -> None:
+        if look == 2:
+            machine.end = Execution("SUCCEEDED", {"period": "2026-10", "status": world.close()["status"]})
+
+    machine.on_look = end_at_the_second
+
+    result = monthclose("close", "2026-10")
+
+    assert "2026-10 is being closed already" in result.stderr
+    assert "the books tie" in result.stdout
+    assert machine.started == []
+
+
+def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose: Command, machine: FakeMachine) -> None:
     monthclose.world.open()
-
-    result = monthclose("close", "2026-10", exit_code=3)
-
-    assert "2026-10 is already running" in result.stderr
+    assert "2026-10 is already running" in monthclose("close", "2026-10", "--no-wait", exit_code=3).stderr
     assert machine.started == []
 
 
