@@ -45,6 +45,25 @@ def close(
     raise typer.Exit(run_close(system, chosen, wait=not no_wait))
 
 
+def stop(
+    ctx: typer.Context,
+    period: Annotated[
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why: kept in the execution's history.")] = "",
+) -> None:
+    """Stop a close: nobody more is charged. What is done stays done, and `close` goes on with the rest.
+
+    Charges that have begun come to their end, and so do those of the batches that are being charged at this moment.
+    """
+    system, chosen = connect_for(ctx, period)
+    before = survey(system, chosen)
+    if before is None or not before.running:
+        raise UserMistakeError(f"{chosen} is not being closed")
+    system.machine.stop(before.close.execution, f"monthclose stop: {reason}" if reason else "monthclose stop")
+    say(f"the close of {chosen} is stopped; what is done stays done. Go on with: monthclose close {chosen}")
+
+
 def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]:
     """Connect, and choose the period: the month before now if none is said."""
     said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told

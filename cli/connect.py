@@ -191,6 +191,10 @@ class StateMachine:
         answer = self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(request))
         return str(answer["executionArn"])
 
+    def stop(self, execution: str, cause: str) -> None:
+        """Stop an execution, and the children of its Map with it."""
+        self._client.stop_execution(executionArn=execution, cause=cause)
+
     def describe(self, execution: str) -> Execution:
         """Ask how an execution stands."""
         answer = self._client.describe_execution(executionArn=execution)

@@ -48,6 +48,9 @@ class Machine(Protocol):
     def start(self, name: str, request: dict[str, str]) -> str:
         """Start an execution and return its ARN."""
 
+    def stop(self, execution: str, cause: str) -> None:
+        """Stop an execution; one that has ended is no error."""
+
     def describe(self, execution: str) -> Execution:
         """Ask how an execution stands."""
 

@@ -27,6 +27,11 @@ class FakeMachine:
     end: Execution | None = None
     on_look: Callable[[int], None] = lambda _look: None
     looks: int = 0
+    stopped: list[tuple[str, str]] = field(default_factory=list)
+
+    def stop(self, execution: str, cause: str) -> None:
+        self.stopped.append((execution, cause))
+        self.world.workflow.running.discard(execution)
 
     def start(self, name: str, request: dict[str, str]) -> str:
         self.started.append((name, request))

@@ -84,6 +84,27 @@ def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose:
     assert machine.started == []
 
 
+def test_a_close_can_be_stopped_and_goes_on_when_it_is_started_again(
+    monthclose: Command, machine: FakeMachine, world: World
+) -> None:
+    close_half(world)
+
+    assert "go on with: monthclose close 2026-10" in monthclose("stop", "2026-10").stdout.lower()
+
+    assert machine.stopped == [(EXECUTION, "monthclose stop")]
+    assert "2026-10 interrupted" in monthclose("status", "2026-10").stdout
+    monthclose("close", "2026-10")
+    assert len(world.gateway.money_moved) == 1
+
+
+@pytest.mark.parametrize("closed_before", [False, True])
+def test_only_what_runs_can_be_stopped(monthclose: Command, machine: FakeMachine, closed_before: bool) -> None:
+    if closed_before:
+        monthclose("close", "2026-10")
+    assert "2026-10 is not being closed" in monthclose("stop", "2026-10", "--reason", "why", exit_code=2).stderr
+    assert machine.stopped == []
+
+
 def test_losing_the_race_for_the_period_is_told_the_same_way(monthclose: Command, machine: FakeMachine) -> None:
     machine.end = Execution("SUCCEEDED", {"period": "2026-10", "outcome": "already_running", "run": 1})
 
