@@ -3,6 +3,8 @@
 import json
 import shutil
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +15,16 @@ from cli.closing import run_close
 from cli.connect import connected
 from cli.console import count, note, say
 from cli.home import folder, home, shown
-from cli.local import start
+from cli.local import settle_debits, start
 from cli.report import save_page
 from cli.system import System
 from monthclose.domain.period import Period
+from monthclose.errors import TryLaterError
 from sandbox.cloud_provider import generate
+from sandbox.local_aws import Running
 
 _SEED = 1
+_SETTLED_WITHIN_SECONDS = 60
 
 
 def demo(
@@ -30,9 +35,11 @@ def demo(
 
     Safe to repeat: importing again adds nothing, and closing again does only what is missing.
     """
-    start()
+    running = start()
     system = connected(ctx)
     period = _choose_period(system, customers)
+    if system.closes.get(period) is None:
+        _let_debits_settle(system, running)
     files = folder("demo") / f"{period}-{customers}"
     note(f"making up {period} of a cloud provider with {count(customers, 'customer')}", "")
     generate(files, customers, str(period), _SEED)
@@ -47,7 +54,20 @@ def demo(
     command = typed()
     say(f"  {command} customer cust-0000001")
     say(f"  {command} report {period} --customers {period}.csv")
+    say(f"  {command} local settle    # the bank debits come in, and webhooks tell of them")
     say(f"  {command} local down")
+
+
+def _let_debits_settle(system: System, running: Running) -> None:
+    """Let the bank debits of a month that was closed before come in: a customer is charged for one month at a time."""
+    if not settle_debits(running.sandbox_url):
+        return
+    note("the bank debits of the month before come in", "")
+    deadline = time.monotonic() + _SETTLED_WITHIN_SECONDS
+    while next(system.directory.being_charged(system.clock() + timedelta(days=400)), None):
+        if time.monotonic() > deadline:
+            raise TryLaterError("the webhooks of the bank debits have not been booked yet")
+        system.sleep(0.5)
 
 
 def typed() -> str:

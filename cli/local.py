@@ -19,6 +19,7 @@ from sandbox.plan import Plan, load_plan
 from sandbox.reading import PlanError
 
 DOWN = 1
+_ADVANCE = "/_sandbox/gocardless/advance"
 
 app = typer.Typer(help="Run AWS and the payment providers on this machine.", no_args_is_help=True)
 
@@ -85,6 +86,27 @@ def _step(name: str) -> Iterator[None]:
     else:
         yield
     note(f"{name:<42} {duration(time.monotonic() - began):>6}", "")
+
+
+@app.command("settle")
+def settle() -> None:
+    """Let days pass at the sandbox's bank: debits on their way come in, or fail. Webhooks tell of it."""
+    running = LocalAws(home()).running()
+    if running is None:
+        raise UserMistakeError("no local AWS is up; start it with: monthclose local up")
+    say(f"the bank has settled {count(settle_debits(running.sandbox_url), 'debit')}; see: monthclose status")
+
+
+def settle_debits(sandbox_url: str) -> int:
+    """Move the sandbox's bank debits on, step by step, until none has another; returns how many there were."""
+    moved: set[str] = set()
+    try:
+        with httpx.Client(base_url=sandbox_url, trust_env=False) as sandbox:
+            while answer := sandbox.post(_ADVANCE, json={}).raise_for_status().json()["payments"]:
+                moved |= {payment["id"] for payment in answer}
+    except httpx.HTTPError as error:
+        raise LocalAwsError(f"the sandbox's bank did not settle: {error}") from error
+    return len(moved)
 
 
 @app.command("down")

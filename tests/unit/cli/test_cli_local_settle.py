@@ -1,0 +1,30 @@
+"""`monthclose local settle`: the sandbox's bank collects what is on its way."""
+
+import pytest
+
+from cli.local import settle_debits
+from sandbox.gocardless import GoCardlessSandbox
+from sandbox.local_aws import LocalAwsError
+from sandbox.testing import serving
+from tests.sandbox.gocardless_driving import Wire
+from tests.unit.cli.driving import Command
+
+
+def test_every_debit_comes_in_or_fails_and_the_second_time_there_is_none() -> None:
+    sandbox = GoCardlessSandbox()
+    wire = Wire(sandbox)
+    pays, fails = wire.create_payment("MD_OK"), wire.create_payment("MD_FAILS")
+
+    with serving({"/gocardless": sandbox}) as url:
+        assert settle_debits(url) == 2
+        assert (wire.status(pays), wire.status(fails)) == ("paid_out", "failed")
+        assert settle_debits(url) == 0
+
+
+def test_a_sandbox_that_does_not_answer_is_told() -> None:
+    with serving({}) as url, pytest.raises(LocalAwsError, match="the sandbox's bank did not settle"):
+        settle_debits(url)
+
+
+def test_without_a_local_aws_there_is_nothing_to_settle(monthclose: Command) -> None:
+    assert "no local AWS is up" in monthclose("local", "settle", exit_code=2).stderr
