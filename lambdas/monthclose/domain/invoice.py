@@ -267,8 +267,8 @@ def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, 
 
 
 def _described(grant: Grant) -> str:
-    until = f", good until {grant.last_day}" if grant.expires_at else ""
-    return f"{_CREDIT_IN_WORDS[grant.kind]} of {grant.granted_at:%Y-%m-%d}{until}"
+    when = f", good until {grant.last_day}" if grant.expires_at else f" of {grant.granted_at:%Y-%m-%d}"
+    return _CREDIT_IN_WORDS[grant.kind] + when
 
 
 def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
