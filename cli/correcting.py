@@ -8,8 +8,10 @@ from cli.connect import connected
 from cli.console import print_json, say
 from cli.customer import balance_in_words
 from cli.system import System
+from cli.telling import NoMail, tell_customer
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.money import Money
+from monthclose.domain.month import NoticeState
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")]
 Reason = Annotated[str, typer.Option(help="Why: written on the credit note, so the customer reads it.")]
@@ -24,33 +26,36 @@ def credit(
         str | None,
         typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left if not said."),
     ] = None,
+    no_mail: NoMail = False,
     in_json: InJson = False,
 ) -> None:
-    """Issue a credit note: what is open isn't owed any more, what was paid becomes credit.
+    """Issue a credit note: what is open isn't owed any more, what was paid becomes credit. The customer is told.
 
-    The same amount for the same reason again issues nothing new: it shows the credit note.
+    The same amount for the same reason again issues nothing new: it shows the credit note, and sends the e-mail if
+    that was not sent.
     """
     system = connected(ctx)
     wanted = Money.parse(amount, system.shelf.find(number).currency) if amount is not None else None
-    _tell(system, system.corrector.credit(number, wanted, reason), in_json)
+    _tell(system, system.corrector.credit(number, wanted, reason), mail=not no_mail, in_json=in_json)
 
 
-def void(ctx: typer.Context, number: Number, reason: Reason, in_json: InJson = False) -> None:
-    """Issue a credit note over everything that is left of an invoice."""
+def void(ctx: typer.Context, number: Number, reason: Reason, no_mail: NoMail = False, in_json: InJson = False) -> None:
+    """Issue a credit note over everything that is left of an invoice. The customer is told."""
     system = connected(ctx)
-    _tell(system, system.corrector.void(number, reason), in_json)
+    _tell(system, system.corrector.void(number, reason), mail=not no_mail, in_json=in_json)
 
 
-def _tell(system: System, note: CreditNote, in_json: bool) -> None:
-    customer = system.books.customer(note.customer_id)
+def _tell(system: System, note: CreditNote, *, mail: bool, in_json: bool) -> None:
+    if not in_json:
+        customer = system.books.customer(note.customer_id)
+        balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
+        say(f"{note.number} over {note.total} of {note.corrects}{balance}")
+    notice = tell_customer(system, note) if mail else None
     if in_json:
-        print_json(_as_json(note))
-        return
-    balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
-    say(f"{note.number} over {note.total} of {note.corrects}{balance}")
+        print_json(_as_json(note, notice))
 
 
-def _as_json(note: CreditNote) -> dict[str, Any]:
+def _as_json(note: CreditNote, notice: NoticeState | None) -> dict[str, Any]:
     return {
         "number": note.number,
         "corrects": note.corrects,
@@ -62,4 +67,5 @@ def _as_json(note: CreditNote) -> dict[str, Any]:
         "issued_on": note.issued_on.isoformat(),
         "reason": note.reason,
         "sha256": note.document.sha256,
+        "notice": notice,
     }

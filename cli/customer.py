@@ -70,7 +70,7 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         text = f"{month.invoice.number} over {month.invoice.total}, {month.invoice.open} of it open"
         yield Happening(time, period, "invoice", text, "")
     for taken_back in month.credit_notes:
-        booked = [entry.time for entry in month.entries if entry.entry_id == f"credit_note/{taken_back.number}"]
+        booked = [entry.time for entry in month.entries if entry.entry_id == taken_back.entry_id]
         text = f"{taken_back.number} over {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
         yield Happening(booked[0], period, "credit note", text, "")
     for entry in month.entries:
@@ -81,7 +81,7 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         for step in payment.history:
             request = f"request {step.request_id}" if step.request_id else ""
             yield Happening(step.time, period, "payment", f"{which}{step.before} → {step.after}: {step.why}", request)
-    for notice in (*((month.notice,) if month.notice else ()), *month.reminders):
+    for notice in month.notices:
         message = f"message {notice.message_id}" if notice.message_id else ""
         yield Happening(notice.time, period, "notice", f"{notice.kind} {notice.state}", message)
     for change in month.holds:

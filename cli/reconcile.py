@@ -22,8 +22,6 @@ from monthclose.stages.charge_customers import Charger
 from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.drain_dead_letters import DeadLetterDrain
 from monthclose.stages.finish_batches import BatchFinisher
-from monthclose.stages.invoice_links import link_writer
-from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.reconcile_period import PeriodReconciler, Reconciled, comparison_content
 from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
@@ -174,9 +172,7 @@ def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell)
 def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
     charger = Charger(system.books, system.gateways[name](), system.clock)
     settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
-    writer = link_writer(system.settings.links, system.link_secrets, system.clock)
-    texts = NoticeTexts(system.settings.company_name, writer)
-    sender = NoticeSender(system.books, system.closes, system.mailer(), texts, system.clock)
+    sender = NoticeSender(system.books, system.closes, system.mailer(), system.notice_texts(), system.clock)
     keeper = HoldKeeper(system.books, system.closes, system.settings.hold_policy, system.clock, system.settings.dunning)
     return BatchFinisher(settler, system.books, system.closes, sender, keeper, system.clock, executor)
 

@@ -28,7 +28,9 @@ from monthclose.settings import Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.correct_invoice import Corrector
 from monthclose.stages.hold_by_hand import HoldDesk
+from monthclose.stages.invoice_links import link_writer
 from monthclose.stages.invoice_shelf import InvoiceShelf
+from monthclose.stages.notice_texts import NoticeTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class System:
     """The keys of links to invoices; None if mails carry none."""
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     sleep: Callable[[float], None] = time.sleep
+
+    def notice_texts(self) -> NoticeTexts:
+        """Make what writes to customers, with links where the deployment has them."""
+        writer = link_writer(self.settings.links, self.link_secrets, self.clock)
+        return NoticeTexts(self.settings.company_name, writer)
 
 
 def cause_for_people(cause: str) -> str:

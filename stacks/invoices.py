@@ -1,6 +1,6 @@
 """Links to invoices: the keys they are signed with, and the function behind them, open to the internet.
 
-The function may read invoices and write PDFs, and nothing else: no customer, no ledger, no other document.
+The function may read invoices and credit notes and write PDFs, and nothing else: no customer, no other document.
 """
 
 import json
@@ -15,7 +15,7 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config
-from stacks.documents import COMPANY, INVOICES, PDFS
+from stacks.documents import COMPANY, CREDIT_NOTES, INVOICES, PDFS
 from stacks.functions import Functions, Size, Stage, role_of
 from stacks.layer import DOCUMENTS, DependencyLayer
 from stacks.nag import acknowledge, acknowledge_resource
@@ -98,7 +98,8 @@ class InvoiceViewer(Construct):
         self._keys.grant_read(function)
 
     def _grant_documents(self, documents: s3.IBucket) -> None:
-        allowed = {INVOICES: ["s3:GetObject"], COMPANY: ["s3:GetObject"], PDFS: ["s3:GetObject", "s3:PutObject"]}
+        allowed = {prefix: ["s3:GetObject"] for prefix in (INVOICES, CREDIT_NOTES, COMPANY)}
+        allowed |= {PDFS: ["s3:GetObject", "s3:PutObject"]}
         for prefix, actions in allowed.items():
             objects = documents.arn_for_objects(f"{prefix}*")
             self.function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))

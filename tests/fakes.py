@@ -104,8 +104,9 @@ class FakeBooks:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
                 case Notice(step=step) if step:
-                    reminders = (*month.get("reminders", ()), record)
-                    month["reminders"] = tuple(sorted(reminders, key=lambda notice: (notice.time, notice.step)))
+                    kept = "credit_notices" if record.of_credit_note else "reminders"
+                    notices = (*month.get(kept, ()), record)
+                    month[kept] = tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
                 case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():

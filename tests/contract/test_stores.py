@@ -59,6 +59,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     reminders.append(
         replace(reminders[0], state=NoticeState.SENT, step="2026-11-01-day-10", time=NOON + timedelta(days=7))
     )
+    told = [replace(reminders[0], kind="credit_note", step=f"CN-0000000{number}") for number in (1, 2)]
     holds = [HoldChange("acme", OCTOBER, HoldAction.PLACED, "declined", NOON)]
     holds.append(HoldChange("acme", OCTOBER, HoldAction.LIFTED, "they called", NOON, number=2, by="ada"))
     parking = Parking("acme", OCTOBER, "no_price", "SKU x", NOON)
@@ -66,7 +67,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     notes = [replace(NOTE, number="CN-00000001", tax_minor=0), NOTE]
 
     records: list[Record] = [notice, *reversed(reminders), *reversed(holds), parking, carried, *reversed(notes)]
-    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, *records)
+    world.books.commit(customer, INVOICE, PAYMENT, ENTRY, *records, *reversed(told))
 
     assert world.books.customer("acme") == replace(customer, version=1)
     month = CustomerMonth(
@@ -77,6 +78,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         parking=replace(parking, version=1),
         carried=replace(carried, version=1),
         reminders=tuple(replace(reminder, version=1) for reminder in reminders),
+        credit_notices=tuple(replace(notice, version=1) for notice in told),
         entries=(ENTRY,),
         credit_notes=tuple(replace(note, version=1) for note in notes),
     )

@@ -38,7 +38,7 @@ def test_the_function_behind_the_links_reads_invoices_and_no_customer(aws: Synth
     assert "TablesBilling" in allowed["dynamodb:Query"]
     for table in ("TablesCustomers", "TablesUsage", "TablesCloses", "TablesIdempotency"):
         assert table not in allowed["dynamodb:Query"]
-    for prefix in ("/invoices/*", "/pdf/*", "/company/*"):
+    for prefix in ("/invoices/*", "/credit_notes/*", "/pdf/*", "/company/*"):
         assert prefix in allowed["s3:GetObject"]
     assert '"/*"' not in allowed["s3:GetObject"]
 

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monthclose.domain.credit_note import CreditNote, Effect
 from monthclose.domain.customer import Customer
-from monthclose.domain.invoice import Invoice
+from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.notice import NoticeKind
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Mail
 from monthclose.stages.notice_texts import NoticeTexts, notice_tag
-from tests.unit.domain.any import OCTOBER, a_customer, a_payment, an_invoice
+from tests.unit.domain.any import OCTOBER, TODAY, a_customer, a_payment, an_invoice
 
 STATES = {
     NoticeKind.RECEIPT: PaymentState.PAID,
@@ -60,9 +61,19 @@ def a_mail(
     link: str = "",
 ) -> Mail:
     invoice = invoice or an_invoice(123_456)
+    if kind is NoticeKind.CREDIT_NOTE:
+        note = replace(a_credit_note(), total_minor=invoice.total_minor)
+        texts = NoticeTexts(company, (lambda _: link) if link else None)
+        return texts.credit_note_mail(customer or a_customer(), note, Effect(invoice.total_minor, 0, 0))
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
     return NoticeTexts(company, (lambda _: link) if link else None).mail(account, CustomerMonth(invoice, payment), kind)
+
+
+def a_credit_note(reason: str = "billed twice") -> CreditNote:
+    place = DocumentPlace("key", 0, 1, "hash")
+    start = ("CN-00000007", "INV-00000001", "C-1", OCTOBER, "USD", 10_000, 0, TODAY)
+    return CreditNote(*start, reason=reason, correction="id", document=place)
 
 
 def words(text: str) -> str:
@@ -225,3 +236,40 @@ def test_a_mail_carries_the_link_to_the_invoice_where_there_are_links(kind: Noti
     without = a_mail(kind)
     assert "PDF" not in without.text + without.html
     assert "<a " not in without.html
+
+
+EFFECTS = {
+    Effect(10_000, 0, 0): "You owe 100.00 USD less for this invoice.",
+    Effect(0, 10_000, 0): "100.00 USD of what you paid now pays what was open of other invoices.",
+    Effect(0, 0, 10_000): "100.00 USD of what you paid is now credit of yours, and we use it for your next invoices.",
+    Effect(0, 0, 0): "We had waived or given back that amount before, so nothing changes in what you owe.",
+}
+
+
+@pytest.mark.parametrize(("effect", "says"), EFFECTS.items(), ids=str)
+def test_a_credit_note_s_mail_says_why_and_what_was_done_and_nothing_else(effect: Effect, says: str) -> None:
+    mail = NoticeTexts("Northwind").credit_note_mail(a_customer(), a_credit_note(), effect)
+    for form in (words(mail.text), words(_Visible(mail.html).text)):
+        assert "We have taken 100.00 USD of invoice INV-00000001" in form
+        assert "The reason: billed twice" in form
+        assert [other for other in EFFECTS.values() if other in form] == [says]
+    assert mail.subject == "Credit note CN-00000007: your Northwind invoice for October 2026"
+    assert mail.tag == "2026-10.CN-00000007_C-1"
+
+
+def test_a_credit_note_of_many_effects_adds_up() -> None:
+    text = NoticeTexts("Northwind").credit_note_mail(a_customer(), a_credit_note(), Effect(5000, 3000, 2000)).text
+    table = {line[:23].strip(): line[23:].strip() for line in text.splitlines()}
+    rows = ("Off this invoice", "Off other open invoices", "Credit for later", "Amount")
+    assert [table[row] for row in rows] == ["50.00 USD", "30.00 USD", "20.00 USD", "100.00 USD"]
+
+
+def test_a_credit_note_s_link_and_reason_are_its_own() -> None:
+    link = "https://invoices.example.com/v1.k1.abc_-.def"
+    mail = a_mail(NoticeKind.CREDIT_NOTE, link=link)
+    assert f"\nYour credit note as PDF:\n{link}\n" in mail.text
+    assert "See your credit note (PDF)" in _Visible(mail.html).text
+    evil = a_credit_note("sorry\r\n<script>alert(1)</script>")
+    written = NoticeTexts("Northwind").credit_note_mail(a_customer(), evil, Effect(1, 0, 0))
+    assert "<script>" not in written.html
+    assert "sorry <script>" in words(written.text)

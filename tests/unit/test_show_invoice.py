@@ -1,6 +1,6 @@
 """What a link to an invoice answers: the way to the PDF for who has it, the same page without data for all others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +53,16 @@ def test_a_genuine_link_leads_to_the_customers_own_pdf_for_a_minute(site: Site) 
     key = site.world.shelf.pdf_key(invoice)
     assert answer["headers"]["Location"] == f"https://documents.example.com/{key}?name={invoice.number}.pdf&seconds=60"
     assert [document.customer.customer_id for document in site.world.renderer.rendered] == ["acme"]
+
+
+def test_a_link_to_a_credit_note_leads_to_its_pdf_and_only_for_its_own_customer(site: Site) -> None:
+    invoice = site.world.month("acme").invoice
+    assert invoice
+    note = site.world.corrector.void(invoice.number, "billed twice")
+    location = site.get(site.writer(note))["headers"]["Location"]
+    assert location.endswith("?name=CN-00000001.pdf&seconds=60")
+    assert site.get(site.writer(replace(note, customer_id="globex")))["statusCode"] == 403
+    assert site.get(site.writer(replace(note, number="CN-00000002")))["statusCode"] == 403
 
 
 def test_a_link_works_again_and_again_for_months_and_then_is_gone(site: Site) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from monthclose.domain import credit
 from monthclose.domain.customer import Customer
@@ -20,7 +21,7 @@ from monthclose.domain.document import Deduction, DocumentKind, DocumentLine, In
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import take
 from monthclose.domain.invoice import Booking, DocumentPlace, Draft, Invoice
-from monthclose.domain.ledger import Account, entry_legs
+from monthclose.domain.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.series import Series
@@ -63,6 +64,43 @@ class CreditNote:
     def total(self) -> Money:
         """What it takes back."""
         return Money(self.total_minor, self.currency)
+
+    @property
+    def entry_id(self) -> str:
+        """Id of the ledger entry that books it."""
+        return f"credit_note/{self.number}"
+
+
+class Effect(NamedTuple):
+    """What a credit note did for its customer, in minor units; what was written off before is in none of them."""
+
+    less_owed: int
+    """Off what was open of its invoice."""
+    covered: int
+    """Off what was open of other invoices."""
+    kept: int
+    """Credit for the months to come."""
+
+
+def effect_of(note: CreditNote, entries: Iterable[Entry]) -> Effect:
+    """Read from the ledger what a credit note did when it was booked, whatever has happened since.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        All of the customer's, or those of the months with open invoices at least.
+    """
+    less_owed, covered, granted = 0, 0, 0
+    for entry in entries:
+        for leg in entry.legs:
+            if entry.entry_id == note.entry_id and leg.account is Account.CREDIT:
+                granted -= leg.minor
+            elif entry.entry_id == note.entry_id and leg.account is Account.RECEIVABLE:
+                less_owed -= leg.minor
+            elif entry.entry_id == used_id(note.entry_id) and leg.account is Account.RECEIVABLE:
+                covered -= leg.minor
+    covered = min(covered, granted)  # other credit of theirs may have covered the rest
+    return Effect(less_owed, covered, granted - covered)
 
 
 def credit_note_key(period: Period, number: str) -> str:

@@ -68,6 +68,11 @@ class Entry:
             raise ValueError(f"the legs of entry {self.entry_id} do not balance: {self.legs}")
 
 
+def used_id(of: str) -> str:
+    """Name the entry, in its own month, of credit that covers an open invoice; `of` is where the credit comes from."""
+    return f"used/{of}"
+
+
 def entry_legs(amounts: dict[Account, int]) -> tuple[Leg, ...]:
     """Make legs of amounts by account, leaving out the zeros."""
     return tuple(Leg(account, minor) for account, minor in amounts.items() if minor)

@@ -1,4 +1,4 @@
-"""Links to an invoice: tokens that nobody can forge, for one customer and one invoice, valid until a day.
+"""Links to an invoice or credit note: tokens that nobody can forge, for one customer and one document, until a day.
 
 A token is `v1.KEY.CLAIMS.SIGNATURE`: the id of the key it was signed with, what it claims (JSON), and an HMAC-SHA-256
 over the three parts before it; claims and signature in URL-safe base64. Nothing in it is secret but the key. A key is
@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.errors import MonthCloseError, UserMistakeError
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.period import Period
@@ -64,7 +65,7 @@ class LinkKeys:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLink:
-    """What a token says: this invoice of this customer may be seen until then (UTC)."""
+    """What a token says: this invoice or credit note of this customer may be seen until then (UTC)."""
 
     number: str
     customer_id: str
@@ -72,9 +73,9 @@ class InvoiceLink:
     expires: datetime
 
     @classmethod
-    def to(cls, invoice: Invoice, now: datetime, valid_days: int) -> InvoiceLink:
+    def to(cls, issued: Invoice | CreditNote, now: datetime, valid_days: int) -> InvoiceLink:
         """Make a link that works for so many days."""
-        return cls(invoice.number, invoice.customer_id, invoice.period, now + timedelta(days=valid_days))
+        return cls(issued.number, issued.customer_id, issued.period, now + timedelta(days=valid_days))
 
 
 def sign(link: InvoiceLink, keys: LinkKeys) -> str:

@@ -9,6 +9,7 @@ from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
+from monthclose.domain.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Notice:
     Parameters
     ----------
     step : str
-        The dunning step that it is; empty for the one e-mail of the close.
+        The dunning step that it is, or the number of the credit note that it is about; empty for the one e-mail of
+        the close.
     """
 
     customer_id: str
@@ -75,6 +77,11 @@ class Notice:
     message_id: str = ""
     step: str = ""
     version: int = 0
+
+    @property
+    def of_credit_note(self) -> bool:
+        """Whether it tells of a credit note, and not of the payment."""
+        return Series.CREDIT_NOTES.has(self.step)
 
 
 class HoldAction(StrEnum):
@@ -126,6 +133,8 @@ class CustomerMonth:
         The payments that a person started for the same invoice, in order.
     credit_notes : tuple of CreditNote
         What was taken back of the invoice, in order.
+    credit_notices : tuple of Notice
+        Those that tell of credit notes, in order: dunning does not count them.
     """
 
     invoice: Invoice | None = None
@@ -138,11 +147,17 @@ class CustomerMonth:
     manual: tuple[Payment, ...] = ()
     reminders: tuple[Notice, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
+    credit_notices: tuple[Notice, ...] = ()
 
     @property
     def hold(self) -> HoldChange | None:
         """The last thing that was done to the customer's hold."""
         return self.holds[-1] if self.holds else None
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """All e-mails about the invoice, the close's first."""
+        return (*((self.notice,) if self.notice else ()), *self.reminders, *self.credit_notices)
 
     @property
     def payments(self) -> tuple[Payment, ...]:

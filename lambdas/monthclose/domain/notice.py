@@ -33,6 +33,8 @@ class NoticeKind(StrEnum):
     """That the customer must still authenticate the charge."""
     REVERSED = "reversed"
     """That the customer's bank took the money back."""
+    CREDIT_NOTE = "credit_note"
+    """That the invoice was taken back, in part or whole, and what was done with the amount."""
 
 
 _KIND_BY_STATE = {

@@ -137,7 +137,7 @@ class Corrector:
     def _commit(self, note: CreditNote) -> Cover:
         customer, month, invoice = self._read(note.customer_id, note.period)
         corrected, account, legs = book_credit_note(note, invoice, customer)
-        now, entry_id = self.clock(), f"credit_note/{note.number}"
+        now, entry_id = self.clock(), note.entry_id
         memo = f"credit note {note.number} over {note.total} of invoice {note.corrects}: {note.reason}"
         entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
         others = [(p, m) for p, m in open_months(self.books, note.customer_id) if p != note.period]

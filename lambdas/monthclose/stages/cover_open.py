@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
-from monthclose.domain.ledger import Entry
+from monthclose.domain.ledger import Entry, used_id
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Record
@@ -52,7 +52,7 @@ def cover_with_credit(
         if not used:
             break
         memo = f"credit used for invoice {after.number}"
-        records += [after, Entry(f"used/{of}", customer.customer_id, period, after.currency, now, used, memo)]
+        records += [after, Entry(used_id(of), customer.customer_id, period, after.currency, now, used, memo)]
         covered.append((period, month))
     return Cover(customer, records, covered)
 

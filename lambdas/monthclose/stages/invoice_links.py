@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from monthclose.domain.invoice import Invoice
 from monthclose.domain.link import InvoiceLink, LinkRefusedError, sign, verify
 from monthclose.ports import Clock, Documents, LinkSecrets
 from monthclose.settings import LinkSettings
-from monthclose.stages.invoice_shelf import InvoiceShelf
+from monthclose.stages.invoice_shelf import InvoiceShelf, Issued
 
 _OPEN_SECONDS = 60
 """How long the address lives that a link leads to: the browser follows it at once."""
@@ -27,9 +26,9 @@ class LinkWriter:
     url: str
     valid_days: int
 
-    def __call__(self, invoice: Invoice) -> str:
-        """Write the link to an invoice."""
-        link = InvoiceLink.to(invoice, self.clock(), self.valid_days)
+    def __call__(self, issued: Issued) -> str:
+        """Write the link to an invoice or a credit note."""
+        link = InvoiceLink.to(issued, self.clock(), self.valid_days)
         return f"{self.url.rstrip('/')}/{sign(link, self.secrets.link_keys())}"
 
 
@@ -55,12 +54,12 @@ class LinkOpener:
         Raises
         ------
         LinkRefusedError
-            The token is none of ours, was altered, or its invoice is not there.
+            The token is none of ours, was altered, or what it names is not there.
         LinkExpiredError
             Its time is over.
         """
         link = verify(token, self.secrets.link_keys(), self.clock())
-        invoice = self.shelf.of_customer(link.customer_id, link.period, link.number)
-        if invoice is None:
+        issued = self.shelf.issued_to(link.customer_id, link.period, link.number)
+        if issued is None:
             raise LinkRefusedError("refused")
-        return self.documents.link(self.shelf.pdf_key(invoice), f"{invoice.number}.pdf", _OPEN_SECONDS)
+        return self.documents.link(self.shelf.pdf_key(issued), f"{issued.number}.pdf", _OPEN_SECONDS)

@@ -107,6 +107,12 @@ class InvoiceShelf:
         invoice = self.books.month(customer_id, period).invoice
         return invoice if invoice and invoice.number == number else None
 
+    def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
+        """Read the invoice or credit note of that number, if it is one of the customer's in the period."""
+        month = self.books.month(customer_id, period)
+        issued = (*((month.invoice,) if month.invoice else ()), *month.credit_notes)
+        return next((one for one in issued if one.number == number), None)
+
     def content(self, invoice: Issued) -> bytes:
         """Read the stored document, byte for byte.
 

@@ -5,11 +5,12 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from monthclose.domain.credit_note import CreditNote, Effect
 from monthclose.domain.customer import Customer
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.money import Money
@@ -18,6 +19,7 @@ from monthclose.domain.notice import NoticeKind
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Mail
+from monthclose.stages.invoice_shelf import Issued
 from monthclose.templates import environment
 
 _GOOD, _WAITING, _ACTION = "#1a7f5a", "#3b74c4", "#c2571a"
@@ -34,7 +36,15 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.NEW_METHOD: _ACTION,
     NoticeKind.ACTION_REMINDER: _ACTION,
     NoticeKind.REVERSED: _ACTION,
+    NoticeKind.CREDIT_NOTE: _GOOD,
 }
+
+_EFFECTS: Mapping[str, str] = {
+    "less_owed": "Off this invoice",
+    "covered": "Off other open invoices",
+    "kept": "Credit for later",
+}
+"""What a credit note does, as its mail sets it out."""
 
 _NO_REASON = "Your bank gave no reason that we could pass on."
 # https://docs.stripe.com/declines/codes. Codes that Stripe asks not to show to the customer (fraudulent, lost_card,
@@ -86,11 +96,11 @@ class NoticeTexts:
     company : str
         The seller's name, as customers know it.
     link : Callable or None
-        Writes the address at which a customer finds an invoice; without it mails have none.
+        Writes the address at which a customer finds an invoice or a credit note; without it mails have none.
     """
 
     company: str
-    link: Callable[[Invoice], str] | None = None
+    link: Callable[[Issued], str] | None = None
 
     def mail(
         self,
@@ -117,16 +127,46 @@ class NoticeTexts:
         """
         if month.invoice is None or month.payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
-        facts = _facts(customer, month.invoice, month.payment) | {
-            "company": _one_line(self.company),
-            "held_on": f"{held_on.day} {held_on:%B %Y}" if held_on else "",
-        }
-        template = environment().get_template(f"mail/{kind}.txt.j2")
-        context = template.new_context(facts)
-        blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
+        facts = _facts(month.invoice, month.payment) | {"held_on": _day(held_on) if held_on else ""}
         rows = _rows(customer, month.invoice, month.payment)
         if step and month.invoice.open < customer.balance:
             rows.append(("Owed in all", str(customer.balance)))
+        return self._mail(customer, kind, facts, rows, month.invoice, step)
+
+    def credit_note_mail(self, customer: Customer, note: CreditNote, effect: Effect) -> Mail:
+        """Write the mail that tells a customer of a credit note, and what was done with its amount."""
+        done = {name: Money(minor, note.currency) for name, minor in effect._asdict().items()}
+        facts = {
+            "number": note.corrects,
+            "month": f"{note.period.start:%B %Y}",
+            "credit_note": note.number,
+            "amount": note.total,
+            "reason": note.reason,
+            **done,
+        }
+        rows = [
+            ("Credit note", note.number),
+            ("Date", _day(note.issued_on)),
+            ("Invoice", note.corrects),
+            ("Period", f"{note.period.start:%B %Y}"),
+            *((label, str(done[name])) for name, label in _EFFECTS.items() if done[name]),
+            ("Amount", str(note.total)),
+        ]
+        return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number)
+
+    def _mail(
+        self,
+        customer: Customer,
+        kind: NoticeKind,
+        facts: Mapping[str, Any],
+        rows: Sequence[tuple[str, str]],
+        issued: Issued,
+        step: str,
+    ) -> Mail:
+        facts = {**facts, "name": _one_line(customer.profile.name), "company": _one_line(self.company)}
+        template = environment().get_template(f"mail/{kind}.txt.j2")
+        context = template.new_context(facts)
+        blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
         letter = facts | {
             "subject": _one_line(blocks["subject"]),
             "headline": _one_line(blocks["headline"]),
@@ -135,22 +175,22 @@ class NoticeTexts:
             "label_width": max(len(label) for label, _ in rows),
             "value_width": max(len(value) for _, value in rows),
             "accent": _ACCENT[kind],
-            "link": self.link(month.invoice) if self.link else "",
+            "link": self.link(issued) if self.link else "",
+            "linked": "credit note" if isinstance(issued, CreditNote) else "invoice",
         }
         return Mail(
             to=customer.profile.email,
             subject=letter["subject"],
             text=environment().get_template("mail/layout.txt.j2").render(letter),
             html=environment().get_template("mail/layout.html.j2").render(letter),
-            tag=notice_tag(month.invoice.period, customer.customer_id, step),
+            tag=notice_tag(issued.period, customer.customer_id, step),
         )
 
 
-def _facts(customer: Customer, invoice: Invoice, payment: Payment) -> dict[str, Any]:
+def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
     """Name what the messages may speak of."""
     nothing = Money(0, invoice.currency)
     return {
-        "name": _one_line(customer.profile.name),
         "number": invoice.number,
         "month": f"{invoice.period.start:%B %Y}",
         "total": invoice.total,
@@ -168,7 +208,7 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[
     """Set out how the invoice is settled, so that the reader can add it up."""
     rows = [
         ("Invoice", invoice.number),
-        ("Date", f"{invoice.issued_on.day} {invoice.issued_on:%B %Y}"),
+        ("Date", _day(invoice.issued_on)),
         ("Period", f"{invoice.period.start:%B %Y}"),
         ("Total", str(invoice.total)),
     ]
@@ -190,7 +230,7 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[
 def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
     """Name a notice in the mail service's events: `2026-10_C-1`, from `2026-10` and `C-1`.
 
-    That of a dunning step has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
+    That of a dunning step or credit note has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
 
     SES allows 256 of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a dot and
     two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that ends
@@ -201,6 +241,10 @@ def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
     if len(tag) <= 256:
         return tag
     return f"{tag[:222]}.-{hashlib.sha256(customer_id.encode()).hexdigest()[:32]}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 def _one_line(text: str) -> str:

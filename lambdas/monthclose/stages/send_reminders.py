@@ -78,5 +78,4 @@ class ReminderSender:
 
 
 def _told_on(today: date, month: CustomerMonth) -> bool:
-    sent = [notice for notice in (month.notice, *month.reminders) if notice]
-    return any(n.time.date() == today and n.state is not NoticeState.WITHDRAWN for n in sent)
+    return any(n.time.date() == today and n.state is not NoticeState.WITHDRAWN for n in month.notices)

@@ -1,11 +1,14 @@
 """`monthclose invoice credit` and `void`, and where credit notes are shown."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from monthclose.domain.link import verify
+from monthclose.errors import TryLaterError
 from tests.unit.cli.driving import Command
-from tests.world import World
+from tests.world import SETTINGS, World
 
 INV, WHY = "INV-00000001", ("--reason", "billed twice")
 
@@ -48,7 +51,52 @@ def test_for_programs_it_says_everything(world: World, monthclose: Command) -> N
         "issued_on": "2026-11-01",
         "reason": "billed twice",
         "sha256": note.document.sha256,
+        "notice": "sent",
     }
+
+
+def test_the_customer_is_told_once_with_a_link_to_the_credit_note(world: World, monthclose: Command) -> None:
+    world.mailer.sent.clear()
+    monthclose.links = SETTINGS.links
+    for _ in range(2):
+        assert "acme: told by e-mail" in monthclose("invoice", "void", INV, *WHY).stderr
+    [mail] = world.mailer.sent
+    [token] = re.findall(r"https://invoices.example.com/(\S+)", mail.text)
+    assert verify(token, world.link_secrets.keys, world.clock()).number == "CN-00000001"
+
+
+def test_nobody_is_told_who_is_not_to_be(world: World, monthclose: Command) -> None:
+    world.mailer.sent.clear()
+    assert monthclose.json("invoice", "void", INV, *WHY, "--no-mail", "--json")["notice"] is None
+    assert world.mailer.sent == []
+    assert world.month("acme").credit_notices == ()
+
+
+def test_the_credit_note_stands_if_the_mail_service_is_down_and_the_command_again_tells(
+    world: World, monthclose: Command
+) -> None:
+    world.mailer.sent.clear()
+    world.mailer.failures = [TryLaterError("SES cannot be reached")]
+    said = monthclose("invoice", "void", INV, *WHY)
+    assert "CN-00000001 over 100.00 USD" in said.stdout
+    assert "acme: not told yet: SES cannot be reached\nCN-00000001 stands; the same command again" in said.stderr
+    assert world.customer("acme").credit_minor == 10_000
+    assert monthclose.json("invoice", "void", INV, *WHY, "--json")["notice"] == "sent"
+    assert len(world.mailer.sent) == len(world.month("acme").credit_notes) == 1
+
+
+def test_a_command_that_died_before_the_mail_is_made_up_for_by_the_same_again(
+    world: World, monthclose: Command
+) -> None:
+    world.mailer.sent.clear()
+    world.corrector.void(INV, WHY[1])
+    monthclose("invoice", "void", INV, *WHY)
+    assert len(world.mailer.sent) == len(world.month("acme").credit_notes) == 1
+
+
+def test_the_customer_s_story_has_the_mail(monthclose: Command) -> None:
+    monthclose("invoice", "void", INV, *WHY)
+    assert "credit_note sent" in monthclose("customer", "acme").stdout
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from monthclose.domain import credit
 from monthclose.domain.close import totals_of
 from monthclose.domain.credit_note import (
     CreditNote,
+    Effect,
     amount_to_credit,
     book_credit_note,
     draft_credit_note,
+    effect_of,
     left_to_credit,
     number_credit_note,
 )
@@ -22,7 +24,7 @@ from monthclose.domain.document import Buyer, DocumentLine, InvoiceDocument, Sel
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import GrantKind, Part, merged
 from monthclose.domain.invoice import Booking, DocumentPlace, issue, refund, settle, take_back
-from monthclose.domain.ledger import Entry
+from monthclose.domain.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
@@ -96,9 +98,12 @@ class AnInvoicesLife(RuleBasedStateMachine):
         )
         before = self.customer.balance.minor
         written_off = self.invoice.written_off_minor
-        self.book(book_credit_note(note, self.invoice, self.customer))
+        booking = book_credit_note(note, self.invoice, self.customer)
+        self.book(booking)
         self.notes.append(note)
         already_back = written_off - self.invoice.written_off_minor
+        entries = [an_entry(booking[2], note.entry_id)] if booking[2] else []
+        assert sum(effect_of(note, entries)) == minor - already_back
         assert self.customer.balance.minor == before - minor + already_back
 
     @invariant()
@@ -210,3 +215,18 @@ def test_a_number_is_read_as_people_type_it(series: Series, name: str, number: i
 def test_a_number_of_another_series_says_how_they_look() -> None:
     with pytest.raises(UserMistakeError, match="'INV-1' is no credit note's number; they look like CN-00000042"):
         Series.CREDIT_NOTES.number_of("INV-1")
+
+
+@pytest.mark.parametrize(
+    ("used", "effect"), [(0, Effect(300, 0, 700)), (500, Effect(300, 500, 200)), (900, Effect(300, 700, 0))]
+)
+def test_the_ledger_says_what_a_credit_note_did_and_other_credit_is_none_of_its(used: int, effect: Effect) -> None:
+    note = CreditNote("CN-00000001", "INV-1", "C-1", OCTOBER, "USD", 1_000, 0, TODAY, "why", "id", PLACE)
+    booked = {Account.REVENUE: 1_000, Account.RECEIVABLE: -300, Account.CREDIT: -700}
+    entries = [an_entry(entry_legs(booked), note.entry_id)]
+    entries.append(
+        an_entry(entry_legs({Account.RECEIVABLE: -100, Account.CREDIT: 100}), "used/credit_note/CN-00000002")
+    )
+    if used:
+        entries.append(an_entry(entry_legs({Account.RECEIVABLE: -used, Account.CREDIT: used}), used_id(note.entry_id)))
+    assert effect_of(note, entries) == effect

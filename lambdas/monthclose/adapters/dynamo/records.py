@@ -1,7 +1,7 @@
 """Records of the domain to items and back. Key layout: a customer's items sort by period, then kind."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -174,12 +174,17 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case 
     return CustomerMonth(
         **found,
         notice=next((notice for notice in notices if not notice.step), None),
-        reminders=tuple(sorted((n for n in notices if n.step), key=lambda notice: (notice.time, notice.step))),
+        reminders=_in_order(n for n in notices if n.step and not n.of_credit_note),
+        credit_notices=_in_order(n for n in notices if n.of_credit_note),
         holds=tuple(sorted(holds, key=lambda change: change.number)),
         manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
         entries=tuple(sorted(entries, key=lambda entry: entry.time)),
         credit_notes=tuple(sorted(notes, key=lambda note: note.number)),
     )
+
+
+def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+    return tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
 
 
 def _notice(item: m.NoticeItem) -> Notice:

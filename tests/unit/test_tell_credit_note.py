@@ -1,0 +1,139 @@
+"""A credit note's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
+
+import pytest
+
+from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.month import NoticeState
+from monthclose.errors import MailRefusedError, OutcomeUnknownError, TryLaterError
+from monthclose.ports import Record
+from tests.unit.test_adjust_account import usd
+from tests.unit.test_correct_invoice import INV, WHY, closed, settle_method
+from tests.world import OCTOBER, World
+
+
+def credited(world: World, amount: int = 2_500) -> CreditNote:
+    """Issue a credit note, after the close's mails were read."""
+    world.mailer.sent.clear()
+    return world.corrector.credit(INV, usd(amount), WHY)
+
+
+def the_mail(world: World) -> str:
+    [mail] = world.mailer.sent
+    return " ".join(mail.text.split())
+
+
+def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
+    world = closed("declined")
+    assert world.teller.tell(credited(world)) is NoticeState.SENT
+    assert "You owe 25.00 USD less for this invoice." in the_mail(world)
+    assert f"The reason: {WHY}" in the_mail(world)
+
+
+def test_who_has_paid_is_told_of_their_credit() -> None:
+    world = closed()
+    world.teller.tell(credited(world))
+    assert "25.00 USD of what you paid is now credit of yours" in the_mail(world)
+
+
+def test_who_has_paid_a_part_is_told_of_both() -> None:
+    world = closed("declined")
+    world.cashier.record("acme", usd(6_000), "transfer")
+    world.teller.tell(credited(world, 10_000))
+    assert "You owe 40.00 USD less" in the_mail(world)
+    assert "60.00 USD of what you paid is now credit" in the_mail(world)
+
+
+def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
+    world = closed("declined")
+    settle_method(world, "ok")
+    world.use("acme", "30", period=OCTOBER.next)
+    world.clock.now = OCTOBER.next.end
+    world.close(OCTOBER.next, "execution-2")
+    november = world.month("acme", OCTOBER.next).invoice
+    assert november
+    world.mailer.sent.clear()
+    world.teller.tell(world.corrector.credit(november.number, None, WHY))
+    assert "30.00 USD of what you paid now pays what was open of other invoices." in the_mail(world)
+    assert "credit of yours" not in the_mail(world)
+
+
+def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_since() -> None:
+    world = closed()
+    note = credited(world)
+    world.use("acme", "60", period=OCTOBER.next)
+    world.clock.now = OCTOBER.next.end
+    world.close(OCTOBER.next, "execution-2")
+    world.mailer.sent.clear()
+    world.teller.tell(note)
+    assert "25.00 USD of what you paid is now credit of yours" in the_mail(world)
+
+
+def test_each_credit_note_has_one_mail_however_often_it_is_told() -> None:
+    world = closed()
+    first = credited(world)
+    second = world.corrector.credit(INV, usd(100), "another reason")
+    for note in (first, second, first, second):
+        assert world.teller.tell(note) is NoticeState.SENT
+    assert [mail.tag for mail in world.mailer.sent] == [f"2026-10.{n.number}_acme" for n in (first, second)]
+
+
+def test_a_mail_that_surely_was_not_sent_is_sent_by_the_next() -> None:
+    world = closed()
+    note = credited(world)
+    world.mailer.failures = [TryLaterError("down")]
+    with pytest.raises(TryLaterError):
+        world.teller.tell(note)
+    assert world.teller.tell(note) is NoticeState.SENT
+    assert len(world.mailer.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(OutcomeUnknownError("lost"), NoticeState.CLAIMED), (MailRefusedError("no"), NoticeState.REFUSED)],
+    ids=str,
+)
+def test_a_mail_that_may_have_been_sent_or_is_refused_is_not_sent_again(error: Exception, state: NoticeState) -> None:
+    world = closed()
+    note = credited(world)
+    world.mailer.failures = [error]
+    assert [world.teller.tell(note) for _ in range(2)] == [state, state]
+    assert world.mailer.sent == []
+
+
+def test_of_two_who_tell_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = closed()
+    note, original = credited(world), world.books.commit
+
+    def overtaken(*records: Record) -> None:
+        monkeypatch.undo()
+        world.teller.tell(note)
+        original(*records)
+
+    monkeypatch.setattr(world.books, "commit", overtaken)
+    world.teller.tell(note)
+    assert len(world.mailer.sent) == 1
+
+
+def test_the_close_s_one_mail_and_its_counts_are_not_disturbed() -> None:
+    world = closed()
+    notice = world.month("acme").notice
+    world.teller.tell(credited(world))
+    assert world.month("acme").notice == notice
+    assert world.month("acme").reminders == ()
+    assert world.reporter.report(OCTOBER, 1)["notices"] == {"sent": 1, "refused": 0, "unconfirmed": 0}
+
+
+def test_dunning_reminds_of_the_rest_as_if_nothing_had_been_said() -> None:
+    """A credit note on the day of a reminder puts it off until the next day, and no further."""
+    told, untold = closed("declined"), closed("declined")
+    for world in (told, untold):
+        world.clock.pass_time(days=3)
+        note = world.corrector.credit(INV, usd(2_500), WHY)
+        if world is told:
+            world.teller.tell(note)
+            world.collect()
+            assert world.month("acme").reminders == ()
+            world.clock.pass_time(days=1)
+        world.collect()
+    [late], [on_time] = told.month("acme").reminders, untold.month("acme").reminders
+    assert late.step == on_time.step
