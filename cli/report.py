@@ -36,6 +36,8 @@ CUSTOMER_COLUMNS = (
     "reason",
     "credited_minor",
     "written_off_minor",
+    "net_minor",
+    "tax_minor",
 )
 _READERS = 8
 _AT_ONCE = 400
@@ -193,10 +195,10 @@ def _customer_rows(system: System, close: Close) -> Iterator[list[str | int]]:
 
 
 def customer_row(customer_id: str, month: CustomerMonth) -> list[str | int]:
-    """Put a customer's month into a row; a month of credit is invoiced with a negative amount."""
+    """Put a customer's month into a row; a month of credit is invoiced with a negative amount, net and tax too."""
     invoice = month.invoice
     amounts: list[str | int] = ["", "", 0, 0, 0]
-    settled: list[str | int] = [0, 0]
+    more: list[str | int] = [0, 0, 0, 0]
     if invoice:
         amounts = [
             invoice.number,
@@ -205,9 +207,10 @@ def customer_row(customer_id: str, month: CustomerMonth) -> list[str | int]:
             invoice.collected_minor,
             invoice.open.minor,
         ]
-        settled = [invoice.credited_minor, invoice.written_off_minor]
+        net = invoice.total_minor - invoice.tax_minor
+        more = [invoice.credited_minor, invoice.written_off_minor, net, invoice.tax_minor]
     status, reason = _outcome(month)
-    return [customer_id, *amounts, status, str(month.hold.action) if month.hold else "", reason, *settled]
+    return [customer_id, *amounts, status, str(month.hold.action) if month.hold else "", reason, *more]
 
 
 def _outcome(month: CustomerMonth) -> tuple[str, str]:

@@ -77,6 +77,7 @@ class Account:
         self.credit += max(-total, 0) - used
         self.owed += due - collected
         sums = {"invoiced": total, "credited": used, "collected": collected, "open": due - collected, "written_off": 0}
+        sums |= {"net": total, "tax": 0}
         return {f"{name}_minor": str(minor) for name, minor in sums.items()}
 
 

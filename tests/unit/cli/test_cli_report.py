@@ -10,6 +10,7 @@ from cli.demo import typed
 from cli.view import money_rows
 from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command
+from tests.unit.test_taxed_invoices import TAXES, settle_in
 from tests.world import OCTOBER, World
 
 
@@ -75,7 +76,37 @@ def test_the_report_names_each_customer_with_the_outcome_and_why(monthclose: Com
         "reason",
         "credited_minor",
         "written_off_minor",
+        "net_minor",
+        "tax_minor",
     ]
+    assert (rows["acme"]["net_minor"], rows["acme"]["tax_minor"]) == ("1234", "0")
+    assert (rows["idle"]["net_minor"], rows["idle"]["tax_minor"]) == ("0", "0")
+
+
+def test_where_invoices_are_taxed_rows_and_page_say_net_and_tax(
+    world: World, monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    november = OCTOBER.next
+    world.tax_tables.put(TAXES)
+    for name in ("acme", "refunded"):
+        settle_in(world, name, "DE")
+    world.use("acme", "10", period=november)
+    world.use("refunded", "-20", period=november)
+    world.clock.now = november.end
+    world.close(november, "execution-2")
+    path = tmp_path / "customers.csv"
+
+    monthclose("report", str(november), "--customers", path)
+
+    with path.open(newline="") as file:
+        rows = {row["customer_id"]: row for row in csv.DictReader(file)}
+    sums = {n: tuple(int(rows[n][f"{what}_minor"]) for what in ("invoiced", "net", "tax")) for n in rows}
+    assert (sums["acme"], sums["refunded"], sums["idle"]) == ((1200, 1000, 200), (-2400, -2000, -400), (0, 0, 0))
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    monthclose("report", str(november), "--open")
+    page = (tmp_path / "home" / "reports" / f"{november}.html").read_text()
+    assert "<th>Tax</th>" in page
+    assert "<td>-2.00</td>" in page  # 2.00 of the one invoice, 4.00 back with the other
 
 
 def test_the_page_is_copied_and_opened(monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
