@@ -2,13 +2,14 @@
 
 import json
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from monthclose.domain.close import CloseStatus
+from monthclose.domain.close import BatchProgress, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
@@ -182,6 +183,23 @@ def test_sums_that_drifted_since_the_close_are_made_anew(world: World) -> None:
     report = world.reconcile().report
     assert report["proof"]["ties"]
     assert report["money"]["USD"]["collected"] == 6000
+
+
+def test_if_the_sums_tie_the_progress_of_the_batches_is_read_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, reads = world.closes.all_progress, list[Period]()
+
+    def counted(period: Period) -> Iterator[BatchProgress]:
+        reads.append(period)
+        return original(period)
+
+    monkeypatch.setattr(world.closes, "all_progress", counted)
+    close = world.closes.get(OCTOBER)
+    assert close
+    [compared] = world.comparer.compare(close)
+    assert compared.findings == ()
+    assert reads == [OCTOBER]
 
 
 def test_a_comparison_that_changes_nothing_writes_no_progress(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

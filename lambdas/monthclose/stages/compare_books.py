@@ -21,10 +21,11 @@ from monthclose.domain.errors import MonthCloseError
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import Payment, PaymentKey
+from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding, ProviderCharge, check_provider_sums
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Answer, Books, Clock, Closes, Collected, PaymentGateway
-from monthclose.stages.batch_work import providers_of, read_months, record_progress, side_by_side
+from monthclose.stages.batch_work import read_months, record_progress, side_by_side
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.comparison_sides import Side
 
@@ -94,13 +95,25 @@ class BookComparer:
         tell : callable
             Hears how far it is, for people.
         """
-        names = sorted(providers or providers_of(self.closes, close.period) & self.gateways.keys())
+        charged_by, ours = self._ours(close.period)
+        names = sorted(providers or charged_by & self.gateways.keys())
         sides = [self._list_theirs(name, close, time_is_up, tell) for name in names]
-        if thorough or (all(side.complete for side in sides) and self._sums_differ(close, sides)):
+        theirs = Counter[str]()
+        for side in sides:
+            theirs.update(side.theirs)
+        if thorough or (all(side.complete for side in sides) and ours != theirs):
             strangers = self._go_through_ours(close, sides, time_is_up, tell)
             sides += strangers if not providers else []
         now = self.clock()
         return [side.result(close.period, now) for side in sides]
+
+    def _ours(self, period: Period) -> tuple[set[str], Counter[str]]:
+        """Read from the batches' progress which providers a close charges by, and what they collected in all."""
+        names, sums = set[str](), Counter[str]()
+        for progress in self.closes.all_progress(period):
+            names.add(progress.batch.provider)
+            sums.update({code: money.get("by_providers", 0) for code, money in progress.totals.money.items()})
+        return names, sums
 
     def _list_theirs(
         self, name: str, close: Close, time_is_up: Callable[[], bool], tell: Callable[[str], None]
@@ -160,14 +173,6 @@ class BookComparer:
 
     def _payment(self, key: PaymentKey) -> Payment | None:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)
-
-    def _sums_differ(self, close: Close, sides: list[Side]) -> bool:
-        ours, theirs = Counter[str](), Counter[str]()
-        for progress in self.closes.all_progress(close.period):
-            ours.update({currency: sums.get("by_providers", 0) for currency, sums in progress.totals.money.items()})
-        for side in sides:
-            theirs.update(side.theirs)
-        return ours != theirs
 
     def _go_through_ours(
         self,
