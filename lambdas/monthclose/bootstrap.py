@@ -14,11 +14,11 @@ from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.usage import DynamoUsageStore
 from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
-from monthclose.adapters.s3 import S3Documents, S3PriceBooks
+from monthclose.adapters.s3 import S3Documents
 from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
 from monthclose.adapters.stripe_webhooks import StripeWebhooks
 from monthclose.adapters.tax_ids import check_tax_id
-from monthclose.adapters.tax_tables import S3TaxTables
+from monthclose.adapters.versions import S3PriceBooks, S3TaxTables
 from monthclose.domain.intake import CheckTaxId
 from monthclose.errors import ProviderRefusedError
 from monthclose.ports import (

@@ -1,8 +1,6 @@
-"""Documents and price books, in the documents bucket."""
+"""Documents, in their bucket."""
 
-import json
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -10,11 +8,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.clients import client
-from monthclose.domain.pricing import PriceBook
-from monthclose.domain.pricing.reading import read_book
 from monthclose.errors import TryLaterError
-
-_LATEST = "price-books/latest"
 
 
 class S3Documents:
@@ -107,34 +101,3 @@ def _translated[T](call: Callable[..., T], **arguments: Any) -> T:
         raise
     except BotoCoreError as error:
         raise TryLaterError(f"S3 cannot be reached: {error}") from error
-
-
-class S3PriceBooks:
-    """`PriceBooks` on S3: one immutable object per version, named by its content's hash, and a pointer."""
-
-    def __init__(self, documents: S3Documents) -> None:
-        self._documents = documents
-        self.get = lru_cache(maxsize=4)(self._get)  # a version never changes
-
-    def latest(self) -> str:
-        """Read the pointer."""
-        try:
-            return self._documents.get(_LATEST).decode()
-        except KeyError:
-            return ""
-
-    def merge(self, additions: PriceBook) -> PriceBook:
-        """Write a new version, then point at it."""
-        book = self.get(self.latest()).merged(additions)
-        self._documents.put(_key(book.version), json.dumps(book.content(), ensure_ascii=False).encode())
-        self._documents.put(_LATEST, book.version.encode(), "text/plain")
-        return book
-
-    def _get(self, version: str) -> PriceBook:
-        if not version:
-            return PriceBook()
-        return read_book(json.loads(self._documents.get(_key(version))))
-
-
-def _key(version: str) -> str:
-    return f"price-books/{version}.json"
