@@ -1,8 +1,9 @@
 """The state machine that closes a month, and the rule that starts it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
@@ -60,40 +61,49 @@ def started(machine: sfn.StateMachine, dead_letters: sqs.IQueue) -> targets.SfnS
 class MapMachine(Construct):
     """A state machine with a Distributed Map over batches, which it reads from the documents, and what it may do.
 
+    The definition is a text with placeholders, not a file asset: so the template shows the states, and
+    `MaxConcurrency`, which must be a number, can come from the settings.
+
     Attributes
     ----------
+    definition, map_state : str
+        The definition's file, and the name of the Map in it.
+    stages : Collection[Stage]
+        The functions that it calls.
+    names : Mapping[str, str]
+        The other placeholders.
     machine : sfn.StateMachine
         The state machine.
     execution_arn : str
         The pattern that its executions' ARNs match.
     """
 
+    definition: ClassVar[str]
+    map_state: ClassVar[str]
+    stages: ClassVar[Collection[Stage]]
+    names: ClassVar[Mapping[str, str]]
+
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        definition: str,
-        called: Mapping[Stage, lambda_.Function],
-        names: Mapping[str, str],
+        config: Config,
+        functions: Mapping[Stage, lambda_.Function],
         queues: Sequence[sqs.Queue],
         documents: s3.Bucket,
-        config: Config,
     ) -> None:
         super().__init__(scope, construct_id)
+        called = {substitution(stage): functions[stage].function_arn for stage in self.stages}
         self.machine = state_machine(
             self,
             "Machine",
-            definition=definition,
-            substitutions={
-                **{substitution(stage): function.function_arn for stage, function in called.items()},
-                "DocumentsBucket": documents.bucket_name,
-                **names,
-            },
+            definition=self._definition(config),
+            substitutions={**called, "DocumentsBucket": documents.bucket_name, **self.names},
             config=config,
         )
         self.execution_arn = self._execution_arn(self.machine.state_machine_name + ":*")
-        self._allow("lambda:InvokeFunction", [function.function_arn for function in called.values()])
+        self._allow("lambda:InvokeFunction", list(called.values()))
         self._allow("sqs:SendMessage", [queue.queue_arn for queue in queues])
         self._grant_documents(documents)
         self._grant_children()
@@ -108,6 +118,12 @@ class MapMachine(Construct):
         for function in functions:
             policy.attach_to_role(role_of(function))
         acknowledge_resource(policy, self.execution_arn, _NAMED_LATER)
+
+    def _definition(self, config: Config) -> str:
+        """Read the definition, and set how many of its Map's children run at once."""
+        definition = json.loads((DEFINITIONS / f"{self.definition}.asl.json").read_text())
+        definition["States"][self.map_state]["MaxConcurrency"] = config.map_concurrency
+        return json.dumps(definition)
 
     def _execution_arn(self, name: str) -> str:
         return Stack.of(self).format_arn(
@@ -145,32 +161,13 @@ class MapMachine(Construct):
 
 
 class MonthClose(MapMachine):
-    """The pipeline.
+    """The pipeline."""
 
-    The definition is a text with placeholders, not a file asset: so the template shows the states, and
-    `MaxConcurrency`, which must be a number, can come from the settings.
-    """
+    definition, map_state, stages = "month_close", MAP_STATE, SIZES
+    names: ClassVar = {"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED}
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        config: Config,
-        functions: Mapping[Stage, lambda_.Function],
-        queues: Sequence[sqs.Queue],
-        documents: s3.Bucket,
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            definition=map_definition("month_close", MAP_STATE, config),
-            called={stage: functions[stage] for stage in SIZES},
-            names={"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED},
-            queues=queues,
-            documents=documents,
-            config=config,
-        )
+    def grant_telling(self) -> None:
+        """Let it tell the company by events."""
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
         self._allow("events:PutEvents", [bus])
 
@@ -187,10 +184,3 @@ class MonthClose(MapMachine):
         """
         actions = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
         function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
-
-
-def map_definition(name: str, map_state: str, config: Config) -> str:
-    """Read a definition, and set how many of its Map's children run at once."""
-    definition = json.loads((DEFINITIONS / f"{name}.asl.json").read_text())
-    definition["States"][map_state]["MaxConcurrency"] = config.map_concurrency
-    return json.dumps(definition)

@@ -19,7 +19,7 @@ from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
-from stacks.month_close import MonthClose
+from stacks.month_close import MapMachine, MonthClose
 from stacks.nag import acknowledge
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.reconcile import FINDERS, Reconciler
@@ -47,23 +47,8 @@ class WorkflowStack(Stack):
         self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
-        close = MonthClose(
-            self,
-            "MonthClose",
-            config=config,
-            functions=self._called,
-            queues=[provider.queue for provider in self._providers],
-            documents=state.documents.bucket,
-        )
+        close, collections = self._machine(MonthClose), self._machine(Collections)
         self._viewer = self._invoice_viewer(functions)
-        collections = Collections(
-            self,
-            "Collections",
-            config=config,
-            functions=self._called,
-            queues=[provider.queue for provider in self._providers],
-            documents=state.documents.bucket,
-        )
         self._grant(mail, close, collections)
         deadline = self._schedule(close, collections)
         reconciler = Reconciler(
@@ -126,6 +111,16 @@ class WorkflowStack(Stack):
             viewer.tell(self._called[stage])
         return viewer
 
+    def _machine[M: MapMachine](self, kind: type[M]) -> M:
+        return kind(
+            self,
+            kind.__name__,
+            config=self._config,
+            functions=self._called,
+            queues=[provider.queue for provider in self._providers],
+            documents=self._state.documents.bucket,
+        )
+
     def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:
         stages = [
             *self._called.items(),
@@ -136,6 +131,7 @@ class WorkflowStack(Stack):
             grant(function, stage, tables=self._state.tables, documents=self._state.documents)
         for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
             mail.grant_send(self._called[stage])
+        close.grant_telling()
         close.grant_describe(self._called[Stage.OPEN_CLOSE], self._called[Stage.FIND_OWING])
         collections.grant_describe(self._called[Stage.FIND_OWING])
         for consumer in self._consumers:
