@@ -49,13 +49,13 @@ def _gocardless(secret: str, desk: Desk) -> Provider:
 
 
 MOUNTS: Mapping[str, Mount] = {
-    "stripe": Mount("Stripe", "/v1", stripe.DEFAULT_API_KEY, _stripe, tuple(route.name for route in STRIPE_ROUTES)),
+    "stripe": Mount("Stripe", "/v1", stripe.DEFAULT_API_KEY, _stripe, STRIPE_ROUTES.names),
     "gocardless": Mount(
         "GoCardless",
         "/gocardless",
         gocardless.DEFAULT_ACCESS_TOKEN,
         _gocardless,
-        tuple(route.name for route in GOCARDLESS_ROUTES),
+        GOCARDLESS_ROUTES.names,
     ),
 }
 

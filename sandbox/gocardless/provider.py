@@ -3,17 +3,16 @@
 import contextlib
 import json
 import logging
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from sandbox.faults import Fault
 from sandbox.gocardless import errors, lifecycle
-from sandbox.gocardless.account import Account, Call, Clock, Command, Ids
+from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.params import Query, mentioned, read_body
-from sandbox.gocardless.routes import Route, find_route
+from sandbox.gocardless.routes import ROUTES, envelope_of
+from sandbox.shell import UNRECOGNIZED, Route, Shell
 from sandbox.wire import JSON, Execution, Layer, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ LONGEST_KEY = 128
 _CONTROL = "/_sandbox/gocardless"
 
 
-class GoCardlessSandbox:
+class GoCardlessSandbox(Shell[Account]):
     """A fake GoCardless in memory: :class:`~sandbox.wire.Provider`.
 
     Payments stay ``pending_submission`` until they are moved on: by :meth:`advance`, by the control documents that
@@ -34,7 +33,7 @@ class GoCardlessSandbox:
     Parameters
     ----------
     access_tokens : Mapping[str, str]
-        The account of each access token. Accounts share nothing but the ledger and the counts.
+        The account of each access token.
     clock : Callable[[], float]
         Seconds since the epoch.
     seed : int, optional
@@ -69,21 +68,12 @@ class GoCardlessSandbox:
         path_prefix: str = "/gocardless",
         settle_after_seconds: float | None = None,
     ) -> None:
-        self._access_tokens = access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}
-        self._clock = clock
         self._ids = Ids(seed)
         self._around_execution = around_execution
         self._notify = notify
         self._prefix = path_prefix
         self._settle_after_seconds = settle_after_seconds
-        self._counts_lock = threading.Lock()
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all objects, keys, events, movements and counts."""
-        with self._counts_lock:
-            self._accounts = {name: Account(self._ids, self._clock) for name in self._access_tokens.values()}
-            self._counts: Counter[tuple[str, int]] = Counter()
+        super().__init__(access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}, lambda: Account(self._ids, clock))
 
     def movements(self) -> Sequence[JSON]:
         """Return the money moved in every account, oldest first in each; amounts in minor units.
@@ -92,16 +82,7 @@ class GoCardlessSandbox:
         ``refund``, ``charge_back``, ``late_failure``.
         """
         self.settle()
-        return [movement for account in self._accounts.values() for movement in tuple(account.movements)]
-
-    def request_counts(self) -> Mapping[str, Mapping[int, int]]:
-        """Return the number of requests by endpoint, named as in ``payments.create``, and HTTP status."""
-        with self._counts_lock:
-            counted = sorted(self._counts.items())
-        tables: dict[str, dict[int, int]] = {}
-        for (endpoint, status), count in counted:
-            tables.setdefault(endpoint, {})[status] = count
-        return tables
+        return super().movements()
 
     def advance(self, payment_id: str | None = None, to: str | None = None, cause: str = "") -> list[JSON]:
         """Move one payment on, or all that have a step to make, and return them.
@@ -181,13 +162,13 @@ class GoCardlessSandbox:
 
     def subject(self, request: Request) -> Subject:
         """Tell the endpoint, and the account."""
-        found = find_route(request.method, request.path.removeprefix(self._prefix))
-        account = self._access_tokens.get(_token(request), "")
-        return Subject(found[0].name if found else "unrecognized", account)
+        found = ROUTES.find(request.method, request.path.removeprefix(self._prefix))
+        account = self._keys.get(_token(request), "")
+        return Subject(found[0].name if found else UNRECOGNIZED, account)
 
     def customers(self, request: Request) -> frozenset[str]:
         """Tell whom a request is about: the customer in it, or of the mandate or payment in it."""
-        found = find_route(request.method, request.path.removeprefix(self._prefix))
+        found = ROUTES.find(request.method, request.path.removeprefix(self._prefix))
         account = self._accounts.get(self.subject(request).account)
         if found is None or account is None:
             return frozenset()
@@ -207,7 +188,7 @@ class GoCardlessSandbox:
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a client sends."""
         request_id = self._ids.new("", 26)
-        found = find_route(request.method, request.path.removeprefix(self._prefix))
+        found = ROUTES.find(request.method, request.path.removeprefix(self._prefix))
         try:
             account = self._authenticate(request)
             if found is None:
@@ -216,15 +197,14 @@ class GoCardlessSandbox:
             response = self._answer(account, route, ids, request, request_id)
         except GoCardlessError as error:
             response = error.response(request_id)
-        with self._counts_lock:
-            self._counts[found[0].name if found else "unrecognized", response.status] += 1
+        self._count(found[0].name if found else UNRECOGNIZED, response.status)
         return response.with_headers({"X-Request-Id": request_id})
 
     def _authenticate(self, request: Request) -> Account:
         token = _token(request)
         if not token:
             raise errors.no_token()
-        account = self._access_tokens.get(token)
+        account = self._keys.get(token)
         if account is None:
             raise errors.unknown_token()
         version = request.headers.get("gocardless-version", "")
@@ -233,10 +213,10 @@ class GoCardlessSandbox:
         return self._accounts[account]
 
     def _answer(
-        self, account: Account, route: Route, ids: Mapping[str, str], request: Request, request_id: str
+        self, account: Account, route: Route[Operation], ids: Mapping[str, str], request: Request, request_id: str
     ) -> Response:
         query = Query(request.query)
-        body = read_body(request.body, request.headers.get("content-type", ""), route.envelope)
+        body = read_body(request.body, request.headers.get("content-type", ""), envelope_of(route))
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         if len(key) > LONGEST_KEY:
             raise errors.key_too_long()

@@ -3,35 +3,35 @@
 import base64
 import binascii
 import logging
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from sandbox.faults import Fault
 from sandbox.limits import ACCOUNT
 from sandbox.reading import PlanError
+from sandbox.shell import UNRECOGNIZED, Route, Shell
 from sandbox.stripe import errors, outside
-from sandbox.stripe.account import Account, Call, Clock, Command, Ids
+from sandbox.stripe.account import Account, Call, Clock, Command, Ids, Operation
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.params import Form, Params, decode
-from sandbox.stripe.routes import Route, check_expand, expand, find_route
+from sandbox.stripe.routes import ROUTES, check_expand, expand
 from sandbox.wire import JSON, Execution, Layer, Proceed, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_API_KEY = "sk_test_sandbox"
-UNRECOGNIZED = "unrecognized"
-"""What a request for no endpoint is counted by."""
 
 
-class StripeSandbox:
+class StripeSandbox(Shell[Account]):
     """A fake Stripe in memory: :class:`~sandbox.wire.Provider`, and both of the protocols that one may add to it.
+
+    A movement's ``kind`` is ``charge``, ``refund``, ``dispute`` (a bank took it back) or ``reinstatement`` (and gave it
+    again).
 
     Parameters
     ----------
     api_keys : Mapping[str, str]
-        The account of each secret key. Accounts share nothing but the ledger and the counts.
+        The account of each secret key.
     clock : Callable[[], float]
         Seconds since the epoch; times of objects and the age of idempotency keys come from it.
     seed : int, optional
@@ -59,40 +59,15 @@ class StripeSandbox:
         around_execution: Layer = straight_through,
         notify: Callable[[JSON], object] = lambda _event: None,
     ) -> None:
-        self._api_keys = api_keys or {DEFAULT_API_KEY: "acct_sandbox"}
-        self._clock = clock
         self._ids = Ids(seed)
         self._around_execution = around_execution
         self._notify = notify
-        self._counts_lock = threading.Lock()
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all objects, keys, movements and counts."""
-        with self._counts_lock:
-            self._accounts = {name: Account(self._ids, self._clock) for name in self._api_keys.values()}
-            self._counts: Counter[tuple[str, int]] = Counter()
-
-    def movements(self) -> Sequence[JSON]:
-        """Return the money moved in every account, oldest first in each; amounts in minor units.
-
-        ``kind`` is ``charge``, ``refund``, ``dispute`` (a bank took it back) or ``reinstatement`` (and gave it again).
-        """
-        return [movement for account in self._accounts.values() for movement in tuple(account.movements)]
-
-    def request_counts(self) -> Mapping[str, Mapping[int, int]]:
-        """Return the number of requests by endpoint, named as in ``payment_intents.create``, and HTTP status."""
-        with self._counts_lock:
-            counted = sorted(self._counts.items())
-        tables: dict[str, dict[int, int]] = {}
-        for (endpoint, status), count in counted:
-            tables.setdefault(endpoint, {})[status] = count
-        return tables
+        super().__init__(api_keys or {DEFAULT_API_KEY: "acct_sandbox"}, lambda: Account(self._ids, clock))
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a client sends."""
         request_id = self._ids.new("req_", 14)
-        found = find_route(request.method, request.path)
+        found = ROUTES.find(request.method, request.path)
         try:
             account = self._authenticate(request)
             if found is None:
@@ -101,21 +76,20 @@ class StripeSandbox:
             response = self._answer(account, route, ids, request, request_id)
         except StripeError as error:
             response = error.response()
-        with self._counts_lock:
-            self._counts[found[0].name if found else UNRECOGNIZED, response.status] += 1
+        self._count(found[0].name if found else UNRECOGNIZED, response.status)
         return response.with_headers({"Request-Id": request_id})
 
     def _authenticate(self, request: Request) -> Account:
         key = _api_key(request.headers.get("authorization", ""))
         if not key:
             raise errors.no_key()
-        account = self._api_keys.get(key)
+        account = self._keys.get(key)
         if account is None:
             raise errors.invalid_key(key)
         return self._accounts[account]
 
     def _answer(
-        self, account: Account, route: Route, ids: Mapping[str, str], request: Request, request_id: str
+        self, account: Account, route: Route[Operation], ids: Mapping[str, str], request: Request, request_id: str
     ) -> Response:
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         form = _form(request)
@@ -196,14 +170,14 @@ class StripeSandbox:
 
     def subject(self, request: Request) -> Subject:
         """Tell the endpoint by the name Stripe counts it by, and the account."""
-        found = find_route(request.method, request.path)
-        account = self._api_keys.get(_api_key(request.headers.get("authorization", "")), "")
+        found = ROUTES.find(request.method, request.path)
+        account = self._keys.get(_api_key(request.headers.get("authorization", "")), "")
         return Subject(found[0].name if found else UNRECOGNIZED, account)
 
     def customers(self, request: Request) -> frozenset[str]:
         """Tell whom a request is about: the customer in it, or of the object in it."""
         account = self._accounts.get(self.subject(request).account)
-        found = find_route(request.method, request.path)
+        found = ROUTES.find(request.method, request.path)
         if account is None or found is None:
             return frozenset()
         try:

@@ -1,9 +1,6 @@
 """The endpoints of Stripe that the sandbox has, by the names Stripe counts its rate limits by."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-
+from sandbox.shell import Routes
 from sandbox.stripe import customers, disputes, errors, history, payment_intents, refunds
 from sandbox.stripe.account import EXPANDABLE, Account, Operation
 from sandbox.wire import JSON
@@ -11,60 +8,38 @@ from sandbox.wire import JSON
 _INTENT = "/v1/payment_intents/{intent}"
 _METHOD = "/v1/payment_methods/{payment_method}"
 
-_ENDPOINTS: tuple[tuple[str, str, str, Operation], ...] = (
-    ("customers.create", "POST", "/v1/customers", customers.create),
-    ("customers.list", "GET", "/v1/customers", customers.list_all),
-    ("customers.retrieve", "GET", "/v1/customers/{customer}", customers.retrieve),
-    ("customers.update", "POST", "/v1/customers/{customer}", customers.update),
+ROUTES = Routes[Operation](
     (
-        "customers.payment_methods.list",
-        "GET",
-        "/v1/customers/{customer}/payment_methods",
-        customers.list_payment_methods,
-    ),
-    ("payment_methods.list", "GET", "/v1/payment_methods", customers.list_payment_methods),
-    ("payment_methods.retrieve", "GET", _METHOD, customers.retrieve_payment_method),
-    ("payment_methods.attach", "POST", f"{_METHOD}/attach", customers.attach_payment_method),
-    ("payment_intents.create", "POST", "/v1/payment_intents", payment_intents.create),
-    ("payment_intents.list", "GET", "/v1/payment_intents", payment_intents.list_all),
-    ("payment_intents.retrieve", "GET", _INTENT, payment_intents.retrieve),
-    ("payment_intents.update", "POST", _INTENT, payment_intents.update),
-    ("payment_intents.confirm", "POST", f"{_INTENT}/confirm", payment_intents.confirm_one),
-    ("payment_intents.cancel", "POST", f"{_INTENT}/cancel", payment_intents.cancel),
-    ("charges.list", "GET", "/v1/charges", history.list_charges),
-    ("charges.retrieve", "GET", "/v1/charges/{charge}", history.retrieve_charge),
-    ("refunds.create", "POST", "/v1/refunds", refunds.create),
-    ("refunds.list", "GET", "/v1/refunds", refunds.list_all),
-    ("refunds.retrieve", "GET", "/v1/refunds/{refund}", refunds.retrieve),
-    ("disputes.list", "GET", "/v1/disputes", disputes.list_all),
-    ("disputes.retrieve", "GET", "/v1/disputes/{dispute}", disputes.retrieve),
-    ("events.list", "GET", "/v1/events", history.list_events),
-    ("events.retrieve", "GET", "/v1/events/{event}", history.retrieve_event),
+        ("customers.create", "POST", "/v1/customers", customers.create),
+        ("customers.list", "GET", "/v1/customers", customers.list_all),
+        ("customers.retrieve", "GET", "/v1/customers/{customer}", customers.retrieve),
+        ("customers.update", "POST", "/v1/customers/{customer}", customers.update),
+        (
+            "customers.payment_methods.list",
+            "GET",
+            "/v1/customers/{customer}/payment_methods",
+            customers.list_payment_methods,
+        ),
+        ("payment_methods.list", "GET", "/v1/payment_methods", customers.list_payment_methods),
+        ("payment_methods.retrieve", "GET", _METHOD, customers.retrieve_payment_method),
+        ("payment_methods.attach", "POST", f"{_METHOD}/attach", customers.attach_payment_method),
+        ("payment_intents.create", "POST", "/v1/payment_intents", payment_intents.create),
+        ("payment_intents.list", "GET", "/v1/payment_intents", payment_intents.list_all),
+        ("payment_intents.retrieve", "GET", _INTENT, payment_intents.retrieve),
+        ("payment_intents.update", "POST", _INTENT, payment_intents.update),
+        ("payment_intents.confirm", "POST", f"{_INTENT}/confirm", payment_intents.confirm_one),
+        ("payment_intents.cancel", "POST", f"{_INTENT}/cancel", payment_intents.cancel),
+        ("charges.list", "GET", "/v1/charges", history.list_charges),
+        ("charges.retrieve", "GET", "/v1/charges/{charge}", history.retrieve_charge),
+        ("refunds.create", "POST", "/v1/refunds", refunds.create),
+        ("refunds.list", "GET", "/v1/refunds", refunds.list_all),
+        ("refunds.retrieve", "GET", "/v1/refunds/{refund}", refunds.retrieve),
+        ("disputes.list", "GET", "/v1/disputes", disputes.list_all),
+        ("disputes.retrieve", "GET", "/v1/disputes/{dispute}", disputes.retrieve),
+        ("events.list", "GET", "/v1/events", history.list_events),
+        ("events.retrieve", "GET", "/v1/events/{event}", history.retrieve_event),
+    )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One endpoint: its name, and the operation behind it."""
-
-    name: str
-    method: str
-    pattern: re.Pattern[str]
-    operation: Operation
-
-
-ROUTES = tuple(
-    Route(name, method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)), operation)
-    for name, method, template, operation in _ENDPOINTS
-)
-
-
-def find_route(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-    """Return the endpoint for a request and the ids in its path."""
-    for route in ROUTES:
-        if route.method == method and (match := route.pattern.fullmatch(path)):
-            return route, match.groupdict()
-    return None
 
 
 def check_expand(paths: list[str]) -> list[str]:
