@@ -12,7 +12,6 @@ from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoice import Draft
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
-from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.explain_invoice import explain
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
@@ -50,21 +49,11 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
     month = system.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
-    drafter = InvoiceDrafter(
-        system.books,
-        system.closes,
-        system.usage,
-        system.price_books,
-        system.documents,
-        system.tax_tables,
-        system.shelf.company,
-        logo="",
-    )
     close, now = system.closes.get(period), system.clock()
     price_book = (close.price_book if close else "") or system.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.tax_tables.latest()
     try:
-        return drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.drafter.draft(customer, period, price_book, tax_table, now, now.date())
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 

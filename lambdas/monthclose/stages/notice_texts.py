@@ -115,16 +115,17 @@ class NoticeTexts:
         ValueError
             The month has no invoice or no payment: there is nothing to tell.
         """
-        if month.invoice is None or month.payment is None:
+        payment = month.collecting
+        if month.invoice is None or payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
-        facts = _facts(customer, month.invoice, month.payment) | {
+        facts = _facts(customer, month.invoice, payment) | {
             "company": _one_line(self.company),
             "held_on": f"{held_on.day} {held_on:%B %Y}" if held_on else "",
         }
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
         blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
-        rows = _rows(customer, month.invoice, month.payment)
+        rows = _rows(customer, month.invoice, payment)
         if step and month.invoice.open < customer.balance:
             rows.append(("Owed in all", str(customer.balance)))
         letter = facts | {
