@@ -39,9 +39,9 @@ def priced_at(world: World, price: str) -> None:
     world.price_books.merge(PriceBook.of([Price.plain("vm", "USD", Decimal(price))]))
 
 
-def metered(world: World, units: int, name: str = "e1", period: Period = OCTOBER) -> None:
+def metered(world: World, units: int, name: str = "e1", period: Period = OCTOBER, sku: str = "vm") -> None:
     """Import usage that the price book prices."""
-    use(world, name, str(units), time=f"{period}-05")
+    use(world, name, str(units), time=f"{period}-05", sku=sku)
 
 
 def mended(world: World, price: str = "0.8", number: str = OLD) -> Invoice:

@@ -9,6 +9,7 @@ from monthclose.ports import Collected, TakenBack
 from tests.unit.regenerating import (
     NEW,
     NOVEMBER,
+    OLD,
     WHY,
     a_world,
     account,
@@ -192,3 +193,22 @@ def test_money_given_back_that_covered_an_older_invoice_is_written_off_there() -
     provider_says(world, Collected(usd(5_000), refunded_minor=5_000), NOVEMBER)
     assert settled(world.month("acme", NOVEMBER).superseded[0]) == (0, 0, 5_000, 0)
     books_tie(world, OCTOBER, NOVEMBER)
+
+
+def test_credit_that_no_payment_of_the_month_brought_counts_as_credited() -> None:
+    world = closed("declined")
+    world.corrector.void(OLD, "first taken back")
+    world.cashier.record("acme", usd(3_000), "SEPA 1")
+    assert settled(mended(world)) == (0, 3_000, 0, 5_000)
+    books_tie(world)
+
+
+def test_the_days_of_the_schedule_count_from_its_own_first_refusal() -> None:
+    world = closed("declined")
+    world.clock.pass_time(days=20)
+    mended(world)
+    for attempts in (1, 2, 2, 3):  # at once, on day 1, and on day 3
+        world.clock.pass_time(days=1)
+        world.collect()
+        assert len(world.month("acme").payments[-1].starts) == attempts
+    assert len(world.month("acme").payments[0].starts) == 1

@@ -143,8 +143,8 @@ class Totals:
     """By the provider's code."""
     money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency: of all invoices, replaced ones too, `invoiced`, `credited`, `collected`, `open`, `written_off`;
-    `negative`, the sum of the negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected net
-    of what was given back; `pending`, what they are collecting; `credit_granted`, everything that became credit;
+    `negative`, the sum of the negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected
+    net of what was given back; `pending`, what they are collecting; `credit_granted`, everything that became credit;
     `credit_notes` and `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
