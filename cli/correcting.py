@@ -44,13 +44,14 @@ def void(ctx: typer.Context, number: Number, reason: Reason, in_json: InJson = F
 def _tell(system: System, note: CreditNote, in_json: bool) -> None:
     customer = system.books.customer(note.customer_id)
     if in_json:
-        print_json(_as_json(note))
+        print_json(note_as_json(note))
         return
     balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
     say(f"{note.number} over {note.total} of {note.corrects}{balance}")
 
 
-def _as_json(note: CreditNote) -> dict[str, Any]:
+def note_as_json(note: CreditNote) -> dict[str, Any]:
+    """Say what a credit note is, for programs; amounts in minor units."""
     return {
         "number": note.number,
         "corrects": note.corrects,

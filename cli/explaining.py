@@ -35,7 +35,7 @@ def preview(
     if in_json:
         print_json(content)
         return
-    _print(content)
+    print_explained(content)
     if system.policy.carries(draft):
         note("  too small to be invoiced: it would be carried to the next month", "")
     elif not system.policy.invoices(draft):
@@ -71,14 +71,16 @@ def explain_invoice(
     if in_json:
         print_json(content)
     else:
-        _print(content)
+        print_explained(content)
 
 
-def _print(content: dict[str, Any]) -> None:
+def print_explained(content: dict[str, Any]) -> None:
+    """Print what `explain` has found."""
     currency = content["currency"]
     title = content["number"] or f"preview of {content['period']}"
     say(f"{title}  {content['customer_id']}", "bold")
-    facts = [("  price book", content["price_book"] or "none")]
+    facts = [("  replaces", content["replaces"])] if content["replaces"] else []
+    facts += [("  price book", content["price_book"] or "none")]
     facts += [("  tax table", content["tax_table"])] if content["tax_table"] else []
     show(grid([*facts, ("  usage received until", content["usage_until"] or "the invoice was made")]))
     rows: list[tuple[str, str, str]] = []

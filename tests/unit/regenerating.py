@@ -10,7 +10,7 @@ from monthclose.domain.payment import PaymentKey
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.proof import check_totals
-from monthclose.ports import Collected, TakenBack
+from monthclose.ports import ChargeOutcome
 from monthclose.stages.book_outcomes import Bookkeeper
 from tests.unit.test_late_usage import use
 from tests.world import OCTOBER, World
@@ -100,7 +100,7 @@ def proof(world: World, period: Period = OCTOBER) -> dict[str, Any]:
     return report
 
 
-def provider_says(world: World, outcome: Collected | TakenBack, period: Period = OCTOBER) -> None:
+def provider_says(world: World, outcome: ChargeOutcome, period: Period = OCTOBER) -> None:
     """The provider says something of the close's payment."""
     keeper = Bookkeeper(world.books, world.clock)
     case = keeper.read(PaymentKey("acme", period))

@@ -1,7 +1,7 @@
 """Invoices made anew: what they say, what they book, and which are refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -157,7 +157,7 @@ def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
     ("spoil", "message"),
     [
         (
-            lambda w: w.usage.put([]) or metered_without_price(w),
+            lambda w: use(w, "e9", "1", sku="disk"),
             "cannot be billed for 2026-10: .*disk.*; INV-00000001 stays",
         ),
         (lambda w: w.tax_tables.put(TAXES) and settle_in(w, "acme", "FR"), "cannot be billed for 2026-10"),
@@ -165,17 +165,13 @@ def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
         (lambda w: w.change("acme", profile=replace(w.customer("acme").profile, currency="EUR")), "change it back"),
     ],
 )
-def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Any, message: str) -> None:
+def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Callable[[World], object], message: str) -> None:
     world = closed()
     spoil(world)
     before = dict(world.books.records), dict(world.documents.objects)
     with pytest.raises(UserMistakeError, match=message):
         world.regenerator.regenerate(OLD, WHY)
     assert before == (world.books.records, world.documents.objects)
-
-
-def metered_without_price(world: World) -> None:
-    use(world, "e9", "1", sku="disk")
 
 
 def test_a_negative_invoice_a_missing_reason_and_a_number_of_nobody_are_refused() -> None:
