@@ -145,6 +145,8 @@ def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> N
     world = broken_off(6, after=True)
     with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*close 2026-10 again"):
         world.shelf.find(NEW)
+    with pytest.raises(UserMistakeError, match=f"a new invoice for {OLD} has its number already"):
+        world.regenerator.preview(OLD)
 
 
 def test_if_it_cannot_be_billed_any_more_after_the_credit_note_that_is_said_and_it_goes_on_later() -> None:

@@ -52,10 +52,11 @@ def test_what_later_invoices_have_billed_for_the_month_is_taken_off_by_name() ->
 
     world.regenerator.regenerate(OLD, WHY)
 
-    assert lines(world, "INV-00000003") == [("usage", "2026-10", 1_700), ("adjustment", "2026-10", -300)]
+    assert lines(world, "INV-00000003") == [("usage", "2026-10", 1_700), ("billed", "2026-10", -300)]
     new = content_of(world, "INV-00000003")
     assert texts(new)[1] == f"vm, adjustment for 2026-10, billed already on {NEW}"
-    assert explain(new, world.usage, 10)["lines"][1]["in_words"] == [f"billed for it on {NEW}: -3"]
+    taken_off = explain(new, world.usage, 10)["lines"][1]
+    assert (taken_off["in_words"], taken_off["events"]["count"]) == ([f"billed for it on {NEW}: -3"], 0)
     close(world, DECEMBER)
     assert world.month("acme", DECEMBER).invoice is None, "everything is billed"
 

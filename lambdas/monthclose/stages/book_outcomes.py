@@ -35,6 +35,12 @@ class Case(NamedTuple):
     superseded: tuple[Invoice, ...] = ()
     """The invoices that it has taken the place of."""
 
+    @property
+    def paid_number(self) -> str:
+        """Number of the invoice that the payment was made for: perhaps one that was replaced since."""
+        begun = [i for i in (*self.superseded, self.invoice) if i.first_payment <= self.payment.sequence]
+        return max(begun, key=lambda invoice: invoice.first_payment).number
+
 
 @dataclass(frozen=True, slots=True)
 class Bookkeeper:
@@ -113,7 +119,7 @@ class Bookkeeper:
         payment, currency = case.payment, case.invoice.currency
         amount = Money(outcome.refunded_minor - payment.refunded_minor, currency)
         excess = max(sum(p.net_minor for p in (payment, *case.others)) - case.invoice.collected_minor, 0)
-        memo = f"{amount} of invoice {case.invoice.number} given back by {payment.provider}"
+        memo = f"{amount} of invoice {case.paid_number} given back by {payment.provider}"
         refunded = replace(payment, refunded_minor=outcome.refunded_minor)
         booking = invoices.refund(case.invoice, case.customer, amount, excess)
         return self._write(case, refunded, booking, f"refund/{outcome.refunded_minor}", memo)
@@ -124,7 +130,7 @@ class Bookkeeper:
             PaymentState.REVERSED, self.clock(), outcome.code, code=outcome.code, request_id=outcome.request_id
         )
         payment = replace(payment, collected_minor=0, refunded_minor=0)
-        memo = f"{amount} of invoice {case.invoice.number} taken back from {payment.provider}: {outcome.code}"
+        memo = f"{amount} of invoice {case.paid_number} taken back from {payment.provider}: {outcome.code}"
         return self._write(case, payment, invoices.take_back(case.invoice, case.customer, amount), "reversal", memo)
 
     def _refuse(self, case: Case, outcome: TakenBack | Refused) -> Case:

@@ -8,7 +8,6 @@ batch, the document, the booking. The draft names the invoice that it replaces: 
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -89,6 +88,11 @@ class Regenerator:
         invoice = self.corrector.shelf.find(number)
         if invoice.replaced_by:
             raise _replaced(invoice)
+        if self._begun(invoice):
+            raise UserMistakeError(f"a new invoice for {invoice.number} has its number already: regenerate finishes it")
+        return self._try_out(invoice, reason)
+
+    def _try_out(self, invoice: Invoice, reason: str) -> Preview:
         customer, month = self._read(invoice)
         self._check(invoice, customer, month)
         if left_to_credit(invoice, month.notes_on(invoice.number)):
@@ -126,7 +130,7 @@ class Regenerator:
             raise UserMistakeError("a reason is needed: the credit note and the new invoice say it")
         invoice = self.corrector.shelf.find(number)
         if not invoice.replaced_by and not retry_conflicts(partial(self._finish, invoice)):
-            self.preview(number, reason)
+            self._try_out(invoice, reason)
             self._take_back(invoice, reason)
             retry_conflicts(partial(self._replace, invoice, reason))
         done = self._done(invoice, reason)
@@ -175,19 +179,19 @@ class Regenerator:
 
     def _finish(self, invoice: Invoice) -> bool:
         """Issue what was reserved to take an invoice's place; False if nothing was."""
-        batch = self._batch(invoice)
-        for reservation, draft in self._replacements(self.corrector.closes.reservations(invoice.period, batch)):
-            if draft["replaces"] == invoice.number:
-                self.replacer.issue(reservation, draft, batch)
-                return True
-        return False
+        begun = self._begun(invoice)
+        if begun:
+            self.replacer.issue(*begun, self._batch(invoice))
+        return begun is not None
 
-    def _replacements(self, reserved: Iterable[Reservation]) -> Iterable[tuple[Reservation, Draft]]:
-        for reservation in reserved:
+    def _begun(self, invoice: Invoice) -> tuple[Reservation, Draft] | None:
+        """Find the number that was reserved for an invoice in another's place, and its draft."""
+        for reservation in self.corrector.closes.reservations(invoice.period, self._batch(invoice)):
             if reservation.count == 1:
                 [draft] = json.loads(self.corrector.documents.get(reservation.drafts_key))
-                if draft.get("replaces"):
-                    yield reservation, draft
+                if draft.get("replaces") == invoice.number:
+                    return reservation, draft
+        return None
 
     def _done(self, invoice: Invoice, reason: str) -> Regenerated:
         _, month = self._read(invoice)

@@ -41,6 +41,6 @@ def _taken_off(template: LineContent, minor: int, quantity: str, invoices: list[
         "description": f"{template['description']}, billed already on {numbers}",
         "quantity": quantity,
         "amount_minor": -minor,
-        "kind": LineKind.ADJUSTMENT.value,
+        "kind": LineKind.BILLED.value,
         "steps": [dict(step) for step in explanation.steps],
     }
