@@ -163,6 +163,7 @@ def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
         (lambda w: w.tax_tables.put(TAXES) and settle_in(w, "acme", "FR"), "cannot be billed for 2026-10"),
         (lambda w: priced_at(w, "0"), "would come to nothing: void it"),
         (lambda w: w.change("acme", profile=replace(w.customer("acme").profile, currency="EUR")), "change it back"),
+        (lambda w: w.change("acme", account_currency="EUR", credit_minor=5), "the account of customer acme is in EUR"),
     ],
 )
 def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Callable[[World], object], message: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from monthclose.domain.close import CloseStatus
 from monthclose.domain.payment import PaymentState
 from monthclose.ports import Collected, TakenBack
 from tests.unit.regenerating import (
@@ -213,3 +214,29 @@ def test_the_days_of_the_schedule_count_from_its_own_first_refusal() -> None:
         world.collect()
         assert len(world.month("acme").payments[-1].starts) == attempts
     assert len(world.month("acme").payments[0].starts) == 1
+
+
+def test_the_comparison_of_the_books_finds_and_books_what_was_given_back_since() -> None:
+    world = closed()
+    mended(world)
+    payment = world.month("acme").payment
+    assert payment
+    world.gateway.outcomes[payment.provider_ref] = Collected(usd(10_000), refunded_minor=2_000)
+    [comparison] = world.reconcile().comparisons
+    assert (comparison.booked, comparison.findings) == (1, ())
+    assert account(world) == (0, 0)
+    proof(world)
+
+
+def test_the_reconciler_charges_it_if_it_comes_upon_it_and_tells_nobody_twice() -> None:
+    world = closed()
+    mended(world, "1.5")
+    mails = len(world.mailer.sent)
+    close = world.closes.get(OCTOBER)
+    assert close
+    world.closes.put(replace(close, status=CloseStatus.COMPLETED_WITH_FINDINGS))
+    settled_now, _ = world.settler.settle()
+    world.finisher.finish(settled_now, {(OCTOBER, 0)})
+    assert moved(world) == [10_000, 5_000]
+    assert len(world.mailer.sent) == mails
+    proof(world)

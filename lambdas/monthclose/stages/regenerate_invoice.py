@@ -88,7 +88,7 @@ class Regenerator:
         invoice = self.corrector.shelf.find(number)
         if invoice.replaced_by:
             raise _replaced(invoice)
-        if self._begun(invoice):
+        if self._begun(invoice, self._reserved(invoice)):
             raise UserMistakeError(f"a new invoice for {invoice.number} has its number already: regenerate finishes it")
         return self._try_out(invoice, reason)
 
@@ -129,9 +129,10 @@ class Regenerator:
         if not reason:
             raise UserMistakeError("a reason is needed: the credit note and the new invoice say it")
         invoice = self.corrector.shelf.find(number)
-        if not invoice.replaced_by and not retry_conflicts(partial(self._finish, invoice)):
-            self._try_out(invoice, reason)
-            self._take_back(invoice, reason)
+        if not invoice.replaced_by:
+            if not self._begun(invoice, self._reserved(invoice)):
+                self._try_out(invoice, reason)
+                self._take_back(invoice, reason)
             retry_conflicts(partial(self._replace, invoice, reason))
         done = self._done(invoice, reason)
         month = self.corrector.books.month(invoice.customer_id, invoice.period)
@@ -148,6 +149,11 @@ class Regenerator:
                 f"{invoice.number} is in {invoice.currency}, the profile of customer {invoice.customer_id} says "
                 f"{customer.profile.currency}: change it back for this, or void the invoice"
             )
+        if customer.currency != invoice.currency:
+            raise UserMistakeError(
+                f"{invoice.number} is in {invoice.currency}, the account of customer {invoice.customer_id} is in "
+                f"{customer.currency} now: settle that first"
+            )
         if any(payment.in_flight for payment in month.payments):
             raise TryLaterError(f"{invoice.number} is being charged; try again when its outcome is known")
 
@@ -159,12 +165,13 @@ class Regenerator:
             self.corrector.void(invoice.number, reason)
 
     def _replace(self, invoice: Invoice, reason: str) -> None:
-        """Draft the new invoice, reserve its number, and issue it; somebody else's draft for it goes first."""
-        if self._finish(invoice):
+        """Issue the new invoice: the one that has its number already, or else a draft that is made and numbered now."""
+        reserved, batch = self._reserved(invoice), self._batch(invoice)
+        begun = self._begun(invoice, reserved)  # and if somebody reserves after this look, reserving is a conflict
+        if begun:
+            self.replacer.issue(*begun, batch)
             return
         customer, _ = self._read(invoice)
-        closes, batch = self.corrector.closes, self._batch(invoice)
-        earlier = len(closes.reservations(invoice.period, batch))
         try:
             draft = self._draft(customer, invoice, reason)
         except ParkCustomerError as error:
@@ -174,19 +181,15 @@ class Regenerator:
         content = json.dumps([draft], ensure_ascii=False).encode()
         key = f"drafts/{invoice.period}/{batch:05}-{hashlib.sha256(content).hexdigest()[:16]}.json"
         self.corrector.documents.put(key, content)
-        reservation = closes.reserve(invoice.period, batch, earlier, key, 1)
+        reservation = self.corrector.closes.reserve(invoice.period, batch, len(reserved), key, 1)
         self.replacer.issue(reservation, draft, batch)
 
-    def _finish(self, invoice: Invoice) -> bool:
-        """Issue what was reserved to take an invoice's place; False if nothing was."""
-        begun = self._begun(invoice)
-        if begun:
-            self.replacer.issue(*begun, self._batch(invoice))
-        return begun is not None
+    def _reserved(self, invoice: Invoice) -> list[Reservation]:
+        return self.corrector.closes.reservations(invoice.period, self._batch(invoice))
 
-    def _begun(self, invoice: Invoice) -> tuple[Reservation, Draft] | None:
+    def _begun(self, invoice: Invoice, reserved: list[Reservation]) -> tuple[Reservation, Draft] | None:
         """Find the number that was reserved for an invoice in another's place, and its draft."""
-        for reservation in self.corrector.closes.reservations(invoice.period, self._batch(invoice)):
+        for reservation in reserved:
             if reservation.count == 1:
                 [draft] = json.loads(self.corrector.documents.get(reservation.drafts_key))
                 if draft.get("replaces") == invoice.number:

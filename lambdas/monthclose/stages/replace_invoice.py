@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from monthclose.domain import invoice as invoices
+from monthclose.domain.customer import Customer
 from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.invoice import Draft, Invoice
 from monthclose.domain.invoicing import drafted
 from monthclose.domain.ledger import Entry
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import Payment
+from monthclose.domain.period import Period
 from monthclose.domain.replacing import take_its_place
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Documents, Reservation
@@ -43,9 +46,8 @@ class Replacer:
         TryLaterError
             A payment of the month is in flight: what it brings decides what is open.
         """
-        [invoice], content = invoices.numbered([draft], reservation.first, "")
-        key = invoices.documents_key(invoice.period, batch, reservation.first)
-        invoice = replace(invoice, document=replace(invoice.document, key=key))
+        key = invoices.documents_key(Period.parse(draft["period"]), batch, reservation.first)
+        [invoice], content = invoices.numbered([draft], reservation.first, key)
         if self.books.month(invoice.customer_id, invoice.period).invoice_of(invoice.number):
             return
         self.documents.put_new(key, content, "application/jsonl")  # from the same draft comes the same content
@@ -63,11 +65,7 @@ class Replacer:
             raise TryLaterError(f"{before.number} is being charged; try again when its outcome is known")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, legs = take_its_place(invoice, drafted(customer, draft), held)
-        issued, payment = self._with_payment(
-            issued,
-            own_payment(issued, account, self.adapters, now, sequence=month.payments[-1].sequence + 1, batch=batch),
-            month.collecting,
-        )
+        issued, payment = self._with_payment(issued, account, month, batch)
         memo = f"invoice {issued.number} over {issued.total}, in place of {before.number}"
         entry = Entry(issued.entry_id, issued.customer_id, issued.period, issued.currency, now, legs, memo)
         account, change = lift_if_paid_up(account, issued.period, len(month.holds) + 1, now)
@@ -81,9 +79,12 @@ class Replacer:
             *lifted(month.parking),
         )
 
-    @staticmethod
-    def _with_payment(invoice: Invoice, new: Payment, waiting: Payment | None) -> tuple[Invoice, list[Payment]]:
-        """Give an invoice its payment: the one that waits to be begun collects whatever holds then, else a new one."""
-        if waiting and waiting.never_begun:
-            return replace(invoice, first_payment=waiting.sequence), []
+    def _with_payment(
+        self, invoice: Invoice, account: Customer, month: CustomerMonth, batch: int
+    ) -> tuple[Invoice, list[Payment]]:
+        """Give an invoice its payment: one that nobody has begun yet collects whatever holds then; else a new one."""
+        if month.collecting and month.collecting.never_begun:
+            return replace(invoice, first_payment=month.collecting.sequence), []
+        last = month.payments[-1].sequence
+        new = own_payment(invoice, account, self.adapters, self.clock(), sequence=last + 1, batch=batch)
         return replace(invoice, first_payment=new.sequence), [new]
