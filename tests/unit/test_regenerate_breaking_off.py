@@ -192,6 +192,25 @@ def test_two_at_once_make_one_of_each() -> None:
     is_done_once(world)
 
 
+@pytest.mark.parametrize("look", range(2))
+def test_whoever_looks_before_another_has_reserved_finds_that_out(look: int) -> None:
+    world = closed()
+    priced_at(world, "0.8")
+    reservations, looks, others = world.closes.reservations, list[None](), list[Any]()
+
+    def stale(*args: Any) -> Any:
+        found = reservations(*args)
+        if len(args) == 2:  # of invoices' numbers
+            looks.append(None)
+            if len(looks) - 1 == look:
+                others.append(world.regenerator.regenerate(OLD, WHY))
+        return found
+
+    world.closes.reservations = stale  # type: ignore[method-assign, assignment]
+    assert world.regenerator.regenerate(OLD, WHY) == others[0]
+    is_done_once(world)
+
+
 def test_a_payment_that_begins_in_between_is_waited_for() -> None:
     world = broken_off(5, after=True, method="declined")
     provider_says(world, InProgress())
