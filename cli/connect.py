@@ -31,7 +31,10 @@ from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.correct_invoice import Corrector
+from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.hold_by_hand import HoldDesk
+from monthclose.stages.regenerate_invoice import Regenerator
+from monthclose.stages.replace_invoice import Replacer
 from sandbox.local_aws import LocalAws, aws_environment
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -90,6 +93,16 @@ class Connector:
             machine = StateMachine(values[Env.STATE_MACHINE_ARN])
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
+        drafter = InvoiceDrafter(
+            runtime.books,
+            runtime.closes,
+            runtime.usage,
+            runtime.price_books,
+            runtime.documents,
+            runtime.tax_tables,
+            settings.company,
+            logo="",
+        )
         keeper = HoldKeeper(runtime.books, runtime.closes, settings.hold_policy, runtime.clock, settings.dunning)
         return System(
             books=runtime.books,
@@ -120,9 +133,20 @@ class Connector:
                 lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
                 keeper,
             ),
+            drafter=drafter,
             holds=HoldDesk(runtime.books, runtime.clock),
-            corrector=Corrector(runtime.books, runtime.closes, runtime.documents, runtime.shelf, keeper, runtime.clock),
+            corrector=(corrector := _corrector(runtime, keeper)),
+            regenerator=Regenerator(
+                corrector,
+                drafter,
+                Replacer(runtime.books, runtime.documents, runtime.clock, frozenset(settings.providers)),
+                settings.invoicing,
+            ),
         )
+
+
+def _corrector(runtime: Runtime, keeper: HoldKeeper) -> Corrector:
+    return Corrector(runtime.books, runtime.closes, runtime.documents, runtime.shelf, keeper, runtime.clock)
 
 
 def connected(ctx: typer.Context) -> System:

@@ -11,7 +11,6 @@ from cli.system import System
 from cli.telling import NoMail, tell_customer
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.money import Money
-from monthclose.domain.month import NoticeState
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")]
 Reason = Annotated[str, typer.Option(help="Why: written on the credit note, so the customer reads it.")]
@@ -52,10 +51,11 @@ def _tell(system: System, note: CreditNote, *, mail: bool, in_json: bool) -> Non
         say(f"{note.number} over {note.total} of {note.corrects}{balance}")
     notice = tell_customer(system, note) if mail else None
     if in_json:
-        print_json(_as_json(note, notice))
+        print_json(note_as_json(note) | {"notice": str(notice) if notice else None})
 
 
-def _as_json(note: CreditNote, notice: NoticeState | None) -> dict[str, Any]:
+def note_as_json(note: CreditNote) -> dict[str, Any]:
+    """Say what a credit note is, for programs; amounts in minor units."""
     return {
         "number": note.number,
         "corrects": note.corrects,
@@ -67,5 +67,4 @@ def _as_json(note: CreditNote, notice: NoticeState | None) -> dict[str, Any]:
         "issued_on": note.issued_on.isoformat(),
         "reason": note.reason,
         "sha256": note.document.sha256,
-        "notice": notice,
     }

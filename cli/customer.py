@@ -15,6 +15,7 @@ from monthclose.domain.grant import Part
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
 
@@ -63,12 +64,13 @@ def happenings(system: System, customer_id: str) -> list[Happening]:
 
 
 def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
-    if month.invoice:
-        issued = month.invoice.issued_on
-        booked = [entry.time for entry in month.entries if entry.entry_id == "invoice"]
+    for invoice in month.invoices:
+        issued = invoice.issued_on
+        booked = [entry.time for entry in month.entries if entry.entry_id == invoice.entry_id]
         time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
-        text = f"{month.invoice.number} over {month.invoice.total}, {month.invoice.open} of it open"
-        yield Happening(time, period, "invoice", text, "")
+        now = f"replaced by {invoice.replaced_by}" if invoice.replaced_by else f"{invoice.open} of it open"
+        detail = f"in place of {invoice.replaces}" if invoice.replaces else ""
+        yield Happening(time, period, "invoice", f"{invoice.number} over {invoice.total}, {now}", detail)
     for taken_back in month.credit_notes:
         booked = [entry.time for entry in month.entries if entry.entry_id == taken_back.entry_id]
         text = f"{taken_back.number} over {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
@@ -77,7 +79,7 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
         yield Happening(entry.time, period, kind, _booking(entry), entry.memo)
     for payment in month.payments:
-        which = "" if payment.sequence == 1 else f"by hand, {payment.payment_id}: "
+        which = _which(payment, month)
         for step in payment.history:
             request = f"request {step.request_id}" if step.request_id else ""
             yield Happening(step.time, period, "payment", f"{which}{step.before} → {step.after}: {step.why}", request)
@@ -91,6 +93,14 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         gone = "" if month.parking.active else " (the reason is gone)"
         text = f"{month.parking.reason}: {month.parking.detail}{gone}"
         yield Happening(month.parking.time, period, "parked", text, "")
+
+
+def _which(payment: Payment, month: CustomerMonth) -> str:
+    """Say whose a payment is, if it isn't the close's."""
+    if payment.sequence == 1:
+        return ""
+    of = [invoice.number for invoice in month.invoices if invoice.first_payment == payment.sequence]
+    return f"for {of[-1]}, {payment.payment_id}: " if of else f"by hand, {payment.payment_id}: "
 
 
 def _hold(found: Customer) -> str:

@@ -12,7 +12,6 @@ from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoice import Draft
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
-from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.explain_invoice import explain
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
@@ -36,7 +35,7 @@ def preview(
     if in_json:
         print_json(content)
         return
-    _print(content)
+    print_explained(content)
     if system.policy.carries(draft):
         note("  too small to be invoiced: it would be carried to the next month", "")
     elif not system.policy.invoices(draft):
@@ -50,21 +49,11 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
     month = system.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
-    drafter = InvoiceDrafter(
-        system.books,
-        system.closes,
-        system.usage,
-        system.price_books,
-        system.documents,
-        system.tax_tables,
-        system.shelf.company,
-        logo="",
-    )
     close, now = system.closes.get(period), system.clock()
     price_book = (close.price_book if close else "") or system.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.tax_tables.latest()
     try:
-        return drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.drafter.draft(customer, period, price_book, tax_table, now, now.date())
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 
@@ -82,14 +71,16 @@ def explain_invoice(
     if in_json:
         print_json(content)
     else:
-        _print(content)
+        print_explained(content)
 
 
-def _print(content: dict[str, Any]) -> None:
+def print_explained(content: dict[str, Any]) -> None:
+    """Print what `explain` has found."""
     currency = content["currency"]
     title = content["number"] or f"preview of {content['period']}"
     say(f"{title}  {content['customer_id']}", "bold")
-    facts = [("  price book", content["price_book"] or "none")]
+    facts = [("  replaces", content["replaces"])] if content["replaces"] else []
+    facts += [("  price book", content["price_book"] or "none")]
     facts += [("  tax table", content["tax_table"])] if content["tax_table"] else []
     show(grid([*facts, ("  usage received until", content["usage_until"] or "the invoice was made")]))
     rows: list[tuple[str, str, str]] = []

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import correcting, explaining
+from cli import correcting, explaining, regenerating
 from cli.connect import connected
 from cli.console import amount, grid, say, show
 from monthclose.domain.credit_note import CreditNote
@@ -22,6 +22,7 @@ app.command("preview")(explaining.preview)
 app.command("explain")(explaining.explain_invoice)
 app.command("credit")(correcting.credit)
 app.command("void")(correcting.void)
+app.command("regenerate")(regenerating.regenerate)
 
 
 @app.command("show")
@@ -50,8 +51,8 @@ def show_invoice(
     elif xml is not None:
         _write(xml, shelf.xml(issued), issued)
     else:
-        notes = system.books.month(issued.customer_id, issued.period).credit_notes
-        _print(issued, shelf.document(issued), notes if isinstance(issued, Invoice) else ())
+        notes = system.books.month(issued.customer_id, issued.period).notes_on(issued.number)
+        _print(issued, shelf.document(issued), notes)
 
 
 def _write(path: Path, content: bytes, issued: Issued) -> None:
@@ -72,8 +73,10 @@ def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote
         ("  issued", document.issued_on.isoformat()),
         ("  due", document.due_on.isoformat() if document.due_on else ""),
         ("  corrects", document.corrects),
+        ("  replaces", document.replaces),
+        ("  replaced by", issued.replaced_by if isinstance(issued, Invoice) else ""),
         *(("  corrected by", f"{note.number} over {note.total}: {note.reason}") for note in notes),
-        ("  reason", issued.reason if isinstance(issued, CreditNote) else ""),
+        ("  reason", ", ".join(document.notes) if document.corrects or document.replaces else ""),
         ("  sha256", issued.document.sha256),
     ]
     show(grid([fact for fact in facts if fact[1]]))

@@ -18,6 +18,7 @@ from cli.system import System
 from cli.view import counts_line, money_rows, survey
 from monthclose.domain.close import Close
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
@@ -52,7 +53,8 @@ def report(
     period: Annotated[str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10.")],
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON; amounts in minor units.")] = False,
     customers: Annotated[
-        Path | None, typer.Option("--customers", metavar="FILE", help="Write one CSV row per customer.")
+        Path | None,
+        typer.Option("--customers", metavar="FILE", help="Write one CSV row per customer, and per invoice replaced."),
     ] = None,
     in_browser: Annotated[bool, typer.Option("--open", help="Open the report's page in the browser.")] = False,
 ) -> None:
@@ -169,7 +171,7 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
 
 
 def write_customers(system: System, period: Period, path: Path) -> int:
-    """Write one row per customer of the snapshot, in its order; returns how many."""
+    """Write the rows of the snapshot's customers, in its order; returns how many customers there are."""
     close = require_close(system, period)
     if not close.snapshot_key:
         raise UserMistakeError(f"the close of {period} has no list of customers yet")
@@ -178,25 +180,34 @@ def write_customers(system: System, period: Period, path: Path) -> int:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = CsvWriter(file)
             writer.write(CUSTOMER_COLUMNS)
-            for row in _customer_rows(system, close):
-                writer.write(row)
+            for rows in _rows_by_customer(system, close):
+                for row in rows:
+                    writer.write(row)
                 number += 1
     except OSError as error:
         raise UserMistakeError(f"{shown(path)} cannot be written: {error.strerror}") from None
     return number
 
 
-def _customer_rows(system: System, close: Close) -> Iterator[list[str | int]]:
+def _rows_by_customer(system: System, close: Close) -> Iterator[list[list[str | int]]]:
     ids = (name for batch in read_batches(system.documents, close.snapshot_key) for name in batch.customer_ids)
     with ThreadPoolExecutor(_READERS) as pool:
         for some in batched(ids, _AT_ONCE, strict=False):
             months = pool.map(lambda name: system.books.month(name, close.period), some)
-            yield from (customer_row(name, month) for name, month in zip(some, months, strict=True))
+            yield from (customer_rows(name, month) for name, month in zip(some, months, strict=True))
 
 
-def customer_row(customer_id: str, month: CustomerMonth) -> list[str | int]:
-    """Put a customer's month into a row; a month of credit is invoiced with a negative amount, net and tax too."""
-    invoice = month.invoice
+def customer_rows(customer_id: str, month: CustomerMonth) -> list[list[str | int]]:
+    """Put a customer's month into a row, and each invoice that was replaced into one more: the sums are the report's.
+
+    A month of credit is invoiced with a negative amount, net and tax too.
+    """
+    status, reason = _outcome(month)
+    row = _row(customer_id, month.invoice, status, reason, str(month.hold.action) if month.hold else "")
+    return [row, *(_row(customer_id, kept, "replaced", f"by {kept.replaced_by}") for kept in month.superseded)]
+
+
+def _row(customer_id: str, invoice: Invoice | None, status: str, reason: str, hold: str = "") -> list[str | int]:
     amounts: list[str | int] = ["", "", 0, 0, 0]
     more: list[str | int] = [0, 0, 0, 0]
     if invoice:
@@ -209,15 +220,14 @@ def customer_row(customer_id: str, month: CustomerMonth) -> list[str | int]:
         ]
         net = invoice.total_minor - invoice.tax_minor
         more = [invoice.credited_minor, invoice.written_off_minor, net, invoice.tax_minor]
-    status, reason = _outcome(month)
-    return [customer_id, *amounts, status, str(month.hold.action) if month.hold else "", reason, *more]
+    return [customer_id, *amounts, status, hold, reason, *more]
 
 
 def _outcome(month: CustomerMonth) -> tuple[str, str]:
     """Tell how the payment stands and why."""
     parked = f"{month.parking.reason}: {month.parking.detail}" if month.parking and month.parked else ""
-    payment = month.payment
-    if payment is None:
+    payment, state = month.collecting, month.collected_how
+    if payment is None or state is None:
         return ("parked", parked) if parked else ("nothing_to_bill", "no usage, or usage that comes to zero")
     why = payment.history[-1].why if payment.state in _SPEAKING and payment.history else payment.code
-    return str(payment.state), parked or why
+    return str(state), parked or why

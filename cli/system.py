@@ -27,10 +27,12 @@ from monthclose.ports import (
 from monthclose.settings import Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.correct_invoice import Corrector
+from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.hold_by_hand import HoldDesk
 from monthclose.stages.invoice_links import link_writer
 from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.notice_texts import NoticeTexts
+from monthclose.stages.regenerate_invoice import Regenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ class System:
     """The names of those that customers can be charged through."""
     cashier: Cashier
     holds: HoldDesk
+    drafter: InvoiceDrafter
     corrector: Corrector
+    regenerator: Regenerator
     link_secrets: LinkSecrets | None = None
     """The keys of links to invoices; None if mails carry none."""
     policy: InvoicingPolicy = INVOICE_EVERYTHING

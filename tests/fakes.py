@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from monthclose.domain.close import BatchProgress, Close, Planned
 from monthclose.domain.credit_note import CreditNote
@@ -71,7 +71,13 @@ def _key(record: Record) -> tuple[str, ...]:  # noqa: PLR0911 (one return a kind
             return ("hold", record.customer_id, str(record.period), str(record.number))
         case CreditNote():
             return ("credit_note", record.customer_id, str(record.period), record.number)
+        case Invoice(replaced_by=other) if other:
+            return ("superseded", record.customer_id, str(record.period), record.number)
     return (type(record).__name__, record.customer_id, str(record.period))
+
+
+def _is_replaced(record: Record) -> TypeGuard[Invoice]:
+    return isinstance(record, Invoice) and bool(record.replaced_by) and not record.version
 
 
 def _said(invoice: Invoice) -> tuple[object, ...]:
@@ -107,6 +113,9 @@ class FakeBooks:
                     kept = "credit_notices" if record.of_credit_note else "reminders"
                     notices = (*month.get(kept, ()), record)
                     month[kept] = tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
+                case Invoice(replaced_by=other) if other:
+                    superseded = (*month.get("superseded", ()), record)
+                    month["superseded"] = tuple(sorted(superseded, key=lambda invoice: invoice.number))
                 case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
                     month[type(record).__name__.lower()] = record
                 case Payment():
@@ -120,13 +129,16 @@ class FakeBooks:
         return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
 
     def commit(self, *records: Record) -> None:
+        replaced = {record.replaced_by: record for record in records if _is_replaced(record)}
         for record in records:
             stored = self.records.get(_key(record))
             expected = 0 if isinstance(record, Entry | CreditNote) else record.version
             if (0 if stored is None else getattr(stored, "version", 1)) != expected:
                 raise ConflictError(f"{_key(record)} is not at version {expected}")
-            if isinstance(record, Invoice) and isinstance(stored, Invoice) and _said(record) != _said(stored):
-                raise ConflictError(f"{_key(record)} is issued: what it says never changes")
+            if isinstance(record, Invoice) and isinstance(stored, Invoice):
+                said = replaced.get(record.number, record)
+                if _said(said) != _said(stored):
+                    raise ConflictError(f"{_key(record)} is issued: what it says never changes")
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
             self.records[_key(record)] = (

@@ -28,6 +28,7 @@ from monthclose.stages.charge_customers import Charger
 from monthclose.stages.collect_due import Collector
 from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.correct_invoice import Corrector
+from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.drain_dead_letters import DeadLetterDrain
 from monthclose.stages.find_owing import Found, OwingFinder
 from monthclose.stages.finish_batches import BatchFinisher
@@ -40,6 +41,8 @@ from monthclose.stages.open_close import open_close
 from monthclose.stages.park_customers import park_customers
 from monthclose.stages.plan_close import Planner
 from monthclose.stages.reconcile_period import PeriodReconciler, Reconciled
+from monthclose.stages.regenerate_invoice import Regenerator
+from monthclose.stages.replace_invoice import Replacer
 from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.send_reminders import ReminderSender
@@ -166,6 +169,18 @@ class World:
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
         self.corrector = Corrector(self.books, self.closes, self.documents, self.shelf, self.keeper, self.clock)
         self.teller = CreditNoteTeller(self.books, self.mailer, self.sender.texts, self.clock)
+        self.drafter = InvoiceDrafter(
+            self.books,
+            self.closes,
+            self.usage,
+            self.price_books,
+            self.documents,
+            self.tax_tables,
+            self.company,
+            "",
+        )
+        self.replacer = Replacer(self.books, self.documents, self.clock, frozenset(self.providers))
+        self.regenerator = Regenerator(self.corrector, self.drafter, self.replacer, self.policy)
         self.finder = OwingFinder(
             self.claims,
             self.closes,

@@ -116,7 +116,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-113": amount(sign * (document.total_minor - document.due_minor)),
         "BT-115": amount(sign * document.due_minor),
         "BG-1": [{"BT-22": note} for note in document.notes],
-        "BG-3": [{"BT-25": document.corrects}] if document.corrects else [],
+        "BG-3": [{"BT-25": number} for number in (document.corrects, document.replaces) if number],
         "BG-4": _seller(document.seller, tax),
         "BG-7": _buyer(document.customer, tax),
         "BG-20": [_charge(d.description, amount(-minor), tax) for d, minor in charges if minor < 0],

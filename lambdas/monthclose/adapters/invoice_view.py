@@ -102,6 +102,7 @@ def _facts(document: InvoiceDocument) -> list[tuple[str, str]]:
     facts = [
         ("Number", document.number),
         ("Corrects invoice", document.corrects),
+        ("Replaces invoice", document.replaces),
         ("Date", day(document.issued_on)),
         ("Period", f"1{_TO}{day(last)}"),
         ("Due", day(document.due_on) if document.due_on else ""),

@@ -132,7 +132,7 @@ class Totals:
     customers: Mapping[str, int] = field(default_factory=dict)
     """`invoiced`, `nothing_to_bill`, `parked`."""
     payments: Mapping[str, int] = field(default_factory=dict)
-    """By payment state."""
+    """By the state of the payment that collects each customer's invoice."""
     notices: Mapping[str, int] = field(default_factory=dict)
     """By notice state."""
     holds: Mapping[str, int] = field(default_factory=dict)
@@ -142,10 +142,10 @@ class Totals:
     declines: Mapping[str, int] = field(default_factory=dict)
     """By the provider's code."""
     money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By currency: of invoices `invoiced`, `credited`, `collected`, `open`, `written_off`; `negative`, the sum of the
-    negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected net of what was given back;
-    `pending`, what they are collecting; `credit_granted`, everything that became credit; `credit_notes` and
-    `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
+    """By currency: of all invoices, replaced ones too, `invoiced`, `credited`, `collected`, `open`, `written_off`;
+    `negative`, the sum of the negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected
+    net of what was given back; `pending`, what they are collecting; `credit_granted`, everything that became credit;
+    `credit_notes` and `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
 
@@ -209,18 +209,19 @@ def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:
     total, unsettled = Totals(), 0
     for month in months:
         total += _totals_of_one(month)
-        unsettled += not all(payment.settled for payment in month.payments)
+        unsettled += not all(payment.settled or payment.waits for payment in month.payments)
     return total, unsettled
 
 
 def _totals_of_one(month: CustomerMonth) -> Totals:
+    state, payment = month.collected_how, month.collecting
     return Totals(
         customers={_customer_outcome(month): 1},
-        payments={month.payment.state: 1} if month.payment else {},
+        payments={state: 1} if state else {},
         notices={month.notice.state: 1} if month.notice else {},
         holds={month.hold.action: 1} if month.hold else {},
         parked={month.parking.reason: 1} if month.parking and month.parked else {},
-        declines={month.payment.code: 1} if month.payment and month.payment.state is PaymentState.DECLINED else {},
+        declines={payment.code: 1} if payment and state is PaymentState.DECLINED else {},
         money=_money(month),
         ledger=sums_by_account(month.entries),
     )
@@ -236,8 +237,10 @@ def _customer_outcome(month: CustomerMonth) -> str:
 
 def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:
     sums: dict[str, Mapping[str, int]] = {}
+    for invoice in month.invoices:
+        sums = _plus_nested(sums, {invoice.currency: _of_invoice(invoice)})
     if month.invoice:
-        sums = {month.invoice.currency: _plus(_of_invoice(month.invoice), _of_payments(month))}
+        sums = _plus_nested(sums, {month.invoice.currency: _of_payments(month)})
     for note in month.credit_notes:
         taken_back = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
         sums = _plus_nested(sums, {note.currency: taken_back})

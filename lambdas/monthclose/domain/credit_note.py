@@ -154,6 +154,7 @@ def draft_credit_note(
         corrects=document.number,
         issued_on=day,
         due_on=None,
+        replaces="",
         seller=replace(document.seller, terms=""),  # they say how to pay
         credits=(),
         notes=(reason,),

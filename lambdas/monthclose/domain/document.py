@@ -164,6 +164,8 @@ class InvoiceDocument:
         Empty in a draft.
     corrects : str
         Number of the invoice that a credit note takes back.
+    replaces : str
+        Number of the invoice whose place an invoice takes.
     total_minor : int
         Lines + discounts + taxes that aren't in the prices.
     more : mapping
@@ -190,6 +192,7 @@ class InvoiceDocument:
     prices_include_tax: bool = False
     credits: tuple[Deduction, ...] = ()
     corrects: str = ""
+    replaces: str = ""
     notes: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -244,6 +247,7 @@ class InvoiceDocument:
             "prices_include_tax": self.prices_include_tax,
             "credits": [_filled(credit) for credit in self.credits],
             "corrects": self.corrects,
+            "replaces": self.replaces,
             "notes": list(self.notes),
         }
         return {**self.more, **content, **{name: value for name, value in optional.items() if value}}
@@ -292,6 +296,7 @@ class InvoiceDocument:
             prices_include_tax=content.get("prices_include_tax", False),
             credits=tuple(Deduction(**entry) for entry in content.get("credits", [])),
             corrects=content.get("corrects", ""),
+            replaces=content.get("replaces", ""),
             notes=tuple(content.get("notes", [])),
             more={name: value for name, value in content.items() if name not in _ENTRIES},
         )

@@ -73,6 +73,8 @@ class Obstacle(StrEnum):
     NO_ADAPTER = "no_adapter"
     OURS = "ours"
     """We asked the provider for something that it cannot do."""
+    NOT_CHARGED = "not_charged"
+    """The invoice took another's place after the close: nobody has charged it yet."""
 
 
 class StepKind(StrEnum):
@@ -155,20 +157,23 @@ def trouble_of(month: CustomerMonth) -> Trouble | None:
     Nothing is in trouble whose outcome is outstanding, which the close still has to charge, or which is so small
     that the provider doesn't charge it.
     """
-    invoice = month.invoice
-    if invoice is None or not invoice.open or month.parked or month.payment is None:
+    invoice, collecting = month.invoice, month.collecting
+    if invoice is None or not invoice.open or month.parked or collecting is None:
         return None
-    never_begun = month.payment.state is PaymentState.READY and not month.payment.attempt
-    if never_begun or any(payment.in_flight for payment in month.payments):
+    left_to_the_close = collecting.never_begun and not collecting.waits
+    if left_to_the_close or any(payment.in_flight for payment in month.payments):
         return None
-    refused = [(_last_step(p, invoice), p) for p in month.payments if _obstacle(p)]
+    refused = [(_last_step(p, invoice), p) for p in month.own_payments if _obstacle(p)]
+    if collecting.waits and not any(payment.reversed_at for _, payment in refused):
+        since = _last_step(collecting, invoice)
+        return Trouble(Obstacle.NOT_CHARGED, collecting, since, since)
     if not refused:
         return None
     since, payment = max(refused, key=lambda found: (found[0], found[1].sequence))
     obstacle = _obstacle(payment)
     if obstacle is None or payment.code == BELOW_MINIMUM:
         return None
-    return Trouble(obstacle, payment, since, _began(month.payments) or since)
+    return Trouble(obstacle, payment, since, _began(month.own_payments) or since)
 
 
 def next_step(
@@ -186,6 +191,8 @@ def next_step(
         return None
     if not amount_due(month.invoice, customer):
         return Step(StepKind.RETRY, "credit", "credit of theirs covers it") if can_retry else None
+    if trouble.obstacle is Obstacle.NOT_CHARGED:
+        return Step(StepKind.RETRY, "first", "it has not been charged yet") if can_retry else None
     why = _reason_to_retry(month, trouble, customer, policy, today) if can_retry else ""
     if why:
         return Step(StepKind.RETRY, f"retry-{today}", why)
@@ -206,7 +213,7 @@ def _reason_to_retry(
         return "the provider can be asked now"
     if obstacle is Obstacle.REVERSED and not policy.retry_reversed:
         return ""
-    last = max((p for p in month.payments if p.starts), key=lambda p: p.starts[-1], default=None)
+    last = max((p for p in month.own_payments if p.starts), key=lambda p: p.starts[-1], default=None)
     if last is None or (profile.payment_provider, profile.payment_method) != (last.provider, last.payment_method):
         return "there is a new payment method"
     last_day = last.starts[-1].date()
@@ -218,7 +225,7 @@ def _reason_to_retry(
 
 def _scheduled_retry(month: CustomerMonth, trouble: Trouble, policy: DunningPolicy, last_day: date, today: date) -> str:
     due = _due(policy.retry_days, trouble, today)
-    made = sum(start > trouble.began_at for start in month.payment.starts) if month.payment else 0
+    made = sum(start > trouble.began_at for start in month.collecting.starts) if month.collecting else 0
     if not due or made >= len(due) or last_day >= trouble.began_at.date() + timedelta(due[-1]):
         return ""
     return f"day {due[-1]} after the first refusal"
@@ -260,7 +267,7 @@ def _obstacle(payment: Payment) -> Obstacle | None:
     if payment.state is PaymentState.DECLINED:
         hard = decline_kind(payment.provider, payment.code) is DeclineKind.HARD
         return Obstacle.HARD if hard else Obstacle.SOFT
-    if payment.state is PaymentState.READY and not payment.attempt:
+    if payment.never_begun:
         return None
     return _OBSTACLE_BY_STATE.get(payment.state)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -21,7 +21,7 @@ from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
-from monthclose.domain.pricing.line import total_minor
+from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.series import Series
 from monthclose.domain.tax import Taxation, taxed
 
@@ -66,6 +66,10 @@ class Invoice:
         How it has been settled so far.
     grants_used : Parts
         What of the credit that it was settled with was of grants.
+    replaces, replaced_by : str
+        Number of the invoice whose place it took, and of the one that took its own; empty if there is none.
+    first_payment : int
+        Sequence number of the first payment that is its own: what is open of it is collected by that one.
     """
 
     number: str
@@ -80,7 +84,15 @@ class Invoice:
     credited_minor: int = 0
     written_off_minor: int = 0
     grants_used: Parts = ()
+    replaces: str = ""
+    replaced_by: str = ""
+    first_payment: int = 1
     version: int = 0
+
+    @property
+    def entry_id(self) -> str:
+        """Id of the ledger entry that books it, among those of its month."""
+        return f"invoice/{self.number}" if self.replaces else "invoice"
 
     @property
     def total(self) -> Money:
@@ -220,7 +232,7 @@ def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = N
 def draft(
     customer: Customer,
     period: Period,
-    lines: list[InvoiceLine],
+    lines: Iterable[InvoiceLine | LineContent],
     taxation: Taxation,
     issued_on: date,
     seller: Seller,
@@ -235,10 +247,13 @@ def draft(
 
     Parameters
     ----------
+    lines : iterable of InvoiceLine or LineContent
+        As priced, or as another document has them.
     more : mapping or None
         What it was made from (see `stages.draft_invoice`).
     """
     currency = customer.profile.currency
+    content = [line.content(period) if isinstance(line, InvoiceLine) else line for line in lines]
     untaxed = InvoiceDocument(
         number="",
         period=period,
@@ -246,8 +261,8 @@ def draft(
         currency=currency,
         seller=seller,
         customer=Buyer.of(customer),
-        lines=tuple(DocumentLine.of(line.content(period)) for line in lines),
-        total_minor=total_minor(lines),
+        lines=tuple(DocumentLine.of(line) for line in content),
+        total_minor=sum(line["amount_minor"] for line in content),
         due_on=due_on,
         more=more or {},
     )
@@ -296,6 +311,7 @@ def numbered(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], 
                 tax_minor=sum(tax["amount_minor"] for tax in content_of_one.get("taxes", ())),
                 issued_on=date.fromisoformat(content_of_one["issued_on"]),
                 document=DocumentPlace(key, len(content), len(document), hashlib.sha256(document).hexdigest()),
+                replaces=content_of_one.get("replaces", ""),
             )
         )
         content += document + b"\n"

@@ -77,4 +77,6 @@ def drafted(customer: Customer, draft: Draft) -> Customer:
     if draft.get("usage_left"):
         noted.setdefault(draft["period"], draft["usage_until"])
     taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
+    if draft.get("replaces"):
+        taken = 0  # the invoice whose place it takes took it off
     return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry
-from monthclose.domain.payment import Payment
+from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.series import Series
 
@@ -132,9 +132,11 @@ class CustomerMonth:
     manual : tuple of Payment
         The payments that a person started for the same invoice, in order.
     credit_notes : tuple of CreditNote
-        What was taken back of the invoice, in order.
+        What was taken back of the invoices, in order.
     credit_notices : tuple of Notice
         Those that tell of credit notes, in order: dunning does not count them.
+    superseded : tuple of Invoice
+        The invoices that others took the place of, in order; `invoice` is the one that holds now.
     """
 
     invoice: Invoice | None = None
@@ -148,6 +150,20 @@ class CustomerMonth:
     reminders: tuple[Notice, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
     credit_notices: tuple[Notice, ...] = ()
+    superseded: tuple[Invoice, ...] = ()
+
+    @property
+    def invoices(self) -> tuple[Invoice, ...]:
+        """All invoices of the month, the one that holds now last."""
+        return (*self.superseded, *((self.invoice,) if self.invoice else ()))
+
+    def invoice_of(self, number: str) -> Invoice | None:
+        """Find an invoice by its number."""
+        return next((invoice for invoice in self.invoices if invoice.number == number), None)
+
+    def notes_on(self, number: str) -> tuple[CreditNote, ...]:
+        """Find the credit notes on an invoice."""
+        return tuple(note for note in self.credit_notes if note.corrects == number)
 
     @property
     def hold(self) -> HoldChange | None:
@@ -161,8 +177,32 @@ class CustomerMonth:
 
     @property
     def payments(self) -> tuple[Payment, ...]:
-        """All payments of the invoice, the close's first."""
+        """All payments of the month's invoices, the close's first."""
         return (*((self.payment,) if self.payment else ()), *self.manual)
+
+    @property
+    def collecting(self) -> Payment | None:
+        """The payment that goes on until the invoice is collected: the close's, or the replacement's own."""
+        return self.payment_of(self.invoice.first_payment) if self.invoice else self.payment
+
+    @property
+    def collected_how(self) -> PaymentState | None:
+        """How the collecting stands; a replacement's that nobody has begun has nothing to do once nothing is open."""
+        payment = self.collecting
+        if payment and payment.waits and self.invoice and not self.invoice.open:
+            return PaymentState.NOTHING_DUE
+        return payment.state if payment else None
+
+    @property
+    def own_payments(self) -> tuple[Payment, ...]:
+        """The payments of the invoice that holds now, and those of one before it whose money was taken back since."""
+        if self.invoice is None or not self.superseded:
+            return self.payments
+        first, entry_id = self.invoice.first_payment, self.invoice.entry_id
+        booked = next((entry.time for entry in self.entries if entry.entry_id == entry_id), None)
+        return tuple(
+            p for p in self.payments if p.sequence >= first or (p.reversed_at and booked and p.reversed_at >= booked)
+        )
 
     def payment_of(self, sequence: int) -> Payment | None:
         """Find a payment by its sequence number."""

@@ -55,8 +55,7 @@ def notice_due(month: CustomerMonth) -> NoticeKind | None:
     whose outcome isn't known.
     """
     notified = month.notice is not None and month.notice.state is not NoticeState.WITHDRAWN
-    if notified or month.invoice is None or month.payment is None:
+    payment, state = month.collecting, month.collected_how
+    if notified or month.invoice is None or payment is None or state is None:
         return None
-    if month.payment.code == BELOW_MINIMUM:
-        return NoticeKind.OPEN
-    return _KIND_BY_STATE.get(month.payment.state)
+    return NoticeKind.OPEN if payment.code == BELOW_MINIMUM else _KIND_BY_STATE.get(state)

@@ -173,6 +173,21 @@ class Payment:
         return self.state not in UNSETTLED
 
     @property
+    def never_begun(self) -> bool:
+        """Whether nobody has tried it yet."""
+        return self.state is PaymentState.READY and not self.attempt
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a person or the daily collections to begin it: a close begins its own at once."""
+        return self.sequence > 1 and self.never_begun
+
+    @property
+    def reversed_at(self) -> datetime | None:
+        """When its money was taken back, if it is gone."""
+        return self.history[-1].time if self.state is PaymentState.REVERSED else None
+
+    @property
     def in_flight(self) -> bool:
         """Whether the provider has the order and its outcome is outstanding."""
         return self.state in IN_FLIGHT

@@ -192,11 +192,13 @@ class Cashier:
 
 def new_payment(books: Books, customer: Customer, period: Period, limit: Money | None = None) -> PaymentKey:
     """Write down one more payment of an invoice, or take up the last one if it was never begun."""
-    payments = books.month(customer.customer_id, period).payments
+    month = books.month(customer.customer_id, period)
+    payments = month.payments
     newest, provider = payments[-1], customer.profile.payment_provider
     wanted = limit.minor if limit else None
-    never_begun = newest.sequence > 1 and newest.state is PaymentState.READY and not newest.attempt
-    if never_begun and newest.provider == provider:
+    # What a replacement waits to be collected by goes on with the rest later: no limit may stay on it.
+    spare = newest.waits and (wanted is None or newest != month.collecting)
+    if spare and newest.provider == provider:
         books.commit(replace(newest, limit_minor=wanted))
     else:
         newest = Payment(

@@ -15,6 +15,7 @@ from monthclose.domain.ledger import Entry, Leg
 from monthclose.domain.money import Money
 from monthclose.domain.month import HoldChange, Parking
 from monthclose.domain.payment import IN_FLIGHT, REFUSED, Payment, PaymentKey, PaymentState, next_check
+from monthclose.domain.replacing import losses
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, ChargeOutcome, Clock, Collected, InProgress, Record, Refused, TakenBack
 from monthclose.stages.batch_work import lifted, retry_conflicts
@@ -31,6 +32,14 @@ class Case(NamedTuple):
     parking: Parking | None = None
     holds: int = 0
     """How often the customer's hold was changed in the invoice's month."""
+    superseded: tuple[Invoice, ...] = ()
+    """The invoices that it has taken the place of."""
+
+    @property
+    def paid_number(self) -> str:
+        """Number of the invoice that the payment was made for: perhaps one that was replaced since."""
+        begun = [i for i in (*self.superseded, self.invoice) if i.first_payment <= self.payment.sequence]
+        return max(begun, key=lambda invoice: invoice.first_payment).number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Bookkeeper:
         if customer is None or month.invoice is None or payment is None:
             return None
         others = tuple(other for other in month.payments if other.sequence != key.sequence)
-        return Case(customer, month.invoice, payment, others, month.parking, len(month.holds))
+        return Case(customer, month.invoice, payment, others, month.parking, len(month.holds), month.superseded)
 
     def book(self, case: Case, outcome: ChargeOutcome) -> PaymentState:
         """Book an outcome on what was read before the call, or, if that has changed meanwhile, on what is there now.
@@ -110,7 +119,7 @@ class Bookkeeper:
         payment, currency = case.payment, case.invoice.currency
         amount = Money(outcome.refunded_minor - payment.refunded_minor, currency)
         excess = max(sum(p.net_minor for p in (payment, *case.others)) - case.invoice.collected_minor, 0)
-        memo = f"{amount} of invoice {case.invoice.number} given back by {payment.provider}"
+        memo = f"{amount} of invoice {case.paid_number} given back by {payment.provider}"
         refunded = replace(payment, refunded_minor=outcome.refunded_minor)
         booking = invoices.refund(case.invoice, case.customer, amount, excess)
         return self._write(case, refunded, booking, f"refund/{outcome.refunded_minor}", memo)
@@ -121,7 +130,7 @@ class Bookkeeper:
             PaymentState.REVERSED, self.clock(), outcome.code, code=outcome.code, request_id=outcome.request_id
         )
         payment = replace(payment, collected_minor=0, refunded_minor=0)
-        memo = f"{amount} of invoice {case.invoice.number} taken back from {payment.provider}: {outcome.code}"
+        memo = f"{amount} of invoice {case.paid_number} taken back from {payment.provider}: {outcome.code}"
         return self._write(case, payment, invoices.take_back(case.invoice, case.customer, amount), "reversal", memo)
 
     def _refuse(self, case: Case, outcome: TakenBack | Refused) -> Case:
@@ -154,6 +163,7 @@ class Bookkeeper:
     def _write(self, case: Case, payment: Payment, booking: Booking, what: str, memo: str) -> Case:
         """Write payment and lease, and where money or credit moved the invoice, the account and the ledger."""
         invoice, customer, legs = booking
+        lost = losses(case.superseded, case.invoice, booking)
         customer, change = lift_if_paid_up(
             customer.released_by(payment.payment_id), payment.period, case.holds + 1, self.clock()
         )
@@ -161,7 +171,7 @@ class Bookkeeper:
         if not legs:
             return self.commit(case, *more, payment=payment, customer=customer)
         entry = _entry(payment, f"{what}/{payment.sequence}/{len(payment.history)}", self, legs, memo)
-        return self.commit(case, entry, *more, payment=payment, customer=customer, invoice=invoice)
+        return self.commit(case, entry, *lost, *more, payment=payment, customer=customer, invoice=invoice)
 
     def commit(
         self,
@@ -185,6 +195,10 @@ class Bookkeeper:
             payment=_next(payment) if payment else case.payment,
             parking=None if any(isinstance(record, Parking) for record in more) else case.parking,
             holds=case.holds + sum(isinstance(record, HoldChange) for record in more),
+            superseded=tuple(
+                next((_next(r) for r in more if isinstance(r, Invoice) and r.number == kept.number), kept)
+                for kept in case.superseded
+            ),
         )
 
 

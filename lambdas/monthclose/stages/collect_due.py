@@ -102,8 +102,9 @@ class Collector:
         return None
 
     def _retry(self, customer: Customer, period: Period, month: CustomerMonth) -> PaymentState | None:
-        """Go on with the close's payment; who changed to another provider gets one more."""
-        key = PaymentKey(customer.customer_id, period)
-        if month.payment and month.payment.provider != self.charger.gateway.provider:
+        """Go on with the invoice's own payment; one more is made if that is another provider's or has done its part."""
+        own = month.collecting
+        key = PaymentKey(customer.customer_id, period, own.sequence if own else 1)
+        if own and (own.provider != self.charger.gateway.provider or own.state is PaymentState.PAID):
             key = retry_conflicts(partial(new_payment, self.books, customer, period))
         return self.charger.charge(key, again=True)

@@ -9,6 +9,7 @@ comes first finishes what another has left, so that no number is lost.
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -91,30 +92,56 @@ class Corrector:
         """Take back everything that is left of an invoice; see `credit`."""
         return self.credit(number, None, reason)
 
-    def _correct(self, asked: _Asked) -> CreditNote:
-        invoice = asked.invoice
+    def rehearse(self, invoice: Invoice, reason: str) -> Customer:
+        """Work out what the account would be after everything that is left is taken back; writes nothing.
+
+        Raises
+        ------
+        UserMistakeError, TryLaterError
+            As `credit`.
+        """
+        customer, _, _ = self._read(invoice.customer_id, invoice.period)
+        _, account = self._draft(_Asked(invoice, None, reason))
+        return self._cover(customer, account, invoice.period, "", self.clock()).customer
+
+    def finish(self, invoice: Invoice) -> list[CreditNote]:
+        """Issue the credit notes on an invoice that have numbers; returns them in order."""
         owner = Series.INVOICES.number_of(invoice.number)
         reserved = self.closes.reservations(invoice.period, owner, Series.CREDIT_NOTES)
-        issued = [self._issue(r, json.loads(self.documents.get(r.drafts_key))) for r in reserved]
+        return [self._issue(r, json.loads(self.documents.get(r.drafts_key))) for r in reserved]
+
+    def _correct(self, asked: _Asked) -> CreditNote:
+        invoice = asked.invoice
+        owner, issued = Series.INVOICES.number_of(invoice.number), self.finish(invoice)
         for note in issued:
             if note.correction == asked.correction:
                 return note
-        draft = self._draft(asked)
+        draft, _ = self._draft(asked)
         content = json.dumps(draft, ensure_ascii=False).encode()
         key = f"drafts/{invoice.period}/{invoice.number}-{hashlib.sha256(content).hexdigest()[:16]}.json"
         self.documents.put(key, content)
-        reservation = self.closes.reserve(invoice.period, owner, len(reserved), key, 1, Series.CREDIT_NOTES)
+        reservation = self.closes.reserve(invoice.period, owner, len(issued), key, 1, Series.CREDIT_NOTES)
         return self._issue(reservation, draft)
 
-    def _draft(self, asked: _Asked) -> Draft:
-        """Draft the credit note, and see that it can be booked: once it has a number it must be."""
+    def _draft(self, asked: _Asked) -> tuple[Draft, Customer]:
+        """Draft the credit note, and see that it can be booked: once it has a number it must be.
+
+        Returns
+        -------
+        tuple
+            The draft, and the account as it would be then.
+        """
         customer, month, invoice = self._read(asked.invoice.customer_id, asked.invoice.period)
-        amount = amount_to_credit(invoice, month.credit_notes, asked.amount)
-        before = invoice.total - left_to_credit(invoice, month.credit_notes)
+        if invoice.number != asked.invoice.number:
+            by = asked.invoice.replaced_by or invoice.number
+            raise UserMistakeError(f"{asked.invoice.number} was replaced by {by}: correct that one")
+        notes = month.notes_on(invoice.number)
+        amount = amount_to_credit(invoice, notes, asked.amount)
+        before = invoice.total - left_to_credit(invoice, notes)
         document, day = self.shelf.document(invoice), self.clock().date()
         draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
-        book_credit_note(number_credit_note(draft, 0)[0], invoice, customer)
-        return draft
+        _, account, _ = book_credit_note(number_credit_note(draft, 0)[0], invoice, customer)
+        return draft, account
 
     def _issue(self, reservation: Reservation, draft: Draft) -> CreditNote:
         """Store the document of a reserved number, and book it if it isn't booked yet."""
@@ -136,14 +163,20 @@ class Corrector:
 
     def _commit(self, note: CreditNote) -> Cover:
         customer, month, invoice = self._read(note.customer_id, note.period)
+        if invoice.number != note.corrects:
+            raise ValueError(f"{note.number} corrects {note.corrects}, which was replaced by {invoice.number}")
         corrected, account, legs = book_credit_note(note, invoice, customer)
         now, entry_id = self.clock(), note.entry_id
         memo = f"credit note {note.number} over {note.total} of invoice {note.corrects}: {note.reason}"
         entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
-        others = [(p, m) for p, m in open_months(self.books, note.customer_id) if p != note.period]
-        cover = cover_with_credit(
-            account, others if account.credit_minor > customer.credit_minor else (), entry_id, now
-        )
+        cover = self._cover(customer, account, note.period, entry_id, now)
         account, change = lift_if_paid_up(cover.customer, note.period, len(month.holds) + 1, now)
         self.books.commit(account, corrected, note, entry, *cover.records, *change)
         return cover
+
+    def _cover(self, before: Customer, account: Customer, period: Period, entry_id: str, now: datetime) -> Cover:
+        """Let new credit cover what is open in other months."""
+        if account.credit_minor <= before.credit_minor:
+            return Cover(account, [], [])
+        others = [(p, m) for p, m in open_months(self.books, account.customer_id) if p != period]
+        return cover_with_credit(account, others, entry_id, now)

@@ -15,6 +15,8 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
 from monthclose.domain.pricing.adjustment import adjustments, billed_for
+from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
@@ -55,9 +57,7 @@ class InvoiceDrafter:
         ParkCustomerError
             A person must act before this customer can be billed.
         """
-        currency = customer.profile.currency
-        known = AsOf(self.usage.events(customer.customer_id, period), watermark)
-        lines = rate(known, Terms(self.price_books.get(price_book), customer.customer_id, currency, period))
+        known, lines = self._rated(customer, period, price_book, watermark)
         late, covered = self._late(customer, period, watermark)
         carried = [carried_line(customer)] if customer.carried_minor else []
         more = {
@@ -67,12 +67,60 @@ class InvoiceDrafter:
             "late_usage": covered,
             "usage_left": known.left,
         }
-        all_lines = [*lines, *late, *carried]
+        return self._written(customer, period, [*lines, *late, *carried], day, more)
+
+    def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
+        """Draft an invoice that takes the place of another, from all that there is now: prices, taxes, profile, usage.
+
+        What the other had taken up besides its own month is taken over as it was. What later invoices have billed for
+        the month is taken off, and usage that they would still have to bill is in it.
+
+        Parameters
+        ----------
+        replaced : dict
+            The other's document.
+
+        Raises
+        ------
+        ParkCustomerError
+            A person must act before this customer can be billed.
+        """
+        period = Period.parse(replaced["period"])
+        price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
+        known, lines = self._rated(customer, period, price_book, now)
+        months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
+        later = self._documents(month for of, month in months.items() if of > period)
+        again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
+        more = {
+            "price_book": price_book,
+            "tax_table": tax_table,
+            "usage_until": now.isoformat(),
+            "late_usage": {str(period): noted} if noted and not known.left else {},
+            "usage_left": known.left,
+        }
+        draft = self._written(customer, period, [*lines, *again], now.date(), more)
+        return draft | {"replaces": replaced["number"], "notes": [reason]}
+
+    def _rated(
+        self, customer: Customer, period: Period, price_book: str, watermark: datetime
+    ) -> tuple[AsOf, list[InvoiceLine]]:
+        known = AsOf(self.usage.events(customer.customer_id, period), watermark)
+        terms = Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+        return known, rate(known, terms)
+
+    def _written(
+        self,
+        customer: Customer,
+        period: Period,
+        lines: list[InvoiceLine | LineContent],
+        day: date,
+        more: Mapping[str, Any],
+    ) -> Draft:
         return invoices.draft(
             customer,
             period,
-            all_lines,
-            self._taxation(customer, period, tax_table) if all_lines else UNTAXED,
+            lines,
+            self._taxation(customer, period, more["tax_table"]) if lines else UNTAXED,
             day,
             replace(self.company.seller, logo=self.logo),
             due_on=day + timedelta(days=self.company.payment_days),

@@ -15,7 +15,7 @@ from monthclose.domain.pricing.line import LineContent, LineKind
 from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
 
-_MADE_FROM = ("number", "period", "currency", "price_book", "tax_table", "usage_until")
+_MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _OF_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
 
 

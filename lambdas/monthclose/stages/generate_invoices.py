@@ -7,6 +7,7 @@ then the numbered documents stored, then each invoice booked. A later run first 
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -20,15 +21,16 @@ from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, car
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import Carried, CustomerMonth
-from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.errors import ConflictError
+from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
 from monthclose.settings import Company
 from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
 from monthclose.stages.company_logo import current_logo
 from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.expire_credit import expire_credit
+from monthclose.stages.own_payment import own_payment
+from monthclose.stages.replace_invoice import Replacer
 
 
 class _Seen(NamedTuple):
@@ -80,7 +82,7 @@ class InvoiceGenerator:
         """
         reserved = self.closes.reservations(period, batch.number)
         for reservation in reserved:
-            self._issue(period, batch, reservation, json.loads(self.documents.get(reservation.drafts_key)), {})
+            self._finish(period, batch, reservation)
         months = read_months(self.books, batch.customer_ids, period)
         seen: dict[str, _Seen] = {}
         drafts, held = self._drafts(period, batch, months, seen)
@@ -96,6 +98,16 @@ class InvoiceGenerator:
             progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, to write to, or to hold
         self.closes.put_progress(progress)
         return Generated(progress, held)
+
+    def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> None:
+        """Issue what has numbers; an invoice that takes another's place waits while that one is being charged."""
+        drafts = json.loads(self.documents.get(reservation.drafts_key))
+        if not drafts[0].get("replaces"):
+            self._issue(period, batch, reservation, drafts, {})
+            return
+        with suppress(TryLaterError):
+            replacer = Replacer(self.books, self.documents, self.clock, self.adapters)
+            replacer.issue(reservation, drafts[0], batch.number)
 
     def _drafts(
         self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], seen: dict[str, _Seen]
@@ -231,16 +243,5 @@ class InvoiceGenerator:
         memo = f"invoice {invoice.number} over {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
         entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
-        payment = replace(self._payment(issued, account), batch=issue.batch)
+        payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)
         self.books.commit(account, issued, *entries, payment, *lifted(seen.month.parking))
-
-    def _payment(self, invoice: Invoice, customer: Customer) -> Payment:
-        profile, now = customer.profile, self.clock()
-        payment = Payment(invoice.customer_id, invoice.period, profile.payment_provider, invoice.currency)
-        if not invoice.open:
-            return payment.to(PaymentState.NOTHING_DUE, now, "nothing is open on the invoice")
-        if profile.payment_provider not in self.adapters:
-            return payment.to(PaymentState.NO_ADAPTER, now, f"provider {profile.payment_provider!r} has no adapter")
-        if not profile.payment_method:
-            return payment.to(PaymentState.NO_PAYMENT_METHOD, now, "the customer has no payment method")
-        return payment

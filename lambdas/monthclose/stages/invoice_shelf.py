@@ -103,9 +103,8 @@ class InvoiceShelf:
         return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
 
     def of_customer(self, customer_id: str, period: Period, number: str) -> Invoice | None:
-        """Read a customer's invoice of a period, if it is the one of that number."""
-        invoice = self.books.month(customer_id, period).invoice
-        return invoice if invoice and invoice.number == number else None
+        """Read a customer's invoice of a period, if there is one of that number; a replaced one stays."""
+        return self.books.month(customer_id, period).invoice_of(number)
 
     def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
         """Read the invoice or credit note of that number, if it is one of the customer's in the period."""

@@ -125,10 +125,11 @@ class NoticeTexts:
         ValueError
             The month has no invoice or no payment: there is nothing to tell.
         """
-        if month.invoice is None or month.payment is None:
+        payment = month.collecting
+        if month.invoice is None or payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
-        facts = _facts(month.invoice, month.payment) | {"held_on": _day(held_on) if held_on else ""}
-        rows = _rows(customer, month.invoice, month.payment)
+        facts = _facts(month.invoice, payment) | {"held_on": _day(held_on) if held_on else ""}
+        rows = _rows(customer, month.invoice, payment)
         if step and month.invoice.open < customer.balance:
             rows.append(("Owed in all", str(customer.balance)))
         return self._mail(customer, kind, facts, rows, month.invoice, step)

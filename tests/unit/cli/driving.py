@@ -83,7 +83,9 @@ class Command:
             policy=world.policy,
             cashier=world.cashier,
             holds=world.desk,
+            drafter=world.drafter,
             corrector=world.corrector,
+            regenerator=world.regenerator,
             sleep=lambda _seconds: None,
         )
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)

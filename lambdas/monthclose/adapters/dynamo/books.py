@@ -4,6 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TypeGuard
 
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
@@ -53,24 +54,34 @@ class DynamoBooks:
         """Write all records or none; a single one needs no transaction, which would cost double."""
         if not to_write:
             return
+        replaced = {record.replaced_by: record for record in to_write if _is_replaced(record)}
         with translated():
             if len(to_write) == 1:
-                records.to_item(to_write[0]).save(condition=_unchanged(to_write[0]))
+                records.to_item(to_write[0]).save(condition=_unchanged(to_write[0], {}))
                 return
             # The token makes the client's own retries safe: the second one answers like the first.
             with TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction:
                 for record in to_write:
-                    transaction.save(records.to_item(record), condition=_unchanged(record))
+                    transaction.save(records.to_item(record), condition=_unchanged(record, replaced))
 
 
-def _unchanged(record: Record) -> Condition:
+def _is_replaced(record: Record) -> TypeGuard[Invoice]:
+    """Whether a record is an invoice that another one takes the place of with the same commit."""
+    return isinstance(record, Invoice) and bool(record.replaced_by) and not record.version
+
+
+def _unchanged(record: Record, replaced: Mapping[str, Invoice]) -> Condition:
+    """Say what must be so for a record to be written; `replaced` are the invoices that others take the place of."""
     if isinstance(record, Customer):
         # A profile that was imported and never billed has a version, too.
         return CustomerItem.version == record.version if record.version else CustomerItem.customer_id.does_not_exist()
     if isinstance(record, Entry | CreditNote) or not record.version:
         return BillingItem.sk.does_not_exist()
     at_version: Condition = BillingItem.version == record.version
-    if isinstance(record, Invoice):  # how it is settled may change; what it says and where that is written, never
-        at_version &= (InvoiceItem.number == record.number) & (InvoiceItem.total_minor == record.total_minor)
-        at_version &= (InvoiceItem.currency == record.currency) & (InvoiceItem.document == asdict(record.document))
+    if isinstance(record, Invoice):
+        # How it is settled may change; what it says and where that is written, never. Another one takes its place only
+        # in the commit that keeps it.
+        said = replaced.get(record.number, record)
+        at_version &= (InvoiceItem.number == said.number) & (InvoiceItem.total_minor == said.total_minor)
+        at_version &= (InvoiceItem.currency == said.currency) & (InvoiceItem.document == asdict(said.document))
     return at_version

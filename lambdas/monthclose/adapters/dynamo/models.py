@@ -129,6 +129,9 @@ class InvoiceItem(BillingItem, discriminator="invoice"):
     credited_minor = NumberAttribute()
     written_off_minor = NumberAttribute()
     grants_used = JSONAttribute(null=True)
+    replaces = UnicodeAttribute(default="")
+    replaced_by = UnicodeAttribute(default="")
+    first_payment = NumberAttribute(default=1)
 
 
 class PaymentItem(BillingItem, discriminator="payment"):

@@ -46,7 +46,7 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             )
         case Invoice():
             return m.InvoiceItem(
-                *_keys(record, "invoice"),
+                *_keys(record, f"superseded#{record.number}" if record.replaced_by else "invoice"),
                 **_plain(record, "period", "issued_on", "document", "grants_used"),
                 issued_on=record.issued_on.isoformat(),
                 document=asdict(record.document),
@@ -147,8 +147,11 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case 
     holds: list[HoldChange] = []
     notices: list[Notice] = []
     notes: list[CreditNote] = []
+    superseded: list[Invoice] = []
     for item in items:
         match item:
+            case m.InvoiceItem() if item.replaced_by:
+                superseded.append(_invoice(item))
             case m.InvoiceItem():
                 found["invoice"] = _invoice(item)
             case m.CreditNoteItem():
@@ -180,6 +183,7 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case 
         manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
         entries=tuple(sorted(entries, key=lambda entry: entry.time)),
         credit_notes=tuple(sorted(notes, key=lambda note: note.number)),
+        superseded=tuple(sorted(superseded, key=lambda invoice: invoice.number)),
     )
 
 
@@ -203,9 +207,9 @@ def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:
 
 
 def _invoice(item: m.InvoiceItem) -> Invoice:
-    names = ("number", "currency", "total_minor", "tax_minor", "collected_minor", "credited_minor", "written_off_minor")
+    amounts = ("total_minor", "tax_minor", "collected_minor", "credited_minor", "written_off_minor")
     return Invoice(
-        **_common(item, *names),
+        **_common(item, "number", "currency", *amounts, "replaces", "replaced_by", "first_payment"),
         issued_on=date.fromisoformat(item.issued_on),
         document=_place(item.document),
         grants_used=tuple(_part(one) for one in item.grants_used or ()),

@@ -26,6 +26,8 @@ class LineKind(StrEnum):
     """The true-up to a minimum commitment."""
     ADJUSTMENT = "adjustment"
     """Of an earlier month, for usage that came after that month's close."""
+    BILLED = "billed"
+    """What later invoices have billed for the month already, taken off an invoice that is made anew."""
     CARRIED = "carried"
     """An earlier month's amount that was too small to be charged."""
 
