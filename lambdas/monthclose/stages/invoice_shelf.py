@@ -62,7 +62,7 @@ class InvoiceShelf:
         except KeyError:
             raise not_yet from None
         document = json.loads(content.split(b"\n")[wanted - run.first])
-        invoice = self.of_customer(document["customer"]["customer_id"], run.period, document["number"])
+        invoice = self.books.month(document["customer"]["customer_id"], run.period).invoice_of(document["number"])
         if invoice is None:
             raise not_yet
         return invoice
@@ -102,15 +102,10 @@ class InvoiceShelf:
         """
         return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
 
-    def of_customer(self, customer_id: str, period: Period, number: str) -> Invoice | None:
-        """Read a customer's invoice of a period, if there is one of that number; a replaced one stays."""
-        return self.books.month(customer_id, period).invoice_of(number)
-
     def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
         """Read the invoice or credit note of that number, if it is one of the customer's in the period."""
         month = self.books.month(customer_id, period)
-        issued = (*((month.invoice,) if month.invoice else ()), *month.credit_notes)
-        return next((one for one in issued if one.number == number), None)
+        return next((one for one in (*month.invoices, *month.credit_notes) if one.number == number), None)
 
     def content(self, invoice: Issued) -> bytes:
         """Read the stored document, byte for byte.
