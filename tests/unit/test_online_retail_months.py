@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.customer import Profile
-from monthclose.domain.intake import USAGE, Layout, Row
+from monthclose.domain.intake import Row
+from monthclose.domain.layout import USAGE, Layout
 from monthclose.domain.period import Period
 from tests.world import World
 
