@@ -32,7 +32,7 @@ class Collections(MapMachine):
         super().__init__(
             scope,
             construct_id,
-            definition=map_definition("collections", MAP_STATE, config),
+            definition=map_definition("collections", MAP_STATE, config.map_concurrency),
             called={stage: functions[stage] for stage in COLLECTION_SIZES},
             names={"CollectDue": COLLECT_DUE},
             queues=queues,

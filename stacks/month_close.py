@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
@@ -66,7 +67,11 @@ class MapMachine(Construct):
         The state machine.
     execution_arn : str
         The pattern that its executions' ARNs match.
+    lists : str
+        Prefix of the lists of batches among the documents.
     """
+
+    lists: ClassVar[str] = SNAPSHOTS
 
     def __init__(
         self,
@@ -94,7 +99,8 @@ class MapMachine(Construct):
         )
         self.execution_arn = self._execution_arn(self.machine.state_machine_name + ":*")
         self._allow("lambda:InvokeFunction", [function.function_arn for function in called.values()])
-        self._allow("sqs:SendMessage", [queue.queue_arn for queue in queues])
+        if queues:
+            self._allow("sqs:SendMessage", [queue.queue_arn for queue in queues])
         self._grant_documents(documents)
         self._grant_children()
 
@@ -117,9 +123,13 @@ class MapMachine(Construct):
     def _allow(self, action: str, resources: Sequence[str]) -> None:
         self.machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=list(resources)))
 
+    def _allow_events(self) -> None:
+        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
+        self._allow("events:PutEvents", [bus])
+
     def _grant_documents(self, documents: s3.Bucket) -> None:
         writer = ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
-        for prefix, actions in {SNAPSHOTS: ["s3:GetObject"], MAP_RUNS: writer}.items():
+        for prefix, actions in {self.lists: ["s3:GetObject"], MAP_RUNS: writer}.items():
             objects = documents.arn_for_objects(f"{prefix}*")
             self.machine.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))
             acknowledge_resource(self.machine, objects, "The objects of one prefix, named by period and Map Run.")
@@ -164,15 +174,14 @@ class MonthClose(MapMachine):
         super().__init__(
             scope,
             construct_id,
-            definition=map_definition("month_close", MAP_STATE, config),
+            definition=map_definition("month_close", MAP_STATE, config.map_concurrency),
             called={stage: functions[stage] for stage in SIZES},
             names={"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED},
             queues=queues,
             documents=documents,
             config=config,
         )
-        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
-        self._allow("events:PutEvents", [bus])
+        self._allow_events()
 
     def start_monthly(self, dead_letters: sqs.IQueue) -> events.Rule:
         """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
@@ -189,8 +198,8 @@ class MonthClose(MapMachine):
         function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
 
 
-def map_definition(name: str, map_state: str, config: Config) -> str:
+def map_definition(name: str, map_state: str, concurrency: int) -> str:
     """Read a definition, and set how many of its Map's children run at once."""
     definition = json.loads((DEFINITIONS / f"{name}.asl.json").read_text())
-    definition["States"][map_state]["MaxConcurrency"] = config.map_concurrency
+    definition["States"][map_state]["MaxConcurrency"] = concurrency
     return json.dumps(definition)
