@@ -46,6 +46,7 @@ from monthclose.stages.send_reminders import ReminderSender
 from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
 from tests import fakes
+from tests.fakes_inbox import FakeInbox
 from tests.fakes_throttle import FakeProviderLimits
 
 OCTOBER = Period(2026, 10)
@@ -58,6 +59,7 @@ SETTINGS = Settings(
     closes_table="closes",
     idempotency_table="idempotency",
     documents_bucket="documents",
+    usage_bucket="usage-files",
     providers={},
     webhook_queue_url="https://queue/webhooks",
     mail_sender="billing@example.com",
@@ -103,6 +105,7 @@ class World:
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
+    inbox: FakeInbox = field(default_factory=FakeInbox)
     renderer: fakes.FakeRenderer = field(default_factory=fakes.FakeRenderer)
     e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)

@@ -97,3 +97,17 @@ def test_the_dashboard_counts_rows_taken_and_rejected(aws: Synthesized) -> None:
     [board] = aws.of_type("AWS::CloudWatch::Dashboard").values()
     for name in ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable"):
         assert name in json.dumps(board["DashboardBody"])
+
+
+def test_the_machine_calls_its_three_functions_and_tells_the_company(synthesized: Synthesized) -> None:
+    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+    [machine] = [machine for machine in machines if MAP_STATE in machine["DefinitionString"]]
+    statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
+    able = {
+        action: s["Resource"] for s in statements for action in ([s["Action"]] if isinstance(s["Action"], str) else [])
+    }
+    functions = synthesized.of_type("AWS::Lambda::Function")
+    called = {functions[arn["Fn::GetAtt"][0]]["Handler"].split(".")[-2] for arn in able["lambda:InvokeFunction"]}
+    assert called == {"receive_usage", "load_usage", "finish_usage"}
+    assert "events:PutEvents" in able
+    assert not [action for action in able if action.startswith(("sqs:", "dynamodb:"))]

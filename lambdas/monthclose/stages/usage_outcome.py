@@ -51,7 +51,8 @@ class OutcomeKeeper:
         if tally.taken:
             self._forget(_text_key(file))
         else:
-            reasons = ", ".join(f"{reason} ({_rows(number)})" for reason, number in tally.rejected.most_common(3))
+            commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
+            reasons = ", ".join(f"{reason} ({_rows(number)})" for reason, number in commonest)
             error = f"nothing of {file.name} was imported: {reasons}"
             self._put_text(file, f"{error}\nthe rejected rows: {table}")
         return self._remember(file, tally, error, table if tally.rejected else "")
