@@ -51,6 +51,7 @@ from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.limiter import PacedLimiter
 from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
+from monthclose.stages.usage_turn import Turns
 
 
 def utc_now() -> datetime:
@@ -163,6 +164,11 @@ class Runtime:
     def importer(self) -> UsageImporter:
         """Imports usage."""
         return UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
+
+    @property
+    def turns(self) -> Turns:
+        """Says whose turn it is to import a file."""
+        return Turns(self.claims, self.workflow, self.clock)
 
     @property
     def dynamodb(self) -> Any:

@@ -22,6 +22,7 @@ from monthclose.stages.finish_usage import UsageFinisher
 from monthclose.stages.load_usage import LaneLoader
 from monthclose.stages.receive_usage import Received, UsageReceiver
 from monthclose.stages.split_usage import Split, lanes_key, split_key
+from monthclose.stages.usage_turn import Turns
 from tests.world import OCTOBER, World
 
 HEADER = "customer_id,sku,quantity,time\n"
@@ -41,12 +42,19 @@ class Drop:
 
     def receive(self, version: str = "", execution: str = "import-1", *, key: str = KEY, **changes: Any) -> Received:
         world = self.world
-        receiver = UsageReceiver(world.inbox, world.claims, world.workflow, world.importer, self.settings)
+        receiver = UsageReceiver(world.inbox, self.turns, world.importer, self.settings)
         return receiver.receive(key, version, execution, **changes)
 
     @property
-    def loader(self) -> LaneLoader:
-        return LaneLoader(self.world.inbox, self.world.importer)
+    def turns(self) -> Turns:
+        return Turns(self.world.claims, self.world.workflow, self.world.clock)
+
+    def load(self, run: str, lane: int, first: int = 0, execution: str = "import-1", **changes: Any) -> int:
+        loader = LaneLoader(self.world.inbox, self.turns, self.world.importer)
+        return loader.load(run, lane, first, execution, **changes)
+
+    def finish(self, run: str, execution: str = "import-1") -> dict[str, Any]:
+        return UsageFinisher(self.world.inbox, self.turns).finish(run, execution)
 
     def lanes(self, run: str) -> list[int]:
         return [item["lane"] for item in json.loads(self.world.inbox.get(lanes_key(run)))]
@@ -56,8 +64,8 @@ class Drop:
         received = self.receive(version, execution, key=key)
         if received.result == "split":
             for lane in self.lanes(received.run):
-                assert self.loader.load(received.run, lane) == -1
-            return UsageFinisher(self.world.inbox).finish(received.run)
+                assert self.load(received.run, lane, 0, execution) == -1
+            return self.finish(received.run, execution)
         assert received.outcome, received
         return received.outcome
 
@@ -241,6 +249,22 @@ def test_an_earlier_version_never_comes_after_a_later_one(drop: Drop) -> None:
     assert [str(event.quantity) for event in drop.events()] == ["25"]
 
 
+def test_an_import_that_failed_is_taken_up_again_unless_the_file_was_dropped_again(drop: Drop) -> None:
+    drop.settings = LARGE
+    drop.world.inbox.drop(KEY, of(GOOD, GOOD))
+    first = drop.receive()
+    [lane] = drop.lanes(first.run)
+    assert drop.load(first.run, lane, time_is_up=lambda: True) == 1
+    drop.world.inbox.drop(KEY, of(GOOD, GOOD.replace("24", "25")))
+    drop.run(execution="import-2")
+
+    with pytest.raises(BrokeOffError, match="dropped again"):
+        drop.load(first.run, lane, 1)
+    with pytest.raises(BrokeOffError, match="dropped again"):
+        drop.finish(first.run)
+    assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
+
+
 def test_two_that_come_at_the_same_moment_ask_again(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     drop.world.inbox.drop(KEY, of(GOOD))
     claims = drop.world.claims
@@ -295,8 +319,8 @@ def test_usage_that_comes_after_its_close_began_is_counted_as_late_once(drop: Dr
     run = drop.receive().run
     for _ in range(2):  # the machine's Map, started twice
         for lane in drop.lanes(run):
-            drop.loader.load(run, lane)
-    assert UsageFinisher(drop.world.inbox).finish(run)["late"] == {"2026-10": 2}
+            drop.load(run, lane)
+    assert drop.finish(run)["late"] == {"2026-10": 2}
 
 
 def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +328,7 @@ def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.Monke
     drop.world.inbox.drop(KEY, of(*[GOOD] * 3))
     run = drop.receive().run
     [lane] = drop.lanes(run)
-    assert drop.loader.load(run, lane, 0, lambda: True) == 1
+    assert drop.load(run, lane, time_is_up=lambda: True) == 1
     put = drop.world.inbox.put_new
 
     def unable(*_: Any) -> bool:
@@ -312,13 +336,13 @@ def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(drop.world.inbox, "put_new", unable)
     with pytest.raises(TryLaterError):
-        drop.loader.load(run, lane, 1)
+        drop.load(run, lane, 1)
     with pytest.raises(BrokeOffError, match="drop the file again"):
-        UsageFinisher(drop.world.inbox).finish(run)
+        drop.finish(run)
     monkeypatch.setattr(drop.world.inbox, "put_new", put)
 
-    assert drop.loader.load(run, lane, 1) == -1
-    assert UsageFinisher(drop.world.inbox).finish(run)["taken"] == len(drop.events()) == 3
+    assert drop.load(run, lane, 1) == -1
+    assert drop.finish(run)["taken"] == len(drop.events()) == 3
 
 
 def test_what_describes_a_split_file_is_read_as_it_was_written(drop: Drop) -> None:
@@ -358,15 +382,16 @@ def test_lanes_in_any_order_come_out_as_the_whole_file(files: list[list[tuple[st
         content = ("customer_id,sku,quantity,time,event_id,replaces\n" + "".join(lines)).encode()
         for drop in (whole, split):
             drop.world.inbox.drop(KEY, content)
-        expected = whole.run(execution=f"import-{number}")
-        run = split.receive(execution=f"import-{number}").run
+        execution = f"import-{number}"
+        expected = whole.run(execution=execution)
+        run = split.receive(execution=execution).run
         left = dict.fromkeys(split.lanes(run), 0)
         while left:
             lane = data.draw(st.sampled_from(sorted(left)))
-            left[lane] = split.loader.load(run, lane, left[lane], lambda: True)
+            left[lane] = split.load(run, lane, left[lane], execution, time_is_up=lambda: True)
             if left[lane] == -1:
                 del left[lane]
-        assert told(UsageFinisher(split.world.inbox).finish(run)) == told(expected)
+        assert told(split.finish(run, execution)) == told(expected)
         for name in ("acme", "globex", "initech"):
             assert split.events(name) == whole.events(name)
         if expected["rejected"]:

@@ -8,6 +8,7 @@ from monthclose.stages.finish_usage import UsageFinisher
 @stage_handler("finish_usage", key="[run, entered]")
 def handler(event: Event) -> Event:
     """Finish the import of a split file; the answer is what the company's event says."""
-    outcome = UsageFinisher(runtime().inbox).finish(event["run"])
+    world = runtime()
+    outcome = UsageFinisher(world.inbox, world.turns).finish(event["run"], event["execution"])
     count_usage(outcome)
     return {"outcome": outcome}

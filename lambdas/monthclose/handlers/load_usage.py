@@ -11,6 +11,6 @@ _SHARE_KEPT = 0.3
 def handler(event: Event, share_left: ShareLeft) -> Event:
     """Load a lane from its part `first` on; `next` is where to go on, -1 when it is done."""
     world = runtime()
-    loader = LaneLoader(world.inbox, world.importer)
-    following = loader.load(event["run"], event["lane"], event["first"], lambda: share_left() < _SHARE_KEPT)
-    return {"next": following}
+    loader = LaneLoader(world.inbox, world.turns, world.importer)
+    lane, execution = event["lane"], event["execution"]
+    return {"next": loader.load(event["run"], lane, event["first"], execution, lambda: share_left() < _SHARE_KEPT)}

@@ -12,6 +12,7 @@ from monthclose.ports import Inbox
 from monthclose.stages.rejected_rows import Cells
 from monthclose.stages.split_usage import Split, part_key, split_key
 from monthclose.stages.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.stages.usage_turn import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +20,22 @@ class UsageFinisher:
     """Finishes imports, in memory that doesn't grow with the rejected rows."""
 
     inbox: Inbox
+    turns: Turns
 
-    def finish(self, run: str) -> Outcome:
+    def finish(self, run: str, execution: str) -> Outcome:
         """Add the parts' tallies up, and write their rejected rows in the file's order.
 
         Raises
         ------
         BrokeOffError
-            A part has not been loaded.
+            A part has not been loaded, or it is not the execution's turn any more.
         """
         split = Split.read(self.inbox.get(split_key(run)))
         keeper = OutcomeKeeper(self.inbox)
         found = keeper.find(split.file)
         if found:
             return found
+        self.turns.require(split.file, execution)
         tally, with_rejects = Tally(), dict[int, list[int]]()
         for lane, parts in enumerate(split.parts):
             for part in range(parts):

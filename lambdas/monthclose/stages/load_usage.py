@@ -11,6 +11,7 @@ from monthclose.ports import Inbox
 from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.rejected_rows import rejected
 from monthclose.stages.split_usage import Split, part_key, read_part, split_key
+from monthclose.stages.usage_turn import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +19,25 @@ class LaneLoader:
     """Loads lanes. What came of a part is written once it is loaded, so a repetition goes on where it broke off."""
 
     inbox: Inbox
+    turns: Turns
     importer: UsageImporter
 
-    def load(self, run: str, lane: int, first: int = 0, time_is_up: Callable[[], bool] = lambda: False) -> int:
-        """Load a lane's parts from `first` on, at least one of them; returns the next one, or -1 after the last."""
+    def load(
+        self, run: str, lane: int, first: int, execution: str, time_is_up: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Load a lane's parts from `first` on, at least one of them; returns the next one, or -1 after the last.
+
+        Raises
+        ------
+        BrokeOffError
+            It is not the execution's turn any more.
+        """
         split = Split.read(self.inbox.get(split_key(run)))
         importer = replace(self.importer, horizon=timedelta(days=split.horizon_days))
         for part in range(first, split.parts[lane]):
             if part > first and time_is_up():
                 return part
+            self.turns.require(split.file, execution)
             if not self.inbox.has(part_key(run, lane, part, "tally.json")):
                 self._load_part(split, importer, lane, part)
         return -1
@@ -37,7 +48,7 @@ class LaneLoader:
         def reject(row: Row, reason: str) -> None:
             lines.append(json.dumps(rejected(row, reason, split.columns)))
 
-        rows = read_part(self.inbox.get(part_key(run, lane, part)))
+        rows = read_part(self.inbox.get(part_key(run, lane, part)), split.columns)
         tally = importer.load(rows, split.layout, split.name, reject)
         if lines:
             self.inbox.put(part_key(run, lane, part, "rejects.jsonl"), "\n".join(lines).encode(), "application/jsonl")

@@ -14,13 +14,14 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import Row
 from monthclose.domain.layout import USAGE, Layout
 from monthclose.names import USAGE_PREFIX
-from monthclose.ports import Arrival, Claim, Claims, Inbox, Workflow
+from monthclose.ports import Arrival, Inbox
 from monthclose.settings import DropSettings
 from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.rejected_rows import Cells, rejected
 from monthclose.stages.split_usage import Splitter
 from monthclose.stages.tables import Table, read_table
 from monthclose.stages.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.stages.usage_turn import Turns
 
 type TimeIsUp = Callable[[], bool]
 
@@ -48,8 +49,7 @@ class UsageReceiver:
     """Receives files."""
 
     inbox: Inbox
-    claims: Claims
-    workflow: Workflow
+    turns: Turns
     importer: UsageImporter
     settings: DropSettings
 
@@ -64,7 +64,7 @@ class UsageReceiver:
         name = key.removeprefix(USAGE_PREFIX)
         if key == name or not name or name.endswith("/"):
             return Received("nothing")
-        if not self._claim(Dropped(name, version), execution):
+        if not self.turns.take(Dropped(name, version), execution):
             return Received("busy")
         latest = self.inbox.latest(key)  # asked once it is ours: a later version may have been imported meanwhile
         if not latest or version not in ("", latest):
@@ -81,16 +81,6 @@ class UsageReceiver:
                 return self._read(file, arrival, keeper, time_is_up)
         except UserMistakeError as mistake:
             return Received("done", outcome=keeper.refuse(file, mistake))
-
-    def _claim(self, file: Dropped, execution: str) -> bool:
-        before = self.claims.get(file.claim)
-        if before and before.execution == execution:
-            return True
-        if before and self.workflow.is_running(before.execution):
-            return False
-        now = self.importer.clock()
-        self.claims.put(Claim(file.claim, execution, now, before.version if before else 0))
-        return True
 
     def _read(self, file: Dropped, arrival: Arrival, keeper: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
         wishes = read_wishes(arrival.metadata)

@@ -18,6 +18,7 @@ from monthclose.domain.layout import Layout
 from monthclose.names import PARTS_PREFIX
 from monthclose.ports import Inbox
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # ASCII, so characters are bytes
 _LOOKS = 10_000
 """Rows between two looks at the clock."""
 
@@ -73,11 +74,18 @@ def part_key(run: str, lane: int, part: int, what: str = "rows.jsonl") -> str:
     return f"{PARTS_PREFIX}{run}/lane-{lane:03}/{part:05}.{what}"
 
 
-def read_part(content: bytes) -> Iterator[Row]:
+def read_part(content: bytes, columns: Sequence[str]) -> Iterator[Row]:
     """Read a part's rows."""
     for line in content.splitlines():
         number, cells, surplus, fault = json.loads(line)
-        yield Row(number, cells, tuple(surplus), fault)
+        named = dict(zip(columns, cells, strict=True)) if isinstance(cells, list) else cells
+        yield Row(number, named, tuple(surplus), fault)
+
+
+def _line(row: Row, columns: tuple[str, ...]) -> str:
+    """Write a row, without the columns' names if it has all of them: they would make most of a part."""
+    cells = list(row.cells.values()) if tuple(row.cells) == columns else row.cells
+    return _ENCODE((row.number, cells, row.surplus, row.fault))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +118,11 @@ class Splitter:
         UserMistakeError
             The file breaks off, or is too large to be split in the time that there is. Nothing of it was stored.
         """
-        lanes = [_Lane(self, file.run, number) for number in range(self.lanes)]
+        lanes, names = [_Lane(self, file.run, number) for number in range(self.lanes)], tuple(columns)
         column, default = layout.columns.get("customer_id", ""), layout.defaults.get("customer_id", "")
         for count, row in enumerate(rows, 1):
             customer_id = row.cells.get(column, "").strip() or default
-            lanes[zlib.crc32(customer_id.encode(errors="surrogatepass")) % self.lanes].add(row)
+            lanes[zlib.crc32(customer_id.encode(errors="surrogatepass")) % self.lanes].add(_line(row, names))
             if count % _LOOKS == 0 and time_is_up():
                 raise UserMistakeError(
                     f"{file.name} is too large: time was up after row {row.number:,}, and nothing of it was imported\n"
@@ -123,7 +131,7 @@ class Splitter:
         for lane in lanes:
             lane.flush()
         parts = tuple(lane.parts for lane in lanes)
-        split = Split(file.name, file.version, tuple(columns), layout, horizon_days, parts)
+        split = Split(file.name, file.version, names, layout, horizon_days, parts)
         self.inbox.put(split_key(file.run), split.content())
         listed = [{"lane": number, "parts": count} for number, count in enumerate(parts) if count]
         self.inbox.put(lanes_key(file.run), json.dumps(listed).encode())
@@ -139,8 +147,7 @@ class _Lane:
         self._size = 0
         self.parts = 0
 
-    def add(self, row: Row) -> None:
-        line = json.dumps(row)  # ASCII, so characters are bytes
+    def add(self, line: str) -> None:
         self._lines.append(line)
         self._size += len(line)
         if self._size >= self._splitter.part_bytes:
