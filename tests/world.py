@@ -19,7 +19,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
-from monthclose.settings import CloseSettings, Company, LinkSettings, Provider, Settings
+from monthclose.settings import CloseSettings, Company, DropSettings, LinkSettings, Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_event import EventApplier
 from monthclose.stages.apply_holds import HoldKeeper
@@ -60,6 +60,7 @@ SETTINGS = Settings(
     idempotency_table="idempotency",
     documents_bucket="documents",
     usage_bucket="usage-files",
+    drop=DropSettings(),
     providers={},
     webhook_queue_url="https://queue/webhooks",
     mail_sender="billing@example.com",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from monthclose.domain.close import MAX_BATCHES
@@ -150,9 +150,9 @@ class Settings:
     dunning: DunningPolicy
     close: CloseSettings
     company: Company
+    usage_bucket: str
+    drop: DropSettings
     links: LinkSettings | None = None
-    usage_bucket: str = ""
-    drop: DropSettings = field(default_factory=DropSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":

@@ -1,82 +1,19 @@
 """Dropped usage files: what comes of them is what the command makes of them, whatever repeats or breaks off."""
 
-import csv
 import gzip
-import io
 import json
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any
+import re
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from monthclose.domain.dropped import Dropped, read_wishes
+from monthclose.domain.dropped import read_wishes
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.usage import UsageEvent
-from monthclose.errors import BrokeOffError, ConflictError, TryLaterError
+from monthclose.errors import ConflictError
 from monthclose.ports import Claim
 from monthclose.settings import DropSettings
-from monthclose.stages.finish_usage import UsageFinisher
-from monthclose.stages.load_usage import LaneLoader
-from monthclose.stages.receive_usage import Received, UsageReceiver
-from monthclose.stages.split_usage import Split, lanes_key, split_key
-from monthclose.stages.usage_turn import Turns
-from tests.world import OCTOBER, World
-
-HEADER = "customer_id,sku,quantity,time\n"
-GOOD = "acme,droplet,24,2026-10-02T10:00:00Z\n"
-KEY = "usage/a.csv"
-SMALL = DropSettings(part_kb=64, lanes=3)
-LARGE = DropSettings(part_kb=0, lanes=3)
-"""Splits whatever has more than one row, a part a row."""
-
-
-@dataclass
-class Drop:
-    """The state machine, step by step."""
-
-    world: World
-    settings: DropSettings = field(default_factory=lambda: SMALL)
-
-    def receive(self, version: str = "", execution: str = "import-1", *, key: str = KEY, **changes: Any) -> Received:
-        world = self.world
-        receiver = UsageReceiver(world.inbox, self.turns, world.importer, self.settings)
-        return receiver.receive(key, version, execution, **changes)
-
-    @property
-    def turns(self) -> Turns:
-        return Turns(self.world.claims, self.world.workflow, self.world.clock)
-
-    def load(self, run: str, lane: int, first: int = 0, execution: str = "import-1", **changes: Any) -> int:
-        loader = LaneLoader(self.world.inbox, self.turns, self.world.importer)
-        return loader.load(run, lane, first, execution, **changes)
-
-    def finish(self, run: str, execution: str = "import-1") -> dict[str, Any]:
-        return UsageFinisher(self.world.inbox, self.turns).finish(run, execution)
-
-    def lanes(self, run: str) -> list[int]:
-        return [item["lane"] for item in json.loads(self.world.inbox.get(lanes_key(run)))]
-
-    def run(self, version: str = "", execution: str = "import-1", *, key: str = KEY) -> dict[str, Any]:
-        """Import a file to its end."""
-        received = self.receive(version, execution, key=key)
-        if received.result == "split":
-            for lane in self.lanes(received.run):
-                assert self.load(received.run, lane, 0, execution) == -1
-            return self.finish(received.run, execution)
-        assert received.outcome, received
-        return received.outcome
-
-    def events(self, customer: str = "acme") -> list[UsageEvent]:
-        return list(self.world.usage.events(customer, OCTOBER))
-
-    def rejects(self, name: str = "a.csv") -> list[list[str]]:
-        return list(csv.reader(io.StringIO(self.world.inbox.get(f"rejects/{name}.csv").decode(), newline="")))
-
-    def text(self, name: str = "a.csv") -> str:
-        return self.world.inbox.get(f"rejects/{name}.txt").decode()
+from tests.dropping import GOOD, HEADER, KEY, LARGE, SMALL, Drop, of
+from tests.world import World
 
 
 @pytest.fixture
@@ -84,10 +21,6 @@ def drop() -> Drop:
     world = World()
     world.add_customer("acme")
     return Drop(world)
-
-
-def of(*rows: str) -> bytes:
-    return (HEADER + "".join(rows)).encode()
 
 
 def test_a_dropped_file_has_the_ids_of_the_same_file_imported_by_the_command(drop: Drop) -> None:
@@ -218,13 +151,25 @@ def test_a_field_that_does_not_exist_is_told(drop: Drop) -> None:
     assert drop.run()["error"].startswith("a usage file has no field 'colour'; its fields are customer_id, sku")
 
 
-def test_an_arrival_that_is_told_twice_is_imported_once(drop: Drop) -> None:
-    version = drop.world.inbox.drop(KEY, of(GOOD, GOOD))
+@pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
+def test_an_arrival_that_is_told_twice_is_imported_once(drop: Drop, how: DropSettings) -> None:
+    drop.settings = how
+    version = drop.world.inbox.drop(KEY, of(GOOD, GOOD, GOOD.replace("acme", "globex")))
     first = drop.run(version)
     drop.world.clock.pass_time(hours=1)
+    drop.world.add_customer("globex")
     before = drop.events()
     assert drop.run(version, "import-2") == first
     assert drop.events() == before
+    assert drop.events("globex") == []
+
+
+def test_what_is_kept_beside_a_file_of_the_longest_name_has_a_key_that_can_be(drop: Drop) -> None:
+    key = f"usage/{'x' * 1014}.csv"
+    drop.world.inbox.drop(key, of(GOOD, "stranger,s,1,2026-10-02\n"))
+    rejects = drop.run(key=key)["rejects"]["key"]
+    assert len(rejects) < 100
+    assert rejects in drop.world.inbox.objects
 
 
 def test_a_file_waits_for_an_earlier_one_of_its_name_and_for_no_other(drop: Drop) -> None:
@@ -234,7 +179,10 @@ def test_a_file_waits_for_an_earlier_one_of_its_name_and_for_no_other(drop: Drop
     second = drop.world.inbox.drop(KEY, of(GOOD.replace("24", "25")))
     drop.world.inbox.drop("usage/b.csv", of(GOOD))
 
+    drop.world.inbox.drop(f"{KEY}.gz", gzip.compress(of(GOOD)))
+
     assert drop.receive(second, "import-2").result == "busy"
+    assert drop.receive("", "import-2", key=f"{KEY}.gz").result == "busy"
     assert drop.receive("", "import-3", key="usage/b.csv").result == "done"
     drop.world.workflow.running.clear()
     assert drop.receive(second, "import-2").result == "done"
@@ -247,22 +195,6 @@ def test_an_earlier_version_never_comes_after_a_later_one(drop: Drop) -> None:
     assert drop.receive(second, "import-2").result == "done"
     assert drop.receive(first, "import-1").result == "nothing"
     assert [str(event.quantity) for event in drop.events()] == ["25"]
-
-
-def test_an_import_that_failed_is_taken_up_again_unless_the_file_was_dropped_again(drop: Drop) -> None:
-    drop.settings = LARGE
-    drop.world.inbox.drop(KEY, of(GOOD, GOOD))
-    first = drop.receive()
-    [lane] = drop.lanes(first.run)
-    assert drop.load(first.run, lane, time_is_up=lambda: True) == 1
-    drop.world.inbox.drop(KEY, of(GOOD, GOOD.replace("24", "25")))
-    drop.run(execution="import-2")
-
-    with pytest.raises(BrokeOffError, match="dropped again"):
-        drop.load(first.run, lane, 1)
-    with pytest.raises(BrokeOffError, match="dropped again"):
-        drop.finish(first.run)
-    assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
 
 
 def test_two_that_come_at_the_same_moment_ask_again(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,104 +227,17 @@ def test_a_file_that_was_withdrawn_is_nothing(drop: Drop) -> None:
     assert drop.events() == []
 
 
-def test_a_file_too_large_for_the_time_is_told_and_nothing_of_it_is_stored(drop: Drop) -> None:
-    drop.settings = replace(LARGE, part_kb=1)
-    drop.world.inbox.drop(KEY, of(GOOD * 10_000))
-    outcome = drop.receive(time_is_up=lambda: True).outcome
-    assert outcome
-    assert "a.csv is too large: time was up after row 10,000" in outcome["error"]
-    assert "drop it in pieces" in drop.text()
-    assert drop.events() == []
+MANUAL = (Path(__file__).parents[2] / "docs" / "usage-files.md").read_text()
 
 
-def test_a_small_file_that_was_packed_a_thousandfold_is_split(drop: Drop) -> None:
-    packed = gzip.compress(of(GOOD * 10_000))
-    assert len(packed) < SMALL.part_kb * 1024
-    drop.world.inbox.drop(KEY, packed)
-    assert drop.receive().result == "split"
+def test_the_manual_shows_an_event_and_settings_as_they_are(drop: Drop) -> None:
+    blocks = re.findall(r"```json\n(.*?)```", MANUAL, re.DOTALL)
+    event, deployed = (json.loads(block.removeprefix('"usage_drop": ')) for block in blocks)
+    drop.world.inbox.drop(KEY, of(GOOD))
+    assert event.keys() == drop.run().keys()
+    assert DropSettings(**deployed) == DropSettings()
 
 
-def test_usage_that_comes_after_its_close_began_is_counted_as_late_once(drop: Drop) -> None:
-    drop.world.open()
-    drop.settings = LARGE
-    drop.world.inbox.drop(KEY, of(GOOD, GOOD))
-    run = drop.receive().run
-    for _ in range(2):  # the machine's Map, started twice
-        for lane in drop.lanes(run):
-            drop.load(run, lane)
-    assert drop.finish(run)["late"] == {"2026-10": 2}
-
-
-def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
-    drop.settings = LARGE
-    drop.world.inbox.drop(KEY, of(*[GOOD] * 3))
-    run = drop.receive().run
-    [lane] = drop.lanes(run)
-    assert drop.load(run, lane, time_is_up=lambda: True) == 1
-    put = drop.world.inbox.put_new
-
-    def unable(*_: Any) -> bool:
-        raise TryLaterError("S3 is briefly unable")
-
-    monkeypatch.setattr(drop.world.inbox, "put_new", unable)
-    with pytest.raises(TryLaterError):
-        drop.load(run, lane, 1)
-    with pytest.raises(BrokeOffError, match="drop the file again"):
-        drop.finish(run)
-    monkeypatch.setattr(drop.world.inbox, "put_new", put)
-
-    assert drop.load(run, lane, 1) == -1
-    assert drop.finish(run)["taken"] == len(drop.events()) == 3
-
-
-def test_what_describes_a_split_file_is_read_as_it_was_written(drop: Drop) -> None:
-    drop.settings = LARGE
-    drop.world.inbox.drop(KEY, of(GOOD, GOOD), horizon="800")
-    run = drop.receive().run
-    split = Split.read(drop.world.inbox.get(split_key(run)))
-    assert split.file == Dropped("a.csv", "version-1")
-    assert split.layout.columns == {name: name for name in ("customer_id", "sku", "quantity", "time")}
-    assert timedelta(days=split.horizon_days) == timedelta(days=800)
-    assert Split.read(split.content()) == split
-
-
-IDS = ["", "", "e1", "e2", "e3", "a.csv#2"]
-CELLS = st.tuples(
-    st.sampled_from(["acme", "globex", "initech", "stranger", ""]),
-    st.sampled_from(["1", "2", "x"]),
-    st.sampled_from(["2026-10-01", "2026-10-02"]),
-    st.sampled_from(IDS),
-    st.sampled_from(["", "", "e1", "e2", "a.csv#1"]),
-)
-
-
-def told(outcome: dict[str, Any]) -> dict[str, Any]:
-    return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(CELLS, min_size=2, max_size=12), min_size=1, max_size=2), st.data())
-def test_lanes_in_any_order_come_out_as_the_whole_file(files: list[list[tuple[str, ...]]], data: st.DataObject) -> None:
-    whole, split = Drop(World()), Drop(World(), LARGE)
-    for drop in (whole, split):
-        for name in ("acme", "globex", "initech"):
-            drop.world.add_customer(name)
-    for number, rows in enumerate(files, 1):  # the second file is the first one, mended
-        lines = [f"{customer},s,{quantity},{time},{own},{old}\n" for customer, quantity, time, own, old in rows]
-        content = ("customer_id,sku,quantity,time,event_id,replaces\n" + "".join(lines)).encode()
-        for drop in (whole, split):
-            drop.world.inbox.drop(KEY, content)
-        execution = f"import-{number}"
-        expected = whole.run(execution=execution)
-        run = split.receive(execution=execution).run
-        left = dict.fromkeys(split.lanes(run), 0)
-        while left:
-            lane = data.draw(st.sampled_from(sorted(left)))
-            left[lane] = split.load(run, lane, left[lane], execution, time_is_up=lambda: True)
-            if left[lane] == -1:
-                del left[lane]
-        assert told(split.finish(run, execution)) == told(expected)
-        for name in ("acme", "globex", "initech"):
-            assert split.events(name) == whole.events(name)
-        if expected["rejected"]:
-            assert split.rejects() == whole.rejects()
+def test_the_manuals_way_to_write_a_column_is_read() -> None:
+    [written] = set(re.findall(r"=\?utf-8[^`]*", MANUAL))
+    assert read_wishes({"map-quantity": written}).mapped == {"quantity": "Größe"}

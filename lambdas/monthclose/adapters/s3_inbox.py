@@ -31,7 +31,7 @@ class S3Inbox(S3Documents):
             head = translated(client("s3").head_object, Bucket=self._bucket, Key=key)
         except KeyError:
             return ""
-        return str(head.get("VersionId") or head["ETag"])
+        return str(head["VersionId"])
 
     @contextmanager
     def open(self, key: str, version: str) -> Iterator[Arrival]:

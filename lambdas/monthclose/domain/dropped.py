@@ -14,6 +14,8 @@ from monthclose.domain.layout import Wording
 
 WORDING = Wording("the object's metadata map-{} = COLUMN", "default-{} = VALUE")
 _MAP, _DEFAULT, _HORIZON = "map-", "default-", "horizon"
+_LONGEST_NAME = 1000
+"""In bytes. An object's key has 1,024 at the most, and what is kept beside a file has a longer prefix and an ending."""
 _LONGEST_HORIZON = 100_000
 """Days."""
 
@@ -39,9 +41,14 @@ class Dropped:
         return f"{_hashed(self.name)}/{_hashed(self.version)}"
 
     @property
+    def beside(self) -> str:
+        """What is kept beside it is named after."""
+        return self.name if len(self.name.encode(errors="surrogatepass")) <= _LONGEST_NAME else _hashed(self.name)
+
+    @property
     def claim(self) -> str:
-        """What only one import of a file of this name may have at a time."""
-        return f"usage-file/{_hashed(self.name)}"
+        """What only one import of a file of this name may have at a time; packed, it is the same usage."""
+        return f"usage-file/{_hashed(self.name.removesuffix('.gz'))}"
 
 
 def _hashed(text: str) -> str:

@@ -91,11 +91,11 @@ class OutcomeKeeper:
 
 
 def _table_key(file: Dropped) -> str:
-    return f"{REJECTS_PREFIX}{file.name}.csv"
+    return f"{REJECTS_PREFIX}{file.beside}.csv"
 
 
 def _text_key(file: Dropped) -> str:
-    return f"{REJECTS_PREFIX}{file.name}.txt"
+    return f"{REJECTS_PREFIX}{file.beside}.txt"
 
 
 def _outcome_key(file: Dropped) -> str:
