@@ -23,6 +23,9 @@ SIZES: Mapping[Stage, Size] = {
     Stage.LOAD_USAGE: Size(900, 1024),
     Stage.FINISH_USAGE: Size(900),
 }
+_AT_ONCE: Mapping[Stage, int] = {Stage.RECEIVE_USAGE: 20, Stage.LOAD_USAGE: 40}
+"""How many of a function run at a time: a thousand files that are dropped together must not take the account's
+concurrency from a close. What finds no room is tried again for half an hour."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,13 @@ _SHARES: Mapping[Stage, _Share] = {
 """None of them writes below the prefix whose objects start an import."""
 
 
-def make_functions(scope: Construct, functions: Functions) -> dict[Stage, lambda_.Function]:
+def make_functions(scope: Construct, functions: Functions, *, config: Config) -> dict[Stage, lambda_.Function]:
     """Make the functions that the state machine calls."""
-    return {stage: functions.make(scope, stage, size=size) for stage, size in SIZES.items()}
+    bounds = {} if config.local else _AT_ONCE
+    return {
+        stage: functions.make(scope, stage, size=size, reserved_concurrency=bounds.get(stage))
+        for stage, size in SIZES.items()
+    }
 
 
 class ImportDrop(MapMachine):

@@ -71,6 +71,15 @@ def test_each_function_reaches_the_prefixes_that_it_works_with(synthesized: Synt
     assert allowed(synthesized, "receive_usage") == writing | beside | dropped
 
 
+def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_room(aws: Synthesized) -> None:
+    functions = aws.functions()
+    assert functions["receive_usage"]["ReservedConcurrentExecutions"] == 20
+    assert functions["load_usage"]["ReservedConcurrentExecutions"] == 40
+    retried = definition(aws)["States"]["Read the file"]["Retry"]
+    [no_room] = [rule for rule in retried if "Lambda.TooManyRequestsException" in rule["ErrorEquals"]]
+    assert no_room["MaxAttempts"] * no_room["MaxDelaySeconds"] / 2 >= 30 * 60
+
+
 def test_lanes_that_fail_fail_the_import(synthesized: Synthesized) -> None:
     state = definition(synthesized)["States"][MAP_STATE]
     assert "ToleratedFailurePercentage" not in state

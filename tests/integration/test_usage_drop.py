@@ -89,6 +89,15 @@ def test_a_small_file_is_imported_and_dropped_again_stores_nothing_twice(system:
     assert ids(system, "dropper") == before
 
 
+def test_of_two_that_are_dropped_at_once_under_one_name_the_later_one_counts(system: System, bucket: Bucket) -> None:
+    for quantity in range(1, 5):
+        latest = bucket.drop("usage/hasty.csv", (HEADER + GOOD.replace(",24,", f",{quantity},")).encode())
+    assert bucket.imported(latest)["taken"] == 1
+
+    events = [e for e in system.runtime.usage.events("dropper", PERIOD) if e.event_id.startswith("hasty.csv#1")]
+    assert [int(event.quantity) for event in events if not event.replaced_by] == [4]
+
+
 def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_say(system: System, bucket: Bucket) -> None:
     content = gzip.compress(b"Kunde;Menge;time\ndropper;3;2024-03-06\n")
     metadata = {"map-customer_id": "Kunde", "map-quantity": "=?utf-8?q?Menge?=", "default-sku": "droplet"}
@@ -122,5 +131,5 @@ def test_a_large_file_is_split_into_lanes_and_comes_out_as_if_it_were_one(system
     stored = {name: ids(system, name) for name in customers}
     expected = {f"large.csv#{n}": customers[n % 5] for n in range(1, 3001) if n not in (1500, 3000)}
     assert {event_id: name for name, found in stored.items() for event_id in found} == expected
-    maps = boto3.client("s3").list_objects_v2(Bucket=bucket.name, Prefix="parts/")["Contents"]
-    assert len([part for part in maps if part["Key"].endswith("rows.jsonl")]) > 2
+    kept = boto3.client("s3").list_objects_v2(Bucket=bucket.name, Prefix="parts/")["Contents"]
+    assert len([part for part in kept if part["Key"].endswith("rows.jsonl")]) > 2, "it was not split"

@@ -162,6 +162,7 @@ def test_an_arrival_that_is_told_twice_is_imported_once(drop: Drop, how: DropSet
     assert drop.run(version, "import-2") == first
     assert drop.events() == before
     assert drop.events("globex") == []
+    assert drop.receive(version, "import-2").again, "so that its rows are not counted twice"
 
 
 def test_what_is_kept_beside_a_file_of_the_longest_name_has_a_key_that_can_be(drop: Drop) -> None:

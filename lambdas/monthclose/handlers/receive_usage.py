@@ -19,7 +19,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     # MiniStack's events name no version; the latest is what they mean.
     version = arrived.get("version-id", "")
     received = receiver.receive(arrived["key"], version, event["execution"], lambda: share_left() < _SHARE_KEPT)
-    if received.outcome:
+    if received.outcome and not received.again:
         count_usage(received.outcome)
     return {
         "result": received.result,

@@ -37,11 +37,14 @@ class Received:
         a file of this name; ask again. `nothing`: it was replaced or deleted since, or is a folder.
     run : str
         What a split file's parts are kept under.
+    again : bool
+        The outcome was known before.
     """
 
     result: Literal["done", "split", "busy", "nothing"]
     run: str = ""
     outcome: Outcome | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class UsageReceiver:
         keeper = OutcomeKeeper(self.inbox)
         found = keeper.find(file)
         if found:
-            return Received("done", outcome=found)
+            return Received("done", outcome=found, again=True)
         try:
             with self.inbox.open(f"{USAGE_PREFIX}{file.name}", file.version) as arrival:
                 return self._read(file, arrival, keeper, time_is_up)
