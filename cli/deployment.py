@@ -120,6 +120,8 @@ class _Deployment:
             # A machine that is put to sleep and woken up would find all its starts due at once: `monthclose reconcile`.
             "reconcile": {"enabled": False},
             "collections": {"enabled": False},
+            # Here, each lane is a process.
+            "usage_drop": {"part_kb": 64, "lanes": _CPUS, "wait_seconds": 2},
             # The queue hides a message for six times as long: what a killed consumer had is taken up after two minutes.
             "charge_timeout_seconds": 20,
         }

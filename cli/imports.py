@@ -13,16 +13,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from cli.connect import connected
 from cli.console import count, duration, err, grid, note, say, show
-from cli.csv_out import CsvWriter
 from cli.home import folder, home, shown
 from cli.system import System
 from cli.tables import RowFile, open_rows, read_toml
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.intake import CUSTOMERS, PRICES, USAGE, Layout, Reject, Row, Schema, Tally
+from monthclose.domain.intake import Reject, Row, Tally
+from monthclose.domain.layout import CUSTOMERS, PRICES, USAGE, Layout, Schema
 from monthclose.domain.pricing.reading import read_book
+from monthclose.stages.csv_out import CsvWriter
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_price_book, import_prices
 from monthclose.stages.import_usage import HORIZON, UsageImporter
+from monthclose.stages.rejected_rows import UNWRITABLE, header, rejected
 
 app = typer.Typer(
     help="Import customers, prices and usage from CSV or JSON Lines, plain or gzip.", no_args_is_help=True
@@ -195,20 +197,17 @@ class Rejects:
     def write(self, row: Row, reason: str) -> None:
         """Write a rejected row."""
         writer = self._writer or self._open()
-        writer.write([row.number, reason, *(row.cells.get(name, "") for name in self._columns), *self._more(row)])
-
-    def _more(self, row: Row) -> list[str]:
-        others = [f"{name}={value}" for name, value in row.cells.items() if name not in self._columns]
-        return [*row.surplus, *others]
+        writer.write(rejected(row, reason, self._columns))
 
     def _open(self) -> CsvWriter:
         if not self._wanted:
             folder("rejects")
         try:
-            self._writer = CsvWriter(self._stack.enter_context(self.path.open("w", encoding="utf-8", newline="")))
+            file = self.path.open("w", encoding="utf-8", errors=UNWRITABLE, newline="")
+            self._writer = CsvWriter(self._stack.enter_context(file))
         except OSError as error:
             raise UserMistakeError(f"the rejects file {self.path} cannot be written: {error.strerror}") from None
-        self._writer.write(["row", "reason", *self._columns])
+        self._writer.write(header(self._columns))
         return self._writer
 
 

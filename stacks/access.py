@@ -47,6 +47,10 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.FIND_OWING: Access(reads=(_CUSTOMERS,), writes_documents=True),
     Stage.SEND_REMINDERS: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
     Stage.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
+    # Late usage is noted on the customer. What they may do with dropped files: stacks/import_drop.py.
+    Stage.RECEIVE_USAGE: Access(writes=(_CUSTOMERS, _USAGE)),
+    Stage.LOAD_USAGE: Access(writes=(_CUSTOMERS, _USAGE)),
+    Stage.FINISH_USAGE: Access(),
 }
 
 

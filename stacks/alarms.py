@@ -49,6 +49,19 @@ class Alarms(Construct):
             text = f"The day's collections ended: {name}. Nobody was retried, reminded or released since."
             self._alarm(f"Collections{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
 
+    def watch_imports(self, machine: sfn.StateMachine) -> None:
+        """Alarm when a dropped usage file could not be imported for our sake; its sender's mistakes alarm nobody."""
+        ends = {
+            "Failed": machine.metric_failed,
+            "TimedOut": machine.metric_timed_out,
+            "Aborted": machine.metric_aborted,
+        }
+        for name, metric in ends.items():
+            text = (
+                f"An import of dropped usage ended: {name}. Redrive it, or drop the file again before the month closes."
+            )
+            self._alarm(f"UsageImport{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
+
     def watch_deadline(self, watch: sfn.StateMachine) -> None:
         """Alarm when a close still ran at its deadline."""
         text = f"A month close still ran {self._config.deadline_hours} h after the month began, or nobody could tell."

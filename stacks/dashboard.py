@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE
+from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE, USAGE_METRICS
 from stacks.providers import ProviderQueue
 
 _MINUTE = Duration.minutes(1)
@@ -37,6 +37,7 @@ class Dashboard(Construct):
         board.add_widgets(_graph("Collections: customers a minute", [_count(name) for name in _COLLECTED], width=24))
         for provider in providers:
             board.add_widgets(*_queue(provider))
+        board.add_widgets(_graph("Dropped usage: rows and files", [_count(name) for name in USAGE_METRICS], width=24))
         board.add_widgets(_graph("Reconciler", [_count("PaymentsSettled"), _count(FINDINGS_METRIC)], width=24))
         durations = [f.metric_duration(statistic="p95", period=_MINUTE, label=n) for n, f in functions.items()]
         errors = [f.metric_errors(statistic="Sum", period=_MINUTE, label=n) for n, f in functions.items()]

@@ -1,5 +1,7 @@
 """The bucket of documents: snapshots, invoices, reports and proofs."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -12,6 +14,7 @@ MAP_RUNS = "map-runs/"
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
 """What customers and auditors were shown: S3 itself refuses to write such an object a second time."""
+ABORT_UPLOADS = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
 
 
 class Documents(Construct):
@@ -21,50 +24,61 @@ class Documents(Construct):
     ----------
     bucket : s3.Bucket
         Invoices and reports are kept for good: how long the law wants them is the company's to know.
+    logs : s3.Bucket
+        The log.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(scope, construct_id)
-        removal = RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN
-        logs = self._bucket("AccessLogs", removal, lifecycle_rules=[_expire("", days=400)])
-        self.bucket = self._bucket(
+        self.logs = private_bucket(self, "AccessLogs", config=config, lifecycle_rules=[expire("", days=400)])
+        self.bucket = private_bucket(
+            self,
             "Documents",
-            removal,
+            config=config,
             versioned=True,
-            server_access_logs_bucket=logs,
+            logs=self.logs,
             lifecycle_rules=[
-                _expire(MAP_RUNS, days=30),
+                expire(MAP_RUNS, days=30),
                 # A run may be looked into until the same month of the next year has been closed.
-                _expire(SNAPSHOTS, days=400),
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
+                expire(SNAPSHOTS, days=400),
+                ABORT_UPLOADS,
             ],
         )
 
         for prefix in _WRITTEN_ONCE:
             self.bucket.add_to_resource_policy(_write_once(self.bucket.arn_for_objects(f"{prefix}*")))
 
-    def _bucket(
-        self,
-        construct_id: str,
-        removal: RemovalPolicy,
-        *,
-        lifecycle_rules: list[s3.LifecycleRule],
-        versioned: bool = False,
-        server_access_logs_bucket: s3.IBucket | None = None,
-    ) -> s3.Bucket:
-        return s3.Bucket(
-            self,
-            construct_id,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=removal,
-            lifecycle_rules=lifecycle_rules,
-            versioned=versioned,
-            server_access_logs_bucket=server_access_logs_bucket,
-        )
+
+def private_bucket(
+    scope: Construct,
+    construct_id: str,
+    *,
+    config: Config,
+    lifecycle_rules: Sequence[s3.LifecycleRule],
+    versioned: bool = False,
+    logs: s3.IBucket | None = None,
+) -> s3.Bucket:
+    """Make a bucket that nobody from outside reads, that wants TLS and outlives its stack.
+
+    Parameters
+    ----------
+    logs : s3.IBucket or None
+        Where it is written down who touched it.
+    """
+    return s3.Bucket(
+        scope,
+        construct_id,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,
+        lifecycle_rules=list(lifecycle_rules),
+        versioned=versioned,
+        server_access_logs_bucket=logs,
+        server_access_logs_prefix=f"{construct_id.lower()}/" if logs else None,
+    )
 
 
 def _write_once(objects: str) -> iam.PolicyStatement:
@@ -79,7 +93,8 @@ def _write_once(objects: str) -> iam.PolicyStatement:
     )
 
 
-def _expire(prefix: str, *, days: int) -> s3.LifecycleRule:
+def expire(prefix: str, *, days: int) -> s3.LifecycleRule:
+    """Make a rule that objects of a prefix go away after some days, and their earlier versions after a month."""
     return s3.LifecycleRule(
         prefix=prefix or None,
         expiration=Duration.days(days),

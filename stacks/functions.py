@@ -40,6 +40,9 @@ class Stage(StrEnum):
     REVIEW_HOLDS = "review_holds"
     RECEIVE_WEBHOOK = "receive_webhook"
     APPLY_WEBHOOK = "apply_webhook"
+    RECEIVE_USAGE = "receive_usage"
+    LOAD_USAGE = "load_usage"
+    FINISH_USAGE = "finish_usage"
 
     @property
     def camel_case(self) -> str:

@@ -76,12 +76,18 @@ class MapMachine(Construct):
         The state machine.
     execution_arn : str
         The pattern that its executions' ARNs match.
+    lists : str
+        Prefix of the lists of batches among the documents.
+    tells : bool
+        Whether it tells the company by events what came of it.
     """
 
     definition: ClassVar[str]
     map_state: ClassVar[str]
     stages: ClassVar[Collection[Stage]]
     names: ClassVar[Mapping[str, str]]
+    lists: ClassVar[str] = SNAPSHOTS
+    tells: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -90,8 +96,8 @@ class MapMachine(Construct):
         *,
         config: Config,
         functions: Mapping[Stage, lambda_.Function],
-        queues: Sequence[sqs.Queue],
         documents: s3.Bucket,
+        queues: Sequence[sqs.Queue] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         called = {substitution(stage): functions[stage].function_arn for stage in self.stages}
@@ -104,7 +110,11 @@ class MapMachine(Construct):
         )
         self.execution_arn = self._execution_arn(self.machine.state_machine_name + ":*")
         self._allow("lambda:InvokeFunction", list(called.values()))
-        self._allow("sqs:SendMessage", [queue.queue_arn for queue in queues])
+        if queues:
+            self._allow("sqs:SendMessage", [queue.queue_arn for queue in queues])
+        if self.tells:
+            bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
+            self._allow("events:PutEvents", [bus])
         self._grant_documents(documents)
         self._grant_children()
 
@@ -122,8 +132,12 @@ class MapMachine(Construct):
     def _definition(self, config: Config) -> str:
         """Read the definition, and set how many of its Map's children run at once."""
         definition = json.loads((DEFINITIONS / f"{self.definition}.asl.json").read_text())
-        definition["States"][self.map_state]["MaxConcurrency"] = config.map_concurrency
+        definition["States"][self.map_state]["MaxConcurrency"] = self.children_at_once(config)
         return json.dumps(definition)
+
+    def children_at_once(self, config: Config) -> int:
+        """Say how many of the Map's children run at once."""
+        return config.map_concurrency
 
     def _execution_arn(self, name: str) -> str:
         return Stack.of(self).format_arn(
@@ -135,7 +149,7 @@ class MapMachine(Construct):
 
     def _grant_documents(self, documents: s3.Bucket) -> None:
         writer = ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
-        for prefix, actions in {SNAPSHOTS: ["s3:GetObject"], MAP_RUNS: writer}.items():
+        for prefix, actions in {self.lists: ["s3:GetObject"], MAP_RUNS: writer}.items():
             objects = documents.arn_for_objects(f"{prefix}*")
             self.machine.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))
             acknowledge_resource(self.machine, objects, "The objects of one prefix, named by period and Map Run.")
@@ -166,10 +180,7 @@ class MonthClose(MapMachine):
     definition, map_state, stages = "month_close", MAP_STATE, SIZES
     names: ClassVar = {"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED}
 
-    def grant_telling(self) -> None:
-        """Let it tell the company by events."""
-        bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
-        self._allow("events:PutEvents", [bus])
+    tells = True
 
     def start_monthly(self, dead_letters: sqs.IQueue) -> events.Rule:
         """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""

@@ -13,8 +13,9 @@ from monthclose.names import EVENT_FINDINGS, EVENT_SOURCE
 from stacks import functions as ours
 from stacks.config import Config
 from stacks.functions import RECONCILE_SIZES, role_of
+from stacks.import_drop import ImportDrop
 from stacks.mail import Mail
-from stacks.month_close import DEFINITIONS, MonthClose, started, state_machine, substitution
+from stacks.month_close import DEFINITIONS, MapMachine, MonthClose, started, state_machine, substitution
 from stacks.nag import acknowledge_resource
 from stacks.providers import ProviderQueue
 
@@ -40,6 +41,7 @@ class Reconciler(Construct):
         config: Config,
         functions: Mapping[ours.Stage, lambda_.Function],
         close: MonthClose,
+        drop: ImportDrop,
         missed_starts: sqs.Queue,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -52,6 +54,7 @@ class Reconciler(Construct):
                 **{substitution(stage): function.function_arn for stage, function in self._functions.items()},
                 "MissedStarts": missed_starts.queue_url,
                 "MonthClose": close.machine.state_machine_arn,
+                "ImportUsage": drop.machine.state_machine_arn,
                 "EventSource": EVENT_SOURCE,
                 "EventFindings": EVENT_FINDINGS,
             },
@@ -59,7 +62,7 @@ class Reconciler(Construct):
         )
         self._grant_calls()
         self._grant_describe()
-        self._grant_drain(close, missed_starts)
+        self._grant_drain([close, drop], missed_starts)
         events.Rule(
             self,
             "Every",
@@ -96,12 +99,13 @@ class Reconciler(Construct):
         policy.attach_to_role(role_of(self._functions[ours.Stage.OPEN_RECONCILE]))
         acknowledge_resource(policy, arn, "Executions of this one machine: they get their names when they start.")
 
-    def _grant_drain(self, close: MonthClose, missed_starts: sqs.Queue) -> None:
+    def _grant_drain(self, restarted: Sequence[MapMachine], missed_starts: sqs.Queue) -> None:
         drain = self._functions[ours.Stage.DRAIN_DEAD_LETTERS]
         # Whom to tell is decided by a token nobody can guess: IAM knows no resources for it (see MonthClose).
         actions = ["states:SendTaskFailure", "states:SendTaskHeartbeat"]
         drain.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
-        close.machine.grant_start_execution(drain)
+        for started_again in restarted:
+            started_again.machine.grant_start_execution(drain)
         _grant_take(missed_starts, drain)
 
 

@@ -7,10 +7,11 @@ from stacks.config import Config
 from stacks.documents import Documents
 from stacks.invoices import link_keys
 from stacks.tables import Tables
+from stacks.usage_bucket import usage_bucket
 
 
 class StateStack(Stack):
-    """Tables, documents, keys of links. On AWS they cannot be deleted with the stack, nor the stack by mistake."""
+    """Tables, documents, usage files, keys of links. On AWS neither they nor the stack can be deleted by mistake."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(
@@ -21,4 +22,5 @@ class StateStack(Stack):
         )
         self.tables = Tables(self, "Tables", config=config)
         self.documents = Documents(self, "Storage", config=config)
+        self.usage = usage_bucket(self, "Usage", config=config, logs=self.documents.logs)
         self.link_keys = link_keys(self, "InvoiceLinkKeys", config=config)

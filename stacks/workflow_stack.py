@@ -16,6 +16,7 @@ from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
 from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions, Stage
+from stacks.import_drop import ImportDrop, make_functions
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
@@ -45,20 +46,37 @@ class WorkflowStack(Stack):
         environment = self._environment(mail)
         functions = self._functions(environment)
         self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
+        importing = make_functions(self, functions, config=config)
+        self._called |= importing
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
         close, collections = self._machine(MonthClose), self._machine(Collections)
         self._viewer = self._invoice_viewer(functions)
         self._grant(mail, close, collections)
         deadline = self._schedule(close, collections)
+        drop = ImportDrop(
+            self,
+            "ImportUsage",
+            config=config,
+            functions=importing,
+            bucket=state.usage,
+            missed_starts=self._missed,
+        )
         reconciler = Reconciler(
-            self, "Reconcile", config=config, functions=self._called, close=close, missed_starts=self._missed
+            self,
+            "Reconcile",
+            config=config,
+            functions=self._called,
+            close=close,
+            drop=drop,
+            missed_starts=self._missed,
         )
         reconciler.grant_providers(self._providers, mail)
-        self._watch(close, deadline, reconciler, collections)
+        self._watch(close, deadline, reconciler, collections, drop)
         known_later = {
             Env.STATE_MACHINE_ARN: close.machine.state_machine_arn,
             Env.COLLECTIONS_ARN: collections.machine.state_machine_arn,
+            Env.USAGE_IMPORT_ARN: drop.machine.state_machine_arn,
             Env.WEBHOOK_URL: self._webhooks.url,
         }
         if self._viewer:
@@ -70,6 +88,8 @@ class WorkflowStack(Stack):
         return {
             **{env: table.table_name for env, table in tables.items()},
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
+            Env.USAGE_BUCKET: self._state.usage.bucket_name,
+            Env.USAGE_DROP: json.dumps(asdict(config.usage_drop), sort_keys=True),
             Env.PROVIDERS: self.to_json_string({p.provider.name: p.settings() for p in self._providers}),
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
@@ -131,7 +151,6 @@ class WorkflowStack(Stack):
             grant(function, stage, tables=self._state.tables, documents=self._state.documents)
         for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
             mail.grant_send(self._called[stage])
-        close.grant_telling()
         close.grant_describe(self._called[Stage.OPEN_CLOSE], self._called[Stage.FIND_OWING])
         collections.grant_describe(self._called[Stage.FIND_OWING])
         for consumer in self._consumers:
@@ -148,7 +167,12 @@ class WorkflowStack(Stack):
         return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
 
     def _watch(
-        self, close: MonthClose, deadline: DeadlineWatch, reconciler: Reconciler, collections: Collections
+        self,
+        close: MonthClose,
+        deadline: DeadlineWatch,
+        reconciler: Reconciler,
+        collections: Collections,
+        drop: ImportDrop,
     ) -> None:
         functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
@@ -160,6 +184,7 @@ class WorkflowStack(Stack):
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
         alarms.watch_collections(collections.machine)
+        alarms.watch_imports(drop.machine)
         alarms.watch_deadline(deadline.machine)
         alarms.watch_reconciliations(reconciler.machine)
         alarms.watch_findings({stage.camel_case: stage.value for stage in FINDERS})

@@ -19,7 +19,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
-from monthclose.settings import CloseSettings, Company, LinkSettings, Provider, Settings
+from monthclose.settings import CloseSettings, Company, DropSettings, LinkSettings, Provider, Settings
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_event import EventApplier
 from monthclose.stages.apply_holds import HoldKeeper
@@ -50,6 +50,7 @@ from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
 from monthclose.stages.tell_credit_note import CreditNoteTeller
 from tests import fakes
+from tests.fakes_inbox import FakeInbox
 from tests.fakes_throttle import FakeProviderLimits
 
 OCTOBER = Period(2026, 10)
@@ -62,6 +63,8 @@ SETTINGS = Settings(
     closes_table="closes",
     idempotency_table="idempotency",
     documents_bucket="documents",
+    usage_bucket="usage-files",
+    drop=DropSettings(),
     providers={},
     webhook_queue_url="https://queue/webhooks",
     mail_sender="billing@example.com",
@@ -107,6 +110,7 @@ class World:
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
+    inbox: FakeInbox = field(default_factory=FakeInbox)
     renderer: fakes.FakeRenderer = field(default_factory=fakes.FakeRenderer)
     e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)

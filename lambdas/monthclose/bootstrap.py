@@ -15,6 +15,7 @@ from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.usage import DynamoUsageStore
 from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
 from monthclose.adapters.s3 import S3Documents
+from monthclose.adapters.s3_inbox import S3Inbox
 from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
 from monthclose.adapters.stripe_webhooks import StripeWebhooks
 from monthclose.adapters.tax_ids import check_tax_id
@@ -32,6 +33,7 @@ from monthclose.ports import (
     Documents,
     EInvoices,
     EventQueue,
+    Inbox,
     InvoiceRenderer,
     Limiter,
     LinkSecrets,
@@ -45,9 +47,11 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider, Settings
+from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.limiter import PacedLimiter
 from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
+from monthclose.stages.usage_turn import Turns
 
 
 def utc_now() -> datetime:
@@ -108,6 +112,7 @@ class Runtime:
         self.directory: CustomerDirectory = DynamoCustomerDirectory()
         self.usage: UsageStore = DynamoUsageStore()
         self.documents: Documents = documents
+        self.inbox: Inbox = S3Inbox(settings.usage_bucket)
         self.price_books: PriceBooks = S3PriceBooks(documents)
         self.tax_tables: TaxTables = S3TaxTables(documents)
         self.check_tax_id: CheckTaxId = check_tax_id
@@ -154,6 +159,16 @@ class Runtime:
         from monthclose.adapters.secrets import SecretLinkKeys  # noqa: PLC0415
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
+
+    @property
+    def importer(self) -> UsageImporter:
+        """Imports usage."""
+        return UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
+
+    @property
+    def turns(self) -> Turns:
+        """Says whose turn it is to import a file."""
+        return Turns(self.claims, self.workflow, self.clock)
 
     @property
     def dynamodb(self) -> Any:

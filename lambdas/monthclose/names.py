@@ -15,6 +15,10 @@ class Env(StrEnum):
     CLOSES_TABLE = "MONTHCLOSE_CLOSES_TABLE"
     IDEMPOTENCY_TABLE = "MONTHCLOSE_IDEMPOTENCY_TABLE"
     DOCUMENTS_BUCKET = "MONTHCLOSE_DOCUMENTS_BUCKET"
+    USAGE_BUCKET = "MONTHCLOSE_USAGE_BUCKET"
+    """Where usage files are dropped."""
+    USAGE_DROP = "MONTHCLOSE_USAGE_DROP"
+    """JSON: the parameters of `DropSettings`."""
     PROVIDERS = "MONTHCLOSE_PROVIDERS"
     """JSON, by provider: `queue_url`, `dead_letters_url`, `secret_name`, `api_base`, `requests_per_second`,
     `limit_scope`, `reserve_share`, `burst`, `maximum_concurrency`."""
@@ -46,6 +50,8 @@ class Env(StrEnum):
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
     """The state machine of the collections. Known to the command only."""
+    USAGE_IMPORT_ARN = "MONTHCLOSE_USAGE_IMPORT_ARN"
+    """The state machine that imports what is dropped. Known to the command only."""
 
 
 class Stack(StrEnum):
@@ -66,11 +72,15 @@ COLLECT_DUE = "collect_due"
 """The `kind` of a message in a provider's queue that asks for the collections' work; a close's has none."""
 BEING_CHARGED_INDEX = "being_charged"
 """Of the customers table: partition key `lease`, sort key `check_at`."""
+USAGE_PREFIX, REJECTS_PREFIX, PARTS_PREFIX = "usage/", "rejects/", "parts/"
+"""In the usage bucket: what is dropped, what could not be taken of it, and what an import is split into meanwhile."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
 EVENT_CLOSE_COMPLETED = "Month close completed"
 EVENT_FINDINGS = "Month close findings"
+EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"
+USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")
 
 
 def output_name(env: Env) -> str:

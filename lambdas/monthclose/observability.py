@@ -4,11 +4,13 @@ A log line carries ids, states and counts. Names, addresses, amounts and keys st
 """
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
-from monthclose.names import METRICS_NAMESPACE
+from monthclose.names import METRICS_NAMESPACE, USAGE_METRICS
 
 # A call that has nothing to count is no warning's business.
 warnings.filterwarnings("ignore", "No application metrics to publish")
@@ -23,3 +25,10 @@ def count(name: str, value: int) -> None:
     """Add to a metric of this invocation; nothing is no data point."""
     if value:
         metrics.add_metric(name, MetricUnit.Count, value)
+
+
+def count_usage(outcome: Mapping[str, Any]) -> None:
+    """Count what came of a usage file."""
+    values = (outcome["taken"], sum(outcome["rejected"].values()), int(bool(outcome["error"])))
+    for name, value in zip(USAGE_METRICS, values, strict=True):
+        count(name, value)

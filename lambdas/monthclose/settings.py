@@ -97,6 +97,25 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
+class DropSettings:
+    """How dropped usage files are imported.
+
+    Parameters
+    ----------
+    part_kb : int
+        Text that is loaded in one go, in KB: a file that holds no more (unpacked) isn't split.
+    lanes : int
+        In how many lanes a larger one is loaded, side by side.
+    wait_seconds : int
+        How long a file waits until it asks again whether an earlier one of its name has been imported.
+    """
+
+    part_kb: int = 8192
+    lanes: int = 16
+    wait_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class LinkSettings:
     """Links to invoices.
 
@@ -131,6 +150,8 @@ class Settings:
     dunning: DunningPolicy
     close: CloseSettings
     company: Company
+    usage_bucket: str
+    drop: DropSettings
     links: LinkSettings | None = None
 
     @classmethod
@@ -192,6 +213,8 @@ class Settings:
             ),
             company=_company(parsed(Env.COMPANY)),
             links=_links(parsed(Env.INVOICE_LINKS), values.get(Env.INVOICE_URL, "")),
+            usage_bucket=text(Env.USAGE_BUCKET),
+            drop=DropSettings(**parsed(Env.USAGE_DROP)),
         )
 
 

@@ -20,6 +20,7 @@ from stacks.config.reading import (
     read_text,
 )
 from stacks.config.target import Target
+from stacks.config.usage_drop import UsageDrop
 
 if TYPE_CHECKING:
     from constructs import Node
@@ -59,6 +60,8 @@ class Config:
         What invoices say of the company.
     invoice_link_days : int
         How long the link to an invoice works that a mail carries; 0 for mails without links.
+    usage_drop : UsageDrop
+        How usage files are imported that are dropped into the usage bucket.
     """
 
     target: Target
@@ -81,6 +84,7 @@ class Config:
     alarm_email: str | None
     company: Company
     invoice_link_days: int
+    usage_drop: UsageDrop
 
     @classmethod
     def from_context(cls, node: "Node") -> Self:
@@ -128,6 +132,7 @@ class Config:
             alarm_email=read_text(settings, "", "alarm_email", default="") or None,
             company=Company.parse(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
+            usage_drop=UsageDrop.parse(read_object(settings, "", "usage_drop")),
         )
 
     @property

@@ -24,7 +24,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     client.cache_clear()
     with mock_aws():
-        boto3.client("s3", region_name=REGION).create_bucket(Bucket="documents")
+        s3 = boto3.client("s3", region_name=REGION)
+        s3.create_bucket(Bucket="documents")
+        s3.create_bucket(Bucket="usage-files")
+        s3.put_bucket_versioning(Bucket="usage-files", VersioningConfiguration={"Status": "Enabled"})
         runtime = Runtime(SETTINGS, REGION)
         for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)

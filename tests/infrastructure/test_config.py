@@ -68,6 +68,9 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"providers": {"stripe": {"reserve_share": False}}}, "reserve_share: a share of 0 to 0.95"),
         ({"providers": {"stripe": {"burst": 1}}}, "burst: 1 is out of bounds .2 to 1000"),
         ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
+        ({"usage_drop": {"size": 1}}, "usage_drop.size: unknown; known here: lanes, part_kb, wait_seconds"),
+        ({"usage_drop": {"lanes": 0}}, "usage_drop.lanes: 0 is out of bounds .1 to 40"),
+        ({"usage_drop": {"part_kb": 20_000}}, "usage_drop.part_kb: 20000 is out of bounds .1 to 16384"),
         ({"reconcile": {"every": 1}}, "reconcile.every: unknown"),
         ({"reconcile": {"every_minutes": 1}}, "reconcile.every_minutes: 1 is out of bounds .5 to 1440"),
         ({"hold_policy": {"grace": 1}}, "hold_policy.grace: unknown"),
@@ -172,6 +175,7 @@ def test_a_dunning_that_functions_cannot_read_is_named(dunning: str) -> None:
 
 ENVIRONMENT: dict[str, str] = {
     **dict.fromkeys(Env, "any"),
+    Env.USAGE_DROP: "{}",
     **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS, Env.INVOICING), "{}"),
     Env.DUNNING: json.dumps({"retry_days": [], "reminder_days": [], "after_last": "hold"}),
     **dict.fromkeys((Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"),

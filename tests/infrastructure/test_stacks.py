@@ -46,7 +46,7 @@ def test_state_is_kept_on_aws_and_thrown_away_locally(request: pytest.FixtureReq
     synthesized: Synthesized = request.getfixturevalue(target)
     resources = synthesized.templates[Stack.STATE]["Resources"].values()
     stored = [r for r in resources if r["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
-    assert len(stored) == 7
+    assert len(stored) == 8
     assert {resource["DeletionPolicy"] for resource in stored} == {policy}
 
 
@@ -72,7 +72,9 @@ def test_buckets_are_private_and_encrypted(synthesized: Synthesized) -> None:
 
 
 def test_documents_are_versioned_and_what_runs_leave_behind_goes_away(synthesized: Synthesized) -> None:
-    [documents] = [b for b in synthesized.of_type("AWS::S3::Bucket").values() if "VersioningConfiguration" in b]
+    buckets = synthesized.of_type("AWS::S3::Bucket").items()
+    [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
+    assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
     assert days == {"map-runs/": 30, "snapshots/": 400, None: None}
 
@@ -147,7 +149,13 @@ def test_every_function_has_a_role_and_a_log_of_its_own(synthesized: Synthesized
 
 
 def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
-    told_later = {Env.STATE_MACHINE_ARN, Env.INVOICE_URL, Env.COLLECTIONS_ARN, Env.WEBHOOK_URL}
+    told_later = {
+        Env.STATE_MACHINE_ARN,
+        Env.INVOICE_URL,
+        Env.COLLECTIONS_ARN,
+        Env.USAGE_IMPORT_ARN,
+        Env.WEBHOOK_URL,
+    }
     expected = {env.value for env in Env} - {Env.PROVIDER, *told_later}
     own = {name: {Env.INVOICE_URL.value} for name in ("send_notices", "send_reminders", "settle_payments")}
     for name, function in synthesized.functions().items():
@@ -213,7 +221,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters"},
         ),
-        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing"}),
+        ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
         (
             "s3:PutObject",
             {
@@ -224,6 +232,9 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
                 "drain_dead_letters",
                 "show_invoice",
                 "find_owing",
+                "receive_usage",
+                "load_usage",
+                "finish_usage",
             },
         ),
         (
@@ -238,6 +249,9 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
                 "show_invoice",
                 "drain_dead_letters",
                 "compare_books",
+                "receive_usage",
+                "load_usage",
+                "finish_usage",
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),
@@ -257,11 +271,12 @@ def test_an_action_is_open_to_the_stages_that_need_it(aws: Synthesized, action: 
     assert able == stages
 
 
-def test_the_reconciler_starts_closes_only_and_takes_dead_letters_only(two_providers: Synthesized) -> None:
+def test_the_reconciler_starts_closes_and_imports_only_and_takes_dead_letters_only(two_providers: Synthesized) -> None:
     drain = two_providers.statements_of(_role(two_providers.functions()["drain_dead_letters"]))
-    [start] = [s for s in drain if "states:StartExecution" in _list(s["Action"])]
-    machine = two_providers.of_type("AWS::StepFunctions::StateMachine")[start["Resource"]["Ref"]]
-    assert "Close every batch" in machine["DefinitionString"]
+    starts = [arn for s in drain if "states:StartExecution" in _list(s["Action"]) for arn in _list(s["Resource"])]
+    machines = two_providers.of_type("AWS::StepFunctions::StateMachine")
+    definitions = sorted(json.loads(machines[arn["Ref"]]["DefinitionString"])["StartAt"] for arn in starts)
+    assert definitions == ["Open the close", "Read the file"]
     taken = [s["Resource"] for s in drain if "sqs:ReceiveMessage" in _list(s["Action"])]
     queues = {arn["Fn::GetAtt"][0] for resource in taken for arn in _list(resource)}
     # An event that could not be applied is a person's business: what it tells, the reconciler asks for anyway.

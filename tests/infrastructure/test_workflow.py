@@ -38,6 +38,11 @@ def _machine(synthesized: Synthesized, map_state: str) -> dict[str, Any]:
     return found
 
 
+def _scheduled(synthesized: Synthesized) -> dict[str, Any]:
+    rules = synthesized.of_type("AWS::Events::Rule").values()
+    return {rule["ScheduleExpression"]: rule for rule in rules if "ScheduleExpression" in rule}
+
+
 def test_every_placeholder_is_filled_and_no_filling_is_left_over(synthesized: Synthesized) -> None:
     for machine in synthesized.of_type("AWS::StepFunctions::StateMachine").values():
         used = set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"]))
@@ -100,22 +105,19 @@ def test_the_machine_may_do_what_its_states_do(
 
 
 def test_a_close_starts_with_the_month(synthesized: Synthesized) -> None:
-    starts = {rule["ScheduleExpression"]: rule["Targets"] for rule in synthesized.of_type("AWS::Events::Rule").values()}
-    [target] = starts["cron(0 0 1 * ? *)"]
+    [target] = _scheduled(synthesized)["cron(0 0 1 * ? *)"]["Targets"]
     assert MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
     assert "Input" not in target, "the whole event is the input"
 
 
 def test_the_collections_start_every_day(synthesized: Synthesized) -> None:
-    starts = {rule["ScheduleExpression"]: rule["Targets"] for rule in synthesized.of_type("AWS::Events::Rule").values()}
-    [target] = starts["cron(0 9 * * ? *)"]
+    [target] = _scheduled(synthesized)["cron(0 9 * * ? *)"]["Targets"]
     assert collections.MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
     assert "Input" not in target, "the whole event is the input"
 
 
 def test_lateness_is_looked_for_at_the_deadline(synthesized: Synthesized) -> None:
-    rules = synthesized.of_type("AWS::Events::Rule").values()
-    [target] = [rule["Targets"][0] for rule in rules if rule["ScheduleExpression"] == "cron(0 8 1 * ? *)"]
+    [target] = _scheduled(synthesized)["cron(0 8 1 * ? *)"]["Targets"]
     assert "Is it late?" in _started_by(synthesized, target)["DefinitionString"]
 
 
@@ -143,7 +145,7 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
     names = [alarm["MetricName"] for alarm in alarms if "MetricName" in alarm]
     assert {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"} <= set(names)
-    assert names.count("ExecutionsFailed") == 4, "the close's, the reconciler's, the collections', the deadline's"
+    assert names.count("ExecutionsFailed") == 5, "the close's, reconciler's, collections', deadline's, dropped files'"
     functions = synthesized.functions()
     assert names.count("Errors") == names.count("Throttles") == len(functions)
 
@@ -161,8 +163,7 @@ def test_the_reconciler_starts_every_quarter_of_an_hour_unless_it_is_disabled(
     request: pytest.FixtureRequest, target: str, state: str
 ) -> None:
     synthesized: Synthesized = request.getfixturevalue(target)
-    rules = synthesized.of_type("AWS::Events::Rule").values()
-    [rule] = [rule for rule in rules if rule["ScheduleExpression"] == "rate(15 minutes)"]
+    rule = _scheduled(synthesized)["rate(15 minutes)"]
     assert rule["State"] == state
     assert "Settle every provider" in _started_by(synthesized, rule["Targets"][0])["DefinitionString"]
 

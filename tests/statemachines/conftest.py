@@ -43,6 +43,12 @@ def reconcile() -> Machine:
 
 
 @pytest.fixture
+def drop() -> Machine:
+    definition: Machine = json.loads((FOLDER / "import_usage.asl.json").read_text())
+    return definition
+
+
+@pytest.fixture
 def child(close: Machine) -> Machine:
     processor: Machine = close["States"]["Close every batch"]["ItemProcessor"]
     return processor

@@ -129,3 +129,32 @@ def test_a_batch_without_a_queue_is_reminded_only(
 ) -> None:
     choice = collecting_child["States"]["Can they be charged?"]
     assert route(choice, {"batch": {"queue_url": queue_url}}) == state
+
+
+@pytest.mark.parametrize(
+    ("result", "state"),
+    [
+        ("done", "Tell the company"),
+        ("split", "Load every lane"),
+        ("busy", "Wait for its turn"),
+        ("nothing", "Replaced or deleted since"),
+    ],
+)
+def test_what_became_of_a_dropped_file_decides_what_comes_next(
+    route: Route, drop: Machine, result: str, state: str
+) -> None:
+    assert route(drop["States"]["What became of it?"], {"received": {"result": result}}) == state
+
+
+@pytest.mark.parametrize(("following", "state"), [(-1, "Lane loaded"), (3, "Load the lane")])
+def test_a_lane_is_loaded_until_nothing_is_left_of_it(route: Route, drop: Machine, following: int, state: str) -> None:
+    choice = drop["States"]["Load every lane"]["ItemProcessor"]["States"]["Is there more of it?"]
+    assert route(choice, {"loaded": {"next": following}}) == state
+
+
+@pytest.mark.parametrize(("status", "state"), [("imported", "File imported"), ("unusable", "The file cannot be used")])
+def test_a_file_that_cannot_be_used_ends_as_that_and_not_as_a_failure(
+    route: Route, drop: Machine, status: str, state: str
+) -> None:
+    assert route(drop["States"]["Could it be used?"], {"received": {"outcome": {"status": status}}}) == state
+    assert drop["States"][state]["Type"] == "Succeed"

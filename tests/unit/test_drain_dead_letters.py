@@ -12,6 +12,8 @@ from tests.world import OCTOBER, World
 
 MESSAGE: dict[str, Any] = {"period": "2026-10", "round": 1, "batch": 0, "task_token": "token-1"}
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:MonthClose"
+IMPORT = "arn:aws:states:eu-west-1:123456789012:stateMachine:ImportUsage"
+RESTARTED = frozenset({MACHINE, IMPORT})
 EVENT = {"detail-type": "Scheduled Event", "time": "2026-11-01T00:00:00Z"}
 
 
@@ -120,14 +122,22 @@ def test_more_letters_than_one_call_hands_over_are_all_drained_if_there_is_time(
 
 def test_a_scheduled_start_that_never_arrived_starts_its_close_once(world: World) -> None:
     letter = world.letters.put(json.dumps(EVENT), TARGET_ARN=MACHINE, ERROR_CODE="SDK_CLIENT_ERROR")
-    drained = world.drain.drain_starts(world.letters, MACHINE)
+    drained = world.drain.drain_starts(world.letters, RESTARTED)
     assert world.workflow.started == {(MACHINE, f"missed-{letter.message_id}"): EVENT}
+    assert (drained.started, drained.findings, world.letters.letters) == (1, [], [])
+
+
+def test_a_dropped_file_whose_arrival_was_not_told_is_imported_and_closes_nothing(world: World) -> None:
+    arrived = {"detail-type": "Object Created", "detail": {"object": {"key": "usage/a.csv"}}}
+    letter = world.letters.put(json.dumps(arrived), TARGET_ARN=IMPORT, ERROR_CODE="THROTTLING")
+    drained = world.drain.drain_starts(world.letters, RESTARTED)
+    assert world.workflow.started == {(IMPORT, f"missed-{letter.message_id}"): arrived}
     assert (drained.started, drained.findings, world.letters.letters) == (1, [], [])
 
 
 def test_another_rules_start_that_never_arrived_is_kept_and_found(world: World) -> None:
     world.letters.put(json.dumps(EVENT), TARGET_ARN=f"{MACHINE}Watch", ERROR_CODE="THROTTLING")
-    drained = world.drain.drain_starts(world.letters, MACHINE)
+    drained = world.drain.drain_starts(world.letters, RESTARTED)
     assert world.workflow.started == {}
     assert [finding.check for finding in drained.findings] == ["missed_start"]
     assert "a start of MonthCloseWatch did not arrive (THROTTLING)" in drained.findings[0].detail

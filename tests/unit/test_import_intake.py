@@ -12,10 +12,6 @@ from hypothesis import strategies as st
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import (
-    CUSTOMERS,
-    PRICES,
-    USAGE,
-    Layout,
     Row,
     Tally,
     derived_event_id,
@@ -25,6 +21,7 @@ from monthclose.domain.intake import (
     read_row,
     read_usage,
 )
+from monthclose.domain.layout import CUSTOMERS, PRICES, USAGE, Layout
 from monthclose.domain.period import Period
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_prices

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monthclose.domain.intake import USAGE, Layout, Row
+from monthclose.domain.intake import Row
+from monthclose.domain.layout import USAGE, Layout
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Graduated, PerUnit, Price, PriceBook, Tier
 from monthclose.domain.pricing.explanation import recomputed

@@ -19,13 +19,13 @@ class S3Documents:
 
     def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         """Write an object."""
-        _translated(client("s3").put_object, Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+        translated(client("s3").put_object, Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
         """Write an object if there is none: S3 decides it (If-None-Match), so of two writers one wins."""
         arguments = {"Bucket": self._bucket, "Key": key, "Body": content, "ContentType": content_type}
         try:
-            _translated(client("s3").put_object, **arguments, IfNoneMatch="*")
+            translated(client("s3").put_object, **arguments, IfNoneMatch="*")
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "PreconditionFailed":
@@ -38,7 +38,7 @@ class S3Documents:
     def has(self, key: str) -> bool:
         """Ask for an object's head."""
         try:
-            _translated(client("s3").head_object, Bucket=self._bucket, Key=key)
+            translated(client("s3").head_object, Bucket=self._bucket, Key=key)
         except KeyError:
             return False
         return True
@@ -60,7 +60,7 @@ class S3Documents:
             file.writelines(pieces)
             file.seek(0)
             try:
-                _translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
+                translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
             except Boto3Error as error:
                 raise TryLaterError(f"S3 takes no object now: {error}") from error
 
@@ -87,14 +87,15 @@ class S3Documents:
             content: bytes = client("s3").get_object(**arguments)["Body"].read()
             return content
 
-        return _translated(read, Bucket=self._bucket, Key=key, **more)
+        return translated(read, Bucket=self._bucket, Key=key, **more)
 
 
-def _translated[T](call: Callable[..., T], **arguments: Any) -> T:
+def translated[T](call: Callable[..., T], **arguments: Any) -> T:
+    """Call S3, with its errors as ours; a missing object is a `KeyError`."""
     try:
         return call(**arguments)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "404"):
             raise KeyError(arguments["Key"]) from None
         if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # SlowDown, InternalError
             raise TryLaterError(f"S3 is briefly unable: {error}") from error

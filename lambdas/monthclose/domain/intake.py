@@ -7,13 +7,14 @@ can be counted by it. Cells are text; spaces around them don't count. Ids are op
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from monthclose.domain.customer import Profile
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.layout import Layout
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.pricing import Price
 from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check_text, parse_decimal
@@ -34,89 +35,6 @@ class Row(NamedTuple):
     surplus: tuple[str, ...] = ()
     """What the row has beyond the columns."""
     fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """The fields of one kind of file; each required one needs a column or a default."""
-
-    name: str
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """All fields."""
-        return (*self.required, *self.optional)
-
-
-CUSTOMERS = Schema(
-    "customers",
-    ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
-    ("country", "payment_customer", "region", "tax_id", "address"),
-)
-PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
-USAGE = Schema(
-    "usage",
-    ("customer_id", "sku", "quantity", "time"),
-    ("event_id", "unit_price", "description", "resource", "replaces"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Which column holds which field, and what stands in for an empty cell."""
-
-    columns: Mapping[str, str]
-    defaults: Mapping[str, str]
-
-    @classmethod
-    def plan(
-        cls, schema: Schema, columns: Sequence[str], mapped: Mapping[str, str], defaults: Mapping[str, str]
-    ) -> "Layout":
-        """Find each field's column: the mapped one, or the one of the field's own name.
-
-        Raises
-        ------
-        UserMistakeError
-            A field or column does not exist, a column is there twice, or a required field has neither column
-            nor default.
-        """
-        for name in (*mapped, *defaults):
-            if name not in schema.fields:
-                raise UserMistakeError(
-                    f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
-                )
-        for name, column in mapped.items():
-            if column not in columns:
-                raise UserMistakeError(
-                    f"there is no column {column!r} (for {name}); the columns are {_listed(columns)}"
-                )
-        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
-        twice = [column for column in found.values() if columns.count(column) > 1]
-        if twice:
-            raise UserMistakeError(f"the column {twice[0]!r} is there twice; the columns are {_listed(columns)}")
-        missing = [name for name in schema.required if name not in found and name not in defaults]
-        if missing:
-            raise UserMistakeError(
-                f"there is no column for {_listed(missing)}; the columns are {_listed(columns)}\n"
-                f"name it with --map {missing[0]}=COLUMN, or give all rows one value with --default {missing[0]}=VALUE"
-            )
-        return cls(found, dict(defaults))
-
-    def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
-        """Read the fields of a row; an empty cell takes the default."""
-        values = dict(self.defaults)
-        for name, column in self.columns.items():
-            value = cells.get(column, "").strip()
-            if value:
-                values[name] = value
-        return values
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:most]]
-    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 class Span(NamedTuple):

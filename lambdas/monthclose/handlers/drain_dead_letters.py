@@ -10,7 +10,7 @@ _SHARE_KEPT = 0.25
 
 @timed_handler("drain_dead_letters", key="[provider, starts_url, entered]")
 def handler(event: Event, share_left: ShareLeft) -> Event:
-    """Drain a provider's dead letters, or those of the rules that start things (`starts_url`, `close_machine`)."""
+    """Drain a provider's dead letters, or those of the rules that start things (`starts_url`, `restarted`)."""
     world = runtime()
     drain = DeadLetterDrain(world.closes, world.workflow, world.documents, logger)
 
@@ -19,7 +19,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
 
     if "starts_url" in event:
         starts = world.dead_letters(event["starts_url"])
-        drained = drain.drain_starts(starts, event["close_machine"], time_is_up)
+        drained = drain.drain_starts(starts, frozenset(event["restarted"]), time_is_up)
     else:
         provider = world.settings.providers[event["provider"]]
         letters = world.dead_letters(provider.dead_letters_url)

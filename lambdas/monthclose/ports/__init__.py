@@ -17,6 +17,7 @@ from monthclose.ports.gateway import (
     Refused,
     TakenBack,
 )
+from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, Mailer
 from monthclose.ports.rating import PriceBooks, Taxes, TaxTables, UsageStore
@@ -26,6 +27,7 @@ from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Work
 
 __all__ = [
     "Answer",
+    "Arrival",
     "Books",
     "ChargeOrder",
     "ChargeOutcome",
@@ -42,6 +44,7 @@ __all__ = [
     "EInvoices",
     "EventQueue",
     "InProgress",
+    "Inbox",
     "InvoiceRenderer",
     "Limiter",
     "LinkSecrets",

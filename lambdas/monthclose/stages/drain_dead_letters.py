@@ -81,21 +81,23 @@ class DeadLetterDrain:
         return self._drain(queue, handle, time_is_up)
 
     def drain_starts(
-        self, queue: DeadLetters, close_machine: str, time_is_up: Callable[[], bool] = lambda: False
+        self, queue: DeadLetters, restarted: frozenset[str], time_is_up: Callable[[], bool] = lambda: False
     ) -> Drained:
-        """Make up for starts of the rules that did not arrive: start the closes, report the others.
+        """Make up for starts of the rules that did not arrive: start closes and imports, report the others.
+
+        Each is started with the event that its rule had for it.
 
         Parameters
         ----------
-        close_machine : str
-            ARN of the state machine that closes a month. To start it is safe: it finds a close that runs, and does
-            nothing for one that is done.
+        restarted : frozenset of str
+            ARNs of the state machines that close a month and that import dropped usage. To start them is safe: they
+            find what runs, and do nothing for what is done.
         """
 
         def handle(letter: DeadLetter, drained: Drained) -> None:
             request, target = _object(letter.body), letter.attributes.get(_TARGET, "")
-            if request is not None and target == close_machine:
-                self.workflow.start(close_machine, f"missed-{letter.message_id}", request)
+            if request is not None and target in restarted:
+                self.workflow.start(target, f"missed-{letter.message_id}", request)
                 drained.started += 1
                 return
             what = f"a start of {target.rpartition(':')[2] or 'something'} did not arrive"

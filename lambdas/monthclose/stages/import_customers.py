@@ -5,7 +5,8 @@ from functools import partial
 from itertools import batched
 
 from monthclose.domain.customer import Profile
-from monthclose.domain.intake import CheckTaxId, Layout, Reject, Row, Tally, read_customer, read_row
+from monthclose.domain.intake import CheckTaxId, Reject, Row, Tally, read_customer, read_row
+from monthclose.domain.layout import Layout
 from monthclose.ports import CustomerDirectory
 
 _CHUNK = 500

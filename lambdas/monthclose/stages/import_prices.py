@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from monthclose.domain.intake import Layout, Reject, Row, Tally, read_price, read_row
+from monthclose.domain.intake import Reject, Row, Tally, read_price, read_row
+from monthclose.domain.layout import Layout
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.ports import PriceBooks
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from functools import partial
 from itertools import batched
 
-from monthclose.domain.intake import Layout, Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
+from monthclose.domain.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
+from monthclose.domain.layout import Layout
 from monthclose.domain.period import Period
 from monthclose.domain.shelving import Shelf, keys_of, successors_of
 from monthclose.domain.usage import EventKey, UsageEvent

@@ -105,7 +105,8 @@ class InvoiceShelf:
     def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
         """Read the invoice or credit note of that number, if it is one of the customer's in the period."""
         month = self.books.month(customer_id, period)
-        return next((one for one in (*month.invoices, *month.credit_notes) if one.number == number), None)
+        issued: list[Issued] = [*month.invoices, *month.credit_notes]
+        return next((one for one in issued if one.number == number), None)
 
     def content(self, invoice: Issued) -> bytes:
         """Read the stored document, byte for byte.

@@ -131,6 +131,16 @@ def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, u
     assert str(first.quantity) == "0.1000000000000000000001"
 
 
+def test_half_a_character_is_rejected_and_shown_by_its_code(
+    monthclose: Command, usage_file: Path, tmp_path: Path
+) -> None:
+    good = '{"customer_id": "acme", "sku": "s", "quantity": 1, "time": "2026-10-01"}\n'
+    usage_file.write_text(good + good.replace('"s"', '"\\ud800"'))
+
+    assert "1 row taken, 1 rejected" in monthclose("import", "usage", usage_file).stdout
+    assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][3] == "\\ud800"
+
+
 def test_an_open_quote_costs_one_row_and_swallows_none_quietly(
     monthclose: Command, usage_file: Path, tmp_path: Path
 ) -> None:
@@ -205,6 +215,7 @@ def test_a_price_book_with_a_bad_price_is_not_taken_at_all(
         (b"customer_id,sku,quantity,time\n", "has columns but no rows"),
         ("customer_id,sku,quantity,time\nM\u00fcller,s,1,2026-10-01\n".encode("latin-1"), "is not UTF-8 text"),
         (LONG_GZIP[:-20], "breaks off after row"),
+        (b"customer_id,sku,quantity,time\n" + b"x" * 2_000_000, "has a line of more than 1,048,576 characters"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,0 +1,125 @@
+"""Layout: the fields of each kind of file, and which column of somebody's file holds which."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monthclose.domain.errors import UserMistakeError
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The fields of one kind of file; each required one needs a column or a default."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All fields."""
+        return (*self.required, *self.optional)
+
+
+CUSTOMERS = Schema(
+    "customers",
+    ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
+    ("country", "payment_customer", "region", "tax_id", "address"),
+)
+PRICES = Schema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
+USAGE = Schema(
+    "usage",
+    ("customer_id", "sku", "quantity", "time"),
+    ("event_id", "unit_price", "description", "resource", "replaces"),
+)
+
+
+class LayoutError(UserMistakeError):
+    """A file's columns are not what is needed.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, without a word of the file's content.
+    columns : sequence of str
+        The file's columns: of a file without a header, somebody's data.
+    advice : str
+        How to mend it.
+    """
+
+    def __init__(self, problem: str, columns: Sequence[str], advice: str = "") -> None:
+        told = f"{problem}; the columns are {_listed(columns)}"
+        super().__init__(f"{told}\n{advice}" if advice else told)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a column and a default are said where a file comes from; `{}` stands for the field."""
+
+    mapped: str
+    default: str
+
+
+COMMAND = Wording("--map {}=COLUMN", "--default {}=VALUE")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which column holds which field, and what stands in for an empty cell."""
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, str]
+
+    @classmethod
+    def plan(
+        cls,
+        schema: Schema,
+        columns: Sequence[str],
+        mapped: Mapping[str, str],
+        defaults: Mapping[str, str],
+        wording: Wording = COMMAND,
+    ) -> "Layout":
+        """Find each field's column: the mapped one, or the one of the field's own name.
+
+        Raises
+        ------
+        UserMistakeError
+            A field does not exist.
+        LayoutError
+            A column does not exist or is there twice, or a required field has neither column nor default.
+        """
+        for name in (*mapped, *defaults):
+            if name not in schema.fields:
+                raise UserMistakeError(
+                    f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
+                )
+        for name, column in mapped.items():
+            if column not in columns:
+                raise LayoutError(f"there is no column {column!r} (for {name})", columns)
+        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
+        twice = [column for column in found.values() if columns.count(column) > 1]
+        if twice:
+            raise LayoutError(f"the column {twice[0]!r} is there twice", columns)
+        missing = [name for name in schema.required if name not in found and name not in defaults]
+        if missing:
+            mapping, default = wording.mapped.format(missing[0]), wording.default.format(missing[0])
+            raise LayoutError(
+                f"there is no column for {_listed(missing)}",
+                columns,
+                f"name it with {mapping}, or give all rows one value with {default}",
+            )
+        return cls(found, dict(defaults))
+
+    def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
+        """Read the fields of a row; an empty cell takes the default."""
+        values = dict(self.defaults)
+        for name, column in self.columns.items():
+            value = cells.get(column, "").strip()
+            if value:
+                values[name] = value
+        return values
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,14 @@
+"""Lambda "Bring the lanes together"."""
+
+from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.observability import count_usage
+from monthclose.stages.finish_usage import UsageFinisher
+
+
+@stage_handler("finish_usage", key="[run, entered]")
+def handler(event: Event) -> Event:
+    """Finish the import of a split file; the answer is what the company's event says."""
+    world = runtime()
+    outcome = UsageFinisher(world.inbox, world.turns).finish(event["run"], event["execution"])
+    count_usage(outcome)
+    return {"outcome": outcome}

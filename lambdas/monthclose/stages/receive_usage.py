@@ -1,0 +1,121 @@
+"""Receive a dropped usage file: load it at once if it is small, else split it.
+
+Its arrival is told at least once, and a file may be dropped again while it is imported. So one execution at a time
+works on files of a name, only the latest version counts, and what came of a version is remembered.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Literal
+
+from monthclose.domain.dropped import WORDING, Dropped, read_wishes
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.intake import Row
+from monthclose.domain.layout import USAGE, Layout
+from monthclose.names import USAGE_PREFIX
+from monthclose.ports import Arrival, Inbox
+from monthclose.settings import DropSettings
+from monthclose.stages.import_usage import UsageImporter
+from monthclose.stages.rejected_rows import Cells, rejected
+from monthclose.stages.split_usage import Splitter
+from monthclose.stages.tables import Table, read_table
+from monthclose.stages.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.stages.usage_turn import Turns
+
+type TimeIsUp = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The answer.
+
+    Parameters
+    ----------
+    result : str
+        `done`: `outcome` says what came of it. `split`: the lanes wait to be loaded. `busy`: another execution imports
+        a file of this name; ask again. `nothing`: it was replaced or deleted since, or is a folder.
+    run : str
+        What a split file's parts are kept under.
+    again : bool
+        The outcome was known before.
+    """
+
+    result: Literal["done", "split", "busy", "nothing"]
+    run: str = ""
+    outcome: Outcome | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReceiver:
+    """Receives files."""
+
+    inbox: Inbox
+    turns: Turns
+    importer: UsageImporter
+    settings: DropSettings
+
+    def receive(self, key: str, version: str, execution: str, time_is_up: TimeIsUp = lambda: False) -> Received:
+        """Receive one version of an object; an empty version means its latest.
+
+        Raises
+        ------
+        ConflictError
+            Another execution came at the same moment; ask again.
+        """
+        name = key.removeprefix(USAGE_PREFIX)
+        if key == name or not name or name.endswith("/"):
+            return Received("nothing")
+        if not self.turns.take(Dropped(name, version), execution):
+            return Received("busy")
+        latest = self.inbox.latest(key)  # asked once it is ours: a later version may have been imported meanwhile
+        if not latest or version not in ("", latest):
+            return Received("nothing")
+        return self._import(Dropped(name, latest), time_is_up)
+
+    def _import(self, file: Dropped, time_is_up: TimeIsUp) -> Received:
+        keeper = OutcomeKeeper(self.inbox)
+        found = keeper.find(file)
+        if found:
+            return Received("done", outcome=found, again=True)
+        try:
+            with self.inbox.open(f"{USAGE_PREFIX}{file.name}", file.version) as arrival:
+                return self._read(file, arrival, keeper, time_is_up)
+        except UserMistakeError as mistake:
+            return Received("done", outcome=keeper.refuse(file, mistake))
+
+    def _read(self, file: Dropped, arrival: Arrival, keeper: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
+        wishes = read_wishes(arrival.metadata)
+        table = read_table(file.name, arrival.stream)
+        layout = Layout.plan(USAGE, table.columns, wishes.mapped, wishes.defaults, WORDING)
+        importer = replace(self.importer, horizon=wishes.horizon or self.importer.horizon)
+        part_bytes = self.settings.part_kb * 1024
+        head, ended = _begin(table.rows, part_bytes)
+        if ended:
+            return Received("done", outcome=_load(importer, keeper, file, table._replace(rows=iter(head)), layout))
+        splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
+        rows = chain(head, table.rows)
+        splitter.split(file, rows, table.columns, layout, importer.horizon.days, time_is_up)
+        return Received("split", run=file.run)
+
+
+def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
+    """Read as many rows as a part may hold; says whether these are all. Unpacked: gzip makes a thousand of one."""
+    head, read = list[Row](), 0
+    for row in rows:
+        head.append(row)
+        read += sum(map(len, row.cells.values())) + sum(map(len, row.surplus)) + len(row.cells)
+        if read > size:
+            return head, False
+    return head, True
+
+
+def _load(importer: UsageImporter, keeper: OutcomeKeeper, file: Dropped, table: Table, layout: Layout) -> Outcome:
+    lines: list[Cells] = []
+
+    def reject(row: Row, reason: str) -> None:
+        lines.append(rejected(row, reason, table.columns))
+
+    tally = importer.load(table.rows, layout, file.name, reject)
+    return keeper.keep(file, table.columns, tally, lines)

@@ -1,0 +1,73 @@
+"""Dropping usage files in memory: the state machine, step by step."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from monthclose.domain.usage import UsageEvent
+from monthclose.settings import DropSettings
+from monthclose.stages.finish_usage import UsageFinisher
+from monthclose.stages.load_usage import LaneLoader
+from monthclose.stages.receive_usage import Received, UsageReceiver
+from monthclose.stages.split_usage import lanes_key
+from monthclose.stages.usage_turn import Turns
+from tests.world import OCTOBER, World
+
+HEADER = "customer_id,sku,quantity,time\n"
+GOOD = "acme,droplet,24,2026-10-02T10:00:00Z\n"
+KEY = "usage/a.csv"
+SMALL = DropSettings(part_kb=64, lanes=3)
+LARGE = DropSettings(part_kb=0, lanes=5)
+"""Splits whatever has more than one row, a part a row."""
+
+
+@dataclass
+class Drop:
+    """The state machine, step by step."""
+
+    world: World
+    settings: DropSettings = field(default_factory=lambda: SMALL)
+
+    def receive(self, version: str = "", execution: str = "import-1", *, key: str = KEY, **changes: Any) -> Received:
+        world = self.world
+        receiver = UsageReceiver(world.inbox, self.turns, world.importer, self.settings)
+        return receiver.receive(key, version, execution, **changes)
+
+    @property
+    def turns(self) -> Turns:
+        return Turns(self.world.claims, self.world.workflow, self.world.clock)
+
+    def load(self, run: str, lane: int, first: int = 0, execution: str = "import-1", **changes: Any) -> int:
+        loader = LaneLoader(self.world.inbox, self.turns, self.world.importer)
+        return loader.load(run, lane, first, execution, **changes)
+
+    def finish(self, run: str, execution: str = "import-1") -> dict[str, Any]:
+        return UsageFinisher(self.world.inbox, self.turns).finish(run, execution)
+
+    def lanes(self, run: str) -> list[int]:
+        return [item["lane"] for item in json.loads(self.world.inbox.get(lanes_key(run)))]
+
+    def run(self, version: str = "", execution: str = "import-1", *, key: str = KEY) -> dict[str, Any]:
+        """Import a file to its end."""
+        received = self.receive(version, execution, key=key)
+        if received.result == "split":
+            for lane in self.lanes(received.run):
+                assert self.load(received.run, lane, 0, execution) == -1
+            return self.finish(received.run, execution)
+        assert received.outcome, received
+        return received.outcome
+
+    def events(self, customer: str = "acme") -> list[UsageEvent]:
+        return list(self.world.usage.events(customer, OCTOBER))
+
+    def rejects(self, name: str = "a.csv") -> list[list[str]]:
+        return list(csv.reader(io.StringIO(self.world.inbox.get(f"rejects/{name}.csv").decode(), newline="")))
+
+    def text(self, name: str = "a.csv") -> str:
+        return self.world.inbox.get(f"rejects/{name}.txt").decode()
+
+
+def of(*rows: str) -> bytes:
+    return (HEADER + "".join(rows)).encode()

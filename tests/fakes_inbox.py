@@ -1,0 +1,63 @@
+"""The bucket of dropped files, in memory, with its versions."""
+
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from monthclose.errors import TryLaterError
+from monthclose.ports import Arrival
+from tests.fakes import FakeDocuments
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of an object; without content, the mark that it was deleted."""
+
+    name: str
+    content: bytes | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class FakeInbox(FakeDocuments):
+    """`Inbox` in memory. Of our own objects the last version suffices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: dict[str, list[Version]] = defaultdict(list)
+        self.deleted: list[str] = []
+
+    def drop(self, key: str, content: bytes, **metadata: str) -> str:
+        """Do what a sender does; returns the version."""
+        return self._add(key, content, {name.replace("_", "-", 1): value for name, value in metadata.items()})
+
+    def withdraw(self, key: str) -> None:
+        """Do what a sender does who changed their mind."""
+        self._add(key, None, {})
+
+    def _add(self, key: str, content: bytes | None, metadata: Mapping[str, str]) -> str:
+        name = f"version-{len(self.versions[key]) + 1}"
+        self.versions[key].append(Version(name, content, metadata))
+        return name
+
+    def latest(self, key: str) -> str:
+        versions = self.versions[key]
+        return versions[-1].name if versions and versions[-1].content is not None else ""
+
+    @contextmanager
+    def open(self, key: str, version: str) -> Iterator[Arrival]:
+        found = [v for v in self.versions[key] if v.name == version]
+        if not found or found[0].content is None:
+            raise TryLaterError("it was deleted at this moment")
+        yield Arrival(io.BufferedReader(io.BytesIO(found[0].content)), found[0].metadata)
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        yield from io.BytesIO(self.objects[key])
+
+    def delete(self, key: str) -> None:
+        self.deleted.append(key)
+        self.objects.pop(key, None)
+
+    def location(self, key: str) -> dict[str, str]:
+        return {"bucket": "usage-files", "key": key}

@@ -1,0 +1,122 @@
+"""What imports dropped usage files: started by their arrival, and able to do no more than it must."""
+
+import json
+from typing import Any
+
+import pytest
+
+from monthclose.names import Stack
+from stacks.import_drop import MAP_STATE
+from tests.infrastructure.synthesis import Synthesized, synthesize
+
+
+def bucket(synthesized: Synthesized) -> tuple[str, dict[str, Any]]:
+    [found] = [(name, b) for name, b in synthesized.of_type("AWS::S3::Bucket").items() if name.startswith("Usage")]
+    return found
+
+
+def definition(synthesized: Synthesized) -> dict[str, Any]:
+    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+    [found] = [json.loads(m["DefinitionString"]) for m in machines if MAP_STATE in m["DefinitionString"]]
+    return dict(found)
+
+
+def allowed(synthesized: Synthesized, function: str) -> set[tuple[str, str]]:
+    """What a function may do with objects of the usage bucket: actions and prefixes."""
+    role = synthesized.functions()[function]["Role"]["Fn::GetAtt"][0]
+    return {
+        (action, str(arn["Fn::Join"][1][-1]).strip("/*"))
+        for statement in synthesized.statements_of(role)
+        for action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
+        if action.startswith("s3:") and action != "s3:ListBucket"
+        for arn in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
+    }
+
+
+def test_the_bucket_keeps_what_was_billed_by_and_drops_what_an_import_leaves_behind(synthesized: Synthesized) -> None:
+    _, usage = bucket(synthesized)
+    assert usage["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert usage["LoggingConfiguration"]["LogFilePrefix"] == "usage/"
+    rules = usage["LifecycleConfiguration"]["Rules"]
+    days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in rules}
+    assert days == {"parts/": 30, "map-runs/": 30, "rejects/": 400, None: None}
+
+
+def test_the_bucket_tells_of_arrivals_without_a_function_that_switches_it_on(synthesized: Synthesized) -> None:
+    _, usage = bucket(synthesized)
+    assert usage["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert "Custom::S3BucketNotifications" not in json.dumps(synthesized.templates[Stack.STATE])
+
+
+def test_only_what_is_dropped_below_the_prefix_starts_an_import(synthesized: Synthesized) -> None:
+    rules = synthesized.of_type("AWS::Events::Rule").values()
+    [rule] = [rule for rule in rules if "EventPattern" in rule]
+    pattern = rule["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+    assert pattern["detail"]["object"] == {"key": [{"prefix": "usage/"}]}
+    name, _ = bucket(synthesized)
+    [imported] = pattern["detail"]["bucket"]["name"]
+    assert name in imported["Fn::ImportValue"]
+    assert "Input" not in rule["Targets"][0], "the whole event is the input"
+
+
+def test_each_function_reaches_the_prefixes_that_it_works_with(synthesized: Synthesized) -> None:
+    writing = {(action, "parts") for action in ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")}
+    beside = {
+        (action, "rejects") for action in ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject")
+    }
+    dropped = {("s3:GetObject", "usage"), ("s3:GetObjectVersion", "usage")}
+    assert allowed(synthesized, "load_usage") == writing
+    assert allowed(synthesized, "finish_usage") == writing | beside
+    assert allowed(synthesized, "receive_usage") == writing | beside | dropped
+
+
+def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_room(aws: Synthesized) -> None:
+    functions = aws.functions()
+    assert functions["receive_usage"]["ReservedConcurrentExecutions"] == 20
+    assert functions["load_usage"]["ReservedConcurrentExecutions"] == 40
+    retried = definition(aws)["States"]["Read the file"]["Retry"]
+    [no_room] = [rule for rule in retried if "Lambda.TooManyRequestsException" in rule["ErrorEquals"]]
+    assert no_room["MaxAttempts"] * no_room["MaxDelaySeconds"] / 2 >= 30 * 60
+
+
+def test_lanes_that_fail_fail_the_import(synthesized: Synthesized) -> None:
+    state = definition(synthesized)["States"][MAP_STATE]
+    assert "ToleratedFailurePercentage" not in state
+    assert state["ResultPath"] is None
+    assert [rule["ErrorEquals"] for rule in state["Catch"]] == [["States.ResultWriterFailed"]]
+
+
+def test_the_settings_say_how_many_lanes_there_are(tmp_path: Any) -> None:
+    synthesized = synthesize({"usage_drop": {"lanes": 7}}, tmp_path)
+    assert definition(synthesized)["States"][MAP_STATE]["MaxConcurrency"] == 7
+    told = synthesized.functions()["receive_usage"]["Environment"]["Variables"]["MONTHCLOSE_USAGE_DROP"]
+    assert json.loads(told) == {"lanes": 7, "part_kb": 8192, "wait_seconds": 60}
+
+
+@pytest.mark.parametrize("end", ["Failed", "TimedOut", "Aborted"])
+def test_an_import_that_ends_badly_raises_an_alarm(aws: Synthesized, end: str) -> None:
+    alarms = aws.of_type("AWS::CloudWatch::Alarm")
+    [alarm] = [alarm for name, alarm in alarms.items() if name.startswith(f"AlarmsUsageImport{end}")]
+    assert alarm["MetricName"] == f"Executions{end}"
+    assert alarm["AlarmActions"]
+
+
+def test_the_dashboard_counts_rows_taken_and_rejected(aws: Synthesized) -> None:
+    [board] = aws.of_type("AWS::CloudWatch::Dashboard").values()
+    for name in ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable"):
+        assert name in json.dumps(board["DashboardBody"])
+
+
+def test_the_machine_calls_its_three_functions_and_tells_the_company(synthesized: Synthesized) -> None:
+    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+    [machine] = [machine for machine in machines if MAP_STATE in machine["DefinitionString"]]
+    statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
+    able = {
+        action: s["Resource"] for s in statements for action in ([s["Action"]] if isinstance(s["Action"], str) else [])
+    }
+    functions = synthesized.of_type("AWS::Lambda::Function")
+    called = {functions[arn["Fn::GetAtt"][0]]["Handler"].split(".")[-2] for arn in able["lambda:InvokeFunction"]}
+    assert called == {"receive_usage", "load_usage", "finish_usage"}
+    assert "events:PutEvents" in able
+    assert not [action for action in able if action.startswith(("sqs:", "dynamodb:"))]

@@ -1,0 +1,135 @@
+"""Usage files that are dropped into the bucket of the deployed stacks: imported by what their arrival starts."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from monthclose.domain.period import Period
+from monthclose.names import EVENT_SOURCE, EVENT_USAGE_IMPORTED, Env
+from tests.integration.system import System, until
+
+PERIOD = Period(2024, 3)
+HEADER = "customer_id,sku,quantity,time,unit_price\n"
+GOOD = "dropper,droplet,24,2024-03-05T10:00:00Z,0.5\n"
+
+
+@dataclass
+class Bucket:
+    """The usage bucket, and the company's ear on the event bus."""
+
+    name: str
+    queue_url: str
+    heard: list[dict[str, Any]] = field(default_factory=list)
+
+    def drop(self, key: str, content: bytes, **metadata: str) -> str:
+        """Put an object and return its version."""
+        answer = boto3.client("s3").put_object(Bucket=self.name, Key=key, Body=content, Metadata=metadata)
+        return str(answer["VersionId"])
+
+    def imported(self, version: str, seconds: float = 120) -> dict[str, Any]:
+        """Wait for the event that says what came of a version."""
+        sqs = boto3.client("sqs")
+
+        def look() -> dict[str, Any] | None:
+            answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            for message in answer.get("Messages", []):
+                self.heard.append(json.loads(message["Body"])["detail"])
+                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            return next((detail for detail in self.heard if detail["version"] == version), None)
+
+        return until(f"the import of {version}", look, seconds)
+
+    def text(self, key: str) -> str:
+        content: bytes = boto3.client("s3").get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content.decode()
+
+
+@pytest.fixture
+def bucket(system: System) -> Iterator[Bucket]:
+    """Listen to what is told of imports, with a rule and a queue of the test's own."""
+    system.add_customer("dropper")
+    name, events, sqs = f"test-{uuid4()}", boto3.client("events"), boto3.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": [EVENT_SOURCE], "detail-type": [EVENT_USAGE_IMPORTED]}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    yield Bucket(system.values[Env.USAGE_BUCKET], url)
+    events.remove_targets(Rule=name, Ids=["queue"])
+    events.delete_rule(Name=name)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def ids(system: System, customer: str) -> set[str]:
+    return {event.event_id for event in system.runtime.usage.events(customer, PERIOD)}
+
+
+def test_a_small_file_is_imported_and_dropped_again_stores_nothing_twice(system: System, bucket: Bucket) -> None:
+    content = (HEADER + GOOD + "dropper,droplet,x,2024-03-05,1\n").encode()
+    told = bucket.imported(bucket.drop("usage/small.csv", content))
+
+    assert (told["key"], told["status"], told["taken"], told["error"]) == ("usage/small.csv", "imported", 1, "")
+    assert told["rejected"] == {"quantity is not a number": 1}
+    assert told["periods"] == {"2024-03": 1}
+    assert told["rejects"] == {"bucket": bucket.name, "key": "rejects/small.csv.csv"}
+    assert bucket.text("rejects/small.csv.csv").splitlines()[1].startswith("2,quantity is not a number,dropper")
+    assert "small.csv#1" in ids(system, "dropper")
+
+    before = ids(system, "dropper")
+    again = bucket.imported(bucket.drop("usage/small.csv", content))
+    assert (again["taken"], again["rejected"]) == (1, {"quantity is not a number": 1})
+    assert ids(system, "dropper") == before
+
+
+def test_of_two_that_are_dropped_at_once_under_one_name_the_later_one_counts(system: System, bucket: Bucket) -> None:
+    for quantity in range(1, 5):
+        latest = bucket.drop("usage/hasty.csv", (HEADER + GOOD.replace(",24,", f",{quantity},")).encode())
+    assert bucket.imported(latest)["taken"] == 1
+
+    events = [e for e in system.runtime.usage.events("dropper", PERIOD) if e.event_id.startswith("hasty.csv#1")]
+    assert [int(event.quantity) for event in events if not event.replaced_by] == [4]
+
+
+def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_say(system: System, bucket: Bucket) -> None:
+    content = gzip.compress(b"Kunde;Menge;time\ndropper;3;2024-03-06\n")
+    metadata = {"map-customer_id": "Kunde", "map-quantity": "=?utf-8?q?Menge?=", "default-sku": "droplet"}
+    told = bucket.imported(bucket.drop("usage/2024/packed.csv.gz", content, **metadata))
+
+    assert (told["status"], told["taken"], told["rejects"]) == ("imported", 1, None), told
+    assert "2024/packed.csv#1" in ids(system, "dropper")
+
+
+def test_a_file_that_cannot_be_read_is_told_and_fails_no_execution(system: System, bucket: Bucket) -> None:
+    told = bucket.imported(bucket.drop("usage/book.xlsx", b"PK\x03\x04 secret content"))
+
+    assert (told["status"], told["taken"]) == ("unusable", 0)
+    assert told["error"] == "book.xlsx is a zip file or a spreadsheet; save it as CSV"
+    assert bucket.text(told["rejects"]["key"]) == told["error"] + "\n"
+    failed = system.workflow.list_executions(stateMachineArn=system.values[Env.USAGE_IMPORT_ARN], statusFilter="FAILED")
+    assert failed["executions"] == []
+
+
+def test_a_large_file_is_split_into_lanes_and_comes_out_as_if_it_were_one(system: System, bucket: Bucket) -> None:
+    customers = [system.add_customer(f"dropper-{number}") for number in range(5)]
+    rows = [f"{customers[n % 5]},droplet,{n},2024-03-07T10:00:00Z,0.5" for n in range(1, 3001)]
+    rows[1499] = f"{customers[0]},droplet,much,2024-03-07T10:00:00Z,0.5"
+    rows[2999] = "stranger,droplet,1,2024-03-07T10:00:00Z,0.5"
+    told = bucket.imported(bucket.drop("usage/large.csv", (HEADER + "\n".join(rows) + "\n").encode()), seconds=240)
+
+    assert (told["status"], told["taken"]) == ("imported", 2998), told
+    assert told["rejected"] == {"quantity is not a number": 1, "unknown customer": 1}
+    rejected = list(csv.reader(io.StringIO(bucket.text("rejects/large.csv.csv"))))
+    assert [line[0] for line in rejected] == ["row", "1500", "3000"]
+    stored = {name: ids(system, name) for name in customers}
+    expected = {f"large.csv#{n}": customers[n % 5] for n in range(1, 3001) if n not in (1500, 3000)}
+    assert {event_id: name for name, found in stored.items() for event_id in found} == expected
+    kept = boto3.client("s3").list_objects_v2(Bucket=bucket.name, Prefix="parts/")["Contents"]
+    assert len([part for part in kept if part["Key"].endswith("rows.jsonl")]) > 2, "it was not split"
