@@ -10,6 +10,7 @@ from cli.correcting import InJson, Number, note_as_json
 from cli.customer import balance_in_words
 from cli.explaining import print_explained
 from cli.system import System
+from cli.telling import NoMail, tell_of_replacement
 from monthclose.domain.invoice import amount_due
 from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
@@ -27,18 +28,20 @@ def regenerate(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why: written on the credit note and on the new invoice.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what the new invoice would say.")] = False,
+    no_mail: NoMail = False,
     in_json: InJson = False,
 ) -> None:
     """Take an invoice back whole by a credit note, and issue a new one of the same month in its place.
 
     The new one has the prices, taxes, customer's profile and usage that there are now. What was paid for the old one
-    counts for it. The same for the same reason again issues nothing new: it shows what was done, or finishes it.
+    counts for it. The customer is told by one e-mail. The same for the same reason again issues nothing new: it shows
+    what was done, or finishes it.
     """
     system = connected(ctx)
     if dry_run:
         _show(system, system.regenerator.preview(number, reason), in_json)
     else:
-        _tell(system, system.regenerator.regenerate(number, reason), in_json)
+        _tell(system, system.regenerator.regenerate(number, reason), reason, mail=not no_mail, in_json=in_json)
 
 
 def _show(system: System, preview: Preview, in_json: bool) -> None:
@@ -53,23 +56,26 @@ def _show(system: System, preview: Preview, in_json: bool) -> None:
     note(f"  {preview.due or 'nothing'} of it would be due; nothing has been written", "")
 
 
-def _tell(system: System, done: Regenerated, in_json: bool) -> None:
+def _tell(system: System, done: Regenerated, reason: str, *, mail: bool, in_json: bool) -> None:
     invoice = done.invoice
     customer = system.books.customer(invoice.customer_id)
     due = amount_due(invoice, customer) if customer else invoice.open
     payment = system.books.month(invoice.customer_id, invoice.period).payment_of(invoice.first_payment)
+    if not in_json:
+        _say(done, due, payment, balance_in_words(customer) if customer else "")
+    notice = tell_of_replacement(system, invoice, reason) if mail else None
     if in_json:
-        print_json(_as_json(done, due, payment))
-        return
+        print_json(_as_json(done, due, payment) | {"notice": str(notice) if notice else None})
+
+
+def _say(done: Regenerated, due: Money, payment: Payment | None, balance: str) -> None:
     if done.note:
         say(f"{done.note.number} over {done.note.total} of {done.note.corrects}")
-    total = done.replaced.total
+    invoice, total = done.invoice, done.replaced.total
     say(f"{invoice.number} over {invoice.total} in place of {done.replaced.number}{_change(total, invoice.total)}")
-    balance = f"; {invoice.customer_id}: {balance_in_words(customer)}" if customer else ""
-    say(f"{f'{due} of it is due' if due else 'nothing of it is due'}{balance}")
+    say(f"{f'{due} of it is due' if due else 'nothing of it is due'}; {invoice.customer_id}: {balance}")
     if due and payment:
         note(f"  {_how(payment)}", "")
-    note(f"  the customer has not been told: monthclose invoice show {invoice.number} --pdf FILE", "")
 
 
 def _change(before: Money, after: Money) -> str:

@@ -1,6 +1,6 @@
-"""What a customer is told of a correction: one e-mail per credit note, and a line about what became of it."""
+"""What a customer is told of a correction: one e-mail for each, and a line about what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -8,9 +8,10 @@ import typer
 from cli.console import note
 from cli.system import System
 from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import NoticeState
 from monthclose.errors import ProviderRefusedError, TryLaterError
-from monthclose.stages.tell_credit_note import CreditNoteTeller
+from monthclose.stages.tell_correction import CorrectionTeller
 
 NoMail = Annotated[bool, typer.Option("--no-mail", help="Send the customer no e-mail about it.")]
 
@@ -26,12 +27,27 @@ def tell_customer(system: System, credit_note: CreditNote) -> NoticeState:
 
     The credit note stands whatever happens here. What surely was not sent (`WITHDRAWN`) is sent when called again.
     """
-    who = credit_note.customer_id
+    state = _told(system, credit_note, lambda teller: teller.tell(credit_note))
+    return state or NoticeState.WITHDRAWN
+
+
+def tell_of_replacement(system: System, invoice: Invoice, reason: str) -> NoticeState | None:
+    """Send the customer the e-mail of an invoice that has replaced another; like `tell_customer`.
+
+    None if the close has not told them of the month yet: it tells them of the new invoice.
+    """
+    return _told(system, invoice, lambda teller: teller.tell_replacement(invoice, reason))
+
+
+def _told(
+    system: System, issued: CreditNote | Invoice, tell: Callable[[CorrectionTeller], NoticeState | None]
+) -> NoticeState | None:
+    who = issued.customer_id
     try:
-        teller = CreditNoteTeller(system.books, system.mailer(), system.notice_texts(), system.clock)
-        state = teller.tell(credit_note)
+        state = tell(CorrectionTeller(system.books, system.mailer(), system.notice_texts(), system.clock))
     except (TryLaterError, ProviderRefusedError) as error:
-        note(f"{who}: not told yet: {error}\n{credit_note.number} stands; the same command again sends the e-mail")
+        note(f"{who}: not told yet: {error}\n{issued.number} stands; the same command again sends the e-mail")
         return NoticeState.WITHDRAWN
-    note(f"{who}: {_IN_WORDS[state]}", "" if state is NoticeState.SENT else "yellow")
+    said = _IN_WORDS[state] if state else "told of it by the close's e-mail"
+    note(f"{who}: {said}", "" if state in (None, NoticeState.SENT) else "yellow")
     return state

@@ -110,7 +110,7 @@ class FakeBooks:
                 case Entry():
                     month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
                 case Notice(step=step) if step:
-                    kept = "credit_notices" if record.of_credit_note else "reminders"
+                    kept = "correction_notices" if record.of_correction else "reminders"
                     notices = (*month.get(kept, ()), record)
                     month[kept] = tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
                 case Invoice(replaced_by=other) if other:

@@ -48,7 +48,7 @@ from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.send_reminders import ReminderSender
 from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
-from monthclose.stages.tell_credit_note import CreditNoteTeller
+from monthclose.stages.tell_correction import CorrectionTeller
 from tests import fakes
 from tests.fakes_inbox import FakeInbox
 from tests.fakes_throttle import FakeProviderLimits
@@ -172,7 +172,7 @@ class World:
         self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
         self.corrector = Corrector(self.books, self.closes, self.documents, self.shelf, self.keeper, self.clock)
-        self.teller = CreditNoteTeller(self.books, self.mailer, self.sender.texts, self.clock)
+        self.teller = CorrectionTeller(self.books, self.mailer, self.sender.texts, self.clock)
         self.drafter = InvoiceDrafter(
             self.books,
             self.closes,

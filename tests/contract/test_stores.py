@@ -78,7 +78,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         parking=replace(parking, version=1),
         carried=replace(carried, version=1),
         reminders=tuple(replace(reminder, version=1) for reminder in reminders),
-        credit_notices=tuple(replace(notice, version=1) for notice in told),
+        correction_notices=tuple(replace(notice, version=1) for notice in told),
         entries=(ENTRY,),
         credit_notes=tuple(replace(note, version=1) for note in notes),
     )

@@ -61,13 +61,16 @@ def a_mail(
     link: str = "",
 ) -> Mail:
     invoice = invoice or an_invoice(123_456)
+    texts = NoticeTexts(company, (lambda _: link) if link else None)
     if kind is NoticeKind.CREDIT_NOTE:
         note = replace(a_credit_note(), total_minor=invoice.total_minor)
-        texts = NoticeTexts(company, (lambda _: link) if link else None)
         return texts.credit_note_mail(customer or a_customer(), note, Effect(invoice.total_minor, 0, 0))
+    if kind is NoticeKind.REPLACED:
+        month = CustomerMonth(replace(invoice, replaces="INV-00000000"), a_payment(PaymentState.READY))
+        return texts.replacement_mail(customer or a_customer(), month, "the price was wrong")
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
-    return NoticeTexts(company, (lambda _: link) if link else None).mail(account, CustomerMonth(invoice, payment), kind)
+    return texts.mail(account, CustomerMonth(invoice, payment), kind)
 
 
 def a_credit_note(reason: str = "billed twice") -> CreditNote:

@@ -65,8 +65,8 @@ class Notice:
     Parameters
     ----------
     step : str
-        The dunning step that it is, or the number of the credit note that it is about; empty for the one e-mail of
-        the close.
+        The dunning step that it is, or the number of the credit note or new invoice that it is about; empty for the
+        one e-mail of the close.
     """
 
     customer_id: str
@@ -79,9 +79,9 @@ class Notice:
     version: int = 0
 
     @property
-    def of_credit_note(self) -> bool:
-        """Whether it tells of a credit note, and not of the payment."""
-        return Series.CREDIT_NOTES.has(self.step)
+    def of_correction(self) -> bool:
+        """Whether it tells of a credit note or a new invoice, and not of the payment."""
+        return any(series.has(self.step) for series in Series)
 
 
 class HoldAction(StrEnum):
@@ -133,8 +133,8 @@ class CustomerMonth:
         The payments that a person started for the same invoice, in order.
     credit_notes : tuple of CreditNote
         What was taken back of the invoices, in order.
-    credit_notices : tuple of Notice
-        Those that tell of credit notes, in order: dunning does not count them.
+    correction_notices : tuple of Notice
+        Those that tell of corrections, in order: dunning does not count them.
     superseded : tuple of Invoice
         The invoices that others took the place of, in order; `invoice` is the one that holds now.
     """
@@ -149,7 +149,7 @@ class CustomerMonth:
     manual: tuple[Payment, ...] = ()
     reminders: tuple[Notice, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
-    credit_notices: tuple[Notice, ...] = ()
+    correction_notices: tuple[Notice, ...] = ()
     superseded: tuple[Invoice, ...] = ()
 
     @property
@@ -173,7 +173,7 @@ class CustomerMonth:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """All e-mails about the invoice, the close's first."""
-        return (*((self.notice,) if self.notice else ()), *self.reminders, *self.credit_notices)
+        return (*((self.notice,) if self.notice else ()), *self.reminders, *self.correction_notices)
 
     @property
     def payments(self) -> tuple[Payment, ...]:

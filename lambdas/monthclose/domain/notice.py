@@ -35,6 +35,8 @@ class NoticeKind(StrEnum):
     """That the customer's bank took the money back."""
     CREDIT_NOTE = "credit_note"
     """That the invoice was taken back, in part or whole, and what was done with the amount."""
+    REPLACED = "replaced"
+    """That another invoice has taken the invoice's place, and what is left to pay of it."""
 
 
 _KIND_BY_STATE = {

@@ -37,6 +37,7 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.ACTION_REMINDER: _ACTION,
     NoticeKind.REVERSED: _ACTION,
     NoticeKind.CREDIT_NOTE: _GOOD,
+    NoticeKind.REPLACED: _WAITING,
 }
 
 _EFFECTS: Mapping[str, str] = {
@@ -155,6 +156,25 @@ class NoticeTexts:
         ]
         return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number)
 
+    def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str) -> Mail:
+        """Write the mail that tells a customer of the invoice that has taken another one's place.
+
+        Raises
+        ------
+        ValueError
+            The month has no such invoice.
+        """
+        invoice, payment = month.invoice, month.collecting
+        if invoice is None or payment is None or not invoice.replaces:
+            raise ValueError(f"customer {customer.customer_id} has no invoice that replaces another")
+        facts = _facts(invoice, payment) | {
+            "replaces": invoice.replaces,
+            "why": reason,
+            "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
+        }
+        rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment)]
+        return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number)
+
     def _mail(
         self,
         customer: Customer,
@@ -231,7 +251,7 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[
 def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
     """Name a notice in the mail service's events: `2026-10_C-1`, from `2026-10` and `C-1`.
 
-    That of a dunning step or credit note has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
+    That of a dunning step or correction has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
 
     SES allows 256 of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a dot and
     two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that ends

@@ -69,7 +69,7 @@ def test_nobody_is_told_who_is_not_to_be(world: World, monthclose: Command) -> N
     world.mailer.sent.clear()
     assert monthclose.json("invoice", "void", INV, *WHY, "--no-mail", "--json")["notice"] is None
     assert world.mailer.sent == []
-    assert world.month("acme").credit_notices == ()
+    assert world.month("acme").correction_notices == ()
 
 
 def test_the_credit_note_stands_if_the_mail_service_is_down_and_the_command_again_tells(

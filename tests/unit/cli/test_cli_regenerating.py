@@ -35,7 +35,7 @@ def test_it_says_what_was_issued_what_changed_and_what_is_due(monthclose: Comman
         f"CN-00000001 over 100.00 USD of {OLD}\n"
         f"{NEW} over 80.00 USD in place of {OLD} (100.00 USD before, 20.00 USD less)\n"
         "nothing of it is due; acme: 20.00 USD of credit\n"
-        f"  the customer has not been told: monthclose invoice show {NEW} --pdf FILE\n"
+        "acme: told by e-mail\n"
     )
 
 
@@ -68,6 +68,7 @@ def test_for_programs_it_says_everything(world: World, monthclose: Command) -> N
         "payment": "nothing_due",
         "issued_on": "2026-11-02",
         "sha256": month.invoice.document.sha256,
+        "notice": "sent",
     }
 
 

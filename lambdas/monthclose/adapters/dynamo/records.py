@@ -177,8 +177,8 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case 
     return CustomerMonth(
         **found,
         notice=next((notice for notice in notices if not notice.step), None),
-        reminders=_in_order(n for n in notices if n.step and not n.of_credit_note),
-        credit_notices=_in_order(n for n in notices if n.of_credit_note),
+        reminders=_in_order(n for n in notices if n.step and not n.of_correction),
+        correction_notices=_in_order(n for n in notices if n.of_correction),
         holds=tuple(sorted(holds, key=lambda change: change.number)),
         manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
         entries=tuple(sorted(entries, key=lambda entry: entry.time)),

@@ -1,11 +1,16 @@
-"""A credit note's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
+"""A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
 
 import pytest
 
 from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import NoticeState
 from monthclose.errors import MailRefusedError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Record
+from monthclose.stages.snapshot import read_batches
+from tests.unit.regenerating import a_world as a_priced_world
+from tests.unit.regenerating import closed as priced_and_closed
+from tests.unit.regenerating import mended
 from tests.unit.test_adjust_account import usd
 from tests.unit.test_correct_invoice import INV, WHY, closed, settle_method
 from tests.world import OCTOBER, World
@@ -137,3 +142,46 @@ def test_dunning_reminds_of_the_rest_as_if_nothing_had_been_said() -> None:
         world.collect()
     [late], [on_time] = told.month("acme").reminders, untold.month("acme").reminders
     assert late.step == on_time.step
+
+
+def made_anew(world: World, price: str) -> Invoice:
+    """Make the October invoice anew, after the close's mails were read."""
+    world.mailer.sent.clear()
+    return mended(world, price)
+
+
+@pytest.mark.parametrize(
+    ("method", "price", "said"),
+    [
+        ("ok", "0.8", "Nothing is left to pay."),
+        ("ok", "1.2", "20.00 USD is still to be paid. We charge your payment method for it"),
+        ("", "1.2", "120.00 USD is still to be paid, and your account has no payment method"),
+    ],
+)
+def test_who_gets_a_new_invoice_is_told_once_what_is_left_to_pay(method: str, price: str, said: str) -> None:
+    world = priced_and_closed(method)
+    invoice = made_anew(world, price)
+    for _ in range(2):
+        assert world.teller.tell_replacement(invoice, WHY) is NoticeState.SENT
+    assert said in the_mail(world)
+    assert f"invoice {INV}, which covers October 2026, back whole, and invoice {invoice.number}" in the_mail(world)
+    assert f"The reason: {WHY}" in the_mail(world)
+
+
+def test_whom_the_close_has_not_told_of_the_month_it_tells_of_the_new_invoice() -> None:
+    world = a_priced_world()
+    plan = world.planner.plan(OCTOBER, world.open())
+    [batch] = read_batches(world.documents, plan.round_key)
+    world.generator.generate(OCTOBER, batch, plan.close.round)
+    invoice = mended(world)
+    assert world.teller.tell_replacement(invoice, WHY) is None
+    world.batch_charger.charge(OCTOBER, batch.number, 1)
+    world.sender.send(OCTOBER, batch.number, 1)
+    assert f"invoice {invoice.number}" in the_mail(world)
+
+
+def test_a_mail_of_a_new_invoice_is_no_reminder() -> None:
+    world = priced_and_closed("declined")
+    reminders = world.month("acme").reminders
+    world.teller.tell_replacement(made_anew(world, "1.2"), WHY)
+    assert world.month("acme").reminders == reminders

@@ -1,0 +1,69 @@
+"""Tell a customer of a correction: one e-mail for each credit note or replaced invoice, after it is booked."""
+
+from dataclasses import dataclass
+
+from monthclose.domain.credit_note import CreditNote, effect_of
+from monthclose.domain.customer import Customer
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.month import CustomerMonth, Notice, NoticeState
+from monthclose.domain.notice import NoticeKind
+from monthclose.ports import Books, Clock, Mail, Mailer
+from monthclose.stages.deliver import deliver
+from monthclose.stages.notice_texts import NoticeTexts
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionTeller:
+    """Sends the notices of corrections. Each that was sent before, or may have been, is not sent again.
+
+    Every method raises `TryLaterError` if the mail service is briefly unable; the same call may send it later.
+    """
+
+    books: Books
+    mailer: Mailer
+    texts: NoticeTexts
+    clock: Clock
+
+    def tell(self, note: CreditNote) -> NoticeState:
+        """Send the customer the e-mail of a booked credit note, and say how it stands."""
+        customer, months = self._customer(note), self.books.months(note.customer_id)
+        entries = (entry for month in months.values() for entry in month.entries)
+        mail = self.texts.credit_note_mail(customer, note, effect_of(note, entries))
+        return self._send(note, NoticeKind.CREDIT_NOTE, months[note.period], mail)
+
+    def tell_replacement(self, invoice: Invoice, reason: str) -> NoticeState | None:
+        """Send the customer the e-mail of an invoice that has replaced another, credit note and all.
+
+        Returns
+        -------
+        NoticeState or None
+            How it stands; None if the close has not told them of the month: it will, of the new invoice.
+        """
+        month = self.books.month(invoice.customer_id, invoice.period)
+        if month.notice is None or month.notice.state is NoticeState.WITHDRAWN:
+            return None
+        mail = self.texts.replacement_mail(self._customer(invoice), month, reason)
+        return self._send(invoice, NoticeKind.REPLACED, month, mail)
+
+    def _send(self, issued: CreditNote | Invoice, kind: NoticeKind, month: CustomerMonth, mail: Mail) -> NoticeState:
+        """Claim the notice by what was issued, and send the mail, which is written before the claim."""
+        before = next((notice for notice in month.correction_notices if notice.step == issued.number), None)
+        if before and before.state is not NoticeState.WITHDRAWN:
+            return before.state
+        claim = Notice(
+            issued.customer_id,
+            issued.period,
+            kind,
+            NoticeState.CLAIMED,
+            self.clock(),
+            step=issued.number,
+            version=before.version if before else 0,
+        )
+        delivered = deliver(self.books, self.mailer, claim, mail)
+        return delivered.state if delivered else NoticeState.CLAIMED  # somebody else has claimed it just now
+
+    def _customer(self, issued: CreditNote | Invoice) -> Customer:
+        customer = self.books.customer(issued.customer_id)
+        if customer is None:
+            raise ValueError(f"customer {issued.customer_id} vanished after {issued.number} was booked")
+        return customer
