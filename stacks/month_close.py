@@ -155,18 +155,21 @@ class MapMachine(Construct):
             acknowledge_resource(self.machine, objects, "The objects of one prefix, named by period and Map Run.")
 
     def _grant_children(self) -> None:
-        """Let the Map start and watch its children, which are executions of this same machine.
+        """Let the Map start, watch and redrive its children, which are executions of this same machine.
 
         In a policy of its own: the machine waits for its role's default policy, which cannot name the machine.
         """
         name = self.machine.state_machine_name
-        executions = [self.execution_arn, self._execution_arn(f"{name}/*")]
+        children = self._execution_arn(f"{name}/*")
+        executions = [self.execution_arn, children]
         policy = iam.Policy(
             self,
             "RunChildren",
             statements=[
                 iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]),
                 iam.PolicyStatement(actions=["states:DescribeExecution", "states:StopExecution"], resources=executions),
+                # Who redrives an execution redrives its Map Run by the machine's role (Step Functions' guide).
+                iam.PolicyStatement(actions=["states:RedriveExecution"], resources=[children]),
             ],
         )
         policy.attach_to_role(self.machine.role)

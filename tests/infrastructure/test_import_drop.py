@@ -16,9 +16,13 @@ def bucket(synthesized: Synthesized) -> tuple[str, dict[str, Any]]:
 
 
 def definition(synthesized: Synthesized) -> dict[str, Any]:
+    return dict(json.loads(machine(synthesized)["DefinitionString"]))
+
+
+def machine(synthesized: Synthesized) -> dict[str, Any]:
     machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
-    [found] = [json.loads(m["DefinitionString"]) for m in machines if MAP_STATE in m["DefinitionString"]]
-    return dict(found)
+    [found] = [machine for machine in machines if MAP_STATE in machine["DefinitionString"]]
+    return found
 
 
 def allowed(synthesized: Synthesized, function: str) -> set[tuple[str, str]]:
@@ -87,6 +91,12 @@ def test_lanes_that_fail_fail_the_import(synthesized: Synthesized) -> None:
     assert [rule["ErrorEquals"] for rule in state["Catch"]] == [["States.ResultWriterFailed"]]
 
 
+def test_whoever_redrives_an_import_redrives_its_lanes(synthesized: Synthesized) -> None:
+    statements = synthesized.statements_of(machine(synthesized)["RoleArn"]["Fn::GetAtt"][0])
+    [redriven] = [statement["Resource"] for statement in statements if statement["Action"] == "states:RedriveExecution"]
+    assert redriven["Fn::Join"][1][-1] == "/*", "a Map Run's children are named after the machine and the Map's label"
+
+
 def test_the_settings_say_how_many_lanes_there_are(tmp_path: Any) -> None:
     synthesized = synthesize({"usage_drop": {"lanes": 7}}, tmp_path)
     assert definition(synthesized)["States"][MAP_STATE]["MaxConcurrency"] == 7
@@ -109,9 +119,7 @@ def test_the_dashboard_counts_rows_taken_and_rejected(aws: Synthesized) -> None:
 
 
 def test_the_machine_calls_its_three_functions_and_tells_the_company(synthesized: Synthesized) -> None:
-    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
-    [machine] = [machine for machine in machines if MAP_STATE in machine["DefinitionString"]]
-    statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
+    statements = synthesized.statements_of(machine(synthesized)["RoleArn"]["Fn::GetAtt"][0])
     able = {
         action: s["Resource"] for s in statements for action in ([s["Action"]] if isinstance(s["Action"], str) else [])
     }
