@@ -1,6 +1,6 @@
 """Alarms: what a person must look at, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -118,14 +118,21 @@ class Alarms(Construct):
         self._alarm("WebhooksQueueAge", age, text, threshold=3600)
         self.watch_dead_letters("Webhooks", webhooks.dead_letters)
 
-    def watch_functions(self, functions: Mapping[str, lambda_.Function]) -> None:
-        """Alarm on functions that go on failing: a single error is retried and needs nobody."""
+    def watch_functions(self, functions: Mapping[str, lambda_.Function], *, waited_for: Collection[str]) -> None:
+        """Alarm on functions that go on failing: a single error is retried and needs nobody.
+
+        Parameters
+        ----------
+        waited_for : Collection[str]
+            The functions that have little room on purpose, and whose callers wait for it.
+        """
         for name, function in functions.items():
             errors = function.metric_errors(period=_FIVE_MINUTES, statistic="Sum")
-            throttles = function.metric_throttles(period=_FIVE_MINUTES, statistic="Sum")
             self._alarm(f"{name}Errors", errors, f"{name} has failed in each of three periods.", periods=3)
-            text = f"{name} lacks concurrency for a quarter of an hour: raise the account's quota."
-            self._alarm(f"{name}Throttles", throttles, text, periods=3)
+            if name not in waited_for:
+                throttles = function.metric_throttles(period=_FIVE_MINUTES, statistic="Sum")
+                text = f"{name} lacks concurrency for a quarter of an hour: raise the account's quota."
+                self._alarm(f"{name}Throttles", throttles, text, periods=3)
 
     def _alarm(
         self, name: str, metric: cloudwatch.IMetric, text: str, *, threshold: float = 1, periods: int = 1

@@ -24,9 +24,9 @@ SIZES: Mapping[Stage, Size] = {
     Stage.LOAD_USAGE: Size(900, 1024),
     Stage.FINISH_USAGE: Size(900),
 }
-_AT_ONCE: Mapping[Stage, int] = {Stage.RECEIVE_USAGE: 20, Stage.LOAD_USAGE: 40}
+AT_ONCE: Mapping[Stage, int] = {Stage.RECEIVE_USAGE: 20, Stage.LOAD_USAGE: 40}
 """How many of a function run at a time: a thousand files that are dropped together must not take the account's
-concurrency from a close. What finds no room is tried again for half an hour."""
+concurrency from a close. What finds no room is tried again for a day: files of gigabytes hold theirs for hours."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ _SHARES: Mapping[Stage, _Share] = {
 
 def make_functions(scope: Construct, functions: Functions, *, config: Config) -> dict[Stage, lambda_.Function]:
     """Make the functions that the state machine calls."""
-    bounds = {} if config.local else _AT_ONCE
+    bounds = {} if config.local else AT_ONCE
     return {
         stage: functions.make(scope, stage, size=size, reserved_concurrency=bounds.get(stage))
         for stage, size in SIZES.items()

@@ -16,7 +16,7 @@ from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
 from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions, Stage
-from stacks.import_drop import ImportDrop, make_functions
+from stacks.import_drop import AT_ONCE, ImportDrop, make_functions
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
 from stacks.mail import Mail
@@ -189,7 +189,7 @@ class WorkflowStack(Stack):
         alarms.watch_reconciliations(reconciler.machine)
         alarms.watch_findings({stage.camel_case: stage.value for stage in FINDERS})
         alarms.watch_dead_letters("MissedStarts", self._missed)
-        alarms.watch_functions(functions)
+        alarms.watch_functions(functions, waited_for={stage.camel_case for stage in AT_ONCE})
         alarms.watch_webhooks(self._webhooks)
         for provider in self._providers:
             alarms.watch_queue(provider)

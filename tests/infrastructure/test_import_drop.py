@@ -79,9 +79,17 @@ def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_room(aws:
     functions = aws.functions()
     assert functions["receive_usage"]["ReservedConcurrentExecutions"] == 20
     assert functions["load_usage"]["ReservedConcurrentExecutions"] == 40
-    retried = definition(aws)["States"]["Read the file"]["Retry"]
-    [no_room] = [rule for rule in retried if "Lambda.TooManyRequestsException" in rule["ErrorEquals"]]
-    assert no_room["MaxAttempts"] * no_room["MaxDelaySeconds"] / 2 >= 30 * 60
+    states = definition(aws)["States"]
+    for state in (states["Read the file"], states[MAP_STATE]["ItemProcessor"]["States"]["Load the lane"]):
+        [no_room] = [rule for rule in state["Retry"] if "Lambda.TooManyRequestsException" in rule["ErrorEquals"]]
+        assert no_room["MaxAttempts"] * no_room["MaxDelaySeconds"] / 2 >= 24 * 60 * 60, "full jitter waits half of it"
+        assert no_room["MaxAttempts"] * 3 < 25_000 / 2, "the events of an execution's history"
+
+
+def test_files_that_wait_for_room_alarm_nobody(aws: Synthesized) -> None:
+    throttles = [name for name in aws.of_type("AWS::CloudWatch::Alarm") if "Throttles" in name]
+    assert [name for name in throttles if "GenerateInvoices" in name]
+    assert not [name for name in throttles if "ReceiveUsage" in name or "LoadUsage" in name]
 
 
 def test_lanes_that_fail_fail_the_import(synthesized: Synthesized) -> None:
