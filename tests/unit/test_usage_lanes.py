@@ -1,6 +1,7 @@
 """Large usage files: split into lanes that may be loaded in any order, side by side, again and again."""
 
 import gzip
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.dropped import Dropped
+from monthclose.domain.intake import Row
+from monthclose.domain.layout import Layout
 from monthclose.errors import BrokeOffError, TryLaterError
-from monthclose.stages.split_usage import Split, split_key
+from monthclose.stages.split_usage import Split, Splitter, split_key
 from tests.dropping import GOOD, KEY, LARGE, SMALL, Drop, of
+from tests.fakes_inbox import FakeInbox
 from tests.world import World
 
 
@@ -29,6 +33,26 @@ def test_a_small_file_that_was_packed_a_thousandfold_is_split(drop: Drop) -> Non
     assert len(packed) < SMALL.part_kb * 1024
     drop.world.inbox.drop(KEY, packed)
     assert drop.receive().result == "split"
+
+
+def test_rows_without_cells_are_not_gathered_without_end(drop: Drop) -> None:
+    drop.settings = SMALL
+    drop.world.inbox.drop(
+        KEY, b'{"customer_id":"acme","sku":"s","quantity":1,"time":"2026-10-02"}\n' + b"{}\n" * 20_000
+    )
+    assert drop.receive().result == "split"
+
+
+def test_splitting_takes_the_memory_of_a_part_for_each_lane_however_short_the_rows_are() -> None:
+    lanes, part, layout = 8, 1 << 18, Layout({"customer_id": "customer_id", "quantity": "quantity"}, {})
+    rows = (Row(number, {"customer_id": f"c{number % 997}", "quantity": "1"}) for number in range(50_000))
+    splitter = Splitter(FakeInbox(), lanes, part)
+    tracemalloc.start()
+    split = splitter.split(Dropped("a.csv", "1"), rows, list(layout.columns), layout, 400, lambda: False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert set(split.parts) == {1}, "all of them were in memory at the same time"
+    assert most < 1.5 * lanes * part
 
 
 def test_a_file_too_large_for_the_time_is_told_and_nothing_of_it_is_stored(drop: Drop) -> None:

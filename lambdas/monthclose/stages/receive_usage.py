@@ -25,6 +25,9 @@ from monthclose.stages.usage_turn import Turns
 
 type TimeIsUp = Callable[[], bool]
 
+_AROUND_A_ROW = 16
+"""What a part has around a row's cells, in bytes. Without it, rows without cells would be read without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -105,7 +108,7 @@ def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
     head, read = list[Row](), 0
     for row in rows:
         head.append(row)
-        read += sum(map(len, row.cells.values())) + sum(map(len, row.surplus)) + len(row.cells)
+        read += sum(map(len, row.cells.values())) + sum(map(len, row.surplus)) + len(row.cells) + _AROUND_A_ROW
         if read > size:
             return head, False
     return head, True
