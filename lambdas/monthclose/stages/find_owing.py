@@ -9,6 +9,7 @@ from typing import Literal
 from monthclose.domain.close import MAX_BATCH_SIZE, Batch, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
+from monthclose.stages.claim_holder import still_works
 from monthclose.stages.snapshot import row_of
 
 CLAIM = "collections"
@@ -59,7 +60,7 @@ class OwingFinder:
         """
         before, now = self.claims.get(CLAIM), self.clock()
         again = before is not None and before.execution == execution
-        if before and not again and self.workflow.is_running(before.execution):
+        if before and still_works(before.execution, execution, self.workflow):
             return Found("already_running", before.since.date())
         if not again:
             self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))

@@ -6,6 +6,7 @@ from typing import Literal
 from monthclose.domain.close import Close, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes, Workflow
+from monthclose.stages.claim_holder import still_works
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def open_close(period: Period, execution: str, *, closes: Closes, workflow: Work
         close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
     elif close.execution == execution:
         return Opened(period, "opened", close.run)  # the same call again
-    elif close.status is CloseStatus.RUNNING and workflow.is_running(close.execution):
+    elif close.status is CloseStatus.RUNNING and still_works(close.execution, execution, workflow):
         return Opened(period, "already_running", close.run)
     else:
         close = replace(

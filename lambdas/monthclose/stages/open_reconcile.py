@@ -10,6 +10,7 @@ from monthclose.domain.close import Close, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, Documents, Workflow
 from monthclose.stages.batch_work import providers_of, recent_closes
+from monthclose.stages.claim_holder import still_works
 from monthclose.stages.reconcile_period import comparison_key
 
 CLAIM = "reconcile"
@@ -54,7 +55,7 @@ class ReconcileOpener:
         """
         before, now = self.claims.get(CLAIM), self.clock()
         again = before is not None and before.execution == execution
-        if before and not again and self.workflow.is_running(before.execution):
+        if before and still_works(before.execution, execution, self.workflow):
             return Opened("already_running")
         if not again:
             self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))

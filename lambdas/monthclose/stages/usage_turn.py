@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from monthclose.domain.dropped import Dropped
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Claim, Claims, Clock, Workflow
+from monthclose.stages.claim_holder import still_works
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Turns:
         before = self.claims.get(file.claim)
         if before and before.execution == execution:
             return True
-        if before and self.workflow.is_running(before.execution):
+        if before and still_works(before.execution, execution, self.workflow):
             return False
         self.claims.put(Claim(file.claim, execution, self.clock(), before.version if before else 0))
         return True
