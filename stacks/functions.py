@@ -120,7 +120,13 @@ class Functions:
         reserved_concurrency: int | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> lambda_.Function:
-        """Make the function of a stage."""
+        """Make the function of a stage.
+
+        Parameters
+        ----------
+        reserved_concurrency : int or None
+            Its share of the account's concurrency, where the settings let functions have one.
+        """
         construct_id = construct_id or stage.camel_case
         size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[stage]
         log_group = self._log_group(scope, construct_id)
@@ -136,7 +142,7 @@ class Functions:
             architecture=self._architecture,
             timeout=Duration.seconds(size.timeout_seconds),
             memory_size=size.memory_mb,
-            reserved_concurrent_executions=reserved_concurrency,
+            reserved_concurrent_executions=reserved_concurrency if self._config.reserve_concurrency else None,
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,

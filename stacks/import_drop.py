@@ -52,11 +52,10 @@ _SHARES: Mapping[Stage, _Share] = {
 """None of them writes below the prefix whose objects start an import."""
 
 
-def make_functions(scope: Construct, functions: Functions, *, config: Config) -> dict[Stage, lambda_.Function]:
+def make_functions(scope: Construct, functions: Functions) -> dict[Stage, lambda_.Function]:
     """Make the functions that the state machine calls."""
-    bounds = {} if config.local else AT_ONCE
     return {
-        stage: functions.make(scope, stage, size=size, reserved_concurrency=bounds.get(stage))
+        stage: functions.make(scope, stage, size=size, reserved_concurrency=AT_ONCE.get(stage))
         for stage, size in SIZES.items()
     }
 

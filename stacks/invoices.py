@@ -83,7 +83,7 @@ class InvoiceViewer(Construct):
             self,
             Stage.SHOW_INVOICE,
             size=_SIZE,
-            reserved_concurrency=None if config.local else _AT_ONCE,
+            reserved_concurrency=_AT_ONCE,
             layers=[layer.version],
         )
         # No IAM: customers have no identity in AWS. Whom to answer is decided by the token's signature.

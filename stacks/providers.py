@@ -81,7 +81,7 @@ class ProviderQueue(Construct):
             environment={Env.PROVIDER: self.provider.name},
             # Thousands of children generating invoices must not take the account's concurrency from charging: throttled
             # deliveries burn a message's receives.
-            reserved_concurrency=None if config.local else self.provider.maximum_concurrency,
+            reserved_concurrency=self.provider.maximum_concurrency,
         )
         consumer.add_event_source(
             sources.SqsEventSource(

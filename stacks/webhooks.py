@@ -52,7 +52,7 @@ class Webhooks(Construct):
             self,
             Stage.RECEIVE_WEBHOOK,
             size=_RECEIVER,
-            reserved_concurrency=None if config.local else _RECEIVERS_AT_ONCE,
+            reserved_concurrency=_RECEIVERS_AT_ONCE,
         )
         self.queue.grant_send_messages(self.receiver)
         self.applier = functions.make(self, Stage.APPLY_WEBHOOK, size=_APPLIER)

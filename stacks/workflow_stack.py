@@ -46,7 +46,7 @@ class WorkflowStack(Stack):
         environment = self._environment(mail)
         functions = self._functions(environment)
         self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
-        importing = make_functions(self, functions, config=config)
+        importing = make_functions(self, functions)
         self._called |= importing
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)

@@ -7,7 +7,7 @@ import pytest
 
 from monthclose.names import Stack
 from stacks.import_drop import MAP_STATE
-from tests.infrastructure.synthesis import Synthesized, synthesize
+from tests.infrastructure.synthesis import ROOT, Synthesized, synthesize
 
 
 def bucket(synthesized: Synthesized) -> tuple[str, dict[str, Any]]:
@@ -84,6 +84,15 @@ def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_room(aws:
         [no_room] = [rule for rule in state["Retry"] if "Lambda.TooManyRequestsException" in rule["ErrorEquals"]]
         assert no_room["MaxAttempts"] * no_room["MaxDelaySeconds"] / 2 >= 24 * 60 * 60, "full jitter waits half of it"
         assert no_room["MaxAttempts"] * 3 < 25_000 / 2, "the events of an execution's history"
+
+
+def test_an_account_with_a_small_quota_reserves_nothing_and_what_the_manual_says_is_reserved_otherwise(
+    aws: Synthesized, tmp_path: Any
+) -> None:
+    reserved = [f.get("ReservedConcurrentExecutions", 0) for f in aws.functions().values()]
+    assert f"{sum(reserved)} concurrent executions are reserved" in (ROOT / "README.md").read_text()
+    small = synthesize({"reserve_concurrency": False}, tmp_path)
+    assert not [name for name, f in small.functions().items() if "ReservedConcurrentExecutions" in f]
 
 
 def test_files_that_wait_for_room_alarm_nobody(aws: Synthesized) -> None:
