@@ -15,6 +15,7 @@ from stacks.collections import Collections
 from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
+from stacks.environment import check_environment
 from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions, Stage
 from stacks.import_drop import AT_ONCE, ImportDrop, make_functions
 from stacks.invoices import InvoiceViewer, link_settings
@@ -44,6 +45,7 @@ class WorkflowStack(Stack):
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
         self._webhooks = Webhooks(self, "Webhooks")
         environment = self._environment(mail)
+        check_environment(self, environment)
         functions = self._functions(environment)
         self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
         importing = make_functions(self, functions)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.names import Env
 from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
-from tests.infrastructure.synthesis import CONTEXT, Synthesized
+from tests.infrastructure.synthesis import CONTEXT, Synthesized, synthesize
 
 VALUES = CONTEXT[CONTEXT_KEY]
 
@@ -180,3 +181,20 @@ ENVIRONMENT: dict[str, str] = {
     Env.DUNNING: json.dumps({"retry_days": [], "reminder_days": [], "after_last": "hold"}),
     **dict.fromkeys((Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"),
 }
+
+
+FULL_COMPANY = {"terms": "t" * 390, "footer": "f" * 190, "registration": "r" * 110, "address": ["a" * 80] * 4}
+PROVIDER = {"api_base": "https://a.example", "secret_name": "s", "requests_per_second": 1, "maximum_concurrency": 2}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{"company": FULL_COMPANY}, {"providers": {f"provider{number}": PROVIDER for number in range(4)}}],
+    ids=["a company that says much of itself", "six providers"],
+)
+def test_settings_that_the_functions_cannot_hold_are_refused_before_anything_is_deployed(
+    overrides: dict[str, object], tmp_path: Path
+) -> None:
+    parse(overrides)
+    with pytest.raises(ConfigError, match=r"too long for the functions' environment: [45]\d{3} bytes, 4096"):
+        synthesize(overrides, tmp_path)

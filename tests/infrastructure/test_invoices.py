@@ -100,11 +100,3 @@ def test_without_days_there_are_no_links_and_no_function(tmp_path: Path) -> None
     assert not [name for name in synthesized.of_type("AWS::Lambda::Url") if name.startswith("Invoices")]
     for function in synthesized.functions().values():
         assert json.loads(function["Environment"]["Variables"][Env.INVOICE_LINKS]) == {}
-
-
-def test_what_the_functions_are_told_fits_into_their_environment(aws: Synthesized) -> None:
-    """AWS Lambda allows 4 KB for all variables; what is known at deployment only counts for 100 bytes here."""
-    for function in aws.functions().values():
-        variables = function["Environment"]["Variables"]
-        size = sum(len(name) + (len(v) if isinstance(v, str) else len(json.dumps(v))) for name, v in variables.items())
-        assert size < 4096
