@@ -141,3 +141,10 @@ def test_metadata_that_s3_cannot_show_are_a_senders_mistake(aws: Runtime, monkey
     monkeypatch.setattr(client("s3"), "get_object", lambda **wanted: original(**wanted) | {"MissingMeta": 2})
     with pytest.raises(UserMistakeError, match="2 of the object's metadata cannot be read"):
         read(aws, version)
+
+
+def test_an_object_that_its_sender_archived_is_their_mistake(aws: Runtime) -> None:
+    given = {"Bucket": "usage-files", "Key": KEY, "Body": b"content", "StorageClass": "GLACIER"}
+    version = str(client("s3").put_object(**given)["VersionId"])
+    with pytest.raises(UserMistakeError, match="archived by its storage class"):
+        read(aws, version)

@@ -7,7 +7,7 @@ from typing import Any
 
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.clients import client
 from monthclose.adapters.s3 import S3Documents, translated
@@ -41,6 +41,12 @@ class S3Inbox(S3Documents):
             answer = translated(client("s3").get_object, **wanted)
         except KeyError:
             raise TryLaterError(f"version {version} of a file was deleted at this moment") from None
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidObjectState":
+                raise UserMistakeError(
+                    "the object is archived by its storage class\ndrop it again in the class STANDARD"
+                ) from None
+            raise
         if answer.get("MissingMeta"):
             raise UserMistakeError(
                 f"{answer['MissingMeta']} of the object's metadata cannot be read\nwrite them in ASCII, or by RFC 2047"
