@@ -136,7 +136,7 @@ class Config:
             alarm_email=read_text(settings, "", "alarm_email", default="") or None,
             company=Company.parse(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
-            usage_drop=UsageDrop.parse(read_object(settings, "", "usage_drop")),
+            usage_drop=UsageDrop.parse(read_object(settings, "", "usage_drop"), target=target),
             # An emulator has none to reserve.
             reserve_concurrency=read_flag(settings, "", "reserve_concurrency", default=True) and target is Target.AWS,
         )
