@@ -120,13 +120,7 @@ class Functions:
         reserved_concurrency: int | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> lambda_.Function:
-        """Make the function of a stage.
-
-        Parameters
-        ----------
-        reserved_concurrency : int or None
-            Its share of the account's concurrency, where the settings let functions have one.
-        """
+        """Make the function of a stage."""
         construct_id = construct_id or stage.camel_case
         size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[stage]
         log_group = self._log_group(scope, construct_id)

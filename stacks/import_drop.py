@@ -22,7 +22,8 @@ SIZES: Mapping[Stage, Size] = {
     # A whole CPU (AWS Lambda's guide: at 1,769 MB): it reads files of gigabytes in one go.
     Stage.RECEIVE_USAGE: Size(900, 1769),
     Stage.LOAD_USAGE: Size(900, 1024),
-    Stage.FINISH_USAGE: Size(900),
+    # As much, for if every row of such a file is rejected: a row takes as long to be written as to be split.
+    Stage.FINISH_USAGE: Size(900, 1769),
 }
 AT_ONCE: Mapping[Stage, int] = {Stage.RECEIVE_USAGE: 20, Stage.LOAD_USAGE: 40}
 """How many of a function run at a time: a thousand files that are dropped together must not take the account's

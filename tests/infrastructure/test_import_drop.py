@@ -95,6 +95,12 @@ def test_an_account_with_a_small_quota_reserves_nothing_and_what_the_manual_says
     assert not [name for name, f in small.functions().items() if "ReservedConcurrentExecutions" in f]
 
 
+def test_whatever_can_be_read_in_time_can_be_finished_in_time(aws: Synthesized) -> None:
+    received, finished = (aws.functions()[name] for name in ("receive_usage", "finish_usage"))
+    for limit in ("MemorySize", "Timeout"):  # a function's share of a CPU is its memory's
+        assert finished[limit] >= received[limit]
+
+
 def test_files_that_wait_for_room_alarm_nobody(aws: Synthesized) -> None:
     throttles = [name for name in aws.of_type("AWS::CloudWatch::Alarm") if "Throttles" in name]
     assert [name for name in throttles if "GenerateInvoices" in name]
