@@ -82,6 +82,13 @@ def test_thirty_days_of_a_soft_decline_that_never_heals() -> None:
     }
 
 
+def test_a_payment_by_hand_that_is_declined_too_keeps_nobody_from_being_reminded() -> None:
+    world = closed("declined", "acme", "zeta")
+    live(world, 17, lambda day: world.cashier.pay("acme") if day == 9 else None)
+    assert mails(world) == [(0, "declined"), (3, "reminder"), (10, "reminder"), (14, "last_reminder")]
+    assert [notice.kind for notice in world.month("zeta").reminders] == ["reminder", "reminder", "last_reminder"]
+
+
 def test_a_retry_that_succeeds_ends_it_and_the_report_knows() -> None:
     world = closed()
 

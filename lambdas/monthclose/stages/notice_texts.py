@@ -109,6 +109,7 @@ class NoticeTexts:
         month: CustomerMonth,
         kind: NoticeKind,
         *,
+        payment: Payment | None = None,
         step: str = "",
         held_on: date | None = None,
     ) -> Mail:
@@ -116,6 +117,8 @@ class NoticeTexts:
 
         Parameters
         ----------
+        payment : Payment or None
+            The one that it is about, if not the one that collects the invoice.
         step : str
             The dunning step that it is; empty for the close's notice.
         held_on : date or None
@@ -126,7 +129,7 @@ class NoticeTexts:
         ValueError
             The month has no invoice or no payment: there is nothing to tell.
         """
-        payment = month.collecting
+        payment = payment or month.collecting
         if month.invoice is None or payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
         facts = _facts(month.invoice, payment) | {"held_on": _day(held_on) if held_on else ""}

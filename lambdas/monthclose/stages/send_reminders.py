@@ -1,7 +1,7 @@
 """Send reminders: what dunning has to tell customers, each step once, one e-mail per customer and day at most."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from monthclose.domain.customer import Customer
@@ -67,10 +67,9 @@ class ReminderSender:
         trouble, now = trouble_of(month), self.clock()
         if trouble is None:
             return False
-        about = replace(month, payment=trouble.payment)
         holds = kind is NoticeKind.LAST_REMINDER and self.policy.after_last is AfterLast.HOLD
         held_on = now.date() + timedelta(self.policy.final_days) if holds else None
-        mail = self.texts.mail(customer, about, kind, step=step.key, held_on=held_on)
+        mail = self.texts.mail(customer, month, kind, payment=trouble.payment, step=step.key, held_on=held_on)
         version = next((notice.version for notice in month.reminders if notice.step == step.key), 0)
         claim = Notice(customer.customer_id, period, kind, NoticeState.CLAIMED, now, step=step.key, version=version)
         delivered = deliver(self.books, self.mailer, claim, mail)
