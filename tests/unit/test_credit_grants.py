@@ -151,6 +151,17 @@ def test_a_part_that_is_credited_is_what_was_paid_first_and_gifts_last(world: Wo
     assert (world.customer("acme").credit_minor, left(world)) == (10_000, {PROMOTION: 4_000})
 
 
+def test_of_a_part_that_credit_had_paid_the_customers_own_comes_back_before_any_gift(world: World) -> None:
+    world.cashier.credit("acme", usd(5_000), "welcome", PROMOTION, day(11, 1))
+    world.cashier.record("acme", usd(5_000), "SEPA 1")
+    closed(world)
+    world.corrector.credit("INV-00000001", usd(2_000), "too much")
+    world.corrector.credit("INV-00000001", usd(3_000), "still too much")
+    assert (world.customer("acme").credit_minor, left(world)) == (5_000, {}), "the promotion is over, their money isn't"
+    world.corrector.credit("INV-00000001", usd(1_000), "and again")
+    assert (world.customer("acme").credit_minor, left(world)) == (6_000, {PROMOTION: 1_000})
+
+
 def test_a_grant_that_would_be_gone_at_once_is_refused(world: World) -> None:
     with pytest.raises(UserMistakeError, match="cannot expire before it is granted"):
         world.cashier.credit("acme", usd(1), "why", PROMOTION, day(10, 15))

@@ -2,8 +2,8 @@
 
 What was open of it is no longer owed, what was given back already is no longer written off, and what was paid becomes
 credit of the customer's. So an invoice that was paid and is taken back counts as credited, not as collected: money
-that the provider gives back later comes out of that credit. Credit of grants that had paid goes back to the grants,
-with their conditions.
+that the provider gives back later comes out of that credit. Credit that had paid goes back in the opposite order of
+its use: the customer's own first, then what was of grants, to the grants with their conditions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from monthclose.domain import credit
 from monthclose.domain.customer import Customer
 from monthclose.domain.document import Deduction, DocumentKind, DocumentLine, InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.grant import take
+from monthclose.domain.grant import sum_minor, take
 from monthclose.domain.invoice import Booking, DocumentPlace, Draft, Invoice
 from monthclose.domain.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.money import Money
@@ -218,8 +218,13 @@ def number_credit_note(draft: Draft, number: int) -> tuple[CreditNote, bytes]:
     return note, content
 
 
-def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer) -> Booking:
+def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer, earlier: Iterable[CreditNote]) -> Booking:
     """Book a credit note: on what is open first, then on what was written off; the rest becomes credit.
+
+    Parameters
+    ----------
+    earlier : iterable of CreditNote
+        Those on the same invoice that are booked.
 
     Raises
     ------
@@ -230,13 +235,13 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer) -> 
     from_written_off = min(note.total_minor - from_open, invoice.written_off_minor)
     to_credit = note.total_minor - from_open - from_written_off
     from_collected = min(to_credit, invoice.collected_minor)  # what earlier credit has paid is credited already
-    in_use = customer.receivable_minor or customer.credit_minor or customer.carried_minor
-    if to_credit and in_use and customer.currency != invoice.currency:
+    if to_credit and customer.in_use and customer.currency != invoice.currency:
         raise UserMistakeError(
             f"invoice {invoice.number} is in {invoice.currency}, the account of customer {customer.customer_id} is in "
             f"{customer.currency} now: settle that first"
         )
-    kept, given_back = take(reversed(invoice.grants_used), to_credit - from_collected)
+    from_grants = max(to_credit - from_collected - _own_credit(invoice, earlier), 0)
+    kept, given_back = take(reversed(invoice.grants_used), from_grants)
     corrected = replace(
         invoice,
         grants_used=kept,
@@ -257,3 +262,9 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer) -> 
         Account.CREDIT: -to_credit,
     }
     return corrected, after, entry_legs(legs)
+
+
+def _own_credit(invoice: Invoice, notes: Iterable[CreditNote]) -> int:
+    """What of an invoice is still paid with credit of the customer's own: all that neither money nor a grant paid."""
+    not_credit = invoice.open.minor + invoice.written_off_minor + invoice.collected_minor
+    return max(left_to_credit(invoice, notes).minor - not_credit - sum_minor(invoice.grants_used), 0)

@@ -112,10 +112,14 @@ class Customer:
         return self.profile.payment_customer or self.provider_customer
 
     @property
+    def in_use(self) -> bool:
+        """Whether anything is open, credited or carried."""
+        return bool(self.receivable_minor or self.credit_minor or self.carried_minor)
+
+    @property
     def currency(self) -> str:
-        """Currency of the account: while anything is open, credited or carried, the one that it is in."""
-        in_use = bool(self.receivable_minor or self.credit_minor or self.carried_minor)
-        return self.account_currency if in_use and self.account_currency else self.profile.currency
+        """Currency of the account: while it is in use, the one that its amounts are in."""
+        return self.account_currency if self.in_use and self.account_currency else self.profile.currency
 
     def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
         """Take the lease for a payment, or keep it; the reconciler looks at the payment at `check_at`.

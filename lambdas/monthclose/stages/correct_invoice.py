@@ -140,7 +140,7 @@ class Corrector:
         before = invoice.total - left_to_credit(invoice, notes)
         document, day = self.shelf.document(invoice), self.clock().date()
         draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
-        _, account, _ = book_credit_note(number_credit_note(draft, 0)[0], invoice, customer)
+        _, account, _ = book_credit_note(number_credit_note(draft, 0)[0], invoice, customer, notes)
         return draft, account
 
     def _issue(self, reservation: Reservation, draft: Draft) -> CreditNote:
@@ -165,7 +165,7 @@ class Corrector:
         customer, month, invoice = self._read(note.customer_id, note.period)
         if invoice.number != note.corrects:
             raise ValueError(f"{note.number} corrects {note.corrects}, which was replaced by {invoice.number}")
-        corrected, account, legs = book_credit_note(note, invoice, customer)
+        corrected, account, legs = book_credit_note(note, invoice, customer, month.notes_on(invoice.number))
         now, entry_id = self.clock(), note.entry_id
         memo = f"credit note {note.number} over {note.total} of invoice {note.corrects}: {note.reason}"
         entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)

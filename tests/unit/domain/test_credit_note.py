@@ -98,7 +98,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
         )
         before = self.customer.balance.minor
         written_off = self.invoice.written_off_minor
-        booking = book_credit_note(note, self.invoice, self.customer)
+        booking = book_credit_note(note, self.invoice, self.customer, self.notes)
         self.book(booking)
         self.notes.append(note)
         already_back = written_off - self.invoice.written_off_minor
