@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
@@ -438,6 +439,16 @@ def test_a_customer_whose_currency_changed_while_money_is_open_is_parked(world: 
     world.clock.pass_time(days=31)
     assert world.close(Period(2026, 11), "execution-2")["parked"] == {"currency_mismatch": 1}
     assert str(world.customer("acme").balance) == "10.00 USD"
+
+
+def test_who_changed_currency_is_parked_too_when_as_much_is_credited_as_is_open(world: World) -> None:
+    world.use(world.add_customer("acme", method="debit"), "10")
+    world.close()
+    world.cashier.record("acme", Money(1_000, "USD"), "a transfer beside the debit")
+    world.add_customer("acme", currency="EUR")
+    world.use("acme", "5", period=Period(2026, 11))
+    world.clock.pass_time(days=31)
+    assert world.close(Period(2026, 11), "execution-2")["parked"] == {"currency_mismatch": 1}
 
 
 def test_a_bill_too_small_to_be_charged_holds_nobody_and_blames_no_bank(world: World) -> None:

@@ -176,8 +176,9 @@ class InvoiceGenerator:
             raise ParkCustomerError(
                 "unknown_currency", f"{currency!r} is no currency of ISO 4217; import the customer anew"
             )
-        if (customer.balance or customer.carried_minor) and customer.currency != currency:
-            what = customer.balance or Money(customer.carried_minor, customer.currency)
+        if customer.currency != currency:
+            minor = customer.balance.minor or customer.carried_minor or customer.receivable_minor
+            what = Money(minor, customer.currency)
             raise ParkCustomerError(
                 "currency_mismatch",
                 f"the profile says {currency}, but {what} is open; settle that or change the profile back",
