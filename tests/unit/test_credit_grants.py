@@ -1,5 +1,6 @@
 """Credit grants on the account: in a close, on the invoice, in the ledger, and when an invoice is taken back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,6 +115,21 @@ def test_a_close_that_runs_again_expires_nothing_again(world: World) -> None:
     entries = world.month("acme").entries
     world.close(OCTOBER, "execution-again")
     assert world.month("acme").entries == entries
+
+
+def test_credit_for_a_month_that_waits_for_a_person_does_not_expire_before_that_is_billed(world: World) -> None:
+    world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, day(11, 1))
+    profile = world.customer("acme").profile
+    world.change("acme", profile=replace(profile, currency="???"))
+    assert closed(world)["parked"] == {"unknown_currency": 1}
+    world.change("acme", profile=profile)
+    closed(world, NOVEMBER)
+    assert left(world) == {PROMOTION: 4_000}
+
+    world.close(OCTOBER, "execution-again")
+
+    assert credits_shown(world) == [("Promotional credit, good until 2026-10-31", -4_000)]
+    assert (left(world), world.customer("acme").credit_minor) == ({}, 0)
 
 
 def test_credit_granted_after_the_invoice_covers_what_is_open_gifts_first() -> None:

@@ -14,14 +14,19 @@ from monthclose.ports import Books
 def expire_credit(books: Books, customer: Customer, period: Period, now: datetime) -> Customer:
     """Take away grants that had expired when the month ended; returns the account as it then is.
 
-    What was a gift costs us that much less; what the customer had paid for is ours to keep.
+    What was a gift costs us that much less; what the customer had paid for is ours to keep. What is good for an earlier
+    month that waits for a person stays until that month has its invoice.
 
     Raises
     ------
     ConflictError
         Somebody else changed the account meanwhile.
     """
-    after, minor, parts = credit.expire(customer, period)
+    if not credit.expire(customer, period).minor:
+        return customer
+    months = books.months(customer.customer_id).items()
+    waiting = (of for of, month in months if of < period and month.parked and not month.invoice)
+    after, minor, parts = credit.expire(customer, min(waiting, default=period))
     if not minor:
         return customer
     paid = sum(part.minor for part in parts if part.grant.kind is GrantKind.PAID)
