@@ -34,7 +34,7 @@ def tell_customer(system: System, credit_note: CreditNote) -> NoticeState:
 def tell_of_replacement(system: System, invoice: Invoice, reason: str) -> NoticeState | None:
     """Send the customer the e-mail of an invoice that has replaced another; like `tell_customer`.
 
-    None if the close has not told them of the month yet: it tells them of the new invoice.
+    None if it has no e-mail of its own: the close's, or that of a newer invoice, tells them of the month.
     """
     return _told(system, invoice, lambda teller: teller.tell_replacement(invoice, reason))
 
@@ -48,6 +48,6 @@ def _told(
     except (TryLaterError, ProviderRefusedError) as error:
         note(f"{who}: not told yet: {error}\n{issued.number} stands; the same command again sends the e-mail")
         return NoticeState.WITHDRAWN
-    said = _IN_WORDS[state] if state else "told of it by the close's e-mail"
+    said = _IN_WORDS[state] if state else "told of the month by the e-mail of the close, or of a newer invoice"
     note(f"{who}: {said}", "" if state in (None, NoticeState.SENT) else "yellow")
     return state

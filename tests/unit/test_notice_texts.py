@@ -67,7 +67,7 @@ def a_mail(
         return texts.credit_note_mail(customer or a_customer(), note, Effect(invoice.total_minor, 0, 0))
     if kind is NoticeKind.REPLACED:
         month = CustomerMonth(replace(invoice, replaces="INV-00000000"), a_payment(PaymentState.READY))
-        return texts.replacement_mail(customer or a_customer(), month, "the price was wrong")
+        return texts.replacement_mail(customer or a_customer(), month, "the price was wrong", 0)
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
     return texts.mail(account, CustomerMonth(invoice, payment), kind)
@@ -243,8 +243,8 @@ def test_a_mail_carries_the_link_to_the_invoice_where_there_are_links(kind: Noti
 
 EFFECTS = {
     Effect(10_000, 0, 0): "You owe 100.00 USD less for this invoice.",
-    Effect(0, 10_000, 0): "100.00 USD of what you paid now pays what was open of other invoices.",
-    Effect(0, 0, 10_000): "100.00 USD of what you paid is now credit of yours, and we use it for your next invoices.",
+    Effect(0, 10_000, 0): "100.00 USD of what you had paid or used credit for now pays what was open of other invoices.",
+    Effect(0, 0, 10_000): "100.00 USD of what you had paid or used credit for is now credit of yours, and we use it for your next invoices.",
     Effect(0, 0, 0): "We had waived or given back that amount before, so nothing changes in what you owe.",
 }
 

@@ -1,8 +1,11 @@
 """A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
 
+from datetime import timedelta
+
 import pytest
 
 from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.grant import GrantKind
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import NoticeState
 from monthclose.errors import MailRefusedError, OutcomeUnknownError, TryLaterError
@@ -10,9 +13,9 @@ from monthclose.ports import Record
 from monthclose.stages.snapshot import read_batches
 from tests.unit.regenerating import a_world as a_priced_world
 from tests.unit.regenerating import closed as priced_and_closed
-from tests.unit.regenerating import mended
+from tests.unit.regenerating import mended, metered
 from tests.unit.test_adjust_account import usd
-from tests.unit.test_correct_invoice import INV, WHY, closed, settle_method
+from tests.unit.test_correct_invoice import INV, WHY, a_world, closed, settle_method
 from tests.world import OCTOBER, World
 
 
@@ -37,7 +40,7 @@ def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
 def test_who_has_paid_is_told_of_their_credit() -> None:
     world = closed()
     world.teller.tell(credited(world))
-    assert "25.00 USD of what you paid is now credit of yours" in the_mail(world)
+    assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
 
 
 def test_who_has_paid_a_part_is_told_of_both() -> None:
@@ -45,7 +48,7 @@ def test_who_has_paid_a_part_is_told_of_both() -> None:
     world.cashier.record("acme", usd(6_000), "transfer")
     world.teller.tell(credited(world, 10_000))
     assert "You owe 40.00 USD less" in the_mail(world)
-    assert "60.00 USD of what you paid is now credit" in the_mail(world)
+    assert "60.00 USD of what you had paid or used credit for is now credit" in the_mail(world)
 
 
 def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
@@ -58,7 +61,9 @@ def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
     assert november
     world.mailer.sent.clear()
     world.teller.tell(world.corrector.credit(november.number, None, WHY))
-    assert "30.00 USD of what you paid now pays what was open of other invoices." in the_mail(world)
+    assert "30.00 USD of what you had paid or used credit for now pays what was open of other invoices." in the_mail(
+        world
+    )
     assert "credit of yours" not in the_mail(world)
 
 
@@ -70,7 +75,15 @@ def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_sinc
     world.close(OCTOBER.next, "execution-2")
     world.mailer.sent.clear()
     world.teller.tell(note)
-    assert "25.00 USD of what you paid is now credit of yours" in the_mail(world)
+    assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
+
+
+def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None:
+    world = a_world()
+    world.cashier.credit("acme", usd(10_000), "welcome", GrantKind.PROMOTIONAL, OCTOBER.end + timedelta(days=20))
+    world.close()
+    world.teller.tell(credited(world))
+    assert "your next invoices. Credit that had a last day keeps it." in the_mail(world)
 
 
 def test_each_credit_note_has_one_mail_however_often_it_is_told() -> None:
@@ -178,6 +191,28 @@ def test_whom_the_close_has_not_told_of_the_month_it_tells_of_the_new_invoice() 
     world.batch_charger.charge(OCTOBER, batch.number, 1)
     world.sender.send(OCTOBER, batch.number, 1)
     assert f"invoice {invoice.number}" in the_mail(world)
+
+
+def test_what_went_to_other_open_invoices_is_said_not_to_count_for_the_new_one() -> None:
+    world = priced_and_closed("declined")
+    settle_method(world, "ok")
+    world.clock.now = OCTOBER.next.end
+    metered(world, 120, "n1", OCTOBER.next)
+    world.close(OCTOBER.next, "execution-2")
+    world.mailer.sent.clear()
+    invoice = world.regenerator.regenerate("INV-00000002", WHY).invoice
+    world.teller.tell_replacement(invoice, WHY)
+    assert "100.00 USD of what you had paid or been credited for the old invoice now pays what was" in the_mail(world)
+    assert "100.00 USD is still to be paid." in the_mail(world)
+
+
+def test_of_a_new_invoice_that_was_replaced_itself_nobody_is_told_any_more() -> None:
+    world = priced_and_closed()
+    first = made_anew(world, "1.2")
+    second = mended(world, "1.5", first.number)
+    assert world.teller.tell_replacement(first, WHY) is None
+    assert world.teller.tell_replacement(second, WHY) is NoticeState.SENT
+    assert f"invoice {first.number}, which covers October 2026, back whole" in the_mail(world)
 
 
 def test_a_mail_of_a_new_invoice_is_no_reminder() -> None:

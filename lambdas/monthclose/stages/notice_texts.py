@@ -147,6 +147,7 @@ class NoticeTexts:
             "credit_note": note.number,
             "amount": note.total,
             "reason": note.reason,
+            "dated": any(part.grant.expires_at for part in customer.grants),
             **done,
         }
         rows = [
@@ -159,8 +160,13 @@ class NoticeTexts:
         ]
         return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number)
 
-    def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str) -> Mail:
+    def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
         """Write the mail that tells a customer of the invoice that has taken another one's place.
+
+        Parameters
+        ----------
+        covered_minor : int
+            What of the money and credit of the old one went to other open invoices, in minor units.
 
         Raises
         ------
@@ -173,6 +179,7 @@ class NoticeTexts:
         facts = _facts(invoice, payment) | {
             "replaces": invoice.replaces,
             "why": reason,
+            "covered": Money(covered_minor, invoice.currency),
             "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
         }
         rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment)]

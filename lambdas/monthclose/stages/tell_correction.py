@@ -1,12 +1,14 @@
 """Tell a customer of a correction: one e-mail for each credit note or replaced invoice, after it is booked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monthclose.domain.credit_note import CreditNote, effect_of
+from monthclose.domain.credit_note import CreditNote, Effect, effect_of
 from monthclose.domain.customer import Customer
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
 from monthclose.domain.notice import NoticeKind
+from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Mail, Mailer
 from monthclose.stages.deliver import deliver
 from monthclose.stages.notice_texts import NoticeTexts
@@ -26,9 +28,8 @@ class CorrectionTeller:
 
     def tell(self, note: CreditNote) -> NoticeState:
         """Send the customer the e-mail of a booked credit note, and say how it stands."""
-        customer, months = self._customer(note), self.books.months(note.customer_id)
-        entries = (entry for month in months.values() for entry in month.entries)
-        mail = self.texts.credit_note_mail(customer, note, effect_of(note, entries))
+        months = self.books.months(note.customer_id)
+        mail = self.texts.credit_note_mail(self._customer(note), note, _effect(note, months))
         return self._send(note, NoticeKind.CREDIT_NOTE, months[note.period], mail)
 
     def tell_replacement(self, invoice: Invoice, reason: str) -> NoticeState | None:
@@ -37,12 +38,17 @@ class CorrectionTeller:
         Returns
         -------
         NoticeState or None
-            How it stands; None if the close has not told them of the month: it will, of the new invoice.
+            How it stands; None if it has none of its own: the close has not told them of the month and will, of the new
+            invoice, or that was replaced itself.
         """
-        month = self.books.month(invoice.customer_id, invoice.period)
-        if month.notice is None or month.notice.state is NoticeState.WITHDRAWN:
+        months = self.books.months(invoice.customer_id)
+        month = months[invoice.period]
+        holds = month.invoice is not None and month.invoice.number == invoice.number
+        if not holds or month.notice is None or month.notice.state is NoticeState.WITHDRAWN:
             return None
-        mail = self.texts.replacement_mail(self._customer(invoice), month, reason)
+        notes = month.notes_on(invoice.replaces)
+        covered = _effect(notes[-1], months).covered if notes else 0
+        mail = self.texts.replacement_mail(self._customer(invoice), month, reason, covered)
         return self._send(invoice, NoticeKind.REPLACED, month, mail)
 
     def _send(self, issued: CreditNote | Invoice, kind: NoticeKind, month: CustomerMonth, mail: Mail) -> NoticeState:
@@ -67,3 +73,7 @@ class CorrectionTeller:
         if customer is None:
             raise ValueError(f"customer {issued.customer_id} vanished after {issued.number} was booked")
         return customer
+
+
+def _effect(note: CreditNote, months: Mapping[Period, CustomerMonth]) -> Effect:
+    return effect_of(note, (entry for month in months.values() for entry in month.entries))
