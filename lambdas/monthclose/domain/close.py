@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, sums_by_account
-from monthclose.domain.month import CustomerMonth, NoticeState
-from monthclose.domain.payment import UNSETTLED, PaymentState
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.notice import notice_due
+from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 
 MAX_BATCHES = 10_000
@@ -148,13 +149,8 @@ class Totals:
     `credit_notes` and `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
-
-    @property
-    def untold(self) -> int:
-        """Customers whose payment's outcome is known and who have had no notice of it."""
-        known = sum(number for state, number in self.payments.items() if state not in UNSETTLED)
-        told = sum(number for state, number in self.notices.items() if state != NoticeState.WITHDRAWN)
-        return max(known - told, 0)
+    untold: int = 0
+    """Customers whose payment's outcome is known and who have had no notice of it."""
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -166,6 +162,7 @@ class Totals:
             declines=_plus(self.declines, other.declines),
             money=_plus_nested(self.money, other.money),
             ledger=_plus_nested(self.ledger, other.ledger),
+            untold=self.untold + other.untold,
         )
 
 
@@ -224,6 +221,7 @@ def _totals_of_one(month: CustomerMonth) -> Totals:
         declines={payment.code: 1} if payment and state is PaymentState.DECLINED else {},
         money=_money(month),
         ledger=sums_by_account(month.entries),
+        untold=int(notice_due(month) is not None),
     )
 
 

@@ -10,7 +10,6 @@ from itertools import batched
 
 from monthclose.domain.close import BatchProgress, CloseStatus, totals_of
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.notice import notice_due
 from monthclose.domain.payment import Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
@@ -118,4 +117,5 @@ class BatchFinisher:
 
 
 def _has_changed(progress: BatchProgress, months: list[CustomerMonth]) -> bool:
-    return totals_of(months) != (progress.totals, progress.unsettled) or any(notice_due(month) for month in months)
+    totals, unsettled = totals_of(months)
+    return bool(totals.untold) or (totals, unsettled) != (progress.totals, progress.unsettled)

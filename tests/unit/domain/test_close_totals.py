@@ -71,6 +71,14 @@ def test_every_customer_has_exactly_one_outcome(months: list[CustomerMonth]) -> 
     assert sum(totals.payments.values()) == totals.customers.get("invoiced", 0)
 
 
+def test_who_was_told_and_is_charged_again_does_not_hide_somebody_who_was_not_told() -> None:
+    invoice, told = an_invoice(100), Notice("C-1", OCTOBER, "declined", NoticeState.SENT, NOW)
+    charged_again = CustomerMonth(invoice, a_payment(S.UNKNOWN, amount=100), told)
+    not_told = CustomerMonth(invoice, a_payment(S.DECLINED, amount=100))
+    totals, _ = totals_of([charged_again, not_told])
+    assert totals.untold == 1
+
+
 @given(any_months)
 def test_each_currency_s_sums_tie_and_agree_with_the_ledger(months: list[CustomerMonth]) -> None:
     totals, _ = totals_of(months)
