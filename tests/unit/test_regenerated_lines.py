@@ -61,6 +61,23 @@ def test_what_later_invoices_have_billed_for_the_month_is_taken_off_by_name() ->
     assert world.month("acme", DECEMBER).invoice is None, "everything is billed"
 
 
+def test_what_a_later_month_took_up_and_carried_over_is_taken_off_too_and_says_so() -> None:
+    world = World(policy=InvoicingPolicy({"USD": 500}))
+    world.add_customer("acme")
+    priced_at(world, "1")
+    metered(world, 100)
+    world.close()
+    world.clock.pass_time(days=5)
+    metered(world, 3, "late")
+    close(world, NOVEMBER)
+    assert world.customer("acme").carried_minor == 300
+
+    new = world.regenerator.regenerate(OLD, WHY).invoice
+
+    assert lines(world, new.number) == [("usage", "2026-10", 10_300), ("billed", "2026-10", -300)]
+    assert texts(content_of(world, new.number))[1].endswith("billed already on what 2026-11 carried over")
+
+
 def test_a_new_price_is_what_later_adjustments_are_priced_by() -> None:
     world = closed(units=10)
     use(world, "e2", "3")
