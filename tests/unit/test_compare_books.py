@@ -18,6 +18,7 @@ from monthclose.domain.proof import Comparison, ProviderCharge
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Answer, ChargeOrder, Collected, TakenBack
 from monthclose.stages import comparison_sides
+from monthclose.stages.charge_customers import Charger
 from monthclose.stages.comparison_sides import Side
 from monthclose.stages.reconcile_period import Reconciled
 from tests.fakes import FakeGateway
@@ -254,6 +255,24 @@ def test_money_of_a_provider_that_left_the_settings_is_found(world: World) -> No
     [stripe] = world.reconcile().comparisons  # whom nobody is charged by is not asked
     assert [finding.check for finding in stripe.findings] == ["provider_unreachable"]
     assert stripe.ours == {"USD": 6000}
+
+
+def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_too(world: World) -> None:
+    other = FakeGateway()
+    other.provider = "other"
+    gateways: dict[str, Any] = {"stripe": lambda: world.gateway, "other": lambda: other}
+    world.comparer = replace(world.comparer, gateways=gateways)
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = TakenBack("disputed")
+    world.reconcile()
+    world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))
+    cashier = replace(world.cashier, charger=lambda _: Charger(world.books, other, world.clock))
+    assert [payment.provider for payment in cashier.pay("a")] == ["other"]
+    world.clock.pass_time(days=1)
+
+    of_stripe, of_other = world.reconcile().comparisons
+
+    assert (of_stripe.ours, of_other.ours) == ({"USD": 5000}, {"USD": 1000})
+    assert of_stripe.findings == of_other.findings == ()
 
 
 def test_when_time_is_up_nothing_is_concluded_from_what_was_not_read(world: World) -> None:

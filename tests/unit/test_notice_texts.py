@@ -243,8 +243,10 @@ def test_a_mail_carries_the_link_to_the_invoice_where_there_are_links(kind: Noti
 
 EFFECTS = {
     Effect(10_000, 0, 0): "You owe 100.00 USD less for this invoice.",
-    Effect(0, 10_000, 0): "100.00 USD of what you had paid or used credit for now pays what was open of other invoices.",
-    Effect(0, 0, 10_000): "100.00 USD of what you had paid or used credit for is now credit of yours, and we use it for your next invoices.",
+    Effect(
+        0, 10_000, 0
+    ): "100.00 USD of what you had paid or used credit for now pays what was open of other invoices.",
+    Effect(0, 0, 10_000): "100.00 USD of what you had paid or used credit for is now credit of yours, and we use it",
     Effect(0, 0, 0): "We had waived or given back that amount before, so nothing changes in what you owe.",
 }
 

@@ -103,9 +103,25 @@ class BookComparer:
             theirs.update(side.theirs)
         if thorough or (all(side.complete for side in sides) and ours != theirs):
             strangers = self._go_through_ours(close, sides, time_is_up, tell)
-            sides += strangers if not providers else []
+            sides = sides if providers else self._with_others(close, sides, strangers, time_is_up, tell)
         now = self.clock()
         return [side.result(close.period, now) for side in sides]
+
+    def _with_others(
+        self,
+        close: Close,
+        sides: list[Side],
+        others: list[Side],
+        time_is_up: Callable[[], bool],
+        tell: Callable[[str], None],
+    ) -> list[Side]:
+        """Ask the providers, too, that customers of the close have changed to and paid through since."""
+        changed_to = sorted({side.name for side in others} & self.gateways.keys())
+        if not changed_to:
+            return [*sides, *others]
+        names = [*(side.name for side in sides), *changed_to]
+        asked = [self._list_theirs(name, close, time_is_up, tell) for name in names]
+        return [*asked, *self._go_through_ours(close, asked, time_is_up, tell)]
 
     def _ours(self, period: Period) -> tuple[set[str], Counter[str]]:
         """Read from the batches' progress which providers a close charges by, and what they collected in all."""
