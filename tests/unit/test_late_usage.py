@@ -16,6 +16,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import Graduated, PerUnit, Price, PriceBook, Tier
 from monthclose.domain.pricing.explanation import recomputed
 from monthclose.domain.shelving import CONFLICT, NOT_THERE, REPLACED_ALREADY
+from monthclose.ports import Record
 from tests.world import OCTOBER, World
 
 NOVEMBER, DECEMBER = OCTOBER.next, OCTOBER.next.next
@@ -64,6 +65,26 @@ def lines(world: World, period: Period) -> list[dict[str, Any]]:
 
 def amounts(world: World, period: Period) -> list[tuple[str, int]]:
     return [(line.get("period", str(period)), line["amount_minor"]) for line in lines(world, period)]
+
+
+def test_late_usage_whose_import_broke_off_before_it_was_noted_is_billed_when_the_file_is_imported_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(world, "e1", "10")
+    close(world, OCTOBER)
+
+    def killed(*_: Record) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(world.books, "commit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        use(world, "e2", "3")
+    monkeypatch.undo()
+    use(world, "e2", "3")
+    close(world, NOVEMBER)
+    assert [line["amount_minor"] for line in lines(world, NOVEMBER)] == [300]
+    use(world, "e2", "3")
+    assert close(world, NOVEMBER.next)["customers"]["invoiced"] == 0, "once"
 
 
 def test_usage_that_comes_after_the_close_is_an_adjustment_on_the_next_invoice(world: World) -> None:

@@ -1,8 +1,8 @@
 """Import usage: store the events of customers that we know, and note which of them came late."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 
@@ -15,6 +15,8 @@ from monthclose.ports import Books, Clock, Closes, CustomerDirectory, UsageStore
 from monthclose.stages.batch_work import retry_conflicts
 
 _CHUNK = 2000
+_A_CHUNK_TAKES = timedelta(minutes=15)
+"""At most, from when its events count as received until they are written."""
 _REMEMBERED = 100_000
 """Most ids of which it is remembered whether they are customers: bounds the memory."""
 UNKNOWN_CUSTOMER = "unknown customer"
@@ -62,7 +64,8 @@ class UsageImporter:
             event, fault = read_row(row, layout, partial(read_usage, event_id=place, span=span))
             read.append((row, event, fault, place))
         known = customers.known({event.customer_id for _, event, _, _ in read if event})
-        shelf = Shelf(self._stored([event for _, event, _, _ in read if event and event.customer_id in known]), now)
+        stored = self._stored([event for _, event, _, _ in read if event and event.customer_id in known])
+        shelf = Shelf(stored, now)
         for row, event, fault, place in read:
             reason = fault or UNKNOWN_CUSTOMER
             if event and event.customer_id in known:
@@ -73,7 +76,7 @@ class UsageImporter:
             else:
                 tally.taken += 1
                 tally.groups[str(event.period)] += 1
-        self._store(list(shelf.to_write.values()), tally)
+        self._store(list(shelf.to_write.values()), stored.values(), tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
         """Look up what is stored of events, of what they replace, and of what has replaced those."""
@@ -84,17 +87,20 @@ class UsageImporter:
             asked |= later  # one that isn't there: an import broke off
         return stored
 
-    def _store(self, events: list[UsageEvent], tally: Tally) -> None:
+    def _store(self, events: list[UsageEvent], stored: Collection[UsageEvent], tally: Tally) -> None:
         """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
 
         The close's worker reads what was written before it began; what is written later is noted here, on the
-        customer, and priced anew with the customer's next month.
+        customer, and priced anew with the customer's next month. What was stored already and came late is noted once
+        more: an import may have broken off between the two. What has been billed by then is not billed again.
         """
         self.usage.put(events)
-        closed = {period for period in {event.period for event in events} if self.closes.get(period)}
-        late = [event for event in events if event.period in closed]
+        found = {period: self.closes.get(period) for period in {event.period for event in (*events, *stored)}}
+        since = {period: close.opened_at - _A_CHUNK_TAKES for period, close in found.items() if close}
+        late = [event for event in events if event.period in since]
         for event in late:
             tally.late[str(event.period)] += 1
+        late += [event for event in stored if event.period in since and _came_after(event, since[event.period])]
         for customer_id, period in sorted({(event.customer_id, event.period) for event in late}):
             retry_conflicts(partial(self._note, customer_id, period))
 
@@ -103,6 +109,10 @@ class UsageImporter:
         if customer:
             noted = {**customer.late_usage, str(period): self.clock().isoformat()}
             self.books.commit(replace(customer, late_usage=noted))
+
+
+def _came_after(event: UsageEvent, time: datetime) -> bool:
+    return any(at is not None and at > time for at in (event.received_at, event.replaced_at))
 
 
 class _Customers:
