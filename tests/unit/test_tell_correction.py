@@ -35,11 +35,14 @@ def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
     assert world.teller.tell(credited(world)) is NoticeState.SENT
     assert "You owe 25.00 USD less for this invoice." in the_mail(world)
     assert f"The reason: {WHY}" in the_mail(world)
+    assert "What else you owe stays open." in the_mail(world)
+    assert "have to do anything" not in the_mail(world)
 
 
 def test_who_has_paid_is_told_of_their_credit() -> None:
     world = closed()
     world.teller.tell(credited(world))
+    assert "You don't have to do anything." in the_mail(world)
     assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
 
 

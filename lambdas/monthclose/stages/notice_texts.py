@@ -147,6 +147,7 @@ class NoticeTexts:
             "credit_note": note.number,
             "amount": note.total,
             "reason": note.reason,
+            "owes": bool(customer.receivable_minor),
             "dated": any(part.grant.expires_at for part in customer.grants),
             **done,
         }
