@@ -12,7 +12,7 @@ import pytest
 from monthclose.domain.close import BatchProgress, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
-from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, ProviderCharge
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
@@ -273,6 +273,15 @@ def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_t
 
     assert (of_stripe.ours, of_other.ours) == ({"USD": 5000}, {"USD": 1000})
     assert of_stripe.findings == of_other.findings == ()
+
+
+def test_a_charge_that_was_taken_back_is_no_stranger_when_its_payment_was_collected_anew(world: World) -> None:
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = TakenBack("disputed")
+    world.reconcile()
+    world.change("a", profile=replace(world.customer("a").profile, payment_method="another"))
+    assert world.charger.charge(PaymentKey("a", OCTOBER), again=True) is PaymentState.PAID
+    assert found(world.reconcile()) == []
+    assert comparison(world.reconcile()).ours == {"USD": 6000}
 
 
 def test_when_time_is_up_nothing_is_concluded_from_what_was_not_read(world: World) -> None:

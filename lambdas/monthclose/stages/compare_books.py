@@ -20,7 +20,7 @@ from monthclose.domain.close import BatchProgress, Close, totals_of
 from monthclose.domain.errors import MonthCloseError
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payment import Payment, PaymentKey
+from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding, ProviderCharge, check_provider_sums
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
@@ -162,6 +162,8 @@ class BookComparer:
             payment, agreed, booked = self._ask(charger, key, payment)
             if payment and agreed and payment.provider_ref == charge.reference:
                 return _Checked(payment.net_minor, booked=booked)
+        if payment and _taken_back_before(payment, charge):
+            return _Checked(0, booked=booked)
         named = f"{charge.provider} collected {charge.reference} for payment {charge.payment_id}"
         if payment is None or (payment.provider, payment.provider_ref) != (charge.provider, charge.reference):
             finding = Finding("provider_unknown", f"{named}, of which we have no record", customer_id)
@@ -252,6 +254,13 @@ class BookComparer:
         months = list(months)
         if totals_of(months) != (progress.totals, progress.unsettled):
             record_progress(self.closes, self.books, self.clock, progress, progress.stage, progress.round, months)
+
+
+def _taken_back_before(payment: Payment, charge: ProviderCharge) -> bool:
+    """Whether a charge without money is an earlier attempt's: it was taken back, and the payment tried again."""
+    reversed_once = any(step.after is PaymentState.REVERSED for step in payment.history)
+    another = payment.provider == charge.provider and payment.provider_ref != charge.reference
+    return reversed_once and another and not charge.minor
 
 
 def _same(payment: Payment, charge: ProviderCharge) -> bool:
