@@ -47,12 +47,15 @@ def regenerate(
 def _show(system: System, preview: Preview, in_json: bool) -> None:
     content = explain(preview.draft, system.usage, 0)
     if in_json:
-        before = preview.replaced.total_minor
-        print_json({**content, "replaced_total_minor": before, "due_minor": preview.due.minor})
+        before, credited = preview.replaced.total_minor, preview.credited.minor
+        money = {"replaced_total_minor": before, "credited_before_minor": credited, "due_minor": preview.due.minor}
+        print_json({**content, **money})
         return
     print_explained(content)
     was, total = preview.replaced, preview.total
     say(f"{was.number} would be replaced by an invoice over {total}{_change(was.total, total)}")
+    if preview.credited:
+        note(f"  {preview.credited} of {was.number} was credited before: the new invoice bills it anew")
     note(f"  {preview.due or 'nothing'} of it would be due; nothing has been written", "")
 
 

@@ -54,11 +54,14 @@ class Preview:
     ----------
     due : Money
         What would have to be paid of it, with what was paid and credited already taken off.
+    credited : Money
+        What credit notes have taken back of the replaced one already: the new one knows nothing of them.
     """
 
     replaced: Invoice
     draft: Draft
     due: Money
+    credited: Money
 
     @property
     def total(self) -> Money:
@@ -95,7 +98,8 @@ class Regenerator:
     def _try_out(self, invoice: Invoice, reason: str) -> Preview:
         customer, month = self._read(invoice)
         self._check(invoice, customer, month)
-        if left_to_credit(invoice, month.notes_on(invoice.number)):
+        left = left_to_credit(invoice, month.notes_on(invoice.number))
+        if left:
             customer = self.corrector.rehearse(invoice, reason)
         try:
             draft = self._draft(customer, invoice, reason)
@@ -108,7 +112,7 @@ class Regenerator:
         [new], _ = invoices.numbered([draft], 0, "")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, _ = take_its_place(new, drafted(customer, draft), held)
-        return Preview(invoice, draft, amount_due(issued, account))
+        return Preview(invoice, draft, amount_due(issued, account), invoice.total - left)
 
     def regenerate(self, number: str, reason: str) -> Regenerated:
         """Take an invoice back, and issue a new one of the same month in its place.

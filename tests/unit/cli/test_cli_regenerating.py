@@ -78,6 +78,7 @@ def test_a_dry_run_shows_the_lines_and_writes_nothing(world: World, monthclose: 
     assert "100 x 0.8 = 80" in said
     assert f"{OLD} would be replaced by an invoice over 80.00 USD (100.00 USD before, 20.00 USD less)" in said
     assert "nothing of it would be due; nothing has been written" in said
+    assert "credited before" not in said
     answer = monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")
     assert (answer["replaces"], answer["replaced_total_minor"], answer["total_minor"], answer["due_minor"]) == (
         OLD,
@@ -86,6 +87,14 @@ def test_a_dry_run_shows_the_lines_and_writes_nothing(world: World, monthclose: 
         0,
     )
     assert before == (world.books.records, world.documents.objects)
+
+
+def test_a_dry_run_warns_that_what_was_credited_before_is_billed_anew(monthclose: Command) -> None:
+    monthclose("invoice", "credit", OLD, "--amount", "10", "--reason", "the outage")
+    said = monthclose("invoice", "regenerate", OLD, "--dry-run").output
+    assert f"10.00 USD of {OLD} was credited before: the new invoice bills it anew" in said
+    answer = monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")
+    assert answer["credited_before_minor"] == 1_000
 
 
 @pytest.mark.parametrize(
