@@ -89,6 +89,15 @@ def test_a_payment_by_hand_that_is_declined_too_keeps_nobody_from_being_reminded
     assert [notice.kind for notice in world.month("zeta").reminders] == ["reminder", "reminder", "last_reminder"]
 
 
+def test_who_has_no_payment_method_is_reminded_of_that_and_of_no_bank() -> None:
+    world = closed("")
+    live(world, 4)
+    reminder = world.mailer.sent[-1]
+    assert reminder.subject.startswith("Payment method needed")
+    assert "your account has no payment method" in " ".join(reminder.text.split())
+    assert "Your bank" not in reminder.text
+
+
 def test_a_retry_that_succeeds_ends_it_and_the_report_knows() -> None:
     world = closed()
 

@@ -232,6 +232,7 @@ def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
         "granted": max(-invoice.total, nothing),
         "open": invoice.open,
         "attempted": payment.amount,
+        "no_method": payment.state is PaymentState.NO_PAYMENT_METHOD,
         "reason": _REASONS.get(payment.code, _NO_REASON),
     }
 
