@@ -143,7 +143,7 @@ def test_what_somebody_else_left_is_finished_first_and_then_named() -> None:
 
 def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> None:
     world = broken_off(6, after=True)
-    with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*close 2026-10 again"):
+    with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*say the same `invoice regenerate` again"):
         world.shelf.find(NEW)
     with pytest.raises(UserMistakeError, match=f"a new invoice for {OLD} has its number already"):
         world.regenerator.preview(OLD)

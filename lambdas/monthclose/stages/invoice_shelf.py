@@ -56,7 +56,10 @@ class InvoiceShelf:
         run = self.closes.run_of(wanted)
         if run is None:
             raise UserMistakeError(f"there is no invoice {number}: that number has not been given out")
-        not_yet = UserMistakeError(f"{number} is reserved, but its invoice isn't issued yet; close {run.period} again")
+        not_yet = UserMistakeError(
+            f"{number} is reserved, but its invoice isn't issued yet; close {run.period} again, or say the same "
+            "`invoice regenerate` again if one broke off"
+        )
         try:
             content = self.documents.get(documents_key(run.period, run.batch, run.first))
         except KeyError:

@@ -1,7 +1,7 @@
 """Put an invoice in the place of one that was taken back whole: its document, then the booking, in one commit.
 
-Its draft and number were stored before. So whoever comes (the same command again, or the close of its month) finishes
-what broke off, and whoever comes second finds it done.
+Its draft and number were stored before. So whoever comes (the same command again, or a close that has its batch to do
+still) finishes what broke off, and whoever comes second finds it done. A close leaves batches that are finished alone.
 """
 
 from dataclasses import dataclass, replace
