@@ -17,6 +17,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import GrantKind, last_day
 from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
 
 NOT_COLLECTED = 4
@@ -91,9 +92,14 @@ def credit(
 ) -> None:
     """Grant a customer credit: it covers their open invoices, oldest first, then the months to come."""
     system, customer = _find(ctx, customer_id)
+    if not reason.strip():
+        raise UserMistakeError("a reason is needed: the customer's story says it")
     granted, expires = _amount(amount, customer), _expiry(until)
-    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires)
+    after = system.cashier.credit(customer_id, granted, reason.strip(), GrantKind(kind), expires)
     _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
+    month = Period.of(system.clock())
+    if expires and expires < month.end and after.grants:
+        note(f"it expires before {month} ends: what of it is left pays for no later month than {month.previous}")
 
 
 @payments.command("record")

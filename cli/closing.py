@@ -24,7 +24,7 @@ from monthclose.errors import TryLaterError
 
 _PATIENCE = 5
 """How many looks in a row may fail: a close takes hours, and a network hiccups."""
-ALREADY_RUNNING, INTERRUPTED = 3, 130
+ALREADY_RUNNING, FINDINGS, INTERRUPTED = 3, 4, 130
 _LINE_SECONDS = 5.0
 """How often the progress is a line where there is no terminal, at first; later more and more rarely."""
 
@@ -35,13 +35,18 @@ def close(
         str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start it and don't watch.")] = False,
+    late: Annotated[
+        bool, typer.Option("--late", help="Close a month that has never been closed though a later one has.")
+    ] = False,
 ) -> None:
     """Close a month: invoice, charge and notify every customer, then prove that the books tie.
 
     Safe to repeat at any time: a close that runs is watched, one that broke off goes on, one that is done does only
-    what is missing. Ctrl-C stops watching, never the close.
+    what is missing. Ctrl-C stops watching, never the close. Exit status 4: it ended, and the books do not tie.
     """
     system, chosen = connect_for(ctx, period)
+    if not late:
+        _require_in_turn(system, chosen)
     raise typer.Exit(run_close(system, chosen, wait=not no_wait))
 
 
@@ -69,6 +74,22 @@ def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]
     said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told
     system = connected(ctx)
     return system, said or Period.of(system.clock()).previous
+
+
+def _require_in_turn(system: System, period: Period) -> None:
+    """Ask back before a month is billed that was left out, or mistyped: what is done cannot be undone by a command.
+
+    Raises
+    ------
+    UserMistakeError
+        It has never been closed, and a later one has.
+    """
+    closed = [close.period for close in system.closes.all()]
+    if period not in closed and any(later > period for later in closed):
+        raise UserMistakeError(
+            f"{period} has never been closed, and {max(closed)} has: all who are customers now would be billed for it\n"
+            f"if you mean that: monthclose close {period} --late"
+        )
 
 
 def run_close(system: System, period: Period, *, wait: bool = True) -> int:
@@ -123,8 +144,9 @@ def conclude(system: System, period: Period, ended: Execution, seconds: float | 
         )
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _already_running(period)
-    print_report(read_report(system, period), took=seconds)
-    return 0
+    report = read_report(system, period)
+    print_report(report, took=seconds)
+    return 0 if report["proof"]["ties"] else FINDINGS
 
 
 def watch(system: System, period: Period, execution: str) -> Execution:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cli import imports
-from cli.closing import run_close
+from cli.closing import FINDINGS, run_close
 from cli.connect import connected
 from cli.console import count, note, say
 from cli.home import folder, home, shown
@@ -47,7 +47,7 @@ def demo(
     imports.prices(ctx, files / "prices.csv")
     imports.usage(ctx, files / "usage.csv.gz")
     exit_status = run_close(system, period)
-    if exit_status:
+    if exit_status not in (0, FINDINGS):
         raise typer.Exit(exit_status)
     say(f"  page: {shown(save_page(system, period))}", "dim")
     say("try next", "bold")
@@ -56,6 +56,7 @@ def demo(
     say(f"  {command} report {period} --customers {period}.csv")
     say(f"  {command} local settle    # the bank debits come in, and webhooks tell of them")
     say(f"  {command} local down")
+    raise typer.Exit(exit_status)
 
 
 def _let_debits_settle(system: System, running: Running) -> None:

@@ -32,8 +32,8 @@ from sandbox.local_aws import LocalAwsError
 
 _EPILOG = (
     "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used; "
-    "3 the period is being closed already; 4 reconcile found something, or a payment was not collected, or nobody "
-    "knows yet; 130 interrupted (a close goes on)."
+    "3 the period is being closed already; 4 the books do not tie, reconcile found something, or a payment was "
+    "not collected, or nobody knows yet; 130 interrupted (a close goes on)."
 )
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.closing import FINDINGS
 from cli.connect import connected
 from cli.console import amount, count, err, grid, note, print_json, say, show
 from cli.system import System
@@ -27,8 +28,6 @@ from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.settle_payments import PaymentSettler, Settled
 
-FINDINGS = 4
-"""Exit status if something does not tie."""
 _READERS = 16
 _MOST_ROWS = 50
 

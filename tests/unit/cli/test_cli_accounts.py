@@ -181,3 +181,14 @@ def test_prepaid_credit_may_have_a_last_day(monthclose: Command) -> None:
 def test_a_last_day_that_cannot_be_is_told(monthclose: Command, until: str, message: str) -> None:
     command = ("credit", "acme", "--amount", "1", "--reason", "why", "--until", until)
     assert message in monthclose(*command, exit_code=2).stderr
+
+
+def test_credit_that_expires_within_the_month_is_told_to_pay_for_no_later_one(monthclose: Command) -> None:
+    granted = ("--amount", "150", "--reason", "sorry", "--until")
+    assert "pays for no later month than 2026-10" in monthclose("credit", "acme", *granted, "2026-11-20").stderr
+    assert "pays for no later" not in monthclose("credit", "acme", *granted, "2026-11-30").stderr
+
+
+def test_credit_without_a_reason_is_refused(monthclose: Command, world: World) -> None:
+    assert "a reason is needed" in monthclose("credit", "acme", "--amount", "1", "--reason", " ", exit_code=2).stderr
+    assert world.customer("acme").credit_minor == 0

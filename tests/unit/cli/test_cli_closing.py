@@ -8,7 +8,7 @@ import pytest
 from cli.status import _share
 from cli.system import Execution
 from monthclose.domain.close import CloseStatus
-from monthclose.errors import TryLaterError
+from monthclose.errors import ProviderDownError, TryLaterError
 from monthclose.stages.snapshot import read_batches
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
 from tests.world import OCTOBER, World
@@ -82,6 +82,26 @@ def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose:
     monthclose.world.open()
     assert "2026-10 is already running" in monthclose("close", "2026-10", "--no-wait", exit_code=3).stderr
     assert machine.started == []
+
+
+def test_a_close_whose_books_do_not_tie_has_an_exit_status_of_its_own(monthclose: Command, world: World) -> None:
+    world.gateway.failures["collect", "before"] = [ProviderDownError("Stripe is down")] * 20
+
+    assert "the books do not tie" in monthclose("close", "2026-10", exit_code=4).stdout
+
+
+def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_it(
+    monthclose: Command, machine: FakeMachine
+) -> None:
+    monthclose("close", "2026-10")
+
+    refused = monthclose("close", "2025-10", exit_code=2).stderr
+
+    assert "2025-10 has never been closed, and 2026-10 has" in refused
+    assert len(machine.started) == 1
+    monthclose("close", "2025-10", "--late", "--no-wait")
+    assert machine.started[-1][1] == {"period": "2025-10"}
+    monthclose("close", "2026-10")
 
 
 def test_a_close_can_be_stopped_and_goes_on_when_it_is_started_again(
