@@ -15,6 +15,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.series import Series
 from monthclose.errors import TryLaterError
 from monthclose.ports import Collected, InProgress, TakenBack
+from monthclose.stages.batch_work import refresh_progress
 from tests.unit.regenerating import (
     NEW,
     NOVEMBER,
@@ -34,8 +35,9 @@ from tests.unit.regenerating import (
 from tests.unit.test_adjust_account import usd
 from tests.world import OCTOBER, World
 
-WRITES = 8
-"""The note's draft, number, document and booking, and the same of the new invoice."""
+WRITES = 9
+"""The note's draft, number, document and booking, and the same of the new invoice, with the mark on the old one."""
+MARKED, NUMBERED = 5, 6
 
 
 class _DiedError(BaseException):
@@ -134,15 +136,32 @@ def test_killed_at_any_write_the_close_that_runs_again_is_not_disturbed(write: i
         is_done_once(world)
 
 
+@pytest.mark.parametrize("write", range(NUMBERED, WRITES - 1))
+def test_a_close_that_runs_again_finishes_what_has_its_number(write: int) -> None:
+    world = broken_off(write, after=True)
+    assert world.close(execution="execution-2")["status"] == "completed"
+    is_done_once(world)
+
+
+def test_what_broke_off_just_before_its_number_is_a_finding_until_it_is_said_again() -> None:
+    world = broken_off(MARKED, after=True)
+    refresh_progress(world.closes, world.books, world.clock, OCTOBER, 0)
+    report = world.close(execution="execution-2")
+    assert [f["check"] for f in report["proof"]["findings"]] == ["batch_unfinished"]
+    world.regenerator.regenerate(OLD, WHY)
+    is_done_once(world)
+    assert world.close(execution="execution-3")["status"] == "completed"
+
+
 def test_what_somebody_else_left_is_finished_first_and_then_named() -> None:
-    world = broken_off(5, after=True)
+    world = broken_off(NUMBERED, after=True)
     with pytest.raises(UserMistakeError, match=f"{OLD} was replaced by {NEW} before: regenerate that one"):
         world.regenerator.regenerate(OLD, "another reason")
     is_done_once(world)
 
 
 def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> None:
-    world = broken_off(6, after=True)
+    world = broken_off(NUMBERED + 1, after=True)
     with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*say the same `invoice regenerate` again"):
         world.shelf.find(NEW)
     with pytest.raises(UserMistakeError, match=f"a new invoice for {OLD} has its number already"):

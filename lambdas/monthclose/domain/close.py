@@ -186,7 +186,7 @@ class BatchProgress:
     round: int
     totals: Totals
     unsettled: int
-    """Customers whose payment isn't settled yet."""
+    """Customers whose payment isn't settled yet, or whose invoice is being made anew."""
     time: datetime
 
     @property
@@ -201,12 +201,13 @@ def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:
     Returns
     -------
     tuple
-        The totals, and the number of customers whose payment isn't settled.
+        The totals, and the number of customers with whom something is left to do (see `BatchProgress.unsettled`).
     """
     total, unsettled = Totals(), 0
     for month in months:
         total += _totals_of_one(month)
-        unsettled += not all(payment.settled or payment.waits for payment in month.payments)
+        paid_up = all(payment.settled or payment.waits for payment in month.payments)
+        unsettled += not paid_up or bool(month.invoice and month.invoice.being_replaced)
     return total, unsettled
 
 

@@ -68,6 +68,8 @@ class Invoice:
         What of the credit that it was settled with was of grants.
     replaces, replaced_by : str
         Number of the invoice whose place it took, and of the one that took its own; empty if there is none.
+    being_replaced : bool
+        A number is reserved, or about to be, for one that takes its place: its batch isn't finished until that is done.
     first_payment : int
         Sequence number of the first payment that is its own: what is open of it is collected by that one.
     """
@@ -86,6 +88,7 @@ class Invoice:
     grants_used: Parts = ()
     replaces: str = ""
     replaced_by: str = ""
+    being_replaced: bool = False
     first_payment: int = 1
     version: int = 0
 

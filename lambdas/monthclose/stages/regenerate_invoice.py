@@ -185,8 +185,16 @@ class Regenerator:
         content = json.dumps([draft], ensure_ascii=False).encode()
         key = f"drafts/{invoice.period}/{batch:05}-{hashlib.sha256(content).hexdigest()[:16]}.json"
         self.corrector.documents.put(key, content)
+        self._mark(invoice)
         reservation = self.corrector.closes.reserve(invoice.period, batch, len(reserved), key, 1)
         self.replacer.issue(reservation, draft, batch)
+
+    def _mark(self, invoice: Invoice) -> None:
+        """Say on the old invoice that a number is about to be given: if this breaks off, its batch has that to do."""
+        _, month = self._read(invoice)
+        if month.invoice and month.invoice.number == invoice.number and not month.invoice.being_replaced:
+            self.corrector.books.commit(replace(month.invoice, being_replaced=True))
+            settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
 
     def _reserved(self, invoice: Invoice) -> list[Reservation]:
         return self.corrector.closes.reservations(invoice.period, self._batch(invoice))

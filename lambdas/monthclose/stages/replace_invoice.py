@@ -1,7 +1,8 @@
 """Put an invoice in the place of one that was taken back whole: its document, then the booking, in one commit.
 
 Its draft and number were stored before. So whoever comes (the same command again, or a close that has its batch to do
-still) finishes what broke off, and whoever comes second finds it done. A close leaves batches that are finished alone.
+still) finishes what broke off, and whoever comes second finds it done. A close that runs again has it to do: before a
+number is reserved, the old invoice is marked, and with it its batch is unfinished.
 """
 
 from dataclasses import dataclass, replace
@@ -72,7 +73,7 @@ class Replacer:
         self.books.commit(
             account,
             replace(issued, version=before.version),
-            replace(before, replaced_by=issued.number, version=0),
+            replace(before, replaced_by=issued.number, being_replaced=False, version=0),
             *([entry] if legs else []),  # an invoice over nothing books nothing
             *payment,
             *change,

@@ -100,7 +100,7 @@ def _check_batch(progress: BatchProgress) -> list[Finding]:
         Finding(
             "batch_unfinished",
             f"batch {progress.batch.number} got no further than {progress.stage}, "
-            f"with {progress.unsettled} payments unsettled",
+            f"with {progress.unsettled} customers unsettled",
         )
     ]
 

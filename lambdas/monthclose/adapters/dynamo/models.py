@@ -131,6 +131,7 @@ class InvoiceItem(BillingItem, discriminator="invoice"):
     grants_used = JSONAttribute(null=True)
     replaces = UnicodeAttribute(default="")
     replaced_by = UnicodeAttribute(default="")
+    being_replaced = BooleanAttribute(default=False)
     first_payment = NumberAttribute(default=1)
 
 

@@ -209,7 +209,7 @@ def _common(item: m.BillingItem, *names: str) -> dict[str, Any]:
 def _invoice(item: m.InvoiceItem) -> Invoice:
     amounts = ("total_minor", "tax_minor", "collected_minor", "credited_minor", "written_off_minor")
     return Invoice(
-        **_common(item, "number", "currency", *amounts, "replaces", "replaced_by", "first_payment"),
+        **_common(item, "number", "currency", *amounts, "replaces", "replaced_by", "being_replaced", "first_payment"),
         issued_on=date.fromisoformat(item.issued_on),
         document=_place(item.document),
         grants_used=tuple(_part(one) for one in item.grants_used or ()),
