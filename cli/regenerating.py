@@ -49,13 +49,15 @@ def _show(system: System, preview: Preview, in_json: bool) -> None:
     if in_json:
         before, credited = preview.replaced.total_minor, preview.credited.minor
         money = {"replaced_total_minor": before, "credited_before_minor": credited, "due_minor": preview.due.minor}
-        print_json({**content, **money})
+        print_json({**content, **money, "unchanged": preview.unchanged})
         return
     print_explained(content)
     was, total = preview.replaced, preview.total
     say(f"{was.number} would be replaced by an invoice over {total}{_change(was.total, total)}")
     if preview.credited:
-        note(f"  {preview.credited} of {was.number} was credited before: the new invoice bills it anew")
+        note(f"  {preview.credited} of {was.number} was credited before: the new invoice would bill it anew")
+    if preview.unchanged:
+        note("  it would say the same: prices, taxes, profile or usage must be mended first")
     note(f"  {preview.due or 'nothing'} of it would be due; nothing has been written", "")
 
 
@@ -76,6 +78,8 @@ def _say(done: Regenerated, due: Money, payment: Payment | None, balance: str) -
         say(f"{done.note.number} over {done.note.total} of {done.note.corrects}")
     invoice, total = done.invoice, done.replaced.total
     say(f"{invoice.number} over {invoice.total} in place of {done.replaced.number}{_change(total, invoice.total)}")
+    if done.credited:
+        note(f"  {done.credited} of {done.replaced.number} had been credited before: the new invoice bills it anew")
     say(f"{f'{due} of it is due' if due else 'nothing of it is due'}; {invoice.customer_id}: {balance}")
     if due and payment:
         note(f"  {_how(payment)}", "")
@@ -110,5 +114,6 @@ def _as_json(done: Regenerated, due: Money, payment: Payment | None) -> dict[str
         "payment": str(payment.state) if payment else None,
         "issued_on": invoice.issued_on.isoformat(),
         "sha256": invoice.document.sha256,
+        "credited_before_minor": done.credited.minor,
         "credit_note": note_as_json(done.note) if done.note else None,
     }

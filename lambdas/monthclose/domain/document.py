@@ -201,6 +201,10 @@ class InvoiceDocument:
         if self.total_minor != self.subtotal_minor + added:
             raise ValueError(f"document {self.number or 'draft'}: lines and taxes are not its total")
 
+    def bills_the_same(self, other: InvoiceDocument) -> bool:
+        """Whether two invoices ask the same customer for the same money for the same, whatever their numbers."""
+        return _billed(self) == _billed(other)
+
     @property
     def subtotal_minor(self) -> int:
         """Lines and discounts together, as they are priced."""
@@ -367,3 +371,8 @@ def _tax(values: Mapping[str, Any], currency: str) -> TaxLine:
 
 def _plain(number: Decimal) -> str:
     return f"{number.normalize(EXACT):f}"
+
+
+def _billed(document: InvoiceDocument) -> tuple[object, ...]:
+    lines = tuple(replace(line, steps=()) for line in document.lines)
+    return (document.customer, document.seller, lines, document.discounts, document.taxes, document.total_minor)

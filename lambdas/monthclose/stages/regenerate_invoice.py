@@ -14,6 +14,7 @@ from functools import partial
 from monthclose.domain import invoice as invoices
 from monthclose.domain.credit_note import CreditNote, left_to_credit
 from monthclose.domain.customer import Customer
+from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoice import Draft, Invoice, amount_due
 from monthclose.domain.invoicing import InvoicingPolicy, drafted
@@ -39,11 +40,14 @@ class Regenerated:
     ----------
     note : CreditNote or None
         The last credit note on the replaced invoice; None if it charged nothing.
+    credited : Money
+        What had been taken back of the replaced invoice before, and is billed anew by the new one.
     """
 
     replaced: Invoice
     note: CreditNote | None
     invoice: Invoice
+    credited: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,15 @@ class Preview:
         What would have to be paid of it, with what was paid and credited already taken off.
     credited : Money
         What credit notes have taken back of the replaced one already: the new one knows nothing of them.
+    unchanged : bool
+        Whether it would ask for the same as the replaced one.
     """
 
     replaced: Invoice
     draft: Draft
     due: Money
     credited: Money
+    unchanged: bool
 
     @property
     def total(self) -> Money:
@@ -112,7 +119,8 @@ class Regenerator:
         [new], _ = invoices.numbered([draft], 0, "")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, _ = take_its_place(new, drafted(customer, draft), held)
-        return Preview(invoice, draft, amount_due(issued, account), invoice.total - left)
+        unchanged = InvoiceDocument.of(draft).bills_the_same(self.corrector.shelf.document(invoice))
+        return Preview(invoice, draft, amount_due(issued, account), invoice.total - left, unchanged)
 
     def regenerate(self, number: str, reason: str) -> Regenerated:
         """Take an invoice back, and issue a new one of the same month in its place.
@@ -217,7 +225,8 @@ class Regenerator:
         if self.corrector.shelf.document(new).notes != (reason,):
             raise _replaced(replaced)
         notes = month.notes_on(replaced.number)
-        return Regenerated(replaced, notes[-1] if notes else None, new)
+        before = sum(note.total_minor for note in notes if note.reason != reason)
+        return Regenerated(replaced, notes[-1] if notes else None, new, Money(before, replaced.currency))
 
     def _draft(self, customer: Customer, invoice: Invoice, reason: str) -> Draft:
         document = json.loads(self.corrector.shelf.content(invoice))

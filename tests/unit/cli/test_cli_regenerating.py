@@ -69,6 +69,7 @@ def test_for_programs_it_says_everything(world: World, monthclose: Command) -> N
         "issued_on": "2026-11-02",
         "sha256": month.invoice.document.sha256,
         "notice": "sent",
+        "credited_before_minor": 0,
     }
 
 
@@ -89,12 +90,22 @@ def test_a_dry_run_shows_the_lines_and_writes_nothing(world: World, monthclose: 
     assert before == (world.books.records, world.documents.objects)
 
 
-def test_a_dry_run_warns_that_what_was_credited_before_is_billed_anew(monthclose: Command) -> None:
+def test_a_dry_run_says_so_if_nothing_would_change(world: World, monthclose: Command) -> None:
+    assert "it would say the same" not in monthclose("invoice", "regenerate", OLD, "--dry-run").output
+    priced_at(world, "1")
+    assert "it would say the same" in monthclose("invoice", "regenerate", OLD, "--dry-run").output
+    assert monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")["unchanged"] is True
+
+
+def test_what_was_credited_before_is_said_to_be_billed_anew(monthclose: Command) -> None:
     monthclose("invoice", "credit", OLD, "--amount", "10", "--reason", "the outage")
     said = monthclose("invoice", "regenerate", OLD, "--dry-run").output
-    assert f"10.00 USD of {OLD} was credited before: the new invoice bills it anew" in said
+    assert f"10.00 USD of {OLD} was credited before: the new invoice would bill it anew" in said
     answer = monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")
     assert answer["credited_before_minor"] == 1_000
+    for _ in range(2):
+        said = monthclose("invoice", "regenerate", OLD, *WHY).output
+        assert f"10.00 USD of {OLD} had been credited before: the new invoice bills it anew" in said
 
 
 @pytest.mark.parametrize(
