@@ -158,6 +158,16 @@ def test_a_voided_invoice_gives_each_grant_back_with_its_conditions(world: World
     ]
 
 
+def test_what_a_grant_paid_that_has_expired_since_comes_back_as_the_customers_own(world: World) -> None:
+    world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, day(11, 1))
+    closed(world)
+    world.at(day(11, 5)).corrector.void("INV-00000001", "billed twice")
+    assert (world.customer("acme").credit_minor, left(world)) == (10_000, {})
+    closed(world, NOVEMBER)
+    assert [amount.minor for _, amount in world.gateway.money_moved] == [6_000]
+    assert world.customer("acme").balance.minor == 0
+
+
 def test_a_part_that_is_credited_is_what_was_paid_first_and_gifts_last(world: World) -> None:
     world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION)
     closed(world)
@@ -168,12 +178,12 @@ def test_a_part_that_is_credited_is_what_was_paid_first_and_gifts_last(world: Wo
 
 
 def test_of_a_part_that_credit_had_paid_the_customers_own_comes_back_before_any_gift(world: World) -> None:
-    world.cashier.credit("acme", usd(5_000), "welcome", PROMOTION, day(11, 1))
+    world.cashier.credit("acme", usd(5_000), "welcome", PROMOTION, day(12, 1))
     world.cashier.record("acme", usd(5_000), "SEPA 1")
     closed(world)
     world.corrector.credit("INV-00000001", usd(2_000), "too much")
     world.corrector.credit("INV-00000001", usd(3_000), "still too much")
-    assert (world.customer("acme").credit_minor, left(world)) == (5_000, {}), "the promotion is over, their money isn't"
+    assert (world.customer("acme").credit_minor, left(world)) == (5_000, {})
     world.corrector.credit("INV-00000001", usd(1_000), "and again")
     assert (world.customer("acme").credit_minor, left(world)) == (6_000, {PROMOTION: 1_000})
 

@@ -231,9 +231,7 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer, ear
     UserMistakeError
         Credit cannot be added to the account, which is in another currency now.
     """
-    from_open = min(note.total_minor, invoice.open.minor)
-    from_written_off = min(note.total_minor - from_open, invoice.written_off_minor)
-    to_credit = note.total_minor - from_open - from_written_off
+    from_open, from_written_off, to_credit = _destinations(note, invoice)
     from_collected = min(to_credit, invoice.collected_minor)  # what earlier credit has paid is credited already
     if to_credit and customer.in_use and customer.currency != invoice.currency:
         raise UserMistakeError(
@@ -249,8 +247,10 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer, ear
         credited_minor=invoice.credited_minor + from_open + from_written_off + from_collected,
         written_off_minor=invoice.written_off_minor - from_written_off,
     )
+    # A grant was used in time: if it has expired since, the correction must not cost the customer its worth.
+    still_good = tuple(part for part in given_back if part.grant.is_good_on(note.issued_on))
     after = replace(
-        credit.add(customer, to_credit, given_back),
+        credit.add(customer, to_credit, still_good),
         account_currency=invoice.currency if to_credit else customer.account_currency,
         receivable_minor=customer.receivable_minor - from_open,
     )
@@ -262,6 +262,13 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer, ear
         Account.CREDIT: -to_credit,
     }
     return corrected, after, entry_legs(legs)
+
+
+def _destinations(note: CreditNote, invoice: Invoice) -> tuple[int, int, int]:
+    """Say what of a note is no longer owed, what is no longer written off, and what becomes credit."""
+    from_open = min(note.total_minor, invoice.open.minor)
+    from_written_off = min(note.total_minor - from_open, invoice.written_off_minor)
+    return from_open, from_written_off, note.total_minor - from_open - from_written_off
 
 
 def _own_credit(invoice: Invoice, notes: Iterable[CreditNote]) -> int:

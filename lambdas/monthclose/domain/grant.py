@@ -58,6 +58,10 @@ class Grant:
         """The last day (UTC) on which it is good; None if it never expires."""
         return last_day(self.expires_at) if self.expires_at else None
 
+    def is_good_on(self, day: date) -> bool:
+        """Whether it had not expired before a day (UTC)."""
+        return self.last_day is None or self.last_day >= day
+
     def covers(self, period: Period) -> bool:
         """Whether it can pay for a month: it hadn't expired when the month ended."""
         return self.expires_at is None or self.expires_at >= period.end
