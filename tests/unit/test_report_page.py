@@ -209,3 +209,25 @@ def test_taxes_are_a_column_where_there_is_a_tax_table() -> None:
     assert "1,971.11" in taxed
     assert "Tax table 1a2b3c" in taxed
     assert "Tax" not in text_of(a_page(money={"USD": DOLLARS}))
+
+
+def test_the_ledger_is_set_out_by_account_and_sums_to_nothing() -> None:
+    dollars = {
+        "receivable": 2_000,
+        "clearing": 10_000,
+        "revenue": -11_000,
+        "tax": -1_000,
+        "allowance": 500,
+        "credit": -500,
+    }
+    text = text_of(a_page(ledger={"USD": dollars, "JPY": {"receivable": 5, "revenue": -5}, "EUR": {}}))
+    assert "Ledger Account JPY USD" in text
+    assert "Receivable open on invoices 5 20.00" in text
+    assert "Allowance credit granted, less what of it expired 0 5.00" in text
+    assert "Breakage" not in text
+    assert "Sum debits are above zero, credits below 0 0.00" in text
+
+
+def test_a_month_without_bookings_has_no_ledger() -> None:
+    assert "Ledger" not in text_of(a_page())
+    assert "Ledger" not in text_of(a_page(ledger={"USD": {"revenue": 0}}))

@@ -141,6 +141,7 @@ def report_content(
         "money": {
             currency: {name: sums.get(name, 0) for name in money} for currency, sums in sorted(totals.money.items())
         },
+        "ledger": {currency: dict(sums) for currency, sums in sorted(totals.ledger.items())},
         "payments": {state.value: totals.payments.get(state, 0) for state in PaymentState},
         "declines": dict(totals.declines),
         "parked": dict(totals.parked),

@@ -9,6 +9,7 @@ from typing import Any
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.stages.report_ledger import ledger_table
 from monthclose.templates import environment
 
 _MAX_FINDINGS = 200
@@ -60,6 +61,7 @@ def render_report(report: dict[str, Any]) -> bytes:
         "taxed": bool(report.get("tax_table")),
         "currencies": [_currency(code, sums) for code, sums in sorted(report.get("money", {}).items())],
         "cards": _cards(report),
+        "ledger": ledger_table(report.get("ledger", {})),
         "facts": _facts(report),
     }
     return environment().get_template("report.html.j2").render(page).encode()
