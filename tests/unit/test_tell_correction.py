@@ -8,6 +8,7 @@ from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.grant import GrantKind
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import NoticeState
+from monthclose.domain.notice import NoticeKind
 from monthclose.errors import MailRefusedError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Record
 from monthclose.stages.snapshot import read_batches
@@ -223,3 +224,18 @@ def test_a_mail_of_a_new_invoice_is_no_reminder() -> None:
     reminders = world.month("acme").reminders
     world.teller.tell_replacement(made_anew(world, "1.2"), WHY)
     assert world.month("acme").reminders == reminders
+
+
+def test_a_reminder_tells_what_was_taken_back_from_what_credit_has_paid() -> None:
+    world = closed("declined")
+    world.corrector.credit(INV, usd(2_500), WHY)
+    world.cashier.credit("acme", usd(1_000), "sorry")
+    customer, month = world.customer("acme"), world.month("acme")
+    text = world.sender.texts.mail(customer, month, NoticeKind.REMINDER, step="2026-11-01-day-3").text
+    rows = dict(line.rsplit("  ", 1) for line in text.splitlines() if line.endswith(" USD") and "  " in line)
+    assert {label.strip(): amount.strip() for label, amount in rows.items()} == {
+        "Total": "100.00 USD",
+        "Taken back": "-25.00 USD",
+        "Credit used": "-10.00 USD",
+        "Open": "65.00 USD",
+    }

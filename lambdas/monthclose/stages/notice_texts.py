@@ -133,7 +133,7 @@ class NoticeTexts:
         if month.invoice is None or payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
         facts = _facts(month.invoice, payment) | {"held_on": _day(held_on) if held_on else ""}
-        rows = _rows(customer, month.invoice, payment)
+        rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number))
         if step and month.invoice.open < customer.balance:
             rows.append(("Owed in all", str(customer.balance)))
         return self._mail(customer, kind, facts, rows, month.invoice, step)
@@ -183,7 +183,7 @@ class NoticeTexts:
             "covered": Money(covered_minor, invoice.currency),
             "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
         }
-        rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment)]
+        rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
         return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number)
 
     def _mail(
@@ -237,7 +237,7 @@ def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
     }
 
 
-def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[str, str]]:
+def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequence[CreditNote]) -> list[tuple[str, str]]:
     """Set out how the invoice is settled, so that the reader can add it up."""
     rows = [
         ("Invoice", invoice.number),
@@ -245,8 +245,10 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment) -> list[tuple[
         ("Period", f"{invoice.period.start:%B %Y}"),
         ("Total", str(invoice.total)),
     ]
+    taken_back = min(sum(note.total_minor for note in notes), invoice.credited_minor)
     settled = {
-        "Credit used": invoice.credited_minor,
+        "Taken back": taken_back,
+        "Credit used": invoice.credited_minor - taken_back,
         "Waived": invoice.written_off_minor,
         "Paid": invoice.collected_minor,
     }
