@@ -15,7 +15,7 @@ def taxes(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML; see docs/taxes.md.", show_default=False)],
 ) -> None:
-    """Replace the tax table. From then on every customer is taxed by it; who isn't covered is parked, not billed."""
+    """Replace the whole tax table. Every customer is taxed by it from then on; who it lacks is parked, not billed."""
     content = _read(file)
     try:
         table = connected(ctx).tax_tables.put(content)

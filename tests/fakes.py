@@ -21,7 +21,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.proof import ProviderCharge
 from monthclose.domain.series import Series
-from monthclose.domain.tax_table import NoTaxTable, TaxTable, read_tax_table
+from monthclose.domain.tax_table import NoTaxTable, TaxTable, new_tax_table
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import (
@@ -300,7 +300,7 @@ class FakeTaxTables:
         return self._versions[version]
 
     def put(self, toml: bytes) -> TaxTable:
-        table = read_tax_table(toml)
+        table = new_tax_table(toml)
         self._latest = table.version
         self._versions[table.version] = table
         return table

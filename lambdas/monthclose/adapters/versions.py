@@ -7,7 +7,7 @@ from functools import lru_cache
 from monthclose.adapters.s3 import S3Documents
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
-from monthclose.domain.tax_table import NoTaxTable, TaxTable, read_tax_table
+from monthclose.domain.tax_table import NoTaxTable, TaxTable, new_tax_table, read_tax_table
 from monthclose.ports import Taxes
 
 
@@ -69,6 +69,6 @@ class S3TaxTables(S3Versions[Taxes]):
 
     def put(self, toml: bytes) -> TaxTable:
         """Store a table."""
-        table = read_tax_table(toml)
+        table = new_tax_table(toml)
         self.add(table.version, toml)
         return table

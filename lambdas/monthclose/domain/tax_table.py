@@ -17,7 +17,7 @@
     percent = "9.975"
 
     [[reverse_charge]]
-    countries = "EU"                    # a list, or "EU" for its member states
+    countries = "EU"                    # its member states, also in a list: ["EU", "NO"]
     note = "Reverse charge: the recipient owes the VAT (Article 196, Directive 2006/112/EC)."
 
 All rates that match a customer apply together (GST and QST). Who has a tax id and sits in a reverse-charge country
@@ -39,6 +39,7 @@ from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXACT
+from monthclose.domain.places import check_places, spelt_out
 from monthclose.domain.tax import EU, UNTAXED, Taxation, TaxCategory, TaxRate, not_covered
 from monthclose.domain.usage import parse_decimal
 
@@ -118,6 +119,24 @@ class NoTaxTable:
     def for_customer(self, country: str, region: str, tax_id: str, on: date) -> Taxation:  # noqa: ARG002
         """Tax nobody."""
         return UNTAXED
+
+
+def new_tax_table(toml: bytes) -> TaxTable:
+    """Read a table that somebody imports: its places must be codes, or customers there would never be found.
+
+    Stored ones are read by `read_tax_table`: closes go on with what was taken before this was looked at.
+
+    Raises
+    ------
+    UserMistakeError
+        It cannot be used; the message names the line or the entry.
+    """
+    table = read_tax_table(toml)
+    check_places("seller", (table.seller,))
+    for kind, rules in (("rate", table.rules), ("reverse_charge", table.reverse_charge)):
+        for n, rule in enumerate(rules, 1):
+            check_places(f"{kind} {n}", rule.countries, rule.regions)
+    return table
 
 
 def read_tax_table(toml: bytes) -> TaxTable:
@@ -234,13 +253,11 @@ def _span(entry: Mapping[str, Any], what: str) -> tuple[date, date]:
 
 def _countries(entry: Mapping[str, Any], what: str) -> tuple[str, ...]:
     value = entry.get("countries")
-    if value == "EU":
-        return tuple(sorted(EU))
-    countries = _texts(value, f"{what}: countries")
+    countries = _texts(["EU"] if value == "EU" else value, f"{what}: countries")
     wrong = [country for country in countries if not _COUNTRY.fullmatch(country)]
     if wrong or not countries:
         raise UserMistakeError(f'{what}: countries is a list of ISO 3166 codes, like ["DE", "FR"], or "EU"')
-    return countries
+    return spelt_out(countries)
 
 
 def _entries(values: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
@@ -264,8 +281,11 @@ def _text(entry: Mapping[str, Any], key: str, what: str, *, default: str | None 
 
 
 def _texts(value: object, what: str) -> tuple[str, ...]:
+    if isinstance(value, str) and value.strip():
+        listed = ", ".join(f'"{part.upper()}"' for part in re.split(r"\s*[,;]\s*", value.strip()) if part)
+        raise UserMistakeError(f"{what} is a list, also of one: write [{listed}]")
     if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
-        raise UserMistakeError(f"{what} is a list of texts")
+        raise UserMistakeError(f"{what} is a list of codes in quotes")
     return tuple(text.strip() for text in value)
 
 

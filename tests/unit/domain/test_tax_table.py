@@ -8,7 +8,7 @@ import pytest
 
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.tax import UNTAXED, Taxation, TaxCategory
-from monthclose.domain.tax_table import NoTaxTable, TaxTable, read_tax_table
+from monthclose.domain.tax_table import NoTaxTable, TaxTable, new_tax_table, read_tax_table
 
 TABLE = """
 seller = "DE"
@@ -169,7 +169,26 @@ OTHER = '[[rate]]\ncountries = ["FR", "DE"]\n'
         ('seller = "DE"\n' + RATE.replace('"19"', '"NaN"'), "rate 1: percent is not a number"),
         ('seller = "DE"\n' + RATE.replace('"19"', '"101"'), "rate 1: percent 101 is not from 0 to 100"),
         ('seller = "DE"\n' + RATE.replace('"19"', '"-1"'), "rate 1: percent -1 is not from 0 to 100"),
-        ('seller = "DE"\n' + RATE.replace('["DE"]', '"DE"'), "rate 1: countries is a list of texts"),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', '"DE"'), r'rate 1: countries is a list.*: write \["DE"\]'),
+        (
+            'seller = "DE"\n' + RATE.replace('["DE"]', '"ca, US"'),
+            r'rate 1: countries is a list.*: write \["CA", "US"\]',
+        ),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', "[49]"), "rate 1: countries is a list of codes in quotes"),
+        ('seller = "DE"\n' + RATE + 'regions = "BY"', r'rate 1: regions is a list.*: write \["BY"\]'),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', '["UK"]'), 'rate 1: "UK" is no country in ISO 3166; write "GB"'),
+        ('seller = "EL"\n' + RATE, 'seller: "EL" is no country in ISO 3166; write "GR"'),
+        ('seller = "EU"\n' + RATE, 'seller: "EU" is no country in ISO 3166'),
+        ('seller = "DE"\n' + RATE.replace('["DE"]', '["DE", "QQ"]'), 'rate 1: "QQ" is no country in ISO 3166'),
+        (
+            'seller = "DE"\n' + RATE + '[[reverse_charge]]\ncountries = ["ZZ"]\nnote = "a"',
+            'reverse_charge 1: "ZZ" is no country in ISO 3166',
+        ),
+        (
+            'seller = "DE"\n' + RATE + 'regions = ["de-by"]',
+            'rate 1: the region "DE-BY" has its country in it; write "BY"',
+        ),
+        ('seller = "DE"\n' + RATE + 'regions = ["Bavaria"]', 'rate 1: "BAVARIA" is no region\'s code: 1 to 3 letters'),
         ('seller = "DE"\n' + RATE.replace('["DE"]', '["Germany"]'), "rate 1: countries is a list of ISO 3166 codes"),
         ('seller = "DE"\n' + RATE.replace('["DE"]', "[]"), "rate 1: countries is a list of ISO 3166 codes"),
         ('seller = "DE"\n' + RATE.replace('"VAT"', '" "'), "rate 1: name is needed"),
@@ -196,7 +215,31 @@ OTHER = '[[rate]]\ncountries = ["FR", "DE"]\n'
 )
 def test_a_table_that_cannot_be_used_says_which_entry_and_why(toml: str, message: str) -> None:
     with pytest.raises(UserMistakeError, match=message):
-        read_tax_table(toml.encode())
+        new_tax_table(toml.encode())
+
+
+@pytest.mark.parametrize("countries", ['"EU"', '["EU"]', '["EU", "FR"]'])
+def test_the_eu_is_its_member_states_alone_and_in_a_list(countries: str) -> None:
+    table = new_tax_table(('seller = "DE"\n' + RATE.replace('["DE"]', countries)).encode())
+    assert table.version == new_tax_table(('seller = "DE"\n' + RATE.replace('["DE"]', '"EU"')).encode()).version
+    assert said(table.for_customer("DE", "", "", OCTOBER_31)) == [("VAT", "19")]
+
+
+def test_the_eu_may_stand_beside_other_countries() -> None:
+    table = new_tax_table(('seller = "DE"\n' + RATE.replace('["DE"]', '["NO", "EU"]')).encode())
+    assert {"NO", "DE", "FR"} < set(table.rules[0].countries)
+    assert len(table.rules[0].countries) == 28
+
+
+def test_an_entry_that_overlaps_with_the_eu_in_a_list_is_seen() -> None:
+    toml = 'seller = "DE"\n' + RATE + RATE.replace('["DE"]', '["CH", "EU"]')
+    with pytest.raises(UserMistakeError, match="rate 1 and rate 2 are both called 'VAT' and overlap in DE"):
+        new_tax_table(toml.encode())
+
+
+def test_a_table_that_was_taken_before_codes_were_looked_at_can_still_be_read() -> None:
+    stored = 'seller = "DE"\n' + RATE.replace('["DE"]', '["UK"]') + 'regions = ["UK-LND"]'
+    assert said(read_tax_table(stored.encode()).for_customer("UK", "uk-lnd", "", OCTOBER_31)) == [("VAT", "19")]
 
 
 def test_rates_that_follow_each_other_or_lie_apart_do_not_overlap() -> None:
@@ -209,6 +252,6 @@ def test_rates_that_follow_each_other_or_lie_apart_do_not_overlap() -> None:
 
 def test_the_table_in_the_guide_can_be_used() -> None:
     guide = (Path(__file__).parents[3] / "docs" / "taxes.md").read_text()
-    table = read_tax_table(guide.partition("```toml\n")[2].partition("```")[0].encode())
+    table = new_tax_table(guide.partition("```toml\n")[2].partition("```")[0].encode())
     assert said(table.for_customer("CA", "QC", "", OCTOBER_31)) == [("GST", "5"), ("QST", "9.975")]
     assert said(table.for_customer("FR", "", "FR40303265045", OCTOBER_31)) == [("VAT", "0")]
