@@ -1,7 +1,6 @@
 """`monthclose import`: customers, prices and usage from files."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -62,10 +61,21 @@ def customers(
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
         return import_customers(
-            rows, layout, directory=system.directory, check_tax_id=system.check_tax_id, reject=reject
+            rows,
+            layout,
+            directory=system.directory,
+            check_tax_id=system.check_tax_id,
+            taxes=system.tax_tables.get(system.tax_tables.latest()),
+            today=system.clock().date(),
+            reject=reject,
         )
 
-    _run(ctx, CUSTOMERS, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+    tally = _run(ctx, CUSTOMERS, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+    if tally.untaxable:
+        note(
+            f"the tax table has no rate today for the country and region of {count(tally.untaxable, 'row')}: "
+            "a close parks such customers (countries are codes of ISO 3166, like GB)"
+        )
 
 
 @app.command("prices")
@@ -111,18 +121,15 @@ def usage(
     decides), description, and replaces (the id of an event of the same month that this one corrects). Without
     event_id, the file's name and the row's number stand in, so importing the same file again adds nothing.
     """
-    late: Counter[str] = Counter()
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
         importer = UsageImporter(
             system.directory, system.usage, system.closes, system.books, system.clock, timedelta(days=horizon)
         )
-        tally = importer.load(rows, layout, file.name, reject)
-        late.update(tally.late)
-        return tally
+        return importer.load(rows, layout, file.name, reject)
 
-    _run(ctx, USAGE, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
-    for period, number in sorted(late.items()):
+    tally = _run(ctx, USAGE, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+    for period, number in sorted(tally.late.items()):
         note(
             f"the close of {period} had begun before {count(number, 'row')} of this file came: "
             "they will be on the invoices of the next month, as adjustments"
@@ -159,7 +166,7 @@ def _run(
     defaults: dict[str, str],
     rejects: Path | None,
     work: Work,
-) -> None:
+) -> Tally:
     with open_rows(file) as table:
         try:
             layout = Layout.plan(schema, table.columns, mapped, defaults)
@@ -170,6 +177,7 @@ def _run(
         with Rejects(file, rejects, table.columns) as rejected, _progress(table) as rows:
             tally = work(system, rows, layout, rejected.write)
         _summarise(schema, file, tally, rejected.path, time.monotonic() - began)
+        return tally
 
 
 class Rejects:

@@ -1,7 +1,7 @@
 """Intake: which rows are taken, and the reason why the others aren't."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -23,6 +23,7 @@ from monthclose.domain.intake import (
 )
 from monthclose.domain.layout import CUSTOMERS, PRICES, USAGE, Layout
 from monthclose.domain.period import Period
+from monthclose.domain.tax_table import NoTaxTable
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_prices
 from tests.world import OCTOBER, World, unit_price
@@ -263,6 +264,8 @@ def test_importing_a_customer_again_replaces_the_profile_and_keeps_the_account()
         plain(CUSTOMERS.fields),
         directory=world.directory,
         check_tax_id=check_tax_id,
+        taxes=NoTaxTable(),
+        today=date(2026, 11, 1),
         reject=Rejected(),
     )
 

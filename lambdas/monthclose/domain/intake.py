@@ -56,6 +56,8 @@ class Tally:
         The taken rows by what they belong to: usage by period, customers by provider, prices by currency.
     late : Counter
         New usage of periods whose close has begun, by period: their customers' next invoices will have it.
+    untaxable : int
+        Taken customers whom the tax table doesn't cover: a close would park them.
     """
 
     taken: int = 0
@@ -63,6 +65,7 @@ class Tally:
     withheld: int = 0
     groups: Counter[str] = field(default_factory=Counter)
     late: Counter[str] = field(default_factory=Counter)
+    untaxable: int = 0
 
 
 type Reject = Callable[[Row, str], None]

@@ -1,23 +1,33 @@
 """Import customers: create them, or replace the profiles of those already known."""
 
 from collections.abc import Iterable
+from datetime import date
 from functools import partial
 from itertools import batched
 
 from monthclose.domain.customer import Profile
+from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.intake import CheckTaxId, Reject, Row, Tally, read_customer, read_row
 from monthclose.domain.layout import Layout
-from monthclose.ports import CustomerDirectory
+from monthclose.ports import CustomerDirectory, Taxes
 
 _CHUNK = 500
 
 
 def import_customers(
-    rows: Iterable[Row], layout: Layout, *, directory: CustomerDirectory, check_tax_id: CheckTaxId, reject: Reject
+    rows: Iterable[Row],
+    layout: Layout,
+    *,
+    directory: CustomerDirectory,
+    check_tax_id: CheckTaxId,
+    taxes: Taxes,
+    today: date,
+    reject: Reject,
 ) -> Tally:
     """Take every row that says a customer; of two rows with the same id, the later one holds.
 
-    Accounts stay as they are, so importing again is always safe.
+    Accounts stay as they are, so importing again is always safe. Whom the taxes don't cover today is taken and counted:
+    a table that does may come later.
     """
     read = partial(read_customer, check_tax_id=check_tax_id)
     tally = Tally()
@@ -32,6 +42,15 @@ def import_customers(
             customer_id, profile = customer
             profiles[customer_id] = profile
             tally.taken += 1
+            tally.untaxable += not _covered(profile, taxes, today)
             tally.groups[profile.payment_provider if profile.payment_method else "no payment method"] += 1
         directory.put_profiles(profiles.items())
     return tally
+
+
+def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:
+    try:
+        taxes.for_customer(profile.country, profile.region, profile.tax_id, today)
+    except ParkCustomerError:
+        return False
+    return True

@@ -136,3 +136,22 @@ def test_customers_tax_ids_are_checked_when_they_are_imported(
     profile = world.customer("a").profile
     assert (profile.tax_id, profile.address) == ("DE136695976", "Lindenallee 12\n10115 Berlin")
     assert world.customer("d").profile.region == "NY"
+
+
+def test_customers_whom_the_tax_table_does_not_cover_are_taken_and_counted(
+    world: World, monthclose: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text(
+        "customer_id,name,email,currency,payment_provider,payment_method,country\n"
+        + "".join(
+            f"{n},A,a@a.example,EUR,stripe,,{country}\n" for n, country in enumerate(("DE", "Germany", "UK", "fr"))
+        )
+    )
+    assert "no rate" not in monthclose("import", "customers", file).output
+    world.tax_tables.put(TAXES.encode())
+    result = monthclose("import", "customers", file)
+    assert "4 rows taken" in result.stdout
+    assert "the tax table has no rate today for the country and region of 2 rows" in result.stderr
+    assert "Germany" not in result.output
+    assert world.customer("1").profile.country == "Germany"
