@@ -233,7 +233,7 @@ def test_the_document_says_what_credit_covers_and_what_is_then_due(world: World)
 
     document, invoice = document_of(world, "acme", OCTOBER.next), world.month("acme", OCTOBER.next).invoice
     assert invoice
-    assert document.credits == (Deduction("Your credit on 2026-12-01", -595),)
+    assert document.credits == (Deduction("Your credit on 1 December 2026", -595),)
     assert (document.total_minor, document.tax_minor, document.due_minor) == (1200, 200, 605)
     assert (invoice.total_minor, invoice.credited_minor, invoice.collected_minor) == (1200, 595, 605)
     assert report["proof"]["ties"], report["proof"]

@@ -103,7 +103,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
         "BT-3": _TYPE_CODES[document.kind],
         "BT-5": document.currency,
         "BT-9": document.due_on,
-        "BT-20": document.seller.terms or ("" if document.due_on else "On receipt"),
+        "BT-20": document.terms or ("" if document.due_on else "On receipt"),
         "BT-72": last_day,
         "BT-73": period.start.date(),
         "BT-74": last_day,

@@ -4,12 +4,13 @@ Amounts are written as `1,234.50`, days as `1 November 2026`, in English whateve
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from monthclose.domain.document import DocumentKind, DocumentLine, InvoiceDocument
 from monthclose.domain.money import EXACT, Money
+from monthclose.domain.period import day_in_words as day
 from monthclose.domain.tax import TaxLine
 
 FONTS = (
@@ -67,11 +68,6 @@ def view_of(document: InvoiceDocument, logo: bytes | None) -> dict[str, Any]:
     }
 
 
-def day(of: date) -> str:
-    """Write a day: `1 November 2026`."""
-    return f"{of.day} {of:%B %Y}"
-
-
 def figure(number: Decimal) -> str:
     """Write an exact number with thousands grouped and no needless zeros: `1,234.5`."""
     return f"{number.normalize(EXACT):,f}".replace("-", _MINUS)
@@ -105,7 +101,7 @@ def _facts(document: InvoiceDocument) -> list[tuple[str, str]]:
         ("Replaces invoice", document.replaces),
         ("Date", day(document.issued_on)),
         ("Period", f"1{_TO}{day(last)}"),
-        ("Due", day(document.due_on) if document.due_on else ""),
+        ("Due", day(document.due_on) if document.due_on and document.due_minor > 0 else ""),
         ("Customer", _soft(document.customer.customer_id)),
     ]
     return [(label, value) for label, value in facts if value]
@@ -178,7 +174,8 @@ def _due(document: InvoiceDocument) -> dict[str, str]:
 
 def _notes(document: InvoiceDocument) -> list[str]:
     tax_notes = dict.fromkeys(tax.rate.note for tax in document.taxes if tax.rate.note)  # each once, in order
-    return [_soft(note) for note in (*tax_notes, *document.notes, document.seller.terms) if note]
+    reasons = [f"Reason: {reason}" for reason in document.reasons]
+    return [_soft(note) for note in (*tax_notes, *(reasons or document.notes), document.terms) if note]
 
 
 def _payment(document: InvoiceDocument) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from typing import Any
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import EXACT, Money
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.explanation import Step, in_words
+from monthclose.domain.pricing.explanation import Step, in_words, worth_saying
 from monthclose.domain.tax import TaxCategory, Taxed, TaxLine, TaxRate
 
 
@@ -142,7 +142,7 @@ class DocumentLine:
     def explanation(self) -> tuple[str, ...]:
         """The arithmetic in words, where quantity and unit price don't say it all."""
         plain_price = self.unit_price is not None and len(self.steps) < 2
-        return () if plain_price else tuple(in_words(step) for step in self.steps)
+        return () if plain_price else tuple(in_words(step) for step in worth_saying(self.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +224,16 @@ class InvoiceDocument:
     def due_minor(self) -> int:
         """The total less the credits that were applied when it was issued."""
         return self.total_minor + sum(credit.amount_minor for credit in self.credits)
+
+    @property
+    def terms(self) -> str:
+        """How to pay, where there is something to pay."""
+        return self.seller.terms if self.due_minor > 0 else ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it corrects or replaces another: that is what such a document notes."""
+        return self.notes if self.corrects or self.replaces else ()
 
     def with_taxes(self, taxed: Taxed, *, inclusive: bool) -> InvoiceDocument:
         """Put the taxes on it; the total follows."""

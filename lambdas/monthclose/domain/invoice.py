@@ -19,7 +19,7 @@ from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDo
 from monthclose.domain.grant import Grant, GrantKind, Parts, merged, sum_minor
 from monthclose.domain.ledger import Account, Leg, entry_legs
 from monthclose.domain.money import Money
-from monthclose.domain.period import Period
+from monthclose.domain.period import Period, day_in_words
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.series import Series
@@ -281,11 +281,12 @@ def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, 
     _, used, parts = credit.use(customer, document.total_minor, document.period)
     own = used - sum_minor(parts)
     granted = [Deduction(_described(part.grant), -part.minor) for part in parts]
-    return (*granted, *((Deduction(f"Your credit on {document.issued_on}", -own),) if own else ()))
+    return (*granted, *((Deduction(f"Your credit on {day_in_words(document.issued_on)}", -own),) if own else ()))
 
 
 def _described(grant: Grant) -> str:
-    when = f", good until {grant.last_day}" if grant.expires_at else f" of {grant.granted_at:%Y-%m-%d}"
+    last = grant.last_day
+    when = f", good until {day_in_words(last)}" if last else f" of {day_in_words(grant.granted_at)}"
     return _CREDIT_IN_WORDS[grant.kind] + when
 
 

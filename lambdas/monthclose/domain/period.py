@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from monthclose.domain.errors import UserMistakeError
 
@@ -75,3 +75,8 @@ class Period:
                 f"the latest period that can be closed is {Period.of(now).previous}"
             )
         return self
+
+
+def day_in_words(day: date) -> str:
+    """Write a day as documents do: `1 November 2026`."""
+    return f"{day.day} {day:%B %Y}"

@@ -145,7 +145,7 @@ def test_taxes_within_prices_the_note_of_the_law_and_credit_are_shown_and_explai
         assert "2.08" in said
         assert "As agreed." in said
         assert "12.50 USD" in said
-        assert "Your credit on 2026-11-01" in said
+        assert "Your credit on 1 November 2026" in said
         assert "-1.00" in said
     shown = monthclose("invoice", "show", "inv-1").stdout
     assert "Your credit" not in shown

@@ -7,6 +7,7 @@ import sys
 import zlib
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +17,9 @@ from pypdf import PdfReader
 from monthclose.adapters.invoice_view import view_of
 from monthclose.adapters.typst_renderer import TypstRenderer
 from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller
+from monthclose.domain.pricing.exact import exact_text
 from monthclose.domain.tax import TaxRate
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample, taken_back
 
 RENDERER = TypstRenderer()
 
@@ -185,6 +187,11 @@ def test_words_that_are_too_long_for_their_column_are_broken() -> None:
 STEP = {"kind": "measured", "quantity": "1", "amount": "0"}
 
 
+def _part(seconds: str) -> dict[str, str]:
+    amount = exact_text(Fraction(99) * Fraction(seconds) / 2_592_000)
+    return {"kind": "prorated", "fee": "99", "seconds": seconds, "of_seconds": "2592000", "amount": amount}
+
+
 def test_tiers_and_parts_of_a_month_are_explained() -> None:
     line = replace(sample(4).lines[3], starts="2026-10-10T12:00:00+00:00", ends="2026-10-21T00:00:00+00:00")
     [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=line.amount_minor))
@@ -198,6 +205,62 @@ def test_a_price_that_says_it_all_is_not_explained_again() -> None:
     line = replace(sample().lines[0], steps=steps)
     [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=line.amount_minor))
     assert "6.00096" not in page
+
+
+BIG_TIER = {
+    "kind": "tier",
+    "from": "0",
+    "up_to": "10000000",
+    "quantity": "1000000",
+    "unit_price": "0.00001",
+    "amount": "10",
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([BIG_TIER], "tier 0 to 10,000,000: 1,000,000 x 0.00001 = 10"),
+        ([BIG_TIER | {"from": "10000000", "up_to": "any"}], "tier 10,000,000 to any: 1,000,000 x 0.00001 = 10"),
+        ([STEP | {"how": "sum"}, {"kind": "cap", "cap": "6", "amount": "-0.251"}], "capped at 6: -0.251"),
+        ([_part("1296000")], "99 x 15 of 30 days = 49.5"),
+        ([_part("1299600")], "99 x 361 of 720 hours = 49.6375"),
+        ([_part("1/3")], "99 x 0.333333333 of 2,592,000 seconds = 0.000012731"),
+    ],
+)
+def test_arithmetic_is_written_for_people(steps: list[dict[str, str]], said: str) -> None:
+    line = DocumentLine("sku", "Service", Decimal(1), 100, steps=tuple(steps))
+    [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=100))
+    assert said in page
+
+
+def test_a_fee_for_a_whole_month_needs_no_arithmetic() -> None:
+    measured = {"kind": "measured", "how": "time-weighted", "quantity": "1", "amount": "0"}
+    for steps in ((_part("2592000"),), (measured, _part("2592000"))):
+        line = DocumentLine("sku", "Support plan", Decimal(1), 9900, "month", steps=steps)
+        [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=9900))
+        assert "99.00" in page
+        assert "99 x" not in page
+        assert "time-weighted" not in page
+
+
+def test_who_has_nothing_to_pay_is_not_told_how_and_when() -> None:
+    document = replace(sample(), customer=replace(POLE, name="Acme"))
+    covered = replace(document, credits=(Deduction("Your credit on 1 November 2026", -document.total_minor),))
+    [owing], [nothing] = pages(document), pages(covered)
+    for text in (SELLER.terms, "IBAN", "Due 15 November 2026"):
+        assert text in owing
+        assert text not in nothing
+    assert "Amount due 0.00 EUR" in nothing
+
+
+def test_the_reason_of_a_correction_is_called_one() -> None:
+    for document in (taken_back(sample()), replace(sample(), replaces="INV-00000007", notes=("Billed twice.",))):
+        [page] = pages(document)
+        assert "Reason: Billed twice." in page
+    [page] = pages(replace(sample(), notes=("Thank you.",)))
+    assert "Thank you." in page
+    assert "Reason" not in page
 
 
 def test_a_line_with_more_steps_than_a_page_holds_goes_over_pages() -> None:

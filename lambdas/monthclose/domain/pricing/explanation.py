@@ -4,7 +4,7 @@ A step is a kind and its numbers as text; its amount follows from them by the ta
 and checking use the same arithmetic. A line's amount is the sum of its steps, rounded once, half to even.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -66,11 +66,11 @@ _WORDS: Mapping[str, str] = {
     "measured": "{how}: {quantity}",
     "allowance": "{free} of {quantity} are free, {billable} are billed",
     "units": "{quantity} x {unit_price} = {amount}",
-    "tier": "tier {from} to {up_to}: {quantity} x {unit_price}{plus} = {amount}",
+    "tier": "tier {tier}: {quantity} x {unit_price}{plus} = {amount}",
     "packages": "{quantity} in packages of {size} at {package_price} each, begun ones count = {amount}",
-    "prorated": "{fee} x {seconds} s of {of_seconds} s = {amount}",
+    "prorated": "{fee} x {part} = {amount}",
     "percent": "{percent}% of {of} = {amount}",
-    "cap": "at most {cap}: {amount}",
+    "cap": "capped at {cap}: {amount}",
     "discount": "{percent}% off {of} = {amount}",
     "discount_amount": "{off} off {of} = {amount}",
     "true_up": "committed {committed}, reached {reached}: {amount}",
@@ -78,6 +78,11 @@ _WORDS: Mapping[str, str] = {
     "billed": "billed for it on {invoice}: {amount}",
     "carried": "carried over from {period}: {amount}",
 }
+
+
+_OPEN_END = "any"
+"""What the last tier goes up to."""
+_UNITS_OF_TIME = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 class Explanation:
@@ -127,14 +132,38 @@ def recomputed(steps: Iterable[Mapping[str, str]], currency: str) -> Money:
 
 
 def in_words(step: Mapping[str, str]) -> str:
-    """Write a step as a person reads it; numbers without end are shown to nine places."""
+    """Write a step as a person reads it: digits grouped, numbers without end to nine places."""
     texts = {name: text if name in _TEXTS - {"amount"} else _readable(text) for name, text in step.items()}
     texts["plus"] = f" + {texts['flat']}" if "flat" in texts else ""
+    if step["kind"] == "tier":
+        texts["tier"] = _tier_in_words(step)
+    if step["kind"] == "prorated":
+        texts["part"] = _part_in_words(Fraction(step["seconds"]), Fraction(step["of_seconds"]))
     return _WORDS[step["kind"]].format_map(texts)
 
 
+def worth_saying(steps: Sequence[Step]) -> Sequence[Step]:
+    """Leave out what a customer sees without arithmetic: a fee for the whole month is that fee."""
+    last = steps[-1] if steps else {}
+    whole = last.get("kind") == "prorated" and Fraction(last["seconds"]) == Fraction(last["of_seconds"])
+    return () if whole and all(step["kind"] in ("measured", "prorated") for step in steps) else steps
+
+
+def _tier_in_words(step: Mapping[str, str]) -> str:
+    start, end = _readable(step["from"]), step["up_to"]
+    return f"{start} to {end}" if end == _OPEN_END else f"{start} to {_readable(end)}"
+
+
+def _part_in_words(time: Fraction, month: Fraction) -> str:
+    """Write a part of a month in the largest unit of time that says it in whole numbers."""
+    size, unit = next(
+        ((size, unit) for size, unit in _UNITS_OF_TIME if not time % size and not month % size), _UNITS_OF_TIME[-1]
+    )
+    return f"{_readable(exact_text(time / size))} of {_readable(exact_text(month / size))} {unit}"
+
+
 def _readable(text: str) -> str:
-    return f"{shown(Fraction(text)):f}" if "/" in text else text
+    return f"{shown(Fraction(text)):,f}"
 
 
 def _amount(kind: str, texts: Mapping[str, str], so_far: Fraction) -> Fraction:
