@@ -85,8 +85,8 @@ def prices(
     """Add prices to the price book; those of the same SKU and currency are replaced. All of the file's or none.
 
     Fields: sku, currency (ISO 4217), unit_price (in dollars, not cents; fractions of a cent are fine), unit and
-    description (optional). A TOML file may have all that a price book can: tiers, caps, packages, fees, dates,
-    overrides for customers, discounts and commitments (docs/price-book.md).
+    description (optional; without them those in the book stay). A TOML file may have all that a price book can: tiers,
+    caps, packages, fees, dates, overrides for customers, discounts and commitments (docs/price-book.md).
     """
     data = read_toml(file)
     if data is not None:
@@ -143,6 +143,10 @@ def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> 
         raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
     began = time.monotonic()
     tally = import_price_book(book, price_books=connected(ctx).price_books)
+    if not tally.taken:
+        raise UserMistakeError(
+            f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"
+        )
     _summarise(PRICES, file, tally, file, time.monotonic() - began)
 
 

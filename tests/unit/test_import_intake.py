@@ -23,6 +23,9 @@ from monthclose.domain.intake import (
 )
 from monthclose.domain.layout import CUSTOMERS, PRICES, USAGE, Layout
 from monthclose.domain.period import Period
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing.aggregation import Aggregation
+from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.tax_table import NoTaxTable
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_prices
@@ -291,6 +294,33 @@ def test_two_prices_for_the_same_thing_in_one_file_are_rejected() -> None:
     import_prices(rows, plain(PRICES.fields), price_books=World().price_books, reject=rejected)
 
     assert rejected == [(3, "sku and currency are there twice with different prices")]
+
+
+def test_a_price_that_says_no_texts_keeps_those_there_are() -> None:
+    world = World()
+
+    def last() -> Price:
+        return world.price_books.get(world.price_books.latest()).by_identity["droplet", "USD", ""][-1]
+
+    for row in (
+        PRICE,
+        without(PRICE, unit_price="1", unit="", description=""),
+        without(PRICE, description="Small one"),
+    ):
+        import_prices([Row(1, row)], plain(PRICES.fields), price_books=world.price_books, reject=Rejected())
+        said = last().unit, last().description, last().model.single_price
+        expected = "hour", row["description"] or "Droplet", Decimal(row["unit_price"])
+        assert said == expected
+
+
+def test_a_price_of_another_kind_keeps_the_description_and_not_the_unit() -> None:
+    world = World()
+    sizes = Price("droplet", "USD", PerUnit(Decimal(1)), "GB-month", "Volume", Aggregation.TIME_WEIGHTED)
+    world.price_books.merge(PriceBook.of([sizes]))
+    row = without(PRICE, unit="", description="")
+    import_prices([Row(1, row)], plain(PRICES.fields), price_books=world.price_books, reject=Rejected())
+    [price] = world.price_books.get(world.price_books.latest()).prices
+    assert (price.unit, price.description) == ("", "Volume")
 
 
 def test_good_prices_become_the_latest_book() -> None:

@@ -44,10 +44,13 @@ class LayoutError(UserMistakeError):
         The file's columns: of a file without a header, somebody's data.
     advice : str
         How to mend it.
+    unknown : sequence of str
+        Columns that are none of the fields, among others that are.
     """
 
-    def __init__(self, problem: str, columns: Sequence[str], advice: str = "") -> None:
-        told = f"{problem}; the columns are {_listed(columns)}"
+    def __init__(self, problem: str, columns: Sequence[str], advice: str = "", unknown: Sequence[str] = ()) -> None:
+        strange = f" (unknown: {_listed(unknown)})" if unknown else ""
+        told = f"{problem}; the columns are {_listed(columns)}{strange}"
         super().__init__(f"{told}\n{advice}" if advice else told)
         self.problem = problem
 
@@ -107,6 +110,7 @@ class Layout:
                 f"there is no column for {_listed(missing)}",
                 columns,
                 f"name it with {mapping}, or give all rows one value with {default}",
+                [column for column in columns if column not in found.values()] if found else (),
             )
         return cls(found, dict(defaults))
 

@@ -13,7 +13,7 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
     """Merge a file's prices into the price book, if every row of it can be taken.
 
     A price book with holes would park customers or bill some of them by the old prices, so one bad row withholds
-    the others. It is small enough to be held in memory.
+    the others. It is small enough to be held in memory. A row that says no unit or description leaves those there are.
     """
     tally = Tally()
     prices: dict[tuple[str, str], Price] = {}
@@ -31,7 +31,8 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
     if tally.rejected:
         return Tally(withheld=tally.taken, rejected=tally.rejected)
     if prices:
-        price_books.merge(PriceBook.of(prices.values()))
+        book = price_books.get(price_books.latest())
+        price_books.merge(PriceBook.of(book.filled_in(price) for price in prices.values()))
     return tally
 
 

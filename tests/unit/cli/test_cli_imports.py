@@ -185,6 +185,22 @@ def test_prices_may_be_toml_and_keep_every_digit(monthclose: Command, tmp_path: 
     assert str(unit_price(book.get(book.latest()), "a")) == "0.00893"
 
 
+@pytest.mark.parametrize("content", ["", "# nothing\n", "[settings]\ncap_hours = 672\n", "prices = []\n"])
+def test_a_price_book_that_says_no_price_is_told(monthclose: Command, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(content)
+    told = monthclose("import", "prices", path, exit_code=2).stderr
+    assert "prices.toml has no entries" in told
+    assert monthclose.world.price_books.latest() == ""
+
+
+def test_a_misspelt_column_is_named_beside_the_field_that_is_missing(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("sku,currency,price\na,USD,1\n")
+    told = monthclose("import", "prices", path, exit_code=2).stderr
+    assert "there is no column for unit_price; the columns are sku, currency, price (unknown: price)" in told
+
+
 @pytest.mark.parametrize(
     ("price", "reason"), [("-1", "unit_price is negative"), ("cheap", "unit_price is not a number")]
 )

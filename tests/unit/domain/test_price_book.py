@@ -60,6 +60,28 @@ MISTAKES = {
     "too large": (price('unit_price = "1e400"'), 'prices[1] "vm": unit_price has more than 28 digits'),
     "true": (price("unit_price = true"), 'prices[1] "vm": unit_price is not a number'),
     "no price": (price(""), 'prices[1] "vm": unit_price is missing'),
+    "a misspelt price": (price("price = 1"), "prices[1] \"vm\": unit_price is missing, and 'price' is unknown here"),
+    "a misspelt SKU": (
+        '[[prices]]\nSKU = "vm"\ncurrency = "USD"\nunit_price = 1',
+        "prices[1]: sku is missing, and 'SKU' is unknown here",
+    ),
+    "a misspelt currency of a fee": (
+        '[[fees]]\nid = "f"\ncurency = "USD"\nmonthly_fee = 1',
+        "fees[1] \"f\": currency is missing, and 'curency' is unknown here",
+    ),
+    "misspelt tiers": (
+        price('model = "graduated"\nsteps = [{unit_price = 1}]'),
+        "prices[1] \"vm\": tiers is missing, and 'steps' is unknown here",
+    ),
+    "a misspelt price of a tier": (
+        price('model = "graduated"\ntiers = [{price = 1}]'),
+        "prices[1] \"vm\": tier 1: unit_price is missing, and 'price' is unknown here",
+    ),
+    "a misspelt discount": (
+        '[[discounts]]\nid = "d"\npercentage = 5',
+        "discounts[1] \"d\": it must have either percent or amount, and 'percentage' is unknown here",
+    ),
+    "another model's field is not unknown": (price("monthly_fee = 1"), 'prices[1] "vm": unit_price is missing'),
     "a model that isn't there": (
         price('model = "auction"'),
         "prices[1] \"vm\": model 'auction' does not exist; there are per_unit, hourly, graduated",
@@ -226,3 +248,12 @@ def test_the_example_in_the_documentation_is_a_price_book() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     read = book(example)
     assert [len(entries) for entries in (read.prices, read.fees, read.discounts, read.commitments)] == [4, 1, 1, 1]
+
+
+def test_no_field_of_the_example_is_called_unknown_where_another_is_missing() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "price-book.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    with pytest.raises(PriceBookError) as refused:
+        book(re.sub(r"^(sku|id) = .*$", "", example, flags=re.MULTILINE))
+    assert len(refused.value.mistakes) == 7
+    assert all(mistake.endswith(" is missing") for mistake in refused.value.mistakes)

@@ -51,6 +51,14 @@ class PriceBook:
             commitments=_replaced(self.commitments, additions.commitments),
         )
 
+    def filled_in(self, price: Price) -> Price:
+        """Give a price the texts that it lacks and that the last one of its kind here has."""
+        before = self.by_identity.get(price.identity)
+        if not before:
+            return price
+        unit = before[-1].unit if before[-1].aggregation == price.aggregation else ""
+        return replace(price, unit=price.unit or unit, description=price.description or before[-1].description)
+
     def content(self) -> Mapping[str, list[Content]]:
         """The book as in its file."""
         sections: dict[str, Iterable[_Entry]] = {

@@ -1,6 +1,6 @@
 """Reading the fields of one entry of a price book, each mistake in words that name the field."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -14,15 +14,26 @@ from monthclose.domain.usage import check_key, check_text, parse_decimal
 
 
 class Fields:
-    """One entry's fields. Every method raises `UserMistakeError` where a value cannot be used."""
+    """One entry's fields. Every method raises `UserMistakeError` where a value cannot be used.
 
-    def __init__(self, values: Mapping[str, object]) -> None:
-        self._values = values
+    Parameters
+    ----------
+    known : collection of str
+        All that such an entry can have.
+    """
+
+    def __init__(self, values: Mapping[str, object], known: Collection[str]) -> None:
+        self._values, self._known = values, known
         self._read: set[str] = set()
 
     def given(self, name: str) -> bool:
         """Whether a field is there."""
         return name in self._values
+
+    @property
+    def unknown(self) -> str:
+        """Name a field that no such entry can have, to be said beside what is missing: it may be that, misspelt."""
+        return next((f", and {name!r} is unknown here" for name in self._values if name not in self._known), "")
 
     def text(self, name: str, default: str = "") -> str:
         """Read a text; empty if it isn't there."""
@@ -33,24 +44,23 @@ class Fields:
 
     def key(self, name: str) -> str:
         """Read an identifier that must be there."""
-        value = self._value(name, "")
+        self._require(name)
+        value = self._value(name)
         if not isinstance(value, str):
             raise UserMistakeError(f"{name} must be text in quotes")
         return check_key(value, name)
 
     def currency(self) -> str:
         """Read the currency, which must be there."""
+        self._require("currency")
         code = self.text("currency").upper()
-        if not code:
-            raise UserMistakeError("currency is missing")
         if code not in EXPONENT_BY_CURRENCY:
             raise UserMistakeError(f"currency {code!r} is not ISO 4217")
         return code
 
     def number(self, name: str) -> Decimal:
         """Read a number that must be there and not be negative."""
-        if name not in self._values:
-            raise UserMistakeError(f"{name} is missing")
+        self._require(name)
         value = self._value(name)
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise UserMistakeError(f"{name} is not a number")
@@ -88,6 +98,7 @@ class Fields:
 
     def tables(self, name: str) -> list[Mapping[str, object]]:
         """Read a list of tables that must be there."""
+        self._require(name)
         values = self._value(name)
         if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
             raise UserMistakeError(f"{name} must be a list of tables, like [{{ up_to = 100, unit_price = 0.10 }}, …]")
@@ -127,6 +138,10 @@ class Fields:
         unknown = [name for name in self._values if name not in self._read]
         if unknown:
             raise UserMistakeError(f"it has a field {unknown[0]!r} that does not belong there")
+
+    def _require(self, name: str) -> None:
+        if self._values.get(name, "") == "":
+            raise UserMistakeError(f"{name} is missing{self.unknown}")
 
     def _value(self, name: str, default: object = None) -> object:
         self._read.add(name)

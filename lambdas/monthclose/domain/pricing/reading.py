@@ -17,6 +17,23 @@ from monthclose.domain.pricing.special import Commitment, Discount, Fee
 CAP_HOURS = Decimal(672)
 """28 days: after so many hours an hourly price with a cap has reached it, unless the book says otherwise."""
 _SECTIONS = ("prices", "price", "overrides", "fees", "discounts", "commitments", "settings")
+_OF_PRICES = (
+    "sku currency customers model unit description aggregation free per_resource from until time_unit unit_price "
+    "monthly_cap cap_hours tiers package_price package_size monthly_fee percent"
+)
+_PRICE_FIELDS = frozenset(_OF_PRICES.split())
+_SPECIAL_FIELDS = frozenset({"id", "currency", "customers", "skus", "description", "from", "until"})
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "settings": frozenset({"cap_hours"}),
+    "prices": _PRICE_FIELDS,
+    "price": _PRICE_FIELDS,
+    "overrides": _PRICE_FIELDS,
+    "fees": _SPECIAL_FIELDS - {"skus"} | {"monthly_fee"},
+    "discounts": _SPECIAL_FIELDS | {"percent", "amount", "periods"},
+    "commitments": _SPECIAL_FIELDS | {"amount", "periods"},
+}
+"""All that entries of each section can have, whatever their model: see docs/price-book.md."""
+_TIER_FIELDS = frozenset({"from", "up_to", "unit_price", "flat"})
 _MOST_SHOWN = 10
 
 
@@ -74,7 +91,7 @@ class _Reader:
             self.mistakes.append("settings must be a table: [settings]")
             return
         try:
-            fields = Fields(values)
+            fields = Fields(values, _FIELDS["settings"])
             self._cap_hours = fields.positive("cap_hours") if fields.given("cap_hours") else CAP_HOURS
             fields.done()
         except UserMistakeError as error:
@@ -90,7 +107,7 @@ class _Reader:
         for number, entry in enumerate(entries, 1):
             title = entry.get("sku", entry.get("id"))
             label = f"{name}[{number}]" + (f' "{title[:60]}"' if isinstance(title, str) and title else "")
-            fields = Fields(entry)
+            fields = Fields(entry, _FIELDS[name])
             try:
                 done.append((label, read(fields)))
                 fields.done()
@@ -120,7 +137,7 @@ class _Reader:
 
     def override(self, fields: Fields) -> list[Price]:
         if not fields.given("customers"):
-            raise UserMistakeError("customers is missing: whom is it for?")
+            raise UserMistakeError(f"customers is missing{fields.unknown}: whom is it for?")
         return self.price(fields)
 
     def price(self, fields: Fields) -> list[Price]:
@@ -156,7 +173,7 @@ class _Reader:
 def _tiers(fields: Fields) -> tuple[Tier, ...]:
     tiers: list[Tier] = []
     for number, table in enumerate(fields.tables("tiers"), 1):
-        read = Fields(table)
+        read = Fields(table, _TIER_FIELDS)
         try:
             tiers.append(_tier(number, read, tiers[-1].up_to if tiers else Decimal(0)))
             read.done()
@@ -212,7 +229,7 @@ def _fee(fields: Fields) -> Fee:
 def _discount(fields: Fields) -> Discount:
     percent, off = fields.optional_number("percent"), fields.optional_number("amount")
     if (percent is None) == (off is None):
-        raise UserMistakeError("it must have either percent or amount")
+        raise UserMistakeError(f"it must have either percent or amount{fields.unknown}")
     if not (percent or off):
         raise UserMistakeError("a discount of nothing")
     if percent is not None and percent > 100:
