@@ -107,7 +107,7 @@ def record(
     ctx: typer.Context,
     customer_id: Id,
     amount: Amount,
-    reference: Annotated[str, typer.Option(help="The bank's reference: the same one is never booked twice.")],
+    reference: Annotated[str, typer.Option(help="The bank's reference: never booked twice for the same customer.")],
     until: Until = None,
     in_json: InJson = False,
 ) -> None:

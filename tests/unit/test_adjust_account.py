@@ -93,9 +93,17 @@ def test_money_received_outside_in_full_leaves_nothing_to_charge(world: World) -
 def test_the_same_bank_reference_is_booked_once(world: World) -> None:
     world.close()
     world.cashier.record("acme", usd(100), "SEPA 4711")
-    with pytest.raises(UserMistakeError, match="was booked for customer acme before"):
-        world.cashier.record("acme", usd(100), "SEPA 4711")
+    told = "'SEPA 4711' was booked for customer acme before: 1.00 USD on 2026-11-01"
+    with pytest.raises(UserMistakeError, match=told):
+        world.cashier.record("acme", usd(250), "SEPA 4711")
     assert world.customer("acme").credit_minor == 100
+
+
+def test_one_transfer_may_pay_for_several_customers(world: World) -> None:
+    world.add_customer("globex")
+    for customer in ("acme", "globex"):
+        world.cashier.record(customer, usd(100), "SEPA 4711")
+    assert world.customer("globex").credit_minor == 100
 
 
 def test_while_a_payment_is_in_flight_nobody_else_charges_and_credit_waits_for_its_outcome(world: World) -> None:

@@ -241,6 +241,27 @@ def test_no_row_is_lost_and_importing_again_adds_nothing(cells: list[dict[str, s
     assert stored["stranger"] == []
 
 
+def counted(world: World, *customers: str) -> list[Decimal]:
+    return [
+        sum((e.quantity for e in world.usage.events(c, OCTOBER) if not e.replaced_by), Decimal(0)) for c in customers
+    ]
+
+
+def test_a_row_that_is_removed_from_a_mended_file_stays_and_the_quantity_0_or_a_negative_one_takes_it_back() -> None:
+    world = World()
+    world.add_customer("acme")
+    world.add_customer("globex")
+    acme, globex = without(EVENT, quantity="1"), without(EVENT, customer_id="globex", quantity="10")
+    imported(world, [Row(1, acme), Row(2, without(acme, quantity="2")), Row(3, globex)])
+    imported(world, [Row(1, acme), Row(2, globex)])
+    assert counted(world, "acme", "globex") == [3, 20], "what stood there stays, and what moved up counts twice"
+
+    imported(world, [Row(1, acme), Row(2, without(acme, quantity="0")), Row(3, globex)])
+    assert counted(world, "acme", "globex") == [1, 20]
+    imported(world, [Row(1, without(globex, quantity="-10"))], "taken-back.csv")
+    assert counted(world, "acme", "globex") == [1, 10]
+
+
 def test_usage_of_a_customer_that_nobody_knows_is_rejected() -> None:
     tally, rejected = imported(World(), [Row(1, EVENT), Row(2, without(EVENT, customer_id=""))])
 

@@ -113,7 +113,7 @@ class Cashier:
         Parameters
         ----------
         reference : str
-            The bank's: the same one again is refused.
+            The bank's: the same one again for the same customer is refused.
         expires_at : datetime or None
             When what is left of it expires, if it was paid for prepaid credit that does.
 
@@ -123,8 +123,10 @@ class Cashier:
             There is no such customer, the amount cannot be, or the reference was booked before.
         """
         entry_id = f"received/{_short(reference)}"
-        if any(entry.entry_id == entry_id for m in self.books.months(customer_id).values() for entry in m.entries):
-            raise UserMistakeError(f"{reference!r} was booked for customer {customer_id} before")
+        for month in self.books.months(customer_id).values():
+            for entry in month.entries:
+                if entry.entry_id == entry_id:
+                    raise UserMistakeError(_booked_before(reference, entry))
         memo = f"received outside: {reference}" + (f" (prepaid{_until(expires_at)})" if expires_at else "")
         kind = GrantKind.PAID if expires_at else None
         return self._add_credit(customer_id, _Coming(amount, Account.BANK, memo, entry_id, kind, expires_at))
@@ -206,6 +208,14 @@ def new_payment(books: Books, customer: Customer, period: Period, limit: Money |
         )
         books.commit(newest)
     return PaymentKey(customer.customer_id, period, newest.sequence)
+
+
+def _booked_before(reference: str, entry: Entry) -> str:
+    received = Money(sum(leg.minor for leg in entry.legs if leg.account is Account.BANK), entry.currency)
+    return (
+        f"{reference!r} was booked for customer {entry.customer_id} before: {received} on {entry.time:%Y-%m-%d}; "
+        "another transfer needs another reference"
+    )
 
 
 def _until(expires_at: datetime | None) -> str:
