@@ -17,7 +17,8 @@ from rich.table import Table
 
 from monthclose.adapters.e_invoice import FacturX
 from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import Buyer, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.document import InvoiceDocument, amounts_of
+from monthclose.domain.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.period import Period
 from monthclose.domain.tax import Taxation, TaxRate, taxed
 

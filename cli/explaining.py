@@ -8,8 +8,8 @@ import typer
 from cli.connect import connected
 from cli.console import amount, count, grid, note, print_json, say, show
 from cli.system import System
+from monthclose.domain.draft import Draft
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
-from monthclose.domain.invoice import Draft
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
 from monthclose.stages.explain_invoice import explain

@@ -11,7 +11,8 @@ from cli import correcting, explaining, regenerating
 from cli.connect import connected
 from cli.console import amount, grid, say, show
 from monthclose.domain.credit_note import CreditNote
-from monthclose.domain.document import DocumentLine, InvoiceDocument
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.document_parts import DocumentLine
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.money import EXACT

@@ -9,7 +9,7 @@ from typing import Any
 
 from monthclose.domain.close import Batch
 from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.document import Seller
+from monthclose.domain.document_parts import Seller
 from monthclose.domain.dunning import DunningPolicy
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy

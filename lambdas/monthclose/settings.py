@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monthclose.domain.close import MAX_BATCHES
-from monthclose.domain.document import Seller
+from monthclose.domain.document_parts import Seller
 from monthclose.domain.dunning import AfterLast, DunningPolicy
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy

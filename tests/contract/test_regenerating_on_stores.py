@@ -6,7 +6,7 @@ from decimal import Decimal
 from monthclose.bootstrap import Runtime
 from monthclose.domain.close import Batch, totals_of
 from monthclose.domain.customer import Profile
-from monthclose.domain.document import Seller
+from monthclose.domain.document_parts import Seller
 from monthclose.domain.dunning import DunningPolicy
 from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.invoicing import INVOICE_EVERYTHING

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monthclose.domain.document import Buyer, Deduction, InvoiceDocument, Seller
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.document_parts import Buyer, Deduction, Seller
 from monthclose.domain.invoicing import InvoicingPolicy
 from monthclose.domain.ledger import Account
 from monthclose.domain.period import Period

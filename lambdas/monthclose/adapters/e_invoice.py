@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from monthclose.adapters.invoice_view import HEADINGS
-from monthclose.domain.document import Buyer, DocumentKind, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.document import DocumentKind, InvoiceDocument, amounts_of
+from monthclose.domain.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXACT, Money, exponent
 from monthclose.domain.tax import EU, Taxation, TaxCategory, TaxLine, net_amounts

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from monthclose.domain.document import DocumentKind, DocumentLine, InvoiceDocument
+from monthclose.domain.document import DocumentKind, InvoiceDocument
+from monthclose.domain.document_parts import DocumentLine
 from monthclose.domain.money import EXACT, Money
 from monthclose.domain.period import day_in_words as day
 from monthclose.domain.tax import TaxLine

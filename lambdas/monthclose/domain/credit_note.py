@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 from monthclose.domain import credit
 from monthclose.domain.customer import Customer
-from monthclose.domain.document import Deduction, DocumentKind, DocumentLine, InvoiceDocument
+from monthclose.domain.document import DocumentKind, InvoiceDocument
+from monthclose.domain.document_parts import Deduction, DocumentLine
+from monthclose.domain.draft import Draft
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import sum_minor, take
-from monthclose.domain.invoice import Booking, DocumentPlace, Draft, Invoice
+from monthclose.domain.invoice import Booking, DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period

@@ -13,15 +13,23 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from monthclose.domain.customer import Customer
-from monthclose.domain.money import EXACT, Money
+from monthclose.domain.document_parts import (
+    Buyer,
+    Deduction,
+    DocumentLine,
+    Seller,
+    filled,
+    line_content,
+    read_part,
+    read_tax,
+    tax_content,
+)
+from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.explanation import Step, in_words, worth_saying
-from monthclose.domain.tax import TaxCategory, Taxed, TaxLine, TaxRate
+from monthclose.domain.tax import Taxed, TaxLine
 
 
 class DocumentKind(StrEnum):
@@ -30,128 +38,6 @@ class DocumentKind(StrEnum):
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     """It takes back what the invoice it names has charged: its amounts are negative."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seller:
-    """The company, as its documents show it.
-
-    Parameters
-    ----------
-    country : str
-        ISO 3166, two letters.
-    registration : str
-        Where and as what it is registered: `HRB 12345, Amtsgericht Berlin`.
-    terms, footer : str
-        Printed below the totals, and at the foot of each page.
-    logo : str
-        Key of an object that never changes; empty if there is none.
-    """
-
-    name: str
-    address: tuple[str, ...] = ()
-    postcode: str = ""
-    city: str = ""
-    country: str = ""
-    tax_id: str = ""
-    registration: str = ""
-    email: str = ""
-    phone: str = ""
-    website: str = ""
-    bank: str = ""
-    iban: str = ""
-    bic: str = ""
-    terms: str = ""
-    footer: str = ""
-    logo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Buyer:
-    """The customer, as they were when the document was issued."""
-
-    customer_id: str
-    name: str
-    email: str = ""
-    country: str = ""
-    region: str = ""
-    address: tuple[str, ...] = ()
-    tax_id: str = ""
-
-    @classmethod
-    def of(cls, customer: Customer) -> Buyer:
-        """Take down a customer."""
-        profile = customer.profile
-        address = tuple(line.strip() for line in profile.address.splitlines() if line.strip())
-        return cls(
-            customer.customer_id,
-            profile.name,
-            profile.email,
-            profile.country,
-            profile.region,
-            address,
-            profile.tax_id,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentLine:
-    """One line.
-
-    Parameters
-    ----------
-    unit_price : Decimal or None
-        Major units; None where no single price says it (tiers): `explanation` then says how it came about.
-    amount_minor : int
-        With tax in it where the document's prices include tax.
-    period : str
-        Only if it isn't the document's: late usage of an earlier month.
-    model, kind : str
-        The pricing model; what the line is for if not usage (see `domain/pricing/line.py`).
-    starts, ends : str
-        ISO 8601, only if the line isn't for its whole month; the end is exclusive.
-    steps : tuple
-        The arithmetic, as pricing has written it down.
-    tax_category : str
-        Only if it isn't that of the document's tax lines.
-    """
-
-    sku: str
-    description: str
-    quantity: Decimal
-    amount_minor: int
-    unit: str = ""
-    unit_price: Decimal | None = None
-    resource: str = ""
-    period: str = ""
-    tax_category: str = ""
-    model: str = ""
-    kind: str = ""
-    starts: str = ""
-    ends: str = ""
-    steps: tuple[Step, ...] = ()
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any]) -> DocumentLine:
-        """Read a line from what JSON held."""
-        price = content["unit_price"]
-        numbers = {"quantity": Decimal(content["quantity"]), "unit_price": None if price is None else Decimal(price)}
-        return _read(cls, {_LINE_FIELDS.get(name, name): value for name, value in {**content, **numbers}.items()})
-
-    @property
-    def explanation(self) -> tuple[str, ...]:
-        """The arithmetic in words, where quantity and unit price don't say it all."""
-        plain_price = self.unit_price is not None and len(self.steps) < 2
-        return () if plain_price else tuple(in_words(step) for step in worth_saying(self.steps))
-
-
-@dataclass(frozen=True, slots=True)
-class Deduction:
-    """A discount on the whole document (part of what is taxed), or a credit applied (taken off the total)."""
-
-    description: str
-    amount_minor: int
-    """Negative: it is added to the sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +127,14 @@ class InvoiceDocument:
 
     def content(self) -> dict[str, Any]:
         """Make what JSON holds; a draft's has no number."""
-        seller, customer = _filled(self.seller), _filled(self.customer)
+        seller, customer = filled(self.seller), filled(self.customer)
         content = {
             "period": str(self.period),
             "issued_on": self.issued_on.isoformat(),
             "currency": self.currency,
             "seller": self.seller.name,
             "customer": {"email": "", "country": "", **customer},
-            "lines": [_line_content(line) for line in self.lines],
+            "lines": [line_content(line) for line in self.lines],
             "total_minor": self.total_minor,
         }
         optional = {
@@ -256,10 +142,10 @@ class InvoiceDocument:
             "kind": "" if self.kind is DocumentKind.INVOICE else self.kind,
             "seller_details": seller if len(seller) > 1 else {},
             "due_on": self.due_on.isoformat() if self.due_on else "",
-            "discounts": [_filled(discount) for discount in self.discounts],
-            "taxes": [_tax_content(tax) for tax in self.taxes],
+            "discounts": [filled(discount) for discount in self.discounts],
+            "taxes": [tax_content(tax) for tax in self.taxes],
             "prices_include_tax": self.prices_include_tax,
-            "credits": [_filled(credit) for credit in self.credits],
+            "credits": [filled(credit) for credit in self.credits],
             "corrects": self.corrects,
             "replaces": self.replaces,
             "notes": list(self.notes),
@@ -299,14 +185,14 @@ class InvoiceDocument:
             period=Period.parse(content["period"]),
             issued_on=date.fromisoformat(content["issued_on"]),
             currency=currency,
-            seller=_read(Seller, {"name": content["seller"]} | content.get("seller_details", {})),
-            customer=_read(Buyer, content["customer"]),
+            seller=read_part(Seller, {"name": content["seller"]} | content.get("seller_details", {})),
+            customer=read_part(Buyer, content["customer"]),
             lines=tuple(DocumentLine.of(line) for line in content["lines"]),
             total_minor=content["total_minor"],
             kind=DocumentKind(content.get("kind", DocumentKind.INVOICE)),
             due_on=date.fromisoformat(due) if due else None,
             discounts=tuple(Deduction(**entry) for entry in content.get("discounts", [])),
-            taxes=tuple(_tax(entry, currency) for entry in content.get("taxes", [])),
+            taxes=tuple(read_tax(entry, currency) for entry in content.get("taxes", [])),
             prices_include_tax=content.get("prices_include_tax", False),
             credits=tuple(Deduction(**entry) for entry in content.get("credits", [])),
             corrects=content.get("corrects", ""),
@@ -328,59 +214,6 @@ def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], cu
     """List what is taxed: the lines, then the discounts."""
     minor = [line.amount_minor for line in lines] + [discount.amount_minor for discount in discounts]
     return [Money(amount, currency) for amount in minor]
-
-
-_LINE_ENTRIES = {"starts": "from", "ends": "until"}
-"""Entries that are called otherwise than their fields."""
-_LINE_FIELDS = {entry: name for name, entry in _LINE_ENTRIES.items()}
-
-
-def _filled(record: Any) -> dict[str, Any]:
-    """Take the entries that hold something."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in values.items()
-        if value not in ("", ())
-    }
-
-
-def _read[T](kind: type[T], values: Mapping[str, Any]) -> T:
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-
-
-def _line_content(line: DocumentLine) -> dict[str, Any]:
-    always = {
-        "sku": line.sku,
-        "description": line.description,
-        "unit": line.unit,
-        "quantity": _plain(line.quantity),
-        "unit_price": None if line.unit_price is None else _plain(line.unit_price),
-        "amount_minor": line.amount_minor,
-    }
-    more = {_LINE_ENTRIES.get(name, name): value for name, value in _filled(line).items() if name not in always}
-    return always | more
-
-
-def _tax_content(tax: TaxLine) -> dict[str, Any]:
-    rate = tax.rate
-    content = {
-        "name": rate.name,
-        "percent": _plain(rate.percent),
-        "category": rate.category.value,
-        "base_minor": tax.base.minor,
-        "amount_minor": tax.amount.minor,
-    }
-    return content | ({"note": rate.note} if rate.note else {})
-
-
-def _tax(values: Mapping[str, Any], currency: str) -> TaxLine:
-    rate = TaxRate(values["name"], Decimal(values["percent"]), TaxCategory(values["category"]), values.get("note", ""))
-    return TaxLine(rate, Money(values["base_minor"], currency), Money(values["amount_minor"], currency))
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize(EXACT):f}"
 
 
 def _billed(document: InvoiceDocument) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.invoice import Draft
+from monthclose.domain.draft import Draft
 from monthclose.domain.money import Money
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind

@@ -22,9 +22,10 @@ from monthclose.domain.credit_note import (
     number_credit_note,
 )
 from monthclose.domain.customer import Customer
+from monthclose.domain.draft import Draft
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import lift_if_paid_up
-from monthclose.domain.invoice import Draft, Invoice
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
+from monthclose.domain.draft import Draft, draft_invoice
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.invoice import Draft
 from monthclose.domain.invoicing import carried_line
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -116,7 +115,7 @@ class InvoiceDrafter:
         day: date,
         more: Mapping[str, Any],
     ) -> Draft:
-        return invoices.draft(
+        return draft_invoice(
             customer,
             period,
             lines,

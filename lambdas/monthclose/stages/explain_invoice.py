@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from monthclose.domain.invoice import Draft
+from monthclose.domain.draft import Draft
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.exact import plain

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from monthclose.domain import invoice as invoices
 from monthclose.domain.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.customer import Customer
+from monthclose.domain.draft import Draft, documents_key, number_drafts
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.invoice import DocumentPlace, Draft, Invoice
+from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, carried_minor, drafted
 from monthclose.domain.ledger import Entry
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
@@ -208,8 +209,8 @@ class InvoiceGenerator:
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
     ) -> None:
         """Store the documents of a reservation and book those of its invoices that aren't booked yet."""
-        key = invoices.documents_key(period, batch.number, reservation.first)
-        numbered, content = invoices.numbered(drafts, reservation.first, key)
+        key = documents_key(period, batch.number, reservation.first)
+        numbered, content = number_drafts(drafts, reservation.first, key)
         if not seen:
             numbered = [i for i in numbered if not self.books.month(i.customer_id, period).invoice]
         if not numbered:

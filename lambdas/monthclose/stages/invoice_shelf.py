@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from monthclose.domain.credit_note import CreditNote, credit_note_key
-from monthclose.domain.document import InvoiceDocument, Seller
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.document_parts import Seller
+from monthclose.domain.draft import documents_key
 from monthclose.domain.errors import MonthCloseError, UserMistakeError
-from monthclose.domain.invoice import Invoice, documents_key
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.period import Period
 from monthclose.domain.series import Series
 from monthclose.ports import Books, Closes, Documents, EInvoices, InvoiceRenderer

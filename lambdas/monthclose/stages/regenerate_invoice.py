@@ -11,12 +11,12 @@ import json
 from dataclasses import dataclass, replace
 from functools import partial
 
-from monthclose.domain import invoice as invoices
 from monthclose.domain.credit_note import CreditNote, left_to_credit
 from monthclose.domain.customer import Customer
 from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.draft import Draft, number_drafts
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
-from monthclose.domain.invoice import Draft, Invoice, amount_due
+from monthclose.domain.invoice import Invoice, amount_due
 from monthclose.domain.invoicing import InvoicingPolicy, drafted
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
@@ -116,7 +116,7 @@ class Regenerator:
             raise UserMistakeError(
                 f"made anew, {invoice.number} would come to nothing: void it (monthclose invoice void {invoice.number})"
             )
-        [new], _ = invoices.numbered([draft], 0, "")
+        [new], _ = number_drafts([draft], 0, "")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, _ = take_its_place(new, drafted(customer, draft), held)
         unchanged = InvoiceDocument.of(draft).bills_the_same(self.corrector.shelf.document(invoice))

@@ -8,10 +8,10 @@ number is reserved, the old invoice is marked, and with it its batch is unfinish
 from dataclasses import dataclass, replace
 from functools import partial
 
-from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
+from monthclose.domain.draft import Draft, documents_key, number_drafts
 from monthclose.domain.hold import lift_if_paid_up
-from monthclose.domain.invoice import Draft, Invoice
+from monthclose.domain.invoice import Invoice
 from monthclose.domain.invoicing import drafted
 from monthclose.domain.ledger import Entry
 from monthclose.domain.month import CustomerMonth
@@ -47,8 +47,8 @@ class Replacer:
         TryLaterError
             A payment of the month is in flight: what it brings decides what is open.
         """
-        key = invoices.documents_key(Period.parse(draft["period"]), batch, reservation.first)
-        [invoice], content = invoices.numbered([draft], reservation.first, key)
+        key = documents_key(Period.parse(draft["period"]), batch, reservation.first)
+        [invoice], content = number_drafts([draft], reservation.first, key)
         if self.books.month(invoice.customer_id, invoice.period).invoice_of(invoice.number):
             return
         self.documents.put_new(key, content, "application/jsonl")  # from the same draft comes the same content

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from monthclose.domain.credit_note import draft_credit_note
-from monthclose.domain.document import Buyer, Deduction, DocumentKind, DocumentLine, InvoiceDocument, Seller, amounts_of
+from monthclose.domain.document import DocumentKind, InvoiceDocument, amounts_of
+from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.money import Money
 from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
 from tests.unit.domain.any import OCTOBER, TODAY

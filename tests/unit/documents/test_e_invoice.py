@@ -18,7 +18,8 @@ from saxonche import PySaxonProcessor
 
 from monthclose.adapters.e_invoice import FacturX
 from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, amounts_of
+from monthclose.domain.document import InvoiceDocument, amounts_of
+from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed

@@ -16,7 +16,8 @@ from pypdf import PdfReader
 
 from monthclose.adapters.invoice_view import view_of
 from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.pricing.exact import exact_text
 from monthclose.domain.tax import TaxRate
 from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample, taken_back

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from monthclose.domain.document import InvoiceDocument, Seller, amounts_of
+from monthclose.domain.document import InvoiceDocument, amounts_of
+from monthclose.domain.document_parts import Seller
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.period import Period

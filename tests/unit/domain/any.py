@@ -9,15 +9,8 @@ from hypothesis.strategies import SearchStrategy
 
 from monthclose.domain.close import Planned
 from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.document import (
-    Buyer,
-    Deduction,
-    DocumentKind,
-    DocumentLine,
-    InvoiceDocument,
-    Seller,
-    amounts_of,
-)
+from monthclose.domain.document import DocumentKind, InvoiceDocument, amounts_of
+from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Entry, Leg

@@ -20,7 +20,8 @@ from monthclose.domain.credit_note import (
     left_to_credit,
     number_credit_note,
 )
-from monthclose.domain.document import Buyer, DocumentLine, InvoiceDocument, Seller
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import GrantKind, Part, merged
 from monthclose.domain.invoice import Booking, DocumentPlace, issue, refund, settle, take_back

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 
 from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.document import Buyer, Deduction, DocumentLine, InvoiceDocument, Seller, amounts_of, canonical
-from monthclose.domain.invoice import draft, numbered
+from monthclose.domain.document import InvoiceDocument, amounts_of, canonical
+from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.domain.draft import draft_invoice, number_drafts
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine
@@ -76,8 +77,8 @@ def test_what_generating_invoices_writes_is_read_and_keeps_its_bytes() -> None:
         ),
     ]
     more = {"price_book": "", "usage_until": noon.isoformat(), "late_usage": {"2026-09": "x"}, "usage_left": True}
-    content = draft(customer, OCTOBER, lines, UNTAXED, TODAY, Seller("Example Cloud"), more=more)
-    [invoice], written = numbered([content], 42, "key")
+    content = draft_invoice(customer, OCTOBER, lines, UNTAXED, TODAY, Seller("Example Cloud"), more=more)
+    [invoice], written = number_drafts([content], 42, "key")
     stored = written[: invoice.document.length]
     read = InvoiceDocument.parse(stored)
     assert read.canonical() == stored

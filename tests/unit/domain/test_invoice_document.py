@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.document import Seller
-from monthclose.domain.invoice import Draft, draft, numbered
+from monthclose.domain.document_parts import Seller
+from monthclose.domain.draft import Draft, draft_invoice, number_drafts
 from monthclose.domain.money import Money
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.tax import UNTAXED
@@ -22,7 +22,7 @@ def a_line(amount: int, quantity: str = "1", unit_price: str = "1", currency: st
 
 
 def a_draft(customer_id: str = "C-1", *amounts: int) -> Draft:
-    return draft(
+    return draft_invoice(
         a_customer(customer_id), OCTOBER, [a_line(amount) for amount in amounts], UNTAXED, TODAY, Seller("Northwind")
     )
 
@@ -33,7 +33,7 @@ any_drafts = st.lists(st.lists(st.integers(-(10**6), 10**6), max_size=3), max_si
 
 
 def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
-    assert draft(a_customer(), OCTOBER, [a_line(250, "2.50", "1E+2")], UNTAXED, TODAY, Seller("Northwind")) == {
+    assert draft_invoice(a_customer(), OCTOBER, [a_line(250, "2.50", "1E+2")], UNTAXED, TODAY, Seller("Northwind")) == {
         "period": "2026-10",
         "issued_on": "2026-11-01",
         "seller": "Northwind",
@@ -55,7 +55,7 @@ def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
 
 
 def test_decimals_are_written_as_text_with_every_digit() -> None:
-    written = draft(
+    written = draft_invoice(
         a_customer(), OCTOBER, [a_line(0, "9" * 50, "0." + "0" * 27 + "1")], UNTAXED, TODAY, Seller("Northwind")
     )
     assert written["lines"][0]["quantity"] == "9" * 50
@@ -64,7 +64,7 @@ def test_decimals_are_written_as_text_with_every_digit() -> None:
 
 @given(any_drafts, st.integers(1, 10**7))
 def test_numbers_follow_each_other_without_gaps_in_the_order_of_the_drafts(drafts: list[Draft], first: int) -> None:
-    invoices, _ = numbered(drafts, first, "key")
+    invoices, _ = number_drafts(drafts, first, "key")
     assert [invoice.number for invoice in invoices] == [f"INV-{first + i:08}" for i in range(len(drafts))]
     assert [invoice.customer_id for invoice in invoices] == [d["customer"]["customer_id"] for d in drafts]
     assert [invoice.total_minor for invoice in invoices] == [d["total_minor"] for d in drafts]
@@ -72,7 +72,7 @@ def test_numbers_follow_each_other_without_gaps_in_the_order_of_the_drafts(draft
 
 @given(any_drafts)
 def test_each_invoice_s_place_holds_its_own_document_and_its_hash(drafts: list[Draft]) -> None:
-    invoices, content = numbered(drafts, 7, "invoices/x.jsonl")
+    invoices, content = number_drafts(drafts, 7, "invoices/x.jsonl")
     for invoice, written in zip(invoices, drafts, strict=True):
         place = invoice.document
         document = content[place.offset : place.offset + place.length]
@@ -85,10 +85,10 @@ def test_each_invoice_s_place_holds_its_own_document_and_its_hash(drafts: list[D
 @given(any_drafts)
 def test_drafts_read_back_from_storage_give_the_same_bytes(drafts: list[Draft]) -> None:
     stored = [dict(reversed(json.loads(json.dumps(written)).items())) for written in drafts]
-    assert numbered(stored, 7, "key") == numbered(drafts, 7, "key")
+    assert number_drafts(stored, 7, "key") == number_drafts(drafts, 7, "key")
 
 
 def test_an_invoice_begins_with_nothing_settled() -> None:
-    (invoice,), _ = numbered([a_draft("C-1", 100, 23)], 1, "key")
+    (invoice,), _ = number_drafts([a_draft("C-1", 100, 23)], 1, "key")
     assert (invoice.total, invoice.open) == (Money(123, "USD"), Money(123, "USD"))
     assert (invoice.period, invoice.issued_on, invoice.version) == (OCTOBER, TODAY, 0)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.document import Seller
+from monthclose.domain.document_parts import Seller
+from monthclose.domain.draft import draft_invoice
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.invoice import draft
 from monthclose.domain.money import exponent
 from monthclose.domain.pricing import InvoiceLine, PerUnit, Price, PriceBook, Terms, rate
 from monthclose.domain.tax import UNTAXED
@@ -76,7 +76,7 @@ def test_a_line_is_the_exact_sum_of_quantity_times_price_rounded_once_half_even(
 @given(st.lists(any_usage(), max_size=12))
 def test_the_total_is_the_sum_of_the_rounded_lines(events: list[UsageEvent]) -> None:
     lines = rated(events, a_book(), "USD")
-    written = draft(a_customer(), OCTOBER, lines, UNTAXED, TODAY, Seller("Northwind"))
+    written = draft_invoice(a_customer(), OCTOBER, lines, UNTAXED, TODAY, Seller("Northwind"))
     assert written["total_minor"] == sum(line.amount.minor for line in lines)
 
 
