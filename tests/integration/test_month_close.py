@@ -2,12 +2,15 @@
 
 import os
 import signal
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from monthclose.domain.period import Period
@@ -117,6 +120,39 @@ def test_a_stopped_close_is_finished_by_the_next_and_nobody_is_charged_twice(sys
     assert report["payments"]["paid"] == len(names)
     assert report["notices"]["sent"] == len(names)
     assert report["proof"]["ties"], report["proof"]
+
+
+def test_once_a_close_is_stopped_nobody_more_is_charged_until_the_next(system: System) -> None:
+    period = Period(2024, 4)
+    names = many(system, period, 60, "ended")
+    slow = {"rules": [{"provider": "stripe", "endpoint": "payment_intents.*", "fault": "delay", "seconds": 1}]}
+    chaos = f"{system.sandbox_url}/_sandbox/chaos"
+    httpx.put(chaos, json=slow, trust_env=False).raise_for_status()
+    try:
+        first = system.start(period)
+        until("some charges", lambda: len(system.charges(period)) > 2)
+        system.workflow.stop_execution(executionArn=first)
+        charged = until("an end of the charges under way", lambda: quiet(system, period))
+    finally:
+        httpx.delete(chaos, trust_env=False).raise_for_status()
+    assert charged < len(names)
+    assert system.workflow.describe_execution(executionArn=first)["status"] == "ABORTED"
+
+    report = system.close(period)
+
+    assert_charged_once(system, period, names)
+    assert report["payments"]["paid"] == len(names)
+    assert report["proof"]["ties"], report["proof"]
+
+
+def quiet(system: System, period: Period, seconds: float = 10) -> int | None:
+    """Count a period's charges, if there is none more for some seconds."""
+    before, deadline, pause = len(system.charges(period)), time.monotonic() + seconds, threading.Event()
+    while time.monotonic() < deadline:
+        if len(system.charges(period)) > before:
+            return None
+        pause.wait(0.2)
+    return before
 
 
 @pytest.mark.timeout(900)  # a message that a killed consumer had comes again after six of its time-outs
