@@ -87,7 +87,7 @@ class Connector:
         where = choose_aws(self.endpoint_url, os.environ)
         os.environ.setdefault("AWS_EC2_METADATA_SERVICE_TIMEOUT", "1")  # no credentials: say so at once
         try:
-            values = _outputs(where)
+            values = outputs_of(boto3.client("cloudformation", config=_QUICK), where)
             settings = Settings.from_mapping(values)
             runtime = Runtime(settings, str(boto3.Session().region_name))
             machine = StateMachine(values[Env.STATE_MACHINE_ARN])
@@ -155,9 +155,14 @@ def connected(ctx: typer.Context) -> System:
     return system
 
 
-def _outputs(where: str) -> Mapping[str, str]:
-    """Read the settings from the outputs of the workflow stack."""
-    cloudformation = boto3.client("cloudformation", config=_QUICK)
+def outputs_of(cloudformation: Any, where: str) -> Mapping[str, str]:
+    """Read the settings from the outputs of the workflow stack.
+
+    Raises
+    ------
+    NoSystemError
+        It isn't deployed there.
+    """
     try:
         (stack,) = cloudformation.describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
     except ClientError as error:
@@ -186,12 +191,14 @@ def explain(error: Exception, where: str) -> str:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return (
             "there are no AWS credentials here, and no local AWS is up\n"
-            "say `monthclose local up`, or set AWS_PROFILE as for any AWS tool"
+            "say `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
+            "or set AWS_PROFILE as for any AWS tool"
         )
     if isinstance(error, NoRegionError):
         return (
             "no AWS region is chosen here, and no local AWS is up\n"
-            "say `monthclose local up`, or set AWS_REGION and AWS_PROFILE as for any AWS tool"
+            "say `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
+            "or set AWS_REGION and AWS_PROFILE as for any AWS tool"
         )
     if isinstance(error, ProfileNotFound):
         return f"{error}\nAWS_PROFILE names it"

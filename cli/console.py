@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +14,8 @@ from monthclose.domain.money import Money
 
 _PLAIN_WIDTH = 200
 """Wide enough that nothing is broken into lines where no terminal sets the width."""
+_NEVER_BROKEN = 16
+"""What is no longer than that (a currency, a name, a state) keeps to one line on the narrowest terminal."""
 
 
 def out() -> Console:
@@ -40,9 +44,10 @@ def say(text: str, style: str = "") -> None:
 
 
 def show(table: Table) -> None:
-    """Print a grid as a result."""
+    """Print a grid as a result. Where the terminal is too narrow for its figures, lines are longer than it."""
     console = out()
     if console.is_terminal:
+        console.width = max(console.width, _least(table))
         console.print(table)
         return
     with console.capture() as captured:
@@ -69,13 +74,41 @@ def print_json(value: Any) -> None:
     out().print(Text(json.dumps(value, indent=2, ensure_ascii=False)), soft_wrap=True)
 
 
+def show_figures(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
+    """Print rows of figures below their header; what doesn't fit on the terminal's lines comes below, named again."""
+    first, last = 1, len(header)
+    while first < len(header):
+        while last > first + 1 and _least(_figures(rows, header, first, last)) > out().width:
+            last -= 1
+        show(_figures(rows, header, first, last))
+        first, last = last, len(header)
+
+
+def _figures(rows: Sequence[Sequence[str]], header: Sequence[str], first: int, last: int) -> Table:
+    some = [(row[0], *row[first:last]) for row in rows]
+    return grid(some, right=range(1, 1 + last - first), header=(header[0], *header[first:last]))
+
+
+def _least(table: Table) -> int:
+    """Measure how wide a grid must be so that nothing in it is cut."""
+    wide = Console(width=10 * _PLAIN_WIDTH, force_terminal=False)
+    return Measurement.get(wide, wide.options, table).minimum
+
+
 def grid(rows: Iterable[Sequence[str | Text]], *, right: Sequence[int] = (), header: Sequence[str] = ()) -> Table:
     """Lay rows out in aligned columns, without lines; `right` lists the columns to align to the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=bool(header), header_style="dim", pad_edge=False)
     kept = list(rows)
     for index in range(max((len(row) for row in [*kept, header]), default=0)):
         title = header[index] if index < len(header) else ""
-        table.add_column(title, justify="right" if index in right else "left", no_wrap=index in right)
+        longest = max(cell_len(title), *(cell_len(str(row[index])) for row in kept if index < len(row)), 0)
+        figures = index in right
+        table.add_column(
+            title,
+            justify="right" if figures else "left",
+            no_wrap=figures,
+            min_width=longest if figures else min(longest, _NEVER_BROKEN),
+        )
     for row in kept:
         table.add_row(*row)
     return table

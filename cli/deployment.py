@@ -147,7 +147,7 @@ class _Deployment:
             raise LocalAwsError(f"cdk {name} failed\n{tail(log)}")
 
     def _put_secrets(self) -> None:
-        secrets = self._client("secretsmanager")
+        secrets = client_of(self.running, "secretsmanager")
         for provider, content in _SECRETS.items():
             name, value = f"monthclose/{provider}", json.dumps(content)
             try:
@@ -157,7 +157,7 @@ class _Deployment:
 
     def _register_webhooks(self) -> None:
         """Tell the sandbox where its events go, as one does at the providers' dashboards."""
-        (stack,) = self._client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
+        (stack,) = client_of(self.running, "cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         door = outputs[output_name(Env.WEBHOOK_URL)]
         endpoints = {
@@ -170,16 +170,18 @@ class _Deployment:
         except httpx.HTTPError as error:
             raise LocalAwsError(f"the sandbox did not take the webhooks' address: {error}") from error
 
-    def _client(self, service: str) -> Any:
-        dummy = self.running.environment
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=dummy["AWS_ENDPOINT_URL"],
-            region_name=dummy["AWS_REGION"],
-            aws_access_key_id=dummy["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=dummy["AWS_SECRET_ACCESS_KEY"],
-            config=Config(proxies={"http": ""}),
-        )
+
+def client_of(running: Running, service: str, **options: Any) -> Any:
+    """Make a client of a service of a local AWS, whatever the environment says of AWS and of proxies."""
+    dummy = running.environment
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=dummy["AWS_ENDPOINT_URL"],
+        region_name=dummy["AWS_REGION"],
+        aws_access_key_id=dummy["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=dummy["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={"http": ""}, **options),
+    )
 
 
 def _merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,17 +8,24 @@ from typing import Annotated
 
 import httpx
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.connect import NoSystemError, outputs_of
 from cli.console import count, duration, err, grid, note, say, show
-from cli.deployment import bring_up
+from cli.deployment import bring_up, client_of
 from cli.home import home, shown
 from monthclose.domain.errors import UserMistakeError
+from monthclose.names import Env
 from sandbox.local_aws import LocalAws, LocalAwsError, Running
 from sandbox.mounts import ENDPOINTS
 from sandbox.plan import Plan, load_plan
 from sandbox.reading import PlanError
 
 DOWN = 1
+_NOT_UP = (
+    "no local AWS is up; start it with: monthclose local up\n"
+    "one that was started in another folder is known there, in .monthclose: go there, or set MONTHCLOSE_HOME to it"
+)
 _ADVANCE = "/_sandbox/gocardless/advance"
 
 app = typer.Typer(help="Run AWS and the payment providers on this machine.", no_args_is_help=True)
@@ -93,7 +100,7 @@ def settle() -> None:
     """Let days pass at the sandbox's bank: debits on their way come in, or fail. Webhooks tell of it."""
     running = LocalAws(home()).running()
     if running is None:
-        raise UserMistakeError("no local AWS is up; start it with: monthclose local up")
+        raise UserMistakeError(_NOT_UP)
     say(f"the bank has settled {count(settle_debits(running.sandbox_url), 'debit')}; see: monthclose status")
 
 
@@ -125,7 +132,7 @@ def status() -> None:
     """Show what runs and where; exit status 1 if it is not up."""
     running = LocalAws(home()).running()
     if running is None:
-        say("no local AWS is up; start it with: monthclose local up")
+        say(_NOT_UP)
         raise typer.Exit(DOWN)
     _print(running)
 
@@ -137,6 +144,20 @@ def _print(running: Running) -> None:
         ("  sandbox", running.sandbox_url, f"process {running.sandbox.pid}"),
         ("  mailbox", f"{running.endpoint_url}/_ministack/ses/messages", ""),
         ("  charges", f"{running.sandbox_url}/_sandbox/charges", ""),
+        ("  usage files", _usage_drop(running), ""),
         ("  logs", shown(home() / "logs"), ""),
     ]
-    show(grid(rows))
+    show(grid([row for row in rows if row[1]]))
+
+
+def _usage_drop(running: Running) -> str:
+    """Name the place that usage files are dropped at; nothing if none is deployed, or AWS has no time to tell."""
+    if not running.deployed:
+        return ""
+    try:
+        values = outputs_of(
+            client_of(running, "cloudformation", retries={"total_max_attempts": 1}), running.endpoint_url
+        )
+    except (BotoCoreError, ClientError, NoSystemError):
+        return ""
+    return f"s3://{values[Env.USAGE_BUCKET]}/usage/" if Env.USAGE_BUCKET in values else ""

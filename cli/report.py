@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from cli.connect import connected
-from cli.console import count, duration, grid, note, print_json, say, show
+from cli.console import count, duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
 from cli.system import System
 from cli.view import counts_line, money_rows, survey
@@ -48,6 +48,13 @@ _SPEAKING = {PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentSt
 """Payment states whose last step says why nothing was charged."""
 
 
+class Written(NamedTuple):
+    """What a file of customers holds: a row of each, and one of each invoice that was replaced."""
+
+    customers: int
+    rows: int
+
+
 def report(
     ctx: typer.Context,
     period: Annotated[str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10.")],
@@ -64,8 +71,8 @@ def report(
     chosen = Period.parse(period)
     system = connected(ctx)
     if customers is not None:
-        number = write_customers(system, chosen, customers)
-        say(f"{count(number, 'customer')} of {chosen} written to {customers}")
+        written = write_customers(system, chosen, customers)
+        say(f"{count(written.customers, 'customer')} of {chosen} written to {customers}{_in_rows(written)}")
     elif in_browser:
         path = save_page(system, chosen)
         say(shown(path))
@@ -144,7 +151,7 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
     say(title + (f" in {duration(spent)}" if spent is not None else ""), "bold")
     header, rows = money_rows(content["money"])
     if rows:
-        show(grid([["  " + row[0], *row[1:]] for row in rows], right=range(1, len(header)), header=header))
+        show_figures([["  " + row[0], *row[1:]] for row in rows], header)
     facts = [
         ("  customers", counts_line(customers, ("invoiced", "nothing_to_bill", "parked"))),
         ("  payments", counts_line(content["payments"])),
@@ -170,12 +177,12 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
     say(f"  report: monthclose report {content['period']} --open", "dim")
 
 
-def write_customers(system: System, period: Period, path: Path) -> int:
-    """Write the rows of the snapshot's customers, in its order; returns how many customers there are."""
+def write_customers(system: System, period: Period, path: Path) -> Written:
+    """Write the rows of the snapshot's customers, in its order; returns how many there are of both."""
     close = require_close(system, period)
     if not close.snapshot_key:
         raise UserMistakeError(f"the close of {period} has no list of customers yet")
-    number = 0
+    number = lines = 0
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = CsvWriter(file)
@@ -183,10 +190,16 @@ def write_customers(system: System, period: Period, path: Path) -> int:
             for rows in _rows_by_customer(system, close):
                 for row in rows:
                     writer.write(row)
-                number += 1
+                number, lines = number + 1, lines + len(rows)
     except OSError as error:
         raise UserMistakeError(f"{shown(path)} cannot be written: {error.strerror}") from None
-    return number
+    return Written(number, lines)
+
+
+def _in_rows(written: Written) -> str:
+    replaced = written.rows - written.customers
+    named = "an invoice that was replaced has one" if replaced == 1 else "invoices that were replaced have one each"
+    return f" in {count(written.rows, 'row')}: {named}, too" if replaced else ""
 
 
 def _rows_by_customer(system: System, close: Close) -> Iterator[list[list[str | int]]]:

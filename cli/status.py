@@ -9,8 +9,11 @@ from cli.connect import connected
 from cli.console import count, duration, grid, note, print_json, say, show
 from cli.report import require_close
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, survey
-from monthclose.domain.close import Close, CloseStatus, Stage
+from monthclose.domain.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
+
+_TAKEN_OFF = {"credited": "credited", "written_off": "written off"}
+"""Kinds of money that most closes have none of: without them, what is invoiced is collected or open."""
 
 
 def status(
@@ -52,6 +55,7 @@ def _print(view: View, running_for: float) -> None:
     facts = [
         ("  invoiced", money_line(totals, "invoiced")),
         ("  collected", money_line(totals, "collected")),
+        *((f"  {name}", money_line(totals, of)) for of, name in _TAKEN_OFF.items() if _is_some(totals, of)),
         ("  open", money_line(totals, "open")),
         ("  payments", counts_line(totals.payments)),
     ]
@@ -61,6 +65,10 @@ def _print(view: View, running_for: float) -> None:
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
     _hint(view, running_for)
+
+
+def _is_some(totals: Totals, of: str) -> bool:
+    return any(sums.get(of, 0) for sums in totals.money.values())
 
 
 def _share(number: int, of: int) -> str:

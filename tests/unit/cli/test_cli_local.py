@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from sandbox.desk import Desk
 from sandbox.local_aws import LocalAws, LocalAwsError, Running, clean_environment
@@ -131,6 +132,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         nobody = Process(0, "")
         running = Running(nobody, 4566, nobody, int(url.rpartition(":")[2]), deployed="all")
         monkeypatch.setattr("cli.local.start", lambda _port, _sandbox_port: running)
+        monkeypatch.setattr("cli.local.outputs_of", lambda _cloudformation, _where: {})
         yield url
 
 
@@ -150,6 +152,31 @@ def test_up_without_one_leaves_the_sandbox_as_it_is(monthclose: Command, sandbox
     httpx.put(f"{sandbox}/_sandbox/chaos", json={"seed": 7})
     monthclose("local", "up")
     assert httpx.get(f"{sandbox}/_sandbox/chaos").json()["seed"] == 7
+
+
+def test_up_shows_where_usage_files_are_dropped(
+    monthclose: Command, sandbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"MONTHCLOSE_STATE_MACHINE_ARN": "arn", "MONTHCLOSE_USAGE_BUCKET": "the-bucket"}
+    monkeypatch.setattr("cli.local.outputs_of", lambda _cloudformation, _where: values)
+    assert "s3://the-bucket/usage/" in monthclose("local", "up").stdout
+
+
+def test_up_goes_on_where_aws_does_not_tell_it(
+    monthclose: Command, sandbox: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_cloudformation: object, where: str) -> dict[str, str]:
+        raise EndpointConnectionError(endpoint_url=where)
+
+    monkeypatch.setattr("cli.local.outputs_of", busy)
+    assert "usage files" not in monthclose("local", "up").stdout
+
+
+def test_from_another_folder_it_is_said_where_a_local_aws_is_known(monthclose: Command) -> None:
+    said = monthclose("local", "status", exit_code=1).stdout
+    assert "no local AWS is up" in said
+    assert "started in another folder" in said
+    assert "MONTHCLOSE_HOME" in said
 
 
 @pytest.mark.parametrize(

@@ -145,13 +145,26 @@ def test_the_customer_s_story_tells_of_both(world: World, monthclose: Command) -
     assert f"for {NEW}, 2026-10.2/acme: ready" in story
 
 
+def test_the_status_says_what_was_taken_back_once_something_was(world: World, monthclose: Command) -> None:
+    assert "credited" not in monthclose("status", "2026-10").stdout
+    priced_at(world, "1.25")
+    monthclose("invoice", "regenerate", OLD, *WHY)
+
+    facts = [line.split() for line in monthclose("status", "2026-10").stdout.splitlines()]
+
+    money = {fact[0]: Decimal(fact[1]) for fact in facts if fact[-1] == "USD"}
+    assert money["credited"]
+    assert money["invoiced"] == money["collected"] + money["credited"] + money["open"]
+
+
 def test_the_report_s_table_has_a_row_for_each_and_adds_up_to_the_report(
     world: World, monthclose: Command, tmp_path: Path
 ) -> None:
     priced_at(world, "1.25")
     monthclose("invoice", "regenerate", OLD, *WHY)
     table = tmp_path / "customers.csv"
-    assert "1 customer of 2026-10" in monthclose("report", "2026-10", "--customers", table).stdout
+    said = monthclose("report", "2026-10", "--customers", table).stdout
+    assert f"1 customer of 2026-10 written to {table} in 2 rows: an invoice that was replaced has one, too" in said
     rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
     assert [(row["invoice_number"], row["payment_status"], row["reason"]) for row in rows] == [
         (NEW, "ready", ""),
