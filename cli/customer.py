@@ -90,7 +90,7 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         by = f"by {change.by}" if change.by else ""
         yield Happening(change.time, period, "hold", f"{change.action}: {change.reason}", by)
     if month.parking:
-        gone = "" if month.parking.active else " (the reason is gone)"
+        gone = "" if month.parking.active else " (no longer parked)"
         text = f"{month.parking.reason}: {month.parking.detail}{gone}"
         yield Happening(month.parking.time, period, "parked", text, "")
 

@@ -16,7 +16,7 @@ from cli.view import counts_line
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding
-from monthclose.errors import ProviderRefusedError, TryLaterError
+from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import recent_closes
 from monthclose.stages.charge_customers import Charger
@@ -28,6 +28,14 @@ from monthclose.stages.report_close import Reporter
 from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.settle_payments import PaymentSettler, Settled
 
+_IN_WORDS = {
+    "ConflictError": "others write to the same records",
+    "OutcomeUnknownError": "the provider's answer broke off",
+    "ProviderDownError": "the provider cannot be reached or fails",
+    "RateLimitedError": "the provider says that we ask too often",
+    "TryLaterError": "the provider or AWS was briefly unable, see above",
+}
+"""What an error means to the person who runs the command."""
 _READERS = 16
 _MOST_ROWS = 50
 
@@ -106,7 +114,7 @@ class Outcome:
             "ties": not self.findings(),
             "findings": self.findings(),
             "settled": {
-                name: {**settled.counts(), "batches": settled.batches, "left": settled.left}
+                name: {**settled.counts(), "batches": settled.batches, "left": settled.left, "waiting": settled.waiting}
                 for name, settled in self.settled.items()
             },
             "dead_letters": {name: dict(counts) for name, counts in self.drained.items()},
@@ -190,12 +198,8 @@ def _print(done: Outcome) -> None:
         looked_at = count(settled.states.total(), "payment")
         came_to = f": {counts_line(settled.states)}" if settled.states else ""
         say(f"{name}: {looked_at} settled or asked about{came_to}{finished}")
-        if settled.errors or settled.left:
-            later = counts_line(settled.errors) if settled.errors else ""
-            say(
-                f"  {count(settled.left, 'payment')} not asked about; troubles: {later or 'none'}; run it again",
-                "yellow",
-            )
+        for line in _left(settled):
+            say(f"  {line}", "yellow")
         letters = done.drained[name]
         if any(letters.values()):
             say(f"  dead letters: {counts_line(letters)}")
@@ -210,6 +214,23 @@ def _print(done: Outcome) -> None:
     if not done.periods:
         note("no month has been closed yet", "")
     _print_findings(done.findings())
+
+
+def _left(settled: Settled) -> Iterator[str]:
+    """Say in words what isn't settled, and what becomes of it."""
+    if settled.waiting:
+        yield (
+            f"{count(settled.waiting, 'payment')} not begun with: the customer is being charged for another one; "
+            "the reconciler begins afterwards"
+        )
+    errors = dict(settled.errors)
+    paused = errors.pop(ProviderPausedError.__name__, 0)
+    if settled.left:
+        why = f"{settled.provider} is not asked for the moment, see: monthclose providers" if paused else "time was up"
+        yield f"{count(settled.left, 'payment')} not asked about: {why}; run it again later"
+    for error, number in errors.items():
+        why = _IN_WORDS.get(error, f"a defect ({error}), named above")
+        yield f"{count(number, 'payment')} met trouble: {why}; run it again"
 
 
 def _line(comparison: Comparison) -> str:

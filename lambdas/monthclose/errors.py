@@ -12,6 +12,7 @@ from monthclose.domain.errors import (
 )
 
 __all__ = [
+    "BeingChargedError",
     "BrokeOffError",
     "ConflictError",
     "IllegalTransitionError",
@@ -37,6 +38,10 @@ class TryLaterError(MonthCloseError):
 
 class ConflictError(TryLaterError):
     """A condition on an item failed: somebody else changed it first. Read again, decide anew."""
+
+
+class BeingChargedError(TryLaterError):
+    """Another payment of the customer is under way, perhaps a bank debit that takes days. Nothing happened."""
 
 
 class RateLimitedError(TryLaterError):

@@ -23,7 +23,14 @@ from monthclose.domain.payment import (
     PaymentState,
     next_check,
 )
-from monthclose.errors import ConflictError, OrderInvalidError, OrderRefusedError, OutcomeUnknownError, TryLaterError
+from monthclose.errors import (
+    BeingChargedError,
+    ConflictError,
+    OrderInvalidError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    TryLaterError,
+)
 from monthclose.ports import (
     Answer,
     Books,
@@ -132,7 +139,7 @@ class Charger:
         """Freeze the amount and take the lease, or find that nothing is due."""
         customer, payment = case.customer, case.payment
         if customer.open_payment not in ("", payment.payment_id):
-            raise TryLaterError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
+            raise BeingChargedError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
         settled = self._look_back(case)
         if settled:
             return settled

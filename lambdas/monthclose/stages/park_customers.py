@@ -3,6 +3,7 @@
 from monthclose.domain.close import Stage
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes, Documents
 from monthclose.stages.batch_work import park, read_months, summed_up
@@ -24,7 +25,7 @@ def park_customers(period: Period, *, books: Books, closes: Closes, documents: D
         if began and began.finished:
             continue
         for customer_id, month in read_months(books, batch.customer_ids, period).items():
-            reason = _reason(month, generated=began is not None)
+            reason = _reason(month, _being_charged(books, customer_id, month), generated=began is not None)
             if reason:
                 park(books, clock, customer_id, period, reason)
                 parked += 1
@@ -34,9 +35,24 @@ def park_customers(period: Period, *, books: Books, closes: Closes, documents: D
     return parked
 
 
-def _reason(month: CustomerMonth, *, generated: bool) -> ParkCustomerError | None:
+def _being_charged(books: Books, customer_id: str, month: CustomerMonth) -> str:
+    """Name another payment of the customer that a payment waits for; empty if it doesn't."""
+    if month.payment is None or month.payment.state is not PaymentState.READY:
+        return ""
+    customer = books.customer(customer_id)
+    leased = customer.open_payment if customer else ""
+    return leased if leased != month.payment.payment_id else ""
+
+
+def _reason(month: CustomerMonth, being_charged: str, *, generated: bool) -> ParkCustomerError | None:
     if month.parked:
         return None
+    if being_charged and month.payment:
+        return ParkCustomerError(
+            "payment_unsettled",
+            f"payment {month.payment.payment_id} is still {month.payment.state}: the customer is being charged for "
+            f"payment {being_charged}; the reconciler begins with this one afterwards",
+        )
     if month.payment is not None and not month.payment.settled:
         return ParkCustomerError(
             "payment_unsettled",

@@ -17,7 +17,7 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import IN_FLIGHT, Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
 from monthclose.domain.proof import MOST_FINDINGS, Finding
-from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
+from monthclose.errors import BeingChargedError, ProviderPausedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, CustomerDirectory, Log
 from monthclose.stages.batch_work import log_failure, retry_conflicts, side_by_side
 from monthclose.stages.charge_customers import Charger
@@ -42,6 +42,8 @@ class Look:
     """The batch whose sums changed with it."""
     left: bool = False
     """Nothing was asked: time is up, or the provider has paused."""
+    waits: bool = False
+    """Nothing was begun: another payment of the customer is under way."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class Settled:
         How many met each kind of error; they are looked at again.
     left : int
         Payments that were due and that nothing was asked for.
+    waiting : int
+        Payments that are begun with once another payment of their customer has ended.
     batches : int
         Batches that were summed up anew, with notices and holds.
     """
@@ -65,12 +69,14 @@ class Settled:
     errors: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     left: int = 0
+    waiting: int = 0
     batches: int = 0
     paused: bool = False
 
     def take(self, look: Look) -> None:
         """Count a look."""
         self.left += look.left
+        self.waiting += look.waits
         if look.state:
             self.states[str(look.state)] += 1
         if look.error:
@@ -190,6 +196,8 @@ class PaymentSettler:
             raise
         except ProviderPausedError as error:
             return Look(error=type(error).__name__, left=True)
+        except BeingChargedError:
+            return Look(waits=True)
         except TryLaterError as error:
             self.log.warning("settling comes later", extra={"payment": payment.payment_id, "why": str(error)})
             return Look(error=type(error).__name__)
