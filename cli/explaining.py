@@ -11,11 +11,15 @@ from cli.system import System
 from monthclose.domain.draft import Draft
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.period import Period
+from monthclose.domain.series import Series
 from monthclose.domain.usage import check_key
 from monthclose.stages.explain_invoice import explain
 
+_MOST_EVENTS = 1000
 _Json = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
-_Events = Annotated[int, typer.Option("--events", min=0, max=1000, help="How many events of each line are listed.")]
+_Events = Annotated[
+    int, typer.Option("--events", min=0, max=_MOST_EVENTS, help="How many events of each line are listed.")
+]
 
 
 def preview(
@@ -65,6 +69,11 @@ def explain_invoice(
     events: _Events = 10,
 ) -> None:
     """Show for each line of an issued invoice its events, its price book, and the arithmetic, computed anew."""
+    if Series.CREDIT_NOTES.has(number):
+        raise UserMistakeError(
+            f"{number} is a credit note: only invoices are explained\n"
+            f"see what it says with: monthclose invoice show {number}"
+        )
     system = connected(ctx)
     document = json.loads(system.shelf.content(system.shelf.find(number)))
     content = explain(document, system.usage, events)
@@ -113,4 +122,7 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     for event in events["first"]:
         resource = f"  {event['resource']}" if event["resource"] else ""
         rows.append((f"      {event['time']}  {event['event_id']}{resource}  {event['quantity']}", "", ""))
+    left = events["count"] - len(events["first"])
+    if left and events["first"]:
+        rows.append((f"      and {left:,} more: say --events {min(events['count'], _MOST_EVENTS)}", "", ""))
     return rows

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cli import correcting, explaining, regenerating
 from cli.connect import connected
-from cli.console import amount, grid, say, show
+from cli.console import amount, grid, print_json, say, show
+from cli.correcting import note_as_json
+from cli.system import System
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.document_parts import DocumentLine
@@ -39,21 +41,53 @@ def show_invoice(
     as_json: Annotated[
         bool, typer.Option("--json", help="The stored document, byte for byte; amounts in minor units.")
     ] = False,
+    state: Annotated[
+        bool, typer.Option("--state", help="What became of it since, as JSON: settled, corrected, replaced.")
+    ] = False,
 ) -> None:
     """Show an issued invoice or credit note. Whatever the form, the document is checked against its hash."""
-    if as_json + (pdf is not None) + (xml is not None) > 1:
-        raise UserMistakeError("--pdf, --xml and --json don't go together: say one of them")
+    if as_json + state + (pdf is not None) + (xml is not None) > 1:
+        raise UserMistakeError("--pdf, --xml, --json and --state don't go together: say one of them")
     system = connected(ctx)
     shelf, issued = system.shelf, system.shelf.find_issued(number)
     if as_json:
         say(shelf.content(issued).decode())
+    elif state:
+        shelf.content(issued)
+        print_json(_state(issued, _notes_on(system, issued)))
     elif pdf is not None:
         _write(pdf, shelf.pdf(issued), issued)
     elif xml is not None:
         _write(xml, shelf.xml(issued), issued)
     else:
-        notes = system.books.month(issued.customer_id, issued.period).notes_on(issued.number)
-        _print(issued, shelf.document(issued), notes)
+        _print(issued, shelf.document(issued), _notes_on(system, issued))
+
+
+def _notes_on(system: System, issued: Issued) -> Sequence[CreditNote]:
+    return system.books.month(issued.customer_id, issued.period).notes_on(issued.number)
+
+
+def _state(issued: Issued, notes: Sequence[CreditNote]) -> dict[str, Any]:
+    """Say what the books say of it now; amounts in minor units. A credit note never changes."""
+    if isinstance(issued, CreditNote):
+        return note_as_json(issued)
+    return {
+        "number": issued.number,
+        "customer_id": issued.customer_id,
+        "period": str(issued.period),
+        "currency": issued.currency,
+        "total_minor": issued.total_minor,
+        "tax_minor": issued.tax_minor,
+        "collected_minor": issued.collected_minor,
+        "credited_minor": issued.credited_minor,
+        "written_off_minor": issued.written_off_minor,
+        "open_minor": issued.open.minor,
+        "issued_on": issued.issued_on.isoformat(),
+        "replaces": issued.replaces or None,
+        "replaced_by": issued.replaced_by or None,
+        "corrected_by": [note_as_json(note) for note in notes],
+        "sha256": issued.document.sha256,
+    }
 
 
 def _write(path: Path, content: bytes, issued: Issued) -> None:

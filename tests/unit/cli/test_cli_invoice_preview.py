@@ -34,6 +34,9 @@ def test_a_preview_shows_the_lines_the_tiers_and_the_total(monthclose: Command) 
     assert "tier 10 to any: 5 x 0.5 = 2.5" in said
     assert "3 events of 15 in all" in said
     assert said.count("web-1") == 2
+    assert "and 1 more: say --events 3" in said
+    assert "more" not in monthclose("invoice", "preview", "acme", "2026-10", "--events", "3").stdout
+    assert "more" not in monthclose("invoice", "preview", "acme", "2026-10").stdout
     assert "12.50 USD" in said
 
 

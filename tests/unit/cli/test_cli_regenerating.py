@@ -135,6 +135,28 @@ def test_both_invoices_are_shown_and_name_each_other(monthclose: Command, tmp_pa
     assert (tmp_path / f"{OLD}.pdf").read_bytes() != (tmp_path / f"{NEW}.pdf").read_bytes()
 
 
+def test_programs_see_what_took_an_invoice_back_and_which_took_its_place(monthclose: Command) -> None:
+    issued = monthclose.json("invoice", "show", OLD, "--state")
+    assert (issued["replaced_by"], issued["corrected_by"], issued["collected_minor"]) == (None, [], 10_000)
+    monthclose("invoice", "regenerate", OLD, *WHY)
+
+    old, new = (monthclose.json("invoice", "show", number, "--state") for number in (OLD, NEW))
+
+    assert (old["replaces"], old["replaced_by"], new["replaces"], new["replaced_by"]) == (None, NEW, OLD, None)
+    [note] = old["corrected_by"]
+    assert (note["number"], note["total_minor"], note["reason"]) == ("CN-00000001", 10_000, "the price was wrong")
+    assert new["corrected_by"] == []
+    assert new["total_minor"] == new["collected_minor"] + new["credited_minor"] + new["open_minor"]
+    assert monthclose.json("invoice", "show", "CN-00000001", "--state") == note
+
+
+def test_a_credit_note_is_not_explained_but_shown(monthclose: Command) -> None:
+    monthclose("invoice", "regenerate", OLD, *WHY)
+    said = monthclose("invoice", "explain", "CN-00000001", exit_code=2).stderr
+    assert "CN-00000001 is a credit note" in said
+    assert "monthclose invoice show CN-00000001" in said
+
+
 def test_the_customer_s_story_tells_of_both(world: World, monthclose: Command) -> None:
     priced_at(world, "1.25")
     monthclose("invoice", "regenerate", OLD, *WHY)
