@@ -51,7 +51,7 @@ def _reason(month: CustomerMonth, being_charged: str, *, generated: bool) -> Par
         return ParkCustomerError(
             "payment_unsettled",
             f"payment {month.payment.payment_id} is still {month.payment.state}: the customer is being charged for "
-            f"payment {being_charged}; the reconciler begins with this one afterwards",
+            f"payment {being_charged}; the reconciler, or closing again, begins with this one afterwards",
         )
     if month.payment is not None and not month.payment.settled:
         return ParkCustomerError(
