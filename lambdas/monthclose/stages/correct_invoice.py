@@ -37,6 +37,7 @@ from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import retry_conflicts
 from monthclose.stages.cover_open import Cover, cover_with_credit, open_months, settle_up
 from monthclose.stages.invoice_shelf import InvoiceShelf
+from monthclose.stages.stored_drafts import store_drafts
 
 
 class _Asked(NamedTuple):
@@ -118,9 +119,7 @@ class Corrector:
             if note.correction == asked.correction:
                 return note
         draft, _ = self._draft(asked)
-        content = json.dumps(draft, ensure_ascii=False).encode()
-        key = f"drafts/{invoice.period}/{invoice.number}-{hashlib.sha256(content).hexdigest()[:16]}.json"
-        self.documents.put(key, content)
+        key = store_drafts(self.documents, invoice.period, invoice.number, draft)
         reservation = self.closes.reserve(invoice.period, owner, len(issued), key, 1, Series.CREDIT_NOTES)
         return self._issue(reservation, draft)
 

@@ -32,6 +32,7 @@ from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.expire_credit import expire_credit
 from monthclose.stages.own_payment import own_payment
 from monthclose.stages.replace_invoice import Replacer
+from monthclose.stages.stored_drafts import store_drafts
 
 
 class _Seen(NamedTuple):
@@ -88,9 +89,7 @@ class InvoiceGenerator:
         seen: dict[str, _Seen] = {}
         drafts, held = self._drafts(period, batch, months, seen)
         if drafts:
-            content = json.dumps(drafts, ensure_ascii=False).encode()
-            key = f"drafts/{period}/{batch.number:05}-{hashlib.sha256(content).hexdigest()[:16]}.json"
-            self.documents.put(key, content)
+            key = store_drafts(self.documents, period, f"{batch.number:05}", drafts)
             reservation = self.closes.reserve(period, batch.number, len(reserved), key, len(drafts))
             self._issue(period, batch, reservation, drafts, seen)
         months = read_months(self.books, batch.customer_ids, period)

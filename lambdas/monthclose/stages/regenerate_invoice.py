@@ -6,7 +6,6 @@ credit note by its own protocol, the draft, a number reserved for that very draf
 batch, the document, the booking. The draft names the invoice that it replaces: whoever comes finds it and goes on.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +29,7 @@ from monthclose.stages.correct_invoice import Corrector
 from monthclose.stages.cover_open import settle_up
 from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.replace_invoice import Replacer
+from monthclose.stages.stored_drafts import store_drafts
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Regenerator:
         invoice = self.corrector.shelf.find(number)
         if invoice.replaced_by:
             raise _replaced(invoice)
-        if self._begun(invoice, self._reserved(invoice)):
+        if self._begun(invoice, self._reserved(invoice, self._batch(invoice))):
             raise UserMistakeError(f"a new invoice for {invoice.number} has its number already: regenerate finishes it")
         return self._try_out(invoice, reason)
 
@@ -142,10 +142,11 @@ class Regenerator:
             raise UserMistakeError("a reason is needed: the credit note and the new invoice say it")
         invoice = self.corrector.shelf.find(number)
         if not invoice.replaced_by:
-            if not self._begun(invoice, self._reserved(invoice)):
+            batch = self._batch(invoice)
+            if not self._begun(invoice, self._reserved(invoice, batch)):
                 self._try_out(invoice, reason)
                 self._take_back(invoice, reason)
-            retry_conflicts(partial(self._replace, invoice, reason))
+            retry_conflicts(partial(self._replace, invoice, batch, reason))
         done = self._done(invoice, reason)
         month = self.corrector.books.month(invoice.customer_id, invoice.period)
         settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
@@ -176,9 +177,9 @@ class Regenerator:
         if left_to_credit(invoice, month.notes_on(invoice.number)):
             self.corrector.void(invoice.number, reason)
 
-    def _replace(self, invoice: Invoice, reason: str) -> None:
+    def _replace(self, invoice: Invoice, batch: int, reason: str) -> None:
         """Issue the new invoice: the one that has its number already, or else a draft that is made and numbered now."""
-        reserved, batch = self._reserved(invoice), self._batch(invoice)
+        reserved = self._reserved(invoice, batch)
         begun = self._begun(invoice, reserved)  # and if somebody reserves after this look, reserving is a conflict
         if begun:
             self.replacer.issue(*begun, batch)
@@ -190,9 +191,7 @@ class Regenerator:
             raise UserMistakeError(
                 f"{invoice.number} is taken back, but {_cannot(invoice, error)}; mend that and say the same again"
             ) from None
-        content = json.dumps([draft], ensure_ascii=False).encode()
-        key = f"drafts/{invoice.period}/{batch:05}-{hashlib.sha256(content).hexdigest()[:16]}.json"
-        self.corrector.documents.put(key, content)
+        key = store_drafts(self.corrector.documents, invoice.period, f"{batch:05}", [draft])
         self._mark(invoice)
         reservation = self.corrector.closes.reserve(invoice.period, batch, len(reserved), key, 1)
         self.replacer.issue(reservation, draft, batch)
@@ -204,8 +203,8 @@ class Regenerator:
             self.corrector.books.commit(replace(month.invoice, being_replaced=True))
             settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
 
-    def _reserved(self, invoice: Invoice) -> list[Reservation]:
-        return self.corrector.closes.reservations(invoice.period, self._batch(invoice))
+    def _reserved(self, invoice: Invoice, batch: int) -> list[Reservation]:
+        return self.corrector.closes.reservations(invoice.period, batch)
 
     def _begun(self, invoice: Invoice, reserved: list[Reservation]) -> tuple[Reservation, Draft] | None:
         """Find the number that was reserved for an invoice in another's place, and its draft."""
