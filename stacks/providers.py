@@ -11,11 +11,11 @@ from monthclose.names import Env
 from stacks.config import Config, Provider
 from stacks.functions import Functions, Size, Stage
 
-MAX_RECEIVES = 5
+_MAX_RECEIVES = 5
 """Fewer would send messages away that an SQS event source received but had no free worker for."""
 _MESSAGES_AT_ONCE = 10
 """The most that SQS hands over without waiting for more to come."""
-LONGEST_RETENTION = Duration.days(14)
+_LONGEST_RETENTION = Duration.days(14)
 
 
 def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
@@ -25,7 +25,27 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
         construct_id,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=LONGEST_RETENTION,
+        retention_period=_LONGEST_RETENTION,
+    )
+
+
+def work_queue(scope: Construct, construct_id: str, *, timeout_seconds: int, dead_letters: sqs.Queue) -> sqs.Queue:
+    """Make a queue that a function drains, with a dead-letter queue for what it could not handle.
+
+    Parameters
+    ----------
+    timeout_seconds : int
+        The function's time-out. Lambda's advice is six times that for the messages' visibility, so that a retry by the
+        service stays invisible.
+    """
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=_LONGEST_RETENTION,
+        visibility_timeout=Duration.seconds(6 * timeout_seconds),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=_MAX_RECEIVES),
     )
 
 
@@ -46,15 +66,8 @@ class ProviderQueue(Construct):
         super().__init__(scope, construct_id)
         self.provider = provider
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=LONGEST_RETENTION,
-            # Lambda's advice: six times the function's time-out, so that a retry by the service stays invisible.
-            visibility_timeout=Duration.seconds(6 * config.charge_timeout_seconds),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
+        self.queue = work_queue(
+            self, "Queue", timeout_seconds=config.charge_timeout_seconds, dead_letters=self.dead_letters
         )
         self.secret = secretsmanager.Secret.from_secret_name_v2(self, "Secret", provider.secret_name)
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.config import Config
 from stacks.functions import Functions, Size, Stage
-from stacks.providers import LONGEST_RETENTION, MAX_RECEIVES, ProviderQueue, dead_letter_queue
+from stacks.providers import ProviderQueue, dead_letter_queue, work_queue
 
 _RECEIVER = Size(15)
 _APPLIER = Size(120)
@@ -36,15 +34,7 @@ class Webhooks(Construct):
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=LONGEST_RETENTION,
-            visibility_timeout=Duration.seconds(6 * _APPLIER.timeout_seconds),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
-        )
+        self.queue = work_queue(self, "Queue", timeout_seconds=_APPLIER.timeout_seconds, dead_letters=self.dead_letters)
 
     def add_functions(self, functions: Functions, providers: Sequence[ProviderQueue], *, config: Config) -> None:
         """Make the functions. Both read the providers' secrets: what signs webhooks lies beside the key."""

@@ -53,7 +53,7 @@ class Invoicing:
     def parse(cls, values: Json) -> Self:
         """Check `invoicing`."""
         path = "invoicing"
-        check_known(values, path, "minimum_minor", "zero_invoices")
+        check_known(values, path, *cls.__dataclass_fields__)
         return cls(
             minimum_minor=read_by_currency(values, path, "minimum_minor"),
             zero_invoices=read_flag(values, path, "zero_invoices", default=False),
@@ -71,7 +71,7 @@ class Reconcile:
     def parse(cls, values: Json) -> Self:
         """Check `reconcile`."""
         path = "reconcile"
-        check_known(values, path, "enabled", "every_minutes")
+        check_known(values, path, *cls.__dataclass_fields__)
         return cls(
             enabled=read_flag(values, path, "enabled", default=True),
             every_minutes=read_integer(values, path, "every_minutes", least=5, most=1440),
@@ -131,7 +131,7 @@ class Collections:
     def parse(cls, values: Json) -> Self:
         """Check `collections`."""
         path = "collections"
-        check_known(values, path, "enabled", "hour")
+        check_known(values, path, *cls.__dataclass_fields__)
         return cls(
             enabled=read_flag(values, path, "enabled", default=True),
             hour=read_integer(values, path, "hour", least=0, most=23),
