@@ -1,7 +1,6 @@
 """Credit notes: what they say, what they book, and that there is one of each however it breaks off."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from monthclose.domain.series import Series
 from monthclose.errors import ConflictError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Collected
 from monthclose.stages.book_outcomes import Bookkeeper
+from tests.unit.dying import DiedError, dying_at
 from tests.unit.test_adjust_account import moved, the_rest_of_the_close, usd, with_the_charge_queued
 from tests.unit.test_taxed_invoices import TAXES, settle_in
 from tests.world import OCTOBER, World
@@ -303,44 +303,14 @@ def test_a_credit_note_that_leaves_nothing_owed_lifts_the_hold() -> None:
     assert not world.customer("acme").held_since
 
 
-class _DiedError(Exception):
-    """The process died."""
-
-
-def dying_before(world: World, write: int) -> Callable[[], None]:
-    """Let the process die before its write of that number, over all ports; returns what brings it back."""
-    ports = ((world.documents, "put"), (world.closes, "reserve"), (world.documents, "put_new"), (world.books, "commit"))
-    written = 0
-
-    def fused(call: Callable[..., Any]) -> Callable[..., Any]:
-        def passing(*args: Any, **kwargs: Any) -> Any:
-            nonlocal written
-            if written == write:
-                raise _DiedError
-            written += 1
-            return call(*args, **kwargs)
-
-        return passing
-
-    calls = [(port, name, getattr(port, name)) for port, name in ports]
-    for port, name, call in calls:
-        setattr(port, name, fused(call))
-
-    def revive() -> None:
-        for port, name, call in calls:
-            setattr(port, name, call)
-
-    return revive
-
-
 @pytest.mark.parametrize("write", range(4))
 @pytest.mark.parametrize("again", [("the same", usd(2_500), WHY), ("another", usd(500), "an outage")])
 def test_dying_before_any_write_leaves_one_credit_note_of_each_and_no_gap(
     write: int, again: tuple[str, Money, str]
 ) -> None:
     world = closed()
-    revive = dying_before(world, write)
-    with pytest.raises(_DiedError):
+    revive = dying_at(world, write, after=False)
+    with pytest.raises(DiedError):
         world.corrector.credit(INV, usd(2_500), WHY)
     revive()
     world.clock.pass_time(days=1)
@@ -359,8 +329,8 @@ def test_dying_before_any_write_leaves_one_credit_note_of_each_and_no_gap(
 
 def test_a_reserved_number_whose_note_is_missing_says_what_to_do() -> None:
     world = closed()
-    revive = dying_before(world, 3)
-    with pytest.raises(_DiedError):
+    revive = dying_at(world, 3, after=False)
+    with pytest.raises(DiedError):
         world.corrector.credit(INV, usd(2_500), WHY)
     revive()
     with pytest.raises(UserMistakeError, match=r"reserved for INV-00000001, .* for the same reason again"):

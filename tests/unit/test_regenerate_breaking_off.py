@@ -1,6 +1,5 @@
 """An invoice made anew, broken off anywhere: one credit note, one new invoice, no gap; and the books always tie."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,7 @@ from monthclose.domain.series import Series
 from monthclose.errors import TryLaterError
 from monthclose.ports import Collected, InProgress, TakenBack
 from monthclose.stages.batch_work import refresh_progress
+from tests.unit.dying import DiedError, dying_at
 from tests.unit.regenerating import (
     NEW,
     NOVEMBER,
@@ -40,46 +40,12 @@ WRITES = 9
 MARKED, NUMBERED = 5, 6
 
 
-class _DiedError(BaseException):
-    """The process died."""
-
-
-def dying_at(world: World, write: int, *, after: bool) -> Callable[[], int]:
-    """Let the process die at its write of that number, over all ports; returns what brings it back."""
-    ports = ((world.documents, "put"), (world.closes, "reserve"), (world.documents, "put_new"), (world.books, "commit"))
-    written = 0
-
-    def fused(call: Callable[..., Any]) -> Callable[..., Any]:
-        def passing(*args: Any, **kwargs: Any) -> Any:
-            nonlocal written
-            written += 1
-            if written - 1 == write and not after:
-                raise _DiedError
-            answer = call(*args, **kwargs)
-            if written - 1 == write:
-                raise _DiedError
-            return answer
-
-        return passing
-
-    calls = [(port, name, getattr(port, name)) for port, name in ports]
-    for port, name, call in calls:
-        setattr(port, name, fused(call))
-
-    def revive() -> int:
-        for port, name, call in calls:
-            setattr(port, name, call)
-        return written
-
-    return revive
-
-
 def broken_off(write: int, *, after: bool, method: str = "ok") -> World:
     """A world in which making the invoice anew was killed."""
     world = closed(method)
     priced_at(world, "0.8")
     revive = dying_at(world, write, after=after)
-    with pytest.raises(_DiedError):
+    with pytest.raises(DiedError):
         world.regenerator.regenerate(OLD, WHY)
     revive()
     world.clock.pass_time(days=1)
