@@ -13,13 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.connect import NoSystemError, connected
-from cli.console import count, duration, err, note, say
+from cli.console import duration, err, note, say
 from cli.report import print_report, read_report
 from cli.system import Execution, System, cause_for_people
 from cli.view import STAGE_NAMES, Pace, View, charging, money_line, survey
 from monthclose.domain.close import CloseStatus, Stage
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
 
 _PATIENCE = 5

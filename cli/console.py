@@ -114,15 +114,9 @@ def grid(rows: Iterable[Sequence[str | Text]], *, right: Sequence[int] = (), hea
     return table
 
 
-def count(number: int, one: str = "", many: str = "") -> str:
-    """Write a number with its noun: `1 customer`, `1,425 customers`."""
-    noun = one if number == 1 else many or f"{one}s"
-    return f"{number:,} {noun}" if one else f"{number:,}"
-
-
 def amount(minor: int, currency: str) -> str:
     """Write an amount without its currency, as the column names it."""
-    return str(Money(minor, currency)).removesuffix(f" {currency}")
+    return Money(minor, currency).figures
 
 
 def duration(seconds: float) -> str:

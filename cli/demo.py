@@ -13,12 +13,13 @@ import typer
 from cli import imports
 from cli.closing import FINDINGS, run_close
 from cli.connect import connected
-from cli.console import count, note, say
+from cli.console import note, say
 from cli.home import folder, home, shown
 from cli.local import settle_debits, start
 from cli.report import save_page
 from cli.system import System
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
 from sandbox.cloud_provider import generate
 from sandbox.local_aws import Running

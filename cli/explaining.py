@@ -6,13 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from cli.connect import connected
-from cli.console import amount, count, grid, note, print_json, say, show
+from cli.console import amount, grid, note, print_json, say, show
 from cli.system import System
 from monthclose.domain.draft import Draft
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.series import Series
 from monthclose.domain.usage import check_key
+from monthclose.domain.words import count
 from monthclose.stages.explain_invoice import explain
 
 _MOST_EVENTS = 1000

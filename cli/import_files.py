@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from cli.connect import connected
-from cli.console import count, say
+from cli.console import say
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.words import count
 from monthclose.stages.company_logo import import_logo
 
 

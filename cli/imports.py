@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.connect import connected
-from cli.console import count, duration, err, grid, note, say, show
+from cli.console import duration, err, grid, note, say, show
 from cli.home import folder, home, shown
 from cli.system import System
 from cli.tables import RowFile, open_rows, read_toml
@@ -19,6 +19,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import Reject, Row, Tally
 from monthclose.domain.layout import CUSTOMERS, PRICES, USAGE, Layout, Schema
 from monthclose.domain.pricing.reading import read_book
+from monthclose.domain.words import count
 from monthclose.stages.csv_out import CsvWriter
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_price_book, import_prices

@@ -11,10 +11,11 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.connect import NoSystemError, outputs_of
-from cli.console import count, duration, err, grid, note, say, show
+from cli.console import duration, err, grid, note, say, show
 from cli.deployment import bring_up, client_of
 from cli.home import home, shown
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.words import count
 from monthclose.names import Env
 from sandbox.local_aws import LocalAws, LocalAwsError, Running
 from sandbox.mounts import ENDPOINTS

@@ -10,12 +10,13 @@ import typer
 
 from cli.closing import FINDINGS
 from cli.connect import connected
-from cli.console import amount, count, err, grid, note, print_json, say, show
+from cli.console import amount, err, grid, note, print_json, say, show
 from cli.system import System
 from cli.view import counts_line
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding
+from monthclose.domain.words import count
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import recent_closes

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from cli.connect import connected
-from cli.console import count, duration, grid, note, print_json, say, show, show_figures
+from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
 from cli.system import System
 from cli.view import counts_line, money_rows, survey
@@ -21,6 +21,7 @@ from monthclose.domain.invoice import Invoice
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.stages.csv_out import CsvWriter
 from monthclose.stages.report_close import report_key
 from monthclose.stages.snapshot import read_batches

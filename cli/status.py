@@ -6,11 +6,12 @@ import typer
 
 from cli.closing import INTERRUPTED, conclude, connect_for, watch_or_stop
 from cli.connect import connected
-from cli.console import count, duration, grid, note, print_json, say, show
+from cli.console import duration, grid, note, print_json, say, show
 from cli.report import require_close
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, survey
 from monthclose.domain.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.words import count
 
 _TAKEN_OFF = {"credited": "credited", "written_off": "written off"}
 """Kinds of money that most closes have none of: without them, what is invoiced is collected or open."""

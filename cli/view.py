@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.console import amount, count, duration
+from cli.console import amount, duration
 from cli.system import System
 from monthclose.domain.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 
 STAGE_NAMES: Mapping[Stage, str] = {
     Stage.GENERATED: "generate",

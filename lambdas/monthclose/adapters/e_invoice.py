@@ -261,7 +261,7 @@ def _rate(tax: TaxLine) -> str | None:
 
 
 def _amount(minor: int, currency: str) -> str:
-    return str(Money(minor, currency)).removesuffix(f" {currency}").replace(",", "")
+    return Money(minor, currency).figures.replace(",", "")
 
 
 def _plain(number: Decimal) -> str:

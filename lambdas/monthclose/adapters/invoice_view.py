@@ -75,7 +75,7 @@ def figure(number: Decimal) -> str:
 
 
 def _amount(minor: int, currency: str) -> str:
-    return str(Money(minor, currency)).removesuffix(f" {currency}").replace("-", _MINUS)
+    return Money(minor, currency).figures.replace("-", _MINUS)
 
 
 def _seller_address(document: InvoiceDocument) -> list[str]:

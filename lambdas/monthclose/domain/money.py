@@ -90,8 +90,13 @@ class Money:
         return self.minor != 0
 
     def __str__(self) -> str:
+        return f"{self.figures} {self.currency}"
+
+    @property
+    def figures(self) -> str:
+        """The amount without its currency, where that is said beside it: `1,234.50`."""
         digits = exponent(self.currency)
-        return f"{Decimal(self.minor).scaleb(-digits, EXACT):,.{digits}f} {self.currency}"
+        return f"{Decimal(self.minor).scaleb(-digits, EXACT):,.{digits}f}"
 
     def _same(self, other: Money) -> Money:
         if other.currency != self.currency:

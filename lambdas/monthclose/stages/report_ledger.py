@@ -32,7 +32,7 @@ def ledger_table(ledger: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         {
             "account": account.value.replace("_", " ").capitalize(),
             "meaning": meaning,
-            "amounts": [_amount(ledger[currency].get(account, 0), currency) for currency in currencies],
+            "amounts": [Money(ledger[currency].get(account, 0), currency).figures for currency in currencies],
         }
         for account, meaning in _MEANINGS.items()
         if any(ledger[currency].get(account) for currency in currencies)
@@ -40,9 +40,5 @@ def ledger_table(ledger: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     return {
         "currencies": currencies,
         "rows": rows,
-        "sums": [_amount(sum(ledger[currency].values()), currency) for currency in currencies],
+        "sums": [Money(sum(ledger[currency].values()), currency).figures for currency in currencies],
     }
-
-
-def _amount(minor: int, currency: str) -> str:
-    return str(Money(minor, currency)).removesuffix(f" {currency}")

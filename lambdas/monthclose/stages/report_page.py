@@ -9,6 +9,7 @@ from typing import Any
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.stages.report_ledger import ledger_table
 from monthclose.templates import environment
 
@@ -73,7 +74,7 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
     waiting = sum(report.get("parked", {}).values())
     detail = ", ".join(
         (
-            f"{customers.get('invoiced', 0):,} of {_counted(customers.get('snapshot', 0), 'customer')} invoiced",
+            f"{customers.get('invoiced', 0):,} of {count(customers.get('snapshot', 0), 'customer')} invoiced",
             f"{customers.get('nothing_to_bill', 0):,} had nothing to bill",
             f"{waiting:,} parked for a person to look at" if waiting else "nobody is parked",
         )
@@ -84,7 +85,7 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
     findings = _count_findings(proof)
     if proof.get("ties") and not findings:
         return {"tone": "good", "mark": "✓", "headline": "The books tie", "detail": f"{detail}."}
-    headline = f"{_counted(findings, 'finding')}: the books need a look" if findings else "The books do not tie"
+    headline = f"{count(findings, 'finding')}: the books need a look" if findings else "The books do not tie"
     return {"tone": "bad", "mark": "!", "headline": headline, "detail": f"{detail}."}
 
 
@@ -100,9 +101,9 @@ def _currency(code: str, sums: Mapping[str, int]) -> dict[str, Any]:
     bars = _bars(code, minor)
     return {
         "code": code,
-        **{name: _amount(minor[name], code) for name in _SUMS},
+        **{name: Money(minor[name], code).figures for name in _SUMS},
         "ties": not difference,
-        "difference": _amount(difference, code),
+        "difference": Money(difference, code).figures,
         "rate": _rate(minor["collected"], minor["invoiced"]),
         "bars": bars,
         "described": "; ".join(bar["title"] for bar in bars) or f"nothing invoiced in {code}",
@@ -152,8 +153,8 @@ def _card(title: str, rows: list[dict[str, Any]], empty: str, total: tuple[str, 
     }
 
 
-def _row(label: str, count: int, tone: str = "count", *, sub: bool = False) -> dict[str, Any]:
-    return {"label": label, "number": count, "count": f"{count:,}", "tone": tone, "sub": sub}
+def _row(label: str, number: int, tone: str = "count", *, sub: bool = False) -> dict[str, Any]:
+    return {"label": label, "number": number, "count": f"{number:,}", "tone": tone, "sub": sub}
 
 
 def _payment_rows(payments: Mapping[str, int], declines: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -171,7 +172,7 @@ def _payment_rows(payments: Mapping[str, int], declines: Mapping[str, int]) -> l
 
 def _by_count(counts: Mapping[str, int], tone: str = "count") -> list[dict[str, Any]]:
     """List counts by name, the largest first."""
-    return [_row(_words(name), count, tone) for name, count in sorted(counts.items(), key=lambda c: (-c[1], c[0]))]
+    return [_row(_words(name), number, tone) for name, number in sorted(counts.items(), key=lambda c: (-c[1], c[0]))]
 
 
 def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -188,11 +189,6 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(label, value) for label, value in facts if value]
 
 
-def _amount(minor: int, currency: str) -> str:
-    """Write an amount whose currency is said beside it."""
-    return str(Money(minor, currency)).removesuffix(f" {currency}")
-
-
 def _rate(collected: int, invoiced: int) -> str:
     """Say how much is collected, rounded down: 100% means everything."""
     if invoiced <= 0:
@@ -207,10 +203,6 @@ def _percent(part: int, whole: int) -> float:
 
 def _words(code: str) -> str:
     return code.replace("_", " ").capitalize()
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _time(iso: str | None) -> str:

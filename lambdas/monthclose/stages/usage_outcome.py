@@ -9,6 +9,7 @@ from monthclose.domain.dropped import Dropped
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import Tally
 from monthclose.domain.layout import LayoutError
+from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from monthclose.ports import Inbox
 from monthclose.stages.rejected_rows import Cells, as_csv
@@ -52,7 +53,7 @@ class OutcomeKeeper:
             self._forget(_text_key(file))
         else:
             commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
-            reasons = ", ".join(f"{reason} ({_rows(number)})" for reason, number in commonest)
+            reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
             error = f"nothing of {file.name} was imported: {reasons}"
             self._put_text(file, f"{error}\nthe rejected rows: {table}")
         return self._remember(file, tally, error, table if tally.rejected else "")
@@ -100,7 +101,3 @@ def _text_key(file: Dropped) -> str:
 
 def _outcome_key(file: Dropped) -> str:
     return f"{PARTS_PREFIX}{file.run}/outcome.json"
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row{'' if number == 1 else 's'}"
