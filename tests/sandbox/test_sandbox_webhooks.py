@@ -194,7 +194,7 @@ def test_an_event_that_is_held_back_comes_though_no_other_follows(receiver: Rece
 
 
 def test_an_event_may_be_late(receiver: Receiver) -> None:
-    chaos = [WebhookChaos(delay=1, delay_seconds=(0.3, 0.3)), WebhookChaos()]
+    chaos = [WebhookChaos(delay=1, delay_seconds=(1.0, 1.0)), WebhookChaos()]
     deliverer = Deliverer(lambda _provider: chaos.pop(0))
     deliverer.register({"stripe": Endpoint(receiver.url, SECRET)})
     send(deliverer, 1, 2)
