@@ -21,7 +21,7 @@ from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.split_usage import Splitter
 from monthclose.stages.tables import read_table
 from tests.fakes import FakeUsageStore
-from tests.fakes_inbox import FakeInbox
+from tests.fakes.inbox import FakeInbox
 from tests.world import World
 
 _PEAK_ROWS = 400_000

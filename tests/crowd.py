@@ -9,7 +9,7 @@ from functools import partial
 from monthclose.domain.throttle import Limit
 from monthclose.errors import ProviderPausedError
 from monthclose.stages.limiter import PacedLimiter
-from tests.fakes_throttle import FakeProviderLimits, VirtualTime
+from tests.fakes.throttle import FakeProviderLimits, VirtualTime
 
 LIMIT = Limit(25, burst=5)
 LANE = "collect"

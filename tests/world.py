@@ -50,8 +50,8 @@ from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
 from monthclose.stages.tell_correction import CorrectionTeller
 from tests import fakes
-from tests.fakes_inbox import FakeInbox
-from tests.fakes_throttle import FakeProviderLimits
+from tests.fakes.inbox import FakeInbox
+from tests.fakes.throttle import FakeProviderLimits
 
 OCTOBER = Period(2026, 10)
 STRIPE = Provider("stripe", "https://queue/stripe", "monthclose/stripe", "https://api.stripe.com", 25)

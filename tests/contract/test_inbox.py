@@ -14,7 +14,7 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.errors import UserMistakeError
 from monthclose.errors import TryLaterError
 from monthclose.stages.tables import read_table
-from tests.fakes_inbox import FakeInbox
+from tests.fakes.inbox import FakeInbox
 from tests.world import World
 
 AnyWorld = World | Runtime

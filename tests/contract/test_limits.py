@@ -14,7 +14,7 @@ from monthclose.domain.provider_health import Health
 from monthclose.domain.throttle import Limit, LimitChanges
 from monthclose.errors import ConflictError, ProviderPausedError
 from monthclose.ports import ProviderLimits, ProviderState
-from tests.fakes_throttle import FakeProviderLimits
+from tests.fakes.throttle import FakeProviderLimits
 
 NOW = 1_793_491_200.123456
 PACE = Limit(25, burst=5).pace()

@@ -9,7 +9,7 @@ from monthclose.domain.throttle import Limit, LimitChanges, threads_needed
 from monthclose.errors import ProviderPausedError
 from monthclose.stages.limiter import PacedLimiter
 from tests.crowd import LANE, LIMIT, Workers
-from tests.fakes_throttle import VirtualTime, log_normal
+from tests.fakes.throttle import VirtualTime, log_normal
 
 
 @pytest.mark.parametrize("median", [0.05, 0.4, 1.5, 5.0])

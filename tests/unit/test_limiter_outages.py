@@ -7,7 +7,7 @@ from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import ProviderState
 from monthclose.stages.limiter import PacedLimiter
 from tests.crowd import LANE, LIMIT, Workers
-from tests.fakes_throttle import FakeProviderLimits
+from tests.fakes.throttle import FakeProviderLimits
 
 
 def test_an_outage_is_probed_now_and_then_and_ends_for_all_workers_at_once() -> None:

@@ -23,7 +23,7 @@ from monthclose.names import LimitScope
 from monthclose.ports import ChargeOrder, Collected, PaymentGateway
 from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
 from tests.fakes import FakeGateway
-from tests.fakes_throttle import FakeLimiter
+from tests.fakes.throttle import FakeLimiter
 from tests.world import OCTOBER
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

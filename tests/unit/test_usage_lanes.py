@@ -16,7 +16,7 @@ from monthclose.domain.layout import Layout
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.stages.split_usage import Split, Splitter, split_key
 from tests.dropping import GOOD, KEY, LARGE, SMALL, Drop, of
-from tests.fakes_inbox import FakeInbox
+from tests.fakes.inbox import FakeInbox
 from tests.world import World
 
 

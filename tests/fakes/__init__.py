@@ -1,0 +1,31 @@
+"""The world in memory: every port's fake. The contract tests hold fakes and adapters to the same behaviour."""
+
+from tests.fakes.books import FakeBooks, FakeDirectory
+from tests.fakes.closes import FakeClaims, FakeCloses
+from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
+from tests.fakes.gateway import FakeGateway
+from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
+from tests.fakes.system import FakeClock, FakeLog
+from tests.fakes.workflow import FakeChargeQueue, FakeDeadLetters, FakeEventQueue, FakeMailer, FakeWorkflow
+
+__all__ = [
+    "FakeBooks",
+    "FakeChargeQueue",
+    "FakeClaims",
+    "FakeClock",
+    "FakeCloses",
+    "FakeDeadLetters",
+    "FakeDirectory",
+    "FakeDocuments",
+    "FakeEInvoices",
+    "FakeEventQueue",
+    "FakeGateway",
+    "FakeLinkSecrets",
+    "FakeLog",
+    "FakeMailer",
+    "FakePriceBooks",
+    "FakeRenderer",
+    "FakeTaxTables",
+    "FakeUsageStore",
+    "FakeWorkflow",
+]

@@ -1,0 +1,140 @@
+"""The customers' accounts and months, and all customers as a whole."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from monthclose.domain.close import Planned
+from monthclose.domain.credit_note import CreditNote
+from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.invoice import Invoice
+from monthclose.domain.ledger import Entry
+from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.payment import Payment
+from monthclose.domain.period import Period
+from monthclose.errors import ConflictError
+from monthclose.ports import (
+    Owing,
+    Record,
+)
+
+
+def _key(record: Record) -> tuple[str, ...]:  # noqa: PLR0911 (one return a kind)
+    match record:
+        case Customer():
+            return ("customer", record.customer_id)
+        case Entry():
+            return ("entry", record.customer_id, str(record.period), record.entry_id)
+        case Payment():
+            return ("payment", record.customer_id, str(record.period), str(record.sequence))
+        case Notice():
+            return ("notice", record.customer_id, str(record.period), record.step)
+        case HoldChange():
+            return ("hold", record.customer_id, str(record.period), str(record.number))
+        case CreditNote():
+            return ("credit_note", record.customer_id, str(record.period), record.number)
+        case Invoice(replaced_by=other) if other:
+            return ("superseded", record.customer_id, str(record.period), record.number)
+    return (type(record).__name__, record.customer_id, str(record.period))
+
+
+def _is_replaced(record: Record) -> TypeGuard[Invoice]:
+    return isinstance(record, Invoice) and bool(record.replaced_by) and not record.version
+
+
+def _said(invoice: Invoice) -> tuple[object, ...]:
+    return invoice.number, invoice.total_minor, invoice.currency, invoice.document
+
+
+class FakeBooks:
+    """`Books` in memory."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, ...], Record] = {}
+        self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
+
+    def customer(self, customer_id: str) -> Customer | None:
+        found = self.records.get(("customer", customer_id))
+        assert found is None or isinstance(found, Customer)
+        return found
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        return self.months(customer_id).get(period, CustomerMonth())
+
+    def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
+        fields: dict[Period, dict[str, Any]] = defaultdict(lambda: {"entries": ()})
+        for key in self._keys[customer_id]:
+            record = self.records[key]
+            if isinstance(record, Customer):
+                continue
+            month = fields[record.period]
+            match record:
+                case Entry():
+                    month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
+                case Notice(step=step) if step:
+                    kept = "correction_notices" if record.of_correction else "reminders"
+                    notices = (*month.get(kept, ()), record)
+                    month[kept] = tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
+                case Invoice(replaced_by=other) if other:
+                    superseded = (*month.get("superseded", ()), record)
+                    month["superseded"] = tuple(sorted(superseded, key=lambda invoice: invoice.number))
+                case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
+                    month[type(record).__name__.lower()] = record
+                case Payment():
+                    manual = (*month.get("manual", ()), record)
+                    month["manual"] = tuple(sorted(manual, key=lambda payment: payment.sequence))
+                case CreditNote():
+                    notes = (*month.get("credit_notes", ()), record)
+                    month["credit_notes"] = tuple(sorted(notes, key=lambda note: note.number))
+                case HoldChange():
+                    month["holds"] = tuple(sorted((*month.get("holds", ()), record), key=lambda c: c.number))
+        return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
+
+    def commit(self, *records: Record) -> None:
+        replaced = {record.replaced_by: record for record in records if _is_replaced(record)}
+        for record in records:
+            stored = self.records.get(_key(record))
+            expected = 0 if isinstance(record, Entry | CreditNote) else record.version
+            if (0 if stored is None else getattr(stored, "version", 1)) != expected:
+                raise ConflictError(f"{_key(record)} is not at version {expected}")
+            if isinstance(record, Invoice) and isinstance(stored, Invoice):
+                said = replaced.get(record.number, record)
+                if _said(said) != _said(stored):
+                    raise ConflictError(f"{_key(record)} is issued: what it says never changes")
+        for record in records:
+            self._keys[record.customer_id][_key(record)] = None
+            self.records[_key(record)] = (
+                record if isinstance(record, Entry) else replace(record, version=record.version + 1)
+            )
+
+
+class FakeDirectory:
+    """`CustomerDirectory` over fake books."""
+
+    def __init__(self, books: FakeBooks) -> None:
+        self._books = books
+
+    def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+        for customer_id, profile in profiles:
+            before = self._books.customer(customer_id) or Customer(customer_id, profile)
+            self._books.commit(replace(before, profile=profile))
+
+    def scan(self) -> Iterator[Planned]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer):
+                yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
+
+    def known(self, customer_ids: Iterable[str]) -> set[str]:
+        return {name for name in customer_ids if self._books.customer(name)}
+
+    def owing(self) -> Iterator[Owing]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer) and (record.receivable_minor or record.held_since):
+                yield Owing(record.customer_id, record.profile.payment_provider)
+
+    def being_charged(self, until: datetime) -> Iterator[str]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer) and record.open_payment and record.check_at and record.check_at <= until:
+                yield record.customer_id

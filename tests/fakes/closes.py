@@ -1,0 +1,86 @@
+"""Closes and claims."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from monthclose.domain.close import BatchProgress, Close
+from monthclose.domain.period import Period
+from monthclose.domain.series import Series
+from monthclose.errors import ConflictError
+from monthclose.ports import (
+    Claim,
+    NumberedRun,
+    Reservation,
+)
+
+
+class FakeCloses:
+    """`Closes` in memory."""
+
+    def __init__(self) -> None:
+        self._closes: dict[Period, Close] = {}
+        self._progress: dict[tuple[Period, int], BatchProgress] = {}
+        self._reservations: dict[tuple[Series, Period, int], list[Reservation]] = defaultdict(list)
+        self._runs: dict[Series, list[NumberedRun]] = defaultdict(list)
+
+    def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
+        return next((run for run in self._runs[series] if run.first <= number < run.first + run.count), None)
+
+    def get(self, period: Period) -> Close | None:
+        return self._closes.get(period)
+
+    def put(self, close: Close) -> Close:
+        stored = self._closes.get(close.period)
+        if (stored.version if stored else 0) != close.version:
+            raise ConflictError(f"close {close.period} is not at version {close.version}")
+        self._closes[close.period] = replace(close, version=close.version + 1)
+        return self._closes[close.period]
+
+    def all(self) -> list[Close]:
+        return [self._closes[period] for period in sorted(self._closes, reverse=True)]
+
+    def progress(self, period: Period, batch: int) -> BatchProgress | None:
+        return self._progress.get((period, batch))
+
+    def put_progress(self, progress: BatchProgress) -> None:
+        self._progress[progress.period, progress.batch.number] = progress
+
+    def all_progress(self, period: Period) -> Iterator[BatchProgress]:
+        yield from [progress for (of, _), progress in self._progress.items() if of == period]
+
+    def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
+        return list(self._reservations[series, period, batch])
+
+    def reserve(
+        self,
+        period: Period,
+        batch: int,
+        earlier: int,
+        drafts_key: str,
+        count: int,
+        series: Series = Series.INVOICES,
+    ) -> Reservation:
+        stored, runs = self._reservations[series, period, batch], self._runs[series]
+        if len(stored) != earlier:
+            raise ConflictError(f"batch {batch} has {len(stored)} reservations, not {earlier}")
+        first = runs[-1].first + runs[-1].count if runs else 1
+        stored.append(Reservation(first, count, drafts_key))
+        runs.append(NumberedRun(period, batch, first, count))
+        return stored[-1]
+
+
+class FakeClaims:
+    """`Claims` in memory."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, Claim] = {}
+
+    def get(self, name: str) -> Claim | None:
+        return self._claims.get(name)
+
+    def put(self, claim: Claim) -> None:
+        stored = self._claims.get(claim.name)
+        if (stored.version if stored else 0) != claim.version:
+            raise ConflictError(f"claim {claim.name} is not at version {claim.version}")
+        self._claims[claim.name] = replace(claim, version=claim.version + 1)

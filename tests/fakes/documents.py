@@ -1,0 +1,74 @@
+"""Stored objects, and what sets documents."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from monthclose.domain.document import InvoiceDocument
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.link import LinkKeys
+
+
+class FakeRenderer:
+    """Writes pages that say what they are of; counts them."""
+
+    def __init__(self) -> None:
+        self.rendered: list[InvoiceDocument] = []
+
+    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+        self.rendered.append(document)
+        return b"%PDF " + document.canonical() + (logo or b"")
+
+
+class FakeEInvoices:
+    """Writes XML that says what it is of; what has other than one tax it refuses, like the norm."""
+
+    def xml(self, document: InvoiceDocument) -> bytes:
+        if len(document.taxes) != 1:
+            raise UserMistakeError(f"{document.number} has no tax line")
+        return f"<invoice>{document.number}</invoice>".encode()
+
+    def embed(self, pdf: bytes, document: InvoiceDocument) -> bytes:
+        return pdf + self.xml(document)
+
+
+@dataclass
+class FakeLinkSecrets:
+    """Keys in memory."""
+
+    keys: LinkKeys = field(default_factory=lambda: LinkKeys("k1", {"k1": "secret-of-at-least-32-characters"}))
+
+    def link_keys(self) -> LinkKeys:
+        return self.keys
+
+
+class FakeDocuments:
+    """`Documents` in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
+        self.objects[key] = content
+
+    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
+        new = key not in self.objects
+        self.objects.setdefault(key, content)
+        return new
+
+    def has(self, key: str) -> bool:
+        return key in self.objects
+
+    def link(self, key: str, file_name: str, seconds: int) -> str:
+        return f"https://documents.example.com/{key}?name={file_name}&seconds={seconds}"
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        self.put(key, b"".join(pieces))
+
+    def get(self, key: str) -> bytes:
+        return self.objects[key]
+
+    def get_slice(self, key: str, offset: int, length: int) -> bytes:
+        return self.objects[key][offset : offset + length]
+
+    def location(self, key: str) -> dict[str, str]:
+        return {"bucket": "documents", "key": key}

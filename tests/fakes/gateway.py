@@ -1,0 +1,120 @@
+"""A payment provider."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from monthclose.domain.customer import Customer
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.domain.proof import ProviderCharge
+from monthclose.ports import (
+    Answer,
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    InProgress,
+    NotCollected,
+    Refused,
+    TakenBack,
+)
+
+
+class FakeGateway:
+    """A payment provider in memory.
+
+    Payment methods: `ok` pays, `declined` and `authenticate` are refused, `debit` is collected later (`settle`).
+    `failures` holds errors to raise: `("collect", "after")` breaks off after the money moved, `("prepare", "before")`
+    before anything happened.
+
+    Parameters
+    ----------
+    reuses_orders : bool
+        Like a card's provider, with an object prepared for each payment; otherwise collecting is the only step.
+    """
+
+    provider = "stripe"
+    keys_live = timedelta(hours=24)
+    late_effect = timedelta(hours=1)
+
+    def __init__(self, *, reuses_orders: bool = True) -> None:
+        self.reuses_orders = reuses_orders
+        self.orders: dict[str, ChargeOrder] = {}
+        self.outcomes: dict[str, ChargeOutcome] = {}
+        self.money_moved: list[tuple[str, Money]] = []
+        self.failures: dict[tuple[str, str], list[Exception]] = defaultdict(list)
+
+    def _maybe_fail(self, call: str, when: str) -> None:
+        if self.failures[call, when]:
+            raise self.failures[call, when].pop(0)
+
+    def check(self) -> None:
+        self._maybe_fail("check", "before")
+
+    def register(self, customer: Customer) -> str:
+        self._maybe_fail("register", "before")
+        return f"cus_{customer.customer_id}"
+
+    def prepare(self, order: ChargeOrder) -> str:
+        if not self.reuses_orders:
+            return ""
+        self._maybe_fail("prepare", "before")
+        reference = order.reference or f"pi_{order.payment_id}_{order.attempt}"
+        if not isinstance(self.outcomes.get(reference), Collected):
+            self.orders[reference] = order
+        self._maybe_fail("prepare", "after")
+        return reference
+
+    def collect(self, order: ChargeOrder) -> Answer:
+        self._maybe_fail("collect", "before")
+        reference = order.reference if self.reuses_orders else f"pm_{order.payment_id}_{order.attempt}"
+        self.orders.setdefault(reference, order)
+        outcome = self.outcomes.get(reference)
+        if not isinstance(outcome, Collected | InProgress):
+            outcome = self._outcome(order)
+            if isinstance(outcome, Collected):
+                self.money_moved.append((order.payment_id, order.amount))
+        self.outcomes[reference] = outcome
+        self._maybe_fail("collect", "after")
+        return Answer(reference, outcome)
+
+    def _outcome(self, order: ChargeOrder) -> ChargeOutcome:
+        match order.payment_method:
+            case "declined":
+                return Refused("insufficient_funds", request_id="req_1")
+            case "authenticate":
+                return Refused("authentication_required", needs_customer=True)
+            case "debit":
+                return InProgress(request_id="req_1")
+        return Collected(order.amount, request_id="req_1")
+
+    def settle(self, reference: str, outcome: ChargeOutcome) -> None:
+        """Let the outcome of an order become known, or change."""
+        if isinstance(outcome, Collected) and not isinstance(self.outcomes.get(reference), Collected):
+            self.money_moved.append((self.orders[reference].payment_id, outcome.amount))
+        self.outcomes[reference] = outcome
+
+    def look_up(self, order: ChargeOrder) -> Answer:
+        self._maybe_fail("look_up", "before")
+        known = {ref: o for ref, o in self.orders.items() if o.payment_id == order.payment_id}
+        if not self.reuses_orders:
+            known = {ref: o for ref, o in known.items() if o.attempt == order.attempt}
+        reference = order.reference or next(iter(known), "")
+        return Answer(reference, self.outcomes.get(reference, NotCollected()))
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        self._maybe_fail("withdraw", "before")
+        if not isinstance(self.outcomes.get(order.reference), Collected | InProgress):
+            self.outcomes[order.reference] = Refused("canceled")
+        return Answer(order.reference, self.outcomes[order.reference])
+
+    def payment_of(self, reference: str) -> str:
+        self._maybe_fail("payment_of", "before")
+        return self.orders[reference].payment_id if reference in self.orders else ""
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        for reference, outcome in self.outcomes.items():
+            order = self.orders[reference]
+            if isinstance(outcome, Collected | TakenBack) and order.period == period:
+                minor = outcome.amount.minor - outcome.refunded_minor if isinstance(outcome, Collected) else 0
+                yield ProviderCharge(self.provider, reference, order.payment_id, order.amount.currency, minor)

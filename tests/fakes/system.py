@@ -1,0 +1,34 @@
+"""Clock and log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_time(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+@dataclass
+class FakeLog:
+    """A log that remembers."""
+
+    lines: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+
+    def info(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))
+
+    def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))
+
+    def error(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.lines.append((message, extra))

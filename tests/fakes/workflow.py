@@ -1,0 +1,105 @@
+"""The workflow engine, the queues, the mail service."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from monthclose.ports import (
+    DeadLetter,
+    Mail,
+)
+
+
+@dataclass
+class FakeMailer:
+    """A mail service in memory."""
+
+    sent: list[Mail] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def send(self, mail: Mail) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(mail)
+        return f"message-{len(self.sent)}"
+
+
+@dataclass
+class FakeWorkflow:
+    """A workflow engine in memory."""
+
+    running: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    """Tokens that nobody waits for any more."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    started: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """Requests by machine and name."""
+
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
+        self.started.setdefault((machine, name), request)
+
+    def is_running(self, execution: str) -> bool:
+        return execution in self.running
+
+    def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
+        self.answers[task_token] = output
+
+    def fail(self, task_token: str, error: str, cause: str) -> None:
+        self.answers[task_token] = (error, cause)
+
+    def still_waits(self, task_token: str) -> bool:
+        return task_token not in self.gone
+
+
+@dataclass
+class FakeChargeQueue:
+    """A provider's queue in memory."""
+
+    messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        self.messages.append((dict(message), seconds))
+
+
+@dataclass
+class FakeDeadLetters:
+    """A queue of dead letters in memory; what is received and not deleted comes again in the next test's call."""
+
+    letters: list[DeadLetter] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    _hidden: set[str] = field(default_factory=set)
+
+    def put(self, body: str, **attributes: str) -> DeadLetter:
+        letter = DeadLetter(f"message-{len(self.letters)}", body, f"receipt-{len(self.letters)}", attributes)
+        self.letters.append(letter)
+        return letter
+
+    def receive(self) -> list[DeadLetter]:
+        found = [letter for letter in self.letters if letter.receipt not in self._hidden][:10]
+        self._hidden |= {letter.receipt for letter in found}
+        return found
+
+    def delete(self, letter: DeadLetter) -> None:
+        self.deleted.append(letter.message_id)
+        self.letters = [other for other in self.letters if other.receipt != letter.receipt]
+
+    def show_again(self) -> None:
+        """Let the time pass that hides what was received."""
+        self._hidden.clear()
+
+
+@dataclass
+class FakeEventQueue:
+    """The queue of providers' events in memory."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    put_back_messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.messages += map(dict, messages)
+
+    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+        self.put_back_messages.append((dict(message), seconds))
