@@ -24,7 +24,7 @@ from monthclose.errors import (
     ProviderRefusedError,
     RateLimitedError,
 )
-from monthclose.ports import Answer, ChargeOrder, Collected, InProgress, NotCollected, Refused, TakenBack
+from monthclose.ports import Answer, ChargeOrder, Collected, InProgress, NotCollected, Refused
 from sandbox.desk import Desk
 from sandbox.faults import Fault, When
 from sandbox.gocardless import GoCardlessSandbox, errors
@@ -279,8 +279,8 @@ def test_money_that_the_bank_took_back_is_not_collected(case: Case) -> None:
     assert isinstance(outcome(case.gateway.look_up(order)), Collected)
     case.sandbox.advance()
     taken = outcome(case.gateway.look_up(order))
-    assert isinstance(taken, TakenBack)
-    assert taken.code == "charged_back"
+    assert isinstance(taken, Collected)
+    assert (taken.reversed_minor, taken.code) == (order.amount.minor, "charged_back")
 
 
 def refund(case: Case, reference: str, amount: int, total: int) -> None:

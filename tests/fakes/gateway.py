@@ -16,7 +16,6 @@ from monthclose.ports import (
     InProgress,
     NotCollected,
     Refused,
-    TakenBack,
 )
 
 
@@ -113,8 +112,19 @@ class FakeGateway:
         return self.orders[reference].payment_id if reference in self.orders else ""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        for reference, outcome in self.outcomes.items():
-            order = self.orders[reference]
-            if isinstance(outcome, Collected | TakenBack) and order.period == period:
-                minor = outcome.amount.minor - outcome.refunded_minor if isinstance(outcome, Collected) else 0
-                yield ProviderCharge(self.provider, reference, order.payment_id, order.amount.currency, minor)
+        for reference, order in self.orders.items():
+            held = self.held(reference) if order.period == period else None
+            if held is not None:
+                yield ProviderCharge(self.provider, reference, order.payment_id, held.currency, held.minor)
+
+    def held(self, reference: str) -> Money | None:
+        self._maybe_fail("held", "before")
+        outcome = self.outcomes.get(reference)
+        if not isinstance(outcome, Collected):
+            return None
+        return Money(outcome.amount.minor - outcome.refunded_minor - outcome.reversed_minor, outcome.amount.currency)
+
+
+def taken_back(amount: Money, code: str = "disputed") -> Collected:
+    """What a provider says of a payment that the customer's bank has taken back whole."""
+    return Collected(amount, reversed_minor=amount.minor, code=code)

@@ -16,11 +16,10 @@ from monthclose.ports import (
     InProgress,
     ProviderEvent,
     Refused,
-    TakenBack,
 )
 from monthclose.stages.apply_event import Applied, Result
 from monthclose.stages.snapshot import read_batches
-from tests.fakes import FakeGateway
+from tests.fakes import FakeGateway, taken_back
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -93,7 +92,7 @@ def test_a_refund_is_booked_once_however_often_it_is_told() -> None:
 
 def test_a_dispute_opens_the_invoice_again_and_a_dispute_that_is_won_settles_it() -> None:
     world = closed()
-    provider_says(world, TakenBack("disputed"))
+    provider_says(world, taken_back(TOTAL))
     assert told(world).result is Result.BOOKED
     assert payment(world).state is S.REVERSED
     assert open_minor(world) == 10_000
@@ -169,7 +168,7 @@ def test_a_refusal_that_is_told_later_holds_nobody_before_the_policy_is_asked() 
 @pytest.mark.parametrize("order", list(permutations([SUCCEEDED, CHANGED, CHANGED, SUCCEEDED], 3)))
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [(TakenBack("disputed"), S.REVERSED), (Collected(TOTAL, 500), S.PAID), (InProgress(), S.PENDING)],
+    [(taken_back(TOTAL), S.REVERSED), (Collected(TOTAL, 500), S.PAID), (InProgress(), S.PENDING)],
 )
 def test_events_in_any_order_end_the_same(
     order: tuple[ProviderEvent, ...], outcome: ChargeOutcome, state: PaymentState
@@ -298,7 +297,7 @@ def test_a_payment_through_another_provider_is_not_this_ones() -> None:
 @pytest.mark.parametrize("call", ["payment_of", "look_up"])
 def test_while_the_provider_is_down_nothing_is_decided(call: str) -> None:
     world = closed()
-    provider_says(world, TakenBack("disputed"))
+    provider_says(world, taken_back(TOTAL))
     world.gateway.failures[call, "before"] = [ProviderDownError("503")]
     with pytest.raises(TryLaterError):
         told(world)
@@ -309,7 +308,7 @@ def test_while_the_provider_is_down_nothing_is_decided(call: str) -> None:
 
 def test_who_stopped_after_booking_is_followed_by_one_who_sums_up() -> None:
     world = closed()
-    provider_says(world, TakenBack("disputed"))
+    provider_says(world, taken_back(TOTAL))
     world.applier.book(CHANGED)  # and the process dies
     assert summed_up(world) == {"paid": 1}
     world.applier.finish(world.applier.book(CHANGED))
@@ -318,7 +317,7 @@ def test_who_stopped_after_booking_is_followed_by_one_who_sums_up() -> None:
 
 def test_summing_up_that_could_not_be_done_is_not_taken_for_nothing_done(monkeypatch: pytest.MonkeyPatch) -> None:
     world = closed()
-    provider_says(world, TakenBack("disputed"))
+    provider_says(world, taken_back(TOTAL))
     applied = world.applier.book(CHANGED)
 
     def throttled(*_: object) -> None:

@@ -20,8 +20,9 @@ from monthclose.errors import (
     ProviderRefusedError,
     TryLaterError,
 )
-from monthclose.ports import Collected, Refused, TakenBack
+from monthclose.ports import Collected, Refused
 from monthclose.stages.snapshot import read_batches
+from tests.fakes import taken_back
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -209,7 +210,7 @@ def test_money_that_was_taken_back_is_told_and_never_charged_again_by_itself() -
     payment = world.month("acme").payment
     assert payment
     world.clock.pass_time(days=5)
-    world.gateway.settle(payment.provider_ref, TakenBack("fraudulent"))
+    world.gateway.settle(payment.provider_ref, taken_back(payment.amount, "fraudulent"))
     world.charger.look_again(ACME)
     world.add_customer("acme", method="ok")
     live(world, 20)

@@ -16,12 +16,12 @@ from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, ProviderCharge
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Answer, ChargeOrder, Collected, TakenBack
+from monthclose.ports import Answer, ChargeOrder, Collected
 from monthclose.stages import comparison_sides
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.comparison_sides import Side
 from monthclose.stages.reconcile_period import Reconciled
-from tests.fakes import FakeGateway
+from tests.fakes import FakeGateway, taken_back
 from tests.world import OCTOBER, World
 
 
@@ -122,7 +122,7 @@ def test_what_was_given_back_at_the_provider_is_booked_and_ties(world: World) ->
 
 
 def test_what_was_taken_back_is_booked_and_ties(world: World) -> None:
-    world.gateway.settle(payment_of(world, "c").provider_ref, TakenBack("disputed"))
+    world.gateway.settle(payment_of(world, "c").provider_ref, taken_back(Money(3000, "USD")))
     reconciled = world.reconcile()
     assert found(reconciled) == []
     assert payment_of(world, "c").state is PaymentState.REVERSED
@@ -262,7 +262,7 @@ def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_t
     other.provider = "other"
     gateways: dict[str, Any] = {"stripe": lambda: world.gateway, "other": lambda: other}
     world.comparer = replace(world.comparer, gateways=gateways)
-    world.gateway.outcomes[payment_of(world, "a").provider_ref] = TakenBack("disputed")
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))
     cashier = replace(world.cashier, charger=lambda _: Charger(world.books, other, world.clock))
@@ -275,11 +275,12 @@ def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_t
     assert of_stripe.findings == of_other.findings == ()
 
 
-def test_a_charge_that_was_taken_back_is_no_stranger_when_its_payment_was_collected_anew(world: World) -> None:
-    world.gateway.outcomes[payment_of(world, "a").provider_ref] = TakenBack("disputed")
+def test_a_charge_that_was_taken_back_is_still_matched_when_the_invoice_was_collected_again(world: World) -> None:
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_method="another"))
-    assert world.charger.charge(PaymentKey("a", OCTOBER), again=True) is PaymentState.PAID
+    assert world.charger.charge(PaymentKey("a", OCTOBER), again=True) is PaymentState.REVERSED
+    assert [payment.state for payment in world.cashier.pay("a")] == [PaymentState.PAID]
     assert found(world.reconcile()) == []
     assert comparison(world.reconcile()).ours == {"USD": 6000}
 
@@ -342,7 +343,7 @@ def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
     world = World()
     world.use(world.add_customer("acme"), "10")
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
-    world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 3
+    world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 2
     world.close()
     reconciled = world.reconcile()
     assert reconciled.report["proof"]["ties"]

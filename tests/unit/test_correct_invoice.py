@@ -207,7 +207,10 @@ def test_credit_that_was_used_before_the_money_was_given_back_is_our_loss_and_th
     world.clock.now = OCTOBER.next.end
     world.close(OCTOBER.next, "execution-2")
     give_back(world, 10_000)
-    assert settled(world) == (0, 0, 10_000, 0)
+    assert settled(world) == (0, 10_000, 0, 0)
+    payment = world.month("acme").payment
+    assert payment
+    assert payment.lost_minor == 10_000
     proof_of_books(world)
 
 

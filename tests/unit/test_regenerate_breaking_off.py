@@ -13,8 +13,9 @@ from monthclose.domain.payment import PaymentState
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.series import Series
 from monthclose.errors import TryLaterError
-from monthclose.ports import Collected, InProgress, TakenBack
+from monthclose.ports import Collected, InProgress
 from monthclose.stages.batch_work import refresh_progress
+from tests.fakes import taken_back
 from tests.unit.dying import DiedError, dying_at
 from tests.unit.regenerating import (
     NEW,
@@ -254,7 +255,7 @@ def _act(world: World, kind: str, number: int, name: str) -> None:
             given = min(first.refunded_minor + number, first.collected_minor)
             provider_says(world, Collected(usd(first.collected_minor), refunded_minor=given))
         elif kind == "dispute" and first.state is PaymentState.PAID:
-            provider_says(world, TakenBack("disputed"))
+            provider_says(world, taken_back(usd(first.collected_minor)))
         elif kind == "collect":
             world.collect()
         elif kind == "november" and NOVEMBER not in world.books.months("acme"):

@@ -6,7 +6,9 @@ import pytest
 
 from monthclose.domain.close import CloseStatus
 from monthclose.domain.payment import PaymentState
-from monthclose.ports import Collected, TakenBack
+from monthclose.domain.period import Period
+from monthclose.ports import Collected
+from tests.fakes import taken_back
 from tests.unit.regenerating import (
     NEW,
     NOVEMBER,
@@ -26,7 +28,7 @@ from tests.unit.regenerating import (
 )
 from tests.unit.test_adjust_account import moved, the_rest_of_the_close, usd, with_the_charge_queued
 from tests.unit.test_correct_invoice import settle_method
-from tests.world import OCTOBER
+from tests.world import OCTOBER, World
 
 
 def test_a_paid_invoice_that_was_too_low_leaves_the_rest_open_and_the_collections_charge_it() -> None:
@@ -159,7 +161,7 @@ def test_a_dispute_of_the_old_payment_opens_the_new_invoice_and_the_customer_is_
     world = closed()
     mended(world)
     world.clock.pass_time(days=1)
-    provider_says(world, TakenBack("disputed"))
+    provider_says(world, taken_back(usd(10_000)))
     assert settled(invoice_of(world)) == (0, 0, 0, 8_000)
     assert account(world) == (8_000, 0)
     books_tie(world)
@@ -171,20 +173,25 @@ def test_a_dispute_of_the_old_payment_opens_the_new_invoice_and_the_customer_is_
     books_tie(world)
 
 
-def test_a_dispute_of_money_that_has_paid_another_month_is_written_off_on_the_invoice_it_was_for() -> None:
+def lost(world: World, period: Period = OCTOBER) -> int:
+    return sum(payment.lost_minor for payment in world.month("acme", period).payments)
+
+
+def test_a_dispute_of_money_that_has_paid_another_month_is_a_loss_of_its_payment() -> None:
     world = closed()
     world.clock.now = NOVEMBER.end
     metered(world, 100, "n1", NOVEMBER)
     mended(world, "0.6")
     world.close(NOVEMBER, "execution-2")
     assert account(world) == (0, 0)
-    provider_says(world, TakenBack("disputed"))
+    provider_says(world, taken_back(usd(10_000)))
     assert settled(invoice_of(world)) == (0, 0, 0, 6_000)
-    assert settled(old_of(world)) == (0, 6_000, 4_000, 0)
+    assert settled(old_of(world)) == (0, 10_000, 0, 0)
+    assert lost(world) == 4_000
     books_tie(world, OCTOBER, NOVEMBER)
 
 
-def test_money_given_back_that_covered_an_older_invoice_is_written_off_there() -> None:
+def test_money_given_back_that_covered_an_older_invoice_is_a_loss_of_its_payment() -> None:
     world = closed("declined")
     settle_method(world, "ok")
     world.clock.now = NOVEMBER.end
@@ -193,7 +200,8 @@ def test_money_given_back_that_covered_an_older_invoice_is_written_off_there() -
     done = world.regenerator.regenerate("INV-00000002", WHY)
     assert settled(done.invoice) == (0, 0, 0, 5_000), "October, the older one, was covered first"
     provider_says(world, Collected(usd(5_000), refunded_minor=5_000), NOVEMBER)
-    assert settled(world.month("acme", NOVEMBER).superseded[0]) == (0, 0, 5_000, 0)
+    assert settled(world.month("acme", NOVEMBER).superseded[0]) == (0, 5_000, 0, 0)
+    assert lost(world, NOVEMBER) == 5_000
     books_tie(world, OCTOBER, NOVEMBER)
 
 

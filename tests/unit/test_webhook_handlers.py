@@ -19,10 +19,11 @@ from monthclose.errors import (
     TryLaterError,
 )
 from monthclose.handlers import apply_webhook, receive_webhook
-from monthclose.ports import Collected, Refused, TakenBack, WebhookReader
+from monthclose.ports import Collected, Refused, WebhookReader
 from monthclose.stages.apply_event import EventApplier
 from monthclose.stages.take_webhook import WebhookTaker
 from sandbox.signatures import SIGN
+from tests.fakes import taken_back
 from tests.sandbox.gocardless_driving import webhook
 from tests.unit.test_handlers import FakeContext
 from tests.world import OCTOBER, World
@@ -340,7 +341,7 @@ def test_whoever_takes_up_what_broke_off_after_booking_sums_up(
 ) -> None:
     world = door.world
     [reference] = world.gateway.orders
-    world.gateway.settle(reference, TakenBack("disputed"))
+    world.gateway.settle(reference, taken_back(world.gateway.orders[reference].amount))
     door.deliver("stripe", stripe_event())
     with monkeypatch.context() as patch:
         patch.setattr(EventApplier, "finish", lambda *_: (_ for _ in ()).throw(BrokeOffError("throttled")))

@@ -9,6 +9,7 @@ payment and attempt in their metadata, by which they are found again.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from monthclose.adapters.gocardless_http import (
     conflicting_resource,
     translated,
 )
+from monthclose.adapters.gocardless_record import GoCardlessRecord
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money
@@ -43,7 +45,6 @@ from monthclose.ports import (
     InProgress,
     NotCollected,
     Refused,
-    TakenBack,
 )
 
 _TIMEOUT_SECONDS: Timeout = (5, 20)
@@ -57,6 +58,9 @@ _MANDATE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 _PENDING = frozenset({"pending_customer_approval", "pending_submission", "submitted"})
 _COLLECTED = frozenset({"confirmed", "paid_out"})
+_CHARGED_BACK = "charged_back"
+_NOT_REFUNDED = frozenset({"cancelled", "bounced", "failed", "funds_returned"})
+"""Statuses of a refund whose money has come back to us, or never left (API reference, "Refunds")."""
 _REFUSED = frozenset({"failed", "cancelled", "customer_approval_denied"})
 
 
@@ -94,6 +98,7 @@ class GoCardlessGateway:
         self._mandates = MandatesService(*settings)
         self._events = EventsService(*settings)
         self._refunds = RefundsService(*settings)
+        self._record = GoCardlessRecord(self._payments, self._refunds)
 
     def check(self) -> None:
         """List one payment. Whether the token may create some as well, GoCardless tells only when it is asked to."""
@@ -165,19 +170,14 @@ class GoCardlessGateway:
         return _payment_id(payment)
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """List what was collected for a period net of refunds, with nothing for what was charged back."""
-        for payment in self._list({"created_at[gte]": _from(since)}):
-            if _said(payment, "close") != str(period):
-                continue
-            kept = {"charged_back": 0} | dict.fromkeys(_COLLECTED, payment.amount - (payment.amount_refunded or 0))
-            if payment.status in kept:
-                yield ProviderCharge(
-                    provider=self.provider,
-                    reference=payment.id,
-                    payment_id=_payment_id(payment),
-                    currency=payment.currency,
-                    minor=kept[payment.status],
-                )
+        """Go over GoCardless' own record: its payments, less its refunds."""
+        with _looking():
+            yield from self._record.held_for(period, _from(since))
+
+    def held(self, reference: str) -> Money | None:
+        """Add up what is held for one payment."""
+        with _looking():
+            return self._record.held(reference)
 
     def _created_before(self, reference: str, order: ChargeOrder) -> Answer:
         """Answer with the payment that the order's key has created, if it is what the order asks for."""
@@ -214,14 +214,22 @@ class GoCardlessGateway:
         status = payment.status
         if status in _PENDING:
             return InProgress(request_id)
-        if status in _COLLECTED:
-            amount = Money(payment.amount, payment.currency)
-            return Collected(amount, payment.amount_refunded or 0, request_id)
+        if status in _COLLECTED or status == _CHARGED_BACK:
+            collected = Collected(Money(payment.amount, payment.currency), self._refunded(payment), 0, "", request_id)
+            return (
+                replace(collected, reversed_minor=payment.amount, code=status) if status == _CHARGED_BACK else collected
+            )
         if status in _REFUSED:
             return Refused(self._cause(payment), request_id=request_id)
-        if status == "charged_back":
-            return TakenBack(status, request_id)
         raise OutcomeUnknownError(f"{payment.id} has a status that we don't know: {status}")
+
+    def _refunded(self, payment: Any) -> int:
+        """Add up the refunds that have not failed; the payment's own sum counts those of any status."""
+        if not payment.amount_refunded:
+            return 0
+        with _looking():
+            refunds = list(self._refunds.all({"payment": payment.id, "limit": _PAGE}))
+        return sum(refund.amount for refund in refunds if refund.status not in _NOT_REFUNDED)
 
     def _cause(self, payment: Any) -> str:
         """Ask why a payment was refused, in the words of its latest event: dunning goes by them."""

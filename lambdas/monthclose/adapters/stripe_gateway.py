@@ -15,6 +15,7 @@ from fractions import Fraction
 import stripe
 
 from monthclose.adapters.idempotency_keys import idempotency_key
+from monthclose.adapters.stripe_record import StripeRecord
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money, exponent
 from monthclose.domain.payment import BELOW_MINIMUM
@@ -36,7 +37,6 @@ from monthclose.ports import (
     InProgress,
     NotCollected,
     Refused,
-    TakenBack,
 )
 
 _TIMEOUT_SECONDS = 20
@@ -58,6 +58,7 @@ class StripeGateway:
             max_network_retries=0,
             http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
         ).v1
+        self._record = StripeRecord(self._client)
 
     def check(self) -> None:
         """List one customer: any key that may charge may do that."""
@@ -177,47 +178,66 @@ class StripeGateway:
             return ""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """List what was collected for a period, a hundred PaymentIntents at a time."""
+        """Go over Stripe's own record of the money: its balance transactions, a hundred at a time."""
         with _translated(moves_money=False):
-            intents = self._client.payment_intents.list(
-                {
-                    "created": {"gte": int(since.timestamp()) - _CLOCK_SKEW_SECONDS},
-                    "limit": _PAGE,
-                    "expand": ["data.latest_charge"],
-                }
-            )
-            for intent in intents.auto_paging_iter():
-                if intent.status == "succeeded" and _metadata(intent, "close") == str(period):
-                    yield self._charge(intent)
+            yield from self._record.held_for(period, int(since.timestamp()) - _CLOCK_SKEW_SECONDS)
 
-    def _charge(self, intent: stripe.PaymentIntent) -> ProviderCharge:
-        outcome, minor = self._answer(intent).outcome, 0
-        if isinstance(outcome, Collected):
-            minor = outcome.amount.minor - outcome.refunded_minor
-        return ProviderCharge(self.provider, intent.id, _metadata(intent, "payment"), intent.currency.upper(), minor)
+    def held(self, reference: str) -> Money | None:
+        """Add up the money that moved for one PaymentIntent."""
+        with _translated(moves_money=False):
+            return self._record.held(reference)
 
     def _answer(self, intent: stripe.PaymentIntent) -> Answer:
         outcome = _outcome(intent)
         charge = intent.latest_charge
         if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
-            if charge.disputed and self._lost(intent.id):
-                outcome = TakenBack("disputed", outcome.request_id)
-            else:
-                outcome = replace(outcome, refunded_minor=our_amount(charge.amount_refunded, intent.currency).minor)
+            if charge.amount_refunded:
+                outcome = replace(outcome, refunded_minor=self._refunded(intent))
+            if charge.disputed:
+                outcome = replace(outcome, reversed_minor=self._reversed(intent), code="disputed")
         return Answer(intent.id, outcome)
 
-    def _lost(self, reference: str) -> bool:
-        """Whether a dispute took the money: it does as soon as it is opened, and gives it back if it is won."""
-        disputes = self._client.disputes.list({"payment_intent": reference, "limit": _PAGE})
-        return any(dispute.status in _MONEY_WITHDRAWN for dispute in disputes.auto_paging_iter())
+    def _refunded(self, intent: stripe.PaymentIntent) -> int:
+        """Add up the refunds whose money has left us, and not come back."""
+        refunds = self._client.refunds.list({"payment_intent": intent.id, "limit": _PAGE})
+        gone = sum(r.amount for r in refunds.auto_paging_iter() if r.status in _REFUNDED)
+        return our_amount(gone, intent.currency).minor
+
+    def _reversed(self, intent: stripe.PaymentIntent) -> int:
+        """Add up what disputes have taken and not returned."""
+        disputes = self._client.disputes.list({"payment_intent": intent.id, "limit": _PAGE})
+        gone = sum(_withdrawn(dispute) for dispute in disputes.auto_paging_iter())
+        return our_amount(gone, intent.currency).minor
 
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
 _NO_SUCH_OBJECT = "resource_missing"
 _CANCELED = "canceled"
-_MONEY_WITHDRAWN = {"needs_response", "under_review", "lost"}
-"""Statuses of a dispute during which the money is withdrawn (Stripe, "How disputes work"); an inquiry, whose statuses
-begin with `warning_`, withdraws nothing."""
+_MONEY_IS_HERE = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
+"""Statuses of a dispute that has taken nothing (an inquiry) or has given it back (Stripe, "How disputes work"). More
+may come, as those of appeals did: money in a dispute whose status is not known here is not counted as ours."""
+_REFUNDED = frozenset({"succeeded", "pending"})
+"""Statuses of a refund whose money has left our balance; a failed or cancelled one has returned it, and one that
+requires an action has not taken it yet (Stripe, "Refund and cancel payments")."""
+
+
+def _withdrawn(dispute: stripe.Dispute) -> int:
+    """What a dispute has taken and not returned, in Stripe's units of the charge's currency.
+
+    It may be less than its amount: a lost dispute can be won in part. That shows in its balance transactions, which are
+    in the currency that Stripe settles in: of another one than the charge's, only the share counts.
+    """
+    if dispute.status in _MONEY_IS_HERE:
+        return 0
+    moves = dispute.balance_transactions
+    taken = -sum(move.amount for move in moves if move.amount < 0)
+    returned = sum(move.amount for move in moves if move.amount > 0)
+    if not taken:  # on its way
+        return dispute.amount
+    if all(move.currency == dispute.currency for move in moves):
+        return max(taken - returned, 0)
+    return max(dispute.amount - round(Fraction(dispute.amount * returned, taken)), 0)
+
 
 _ZERO_DECIMAL = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
 _DECIMALS = dict.fromkeys(_ZERO_DECIMAL.split(), 0) | {"ISK": 2, "UGX": 2}

@@ -145,7 +145,8 @@ class Totals:
     money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency: of all invoices, replaced ones too, `invoiced`, `credited`, `collected`, `open`, `written_off`;
     `negative`, the sum of the negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected
-    net of what was given back; `pending`, what they are collecting; `credit_granted`, everything that became credit;
+    less what went back; `lost`, what of that had been used elsewhere, as credit; `pending`, what they are collecting;
+    `credit_granted`, everything that became credit;
     `credit_notes` and `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
@@ -263,6 +264,7 @@ def _of_invoice(invoice: Invoice) -> dict[str, int]:
 def _of_payments(month: CustomerMonth) -> dict[str, int]:
     return {
         "by_providers": sum(payment.net_minor for payment in month.payments),
+        "lost": sum(payment.lost_minor for payment in month.payments),
         "pending": sum(payment.amount_minor for payment in month.payments if payment.in_flight),
     }
 

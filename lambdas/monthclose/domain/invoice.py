@@ -144,57 +144,6 @@ def use_credit(invoice: Invoice, customer: Customer) -> Booking:
     return settle(invoice, customer, Money(0, invoice.currency))
 
 
-def take_back(invoice: Invoice, customer: Customer, amount: Money) -> Booking:
-    """Book that money collected for an invoice is gone again (dispute, charge-back): the invoice opens again.
-
-    What had become credit of the customer's is taken from it; credit that was used meanwhile is our loss.
-    """
-    reopened = min(amount.minor, invoice.collected_minor)
-    customer, returned, _ = credit.take_paid(customer, amount.minor - reopened)
-    written_off = amount.minor - reopened - returned
-    after = replace(customer, receivable_minor=customer.receivable_minor + reopened)
-    lost = min(written_off, invoice.credited_minor)
-    legs = {
-        Account.CLEARING: -amount.minor,
-        Account.RECEIVABLE: reopened,
-        Account.CREDIT: returned,
-        Account.WRITE_OFF: written_off,
-    }
-    taken_back = replace(
-        invoice,
-        collected_minor=invoice.collected_minor - reopened,
-        credited_minor=invoice.credited_minor - lost,
-        written_off_minor=invoice.written_off_minor + lost,
-    )
-    return taken_back, after, entry_legs(legs)
-
-
-def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Booking:
-    """Book money that was given back on purpose: the invoice stays settled, the amount is written off.
-
-    Parameters
-    ----------
-    excess_minor : int
-        What of the payment had become credit of the customer's: that is given back first.
-    """
-    after, from_credit, _ = credit.take_paid(customer, min(amount.minor, excess_minor))
-    from_collected = min(amount.minor - from_credit, invoice.collected_minor)
-    # A credit note's credit that was used meanwhile: it is given twice, and that is our loss.
-    from_credited = min(amount.minor - from_credit - from_collected, invoice.credited_minor)
-    refunded = replace(
-        invoice,
-        collected_minor=invoice.collected_minor - from_collected,
-        credited_minor=invoice.credited_minor - from_credited,
-        written_off_minor=invoice.written_off_minor + from_collected + from_credited,
-    )
-    legs = {
-        Account.CLEARING: -amount.minor,
-        Account.CREDIT: from_credit,
-        Account.WRITE_OFF: amount.minor - from_credit,
-    }
-    return refunded, after, entry_legs(legs)
-
-
 def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = None) -> Money:
     """Decide what to charge for an invoice now: what is open of it, but never more than the customer owes in all.
 

@@ -182,8 +182,14 @@ class CustomerMonth:
 
     @property
     def collecting(self) -> Payment | None:
-        """The payment that goes on until the invoice is collected: the close's, or the replacement's own."""
-        return self.payment_of(self.invoice.first_payment) if self.invoice else self.payment
+        """The payment that goes on until the invoice is collected: the close's, or the replacement's own.
+
+        Once the money of that one went back, it is the next.
+        """
+        if self.invoice is None:
+            return self.payment
+        own = [payment for payment in self.payments if payment.sequence >= self.invoice.first_payment]
+        return next((payment for payment in own if not payment.spent), own[0] if own else None)
 
     @property
     def collected_how(self) -> PaymentState | None:

@@ -29,7 +29,7 @@ class PaymentState(StrEnum):
     ACTION_REQUIRED = "action_required"
     """The customer must authenticate the charge themselves."""
     REVERSED = "reversed"
-    """It was paid, and the customer's bank took the money back (dispute, charge-back, late failure)."""
+    """It was paid, and the customer's bank took all of it back, or a part (dispute, charge-back, late failure)."""
     NOTHING_DUE = "nothing_due"
     """Nothing was owed when the charge was due: credit covered it, or they had paid already."""
     NO_PAYMENT_METHOD = "no_payment_method"
@@ -51,8 +51,9 @@ TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     _S.NO_PAYMENT_METHOD: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.PAID}),
     _S.NO_ADAPTER: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.PAID}),
     _S.NOTHING_DUE: frozenset({_S.CHARGING, _S.PAID}),
+    # What was collected once is never charged again under the same payment: its reference still stands for that money.
     _S.PAID: frozenset({_S.REVERSED}),
-    _S.REVERSED: frozenset({_S.CHARGING, _S.NOTHING_DUE, _S.PAID}),
+    _S.REVERSED: frozenset({_S.REVERSED, _S.PENDING, _S.PAID}),
 }
 """Which state may follow which."""
 
@@ -62,8 +63,7 @@ UNSETTLED = frozenset({_S.READY, _S.CHARGING, _S.UNKNOWN})
 """A close is not through with a payment in one of these."""
 REFUSED = frozenset({_S.DECLINED, _S.ACTION_REQUIRED})
 """The provider was asked and gave a definite no."""
-RETRIABLE = REFUSED | {_S.REVERSED, _S.NO_PAYMENT_METHOD, _S.NO_ADAPTER, _S.NOTHING_DUE}
-"""A new attempt may follow, if something is (still, or again) open on the invoice."""
+_RETRIABLE = REFUSED | {_S.NO_PAYMENT_METHOD, _S.NO_ADAPTER, _S.NOTHING_DUE}
 
 
 BELOW_MINIMUM = "below_minimum"
@@ -124,8 +124,11 @@ class Payment:
         The most that a person said to collect, in minor units.
     amount_minor : int
         Frozen when the state becomes CHARGING, in minor units.
-    collected_minor, refunded_minor : int
-        What the provider has collected, and what of it was given back on purpose, in minor units, as booked.
+    collected_minor, refunded_minor, reversed_minor : int
+        What the provider has collected, what was given back on purpose, and what the customer's bank took back, in
+        minor units, as booked.
+    lost_minor : int
+        What of the money that went back had been used elsewhere meanwhile, as credit, or went back twice: our loss.
     attempt : int
         How many times the provider was asked afresh; part of the idempotency keys.
     payment_method : str
@@ -147,6 +150,8 @@ class Payment:
     amount_minor: int = 0
     collected_minor: int = 0
     refunded_minor: int = 0
+    reversed_minor: int = 0
+    lost_minor: int = 0
     attempt: int = 0
     payment_method: str = ""
     provider_ref: str = ""
@@ -168,6 +173,16 @@ class Payment:
         return Money(self.amount_minor, self.currency)
 
     @property
+    def collected(self) -> Money:
+        """What was collected, whatever became of it."""
+        return Money(self.collected_minor, self.currency)
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has collected once and its money went back: what is open again, another payment must collect."""
+        return bool(self.collected_minor) and self.state not in (PaymentState.PAID, PaymentState.PENDING)
+
+    @property
     def settled(self) -> bool:
         """Whether a close has nothing more to do for it."""
         return self.state not in UNSETTLED
@@ -184,7 +199,7 @@ class Payment:
 
     @property
     def reversed_at(self) -> datetime | None:
-        """When its money was taken back, if it is gone."""
+        """When its bank took money back for the last time, if some of that is gone."""
         return self.history[-1].time if self.state is PaymentState.REVERSED else None
 
     @property
@@ -194,8 +209,20 @@ class Payment:
 
     @property
     def net_minor(self) -> int:
-        """What of the collected money is still ours, in minor units."""
-        return self.collected_minor - self.refunded_minor
+        """What of the collected money the provider still holds for us, in minor units.
+
+        Below zero if more went back than was collected: a dispute over what had been refunded before.
+        """
+        return self.collected_minor - self.refunded_minor - self.reversed_minor
+
+    @property
+    def retriable(self) -> bool:
+        """Whether a new attempt may follow, if something is (still, or again) open on the invoice.
+
+        Not once it has collected: money that went back may come back, under the same reference. What is open then is
+        collected by another payment.
+        """
+        return self.state in _RETRIABLE and not self.collected_minor
 
     def to(self, state: PaymentState, at: datetime, why: str, *, code: str = "", request_id: str = "") -> Payment:
         """Make one step.

@@ -104,7 +104,8 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
     negative, by_providers = sums.get("negative", 0), sums.get("by_providers", 0)
     # Of credit that people booked, and of what expired, there is no other record than the ledger.
     granted, received, expired = (legs.get(a, 0) for a in (Account.ALLOWANCE, Account.BANK, Account.BREAKAGE))
-    overpaid = by_providers - sums.get("collected", 0)
+    # What the invoices did not need is the customer's credit; what of that went back after it was used is our loss.
+    overpaid, lost = by_providers - sums.get("collected", 0), sums.get("lost", 0)
     taken_back, tax_taken_back = sums.get("credit_notes", 0), sums.get("credit_notes_tax", 0)
     tax = sums.get("tax", 0) - tax_taken_back
     expected = {
@@ -115,8 +116,15 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
         Account.ALLOWANCE: granted,
         Account.BREAKAGE: expired,
         Account.RECEIVABLE: sums.get("open", 0),
-        Account.CREDIT: sums.get("credited", 0) - taken_back - negative - granted - received - expired - overpaid,
-        Account.WRITE_OFF: sums.get("written_off", 0),
+        Account.CREDIT: sums.get("credited", 0)
+        - taken_back
+        - negative
+        - granted
+        - received
+        - expired
+        - overpaid
+        - lost,
+        Account.WRITE_OFF: sums.get("written_off", 0) + lost,
     }
     return [
         Finding(

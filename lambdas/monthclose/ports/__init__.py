@@ -15,7 +15,6 @@ from monthclose.ports.gateway import (
     NotCollected,
     PaymentGateway,
     Refused,
-    TakenBack,
 )
 from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
@@ -62,7 +61,6 @@ __all__ = [
     "Record",
     "Refused",
     "Reservation",
-    "TakenBack",
     "TaxTables",
     "Taxes",
     "UsageStore",

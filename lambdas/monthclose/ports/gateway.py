@@ -37,24 +37,30 @@ class ChargeOrder:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The provider has collected the money; `refunded_minor` of it was given back on purpose since."""
+    """The provider has collected the money. Some of it may have gone back since.
+
+    Parameters
+    ----------
+    amount : Money
+        What was collected, whatever became of it.
+    refunded_minor : int
+        What was given back on purpose, in minor units; a refund that failed or was cancelled is none.
+    reversed_minor : int
+        What the customer's bank has taken back and not returned (dispute, charge-back, late failure), in minor units.
+    code : str
+        Why the bank took it.
+    """
 
     amount: Money
     refunded_minor: int = 0
-    request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TakenBack:
-    """It was collected, and the customer's bank took it back (dispute, charge-back, late failure)."""
-
-    code: str
+    reversed_minor: int = 0
+    code: str = ""
     request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A definite no: nothing was collected, and this attempt never will."""
+    """A definite no: nothing is collected, and this attempt never will. If it was before, all of it is gone again."""
 
     code: str
     needs_customer: bool = False
@@ -74,7 +80,7 @@ class NotCollected:
     """The provider does not know the order, or has not been told to collect it."""
 
 
-ChargeOutcome = Collected | TakenBack | Refused | InProgress
+ChargeOutcome = Collected | Refused | InProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,18 @@ class PaymentGateway(Protocol):
         """
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Go over all money collected for a period's invoices since a time, by the provider's own record.
+        """Go over all money collected for a period's invoices since a time, less what went back.
 
-        What was given or taken back counts less: a charge that was taken back whole has nothing left.
+        It is the other side of the proof: read from the provider's record of the money that it moved, by code that
+        shares nothing with how outcomes are read. A charge whose money went back whole has nothing left, and one may
+        be missing whose money has not been recorded yet.
+        """
+
+    def held(self, reference: str) -> Money | None:
+        """Add up, in the same way, what the provider holds for one payment of ours; None if it collected nothing.
+
+        Parameters
+        ----------
+        reference : str
+            The provider's id of the payment.
         """

@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monthclose.domain import invoice as invoices
+from monthclose.domain import money_back
 from monthclose.domain.customer import Customer
 from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.invoice import Booking, Invoice
 from monthclose.domain.ledger import Entry, Leg
 from monthclose.domain.money import Money
+from monthclose.domain.money_back import Effect, Returned, returned_by
 from monthclose.domain.month import HoldChange, Parking
 from monthclose.domain.payment import IN_FLIGHT, REFUSED, Payment, PaymentKey, PaymentState, next_check
-from monthclose.domain.replacing import losses
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import Books, ChargeOutcome, Clock, Collected, InProgress, Record, Refused, TakenBack
+from monthclose.ports import Books, ChargeOutcome, Clock, Collected, InProgress, Record, Refused
 from monthclose.stages.batch_work import lifted, retry_conflicts
+
+_MAY_WAIT = (IN_FLIGHT | REFUSED | {PaymentState.REVERSED}) - {PaymentState.PENDING}
+"""Who may be told that the provider is collecting: also a debit that failed late, and is tried again over there."""
 
 
 class Case(NamedTuple):
@@ -34,6 +38,17 @@ class Case(NamedTuple):
     """How often the customer's hold was changed in the invoice's month."""
     superseded: tuple[Invoice, ...] = ()
     """The invoices that it has taken the place of."""
+    entries: tuple[Entry, ...] = ()
+    """What the ledger has of the month."""
+
+    @property
+    def excess_minor(self) -> int:
+        """What the providers hold of the month's payments beyond what is collected for the invoice, in minor units."""
+        return sum(p.net_minor for p in (self.payment, *self.others)) - self.invoice.collected_minor
+
+    def returned(self, what: str) -> Returned:
+        """What this payment's refunds, or its reversals, have done so far."""
+        return returned_by(self.entries, f"{what}/{self.payment.sequence}/")
 
     @property
     def paid_number(self) -> str:
@@ -57,7 +72,8 @@ class Bookkeeper:
         if customer is None or month.invoice is None or payment is None:
             return None
         others = tuple(other for other in month.payments if other.sequence != key.sequence)
-        return Case(customer, month.invoice, payment, others, month.parking, len(month.holds), month.superseded)
+        holds = len(month.holds)
+        return Case(customer, month.invoice, payment, others, month.parking, holds, month.superseded, month.entries)
 
     def book(self, case: Case, outcome: ChargeOutcome) -> PaymentState:
         """Book an outcome on what was read before the call, or, if that has changed meanwhile, on what is there now.
@@ -86,57 +102,100 @@ class Bookkeeper:
         return self._converge(current, outcome).payment.state
 
     def _converge(self, case: Case, outcome: ChargeOutcome) -> Case:
-        state = case.payment.state
+        payment = case.payment
         match outcome:
             case Collected():
-                booked = case if state is PaymentState.PAID else self._pay(case, outcome)
-                return (
-                    self._refund(booked, outcome) if outcome.refunded_minor > booked.payment.refunded_minor else booked
-                )
-            case TakenBack() | Refused() if state is PaymentState.PAID:
-                return self._take_back(case, outcome)
-            case TakenBack() | Refused() if state in IN_FLIGHT:
+                return self._book_money(case, outcome)
+            case Refused() if payment.state in (PaymentState.PAID, PaymentState.REVERSED):  # a failure that came late
+                gone = Collected(payment.collected, payment.refunded_minor, payment.collected_minor, outcome.code)
+                return self._book_money(case, replace(gone, request_id=outcome.request_id))
+            case Refused() if payment.state in IN_FLIGHT:
                 return self._refuse(case, outcome)
-            case Refused(needs_customer=False) if state is PaymentState.ACTION_REQUIRED:
+            case Refused(needs_customer=False) if payment.state is PaymentState.ACTION_REQUIRED:
                 return self._refuse(case, outcome)
-            case InProgress() if state in (IN_FLIGHT | REFUSED) - {PaymentState.PENDING} and self._may_lease(case):
+            case InProgress() if payment.state in _MAY_WAIT and self._may_lease(case):
                 return self._wait(case, outcome)
             case _:  # said and booked before, or of no consequence for a payment that is not in flight
                 return case
+
+    def _book_money(self, case: Case, said: Collected) -> Case:
+        """Book the differences between what the provider holds for a payment and what we have booked, one by one.
+
+        Each is a commit of its own: whoever breaks off leaves the rest to be found by the next.
+        """
+        if not case.payment.collected_minor:
+            case = self._pay(case, said)
+        if case.payment.reversed_minor > said.reversed_minor:
+            case = self._undo_reversal(case, said)
+        if case.payment.refunded_minor > said.refunded_minor:
+            case = self._undo_refund(case, said)
+        if case.payment.reversed_minor < said.reversed_minor:
+            case = self._reverse(case, said)
+        if case.payment.refunded_minor < said.refunded_minor:
+            case = self._refund(case, said)
+        right = PaymentState.REVERSED if said.reversed_minor else PaymentState.PAID
+        if case.payment.state is right:
+            return case
+        return self._write(case, self._stand(case.payment, said), (case.invoice, case.customer, ()), "", "")
 
     @staticmethod
     def _may_lease(case: Case) -> bool:
         return case.customer.open_payment in ("", case.payment.payment_id)
 
-    def _pay(self, case: Case, outcome: Collected) -> Case:
-        amount = outcome.amount
-        payment = case.payment.to(PaymentState.PAID, self.clock(), f"{amount} collected", request_id=outcome.request_id)
-        payment = replace(payment, collected_minor=amount.minor, refunded_minor=0)
+    def _pay(self, case: Case, said: Collected) -> Case:
+        amount = said.amount
+        payment = case.payment.to(PaymentState.PAID, self.clock(), f"{amount} collected", request_id=said.request_id)
         memo = f"{amount} collected by {payment.provider} for invoice {case.invoice.number}"
-        return self._write(case, payment, invoices.settle(case.invoice, case.customer, amount), "payment", memo)
+        booking = invoices.settle(case.invoice, case.customer, amount)
+        return self._write(case, replace(payment, collected_minor=amount.minor), booking, "payment", memo)
 
-    def _refund(self, case: Case, outcome: Collected) -> Case:
-        payment, currency = case.payment, case.invoice.currency
-        amount = Money(outcome.refunded_minor - payment.refunded_minor, currency)
-        excess = max(sum(p.net_minor for p in (payment, *case.others)) - case.invoice.collected_minor, 0)
+    def _refund(self, case: Case, said: Collected) -> Case:
+        amount = Money(said.refunded_minor - case.payment.refunded_minor, case.invoice.currency)
+        payment = replace(case.payment, refunded_minor=said.refunded_minor)
+        effect = money_back.refund(case.invoice, case.customer, amount, case.excess_minor)
         memo = f"{amount} of invoice {case.paid_number} given back by {payment.provider}"
-        refunded = replace(payment, refunded_minor=outcome.refunded_minor)
-        booking = invoices.refund(case.invoice, case.customer, amount, excess)
-        return self._write(case, refunded, booking, f"refund/{outcome.refunded_minor}", memo)
+        return self._write_effect(case, payment, effect, "refund", memo)
 
-    def _take_back(self, case: Case, outcome: TakenBack | Refused) -> Case:
-        amount = Money(case.payment.net_minor, case.invoice.currency)
-        payment = case.payment.to(
-            PaymentState.REVERSED, self.clock(), outcome.code, code=outcome.code, request_id=outcome.request_id
-        )
-        payment = replace(payment, collected_minor=0, refunded_minor=0)
-        memo = f"{amount} of invoice {case.paid_number} taken back from {payment.provider}: {outcome.code}"
-        return self._write(case, payment, invoices.take_back(case.invoice, case.customer, amount), "reversal", memo)
+    def _undo_refund(self, case: Case, said: Collected) -> Case:
+        amount = Money(case.payment.refunded_minor - said.refunded_minor, case.invoice.currency)
+        payment = replace(case.payment, refunded_minor=said.refunded_minor)
+        effect = money_back.undo_refund(case.invoice, case.customer, amount, case.returned("refund"))
+        memo = f"refund of {amount} of invoice {case.paid_number} by {payment.provider} failed"
+        return self._write_effect(case, payment, effect, "refund", memo)
 
-    def _refuse(self, case: Case, outcome: TakenBack | Refused) -> Case:
-        asks = isinstance(outcome, Refused) and outcome.needs_customer
+    def _reverse(self, case: Case, said: Collected) -> Case:
+        amount = Money(said.reversed_minor - case.payment.reversed_minor, case.invoice.currency)
+        payment = replace(self._stand(case.payment, said), reversed_minor=said.reversed_minor)
+        effect = money_back.reverse(case.invoice, case.customer, amount, case.excess_minor)
+        memo = f"{amount} of invoice {case.paid_number} taken back from {payment.provider}: {said.code}"
+        return self._write_effect(case, payment, effect, "reversal", memo)
+
+    def _undo_reversal(self, case: Case, said: Collected) -> Case:
+        amount = Money(case.payment.reversed_minor - said.reversed_minor, case.invoice.currency)
+        payment = replace(self._stand(case.payment, said), reversed_minor=said.reversed_minor)
+        effect = money_back.undo_reversal(case.invoice, case.customer, amount, case.returned("reversal"))
+        memo = f"{amount} of invoice {case.paid_number} returned to {payment.provider} by the customer's bank"
+        return self._write_effect(case, payment, effect, "reversal", memo)
+
+    def _stand(self, payment: Payment, said: Collected) -> Payment:
+        """Bring a payment that has collected into the state that fits what its bank has taken back."""
+        now, request_id = self.clock(), said.request_id
+        if payment.state not in (PaymentState.PAID, PaymentState.REVERSED):
+            payment = payment.to(PaymentState.PAID, now, f"{said.amount} collected", request_id=request_id)
+        if said.reversed_minor:
+            why = said.code or "reversed"
+            return payment.to(PaymentState.REVERSED, now, why, code=said.code, request_id=request_id)
+        if payment.state is PaymentState.REVERSED:
+            return payment.to(PaymentState.PAID, now, "the money is ours again", request_id=request_id)
+        return payment
+
+    def _write_effect(self, case: Case, payment: Payment, effect: Effect, what: str, memo: str) -> Case:
+        payment = replace(payment, lost_minor=payment.lost_minor + effect.lost)
+        return self._write(case, payment, effect.booking, what, memo)
+
+    def _refuse(self, case: Case, outcome: Refused) -> Case:
         payment = case.payment.to(
-            PaymentState.ACTION_REQUIRED if asks else PaymentState.DECLINED,
+            PaymentState.ACTION_REQUIRED if outcome.needs_customer else PaymentState.DECLINED,
             self.clock(),
             outcome.code,
             code=outcome.code,
@@ -163,15 +222,14 @@ class Bookkeeper:
     def _write(self, case: Case, payment: Payment, booking: Booking, what: str, memo: str) -> Case:
         """Write payment and lease, and where money or credit moved the invoice, the account and the ledger."""
         invoice, customer, legs = booking
-        lost = losses(case.superseded, case.invoice, booking)
         customer, change = lift_if_paid_up(
             customer.released_by(payment.payment_id), payment.period, case.holds + 1, self.clock()
         )
         more: list[Record] = [*lifted(case.parking), *change]
         if not legs:
             return self.commit(case, *more, payment=payment, customer=customer)
-        entry = _entry(payment, f"{what}/{payment.sequence}/{len(payment.history)}", self, legs, memo)
-        return self.commit(case, entry, *lost, *more, payment=payment, customer=customer, invoice=invoice)
+        entry = _entry(payment, f"{what}/{payment.sequence}/{payment.version}", self, legs, memo)
+        return self.commit(case, entry, *more, payment=payment, customer=customer, invoice=invoice)
 
     def commit(
         self,
@@ -195,10 +253,7 @@ class Bookkeeper:
             payment=_next(payment) if payment else case.payment,
             parking=None if any(isinstance(record, Parking) for record in more) else case.parking,
             holds=case.holds + sum(isinstance(record, HoldChange) for record in more),
-            superseded=tuple(
-                next((_next(r) for r in more if isinstance(r, Invoice) and r.number == kept.number), kept)
-                for kept in case.superseded
-            ),
+            entries=(*case.entries, *(record for record in more if isinstance(record, Entry))),
         )
 
 

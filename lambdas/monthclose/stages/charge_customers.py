@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from monthclose.domain import invoice as invoices
 from monthclose.domain.payment import (
     REFUSED,
-    RETRIABLE,
     UNSETTLED,
     Payment,
     PaymentKey,
@@ -94,23 +93,12 @@ class Charger:
         """
         return retry_conflicts(lambda: self._look(key, go_on=go_on))
 
-    def ask(self, key: PaymentKey) -> Answer | None:
-        """Ask the provider what a payment has come to, and book nothing; None if there is no such payment.
-
-        Raises
-        ------
-        TryLaterError, OutcomeUnknownError, ProviderRefusedError
-            It could not be asked.
-        """
-        case = self._read(key)
-        return self.gateway.look_up(_order(case)) if case and case.payment.attempt else None
-
     def _advance(self, key: PaymentKey, *, again: bool) -> PaymentState | None:
         case = self._read(key)
         if case is None:
             return None
         state = case.payment.state
-        if state is PaymentState.READY or (again and state in RETRIABLE):
+        if state is PaymentState.READY or (again and case.payment.retriable):
             return self._begin(case)
         if state in UNSETTLED:
             return self._resume(case)
@@ -165,7 +153,7 @@ class Charger:
 
     def _look_back(self, case: Case) -> PaymentState | None:
         """Before another attempt, see whether the last one was collected after all (the customer authenticated it)."""
-        if not case.payment.provider_ref or case.payment.state not in REFUSED | {PaymentState.REVERSED}:
+        if not case.payment.provider_ref or case.payment.state not in REFUSED:
             return None
         outcome = self.gateway.look_up(_order(case)).outcome
         return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None

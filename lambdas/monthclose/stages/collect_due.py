@@ -105,6 +105,6 @@ class Collector:
         """Go on with the invoice's own payment; one more is made if that is another provider's or has done its part."""
         own = month.collecting
         key = PaymentKey(customer.customer_id, period, own.sequence if own else 1)
-        if own and (own.provider != self.charger.gateway.provider or own.state is PaymentState.PAID):
+        if own and (own.provider != self.charger.gateway.provider or own.collected_minor):
             key = retry_conflicts(partial(new_payment, self.books, customer, period))
         return self.charger.charge(key, again=True)

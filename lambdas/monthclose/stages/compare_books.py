@@ -20,11 +20,11 @@ from monthclose.domain.close import BatchProgress, Close, totals_of
 from monthclose.domain.errors import MonthCloseError
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payment import Payment, PaymentKey, PaymentState
+from monthclose.domain.payment import Payment, PaymentKey
 from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding, ProviderCharge, check_provider_sums
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Answer, Books, Clock, Closes, Collected, PaymentGateway
+from monthclose.ports import Books, Clock, Closes, PaymentGateway
 from monthclose.stages.batch_work import read_months, record_progress, side_by_side
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.comparison_sides import Side
@@ -162,8 +162,6 @@ class BookComparer:
             payment, agreed, booked = self._ask(charger, key, payment)
             if payment and agreed and payment.provider_ref == charge.reference:
                 return _Checked(payment.net_minor, booked=booked)
-        if payment and _taken_back_before(payment, charge):
-            return _Checked(0, booked=booked)
         named = f"{charge.provider} collected {charge.reference} for payment {charge.payment_id}"
         if payment is None or (payment.provider, payment.provider_ref) != (charge.provider, charge.reference):
             finding = Finding("provider_unknown", f"{named}, of which we have no record", customer_id)
@@ -175,18 +173,18 @@ class BookComparer:
         return _Checked(charge.minor, Finding("provider_amount", text, customer_id), booked)
 
     def _ask(self, charger: Charger, key: PaymentKey, before: Payment) -> _Asked:
-        """Ask a provider about a payment that differs; book what it says if that is wanted, and compare again."""
-        answer: Answer | None = None
+        """Book what a provider says of a payment that differs, if that is wanted, and add up its money once more."""
+        held: Money | None = None
         try:
             if self.heals:
                 charger.look_again(key)
-            answer = charger.ask(key)
+            held = charger.gateway.held(before.provider_ref)
         except ProviderRefusedError:
             raise
         except MonthCloseError:  # busy, or it cannot be told now: the difference stays
-            answer = None
+            held = None
         after = self._payment(key)
-        agreed = bool(after and answer and answer.reference == after.provider_ref and _collected(answer) == _net(after))
+        agreed = after is not None and after.provider_ref == before.provider_ref and held == _net(after)
         return _Asked(after, agreed, after is not None and after.version != before.version)
 
     def _payment(self, key: PaymentKey) -> Payment | None:
@@ -243,7 +241,7 @@ class BookComparer:
         if not side.full:  # a list that lacks thousands isn't asked about one by one
             after, agreed, booked = self._ask(charger, key, payment)
             payment = after or payment
-        if agreed:  # collected, or taken back, after their list was read
+        if agreed:  # collected after their list was read, or not recorded there yet
             return _Found(payment, listed=False, booked=booked)
         ours = Money(payment.net_minor, payment.currency)
         text = f"payment {payment.payment_id} is {payment.state} with {ours} by {payment.provider_ref}"
@@ -256,23 +254,9 @@ class BookComparer:
             record_progress(self.closes, self.books, self.clock, progress, progress.stage, progress.round, months)
 
 
-def _taken_back_before(payment: Payment, charge: ProviderCharge) -> bool:
-    """Whether a charge without money is an earlier attempt's: it was taken back, and the payment tried again."""
-    reversed_once = any(step.after is PaymentState.REVERSED for step in payment.history)
-    another = payment.provider == charge.provider and payment.provider_ref != charge.reference
-    return reversed_once and another and not charge.minor
-
-
 def _same(payment: Payment, charge: ProviderCharge) -> bool:
     return (payment.provider_ref, _net(payment)) == (charge.reference, Money(charge.minor, charge.currency))
 
 
 def _net(payment: Payment) -> Money:
     return Money(payment.net_minor, payment.currency)
-
-
-def _collected(answer: Answer) -> Money | None:
-    outcome = answer.outcome
-    if not isinstance(outcome, Collected):
-        return None
-    return Money(outcome.amount.minor - outcome.refunded_minor, outcome.amount.currency)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from monthclose.domain.customer import Customer
+from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
@@ -19,8 +20,8 @@ from monthclose.errors import (
 from monthclose.names import LimitScope
 from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
 
-_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "payment_of", "collected_for")
-_READS = ("check", "look_up", "payment_of", "collected_for")
+_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "payment_of", "collected_for", "held")
+_READS = ("check", "look_up", "payment_of", "collected_for", "held")
 LANES: Mapping[LimitScope, Mapping[str, str]] = {
     LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
     LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
@@ -114,6 +115,10 @@ class ThrottledGateway:
             if charge is None:
                 return
             yield charge
+
+    def held(self, reference: str) -> Money | None:
+        """Add up what the provider holds for one payment."""
+        return self._ask("held", lambda: self.gateway.held(reference))
 
     def _ask[T](self, call: str, request: Callable[[], T]) -> T:
         """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.

@@ -24,9 +24,11 @@ from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import GrantKind, Part, merged
-from monthclose.domain.invoice import Booking, DocumentPlace, issue, refund, settle, take_back
+from monthclose.domain.invoice import Booking, DocumentPlace, issue, settle
 from monthclose.domain.ledger import Account, Entry, entry_legs, used_id
 from monthclose.domain.money import Money
+from monthclose.domain.money_back import Effect as Moved
+from monthclose.domain.money_back import Returned, refund, returned_by, reverse, undo_refund, undo_reversal
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.proof import check_totals
@@ -53,12 +55,23 @@ class AnInvoicesLife(RuleBasedStateMachine):
         self.invoice, self.customer, legs = issue(invoice, a_customer(credit=1_500, grants=gifts))
         self.entries: list[Entry] = [an_entry(legs)]
         self.notes: list[CreditNote] = []
-        self.collected = 0
+        self.collected = self.refunded = self.reversed = self.lost = 0
 
-    def book(self, booking: Booking) -> None:
+    def book(self, booking: Booking, what: str = "") -> None:
         self.invoice, self.customer, legs = booking
         if legs:
-            self.entries.append(an_entry(legs, f"{len(self.entries)}"))
+            self.entries.append(an_entry(legs, f"{what}{len(self.entries)}"))
+
+    def book_moved(self, moved: Moved, what: str) -> None:
+        self.lost += moved.lost
+        self.book(moved.booking, what)
+
+    def done(self, what: str) -> Returned:
+        return returned_by(self.entries, what)
+
+    @property
+    def excess(self) -> int:
+        return self.collected - self.refunded - self.reversed - self.invoice.collected_minor
 
     @precondition(lambda self: self.collected < 20_000)
     @rule(minor=st.integers(1, 9_000))
@@ -66,20 +79,34 @@ class AnInvoicesLife(RuleBasedStateMachine):
         self.collected += minor
         self.book(settle(self.invoice, self.customer, usd(minor)))
 
-    @precondition(lambda self: bool(self.collected) and self.gives_back_at_most())
-    @rule(data=st.data(), kept=st.booleans())
-    def give_back(self, data: st.DataObject, kept: bool) -> None:
-        minor = data.draw(st.integers(1, self.gives_back_at_most()))
-        excess = self.collected - self.invoice.collected_minor
-        if kept:
-            self.book(refund(self.invoice, self.customer, usd(minor), excess))
-        else:
-            self.book(take_back(self.invoice, self.customer, usd(minor)))
-        self.collected -= minor
+    @precondition(lambda self: self.collected > self.refunded)
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        minor = data.draw(st.integers(1, self.collected - self.refunded))
+        self.book_moved(refund(self.invoice, self.customer, usd(minor), self.excess), "refund/")
+        self.refunded += minor
 
-    def gives_back_at_most(self) -> int:
-        """What was paid more than once and used up as credit is a loss that no invoice has a place for."""
-        return min(self.collected, self.invoice.collected_minor + self.invoice.credited_minor)
+    @precondition(lambda self: bool(self.refunded))
+    @rule(data=st.data())
+    def a_refund_fails(self, data: st.DataObject) -> None:
+        minor = data.draw(st.integers(1, self.refunded))
+        self.book_moved(undo_refund(self.invoice, self.customer, usd(minor), self.done("refund/")), "refund/")
+        self.refunded -= minor
+
+    @precondition(lambda self: self.collected > self.reversed)
+    @rule(data=st.data())
+    def a_bank_takes_it_back(self, data: st.DataObject) -> None:
+        """Also what was refunded before: then more goes back than was collected."""
+        minor = data.draw(st.integers(1, self.collected - self.reversed))
+        self.book_moved(reverse(self.invoice, self.customer, usd(minor), self.excess), "reversal/")
+        self.reversed += minor
+
+    @precondition(lambda self: bool(self.reversed))
+    @rule(data=st.data())
+    def a_dispute_is_won(self, data: st.DataObject) -> None:
+        minor = data.draw(st.integers(1, self.reversed))
+        self.book_moved(undo_reversal(self.invoice, self.customer, usd(minor), self.done("reversal/")), "reversal/")
+        self.reversed -= minor
 
     @precondition(lambda self: bool(self.customer.credit_minor))
     @rule(data=st.data())
@@ -119,7 +146,12 @@ class AnInvoicesLife(RuleBasedStateMachine):
 
     @invariant()
     def the_books_tie(self) -> None:
-        paid = a_payment(PaymentState.PAID, amount=self.collected)
+        paid = replace(
+            a_payment(PaymentState.PAID, amount=self.collected),
+            refunded_minor=self.refunded,
+            reversed_minor=self.reversed,
+            lost_minor=self.lost,
+        )
         month = CustomerMonth(self.invoice, paid, entries=tuple(self.entries), credit_notes=tuple(self.notes))
         totals, _ = totals_of([month])
         assert check_totals(totals, 1) == []

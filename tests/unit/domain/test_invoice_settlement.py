@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from monthclose.domain import credit
 from monthclose.domain.grant import GrantKind, merged
-from monthclose.domain.invoice import Invoice, amount_due, issue, refund, settle, take_back
+from monthclose.domain.invoice import Invoice, amount_due, issue, settle
 from monthclose.domain.ledger import Account, Entry, entry_legs, sums_by_account
 from monthclose.domain.money import Money
+from monthclose.domain.money_back import refund, reverse
 from tests.unit.domain.any import OCTOBER, a_customer, a_grant, an_entry, an_invoice, any_minor
 
 GONE, GOOD = date(2026, 10, 30), date(2026, 10, 31)
@@ -154,20 +155,22 @@ def test_what_is_collected_beyond_what_is_open_becomes_credit(total: int, more: 
 
 def test_what_the_bank_takes_back_opens_the_invoice_again() -> None:
     paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1000, "USD"))
-    reopened, owing, legs = take_back(paid, customer, Money(1000, "USD"))
+    (reopened, owing, legs), lost = reverse(paid, customer, Money(1000, "USD"), excess_minor=0)
+    assert not lost
     assert (reopened.open.minor, owing.receivable_minor) == (1000, 1000)
     assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -1000, Account.RECEIVABLE: 1000}
 
 
 def test_credit_from_an_overpayment_goes_with_it_when_it_is_taken_back() -> None:
     paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1300, "USD"))
-    reopened, owing, _ = take_back(paid, customer, Money(1300, "USD"))
+    (reopened, owing, _), lost = reverse(paid, customer, Money(1300, "USD"), excess_minor=300)
+    assert not lost
     assert (reopened.open.minor, owing.receivable_minor, owing.credit_minor) == (1000, 1000, 0)
 
 
 def test_a_refund_leaves_the_invoice_settled_and_is_written_off() -> None:
     paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1000, "USD"))
-    refunded, after, legs = refund(paid, customer, Money(300, "USD"), excess_minor=0)
+    (refunded, after, legs), _ = refund(paid, customer, Money(300, "USD"), excess_minor=0)
     assert (refunded.open.minor, refunded.collected_minor, refunded.written_off_minor) == (0, 700, 300)
     assert after.receivable_minor == 0
     assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -300, Account.WRITE_OFF: 300}
@@ -175,7 +178,7 @@ def test_a_refund_leaves_the_invoice_settled_and_is_written_off() -> None:
 
 def test_a_refund_of_an_overpayment_comes_from_the_credit_that_it_became() -> None:
     paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1300, "USD"))
-    refunded, after, legs = refund(paid, customer, Money(300, "USD"), excess_minor=300)
+    (refunded, after, legs), _ = refund(paid, customer, Money(300, "USD"), excess_minor=300)
     assert (refunded.collected_minor, after.credit_minor) == (1000, 0)
     assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -300, Account.CREDIT: 300}
 

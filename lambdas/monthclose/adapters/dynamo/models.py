@@ -147,6 +147,8 @@ class PaymentItem(BillingItem, discriminator="payment"):
     amount_minor = NumberAttribute()
     collected_minor = NumberAttribute()
     refunded_minor = NumberAttribute()
+    reversed_minor = NumberAttribute(default=0)
+    lost_minor = NumberAttribute(default=0)
     attempt = NumberAttribute()
     payment_method = UnicodeAttribute()
     provider_ref = UnicodeAttribute()

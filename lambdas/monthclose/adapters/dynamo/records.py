@@ -231,12 +231,14 @@ def _place(content: Any) -> DocumentPlace:
 
 def _payment(item: m.PaymentItem) -> Payment:
     texts = ("provider", "currency", "payment_method", "provider_ref", "code")
-    numbers = ("sequence", "batch", "limit_minor", "amount_minor", "collected_minor", "refunded_minor", "attempt")
+    money = ("limit_minor", "amount_minor", "collected_minor", "refunded_minor", "reversed_minor", "lost_minor")
     history = tuple(
         Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
         for time, before, after, why, request_id in item.history
     )
-    return Payment(**_common(item, *texts, *numbers), state=PaymentState(item.state), history=history)
+    return Payment(
+        **_common(item, "sequence", "batch", "attempt", *texts, *money), state=PaymentState(item.state), history=history
+    )
 
 
 def _entry(item: m.EntryItem) -> Entry:
