@@ -17,6 +17,8 @@ from monthclose.ports import UsageStore
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _OF_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
+_BESIDE_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
+"""What is made from no events: its ids may be those of SKUs."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
     """
     lines = document["lines"]
     seen = [_Seen(line) for line in lines]
-    for period in {_period(line, document) for line in lines if _kind(line) in _OF_USAGE}:
+    for period in {_period(line, document) for line in lines if _is_of_usage(line)}:
         _go_over(document, period, seen, usage, most_events)
     return {
         **{name: document.get(name, "") for name in _MADE_FROM},
@@ -63,7 +65,7 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
 
 
 def _go_over(document: Draft, period: Period, seen: list[_Seen], usage: UsageStore, most: int) -> None:
-    mine = [one for one in seen if _kind(one.line) in _OF_USAGE and _period(one.line, document) == period]
+    mine = [one for one in seen if _is_of_usage(one.line) and _period(one.line, document) == period]
     by_sku: dict[str, list[_Seen]] = {}
     for one in mine:
         by_sku.setdefault(one.line["sku"], []).append(one)
@@ -117,8 +119,8 @@ def _event(event: UsageEvent) -> dict[str, str]:
     }
 
 
-def _kind(line: LineContent) -> LineKind:
-    return LineKind(line.get("kind", LineKind.USAGE))
+def _is_of_usage(line: LineContent) -> bool:
+    return line.get("kind", LineKind.USAGE) in _OF_USAGE and line["model"] not in _BESIDE_USAGE
 
 
 def _period(line: LineContent, document: Mapping[str, Any]) -> Period:
