@@ -88,10 +88,19 @@ def _belongs(event: UsageEvent, line: LineContent) -> bool:
         return Decimal(line["unit_price"]) == event.unit_price
     if line.get("resource") and line["resource"] != event.resource:
         return False
-    starts, ends = line.get("from"), line.get("until")
+    starts, ends = _window(line)
     return not (starts and event.time < datetime.fromisoformat(starts)) and not (
         ends and event.time >= datetime.fromisoformat(ends)
     )
+
+
+def _window(line: LineContent) -> tuple[str | None, str | None]:
+    """When what a line is made from was used: sizes go on, and what is shared among prices is the whole month's."""
+    steps = line.get("steps", [])
+    if any(step["kind"] == "shared" for step in steps):
+        return None, None
+    goes_on = any(step["kind"] == "measured" and step["how"] == "time-weighted" for step in steps)
+    return None if goes_on else line.get("from"), line.get("until")
 
 
 def _explained(seen: _Seen, document: Mapping[str, Any]) -> dict[str, Any]:
