@@ -95,21 +95,23 @@ class _Metered:
         made, feeds = meters(prices, self._terms.period)
         self._meters += made
         whole = len(feeds) == 1 and feeds[0].window == self._terms.window
-        add = feeds[0].meter.add if whole else self._by_time(sku, prices, feeds)
+        add = feeds[0].meter.add if whole else self._by_time(sku, feeds)
         if any(price.needs_resource for price in prices):
             add = _naming_its_resource(sku, add)
         self.adders[sku] = add
         return add
 
-    def _by_time(self, sku: str, prices: list[Price], feeds: list[Feed]) -> _Add:
-        """Choose by the event's time."""
+    def _by_time(self, sku: str, feeds: list[Feed]) -> _Add:
+        """Choose by the event's time: where a price holds, there is something to take it."""
 
         def add(event: UsageEvent) -> None:
-            if not any(price.valid.holds_at(event.time) for price in prices):
-                raise self._terms.no_price(sku, event.time)
-            for window, counting in feeds:
-                if window.holds_at(event.time):
+            taken, time = False, event.time
+            for (start, end), counting in feeds:
+                if start <= time < end:
                     counting.add(event)
+                    taken = True
+            if not taken:
+                raise self._terms.no_price(sku, time)
 
         return add
 
