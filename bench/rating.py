@@ -34,6 +34,7 @@ _PRICES = {
     "last": 'unit_price = "1"\naggregation = "last"',
     "unique": 'unit_price = "1"\naggregation = "unique"',
     "time-weighted": 'unit_price = "0.0001"\naggregation = "time_weighted"',
+    "last, price changes mid-month": 'unit_price = "1"\naggregation = "last"\nuntil = 2026-10-15',
 }
 
 

@@ -137,13 +137,17 @@ def usage(
         )
 
 
-def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> None:
+def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
     try:
-        book = read_book(data)
+        return work()
     except UserMistakeError as error:
         raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
-    began = time.monotonic()
-    tally = import_price_book(book, price_books=connected(ctx).price_books)
+
+
+def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> None:
+    book = _all_or_nothing(file, lambda: read_book(data))
+    began, price_books = time.monotonic(), connected(ctx).price_books
+    tally = _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))
     if not tally.taken:
         raise UserMistakeError(
             f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"

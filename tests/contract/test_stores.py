@@ -250,6 +250,19 @@ def test_a_close_of_before_there_were_tax_tables_is_read(aws: Runtime) -> None:
     assert (close.price_book, close.tax_table) == ("1", "")
 
 
+def test_grants_that_were_stored_in_another_order_are_read_in_the_order_of_use(aws: Runtime) -> None:
+    old, soon = replace(GRANT, grant_id="granted/2", expires_at=None), Part(GRANT, 2)
+    aws.books.commit(
+        Customer("acme", PROFILE, credit_minor=9, grants=(Part(old, 7), soon)),
+        replace(INVOICE, grants_used=(Part(old, 2), soon)),
+    )
+    customer, invoice = aws.books.customer("acme"), aws.books.month("acme", OCTOBER).invoice
+    assert customer
+    assert invoice
+    assert customer.grants == (soon, Part(old, 7))
+    assert invoice.grants_used == (soon, Part(old, 2))
+
+
 def test_an_invoice_of_before_there_were_taxes_has_none(aws: Runtime) -> None:
     aws.books.commit(INVOICE)
     (item,) = BillingItem.scan()

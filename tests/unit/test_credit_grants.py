@@ -74,6 +74,24 @@ def test_gifts_are_used_before_what_was_paid_for_and_the_invoice_names_each(worl
     assert world.gateway.money_moved == []
 
 
+def test_of_one_kind_the_soonest_to_expire_pays_first_whichever_was_granted_first(world: World) -> None:
+    for until in (None, day(12, 31), day(11, 15)):
+        world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, until)
+        world.clock.pass_time(days=1)
+
+    closed(world)
+
+    assert credits_shown(world) == [
+        ("Promotional credit, good until 14 November 2026", -4_000),
+        ("Promotional credit, good until 30 December 2026", -4_000),
+        ("Promotional credit of 15 October 2026", -2_000),
+    ]
+    assert left(world) == {PROMOTION: 2_000}
+    world.corrector.credit("INV-00000001", usd(5_000), "too much")
+    given_back = {part.grant.last_day: part.minor for part in world.customer("acme").grants}
+    assert given_back == {None: 4_000, day(12, 30).date(): 3_000}, "what was used last comes back first"
+
+
 def test_what_expired_before_the_month_ended_is_booked_as_gone_and_pays_for_nothing(world: World) -> None:
     world.cashier.credit("acme", usd(3_000), "welcome", PROMOTION, day(10, 31))
     world.cashier.record("acme", usd(2_000), "SEPA 1", day(10, 31))

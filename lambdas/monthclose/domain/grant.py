@@ -1,19 +1,22 @@
 """Credit grants: parts of a customer's credit that have conditions, and which of them is used first.
 
-Promotional credit is used before credit that was paid for, and of one kind the oldest first: the customer keeps what
-they paid for as long as there is something else. A grant is good for the invoices of the months that end before it
-expires: one "until 31 October" still pays October's, which is written in November.
+Promotional credit is used before credit that was paid for: the customer keeps what they paid for as long as there is
+something else. Of one kind the soonest to expire goes first, so that as little as possible is lost; of those that
+expire together, or never, the oldest. A grant is good for the invoices of the months that end before it expires: one
+"until 31 October" still pays October's, which is written in November.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from monthclose.domain.period import Period
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class GrantKind(StrEnum):
@@ -58,6 +61,11 @@ class Grant:
         """The last day (UTC) on which it is good; None if it never expires."""
         return last_day(self.expires_at) if self.expires_at else None
 
+    @property
+    def order(self) -> tuple[int, datetime, datetime, str]:
+        """What orders grants by when they are used; no two grants of an account have the same."""
+        return (self.kind.order, self.expires_at or _NEVER, self.granted_at, self.grant_id)
+
     def is_good_on(self, day: date) -> bool:
         """Whether it had not expired before a day (UTC)."""
         return self.last_day is None or self.last_day >= day
@@ -101,8 +109,7 @@ def merged(*parts: Part) -> Parts:
         sums[grant] = sums.get(grant, 0) + minor
         if sums[grant] > grant.minor:
             raise ValueError(f"of grant {grant.grant_id} over {grant.minor} there cannot be {sums[grant]}")
-    order = sorted(sums, key=lambda grant: (grant.kind.order, grant.granted_at, grant.grant_id))
-    return tuple(Part(grant, sums[grant]) for grant in order if sums[grant])
+    return tuple(Part(grant, sums[grant]) for grant in sorted(sums, key=lambda grant: grant.order) if sums[grant])
 
 
 def take(parts: Iterable[Part], minor: int) -> tuple[Parts, Parts]:

@@ -17,6 +17,8 @@ from monthclose.ports import UsageStore
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
 _OF_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
+_BESIDE_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
+"""What is made from no events: its ids may be those of SKUs."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
     """
     lines = document["lines"]
     seen = [_Seen(line) for line in lines]
-    for period in {_period(line, document) for line in lines if _kind(line) in _OF_USAGE}:
+    for period in {_period(line, document) for line in lines if _is_of_usage(line)}:
         _go_over(document, period, seen, usage, most_events)
     return {
         **{name: document.get(name, "") for name in _MADE_FROM},
@@ -63,7 +65,7 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
 
 
 def _go_over(document: Draft, period: Period, seen: list[_Seen], usage: UsageStore, most: int) -> None:
-    mine = [one for one in seen if _kind(one.line) in _OF_USAGE and _period(one.line, document) == period]
+    mine = [one for one in seen if _is_of_usage(one.line) and _period(one.line, document) == period]
     by_sku: dict[str, list[_Seen]] = {}
     for one in mine:
         by_sku.setdefault(one.line["sku"], []).append(one)
@@ -86,10 +88,19 @@ def _belongs(event: UsageEvent, line: LineContent) -> bool:
         return Decimal(line["unit_price"]) == event.unit_price
     if line.get("resource") and line["resource"] != event.resource:
         return False
-    starts, ends = line.get("from"), line.get("until")
+    starts, ends = _window(line)
     return not (starts and event.time < datetime.fromisoformat(starts)) and not (
         ends and event.time >= datetime.fromisoformat(ends)
     )
+
+
+def _window(line: LineContent) -> tuple[str | None, str | None]:
+    """When what a line is made from was used: sizes go on, and what is shared among prices is the whole month's."""
+    steps = line.get("steps", [])
+    if any(step["kind"] == "shared" for step in steps):
+        return None, None
+    goes_on = any(step["kind"] == "measured" and step["how"] == "time-weighted" for step in steps)
+    return None if goes_on else line.get("from"), line.get("until")
 
 
 def _explained(seen: _Seen, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,8 +128,8 @@ def _event(event: UsageEvent) -> dict[str, str]:
     }
 
 
-def _kind(line: LineContent) -> LineKind:
-    return LineKind(line.get("kind", LineKind.USAGE))
+def _is_of_usage(line: LineContent) -> bool:
+    return line.get("kind", LineKind.USAGE) in _OF_USAGE and line["model"] not in _BESIDE_USAGE
 
 
 def _period(line: LineContent, document: Mapping[str, Any]) -> Period:

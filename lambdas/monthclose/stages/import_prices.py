@@ -1,11 +1,12 @@
 """Import prices: all of a file's, or none of them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from monthclose.domain.intake import Reject, Row, Tally, read_price, read_row
 from monthclose.domain.layout import Layout
-from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing import Commitment, Discount, Price, PriceBook
+from monthclose.domain.pricing.reading import PriceBookError
 from monthclose.ports import PriceBooks
 
 
@@ -37,7 +38,16 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
 
 
 def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
-    """Lay a whole book, with all it can have, over the latest one."""
+    """Lay a whole book, with all it can have, over the latest one.
+
+    Raises
+    ------
+    PriceBookError
+        A discount or a commitment is for a fee, which it would not reach.
+    """
+    mistakes = _fees_as_skus(book, price_books.get(price_books.latest()).merged(book))
+    if mistakes:
+        raise PriceBookError(mistakes)
     groups: Counter[str] = Counter(price.currency for price in book.prices)
     for name, entries in (("fees", book.fees), ("discounts", book.discounts), ("commitments", book.commitments)):
         if entries:
@@ -45,3 +55,20 @@ def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
     if groups:
         price_books.merge(book)
     return Tally(taken=groups.total(), groups=groups)
+
+
+def _fees_as_skus(book: PriceBook, known: PriceBook) -> list[str]:
+    """Find what names a fee where SKUs are meant: their names are apart, so it would silently do nothing."""
+    fees = {fee.id for fee in known.fees} - {price.sku for price in known.prices}
+    return [*_naming(fees, "discounts", book.discounts), *_naming(fees, "commitments", book.commitments)]
+
+
+def _naming(fees: Set[str], section: str, entries: Sequence[Discount | Commitment]) -> Iterator[str]:
+    for number, entry in enumerate(entries, 1):
+        for sku in entry.skus:
+            if sku in fees:
+                yield (
+                    f'{section}[{number}] "{entry.id}": its skus name "{sku}", which is a fee and no SKU of the price '
+                    "book; fees count as part of the whole invoice only: take it out of skus, or give the fee another "
+                    "id if usage has this SKU"
+                )

@@ -194,6 +194,25 @@ def test_a_price_book_that_says_no_price_is_told(monthclose: Command, tmp_path: 
     assert monthclose.world.price_books.latest() == ""
 
 
+def test_a_discount_for_a_fee_is_refused_with_file_and_entry_whichever_file_the_fee_came_with(
+    monthclose: Command, tmp_path: Path
+) -> None:
+    fee, path = tmp_path / "fee.toml", tmp_path / "discount.toml"
+    fee.write_text('[[fees]]\nid = "support"\ncurrency = "USD"\nmonthly_fee = 9\n')
+    path.write_text('[[discounts]]\nid = "d"\npercent = 5\nskus = ["vm", "support"]\n')
+    monthclose("import", "prices", fee)
+    before = monthclose.world.price_books.latest()
+
+    told = " ".join(monthclose("import", "prices", path, exit_code=2).stderr.split())
+
+    assert "nothing of discount.toml was imported" in told
+    assert 'discounts[1] "d": its skus name "support", which is a fee and no SKU of the price book' in told
+    assert monthclose.world.price_books.latest() == before
+    sku = '[[prices]]\nsku = "support"\ncurrency = "USD"\nunit_price = 1\n'
+    path.write_text(path.read_text() + sku)
+    monthclose("import", "prices", path)
+
+
 def test_a_misspelt_column_is_named_beside_the_field_that_is_missing(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text("sku,currency,price\na,USD,1\n")

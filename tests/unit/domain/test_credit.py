@@ -39,9 +39,33 @@ def test_promotional_credit_goes_before_goodwill_that_before_prepaid_and_all_bef
     assert (minor, parts) == (350, (Part(PROMOTION, 100), Part(OUTAGE, 100), Part(PREPAID, 100)))
 
 
-def test_of_one_kind_the_oldest_goes_first() -> None:
-    new, old = a_grant("a", age=1), a_grant("b", age=5)
-    assert credit.use(a_customer_with(new, old), 120, OCTOBER).parts == (Part(old, 100), Part(new, 20))
+def test_of_one_kind_the_soonest_to_expire_goes_first_however_old_it_is() -> None:
+    for_ever, later = a_grant("a", age=9), a_grant("b", age=5, good_until=date(2026, 12, 31))
+    soon = a_grant("c", age=1, good_until=date(2026, 11, 30))
+    used = credit.use(a_customer_with(for_ever, later, soon), 220, OCTOBER).parts
+    assert used == (Part(soon, 100), Part(later, 100), Part(for_ever, 20))
+
+
+@pytest.mark.parametrize("good_until", [None, date(2026, 11, 30)])
+def test_of_those_that_expire_together_the_oldest_goes_first_and_of_one_instant_the_first_by_id(
+    good_until: date | None,
+) -> None:
+    old = a_grant("c", age=5, good_until=good_until)
+    one, two = (a_grant(name, age=1, good_until=good_until) for name in "ab")
+    used = credit.use(a_customer_with(two, one, old), 220, OCTOBER).parts
+    assert used == (Part(old, 100), Part(one, 100), Part(two, 20))
+
+
+@given(any_account(), AMOUNTS)
+def test_nothing_is_used_while_there_is_something_of_its_kind_that_expires_sooner(
+    customer: Customer, most: int
+) -> None:
+    after, _, used = credit.use(customer, most, OCTOBER)
+    for kept, _ in after.grants:
+        for gone, _ in used:
+            if kept.kind is gone.kind and kept.expires_at and kept.covers(OCTOBER):
+                assert gone.expires_at is not None
+                assert gone.expires_at <= kept.expires_at
 
 
 @pytest.mark.parametrize(("last_day", "used"), [(30, 0), (31, 100)])

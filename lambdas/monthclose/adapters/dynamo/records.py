@@ -9,7 +9,7 @@ from typing import Any
 from monthclose.adapters.dynamo import models as m
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.grant import Grant, GrantKind, Part, Parts
+from monthclose.domain.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
 from monthclose.domain.month import (
@@ -111,6 +111,11 @@ def _grants(parts: Parts) -> list[dict[str, Any]] | None:
     ] or None
 
 
+def _parts(written: Iterable[Mapping[str, Any]] | None) -> Parts:
+    """Read parts of grants, in the order of use whatever order they were written in."""
+    return merged(*(_part(one) for one in written or ()))
+
+
 def _part(content: Mapping[str, Any]) -> Part:
     expires = content["expires_at"]
     grant = Grant(
@@ -136,7 +141,7 @@ def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
-    return Customer(profile=Profile(**profile), **account | {"grants": tuple(_part(one) for one in item.grants or ())})
+    return Customer(profile=Profile(**profile), **account | {"grants": _parts(item.grants)})
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)
@@ -212,7 +217,7 @@ def _invoice(item: m.InvoiceItem) -> Invoice:
         **_common(item, "number", "currency", *amounts, "replaces", "replaced_by", "being_replaced", "first_payment"),
         issued_on=date.fromisoformat(item.issued_on),
         document=_place(item.document),
-        grants_used=tuple(_part(one) for one in item.grants_used or ()),
+        grants_used=_parts(item.grants_used),
     )
 
 

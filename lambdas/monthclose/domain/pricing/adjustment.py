@@ -12,7 +12,7 @@ from typing import Any
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.explanation import MEASURING, Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineContent, LineKind
 
 type _Key = tuple[str, ...]
@@ -69,6 +69,7 @@ def _together(one: InvoiceLine, other: InvoiceLine) -> InvoiceLine:
 def _difference(again: InvoiceLine | None, before: Billed | None, period: Period, currency: str) -> InvoiceLine:
     explanation = Explanation()
     quantity = again.quantity if again else Decimal(0)
+    measured = [step for step in again.steps if step["kind"] in MEASURING] if again else []
     explanation.add("priced_again", value=again.amount.major if again else 0, period=str(period))
     if before:
         quantity -= before.quantity
@@ -82,7 +83,7 @@ def _difference(again: InvoiceLine | None, before: Billed | None, period: Period
         amount=explanation.rounded(currency),
         kind=LineKind.ADJUSTMENT,
         period=period,
-        steps=tuple(explanation.steps),
+        steps=(*measured, *explanation.steps),
     )
 
 

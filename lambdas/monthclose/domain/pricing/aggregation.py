@@ -1,7 +1,7 @@
 """Aggregations: how a month's events of one SKU become a quantity, resource by resource.
 
 Events come in any order, and none is kept unless the aggregation needs it: memory grows with the resources (and, for
-`time_weighted`, with the readings; some 100 bytes each).
+`time_weighted` and where a price changes in the month, with the readings, some 100 bytes each; see `sharing`).
 
 For `sum` and `unique` an event is an amount of use: events add up, corrections are negative. For `max`, `last` and
 `time_weighted` an event is a reading of a size, which holds until the resource's next one; a wrong reading is
@@ -9,7 +9,7 @@ corrected by an event that replaces it. Of two readings of the same instant the 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -37,12 +37,21 @@ class Aggregation(StrEnum):
     TIME_WEIGHTED = "time_weighted"
     """Size x time: GB-hours from sizes."""
 
+    @property
+    def is_of_sizes(self) -> bool:
+        """Whether events are readings of a size, and not amounts of use."""
+        return self in (Aggregation.MAX, Aggregation.LAST, Aggregation.TIME_WEIGHTED)
+
 
 class Window(NamedTuple):
     """The part of a month in which a price holds: start inclusive, end exclusive."""
 
     start: datetime
     end: datetime
+
+    def holds_at(self, time: datetime) -> bool:
+        """Whether a time is within it."""
+        return self.start <= time < self.end
 
 
 class Meter(Protocol):
@@ -116,9 +125,40 @@ class UniqueMeter:
         """Take an event."""
         self._sums.add(event)
 
+    def counted(self) -> Mapping[str, Fraction]:
+        """Those resources, each of which counts 1."""
+        return {resource: Fraction(1) for resource, total in self._sums.measured().items() if total > 0}
+
     def measured(self) -> Mapping[str, Fraction]:
         """Their number, which belongs to no resource."""
-        return {"": Fraction(sum(total > 0 for total in self._sums.measured().values()))}
+        return {"": Fraction(len(self.counted()))}
+
+
+class Readings:
+    """Sizes of resources, each of which holds until the resource's next one."""
+
+    def __init__(self) -> None:
+        self._by_resource: dict[str, dict[datetime, Decimal]] = defaultdict(dict)
+
+    def add(self, event: UsageEvent) -> None:
+        """Take a reading."""
+        readings = self._by_resource[event.resource]
+        before = readings.get(event.time)
+        if before is None or event.quantity > before:
+            readings[event.time] = event.quantity
+
+    def weighted(self, window: Window, of: Callable[[Decimal], Decimal] = Decimal) -> Mapping[str, Decimal]:
+        """Weight sizes (or what is made `of` them) with the microseconds for which they hold within a window."""
+        return {resource: _weighted(readings, window, of) for resource, readings in self._by_resource.items()}
+
+
+def _weighted(readings: Mapping[datetime, Decimal], window: Window, of: Callable[[Decimal], Decimal]) -> Decimal:
+    total, times = _ZERO, sorted(readings)
+    for time, following in zip(times, [*times[1:], window.end], strict=True):
+        span = min(following, window.end) - max(time, window.start)
+        if span > timedelta(0):
+            total = EXACT.add(total, EXACT.multiply(of(readings[time]), Decimal(span // _MICROSECOND)))
+    return total
 
 
 class TimeWeightedMeter:
@@ -128,28 +168,17 @@ class TimeWeightedMeter:
     """
 
     def __init__(self, window: Window, unit_seconds: int) -> None:
-        self._window, self._unit = window, unit_seconds
-        self._readings: dict[str, dict[datetime, Decimal]] = defaultdict(dict)
+        self._window, self._microseconds = window, unit_seconds * (_SECOND // _MICROSECOND)
+        self._readings = Readings()
 
     def add(self, event: UsageEvent) -> None:
         """Take a reading."""
-        readings = self._readings[event.resource]
-        before = readings.get(event.time)
-        if before is None or event.quantity > before:
-            readings[event.time] = event.quantity
+        self._readings.add(event)
 
     def measured(self) -> Mapping[str, Fraction]:
         """Size x time in the unit of time."""
-        return {resource: self._weighted(readings) for resource, readings in self._readings.items()}
-
-    def _weighted(self, readings: Mapping[datetime, Decimal]) -> Fraction:
-        total = Decimal(0)  # in size x microseconds, which are whole
-        times = sorted(readings)
-        for time, following in zip(times, [*times[1:], self._window.end], strict=True):
-            span = min(following, self._window.end) - max(time, self._window.start)
-            if span > timedelta(0):
-                total = EXACT.add(total, EXACT.multiply(readings[time], Decimal(span // _MICROSECOND)))
-        return Fraction(total) / (self._unit * (_SECOND // _MICROSECOND))
+        weighted = self._readings.weighted(self._window)
+        return {resource: Fraction(total) / self._microseconds for resource, total in weighted.items()}
 
 
 def meter(aggregation: Aggregation, window: Window, *, by_resource: bool, unit_seconds: int) -> Meter:

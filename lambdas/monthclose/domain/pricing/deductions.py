@@ -1,30 +1,66 @@
-"""Discounts and minimum commitments, on lines that are rounded already."""
+"""Discounts and minimum commitments, on lines that are rounded already.
 
-from collections.abc import Iterator
+`skus` of a discount or a commitment name SKUs of usage: fees and commitments have ids of their own, which may be the
+same texts.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 
 from monthclose.domain.money import Money
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.line import InvoiceLine, LineKind
+from monthclose.domain.pricing.line import InvoiceLine, LineKind, total_minor
 from monthclose.domain.pricing.special import Commitment, Discount
 
 
 def with_deductions(lines: list[InvoiceLine], terms: Terms) -> list[InvoiceLine]:
-    """Add the discounts' lines, then the true-up lines, each seeing what those before it left."""
-    left: dict[str, int] = {}
-    for line in lines:
-        left[line.sku] = left.get(line.sku, 0) + line.amount.minor
+    """Add the discounts' lines, each on what those before it left, then the true-up lines."""
+    left = _Left(lines)
     discounts = [line for discount in terms.discounts() for line in _discounted(discount, left, terms)]
-    true_ups = [line for commitment in terms.commitments() for line in _trued_up(commitment, left, terms)]
-    return [*lines, *discounts, *true_ups]
+    return [*lines, *discounts, *_true_ups(terms.commitments(), left, terms)]
 
 
-def _discounted(discount: Discount, left: dict[str, int], terms: Terms) -> Iterator[InvoiceLine]:
-    """Make a line for each SKU of a discount, or one for the whole invoice; `left` is what remains of each SKU."""
+class _Left:
+    """What discounts leave of lines, in minor units."""
+
+    def __init__(self, lines: Iterable[InvoiceLine]) -> None:
+        self._by_sku: dict[str, int] = {}
+        self._fees = 0
+        self._off_the_whole = 0
+        for line in lines:
+            if line.kind is LineKind.USAGE:
+                self.add(line.sku, line.amount.minor)
+            else:
+                self._fees += line.amount.minor
+
+    def add(self, sku: str, minor: int) -> None:
+        """Add to a SKU; "": to the whole invoice."""
+        if sku:
+            self._by_sku[sku] = self._by_sku.get(sku, 0) + minor
+        else:
+            self._off_the_whole += minor
+
+    def of(self, skus: Iterable[str]) -> int:
+        """Sum up what is left of some SKUs, rounded half to even; of none: of the whole invoice.
+
+        Discounts on the whole invoice take the same part off everything that it bills.
+        """
+        whole = sum(self._by_sku.values()) + self._fees
+        named = [self._by_sku.get(sku, 0) for sku in skus]
+        if not named:
+            return whole + self._off_the_whole
+        part = Fraction(self._off_the_whole, whole) if self._off_the_whole else 0
+        return round(sum(named) * (1 + part))
+
+
+def _discounted(discount: Discount, left: _Left, terms: Terms) -> Iterator[InvoiceLine]:
+    """Make a line for each SKU of a discount, or one for the whole invoice."""
     off = discount.off
     for sku in discount.skus or ("",):
-        before = left.get(sku, 0) if sku else sum(left.values())
+        before = left.of((sku,) if sku else ())
         if before <= 0:
             continue
         explanation = Explanation()
@@ -38,20 +74,32 @@ def _discounted(discount: Discount, left: dict[str, int], terms: Terms) -> Itera
             off += _major(amount.minor, terms)
         if not amount:
             continue
-        left[sku] = left.get(sku, 0) + amount.minor
+        left.add(sku, amount.minor)
         yield _line(sku, discount.description or discount.id, LineKind.DISCOUNT, explanation, terms)
 
 
-def _trued_up(commitment: Commitment, left: dict[str, int], terms: Terms) -> Iterator[InvoiceLine]:
-    reached = sum(left.get(sku, 0) for sku in commitment.skus or left)
-    committed = Money.rounded(commitment.minimum, terms.currency).minor
-    if reached >= committed:
-        return
-    explanation = Explanation()
-    explanation.add("true_up", committed=_major(committed, terms), reached=_major(reached, terms))
-    text = commitment.description or f"Minimum commitment {commitment.id}"
-    yield _line(commitment.id, text, LineKind.COMMITMENT, explanation, terms)
-    left[commitment.id] = left.get(commitment.id, 0) + committed - reached
+def _true_ups(commitments: Iterable[Commitment], left: _Left, terms: Terms) -> list[InvoiceLine]:
+    """Top up to each minimum, whatever order the commitments are in.
+
+    A true-up counts towards every commitment that includes the one it is for, so those that are included come first;
+    of those for the same SKUs the largest, which fulfils the others.
+    """
+    made: list[tuple[Commitment, InvoiceLine]] = []
+    for commitment in sorted(commitments, key=_place):
+        counted = total_minor(line for other, line in made if commitment.includes(other))
+        reached = left.of(commitment.skus) + counted
+        committed = Money.rounded(commitment.minimum, terms.currency).minor
+        if reached >= committed:
+            continue
+        explanation = Explanation()
+        explanation.add("true_up", committed=_major(committed, terms), reached=_major(reached, terms))
+        text = commitment.description or f"Minimum commitment {commitment.id}"
+        made.append((commitment, _line(commitment.id, text, LineKind.COMMITMENT, explanation, terms)))
+    return [line for _, line in made]
+
+
+def _place(commitment: Commitment) -> tuple[float, Decimal, str]:
+    return (len(set(commitment.skus)) or math.inf, -commitment.minimum, commitment.id)
 
 
 def _line(sku: str, description: str, kind: LineKind, explanation: Explanation, terms: Terms) -> InvoiceLine:

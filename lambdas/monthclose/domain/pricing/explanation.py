@@ -17,6 +17,8 @@ type _Numbers = Mapping[str, Fraction]
 
 _TEXTS = frozenset({"kind", "how", "amount", "up_to", "period", "invoice", "name"})
 """What in a step is not a number to compute with."""
+MEASURING = ("measured", "shared")
+"""Kinds of steps that say how a quantity was found, and cost nothing."""
 
 
 def _none(_: _Numbers, _so_far: Fraction) -> Fraction:
@@ -46,6 +48,7 @@ def _discount_amount(n: _Numbers, _so_far: Fraction) -> Fraction:
 
 _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
     "measured": _none,
+    "shared": _none,
     "allowance": _none,
     "units": _units,
     "tier": _tier,
@@ -64,6 +67,7 @@ _AMOUNTS: Mapping[str, Callable[[_Numbers, Fraction], Fraction]] = {
 
 _WORDS: Mapping[str, str] = {
     "measured": "{how}: {quantity}",
+    "shared": "{how}: {whole} in the month, {quantity} of it at this price",
     "allowance": "{free} of {quantity} are free, {billable} are billed",
     "units": "{quantity} x {unit_price} = {amount}",
     "tier": "tier {tier}: {quantity} x {unit_price}{plus} = {amount}",
@@ -146,7 +150,7 @@ def worth_saying(steps: Sequence[Step]) -> Sequence[Step]:
     """Leave out what a customer sees without arithmetic: a fee for the whole month is that fee."""
     last = steps[-1] if steps else {}
     whole = last.get("kind") == "prorated" and Fraction(last["seconds"]) == Fraction(last["of_seconds"])
-    return () if whole and all(step["kind"] in ("measured", "prorated") for step in steps) else steps
+    return () if whole and all(step["kind"] in (*MEASURING, "prorated") for step in steps) else steps
 
 
 def _tier_in_words(step: Mapping[str, str]) -> str:

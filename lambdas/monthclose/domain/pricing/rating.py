@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
-from monthclose.domain.pricing.aggregation import Aggregation, Meter, meter
+from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.deductions import with_deductions
 from monthclose.domain.pricing.exact import shown
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 from monthclose.domain.pricing.price import Price, month_seconds
+from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
 from monthclose.domain.usage import UsageEvent
 
 type _Add = Callable[[UsageEvent], None]
@@ -84,56 +85,55 @@ class _Metered:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._meters: list[tuple[Price, Meter]] = []
+        self._meters: list[Metered] = []
         self.adders: dict[str, _Add] = {}
         """By SKU: what takes its events."""
 
     def adder(self, sku: str) -> _Add:
         """Make what takes the events of a SKU that is seen for the first time."""
         prices = self._terms.prices(sku)
-        made = [(price, self._meter(price)) for price in prices]
+        made, feeds = meters(prices, self._terms.period)
         self._meters += made
-        whole = len(made) == 1 and prices[0].valid == self._terms.window
-        add = made[0][1].add if whole else self._by_time(sku, made)
+        whole = len(feeds) == 1 and feeds[0].window == self._terms.window
+        add = feeds[0].meter.add if whole else self._by_time(sku, feeds)
         if any(price.needs_resource for price in prices):
             add = _naming_its_resource(sku, add)
         self.adders[sku] = add
         return add
 
-    def _meter(self, price: Price) -> Meter:
-        unit = price.unit_seconds(self._terms.period)
-        return meter(price.aggregation, price.valid, by_resource=price.by_resource, unit_seconds=unit)
-
-    def _by_time(self, sku: str, made: list[tuple[Price, Meter]]) -> _Add:
-        """Choose by the event's time; a size goes on to hold under the prices that come after it."""
+    def _by_time(self, sku: str, feeds: list[Feed]) -> _Add:
+        """Choose by the event's time: where a price holds, there is something to take it."""
 
         def add(event: UsageEvent) -> None:
-            priced = False
-            for price, counting in made:
-                holds = price.valid.start <= event.time < price.valid.end
-                priced = priced or holds
-                if holds or (price.aggregation is Aggregation.TIME_WEIGHTED and event.time < price.valid.end):
+            taken, time = False, event.time
+            for (start, end), counting in feeds:
+                if start <= time < end:
                     counting.add(event)
-            if not priced:
-                raise self._terms.no_price(sku, event.time)
+                    taken = True
+            if not taken:
+                raise self._terms.no_price(sku, time)
 
         return add
 
     def lines(self) -> Iterator[InvoiceLine]:
-        for price, counting in self._meters:
-            quantities = counting.measured()
-            if not price.by_resource:
-                quantities = {"": sum(quantities.values(), Fraction(0))}
+        for price, own, whole in self._meters:
+            quantities = _pooled(own, price)
+            wholes = _pooled(whole, price) if whole else {}
             free = Fraction(price.free)
             for resource in sorted(quantities):
                 used = max(min(free, quantities[resource]), Fraction(0))
                 free -= used
-                yield self._line(price, resource, quantities[resource], used)
+                yield self._line(price, resource, quantities[resource], used, wholes.get(resource))
 
-    def _line(self, price: Price, resource: str, quantity: Fraction, free: Fraction) -> InvoiceLine:
+    def _line(
+        self, price: Price, resource: str, quantity: Fraction, free: Fraction, whole: Fraction | None
+    ) -> InvoiceLine:
         explanation = Explanation(month_seconds(self._terms.period))
-        if price.aggregation is not Aggregation.SUM:
-            explanation.add("measured", how=price.aggregation.replace("_", "-"), quantity=quantity)
+        how = price.aggregation.replace("_", "-")
+        if whole is not None:
+            explanation.add("shared", how=how, whole=whole, quantity=quantity)
+        elif price.aggregation is not Aggregation.SUM:
+            explanation.add("measured", how=how, quantity=quantity)
         if free:
             explanation.add("allowance", free=free, quantity=quantity, billable=quantity - free)
         price.model.explain(quantity - free, explanation)
@@ -150,6 +150,12 @@ class _Metered:
             ends=price.valid.end,
             steps=tuple(explanation.steps),
         )
+
+
+def _pooled(measure: Measure, price: Price) -> Mapping[str, Fraction]:
+    """Measure each resource, or all of them together where they are not priced one by one."""
+    quantities = measure.measured()
+    return quantities if price.by_resource else {"": sum(quantities.values(), Fraction(0))}
 
 
 def _naming_its_resource(sku: str, add: _Add) -> _Add:

@@ -1,5 +1,7 @@
 """What a price book has beside prices: fees, discounts and minimum commitments. Each has an id, which names it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -72,7 +74,7 @@ class Discount:
     currency : str
         The currency that it holds for; empty (percent only): any.
     skus : tuple of str
-        What it is on; empty: the whole invoice, after the discounts by SKU.
+        What it is on: the SKUs' usage; empty: the whole invoice, fees too, after the discounts by SKU.
     customers : tuple of str
         Who has it; empty: everybody.
     """
@@ -106,12 +108,12 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """A minimum a month, counted after all discounts; what is missing becomes a line.
+    """A minimum a month, counted after all discounts; what is missing becomes a line, the true-up.
 
     Parameters
     ----------
     skus : tuple of str
-        What counts towards it; empty: everything.
+        The SKUs whose usage counts towards it; empty: everything, fees too.
     """
 
     id: str
@@ -125,6 +127,10 @@ class Commitment:
     def concerns(self, customer_id: str, currency: str, period: Period) -> bool:
         """Whether a customer has it in a month."""
         return period in self.months and self.currency == currency and _among(customer_id, self.customers)
+
+    def includes(self, other: Commitment) -> bool:
+        """Whether all that counts towards another one counts towards this one, too."""
+        return not self.skus or (bool(other.skus) and set(other.skus) <= set(self.skus))
 
     def content(self) -> Content:
         """As in a price book's file."""
