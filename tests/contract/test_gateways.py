@@ -13,7 +13,8 @@ import pytest
 import stripe
 
 from monthclose.adapters.gocardless_gateway import GoCardlessGateway
-from monthclose.adapters.stripe_gateway import StripeGateway, our_amount, stripe_amount
+from monthclose.adapters.stripe_amounts import our_amount, stripe_amount
+from monthclose.adapters.stripe_gateway import StripeGateway
 from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError

@@ -182,8 +182,15 @@ class CustomerMonth:
 
     @property
     def collecting(self) -> Payment | None:
-        """The payment that goes on until the invoice is collected: the close's, or the replacement's own."""
-        return self.payment_of(self.invoice.first_payment) if self.invoice else self.payment
+        """The payment that goes on until the invoice is collected: the close's, or the replacement's own.
+
+        Where one charge could not take all, it is the last of those that go on from one another.
+        """
+        found = self.payment_of(self.invoice.first_payment) if self.invoice else self.payment
+        for payment in self.manual:
+            if found and payment.continues == found.sequence:
+                found = payment
+        return found
 
     @property
     def collected_how(self) -> PaymentState | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
+from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
@@ -71,6 +72,10 @@ class ThrottledGateway:
     def reuses_orders(self) -> bool:
         """Whether a payment keeps one reference for all its attempts."""
         return self.gateway.reuses_orders
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Tell what it takes of a currency in one charge."""
+        return self.gateway.charge_limits(currency)
 
     def check(self) -> None:
         """Ask whether the provider accepts us."""

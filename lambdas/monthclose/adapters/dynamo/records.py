@@ -68,7 +68,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 [step.time.isoformat(), step.before, step.after, step.why, step.request_id] for step in record.history
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
-            return m.PaymentItem(*_keys(record, kind), **_plain(record, "period", "history"), history=history)
+            gathers = [str(period) for period in record.gathers] or None
+            plain = _plain(record, "period", "history", "gathers")
+            return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
             return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
@@ -231,12 +233,14 @@ def _place(content: Any) -> DocumentPlace:
 
 def _payment(item: m.PaymentItem) -> Payment:
     texts = ("provider", "currency", "payment_method", "provider_ref", "code")
-    numbers = ("sequence", "batch", "limit_minor", "amount_minor", "collected_minor", "refunded_minor", "attempt")
+    amounts = ("limit_minor", "amount_minor", "more_minor", "rest_minor", "gathered_minor")
+    numbers = ("sequence", "batch", *amounts, "continues", "collected_minor", "refunded_minor", "attempt")
     history = tuple(
         Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
         for time, before, after, why, request_id in item.history
     )
-    return Payment(**_common(item, *texts, *numbers), state=PaymentState(item.state), history=history)
+    gathers = tuple(Period.parse(period) for period in item.gathers or ())
+    return Payment(**_common(item, *texts, *numbers), state=PaymentState(item.state), history=history, gathers=gathers)
 
 
 def _entry(item: m.EntryItem) -> Entry:
