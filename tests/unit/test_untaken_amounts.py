@@ -1,4 +1,4 @@
-"""Amounts that the provider cannot take as they are: what is charged, what becomes of the rest, and what is said of it."""
+"""Amounts that the provider cannot take as they are: what is charged, what becomes of the rest, what is said."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
-from monthclose.errors import OrderRefusedError, TryLaterError
+from monthclose.errors import OrderInvalidError, OrderRefusedError, TryLaterError
 from monthclose.ports import ChargeOrder, ChargeOutcome, Collected
 from tests.fakes import FakeGateway
 from tests.world import OCTOBER, World
@@ -116,7 +116,7 @@ def test_a_limit_that_a_person_sets_writes_nothing_off(world: World) -> None:
 
 
 @pytest.mark.parametrize("reuses_orders", [True, False])
-def test_what_is_too_large_for_one_charge_is_charged_in_several(reuses_orders: bool) -> None:  # noqa: FBT001
+def test_what_is_too_large_for_one_charge_is_charged_in_several(reuses_orders: bool) -> None:
     world = World(gateway=FakeGateway(reuses_orders=reuses_orders))
     owing(world, "250000040", "JPY")
     report = world.close()
@@ -287,6 +287,16 @@ def test_what_no_charge_can_take_is_to_be_transferred_and_nobody_is_dunned_or_he
     assert len(world.mailer.sent) == 1
     assert len(world.gateway.failures["prepare", "before"]) == 49
     assert world.customer("acme").held_since is None
+
+
+def test_who_is_parked_for_an_order_that_is_refused_as_it_is_reads_what_helps_and_not_to_wait(world: World) -> None:
+    owing(world, "100", "EUR")
+    world.gateway.failures["prepare", "before"] = [OrderInvalidError("resource_missing")] * 3
+    world.close()
+    parking = world.month("acme").parking
+    assert parking
+    assert "(resource_missing), and waiting does not mend that" in parking.detail
+    assert "payments record" in parking.detail
 
 
 def test_a_currency_that_the_provider_does_not_take_is_never_asked_for(world: World) -> None:

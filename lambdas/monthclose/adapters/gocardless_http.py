@@ -139,8 +139,10 @@ def _untaken(error: Any) -> str:
     """Name what GoCardless cannot take of an order's amount ("… lower than the minimum permitted amount"), or empty."""
     for entry in _entries(error):
         match entry:
-            case {"field": "amount", "message": str(message)}:
-                return BELOW_MINIMUM if "minimum" in message else ABOVE_MAXIMUM
+            case {"field": "amount", "message": str(message)} if "minimum" in message:
+                return BELOW_MINIMUM
+            case {"field": "amount", "message": str(message)} if "maximum" in message or "limit" in message:
+                return ABOVE_MAXIMUM
             case {"field": "currency"}:
                 return CURRENCY_NOT_TAKEN
     return ""

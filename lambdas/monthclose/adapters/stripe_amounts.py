@@ -24,8 +24,8 @@ _SMALLEST = {
     "HKD": 400,
     "HUF": 17_500,
 }
-"""The least that Stripe takes of the currencies that it pays out, in minor units (same place). What it converts must come
-to the least of the currency it is converted to, which Stripe alone can tell: it refuses such a charge as too small."""
+"""The least that Stripe takes of the currencies that it pays out, in minor units (same place). What it converts must
+come to the least of the currency it is converted to, which Stripe alone can tell: it refuses such a charge."""
 
 
 def charge_limits(currency: str) -> ChargeLimits:

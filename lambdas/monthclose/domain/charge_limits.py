@@ -6,7 +6,7 @@ smallest step, which no charge can ever take (0.002 of 6.172 KWD where the last 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -67,6 +67,10 @@ class ChargeLimits:
             return Cut(even, rest_minor=rest)
         charge = min(self._down(self.largest_minor), even - self._least)
         return Cut(charge, even - charge, rest)
+
+    def with_largest(self, largest_minor: int) -> ChargeLimits:
+        """Take another largest amount, one that an account has of its own; at least twice the smallest."""
+        return replace(self, largest_minor=max(largest_minor, 2 * self._least))
 
     @property
     def _least(self) -> int:

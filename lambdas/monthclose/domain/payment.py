@@ -70,8 +70,8 @@ BELOW_MINIMUM = "below_minimum"
 ABOVE_MAXIMUM = "above_maximum"
 CURRENCY_NOT_TAKEN = "currency_not_taken"
 UNTAKEN = frozenset({BELOW_MINIMUM, ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN})
-"""Codes of a charge that the provider doesn't make because of its amount: too small, too large in a way that nobody knew
-before, or of a currency that it doesn't take. No bank was asked, nobody is to blame, and waiting mends none of them:
+"""Codes of a charge that the provider doesn't make because of its amount: too small, too large in a way that nobody
+knew before, or of a currency that it doesn't take. No bank was asked, nobody is to blame, and waiting mends none:
 what is too small is charged with the customer's next invoice; for the others a transfer helps (`payments record`)."""
 
 

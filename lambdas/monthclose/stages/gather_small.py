@@ -1,7 +1,7 @@
 """Amounts too small for a charge of their own: found when the customer's next invoice is charged, and settled with it.
 
-The money that a charge brings beyond its own invoice is the customer's credit for a moment, and covers the invoices that
-the charge was to gather, in the same commit.
+The money that a charge brings beyond its own invoice is the customer's credit for a moment, and covers the invoices
+that the charge was to gather, in the same commit.
 """
 
 from collections.abc import Iterator
