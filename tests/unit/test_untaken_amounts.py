@@ -1,6 +1,8 @@
 """Amounts that the provider cannot take as they are: what is charged, what becomes of the rest, what is said."""
 
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 from monthclose.domain.ledger import Account
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import OrderInvalidError, OrderRefusedError, TryLaterError
 from monthclose.ports import ChargeOrder, ChargeOutcome, Collected
 from tests.fakes import FakeGateway
+from tests.unit.dying import DiedError, dying_at
 from tests.world import OCTOBER, World
 
 NOVEMBER = Period(2026, 11)
@@ -190,6 +193,20 @@ def test_the_next_part_of_a_bank_debit_is_asked_for_when_the_first_has_arrived(w
     assert world.close(execution="execution-2")["proof"]["ties"]
 
 
+def test_a_transfer_that_covers_what_another_charge_was_to_take_leaves_nothing_to_do(world: World) -> None:
+    owing(world, "150000000", "JPY", method="debit")
+    world.close()
+    [(reference, order)] = world.gateway.orders.items()
+    world.gateway.settle(reference, Collected(order.amount))
+    world.charger.look_again(PaymentKey("acme", OCTOBER))  # as a webhook does; the reconciler comes later
+    world.cashier.record("acme", Money(50_000_001, "JPY"), "a transfer")
+    assert settlement(world.month("acme"))[2] == 0
+    [batch] = world.closes.all_progress(OCTOBER)
+    assert batch.finished
+    assert world.close(execution="execution-2")["proof"]["ties"]
+    assert moved(world) == [99_999_999]
+
+
 def test_paying_by_hand_takes_as_many_charges_as_are_needed_and_no_more_than_was_said(world: World) -> None:
     owing(world, "250000000", "JPY", method="declined")
     world.close()
@@ -307,6 +324,39 @@ def test_a_currency_that_the_provider_does_not_take_is_never_asked_for(world: Wo
     assert "it cannot pay in the currency of the invoice" in mails(world)[0]
     world.cashier.record("acme", Money(12_345, "CLF"), "a transfer")
     assert settlement(world.month("acme"))[2] == 0
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("currency", "months", "charges"),
+    [("JPY", ["250000000"], 250_000_000), ("USD", ["0.30", "5"], 530), ("KWD", ["6.172"], 6_170)],
+)
+def test_wherever_the_process_dies_each_amount_is_charged_once_and_the_books_tie(
+    *, currency: str, months: list[str], charges: int, after: bool
+) -> None:
+    for write in count():
+        world, period = World(), OCTOBER
+        world.add_customer("acme", currency=currency)
+        for amount in months[:-1]:
+            world.use("acme", amount, period=period)
+            world.close(period, f"execution-{period}")
+            world.clock.pass_time(days=31)
+            period = period.next
+        world.use("acme", months[-1], period=period)
+        revive = dying_at(world, write, after=after)
+        with suppress(DiedError):
+            world.close(period, "execution-dies")
+        written = revive()
+        world.workflow.running.discard("execution-dies")
+        world.clock.pass_time(days=1)
+        assert world.close(period, "execution-again")["proof"]["ties"]
+        assert sum(moved(world)) == charges
+        assert world.customer("acme").balance.minor == 0
+        assert world.customer("acme").credit_minor == 0
+        assert len(world.mailer.sent) <= len(months)  # one that was claimed by who died is never sent on a guess
+        if written <= write:
+            break
+    assert write > 3
 
 
 @given(

@@ -196,9 +196,17 @@ class CustomerMonth:
     def collected_how(self) -> PaymentState | None:
         """How the collecting stands; a replacement's that nobody has begun has nothing to do once nothing is open."""
         payment = self.collecting
-        if payment and payment.waits and self.invoice and not self.invoice.open:
+        if payment and payment.sequence > 1 and payment.never_begun and self.invoice and not self.invoice.open:
             return PaymentState.NOTHING_DUE
         return payment.state if payment else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a close has something left to do: a payment to charge or find out about, an invoice to replace."""
+        nothing_open = self.invoice is None or not self.invoice.open
+        begun = (p for p in self.payments if not (p.waits or (p.continues and p.never_begun and nothing_open)))
+        being_replaced = bool(self.invoice and self.invoice.being_replaced)
+        return being_replaced or not all(payment.settled for payment in begun)
 
     @property
     def own_payments(self) -> tuple[Payment, ...]:
