@@ -16,7 +16,7 @@ from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import GrantKind, last_day
 from monthclose.domain.money import Money
-from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
 
@@ -55,6 +55,13 @@ _MEANING: Mapping[PaymentState, str] = {
     _S.NO_PAYMENT_METHOD: "not charged: there is no payment method",
     _S.NO_ADAPTER: "not charged: the provider has no adapter",
     _S.READY: "not charged: the provider could not take the order",
+}
+_UNTAKEN: Mapping[str, str] = {
+    BELOW_MINIMUM: "not charged: too little for a charge of its own. It is charged with the next invoice",
+    ABOVE_MAXIMUM: "not charged: more than the provider takes in one charge, now or later. Ask for a bank transfer, "
+    "and book it with payments record",
+    CURRENCY_NOT_TAKEN: "not charged: the provider doesn't take the currency, now or later. Ask for a bank transfer, "
+    "and book it with payments record",
 }
 _DONE = {_S.PAID, _S.PENDING, _S.NOTHING_DUE}
 
@@ -172,6 +179,8 @@ def _user() -> str:
 
 
 def _in_words(payment: Payment) -> str:
+    if payment.code in _UNTAKEN:
+        return _UNTAKEN[payment.code]
     why = f" ({payment.code})" if payment.code else ""
     return _MEANING[payment.state] + why
 

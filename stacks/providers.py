@@ -83,6 +83,7 @@ class ProviderQueue(Construct):
             "reserve_share": self.provider.reserve_share,
             "burst": self.provider.burst,
             "maximum_concurrency": self.provider.maximum_concurrency,
+            "largest_charge_minor": self.provider.largest_charge_minor,
         }
 
     def add_consumer(self, functions: Functions, *, config: Config) -> lambda_.Function:

@@ -235,4 +235,5 @@ class Runtime:
         if name not in _GATEWAYS:
             raise ProviderRefusedError(f"provider {name!r} is in the settings but has no adapter in bootstrap.py")
         settings = self.settings.providers[name]
-        return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), LANES[settings.limit_scope])
+        lanes = LANES[settings.limit_scope]
+        return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), lanes, settings.largest_charge_minor)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from monthclose.domain.close import MAX_BATCHES
@@ -31,6 +31,9 @@ class Provider:
         See `Limit`.
     dead_letters_url : str
         The queue of its messages that nobody could handle.
+    largest_charge_minor : mapping
+        By currency: what the company's account may take in one charge, where that is not what the provider takes of
+        everybody; in minor units.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Provider:
     reserve_share: float = 0.0
     burst: int = 5
     dead_letters_url: str = ""
+    largest_charge_minor: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def limit(self) -> Limit:
@@ -195,6 +199,7 @@ class Settings:
                     reserve_share=float(entry["reserve_share"]),
                     burst=int(entry["burst"]),
                     dead_letters_url=entry["dead_letters_url"],
+                    largest_charge_minor=entry.get("largest_charge_minor", {}),
                 )
                 for name, entry in parsed(Env.PROVIDERS).items()
             },

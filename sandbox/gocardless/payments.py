@@ -8,11 +8,10 @@ from sandbox.gocardless.lifecycle import COLLECTED, TRANSITIONS, advance, begin,
 from sandbox.gocardless.mandates import OPEN
 from sandbox.gocardless.objects import Mandate, Payment, Refund
 from sandbox.gocardless.params import Body
-from sandbox.gocardless.schemes import CURRENCIES, SCHEMES
+from sandbox.gocardless.schemes import CURRENCIES, LIMITS, SCHEMES
 from sandbox.gocardless.shelf import read_page
 
 _MOST_RETRIES = 3
-_LARGEST_AMOUNT = 99_999_999
 
 
 def create(call: Call) -> Command:
@@ -21,8 +20,11 @@ def create(call: Call) -> Command:
     amount, currency = body.amount("amount"), body.required("currency")
     if currency not in SCHEMES:
         raise errors.invalid_field(body.pointer("currency"), f"must be one of {', '.join(SCHEMES)}")
-    if amount > _LARGEST_AMOUNT:
-        raise errors.invalid_field(body.pointer("amount"), "exceeds the limit of a payment")
+    least, most = LIMITS[SCHEMES[currency]]
+    if amount < least:
+        raise errors.invalid_field(body.pointer("amount"), "is lower than the minimum permitted amount")
+    if amount > most:
+        raise errors.invalid_field(body.pointer("amount"), "is higher than the maximum permitted amount")
     charge_date, description = _read_date(body), body.text("description")
     reference, metadata, retry = body.text("reference", 140), body.metadata(), body.flag("retry_if_possible")
     links = body.nested("links")

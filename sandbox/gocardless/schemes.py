@@ -17,6 +17,18 @@ SCHEMES: Mapping[str, str] = {
 CURRENCIES: Mapping[str, str] = {scheme: currency for currency, scheme in SCHEMES.items()}
 """Currency by scheme."""
 
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "ach": (200, 99_999_999),
+    "autogiro": (1_000, 5_000_000),
+    "bacs": (100, 500_000),
+    "becs": (200, 1_000_000),
+    "becs_nz": (200, 1_000_000),
+    "betalingsservice": (1_000, 5_000_000),
+    "pad": (200, 500_000),
+    "sepa_core": (100, 500_000),
+}
+"""The least and the most that a new account may collect at once, by scheme, in minor units ("Transaction limits")."""
+
 REASON_CODES: Mapping[str, Mapping[str, str]] = {
     "insufficient_funds": {"sepa_core": "AM04", "bacs": "ARUDD-0", "ach": "R01"},
     "bank_account_closed": {"sepa_core": "AC04", "bacs": "ARUDD-B", "ach": "R02"},

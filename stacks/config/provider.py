@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +11,7 @@ from stacks.config.reading import (
     ConfigError,
     Json,
     check_known,
+    read_by_currency,
     read_choice,
     read_integer,
     read_number,
@@ -40,6 +42,9 @@ class Provider:
         Requests that may come at once beyond the steady pace. If nothing is said, a fifth of a second's.
     maximum_concurrency : int
         How many workers drain its queue at once, 2 to 1,000 (the bounds of an SQS event source).
+    largest_charge_minor : Mapping
+        By currency, in minor units: what the company's account may take in one charge, where the provider has agreed to
+        another limit than everybody's. What is due beyond that is charged in further charges.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Provider:
     reserve_share: float
     burst: int
     maximum_concurrency: int
+    largest_charge_minor: Mapping[str, int]
 
     @classmethod
     def parse(cls, name: str, values: Json, *, target: Target) -> Self:
@@ -67,7 +73,7 @@ class Provider:
             raise ConfigError(f"{path}.secret_name: {secret_name!r} is no name that Secrets Manager allows")
         rate = read_number(values, path, "requests_per_second")
         optional = {"limit_scope": "account", "reserve_share": 0, "burst": max(math.ceil(rate * _BURST_SECONDS), 2)}
-        values = optional | dict(values)
+        values = optional | {"largest_charge_minor": {}} | dict(values)
         return cls(
             name=name,
             api_base=api_base,
@@ -77,4 +83,5 @@ class Provider:
             reserve_share=read_share(values, path, "reserve_share"),
             burst=read_integer(values, path, "burst", least=2, most=1000),
             maximum_concurrency=read_integer(values, path, "maximum_concurrency", least=2, most=1000),
+            largest_charge_minor=read_by_currency(values, path, "largest_charge_minor", default=False),
         )

@@ -49,10 +49,12 @@ def read_text(values: Json, path: str, name: str, *, default: str | None = None)
     return value
 
 
-def read_by_currency(values: Json, path: str, name: str) -> Mapping[str, int]:
-    """Check amounts by currency, in minor units."""
+def read_by_currency(values: Json, path: str, name: str, *, default: bool = True) -> Mapping[str, int]:
+    """Check amounts by currency, in minor units; with a `default` for every other currency, or without."""
     amounts, here = read_object(values, path, name), _at(path, name)
-    if "default" not in amounts:
+    if not default and "default" in amounts:
+        raise ConfigError(f"{here}: name each currency; there is no `default`")
+    if default and "default" not in amounts:
         raise ConfigError(f"{here}: `default` is missing (it holds for every other currency)")
     for currency in amounts:
         if not re.fullmatch(r"default|[A-Z]{3}", currency):

@@ -11,11 +11,15 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from monthclose.adapters import gocardless_amounts, stripe_amounts
 from monthclose.adapters.gocardless_gateway import GoCardlessGateway
-from monthclose.adapters.stripe_gateway import StripeGateway, our_amount, stripe_amount
+from monthclose.adapters.stripe_amounts import our_amount, stripe_amount
+from monthclose.adapters.stripe_gateway import StripeGateway
 from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.money import Money
+from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import (
     Answer,
@@ -29,7 +33,10 @@ from monthclose.ports import (
 )
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
+from sandbox.gocardless.schemes import LIMITS, SCHEMES
 from sandbox.stripe import StripeSandbox
+from sandbox.stripe.currencies import MINIMUM, check_amount
+from sandbox.stripe.errors import StripeError
 from sandbox.testing import serving
 from tests.fakes import FakeGateway
 from tests.world import OCTOBER
@@ -267,6 +274,90 @@ def test_an_order_that_stripe_cannot_take_is_refused_with_its_code() -> None:
     with stripe_gateway() as case, pytest.raises(OrderRefusedError) as refused:
         case.gateway.prepare(case.order(minor=1))
     assert refused.value.code == "below_minimum"
+
+
+STRIPES = [code.upper() for code in MINIMUM if code.upper() in EXPONENT_BY_CURRENCY]
+
+
+@given(st.sampled_from(STRIPES), st.one_of(st.integers(1, 10**9), st.integers(1, 10**14)))
+@settings(deadline=None, max_examples=300)
+def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(currency: str, due: int) -> None:
+    limits = stripe_amounts.charge_limits(currency)
+    charge, more, rest = limits.cut(due)
+    assert min(charge, more, rest) >= 0
+    if charge:
+        assert charge + more + rest == due
+        assert check_amount(stripe_amount(Money(charge, currency)), currency.lower())
+        if more:
+            assert limits.cut(more).charge_minor  # what is left is never too little for a charge
+            assert rest < limits.step_minor
+    else:
+        assert due < max(limits.smallest_minor, limits.step_minor)
+        assert (more, rest) in ((0, 0), (0, due))
+        if not rest:
+            with pytest.raises(StripeError):
+                check_amount(
+                    stripe_amount(Money(due // limits.step_minor * limits.step_minor, currency)), currency.lower()
+                )
+
+
+@given(st.sampled_from(sorted(SCHEMES)), st.integers(1, 10**8))
+@settings(deadline=None, max_examples=100)
+def test_what_is_cut_of_any_amount_is_within_the_limits_of_gocardless_schemes(currency: str, due: int) -> None:
+    limits = gocardless_amounts.charge_limits(currency)
+    assert limits
+    least, most = LIMITS[SCHEMES[currency]]
+    charge, more, rest = limits.cut(due)
+    assert (charge + more + rest == due and least <= charge <= most) or (not charge and due < least)
+    assert not more or limits.cut(more).charge_minor
+
+
+def test_gocardless_takes_no_other_currency_and_says_so() -> None:
+    with gocardless_gateway() as case:
+        assert case.gateway.charge_limits("JPY") is None
+        with pytest.raises(OrderRefusedError, match="currency_not_taken"):
+            case.gateway.collect(replace(case.order(), amount=Money(1234, "JPY")))
+
+
+@pytest.mark.parametrize(("minor", "code"), [(99, "below_minimum"), (500_001, "above_maximum")])
+def test_an_amount_beyond_a_schemes_limits_is_refused_as_such(minor: int, code: str) -> None:
+    with gocardless_gateway() as case, pytest.raises(OrderRefusedError, match=code):
+        case.gateway.collect(replace(case.order(), amount=Money(minor, "GBP")))
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"),
+    [
+        (Money(100_000_000, "USD"), "above_maximum"),
+        (Money(49, "EUR"), "below_minimum"),
+        (Money(1_000, "CLF"), "currency_not_taken"),
+    ],
+)
+def test_an_amount_that_stripe_does_not_take_is_refused_as_such(amount: Money, code: str) -> None:
+    with stripe_gateway() as case, pytest.raises(OrderRefusedError, match=code):
+        case.gateway.prepare(replace(case.order(), amount=amount))
+
+
+@pytest.mark.parametrize("amount", [Money(6_170, "KWD"), Money(99_999_999, "JPY"), Money(123_456_789_012, "IDR")])
+def test_the_largest_and_the_smallest_digits_that_stripe_takes_are_charged(amount: Money) -> None:
+    with stripe_gateway() as case:
+        outcome = case.collect(case.prepared(replace(case.order(), amount=amount)))
+        assert isinstance(outcome, Collected)
+        assert outcome.amount == amount
+
+
+def test_every_gateway_takes_what_it_says_that_it_takes(case: Case) -> None:
+    limits = case.gateway.charge_limits("USD")
+    assert limits
+    least = limits.cut(limits.smallest_minor).charge_minor
+    assert isinstance(case.collect(case.prepared(case.order(minor=least))), Collected)
+    if least > 1:
+        with pytest.raises(OrderRefusedError, match="below_minimum"):
+            case.gateway.collect(case.prepared(case.order(payment_id="2026-10/little", minor=least - 1)))
+    if limits.largest_minor:
+        too_much = case.order(payment_id="2026-10/much", minor=limits.largest_minor + 1)
+        with pytest.raises(OrderRefusedError, match="above_maximum"):
+            case.gateway.collect(case.prepared(too_much))
 
 
 @pytest.mark.parametrize(

@@ -455,13 +455,9 @@ def test_a_list_that_lacks_what_was_asked_for_is_no_list_of_nothing(case: Case) 
 
 
 def test_fields_that_gocardless_does_not_take_are_our_matter(case: Case) -> None:
-    for wrong, code in (
-        (an_order("MD0"), "invalid mandate"),
-        (an_order(amount=Money(100, "JPY")), "invalid currency"),
-    ):
-        with pytest.raises(OrderInvalidError) as refused:
-            case.gateway.collect(wrong)
-        assert refused.value.code == code
+    with pytest.raises(OrderInvalidError) as refused:
+        case.gateway.collect(an_order("MD0"))
+    assert refused.value.code == "invalid mandate"
 
 
 def test_a_token_that_gocardless_does_not_accept_stops_everything(case: Case) -> None:

@@ -45,7 +45,13 @@ NOTE = CreditNote(
     "CN-00000002", "INV-1", "acme", OCTOBER, "USD", 300, 48, date(2026, 11, 2), "więcej", "id", INVOICE.document
 )
 ENTRY = Entry("invoice", "acme", OCTOBER, "USD", NOON, (Leg(Account.RECEIVABLE, 5), Leg(Account.REVENUE, -5)), "memo")
-PAYMENT = Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "pm_card_visa", NOON)
+PAYMENT = replace(
+    Payment("acme", OCTOBER, "stripe", "USD").start(Money(1000, "USD"), "pm_card_visa", NOON),
+    more_minor=500,
+    rest_minor=2,
+    gathers=(OCTOBER.previous, OCTOBER.previous.previous),
+    gathered_minor=30,
+)
 
 
 def test_what_was_committed_is_read_back(world: AnyWorld) -> None:

@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money
+from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
+from monthclose.errors import OrderInvalidError, OrderRefusedError
 from monthclose.ports import (
     Answer,
     ChargeOrder,
@@ -17,6 +20,14 @@ from monthclose.ports import (
     NotCollected,
     Refused,
 )
+
+LIMITS: dict[str, ChargeLimits | None] = {
+    **dict.fromkeys(("EUR", "JPY", "USD"), ChargeLimits(smallest_minor=50, largest_minor=99_999_999)),
+    "GBP": ChargeLimits(smallest_minor=30, largest_minor=99_999_999),
+    "KWD": ChargeLimits(step_minor=10, largest_minor=99_999_990),
+    "CLF": None,
+}
+"""What it takes of a currency in one charge; of others up to eight digits."""
 
 
 class FakeGateway:
@@ -47,6 +58,9 @@ class FakeGateway:
         if self.failures[call, when]:
             raise self.failures[call, when].pop(0)
 
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        return LIMITS.get(currency, ChargeLimits(largest_minor=99_999_999))
+
     def check(self) -> None:
         self._maybe_fail("check", "before")
 
@@ -58,6 +72,7 @@ class FakeGateway:
         if not self.reuses_orders:
             return ""
         self._maybe_fail("prepare", "before")
+        self._refuse_untaken(order.amount)
         reference = order.reference or f"pi_{order.payment_id}_{order.attempt}"
         if not isinstance(self.outcomes.get(reference), Collected):
             self.orders[reference] = order
@@ -66,6 +81,7 @@ class FakeGateway:
 
     def collect(self, order: ChargeOrder) -> Answer:
         self._maybe_fail("collect", "before")
+        self._refuse_untaken(order.amount)
         reference = order.reference if self.reuses_orders else f"pm_{order.payment_id}_{order.attempt}"
         self.orders.setdefault(reference, order)
         outcome = self.outcomes.get(reference)
@@ -76,6 +92,18 @@ class FakeGateway:
         self.outcomes[reference] = outcome
         self._maybe_fail("collect", "after")
         return Answer(reference, outcome)
+
+    def _refuse_untaken(self, amount: Money) -> None:
+        """Refuse what the provider doesn't take, whatever it was asked before: its limits are no advice."""
+        limits = self.charge_limits(amount.currency)
+        if limits is None:
+            raise OrderRefusedError(CURRENCY_NOT_TAKEN)
+        if amount.minor % limits.step_minor:
+            raise OrderInvalidError("amount_not_expressible")
+        if amount.minor < limits.smallest_minor:
+            raise OrderRefusedError(BELOW_MINIMUM)
+        if limits.largest_minor is not None and amount.minor > limits.largest_minor:
+            raise OrderRefusedError(ABOVE_MAXIMUM)
 
     def _outcome(self, order: ChargeOrder) -> ChargeOutcome:
         match order.payment_method:

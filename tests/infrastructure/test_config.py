@@ -68,6 +68,14 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"providers": {"stripe": {"reserve_share": 1}}}, "reserve_share: a share of 0 to 0.95 is needed, not 1"),
         ({"providers": {"stripe": {"reserve_share": False}}}, "reserve_share: a share of 0 to 0.95"),
         ({"providers": {"stripe": {"burst": 1}}}, "burst: 1 is out of bounds .2 to 1000"),
+        (
+            {"providers": {"stripe": {"largest_charge_minor": {"default": 5}}}},
+            "name each currency; there is no `default`",
+        ),
+        (
+            {"providers": {"stripe": {"largest_charge_minor": {"eur": 5}}}},
+            "'eur' is neither `default` nor a currency's code",
+        ),
         ({"providers": {"stripe": {"maximum_concurrency": 1}}}, "maximum_concurrency: 1 is out of bounds .2 to 1000"),
         ({"usage_drop": {"wait_seconds": 29}}, r"usage_drop.wait_seconds: 29 is out of bounds \(30 to 3600\)"),
         ({"usage_drop": {"size": 1}}, "usage_drop.size: unknown; known here: lanes, part_kb, wait_seconds"),

@@ -27,6 +27,8 @@ STATES = {
     NoticeKind.NO_PAYMENT_METHOD: PaymentState.NO_PAYMENT_METHOD,
     NoticeKind.PENDING: PaymentState.PENDING,
     NoticeKind.OPEN: PaymentState.NO_ADAPTER,
+    NoticeKind.TOO_SMALL: PaymentState.DECLINED,
+    NoticeKind.NOT_CHARGEABLE: PaymentState.DECLINED,
     NoticeKind.REMINDER: PaymentState.DECLINED,
     NoticeKind.LAST_REMINDER: PaymentState.DECLINED,
     NoticeKind.NEW_METHOD: PaymentState.DECLINED,
@@ -114,6 +116,8 @@ def test_no_two_kinds_have_the_same_subject_or_message() -> None:
         (NoticeKind.PENDING, an_invoice(1000), 900, "We asked your bank for 9.00 USD"),
         (NoticeKind.OPEN, an_invoice(1000, currency="JPY"), 0, "1,000 JPY is open"),
         (NoticeKind.RECEIPT, an_invoice(1000, collected=1000, currency="KWD"), 1000, "We charged 1.000 KWD"),
+        (NoticeKind.TOO_SMALL, an_invoice(30), 0, "0.30 USD is open"),
+        (NoticeKind.NOT_CHARGEABLE, an_invoice(1000), 0, "10.00 USD is open"),
     ],
 )
 def test_a_notice_says_what_happened_with_the_money(kind: NoticeKind, invoice: Invoice, amount: int, says: str) -> None:

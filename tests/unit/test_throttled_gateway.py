@@ -74,6 +74,7 @@ def gateway(fake: ManyCharges, limiter: FakeLimiter) -> PaymentGateway:
 
 
 def test_it_is_the_gateway_it_stands_before(gateway: PaymentGateway, fake: FakeGateway) -> None:
+    assert gateway.charge_limits("KWD") == fake.charge_limits("KWD")
     assert (gateway.provider, gateway.keys_live, gateway.late_effect, gateway.reuses_orders) == (
         fake.provider,
         fake.keys_live,
@@ -178,3 +179,10 @@ def test_a_list_that_breaks_off_is_noted(gateway: PaymentGateway, fake: ManyChar
     with pytest.raises(RateLimitedError):
         next(charges)
     assert limiter.notes[-1] == ("limited", "read")
+
+
+def test_an_accounts_own_largest_charge_takes_the_place_of_everybodys(limiter: FakeLimiter) -> None:
+    gateway = ThrottledGateway(FakeGateway(), limiter, LANES[LimitScope.ACCOUNT], {"EUR": 2_000_000, "USD": 1})
+    largest = {code: limits.largest_minor for code in ("EUR", "USD", "JPY") if (limits := gateway.charge_limits(code))}
+    assert largest == {"EUR": 2_000_000, "USD": 100, "JPY": 99_999_999}
+    assert gateway.charge_limits("CLF") is None

@@ -17,6 +17,7 @@ import requests
 from gocardless_pro import errors
 from gocardless_pro.services import EventsService, MandatesService, PaymentsService, RefundsService
 
+from monthclose.adapters.gocardless_amounts import charge_limits
 from monthclose.adapters.gocardless_http import (
     ONE_ATTEMPT,
     HttpClient,
@@ -26,6 +27,7 @@ from monthclose.adapters.gocardless_http import (
 )
 from monthclose.adapters.gocardless_record import GoCardlessRecord
 from monthclose.adapters.idempotency_keys import idempotency_key
+from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -99,6 +101,10 @@ class GoCardlessGateway:
         self._events = EventsService(*settings)
         self._refunds = RefundsService(*settings)
         self._record = GoCardlessRecord(self._payments, self._refunds)
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Look up the currency's scheme."""
+        return charge_limits(currency)
 
     def check(self) -> None:
         """List one payment. Whether the token may create some as well, GoCardless tells only when it is asked to."""

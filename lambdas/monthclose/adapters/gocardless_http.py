@@ -17,6 +17,7 @@ from gocardless_pro.api_client import ApiClient
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
+from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
 from monthclose.errors import (
     MonthCloseError,
     OrderInvalidError,
@@ -127,9 +128,24 @@ def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
     if status == requests.codes.too_many_requests:
         return RateLimitedError("GoCardless' rate limit")
     if isinstance(error, _DEFINITE) and status in range(400, 500) and status != requests.codes.request_timeout:
+        if untaken := _untaken(error):
+            return OrderRefusedError(untaken, request_id)
         refusal = OrderRefusedError if reason(error) in CUSTOMERS_MATTER else OrderInvalidError
         return refusal(reason(error), request_id)
     return _lost(f"{type(error).__name__} {status or ''}".rstrip(), moves_money=moves_money)
+
+
+def _untaken(error: Any) -> str:
+    """Name what GoCardless cannot take of an order's amount ("… lower than the minimum permitted amount"), or empty."""
+    for entry in _entries(error):
+        match entry:
+            case {"field": "amount", "message": str(message)} if "minimum" in message:
+                return BELOW_MINIMUM
+            case {"field": "amount", "message": str(message)} if "maximum" in message or "limit" in message:
+                return ABOVE_MAXIMUM
+            case {"field": "currency"}:
+                return CURRENCY_NOT_TAKEN
+    return ""
 
 
 def _lost(what: str, *, moves_money: bool) -> MonthCloseError:

@@ -14,11 +14,14 @@ from fractions import Fraction
 
 import stripe
 
+from monthclose.adapters import stripe_amounts
 from monthclose.adapters.idempotency_keys import idempotency_key
+from monthclose.adapters.stripe_amounts import our_amount, stripe_amount
 from monthclose.adapters.stripe_record import StripeRecord
+from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
-from monthclose.domain.money import Money, exponent
-from monthclose.domain.payment import BELOW_MINIMUM
+from monthclose.domain.money import Money
+from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
@@ -59,6 +62,10 @@ class StripeGateway:
             http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
         ).v1
         self._record = StripeRecord(self._client)
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Look it up in Stripe's tables."""
+        return stripe_amounts.charge_limits(currency)
 
     def check(self) -> None:
         """List one customer: any key that may charge may do that."""
@@ -239,35 +246,6 @@ def _withdrawn(dispute: stripe.Dispute) -> int:
     return max(dispute.amount - round(Fraction(dispute.amount * returned, taken)), 0)
 
 
-_ZERO_DECIMAL = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
-_DECIMALS = dict.fromkeys(_ZERO_DECIMAL.split(), 0) | {"ISK": 2, "UGX": 2}
-"""Decimals of the amounts that Stripe takes, where they are not ISO 4217's (Stripe, "Supported currencies":
-zero-decimal currencies and special cases)."""
-
-
-def stripe_amount(amount: Money) -> int:
-    """Write an amount as Stripe takes it.
-
-    Raises
-    ------
-    OrderInvalidError
-        Stripe cannot collect just this amount: 0.50 MGA, or 1.234 KWD (the last of three decimals must be zero).
-    """
-    ours = exponent(amount.currency)
-    theirs = _DECIMALS.get(amount.currency, ours)
-    scaled = Fraction(amount.minor * 10**theirs, 10**ours)
-    if scaled.denominator != 1 or (theirs == 3 and scaled.numerator % 10):
-        raise OrderInvalidError("amount_not_expressible")
-    return scaled.numerator
-
-
-def our_amount(amount: int, currency: str) -> Money:
-    """Read an amount of Stripe's, in ISO 4217's minor units."""
-    code = currency.upper()
-    ours = exponent(code)
-    return Money(amount * 10**ours // 10 ** _DECIMALS.get(code, ours), code)
-
-
 def _key(*parts: object) -> str:
     return idempotency_key(*parts, longest=_LONGEST_KEY)
 
@@ -310,6 +288,14 @@ def _refusal(code: str, request_id: str | None) -> Refused:
     return Refused(code, needs_customer=code == "authentication_required", request_id=request_id or "")
 
 
+_UNTAKEN = {"amount_too_small": BELOW_MINIMUM, "amount_too_large": ABOVE_MAXIMUM}
+
+
+def _untaken(error: stripe.InvalidRequestError) -> str:
+    """Name what Stripe cannot take of an order's amount; empty if it is another matter."""
+    return _UNTAKEN.get(error.code or "") or (CURRENCY_NOT_TAKEN if error.param == "currency" else "")
+
+
 @contextmanager
 def _translated(*, moves_money: bool) -> Iterator[None]:
     """Translate the SDK's errors by what the caller must do (Stripe, "Error handling").
@@ -329,8 +315,8 @@ def _translated(*, moves_money: bool) -> Iterator[None]:
     except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
         raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
     except stripe.InvalidRequestError as error:
-        if error.code == "amount_too_small":  # no mistake of ours: the bill is what it is
-            raise OrderRefusedError(BELOW_MINIMUM, error.request_id or "") from None
+        if untaken := _untaken(error):  # no mistake of ours: the bill is what it is
+            raise OrderRefusedError(untaken, error.request_id or "") from None
         raise OrderInvalidError(error.code or f"invalid {error.param or 'request'}", error.request_id or "") from None
     except stripe.StripeError as error:
         # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.

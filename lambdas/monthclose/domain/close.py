@@ -207,8 +207,7 @@ def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:
     total, unsettled = Totals(), 0
     for month in months:
         total += _totals_of_one(month)
-        paid_up = all(payment.settled or payment.waits for payment in month.payments)
-        unsettled += not paid_up or bool(month.invoice and month.invoice.being_replaced)
+        unsettled += month.unsettled
     return total, unsettled
 
 

@@ -17,7 +17,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice, amount_due
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
 from monthclose.domain.notice import NoticeKind, notice_due
-from monthclose.domain.payment import BELOW_MINIMUM, Payment, PaymentState
+from monthclose.domain.payment import BELOW_MINIMUM, UNTAKEN, Payment, PaymentState
 
 
 class AfterLast(StrEnum):
@@ -73,8 +73,10 @@ class Obstacle(StrEnum):
     NO_ADAPTER = "no_adapter"
     OURS = "ours"
     """We asked the provider for something that it cannot do."""
+    UNTAKEN = "untaken"
+    """The provider cannot take the amount or its currency: only another payment method, or a transfer, helps."""
     NOT_CHARGED = "not_charged"
-    """The invoice took another's place after the close: nobody has charged it yet."""
+    """Nobody has charged it yet: the invoice took another's place after the close, or one charge could not take all."""
 
 
 class StepKind(StrEnum):
@@ -160,11 +162,11 @@ def trouble_of(month: CustomerMonth) -> Trouble | None:
     invoice, collecting = month.invoice, month.collecting
     if invoice is None or not invoice.open or month.parked or collecting is None:
         return None
-    left_to_the_close = collecting.never_begun and not collecting.waits
+    left_to_the_close = collecting.never_begun and collecting.sequence == 1
     if left_to_the_close or any(payment.in_flight for payment in month.payments):
         return None
     refused = [(_last_step(p, invoice), p) for p in month.own_payments if _obstacle(p)]
-    if collecting.waits and not any(payment.reversed_at for _, payment in refused):
+    if collecting.never_begun and not any(payment.reversed_at for _, payment in refused):
         since = _last_step(collecting, invoice)
         return Trouble(Obstacle.NOT_CHARGED, collecting, since, since)
     if not refused:
@@ -264,6 +266,8 @@ def _after_the_last(trouble: Trouble, sent: list[Notice], policy: DunningPolicy,
 
 
 def _obstacle(payment: Payment) -> Obstacle | None:
+    if payment.state is PaymentState.DECLINED and payment.code in UNTAKEN:
+        return Obstacle.UNTAKEN
     if payment.state is PaymentState.DECLINED:
         hard = decline_kind(payment.provider, payment.code) is DeclineKind.HARD
         return Obstacle.HARD if hard else Obstacle.SOFT

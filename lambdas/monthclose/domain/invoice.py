@@ -112,11 +112,16 @@ def issue(invoice: Invoice, customer: Customer) -> Booking:
     return replace(invoice, credited_minor=used, grants_used=grants), after, legs
 
 
-def settle(invoice: Invoice, customer: Customer, collected: Money) -> Booking:
+def settle(invoice: Invoice, customer: Customer, collected: Money, rest_minor: int = 0) -> Booking:
     """Book money collected for an invoice; credit of the customer's covers what it leaves open, as far as it goes.
 
     What is collected beyond what is open (a customer authenticates an old charge after they have paid otherwise)
     becomes credit of theirs.
+
+    Parameters
+    ----------
+    rest_minor : int
+        What no charge can take, in minor units: if no more than that is left open, it is written off.
 
     Raises
     ------
@@ -128,20 +133,29 @@ def settle(invoice: Invoice, customer: Customer, collected: Money) -> Booking:
     applied = min(collected, invoice.open).minor
     excess = collected.minor - applied
     customer, used, grants = credit.use(customer, invoice.open.minor - applied, invoice.period)
+    left = invoice.open.minor - applied - used
+    dropped = left if left <= rest_minor else 0
     settled = replace(
         invoice,
         collected_minor=invoice.collected_minor + applied,
         credited_minor=invoice.credited_minor + used,
+        written_off_minor=invoice.written_off_minor + dropped,
         grants_used=merged(*invoice.grants_used, *grants),
     )
-    after = replace(credit.add(customer, excess), receivable_minor=customer.receivable_minor - applied - used)
-    legs = {Account.CLEARING: collected.minor, Account.CREDIT: used - excess, Account.RECEIVABLE: -applied - used}
+    receivable = customer.receivable_minor - applied - used - dropped
+    after = replace(credit.add(customer, excess), receivable_minor=receivable)
+    legs = {
+        Account.CLEARING: collected.minor,
+        Account.CREDIT: used - excess,
+        Account.WRITE_OFF: dropped,
+        Account.RECEIVABLE: -applied - used - dropped,
+    }
     return settled, after, entry_legs(legs)
 
 
-def use_credit(invoice: Invoice, customer: Customer) -> Booking:
-    """Let the customer's credit cover what is open of an invoice, as far as it goes."""
-    return settle(invoice, customer, Money(0, invoice.currency))
+def use_credit(invoice: Invoice, customer: Customer, rest_minor: int = 0) -> Booking:
+    """Let the customer's credit cover what is open of an invoice, as far as it goes; a rest as in `settle`."""
+    return settle(invoice, customer, Money(0, invoice.currency), rest_minor)
 
 
 def amount_due(invoice: Invoice, customer: Customer, limit_minor: int | None = None) -> Money:

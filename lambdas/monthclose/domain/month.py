@@ -184,20 +184,33 @@ class CustomerMonth:
     def collecting(self) -> Payment | None:
         """The payment that goes on until the invoice is collected: the close's, or the replacement's own.
 
-        Once the money of that one went back, it is the next.
+        Once the money of that one went back, it is the next; where one charge could not take all, the last of those
+        that go on from one another.
         """
         if self.invoice is None:
             return self.payment
         own = [payment for payment in self.payments if payment.sequence >= self.invoice.first_payment]
-        return next((payment for payment in own if not payment.spent), own[0] if own else None)
+        found = next((payment for payment in own if not payment.spent), own[0] if own else None)
+        for payment in self.manual:
+            if found and payment.continues == found.sequence:
+                found = payment
+        return found
 
     @property
     def collected_how(self) -> PaymentState | None:
         """How the collecting stands; a replacement's that nobody has begun has nothing to do once nothing is open."""
         payment = self.collecting
-        if payment and payment.waits and self.invoice and not self.invoice.open:
+        if payment and payment.sequence > 1 and payment.never_begun and self.invoice and not self.invoice.open:
             return PaymentState.NOTHING_DUE
         return payment.state if payment else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a close has something left to do: a payment to charge or find out about, an invoice to replace."""
+        nothing_open = self.invoice is None or not self.invoice.open
+        begun = (p for p in self.payments if not (p.waits or (p.continues and p.never_begun and nothing_open)))
+        being_replaced = bool(self.invoice and self.invoice.being_replaced)
+        return being_replaced or not all(payment.settled for payment in begun)
 
     @property
     def own_payments(self) -> tuple[Payment, ...]:

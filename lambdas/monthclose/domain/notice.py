@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from monthclose.domain.month import CustomerMonth, NoticeState
-from monthclose.domain.payment import BELOW_MINIMUM, PaymentState
+from monthclose.domain.payment import BELOW_MINIMUM, UNTAKEN, PaymentState
 
 
 class NoticeKind(StrEnum):
@@ -23,6 +23,10 @@ class NoticeKind(StrEnum):
     """The invoice, and that the money is being collected."""
     OPEN = "open"
     """The invoice, which has not been collected yet."""
+    TOO_SMALL = "too_small"
+    """The invoice, which is charged together with the next one, as it is too small for a charge."""
+    NOT_CHARGEABLE = "not_chargeable"
+    """The invoice, and that it must be paid another way, as the provider cannot take its amount or currency."""
     REMINDER = "reminder"
     """That the invoice is still to be paid."""
     LAST_REMINDER = "last_reminder"
@@ -60,4 +64,6 @@ def notice_due(month: CustomerMonth) -> NoticeKind | None:
     payment, state = month.collecting, month.collected_how
     if notified or month.invoice is None or payment is None or state is None:
         return None
-    return NoticeKind.OPEN if payment.code == BELOW_MINIMUM else _KIND_BY_STATE.get(state)
+    if payment.code in UNTAKEN:
+        return NoticeKind.TOO_SMALL if payment.code == BELOW_MINIMUM else NoticeKind.NOT_CHARGEABLE
+    return _KIND_BY_STATE.get(state)

@@ -67,7 +67,12 @@ _RETRIABLE = REFUSED | {_S.NO_PAYMENT_METHOD, _S.NO_ADAPTER, _S.NOTHING_DUE}
 
 
 BELOW_MINIMUM = "below_minimum"
-"""Code of a charge that the provider doesn't make because it is too small: no bank was asked, nobody is to blame."""
+ABOVE_MAXIMUM = "above_maximum"
+CURRENCY_NOT_TAKEN = "currency_not_taken"
+UNTAKEN = frozenset({BELOW_MINIMUM, ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN})
+"""Codes of a charge that the provider doesn't make because of its amount: too small, too large in a way that nobody
+knew before, or of a currency that it doesn't take. No bank was asked, nobody is to blame, and waiting mends none:
+what is too small is charged with the customer's next invoice; for the others a transfer helps (`payments record`)."""
 
 
 class PaymentKey(NamedTuple):
@@ -124,6 +129,17 @@ class Payment:
         The most that a person said to collect, in minor units.
     amount_minor : int
         Frozen when the state becomes CHARGING, in minor units.
+    more_minor : int
+        What was due beyond that and another charge must take, as the provider takes no more in one; in minor units.
+    rest_minor : int
+        What was due beyond that and no charge can take: less than the provider's smallest step. Written off when the
+        payment is collected.
+    gathers : tuple of Period
+        The earlier months whose open amounts were too small for a charge of their own, and are charged with it.
+    gathered_minor : int
+        What of the amount is for them, in minor units.
+    continues : int
+        Sequence of the payment that it goes on from where one charge could not take all; 0 if it goes on from none.
     collected_minor, refunded_minor, reversed_minor : int
         What the provider has collected, what was given back on purpose, and what the customer's bank took back, in
         minor units, as booked.
@@ -148,6 +164,11 @@ class Payment:
     limit_minor: int | None = None
     state: PaymentState = PaymentState.READY
     amount_minor: int = 0
+    more_minor: int = 0
+    rest_minor: int = 0
+    gathers: tuple[Period, ...] = ()
+    gathered_minor: int = 0
+    continues: int = 0
     collected_minor: int = 0
     refunded_minor: int = 0
     reversed_minor: int = 0
@@ -195,7 +216,7 @@ class Payment:
     @property
     def waits(self) -> bool:
         """Whether it waits for a person or the daily collections to begin it: a close begins its own at once."""
-        return self.sequence > 1 and self.never_begun
+        return self.sequence > 1 and not self.continues and self.never_begun
 
     @property
     def reversed_at(self) -> datetime | None:
@@ -255,6 +276,20 @@ class Payment:
             amount_minor=amount.minor,
             payment_method=payment_method,
             attempt=self.attempt + 1,
+        )
+
+    def go_on(self, sequence: int) -> Payment:
+        """Write the payment that takes what this one could not, as the provider takes no more in one charge."""
+        limit = None if self.limit_minor is None else self.limit_minor - self.amount_minor
+        return Payment(
+            self.customer_id,
+            self.period,
+            self.provider,
+            self.currency,
+            sequence,
+            self.batch,
+            limit,
+            continues=self.sequence,
         )
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -116,6 +117,9 @@ class PaymentGateway(Protocol):
 
         Then an attempt whose answer was lost may be followed by another: both cannot collect.
         """
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Tell what it takes of a currency in one charge; None if it takes none. Asks nobody."""
 
     def check(self) -> None:
         """Ask whether the provider accepts us; moves no money."""

@@ -81,31 +81,33 @@ class Cashier:
             if left is not None and not left:
                 break
             try:
-                payment = self._pay_one(charger, customer, period, month, left)
+                payments = self._pay_one(charger, customer, period, month, left)
             except TryLaterError:
                 if not made:
                     raise
                 break  # what was paid is to be told; the rest can be asked for again
-            made.append(payment)
-            if payment.state is not PaymentState.PAID:
+            made += payments
+            if payments[-1].state is not PaymentState.PAID:
                 break
-            left = left - Money(payment.collected_minor, left.currency) if left is not None else None
+            collected = sum(payment.collected_minor for payment in payments)
+            left = left - Money(collected, left.currency) if left is not None else None
         if not made:
             raise UserMistakeError(f"customer {customer_id} has no open invoice")
         return made
 
     def _pay_one(
         self, charger: Charger, customer: Customer, period: Period, month: CustomerMonth, limit: Money | None
-    ) -> Payment:
+    ) -> list[Payment]:
+        """Charge for one invoice: several times where one charge cannot take all."""
         key = retry_conflicts(partial(new_payment, self.books, customer, period, limit))
         try:
             charger.charge(key)
         finally:
             self._settle_up(customer.customer_id, [(period, month)])
-        payment = self.books.month(customer.customer_id, period).payment_of(key.sequence)
-        if payment is None:
+        payments = [p for p in self.books.month(customer.customer_id, period).payments if p.sequence >= key.sequence]
+        if not payments:
             raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
-        return payment
+        return payments
 
     def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
         """Book money that was received outside of the providers; it covers the open invoices, oldest first.

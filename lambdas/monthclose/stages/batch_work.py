@@ -1,13 +1,14 @@
 """What the batch stages have in common: read the customers' months, park, record progress, retry lost races."""
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor, wait
 from dataclasses import replace
 
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.month import CustomerMonth, Parking
+from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Log
@@ -119,16 +120,28 @@ def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period,
     Whoever writes the sums reads the records once more: of two that sum up at the same time, the one who writes last
     would otherwise leave what it read before the other's change.
     """
+    refresh_gathered(closes, books, clock, _sum_up_again(closes, books, clock, period, number))
+
+
+def refresh_gathered(closes: Closes, books: Books, clock: Clock, months: Iterable[CustomerMonth]) -> None:
+    """Sum up anew the batches of earlier closes whose invoices were paid together with some months' own."""
+    paid = [p for month in months for p in month.payments if p.gathers and p.state is PaymentState.PAID]
+    earlier = {(period, books.month(p.customer_id, period).payment) for p in paid for period in p.gathers}
+    for period, number in sorted({(period, payment.batch) for period, payment in earlier if payment}):
+        _sum_up_again(closes, books, clock, period, number)
+
+
+def _sum_up_again(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> Collection[CustomerMonth]:
+    months: Collection[CustomerMonth] = ()
     for _ in range(_RACES):
         begun = closes.progress(period, number)
         if begun is None:
-            return
+            break
         written = record_progress(closes, books, clock, begun, begun.stage, begun.round)
-        if totals_of(read_months(books, begun.batch.customer_ids, period).values()) == (
-            written.totals,
-            written.unsettled,
-        ):
-            return
+        months = read_months(books, begun.batch.customer_ids, period).values()
+        if totals_of(months) == (written.totals, written.unsettled):
+            break
+    return months
 
 
 def summed_up(

@@ -4,6 +4,7 @@ Whoever learns of an outcome (the charge itself, a webhook, the reconciler) book
 matters: the provider's present word is held against our record, and the difference is booked, in one commit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from monthclose.domain.payment import IN_FLIGHT, REFUSED, Payment, PaymentKey, P
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, ChargeOutcome, Clock, Collected, InProgress, Record, Refused
 from monthclose.stages.batch_work import lifted, retry_conflicts
+from monthclose.stages.gather_small import settle_gathered
 
 _MAY_WAIT = (IN_FLIGHT | REFUSED | {PaymentState.REVERSED}) - {PaymentState.PENDING}
 """Who may be told that the provider is collecting: also a debit that failed late, and is tried again over there."""
@@ -49,6 +51,14 @@ class Case(NamedTuple):
     def returned(self, what: str) -> Returned:
         """What this payment's refunds, or its reversals, have done so far."""
         return returned_by(self.entries, f"{what}/{self.payment.sequence}/")
+
+    @property
+    def goes_on_with(self) -> PaymentKey | None:
+        """The payment that goes on where this one's charge could not take all, if it is to be charged."""
+        waiting = [p for p in self.others if p.continues == self.payment.sequence]
+        if self.payment.state is not PaymentState.PAID or not waiting:
+            return None
+        return PaymentKey(self.payment.customer_id, self.payment.period, waiting[-1].sequence)
 
     @property
     def paid_number(self) -> str:
@@ -146,8 +156,14 @@ class Bookkeeper:
         amount = said.amount
         payment = case.payment.to(PaymentState.PAID, self.clock(), f"{amount} collected", request_id=said.request_id)
         memo = f"{amount} collected by {payment.provider} for invoice {case.invoice.number}"
-        booking = invoices.settle(case.invoice, case.customer, amount)
-        return self._write(case, replace(payment, collected_minor=amount.minor), booking, "payment", memo)
+        payment = replace(payment, collected_minor=amount.minor)
+        invoice, customer, legs = invoices.settle(case.invoice, case.customer, amount, payment.rest_minor)
+        customer, more = settle_gathered(self.books, customer, payment, self.clock())
+        if payment.more_minor and invoice.open:
+            more.append(payment.go_on(max(p.sequence for p in (payment, *case.others)) + 1))
+        if dropped := _dropped(case.invoice, invoice):
+            memo += f"; {dropped} written off, which {payment.provider} cannot charge"
+        return self._write(case, payment, (invoice, customer, legs), "payment", memo, more)
 
     def _refund(self, case: Case, said: Collected) -> Case:
         amount = Money(said.refunded_minor - case.payment.refunded_minor, case.invoice.currency)
@@ -210,22 +226,33 @@ class Bookkeeper:
         customer = case.customer.leased_to(payment.payment_id, next_check(payment.attempt_begun_at, now))
         return self.commit(case, *lifted(case.parking), payment=payment, customer=customer)
 
-    def settle_without_charge(self, case: Case, why: str) -> Case:
-        """Book that nothing is due on a payment; credit covers what is open, as far as it goes."""
-        return self._use_credit(case, case.payment.to(PaymentState.NOTHING_DUE, self.clock(), why))
+    def settle_without_charge(self, case: Case, why: str, rest_minor: int = 0) -> Case:
+        """Book that nothing is due on a payment; credit covers what is open, a rest as in `settle` is written off."""
+        return self._use_credit(case, case.payment.to(PaymentState.NOTHING_DUE, self.clock(), why), rest_minor)
 
-    def _use_credit(self, case: Case, payment: Payment) -> Case:
+    def _use_credit(self, case: Case, payment: Payment, rest_minor: int = 0) -> Case:
         """Write a payment that moved no money, and let credit that came meanwhile cover what is open."""
-        booking = invoices.use_credit(case.invoice, case.customer)
-        return self._write(case, payment, booking, "credit", f"credit used for invoice {case.invoice.number}")
+        booking = invoices.use_credit(case.invoice, case.customer, rest_minor)
+        memo = f"credit used for invoice {case.invoice.number}"
+        if dropped := _dropped(case.invoice, booking[0]):
+            memo = f"{dropped} of invoice {case.invoice.number} written off, which {payment.provider} cannot charge"
+        return self._write(case, payment, booking, "credit", memo)
 
-    def _write(self, case: Case, payment: Payment, booking: Booking, what: str, memo: str) -> Case:
+    def _write(
+        self,
+        case: Case,
+        payment: Payment,
+        booking: Booking,
+        what: str,
+        memo: str,
+        more: Sequence[Record] = (),
+    ) -> Case:
         """Write payment and lease, and where money or credit moved the invoice, the account and the ledger."""
         invoice, customer, legs = booking
         customer, change = lift_if_paid_up(
             customer.released_by(payment.payment_id), payment.period, case.holds + 1, self.clock()
         )
-        more: list[Record] = [*lifted(case.parking), *change]
+        more = [*more, *lifted(case.parking), *change]
         if not legs:
             return self.commit(case, *more, payment=payment, customer=customer)
         entry = _entry(payment, f"{what}/{payment.sequence}/{payment.version}", self, legs, memo)
@@ -255,6 +282,10 @@ class Bookkeeper:
             holds=case.holds + sum(isinstance(record, HoldChange) for record in more),
             entries=(*case.entries, *(record for record in more if isinstance(record, Entry))),
         )
+
+
+def _dropped(before: Invoice, after: Invoice) -> Money:
+    return Money(after.written_off_minor - before.written_off_minor, before.currency)
 
 
 def _entry(payment: Payment, entry_id: str, keeper: Bookkeeper, legs: tuple[Leg, ...], memo: str) -> Entry:

@@ -11,7 +11,14 @@ from monthclose.domain.payment import PaymentKey
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Log
-from monthclose.stages.batch_work import begun_batch, log_failure, record_progress, side_by_side
+from monthclose.stages.batch_work import (
+    begun_batch,
+    log_failure,
+    read_months,
+    record_progress,
+    refresh_gathered,
+    side_by_side,
+)
 from monthclose.stages.charge_customers import Charger
 
 
@@ -105,5 +112,7 @@ class BatchCharger:
         keys = [PaymentKey(customer_id, period) for customer_id in begun.batch.customer_ids]
         jobs = {key.payment_id: partial(self.charger.charge, key) for key in keys}
         handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
-        progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number)
+        months = read_months(self.books, begun.batch.customer_ids, period).values()
+        progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number, months)
+        refresh_gathered(self.closes, self.books, self.clock, months)
         return BatchResult(progress, *handed_back)

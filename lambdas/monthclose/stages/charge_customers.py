@@ -13,7 +13,6 @@ collected and surely won't be, what to charge is decided anew: a frozen amount m
 
 from dataclasses import dataclass, replace
 
-from monthclose.domain import invoice as invoices
 from monthclose.domain.payment import (
     REFUSED,
     UNSETTLED,
@@ -43,6 +42,7 @@ from monthclose.ports import (
 )
 from monthclose.stages.batch_work import lifted, retry_conflicts
 from monthclose.stages.book_outcomes import Bookkeeper, Case
+from monthclose.stages.decide_amount import decide_amount
 
 _SURELY_RECOGNISED = 0.5
 """Share of the time in which the provider recognises a repetition that is used: clocks differ, retries take time."""
@@ -98,6 +98,8 @@ class Charger:
         if case is None:
             return None
         state = case.payment.state
+        if case.goes_on_with:
+            return self._advance(case.goes_on_with, again=again)
         if state is PaymentState.READY or (again and case.payment.retriable):
             return self._begin(case)
         if state in UNSETTLED:
@@ -132,13 +134,15 @@ class Charger:
         if settled:
             return settled
         self._retire_others(case)
-        due, now = invoices.amount_due(case.invoice, customer, payment.limit_minor), self.clock()
-        if not due:
-            return self._charge_nothing(case)
+        decided, now = decide_amount(self.books, self.gateway, case), self.clock()
+        if decided.nothing:
+            return self._charge_nothing(case, decided.rest_minor)
         method = customer.profile.payment_method
         if not method:
             return self._without_method(case)
-        started = payment.start(due, method, now)
+        started = decided.freeze(payment, method, now)
+        if decided.refusal:
+            return self._refuse_unasked(case, started, decided.refusal)
         if not self.gateway.reuses_orders:
             started = replace(started, provider_ref="")
         leased = customer.leased_to(payment.payment_id, next_check(now, now))
@@ -176,14 +180,26 @@ class Charger:
                 raise ConflictError(f"payment {other.payment_id} is collected after all")
             self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
 
-    def _charge_nothing(self, case: Case) -> PaymentState:
-        if case.payment.provider_ref:
-            outcome = self.gateway.withdraw(_order(case)).outcome
-            if isinstance(outcome, Collected | InProgress):
-                return self.keeper.book(case, outcome)
-        if case.payment.state is PaymentState.NOTHING_DUE:
+    def _charge_nothing(self, case: Case, rest_minor: int = 0) -> PaymentState:
+        if withdrawn := self._withdraw(case):
+            return withdrawn
+        if case.payment.state is PaymentState.NOTHING_DUE and not rest_minor:
             return case.payment.state
-        return self.keeper.settle_without_charge(case, "nothing is owed").payment.state
+        why = "what is owed is less than can ever be charged" if rest_minor else "nothing is owed"
+        return self.keeper.settle_without_charge(case, why, rest_minor).payment.state
+
+    def _refuse_unasked(self, case: Case, started: Payment, code: str) -> PaymentState:
+        """Book that the provider cannot take the amount, without asking it: what it would say is known."""
+        if withdrawn := self._withdraw(case):
+            return withdrawn
+        return self.keeper.book(case._replace(payment=started), Refused(code))
+
+    def _withdraw(self, case: Case) -> PaymentState | None:
+        """See to it that an earlier attempt is never collected; its state if it was, or is being."""
+        if not case.payment.provider_ref:
+            return None
+        outcome = self.gateway.withdraw(_order(case)).outcome
+        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
 
     def _carry_out(self, case: Case) -> PaymentState:
         """Do an attempt: nobody has asked the provider for it yet, or asking again does no harm."""
@@ -218,7 +234,14 @@ class Charger:
             return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
         if isinstance(answer.outcome, NotCollected):
             return self._lose_sight(case, "the provider says that it has not collected it")
-        return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+        state = self.keeper.book(_referring(case, answer.reference), answer.outcome)
+        return self._go_on(case) if state is PaymentState.PAID and case.payment.more_minor else state
+
+    def _go_on(self, case: Case) -> PaymentState:
+        """Charge at once what one charge could not take; if that breaks off, whoever comes next goes on with it."""
+        payment = case.payment
+        key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
+        return self._advance(key, again=False) or PaymentState.PAID
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
         """Give up an attempt that was put wrongly: it surely did nothing, and it is not the customer's doing."""
@@ -239,8 +262,8 @@ class Charger:
         if self.gateway.reuses_orders:
             return self._begin(self._abandon(case))
         passed = self.clock() - case.payment.attempt_begun_at
-        due = invoices.amount_due(case.invoice, case.customer, case.payment.limit_minor)
-        if due == case.payment.amount and passed < self.gateway.keys_live * _SURELY_RECOGNISED:
+        decided = decide_amount(self.books, self.gateway, case)
+        if decided.charge_minor == case.payment.amount_minor and passed < self.gateway.keys_live * _SURELY_RECOGNISED:
             return self._carry_out(self._regain(case))
         if passed < self.gateway.late_effect:
             raise TryLaterError(f"payment {case.payment.payment_id} may still take effect at the provider")

@@ -15,7 +15,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes
 from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.batch_work import read_months, recent_closes, side_by_side
+from monthclose.stages.batch_work import read_months, recent_closes, refresh_gathered, side_by_side
 from monthclose.stages.send_notices import NoticeSender
 from monthclose.stages.settle_payments import SHARE_TO_FINISH, Look, PaymentSettler, Settled
 
@@ -98,6 +98,7 @@ class BatchFinisher:
         if not _has_changed(progress, list(months.values())):
             return False, looks
         period, number, in_round = progress.period, progress.batch.number, progress.round
+        refresh_gathered(self.closes, self.books, self.clock, months.values())
         try:
             self.sender.send(period, number, in_round)
             self.keeper.apply(period, number, in_round)

@@ -16,7 +16,7 @@ from monthclose.domain.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.notice import NoticeKind
-from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Mail
 from monthclose.stages.invoice_shelf import Issued
@@ -31,6 +31,8 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.NO_PAYMENT_METHOD: _ACTION,
     NoticeKind.PENDING: _WAITING,
     NoticeKind.OPEN: _WAITING,
+    NoticeKind.TOO_SMALL: _WAITING,
+    NoticeKind.NOT_CHARGEABLE: _ACTION,
     NoticeKind.REMINDER: _ACTION,
     NoticeKind.LAST_REMINDER: _ACTION,
     NoticeKind.NEW_METHOD: _ACTION,
@@ -47,6 +49,10 @@ _EFFECTS: Mapping[str, str] = {
 }
 """What a credit note does, as its mail sets it out."""
 
+_UNTAKEN: Mapping[str, str] = {
+    ABOVE_MAXIMUM: "the amount is larger than one payment can be.",
+    CURRENCY_NOT_TAKEN: "it cannot pay in the currency of the invoice.",
+}
 _NO_REASON = "Your bank gave no reason that we could pass on."
 # https://docs.stripe.com/declines/codes. Codes that Stripe asks not to show to the customer (fraudulent, lost_card,
 # stolen_card, pickup_card, merchant_blacklist, …) are left out on purpose: they get the neutral sentence.
@@ -222,7 +228,7 @@ class NoticeTexts:
 def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
     """Name what the messages may speak of."""
     nothing = Money(0, invoice.currency)
-    return {
+    return _left_by(invoice, payment) | {
         "number": invoice.number,
         "month": f"{invoice.period.start:%B %Y}",
         "total": invoice.total,
@@ -234,6 +240,16 @@ def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
         "attempted": payment.amount,
         "no_method": payment.state is PaymentState.NO_PAYMENT_METHOD,
         "reason": _REASONS.get(payment.code, _NO_REASON),
+    }
+
+
+def _left_by(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+    """Name what a payment took besides its invoice, and what it could not take."""
+    return {
+        "untaken": _UNTAKEN.get(payment.code, ""),
+        "more": Money(payment.more_minor, invoice.currency),
+        "gathered": Money(payment.gathered_minor, invoice.currency),
+        "rest": Money(min(payment.rest_minor, invoice.written_off_minor), invoice.currency),
     }
 
 

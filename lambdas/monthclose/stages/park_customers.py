@@ -53,6 +53,13 @@ def _reason(month: CustomerMonth, being_charged: str, *, generated: bool) -> Par
             f"payment {month.payment.payment_id} is still {month.payment.state}: the customer is being charged for "
             f"payment {being_charged}; the reconciler, or closing again, begins with this one afterwards",
         )
+    if month.payment is not None and month.payment.state is PaymentState.READY and month.payment.code:
+        return ParkCustomerError(
+            "payment_unsettled",
+            f"payment {month.payment.payment_id} was not taken: {month.payment.provider} refuses the order as it is "
+            f"({month.payment.code}), and waiting does not mend that; correct the customer's data or the settings "
+            "and close the period again, or book a transfer with payments record",
+        )
     if month.payment is not None and not month.payment.settled:
         return ParkCustomerError(
             "payment_unsettled",

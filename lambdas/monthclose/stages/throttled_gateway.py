@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
+from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -47,11 +48,14 @@ class ThrottledGateway:
     ----------
     lanes : Mapping[str, str]
         The limiter's lane of each method.
+    largest_minor : mapping
+        By currency, in minor units: the most in one charge that the provider has agreed to for the company's account.
     """
 
     gateway: PaymentGateway
     limiter: Limiter
     lanes: Mapping[str, str]
+    largest_minor: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def provider(self) -> str:
@@ -72,6 +76,11 @@ class ThrottledGateway:
     def reuses_orders(self) -> bool:
         """Whether a payment keeps one reference for all its attempts."""
         return self.gateway.reuses_orders
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Tell what it takes of a currency in one charge."""
+        limits, largest = self.gateway.charge_limits(currency), self.largest_minor.get(currency)
+        return limits.with_largest(largest) if limits and largest else limits
 
     def check(self) -> None:
         """Ask whether the provider accepts us."""

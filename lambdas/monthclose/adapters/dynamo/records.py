@@ -68,7 +68,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 [step.time.isoformat(), step.before, step.after, step.why, step.request_id] for step in record.history
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
-            return m.PaymentItem(*_keys(record, kind), **_plain(record, "period", "history"), history=history)
+            gathers = [str(period) for period in record.gathers] or None
+            plain = _plain(record, "period", "history", "gathers")
+            return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
             return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
@@ -236,14 +238,15 @@ def _place(content: Any) -> DocumentPlace:
 
 def _payment(item: m.PaymentItem) -> Payment:
     texts = ("provider", "currency", "payment_method", "provider_ref", "code")
-    money = ("limit_minor", "amount_minor", "collected_minor", "refunded_minor", "reversed_minor", "lost_minor")
+    amounts = ("limit_minor", "amount_minor", "more_minor", "rest_minor", "gathered_minor")
+    money_back = ("collected_minor", "refunded_minor", "reversed_minor", "lost_minor")
     history = tuple(
         Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
         for time, before, after, why, request_id in item.history
     )
-    return Payment(
-        **_common(item, "sequence", "batch", "attempt", *texts, *money), state=PaymentState(item.state), history=history
-    )
+    gathers = tuple(Period.parse(period) for period in item.gathers or ())
+    fields = _common(item, "sequence", "batch", "attempt", "continues", *texts, *amounts, *money_back)
+    return Payment(**fields, state=PaymentState(item.state), history=history, gathers=gathers)
 
 
 def _entry(item: m.EntryItem) -> Entry:
