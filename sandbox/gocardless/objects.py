@@ -15,6 +15,13 @@ CREDITOR = "CR_sandbox"
 OPEN = frozenset({"pending_customer_approval", "pending_submission", "submitted", "active"})
 """The statuses of a mandate that payments can be created for (API reference, "Create a payment")."""
 
+CUSTOMER_DETAILS = (
+    *("address_line1", "address_line2", "address_line3", "city", "company_name", "country_code"),
+    *("danish_identity_number", "email", "family_name", "given_name", "language", "phone_number", "postal_code"),
+    *("region", "swedish_identity_number"),
+)
+"""What a request may say of a customer; what it doesn't say is null."""
+
 _TOKEN: JSON = {"name": "Month close", "type": "access_token"}
 
 type Details = dict[str, str | None]
@@ -32,7 +39,8 @@ class Customer:
 
     def to_json(self) -> JSON:
         """Return the object as GoCardless sends it."""
-        return {"id": self.id, "created_at": self.created_at, **self.details, "metadata": dict(self.metadata)}
+        details = {name: self.details.get(name) for name in CUSTOMER_DETAILS}
+        return {"id": self.id, "created_at": self.created_at, **details, "metadata": dict(self.metadata)}
 
 
 @dataclass(slots=True)

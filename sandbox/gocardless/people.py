@@ -3,20 +3,14 @@
 from sandbox.gocardless import errors
 from sandbox.gocardless.account import Account, Answer, Call, Command, created
 from sandbox.gocardless.lifecycle import end_mandate
-from sandbox.gocardless.objects import OPEN, BankAccount, Customer
+from sandbox.gocardless.objects import CUSTOMER_DETAILS, OPEN, BankAccount, Customer
 from sandbox.gocardless.schemes import SCHEMES
 from sandbox.gocardless.shelf import read_page
-
-_DETAILS = (
-    *("address_line1", "address_line2", "address_line3", "city", "company_name", "country_code"),
-    *("danish_identity_number", "email", "family_name", "given_name", "language", "phone_number", "postal_code"),
-    *("region", "swedish_identity_number"),
-)
 
 
 def create_customer(call: Call) -> Command:
     """Create a customer: a company, or a person with both names."""
-    details = {name: call.body.text(name) for name in _DETAILS}
+    details = {name: call.body.text(name) for name in CUSTOMER_DETAILS}
     metadata = call.body.metadata()
     if not details["company_name"]:
         for name in ("given_name", "family_name"):
@@ -53,7 +47,7 @@ def list_customers(call: Call) -> Command:
 
 def update_customer(call: Call) -> Command:
     """Change what is known of a customer."""
-    details = {name: call.body.text(name) for name in _DETAILS if call.body.has(name)}
+    details = {name: call.body.text(name) for name in CUSTOMER_DETAILS if call.body.has(name)}
     metadata = call.body.metadata()
 
     def command(account: Account) -> Answer:
