@@ -10,6 +10,7 @@ from pathlib import Path
 from sandbox.faults import Fault, When
 from sandbox.limits import Limit
 from sandbox.reading import Entry, PlanError
+from sandbox.signatures import MOST_EVENTS
 from sandbox.wire import JSON
 
 type Endpoints = Mapping[str, Collection[str]]
@@ -78,6 +79,9 @@ class WebhookChaos:
         Probability that it is held back until the next event was tried, or ``hold_seconds`` have passed without one.
     drop_first : float
         Probability that it is lost at the first try, and delivered when it is tried again.
+    batch : float
+        Probability that it is held back to come in one webhook with the next event, and that one with the next, but not
+        longer than ``hold_seconds``. Only for providers that put several events into one webhook.
     """
 
     duplicate: float = 0.0
@@ -86,6 +90,7 @@ class WebhookChaos:
     reorder: float = 0.0
     hold_seconds: float = 2.0
     drop_first: float = 0.0
+    batch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ def read_plan(document: object, endpoints: Endpoints) -> Plan:
         rules=tuple(_read_rule(entry, endpoints) for entry in top.entries("rules", "rule")),
         outages=tuple(_read_outage(entry, endpoints) for entry in top.entries("outages", "outage")),
         limits=_read_limits(top.tables("limits"), endpoints),
-        webhooks={name: _read_webhooks(entry) for name, entry in _by_provider(top.tables("webhooks"), endpoints)},
+        webhooks={name: _read_webhooks(name, entry) for name, entry in _by_provider(top.tables("webhooks"), endpoints)},
     )
     top.end()
     return plan
@@ -223,14 +228,17 @@ def _read_limits(tables: Mapping[str, Entry], endpoints: Endpoints) -> dict[str,
     return limits
 
 
-def _read_webhooks(entry: Entry) -> WebhookChaos:
+def _read_webhooks(provider: str, entry: Entry) -> WebhookChaos:
     usual = WebhookChaos()
     low, high = entry.span("delay_seconds", _LONGEST_SECONDS, usual.delay_seconds)
     chaos = WebhookChaos(
         **{name: entry.number(name, 0.0, 1.0, 0.0) for name in ("duplicate", "delay", "reorder", "drop_first")},
         delay_seconds=(low, high),
         hold_seconds=entry.number("hold_seconds", 0.0, _LONGEST_SECONDS, usual.hold_seconds),
+        batch=entry.number("batch", 0.0, 1.0, 0.0),
     )
+    if chaos.batch and provider not in MOST_EVENTS:
+        entry.refuse("batch", f"has no meaning for {provider}, which sends each event by itself")
     entry.end()
     return chaos
 
