@@ -93,6 +93,12 @@ class WebhookChaos:
     batch: float = 0.0
 
 
+REVERSALS: Mapping[str, tuple[str, ...]] = {
+    "gocardless": ("refund", "refund_fails", "charge_back", "charge_back_cancelled", "late_failure"),
+}
+"""What can happen to payments that were collected, by provider."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole chaos plan."""
@@ -102,6 +108,8 @@ class Plan:
     outages: tuple[Outage, ...] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     webhooks: Mapping[str, WebhookChaos] = field(default_factory=dict)
+    reversals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By provider and kind: the probability for each payment that is collected; at most one happens to each."""
 
     def to_json(self) -> JSON:
         """Return the document that :func:`read_plan` makes this plan of."""
@@ -111,6 +119,7 @@ class Plan:
             "outages": [_without_none(asdict(outage)) for outage in self.outages],
             "limits": {name: limit.to_json() for name, limit in self.limits.items()},
             "webhooks": {name: asdict(chaos) for name, chaos in self.webhooks.items()},
+            "reversals": {name: dict(shares) for name, shares in self.reversals.items()},
         }
 
 
@@ -151,6 +160,7 @@ def read_plan(document: object, endpoints: Endpoints) -> Plan:
         outages=tuple(_read_outage(entry, endpoints) for entry in top.entries("outages", "outage")),
         limits=_read_limits(top.tables("limits"), endpoints),
         webhooks={name: _read_webhooks(name, entry) for name, entry in _by_provider(top.tables("webhooks"), endpoints)},
+        reversals={name: _read_reversals(name, entry) for name, entry in top.tables("reversals").items()},
     )
     top.end()
     return plan
@@ -241,6 +251,16 @@ def _read_webhooks(provider: str, entry: Entry) -> WebhookChaos:
         entry.refuse("batch", f"has no meaning for {provider}, which sends each event by itself")
     entry.end()
     return chaos
+
+
+def _read_reversals(provider: str, entry: Entry) -> dict[str, float]:
+    if provider not in REVERSALS:
+        raise PlanError(f"{entry.where}: nothing is reversed there; {', '.join(REVERSALS)} has reversals")
+    shares = {kind: entry.number(kind, 0.0, 1.0, 0.0) for kind in REVERSALS[provider]}
+    entry.end()
+    if sum(shares.values()) > 1.0:
+        raise PlanError(f"{entry.where}: the probabilities add up to more than 1, but only one happens to each payment")
+    return {kind: share for kind, share in shares.items() if share}
 
 
 def _without_none(document: JSON) -> JSON:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.gocardless import lifecycle, mandate_lifecycle, payouts, people, refunds
 from sandbox.gocardless.account import Account
+from sandbox.gocardless.fates import Fates, Spinner
 from sandbox.gocardless.money import Payment
 from sandbox.gocardless.shelf import Shelf, Stored
 from sandbox.gocardless.ways import IllegalAdvanceError
@@ -29,18 +30,30 @@ class Outside:
         All there are now.
     send : Callable[[Account], object]
         Closes payouts and sends events.
+    fates : Fates
+        What happens by itself to payments that are collected.
     """
 
-    def __init__(self, accounts: Callable[[], Iterable[Account]], send: Callable[[Account], object]) -> None:
+    def __init__(
+        self, accounts: Callable[[], Iterable[Account]], send: Callable[[Account], object], fates: Fates
+    ) -> None:
         self._accounts = accounts
         self._send = send
+        self._fates = fates
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the fates of all payments."""
+        self._spinner = Spinner(self._fates)
 
     def advance(self, to: str | None = None, cause: str = "") -> list[JSON]:
         """Move on all payments that have a step to make, to a status where they can come to it."""
         moved: list[JSON] = []
         for account in self._accounts():
             with account.lock:
-                for payment in tuple(account.moving.values()):
+                fated = {payment.id: payment for payment in self._spinner.spin(account)} if to is None else {}
+                moved += [payment.to_json() for payment in fated.values()]
+                for payment in [payment for payment in account.moving.values() if payment.id not in fated]:
                     with contextlib.suppress(IllegalAdvanceError):
                         lifecycle.advance(account, payment, to, cause)
                         moved.append(payment.to_json())

@@ -9,6 +9,7 @@ from sandbox.gocardless import errors, lifecycle, payouts
 from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation, Terms
 from sandbox.gocardless.controls import control
 from sandbox.gocardless.errors import GoCardlessError
+from sandbox.gocardless.fates import Fates, NoFates
 from sandbox.gocardless.holdings import holdings
 from sandbox.gocardless.outside import Outside
 from sandbox.gocardless.params import Query, mentioned, read_body
@@ -47,6 +48,8 @@ class GoCardlessSandbox(Shell[Account]):
         does not.
     settle_after_seconds : float, optional
         After how long each payment makes its next step by itself. It does so with the next request, or :meth:`settle`.
+    fates : Fates, optional
+        What happens to payments that are collected, while all are moved on by :meth:`advance`.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class GoCardlessSandbox(Shell[Account]):
         notify: Callable[[JSON], object] | None = None,
         path_prefix: str = "/gocardless",
         settle_after_seconds: float | None = None,
+        fates: Fates | None = None,
     ) -> None:
         self._ids = Ids(seed)
         self._around_execution = around_execution
@@ -75,11 +79,16 @@ class GoCardlessSandbox(Shell[Account]):
         self._settle_after_seconds = settle_after_seconds
         self.terms = Terms()
         """What was agreed with GoCardless; a reset leaves it."""
+        self.outside = Outside(lambda: self._accounts.values(), self._send, fates or NoFates())  # noqa: PLW0108 - they change
+        """What banks, customers and people on GoCardless' own pages do."""
         super().__init__(
             access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}, lambda: Account(self._ids, clock, self.terms)
         )
-        self.outside = Outside(lambda: self._accounts.values(), self._send)  # noqa: PLW0108 - a reset makes new ones
-        """What banks, customers and people on GoCardless' own pages do."""
+
+    def reset(self) -> None:
+        """Forget all objects, keys, events, movements and counts; the terms stay."""
+        super().reset()
+        self.outside.reset()
 
     def movements(self) -> Sequence[JSON]:
         """Return the money moved in every account, oldest first in each; amounts in minor units.
