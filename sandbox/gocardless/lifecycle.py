@@ -99,7 +99,7 @@ def _next_step(account: Account, payment: Payment, step: str) -> None:
     elif step == "cancelled":
         _step(account, payment, step, "mandate_cancelled", "bank")
     elif (payment.status, step) == ("failed", "pending_submission"):
-        _retry(account, payment, "payment_autoretried")
+        _step(account, payment, step, "payment_autoretried")
     else:
         _step(account, payment, step, mandate.behaviour.cause if step in _BANKS_DOING else "")
 
@@ -121,21 +121,10 @@ def restart(
     account: Account, payment: Payment, charge_date: str = "", metadata: Mapping[str, str] | None = None
 ) -> None:
     """Try a failed payment once more."""
-    _retry(account, payment, "payment_retried", charge_date, metadata)
-    payment.steps_left = account.mandate(payment.mandate).behaviour.steps
+    _step(account, payment, "pending_submission", "payment_retried", metadata=metadata)
+    payment.charge_date = charge_date or payment.charge_date
+    _forget_steps(account, payment)
     _queue(account, payment)
-
-
-def _retry(
-    account: Account,
-    payment: Payment,
-    cause: str,
-    charge_date: str = "",
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    payment.retries += 1
-    payment.charge_date = charge_date or account.mandate(payment.mandate).earliest_charge()
-    _step(account, payment, "pending_submission", cause, metadata=metadata)
 
 
 def end_mandate(
@@ -192,6 +181,9 @@ def _step(
     action = _ACTIONS.get((before, status), status)
     if status == "submitted":
         _activate(account, account.mandate(payment.mandate))
+    if (before, status) == ("failed", "pending_submission"):
+        payment.retries += 1
+        payment.charge_date = account.mandate(payment.mandate).earliest_charge()
     if status == "paid_out" and before == "confirmed":
         payouts.pay_out(account, payment)
         links = {"payout": payment.payout}
@@ -252,8 +244,10 @@ def _queue(account: Account, payment: Payment) -> None:
 def _forget_steps(account: Account, payment: Payment) -> None:
     """Leave of the steps to come those that still can, now that somebody decided otherwise."""
     steps = account.mandate(payment.mandate).behaviour.steps
-    taken = steps.index(payment.status) + 1 if payment.status in steps else len(steps)
-    payment.steps_left = steps[taken:]
+    if payment.status in steps:
+        payment.steps_left = steps[steps.index(payment.status) + 1 :]
+    else:  # one that is tried again has all of them before it
+        payment.steps_left = steps if payment.status == "pending_submission" else ()
 
 
 def _activate(account: Account, mandate: Mandate) -> None:

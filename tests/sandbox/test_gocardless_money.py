@@ -158,6 +158,16 @@ def test_a_payment_that_failed_late_and_is_tried_again_is_collected_again(wire: 
     assert sum(amount for kind, amount in paid_for(wire, payment) if kind != "gocardless_fee") == 1500
 
 
+def test_a_payment_that_is_tried_again_on_gocardless_pages_goes_all_the_way(wire: Wire) -> None:
+    payment = wire.create_payment()
+    wire.sandbox.advance(payment, "failed")
+    wire.sandbox.outside.advance_payment(payment, "pending_submission")
+    while wire.sandbox.advance():
+        pass
+    assert wire.actions(payment)[2:] == ["failed", "resubmission_requested", "submitted", "confirmed", "paid_out"]
+    assert held(wire, payment) == (1500, 0, 0, 1500)
+
+
 def paid_for(wire: Wire, payment: str) -> list[tuple[str, Decimal]]:
     """A payment's items in all payouts, oldest first, found through the API."""
     payouts = wire.get("payouts?limit=500").json()["payouts"]
