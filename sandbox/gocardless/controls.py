@@ -54,6 +54,13 @@ _ACTS: Mapping[tuple[str, str], Act] = {
 }
 
 
+ROUTES = (
+    *(("GET", "holdings"), ("GET", "terms"), ("PUT", "terms"), ("POST", "advance"), ("POST", "payouts")),
+    *(("POST", f"{kind}/{{id}}/{act}") for kind, act in _ACTS),
+)
+"""All there are: method and path."""
+
+
 def control(request: Request, outside: Outside, terms: Terms, holdings: Callable[[], list[JSON]]) -> Response:
     """Answer one request: 400 for a body that cannot be read, 404 for no such object, 409 for what cannot happen."""
     parts = request.path.removeprefix(PREFIX).strip("/").split("/")
