@@ -46,6 +46,7 @@ class Chaos:
             self._began = self._clock()
             self._draws = [_draws(plan.seed, f"rule {place}") for place in range(len(plan.rules))]
             self._left = [rule.count for rule in plan.rules]
+            self._reversal_draws = _draws(plan.seed, "reversals")
 
     def end(self) -> None:
         """Let everything work."""
@@ -93,6 +94,26 @@ class Chaos:
             tables.setdefault(provider, {}).setdefault(endpoint, {})[fault] = count
         return tables
 
+    def reversals(self, provider: str) -> "Reversals":
+        """Return who decides what happens to a provider's payments once they are collected."""
+        return Reversals(self, provider)
+
+    def draw_reversal(self, provider: str) -> str:
+        """Decide by the plan in force what happens to one more payment; nothing, if it is empty."""
+        with self._lock:
+            drawn = self._reversal_draws.random()
+            shares = self._plan.reversals.get(provider, {})
+        for kind, share in shares.items():
+            drawn -= share
+            if drawn < 0:
+                return kind
+        return ""
+
+    def count(self, provider: str, place: str, what: str) -> None:
+        """Count what really happened."""
+        with self._lock:
+            self._counts[provider, place, what] += 1
+
     def webhooks(self, provider: str) -> WebhookChaos:
         """Return how a provider's webhooks misbehave."""
         return self._plan.webhooks.get(provider, WebhookChaos())
@@ -102,6 +123,22 @@ class Chaos:
         self.begin(self._plan)
         with self._lock:
             self._counts.clear()
+
+
+class Reversals:
+    """Decides what happens to a provider's payments once they are collected, and counts what did."""
+
+    def __init__(self, chaos: Chaos, provider: str) -> None:
+        self._chaos = chaos
+        self._provider = provider
+
+    def draw(self) -> str:
+        """Return what happens to one more payment; nothing, if it is empty."""
+        return self._chaos.draw_reversal(self._provider)
+
+    def happened(self, kind: str) -> None:
+        """Count that it has happened."""
+        self._chaos.count(self._provider, "reversals", kind)
 
 
 def _draws(seed: int, name: str) -> random.Random:

@@ -44,7 +44,11 @@ def _stripe(secret: str, desk: Desk) -> Provider:
 
 def _gocardless(secret: str, desk: Desk) -> Provider:
     return GoCardlessSandbox(
-        {secret: "OR_sandbox"}, around_execution=desk.layer, notify=desk.notify("gocardless"), path_prefix="/gocardless"
+        {secret: "OR_sandbox"},
+        around_execution=desk.layer,
+        notify=desk.notify("gocardless"),
+        path_prefix="/gocardless",
+        fates=desk.chaos.reversals("gocardless"),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sandbox.faults import Fault, When
 from sandbox.limits import Limit
 from sandbox.reading import Entry, PlanError
+from sandbox.signatures import MOST_EVENTS
 from sandbox.wire import JSON
 
 type Endpoints = Mapping[str, Collection[str]]
@@ -78,6 +79,9 @@ class WebhookChaos:
         Probability that it is held back until the next event was tried, or ``hold_seconds`` have passed without one.
     drop_first : float
         Probability that it is lost at the first try, and delivered when it is tried again.
+    batch : float
+        Probability that it is held back to come in one webhook with the next event, and that one with the next, but not
+        longer than ``hold_seconds``. Only for providers that put several events into one webhook.
     """
 
     duplicate: float = 0.0
@@ -86,6 +90,13 @@ class WebhookChaos:
     reorder: float = 0.0
     hold_seconds: float = 2.0
     drop_first: float = 0.0
+    batch: float = 0.0
+
+
+REVERSALS: Mapping[str, tuple[str, ...]] = {
+    "gocardless": ("refund", "refund_fails", "charge_back", "charge_back_cancelled", "late_failure"),
+}
+"""What can happen to payments that were collected, by provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,8 @@ class Plan:
     outages: tuple[Outage, ...] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     webhooks: Mapping[str, WebhookChaos] = field(default_factory=dict)
+    reversals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By provider and kind: the probability for each payment that is collected; at most one happens to each."""
 
     def to_json(self) -> JSON:
         """Return the document that :func:`read_plan` makes this plan of."""
@@ -106,6 +119,7 @@ class Plan:
             "outages": [_without_none(asdict(outage)) for outage in self.outages],
             "limits": {name: limit.to_json() for name, limit in self.limits.items()},
             "webhooks": {name: asdict(chaos) for name, chaos in self.webhooks.items()},
+            "reversals": {name: dict(shares) for name, shares in self.reversals.items()},
         }
 
 
@@ -145,7 +159,8 @@ def read_plan(document: object, endpoints: Endpoints) -> Plan:
         rules=tuple(_read_rule(entry, endpoints) for entry in top.entries("rules", "rule")),
         outages=tuple(_read_outage(entry, endpoints) for entry in top.entries("outages", "outage")),
         limits=_read_limits(top.tables("limits"), endpoints),
-        webhooks={name: _read_webhooks(entry) for name, entry in _by_provider(top.tables("webhooks"), endpoints)},
+        webhooks={name: _read_webhooks(name, entry) for name, entry in _by_provider(top.tables("webhooks"), endpoints)},
+        reversals={name: _read_reversals(name, entry) for name, entry in top.tables("reversals").items()},
     )
     top.end()
     return plan
@@ -223,16 +238,29 @@ def _read_limits(tables: Mapping[str, Entry], endpoints: Endpoints) -> dict[str,
     return limits
 
 
-def _read_webhooks(entry: Entry) -> WebhookChaos:
+def _read_webhooks(provider: str, entry: Entry) -> WebhookChaos:
     usual = WebhookChaos()
     low, high = entry.span("delay_seconds", _LONGEST_SECONDS, usual.delay_seconds)
     chaos = WebhookChaos(
         **{name: entry.number(name, 0.0, 1.0, 0.0) for name in ("duplicate", "delay", "reorder", "drop_first")},
         delay_seconds=(low, high),
         hold_seconds=entry.number("hold_seconds", 0.0, _LONGEST_SECONDS, usual.hold_seconds),
+        batch=entry.number("batch", 0.0, 1.0, 0.0),
     )
+    if chaos.batch and provider not in MOST_EVENTS:
+        entry.refuse("batch", f"has no meaning for {provider}, which sends each event by itself")
     entry.end()
     return chaos
+
+
+def _read_reversals(provider: str, entry: Entry) -> dict[str, float]:
+    if provider not in REVERSALS:
+        raise PlanError(f"{entry.where}: nothing is reversed there; {', '.join(REVERSALS)} has reversals")
+    shares = {kind: entry.number(kind, 0.0, 1.0, 0.0) for kind in REVERSALS[provider]}
+    entry.end()
+    if sum(shares.values()) > 1.0:
+        raise PlanError(f"{entry.where}: the probabilities add up to more than 1, but only one happens to each payment")
+    return {kind: share for kind, share in shares.items() if share}
 
 
 def _without_none(document: JSON) -> JSON:

@@ -27,14 +27,17 @@ def _stripe(event: JSON, secret: str, now: float, _delivery: str) -> tuple[Mappi
 
 
 def _gocardless(event: JSON, secret: str, _now: float, delivery: str) -> tuple[Mapping[str, str], bytes]:
-    """Sign as in GoCardless' API reference, "Webhooks"; the sandbox sends each event by itself."""
-    body = json.dumps({"events": [event], "meta": {"webhook_id": f"WB{delivery}"}}).encode()
+    """Sign as in GoCardless' API reference, "Webhooks"; several events in one are a document of ``events``."""
+    body = json.dumps({"events": event.get("events", [event]), "meta": {"webhook_id": f"WB{delivery}"}}).encode()
     return {
         "Content-Type": "application/json",
         "User-Agent": "gocardless-webhook-service/1.1",
         "Webhook-Signature": _mac(secret, body),
     }, body
 
+
+MOST_EVENTS: Mapping[str, int] = {"gocardless": 250}
+"""How many events one webhook may have, for the providers that put several into one."""
 
 SIGN: Mapping[str, Sign] = {"stripe": _stripe, "gocardless": _gocardless}
 """By the provider's name."""

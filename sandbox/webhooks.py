@@ -17,7 +17,7 @@ import httpx
 
 from sandbox.plan import Endpoints, WebhookChaos
 from sandbox.reading import Entry
-from sandbox.signatures import SIGN
+from sandbox.signatures import MOST_EVENTS, SIGN
 from sandbox.wire import JSON
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -27,7 +27,7 @@ _WORKERS = 4
 _OK = range(200, 300)
 _COUNTED = (
     *("events", "delivered", "attempts", "failed_attempts", "given_up"),
-    *("duplicated", "delayed", "reordered", "dropped"),
+    *("duplicated", "delayed", "reordered", "dropped", "batched"),
 )
 
 
@@ -45,6 +45,8 @@ class Endpoint:
         How long a try may take.
     events : frozenset[str]
         Kinds of events that are delivered, as in ``charge.refunded`` or ``payments.confirmed``; all if it is empty.
+    batch : int
+        Events are held back until there are so many for one webhook, or ``batch_seconds`` have passed.
     """
 
     url: str
@@ -52,11 +54,13 @@ class Endpoint:
     pauses: tuple[float, ...] = PAUSES
     timeout_seconds: float = 10.0
     events: frozenset[str] = frozenset()
+    batch: int = 1
+    batch_seconds: float = 0.5
 
 
 @dataclass(slots=True)
 class _Delivery:
-    """One event on its way to one endpoint."""
+    """One event, or several in one webhook, on its way to one endpoint."""
 
     provider: str
     endpoint: Endpoint
@@ -65,6 +69,9 @@ class _Delivery:
     attempt: int = 0
     drop: bool = False
     void: bool = False
+    gathering: bool = False
+    more: list[JSON] = field(default_factory=list)
+    """Further events for the same webhook."""
     followers: list["_Delivery"] = field(default_factory=list)
     """What was held back to come after it."""
 
@@ -91,7 +98,12 @@ def read_endpoints(document: object, providers: Endpoints) -> dict[str, Endpoint
             pauses=entry.numbers("pauses", 3600.0, PAUSES),
             timeout_seconds=entry.number("timeout_seconds", 0.01, 60.0, 10.0),
             events=frozenset(entry.texts("events")),
+            batch=entry.whole("batch", 1) or 1,
+            batch_seconds=entry.number("batch_seconds", 0.01, 60.0, 0.5),
         )
+        most = MOST_EVENTS.get(provider, 1)
+        if endpoints[provider].batch > most:
+            entry.refuse("batch", f"should be {most} at most: {provider} puts no more events into one webhook")
         entry.end()
     return endpoints
 
@@ -123,6 +135,7 @@ class Deliverer:
         self._queue: list[tuple[float, int, _Delivery]] = []
         self._order = itertools.count()
         self._held: dict[str, _Delivery] = {}
+        self._gathering: dict[str, _Delivery] = {}
         self._in_hand = 0
         self._threads: list[threading.Thread] = []
         self._closing = False
@@ -131,6 +144,7 @@ class Deliverer:
     def reseed(self, seed: int) -> None:
         """Begin the sequence of random numbers anew."""
         self._draws = random.Random(f"{seed}/webhooks")  # noqa: S311 - a simulation, no secret
+        self._batches = random.Random(f"{seed}/batches")  # noqa: S311
 
     def register(self, endpoints: Mapping[str, Endpoint]) -> None:
         """Set where events go, by provider; those of other providers go nowhere. What is under way stays so."""
@@ -148,10 +162,31 @@ class Deliverer:
                 return
             counts = self._counts.setdefault(provider, Counter())
             counts["events"] += 1
-            delivery = _Delivery(provider, endpoint, event, f"{next(self._order):012}")
-            self._misbehave(self._chaos(provider), delivery, counts)
+            self._gather(provider, endpoint, event)
             self._start_threads()
             self._changed.notify_all()
+
+    def _gather(self, provider: str, endpoint: Endpoint, event: JSON) -> None:
+        """Put an event into the webhook that gathers events, or a new one, and send it unless it is to have more."""
+        chaos = self._chaos(provider)
+        delivery = self._gathering.pop(provider, None)
+        if delivery is None:
+            delivery = _Delivery(provider, endpoint, event, f"{next(self._order):012}")
+        else:
+            delivery.void = True  # where it waits
+            delivery = replace(delivery, void=False, more=[*delivery.more, event])
+            self._counts[provider]["batched"] += 1
+        room = (endpoint.batch if endpoint.batch > 1 else MOST_EVENTS.get(provider, 1)) - 1 - len(delivery.more)
+        if room > 0 and (endpoint.batch > 1 or self._batches.random() < chaos.batch):
+            delivery.gathering = True
+            self._gathering[provider] = delivery
+            self._schedule(delivery, endpoint.batch_seconds if endpoint.batch > 1 else chaos.hold_seconds)
+        else:
+            self._release(delivery, chaos)
+
+    def _release(self, delivery: _Delivery, chaos: WebhookChaos) -> None:
+        delivery.gathering = False
+        self._misbehave(chaos, delivery, self._counts.setdefault(delivery.provider, Counter()))
 
     def _misbehave(self, chaos: WebhookChaos, delivery: _Delivery, counts: Counter[str]) -> None:
         # Every draw is made for every event, so that one probability does not change what another one does.
@@ -202,6 +237,10 @@ class Deliverer:
                 if wait is not None and wait <= 0:
                     delivery = heapq.heappop(self._queue)[2]
                     if delivery.void:
+                        continue
+                    if delivery.gathering:
+                        del self._gathering[delivery.provider]
+                        self._release(delivery, self._chaos(delivery.provider))
                         continue
                     if self._held.get(delivery.provider) is delivery:
                         del self._held[delivery.provider]  # no other event came in time
@@ -254,6 +293,7 @@ class Deliverer:
         with self._changed:
             self._queue.clear()
             self._held.clear()
+            self._gathering.clear()
             self._counts.clear()
             self._changed.notify_all()
 
@@ -273,7 +313,8 @@ def _kind(event: JSON) -> str:
 
 def _post(client: httpx.Client, delivery: _Delivery, now: float) -> bool:
     endpoint = delivery.endpoint
-    headers, body = SIGN[delivery.provider](delivery.event, endpoint.secret, now, delivery.number)
+    document = {"events": [delivery.event, *delivery.more]} if delivery.more else delivery.event
+    headers, body = SIGN[delivery.provider](document, endpoint.secret, now, delivery.number)
     try:
         answer = client.post(endpoint.url, content=body, headers=dict(headers), timeout=endpoint.timeout_seconds)
     except (httpx.HTTPError, httpx.InvalidURL):

@@ -4,13 +4,17 @@ import random
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from sandbox.gocardless import errors
 from sandbox.gocardless.behaviours import magic
-from sandbox.gocardless.objects import BankAccount, Customer, Event, Mandate, Payment, Refund
+from sandbox.gocardless.money import Item, Payment, Payout, Refund
+from sandbox.gocardless.objects import BankAccount, Customer, Event, Mandate
 from sandbox.gocardless.params import Body, Query, iso
+from sandbox.gocardless.published import why
+from sandbox.gocardless.schemes import LARGEST, SMALLEST, reason_code
 from sandbox.gocardless.shelf import Shelf
 from sandbox.wire import JSON
 
@@ -30,6 +34,41 @@ class Ids:
         return prefix + "".join(self._rng.choices(_ALPHABET, k=length))
 
 
+@dataclass(slots=True)
+class Terms:
+    """What was agreed with GoCardless.
+
+    Attributes
+    ----------
+    smallest, largest : dict[str, int]
+        What one payment is at least and at most, by currency, in minor units; other currencies have no limit.
+    refundable : dict[str, int]
+        How much may be refunded yet, by currency, in minor units; other currencies have enough.
+    """
+
+    smallest: dict[str, int] = field(default_factory=lambda: dict(SMALLEST))
+    largest: dict[str, int] = field(default_factory=lambda: dict(LARGEST))
+    refundable: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Money that a payout to come deducts.
+
+    Attributes
+    ----------
+    fee : Decimal
+        What comes back of GoCardless' fee, in minor units and tenths of them.
+    paid_in : str
+        The payout that had the payment's money.
+    """
+
+    item: Item
+    fee: Decimal
+    about: Payment | Refund
+    paid_in: str = ""
+
+
 class Account:
     """An account's objects, idempotency keys, events and ledger of money moved.
 
@@ -37,15 +76,19 @@ class Account:
     ``unsent`` until somebody sends them without holding it.
     """
 
-    def __init__(self, ids: Ids, clock: Clock) -> None:
+    def __init__(self, ids: Ids, clock: Clock, terms: Terms | None = None) -> None:
         self.ids = ids
         self.clock = clock
+        self.terms = terms or Terms()
         self.lock = threading.RLock()
         self.customers = Shelf[Customer]()
         self.bank_accounts = Shelf[BankAccount]()
         self.mandates = Shelf[Mandate]()
         self.payments = Shelf[Payment]()
         self.refunds = Shelf[Refund]()
+        self.payouts = Shelf[Payout]()
+        self.open_payouts: dict[str, Payout] = {}
+        self.due: dict[tuple[str, str], Due] = {}
         self.events = Shelf[Event]()
         self.moving: dict[str, Payment] = {}
         self.movements: list[JSON] = []
@@ -105,7 +148,10 @@ class Account:
             reference=name.upper(),
             behaviour=behaviour,
             status="cancelled" if behaviour.refused else "active",
+            clock=self.clock,
             takes_any_currency=True,
+            payments_require_approval=behaviour.approval,
+            known=True,
         )
         self.customers.add(customer)
         self.bank_accounts.add(account)
@@ -113,25 +159,62 @@ class Account:
 
     def emit(
         self,
-        about: Payment | Mandate | Refund,
+        about: Payment | Mandate | Refund | Payout,
         action: str,
-        details: Mapping[str, str],
+        cause: str = "",
+        origin: str = "",
+        *,
+        more: Mapping[str, str | bool] | None = None,
+        links: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Record an event."""
+    ) -> str:
+        """Record an event and return its id.
+
+        Parameters
+        ----------
+        cause, origin : str
+            The usual ones, unless given.
+        more : Mapping[str, str | bool], optional
+            Further members of its details.
+        links : Mapping[str, str], optional
+            Whom else it is about.
+        metadata : Mapping[str, str], optional
+            What the request said that brought it about.
+
+        Raises
+        ------
+        UnpublishedError
+            GoCardless' documents know no such event.
+        """
         kind = type(about).__name__.lower()
+        reason = why(f"{kind}s", action, cause, origin)
+        details: dict[str, str | bool] = {
+            "origin": reason.origin,
+            "cause": reason.cause,
+            "description": f"{reason.cause.replace('_', ' ').capitalize()}.",
+        }
+        if reason.bank:
+            scheme = self.scheme_of(about)
+            details |= {"scheme": scheme, "reason_code": reason_code(scheme, reason.cause)}
         event = Event(
             id=self.ids.new("EV"),
             created_at=self.now(),
             resource_type=f"{kind}s",
             action=action,
-            links={kind: about.id},
-            details=details,
+            links={kind: about.id, **(links or {})},
+            details=details | dict(more or {}),
             resource_metadata=dict(about.metadata),
             metadata=dict(metadata or {}),
         )
         self.events.add(event, about.id)
         self.unsent.append(event.to_json())
+        return event.id
+
+    def scheme_of(self, about: Payment | Mandate | Refund | Payout) -> str:
+        """Return the scheme by which something is collected or given back."""
+        if isinstance(about, Payment | Mandate):
+            return about.scheme
+        return self.payments.get(about.payment).scheme if isinstance(about, Refund) else ""
 
     def move(self, kind: str, payment: Payment, amount: int) -> None:
         """Put money that moved into the ledger; what goes back to the customer is negative."""

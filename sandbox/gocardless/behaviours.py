@@ -19,14 +19,17 @@ class Behaviour:
     steps : tuple[str, ...]
         The statuses that a payment goes through after ``pending_submission``, if nobody decides otherwise.
     cause : str
-        ``details.cause`` of the event of the last step, where that is the bank's doing.
+        ``details.cause`` of the event of the step that is the bank's doing.
     refused : bool
         Whether the mandate is inactive from the start: no payment can be created.
+    approval : bool
+        Whether the customer must approve of each payment before it is submitted.
     """
 
     steps: tuple[str, ...]
     cause: str = ""
     refused: bool = False
+    approval: bool = False
 
 
 MAGIC_MANDATES: Mapping[str, Behaviour] = {
@@ -40,6 +43,12 @@ MAGIC_MANDATES: Mapping[str, Behaviour] = {
     "MD_LATE_FAILURE": Behaviour(("submitted", "confirmed", "failed"), "refer_to_payer"),
     # confirmed first; then the customer has their bank take it back
     "MD_CHARGED_BACK": Behaviour(("submitted", "confirmed", "charged_back"), "refund_requested"),
+    # the customer's bank takes it back, and then gives it back to us after all
+    "MD_GIVEN_BACK": Behaviour(("submitted", "confirmed", "charged_back", "confirmed", "paid_out"), "refund_requested"),
+    # the customer approves of the payment, which pays then
+    "MD_APPROVED": Behaviour(("pending_submission", "submitted", "confirmed", "paid_out"), approval=True),
+    # the customer is asked for approval of the payment and says no
+    "MD_DENIED": Behaviour(("customer_approval_denied",), approval=True),
     # the customer cancels the mandate, and with it the payment, before it is submitted
     "MD_WITHDRAWN": Behaviour(("cancelled",), "mandate_cancelled"),
     # the mandate was cancelled long ago: creating a payment fails with `mandate_is_inactive`

@@ -121,6 +121,27 @@ def invalid_state(reason: str, message: str, status: int = 422) -> GoCardlessErr
     return GoCardlessError(status, "invalid_state", message, reason=reason)
 
 
+def mandate_replaced(new: str) -> GoCardlessError:
+    """Refuse to collect by a mandate that was replaced, and name the new one."""
+    return GoCardlessError(
+        422,
+        "invalid_state",
+        "The mandate has been replaced",
+        reason="mandate_replaced",
+        detail={"links": {"new_mandate": new}},
+    )
+
+
+def gone(message: str) -> GoCardlessError:
+    """Refuse what was there, but not any more."""
+    return invalid_usage(410, "gone", message)
+
+
+def customer_removed() -> GoCardlessError:
+    """Refuse to show a customer who was removed."""
+    return invalid_usage(410, "customer_data_removed", "The customer's data has been removed")
+
+
 def key_already_used(resource: str) -> GoCardlessError:
     """Refuse to create again what an idempotency key has created, and name it ("Idempotency keys")."""
     return GoCardlessError(

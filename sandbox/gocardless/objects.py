@@ -1,16 +1,30 @@
-"""GoCardless' objects: what the sandbox keeps of them, and how they look on the wire (GoCardless API reference)."""
+"""GoCardless' objects: what the sandbox keeps of them, and how they look on the wire (GoCardless API reference).
 
-from collections.abc import Mapping
+Those that move money are in :mod:`sandbox.gocardless.money`.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sandbox.gocardless.banking_days import earliest_charge
 from sandbox.gocardless.behaviours import Behaviour
 from sandbox.wire import JSON
 
 CREDITOR = "CR_sandbox"
 
-type Details = dict[str, str | None]
+OPEN = frozenset({"pending_customer_approval", "pending_submission", "submitted", "active"})
+"""The statuses of a mandate that payments can be created for (API reference, "Create a payment")."""
 
-_FX: JSON = dict.fromkeys(("estimated_exchange_rate", "exchange_rate", "fx_amount", "fx_currency"))
+CUSTOMER_DETAILS = (
+    *("address_line1", "address_line2", "address_line3", "city", "company_name", "country_code"),
+    *("danish_identity_number", "email", "family_name", "given_name", "language", "phone_number", "postal_code"),
+    *("region", "swedish_identity_number"),
+)
+"""What a request may say of a customer; what it doesn't say is null."""
+
+_TOKEN: JSON = {"name": "Month close", "type": "access_token"}
+
+type Details = dict[str, str | None]
 
 
 @dataclass(slots=True)
@@ -21,10 +35,12 @@ class Customer:
     created_at: str
     details: Details
     metadata: dict[str, str] = field(default_factory=dict)
+    removed: bool = False
 
     def to_json(self) -> JSON:
         """Return the object as GoCardless sends it."""
-        return {"id": self.id, "created_at": self.created_at, **self.details, "metadata": dict(self.metadata)}
+        details = {name: self.details.get(name) for name in CUSTOMER_DETAILS}
+        return {"id": self.id, "created_at": self.created_at, **details, "metadata": dict(self.metadata)}
 
 
 @dataclass(slots=True)
@@ -38,6 +54,7 @@ class BankAccount:
     country_code: str
     account_holder_name: str
     account_number_ending: str
+    account_type: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> JSON:
@@ -47,7 +64,7 @@ class BankAccount:
             "created_at": self.created_at,
             "account_holder_name": self.account_holder_name,
             "account_number_ending": self.account_number_ending,
-            "account_type": None,
+            **({"account_type": self.account_type} if self.account_type else {}),
             "bank_account_token": None,
             "bank_name": "SANDBOX BANK",
             "country_code": self.country_code,
@@ -55,6 +72,7 @@ class BankAccount:
             "enabled": True,
             "links": {"customer": self.customer},
             "metadata": dict(self.metadata),
+            "trusted_recipient": False,
         }
 
 
@@ -68,6 +86,10 @@ class Mandate:
         Of its bank account's currency.
     takes_any_currency : bool
         Magic mandates do: the payment's currency says which scheme it is.
+    known : bool
+        Whether the bank has it; payments are collected sooner then.
+    replaced_by : str
+        The mandate that took its place.
     """
 
     id: str
@@ -78,102 +100,46 @@ class Mandate:
     reference: str
     behaviour: Behaviour
     status: str
+    clock: Callable[[], float]
     takes_any_currency: bool = False
+    payments_require_approval: bool = False
+    authorisation_source: str = "web"
+    known: bool = False
+    replaced_by: str = ""
+    reinstatements: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
 
+    def earliest_charge(self) -> str:
+        """Return the earliest day on which a payment can be collected."""
+        return earliest_charge(self.scheme, self.clock(), known=self.known).isoformat()
+
     def to_json(self) -> JSON:
-        """Return the object as GoCardless sends it."""
+        """Return the object as GoCardless sends it; its next possible charge date changes with the time."""
+        earliest = self.earliest_charge() if self.status in OPEN else None
+        ach = {"next_possible_standard_ach_charge_date": earliest} if self.scheme == "ach" else {}
+        replaced = {"new_mandate": self.replaced_by} if self.replaced_by else {}
         return {
             "id": self.id,
             "created_at": self.created_at,
-            "authorisation_source": "web",
-            "links": {"creditor": CREDITOR, "customer": self.customer, "customer_bank_account": self.bank_account},
+            "authorisation_source": self.authorisation_source,
+            "consent_parameters": None,
+            "consent_type": None,
+            "funds_settlement": "managed",
+            "links": {
+                "creditor": CREDITOR,
+                "customer": self.customer,
+                "customer_bank_account": self.bank_account,
+                **replaced,
+            },
+            "mandate_type": "bank_debit",
             "metadata": dict(self.metadata),
-            "next_possible_charge_date": self.created_at[:10],
-            "payments_require_approval": False,
+            "next_possible_charge_date": earliest,
+            **ach,
+            "payments_require_approval": self.payments_require_approval,
             "reference": self.reference,
             "scheme": self.scheme,
             "status": self.status,
-        }
-
-
-@dataclass(slots=True)
-class Payment:
-    """A payment (``PM…``); amounts in minor units.
-
-    Attributes
-    ----------
-    since : float
-        When it got its status, in seconds since the epoch.
-    steps_left : tuple[str, ...]
-        The statuses that are to come, if nobody decides otherwise.
-    """
-
-    id: str
-    created_at: str
-    amount: int
-    currency: str
-    charge_date: str
-    mandate: str
-    customer: str
-    scheme: str
-    idempotency_key: str
-    since: float
-    steps_left: tuple[str, ...]
-    description: str | None = None
-    reference: str | None = None
-    retry_if_possible: bool = False
-    status: str = "pending_submission"
-    amount_refunded: int = 0
-    retries: int = 0
-    metadata: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> JSON:
-        """Return the object as GoCardless sends it."""
-        return {
-            "id": self.id,
-            "created_at": self.created_at,
-            "amount": self.amount,
-            "amount_refunded": self.amount_refunded,
-            "charge_date": self.charge_date,
-            "currency": self.currency,
-            "description": self.description,
-            "faster_ach": None,
-            "fx": _FX,
-            "links": {"creditor": CREDITOR, "mandate": self.mandate},
-            "metadata": dict(self.metadata),
-            "reference": self.reference,
-            "retry_if_possible": self.retry_if_possible,
-            "scheme": self.scheme,
-            "status": self.status,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """A refund (``RF…``) of a part of a payment or all of it."""
-
-    id: str
-    created_at: str
-    amount: int
-    currency: str
-    payment: str
-    mandate: str
-    reference: str | None
-    metadata: Mapping[str, str]
-
-    def to_json(self) -> JSON:
-        """Return the object as GoCardless sends it."""
-        return {
-            "id": self.id,
-            "created_at": self.created_at,
-            "amount": self.amount,
-            "currency": self.currency,
-            "fx": _FX,
-            "links": {"mandate": self.mandate, "payment": self.payment},
-            "metadata": dict(self.metadata),
-            "reference": self.reference,
-            "status": "created",
+            "verified_at": None,
         }
 
 
@@ -184,9 +150,9 @@ class Event:
     Attributes
     ----------
     resource_type : str
-        ``payments``, ``mandates`` or ``refunds``.
+        ``payments``, ``mandates``, ``refunds`` or ``payouts``.
     links : Mapping[str, str]
-        The object, by its kind in the singular.
+        The object, by its kind in the singular, and others that the event is about.
     """
 
     id: str
@@ -194,7 +160,7 @@ class Event:
     resource_type: str
     action: str
     links: Mapping[str, str]
-    details: Mapping[str, str]
+    details: Mapping[str, str | bool]
     resource_metadata: Mapping[str, str]
     metadata: Mapping[str, str]
 
@@ -209,4 +175,5 @@ class Event:
             "details": dict(self.details),
             "metadata": dict(self.metadata),
             "resource_metadata": dict(self.resource_metadata),
+            **({"source": _TOKEN} if self.details["origin"] == "api" else {}),
         }

@@ -113,6 +113,17 @@ class Body:
             raise errors.invalid_field(self.pointer(name), "must be greater than 0")
         return value
 
+    def whole(self, name: str) -> int | None:
+        """Read a whole number."""
+        value = self._value(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise errors.invalid_field(self.pointer(name), "must be a number")
+        return value
+
+    def has(self, name: str) -> bool:
+        """Tell whether a member is there."""
+        return name in self._values
+
     def flag(self, name: str) -> bool:
         """Read true or false (the default)."""
         value = self._value(name)

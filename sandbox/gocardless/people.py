@@ -2,20 +2,15 @@
 
 from sandbox.gocardless import errors
 from sandbox.gocardless.account import Account, Answer, Call, Command, created
-from sandbox.gocardless.objects import BankAccount, Customer
+from sandbox.gocardless.lifecycle import end_mandate
+from sandbox.gocardless.objects import CUSTOMER_DETAILS, OPEN, BankAccount, Customer
 from sandbox.gocardless.schemes import SCHEMES
 from sandbox.gocardless.shelf import read_page
-
-_DETAILS = (
-    *("address_line1", "address_line2", "address_line3", "city", "company_name", "country_code"),
-    *("danish_identity_number", "email", "family_name", "given_name", "language", "phone_number", "postal_code"),
-    *("region", "swedish_identity_number"),
-)
 
 
 def create_customer(call: Call) -> Command:
     """Create a customer: a company, or a person with both names."""
-    details = {name: call.body.text(name) for name in _DETAILS}
+    details = {name: call.body.text(name) for name in CUSTOMER_DETAILS}
     metadata = call.body.metadata()
     if not details["company_name"]:
         for name in ("given_name", "family_name"):
@@ -32,13 +27,55 @@ def create_customer(call: Call) -> Command:
 
 def get_customer(call: Call) -> Command:
     """Get a customer."""
-    return lambda account: Answer({"customers": account.customers.get(call.ids["customer"]).to_json()})
+    return lambda account: Answer({"customers": _there(account, call.ids["customer"]).to_json()})
+
+
+def _there(account: Account, reference: str) -> Customer:
+    customer = account.customers.get(reference)
+    if customer.removed:
+        raise errors.customer_removed()
+    return customer
 
 
 def list_customers(call: Call) -> Command:
-    """List customers."""
+    """List customers, but none that was removed."""
     page = read_page(call.query)
-    return lambda account: Answer(account.customers.page(page, "customers", where=lambda _customer: True))
+    return lambda account: Answer(
+        account.customers.page(page, "customers", where=lambda customer: not customer.removed)
+    )
+
+
+def update_customer(call: Call) -> Command:
+    """Change what is known of a customer."""
+    details = {name: call.body.text(name) for name in CUSTOMER_DETAILS if call.body.has(name)}
+    metadata = call.body.metadata()
+
+    def command(account: Account) -> Answer:
+        customer = _there(account, call.ids["customer"])
+        customer.details |= details
+        customer.metadata |= metadata
+        return Answer({"customers": customer.to_json()})
+
+    return command
+
+
+def remove_customer(call: Call) -> Command:
+    """Remove a customer for ever: they are not found any more, and their mandates end."""
+
+    def command(account: Account) -> Answer:
+        customer = _there(account, call.ids["customer"])
+        remove(account, customer)
+        return Answer({"customers": customer.to_json()})
+
+    return command
+
+
+def remove(account: Account, customer: Customer) -> None:
+    """Remove a customer; that their mandates end is the sandbox's reading of "cannot be reversed"."""
+    customer.removed = True
+    for mandate in account.mandates.owned_by(customer.id):
+        if mandate.status in OPEN:
+            end_mandate(account, mandate, "cancelled", origin="api")
 
 
 def create_bank_account(call: Call) -> Command:
@@ -46,8 +83,11 @@ def create_bank_account(call: Call) -> Command:
     body = call.body
     holder, country = body.required("account_holder_name"), body.text("country_code")
     iban, number = body.text("iban"), body.text("account_number")
-    for name in ("branch_code", "bank_code", "account_type"):
+    for name in ("branch_code", "bank_code"):
         body.text(name)
+    account_type = body.text("account_type")
+    if account_type not in (None, "savings", "checking"):
+        raise errors.invalid_field(body.pointer("account_type"), "must be one of savings, checking")
     if not iban and not (number and country):
         raise errors.invalid_field(body.pointer("iban"), "is required, or local details with a country_code")
     currency = (body.text("currency") or _currency_of(country or (iban or "")[:2])).upper()
@@ -58,7 +98,8 @@ def create_bank_account(call: Call) -> Command:
 
     def command(account: Account) -> Answer:
         def make() -> BankAccount:
-            account.customers.linked(customer, links.pointer("customer"))
+            if account.customers.linked(customer, links.pointer("customer")).removed:
+                raise errors.customer_removed()
             return account.bank_accounts.add(
                 BankAccount(
                     id=account.ids.new("BA"),
@@ -68,6 +109,7 @@ def create_bank_account(call: Call) -> Command:
                     country_code=country or (iban or "")[:2],
                     account_holder_name=holder.upper(),
                     account_number_ending=(iban or number or "")[-2:],
+                    account_type=account_type,
                     metadata=metadata,
                 )
             )

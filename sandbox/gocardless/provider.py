@@ -1,15 +1,17 @@
 """The fake GoCardless as one object: authentication, validation, then the operation."""
 
-import contextlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sandbox.faults import Fault
-from sandbox.gocardless import errors, lifecycle
-from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation
+from sandbox.gocardless import errors, lifecycle, payouts
+from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation, Terms
+from sandbox.gocardless.controls import control
 from sandbox.gocardless.errors import GoCardlessError
+from sandbox.gocardless.fates import Fates, NoFates
+from sandbox.gocardless.holdings import holdings
+from sandbox.gocardless.outside import Outside
 from sandbox.gocardless.params import Query, mentioned, read_body
 from sandbox.gocardless.routes import ROUTES, envelope_of
 from sandbox.shell import UNRECOGNIZED, Route, Shell
@@ -21,14 +23,13 @@ DEFAULT_ACCESS_TOKEN = "sandbox_access_token"  # noqa: S105 - of a fake, no secr
 VERSION = "2015-07-06"
 LONGEST_KEY = 128
 
-_CONTROL = "/_sandbox/gocardless"
-
 
 class GoCardlessSandbox(Shell[Account]):
     """A fake GoCardless in memory: :class:`~sandbox.wire.Provider`.
 
-    Payments stay ``pending_submission`` until they are moved on: by :meth:`advance`, by the control documents that
-    :meth:`control` answers, or by time. How they end, their mandate says (:mod:`sandbox.gocardless.behaviours`).
+    Payments stay ``pending_submission`` until they are moved on: by :meth:`advance`, by :attr:`outside`, by the control
+    documents that :meth:`control` answers, or by time. How they end, their mandate says
+    (:mod:`sandbox.gocardless.behaviours`).
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ class GoCardlessSandbox(Shell[Account]):
         does not.
     settle_after_seconds : float, optional
         After how long each payment makes its next step by itself. It does so with the next request, or :meth:`settle`.
+    fates : Fates, optional
+        What happens to payments that are collected, while all are moved on by :meth:`advance`.
 
     Examples
     --------
@@ -67,22 +70,42 @@ class GoCardlessSandbox(Shell[Account]):
         notify: Callable[[JSON], object] | None = None,
         path_prefix: str = "/gocardless",
         settle_after_seconds: float | None = None,
+        fates: Fates | None = None,
     ) -> None:
         self._ids = Ids(seed)
         self._around_execution = around_execution
         self._notify = notify
         self._prefix = path_prefix
         self._settle_after_seconds = settle_after_seconds
-        super().__init__(access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}, lambda: Account(self._ids, clock))
+        self.terms = Terms()
+        """What was agreed with GoCardless; a reset leaves it."""
+        self.outside = Outside(lambda: self._accounts.values(), self._send, fates or NoFates())  # noqa: PLW0108 - they change
+        """What banks, customers and people on GoCardless' own pages do."""
+        super().__init__(
+            access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}, lambda: Account(self._ids, clock, self.terms)
+        )
+
+    def reset(self) -> None:
+        """Forget all objects, keys, events, movements and counts; the terms stay."""
+        super().reset()
+        self.outside.reset()
 
     def movements(self) -> Sequence[JSON]:
         """Return the money moved in every account, oldest first in each; amounts in minor units.
 
         Money counts as moved when a payment is confirmed (``kind`` is ``charge``). What goes back is negative:
-        ``refund``, ``charge_back``, ``late_failure``.
+        ``refund``, ``charge_back``, ``late_failure``; what comes back after all is positive: ``refund_cancelled``,
+        ``refund_funds_returned``, ``charge_back_cancelled``.
         """
         self.settle()
         return super().movements()
+
+    def holdings(self) -> list[JSON]:
+        """Return what is held of each payment now: ``gross``, ``refunded``, ``withdrawn`` and ``net``, in minor units.
+
+        It is computed from :meth:`movements`, and from nothing else.
+        """
+        return holdings(self.movements())
 
     def advance(self, payment_id: str | None = None, to: str | None = None, cause: str = "") -> list[JSON]:
         """Move one payment on, or all that have a step to make, and return them.
@@ -94,7 +117,7 @@ class GoCardlessSandbox(Shell[Account]):
         to : str, optional
             The status to come to, by every status on the way; the next step, unless given.
         cause : str
-            Why, as ``details.cause`` of the events says it, where it is not the usual.
+            Why, as ``details.cause`` of the last event says it, where it is not the usual.
 
         Raises
         ------
@@ -102,30 +125,12 @@ class GoCardlessSandbox(Shell[Account]):
             There is no such payment.
         IllegalAdvanceError
             It cannot come to that status.
+        UnpublishedError
+            GoCardless' documents have no such cause for it.
         """
         if payment_id is not None:
-            return [self._advance_one(payment_id, to, cause)]
-        moved: list[JSON] = []
-        for account in self._accounts.values():
-            with account.lock:
-                for payment in list(account.moving.values()):
-                    with contextlib.suppress(lifecycle.IllegalAdvanceError):
-                        lifecycle.advance(account, payment, to, cause)
-                        moved.append(payment.to_json())
-            self._send(account)
-        return moved
-
-    def _advance_one(self, payment_id: str, to: str | None, cause: str) -> JSON:
-        for account in self._accounts.values():
-            with account.lock:
-                payment = account.payments.find(payment_id)
-                if payment is None:
-                    continue
-                lifecycle.advance(account, payment, to, cause)
-                document = payment.to_json()
-            self._send(account)
-            return document
-        raise LookupError(f"no payment {payment_id}")
+            return [self.outside.advance_payment(payment_id, to, cause)]
+        return self.outside.advance(to, cause)
 
     def settle(self) -> None:
         """Let payments make the steps that are due by ``settle_after_seconds``; for a timer beside the sandbox."""
@@ -137,28 +142,8 @@ class GoCardlessSandbox(Shell[Account]):
             self._send(account)
 
     def control(self, request: Request) -> Response:
-        """Answer the sandbox's own ``POST /_sandbox/gocardless/advance`` and ``…/payments/{id}/advance``.
-
-        The body is ``{"to": "paid_out", "cause": "…"}``, both optional; the answer names the payments moved.
-        """
-        parts = request.path.removeprefix(_CONTROL).strip("/").split("/")
-        match parts:
-            case ["advance"]:
-                payment_id = None
-            case ["payments", payment_id, "advance"]:
-                pass
-            case _:
-                return Response.of(404, {"error": f"no control document at {request.path}"})
-        try:
-            wanted = json.loads(request.body or b"{}")
-            moved = self.advance(payment_id, wanted.get("to"), wanted.get("cause", ""))
-        except LookupError as error:
-            return Response.of(404, {"error": str(error)})
-        except lifecycle.IllegalAdvanceError as error:
-            return Response.of(409, {"error": str(error)})
-        except (ValueError, AttributeError):
-            return Response.of(400, {"error": 'the body must be JSON like {"to": "confirmed"}'})
-        return Response.of(200, {"payments": moved})
+        """Answer the sandbox's own ``POST /_sandbox/gocardless/advance`` and the others of docs/sandbox.md."""
+        return control(request, self.outside, self.terms, self.holdings)
 
     def subject(self, request: Request) -> Subject:
         """Tell the endpoint, and the account."""
@@ -249,6 +234,7 @@ class GoCardlessSandbox(Shell[Account]):
     def _send(self, account: Account) -> None:
         # Without the lock: whoever is notified may ask the sandbox again.
         with account.lock:
+            payouts.close(account)
             unsent, account.unsent = account.unsent, []
         if self._notify is not None:
             for event in unsent:

@@ -58,8 +58,13 @@ def read_page(query: Query) -> Page:
     after, before = query.text("after"), query.text("before")
     if after and before:
         raise errors.bad_request("only one of `after` and `before` may be given")
-    bounds = ((compare, query.time(f"created_at[{name}]")) for name, compare in _COMPARISONS.items())
-    return Page(limit, after, before, tuple((compare, bound) for compare, bound in bounds if bound is not None))
+    return Page(limit, after, before, read_bounds("created_at", query.time))
+
+
+def read_bounds(name: str, read: Callable[[str], str | None]) -> tuple[tuple[Callable[[str, str], bool], str], ...]:
+    """Read the bounds of a time or day, as in ``created_at[gte]``."""
+    bounds = ((compare, read(f"{name}[{bound}]")) for bound, compare in _COMPARISONS.items())
+    return tuple((compare, bound) for compare, bound in bounds if bound is not None)
 
 
 class Shelf[T: Stored]:
@@ -77,6 +82,10 @@ class Shelf[T: Stored]:
         for owner in owners:
             self._by_owner[owner].append(row)
         return row
+
+    def own(self, row: T, owner: str) -> None:
+        """Let an object on the shelf have one more owner."""
+        self._by_owner[owner].append(row)
 
     def find(self, reference: str) -> T | None:
         """Return an object, or None."""
@@ -96,6 +105,14 @@ class Shelf[T: Stored]:
         if found is None:
             raise errors.invalid_field(pointer, f"{pointer.rsplit('/', 1)[-1]} does not exist")
         return found
+
+    def all(self) -> tuple[T, ...]:
+        """Return all objects, oldest first."""
+        return tuple(self._rows)
+
+    def any(self, where: Callable[[T], bool]) -> bool:
+        """Tell whether there is one like that."""
+        return any(where(row) for row in self._rows)
 
     def owned_by(self, owner: str) -> list[T]:
         """Return the objects of one owner, oldest first."""

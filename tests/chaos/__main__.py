@@ -71,9 +71,10 @@ def _run(system: System, home: Path, customers: int, seed: int) -> int:
     began = time.monotonic()
     _close(system, 1)
     mischief.end()
-    faults, webhooks = _sandbox(system, "GET", "faults"), _sandbox(system, "GET", "webhooks")
     _sandbox(system, "DELETE", "chaos")
     verdict = _heal(system, names)
+    # What began to go wrong with a payment is counted when it has come to its end.
+    faults, webhooks = _sandbox(system, "GET", "faults"), _sandbox(system, "GET", "webhooks")
     _print(verdict, mischief.done, faults, webhooks, time.monotonic() - began)
     return 0 if verdict.clean else 1
 
@@ -133,7 +134,7 @@ def _print(verdict: Verdict, done: Counter[str], faults: Any, webhooks: Any, sec
         for fault, number in sorted(by_fault.items()):
             injected.add_row(provider, fault, f"{number:,}")
     for provider, counts in webhooks.items():
-        for what in ("duplicated", "delayed", "reordered", "dropped"):
+        for what in ("duplicated", "delayed", "reordered", "dropped", "batched"):
             injected.add_row(provider, f"webhooks {what}", f"{counts.get(what, 0):,}")
     injected.add_row("every provider", "outage", f"{OUTAGE['duration']} s")
     for what, number in sorted(done.items()):

@@ -7,6 +7,14 @@ _FAULTS = ("reset", "cut", "error_500", "conflict_409", "unavailable_503", "hang
 _SECONDS = {"hang": 3, "delay": 1}
 SHARE = 0.1
 """Of the calls that meet a fault."""
+REVERSALS = {
+    "refund": 0.05,
+    "refund_fails": 0.1,
+    "charge_back": 0.05,
+    "charge_back_cancelled": 0.1,
+    "late_failure": 0.05,
+}
+"""Of the bank debits that are collected: what happens to them then."""
 OUTAGE = {"start": 20, "duration": 60}
 """In seconds after the plan was put in force."""
 
@@ -35,5 +43,6 @@ def chaos_plan(seed: int) -> dict[str, Any]:
         "rules": rules,
         "outages": [OUTAGE],
         "limits": {"stripe": {"rate": 25, "burst": 25, "account_rate": 100}},
-        "webhooks": dict.fromkeys(_MOVING, webhooks),
+        "webhooks": {"stripe": webhooks, "gocardless": webhooks | {"batch": 0.3}},
+        "reversals": {"gocardless": REVERSALS},
     }

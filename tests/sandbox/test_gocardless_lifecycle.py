@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.behaviours import MAGIC_MANDATES
-from sandbox.gocardless.lifecycle import COLLECTED, TRANSITIONS, IllegalAdvanceError
+from sandbox.gocardless.lifecycle import COLLECTED, TRANSITIONS
+from sandbox.gocardless.ways import IllegalAdvanceError
 from sandbox.twin import ManualClock
 from sandbox.wire import Request, Response
 from tests.sandbox.gocardless_driving import Wire, reason
@@ -52,6 +53,8 @@ def test_every_step_notifies_with_the_events_document(wire: Wire, events: list[A
         "description": "Insufficient funds.",
         "scheme": "sepa_core",
         "reason_code": "AM04",
+        "will_attempt_retry": False,
+        "not_retried_reason": "other",
     }
     assert wire.get(f"events/{events[-1]['id']}").json()["events"] == events[-1]
 
@@ -60,6 +63,8 @@ def test_whoever_is_notified_may_ask_the_sandbox_again(clock: ManualClock) -> No
     statuses: list[str] = []
 
     def look(event: Any) -> None:
+        if event["resource_type"] != "payments":
+            return
         statuses.append(Wire(sandbox).status(event["links"]["payment"]))
 
     sandbox = GoCardlessSandbox(clock=clock, notify=look)
@@ -89,7 +94,7 @@ def test_a_payment_moves_on_by_itself_if_time_does_it() -> None:
 
     clock.now += 100
     wire.sandbox.settle()
-    assert events[-1]["action"] == "paid_out"
+    assert [event["action"] for event in events[-2:]] == ["paid_out", "paid"]  # the payment, and the payout it is in
     late = wire.create_payment("MD_CHARGED_BACK")
     clock.now += 1000
     assert [moved["amount"] for moved in wire.sandbox.movements()] == [1500, 1500, -1500]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ from sandbox.front import Call, Front, inside
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.mounts import ENDPOINTS
-from sandbox.plan import OUTAGE_FAULTS, Outage, Plan, Rule, load_plan, read_plan
+from sandbox.plan import OUTAGE_FAULTS, REVERSALS, Outage, Plan, Rule, load_plan, read_plan
 from sandbox.reading import PlanError
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.provider import DEFAULT_API_KEY
 from sandbox.twin import ManualClock
 from sandbox.wire import Lost, Request, Subject
+from tests.sandbox.gocardless_driving import Wire as GoCardlessWire
 
 if TYPE_CHECKING:
     from sandbox.desk import Desk
@@ -208,6 +210,11 @@ MISTAKES: list[tuple[object, str]] = [
     ({"outages": [{"duration": 1, "fault": "error_500"}]}, "outage 1: fault should be one of unavailable_503"),
     ({"limits": {"adyen": {"rate": 1}}}, "limits.adyen: the sandbox has no such provider; it has stripe"),
     ({"limits": {"stripe": {"rate": 0}}}, "limits.stripe: rate should be a number from 0.001"),
+    ({"webhooks": {"stripe": {"batch": 0.5}}}, "webhooks.stripe: batch has no meaning for stripe"),
+    ({"reversals": {"stripe": {}}}, "reversals.stripe: nothing is reversed there; gocardless has reversals"),
+    ({"reversals": {"gocardless": {"charge_back": 2}}}, "reversals.gocardless: charge_back should be a number"),
+    ({"reversals": {"gocardless": {"charge_bak": 1}}}, "charge_bak is not known.*did you mean charge_back"),
+    ({"reversals": {"gocardless": {"refund": 0.6, "late_failure": 0.6}}}, "add up to more than 1"),
     ({"webhooks": {"stripe": {"delay_seconds": [3]}}}, "webhooks.stripe: delay_seconds should be two numbers"),
     ({"webhooks": {"stripe": {"delay_seconds": [3, 1]}}}, "webhooks.stripe: delay_seconds .*lower number first"),
 ]
@@ -290,3 +297,36 @@ def test_a_reset_begins_the_plan_anew_and_forgets_the_counts(url: str, desk: Des
         assert statuses == [500, 200]
         httpx.post(f"{url}/_sandbox/reset")
         assert httpx.get(f"{url}/_sandbox/faults").json() == {}
+
+
+def test_a_plan_lets_collected_debits_be_reversed_and_counts_how_many() -> None:
+    chaos = Chaos()
+    kinds = REVERSALS["gocardless"]
+    chaos.begin(Plan(seed=3, reversals={"gocardless": dict.fromkeys(kinds, 0.15)}))
+    sandbox = GoCardlessSandbox(fates=chaos.reversals("gocardless"))
+    wire = GoCardlessWire(sandbox)
+    payments = [wire.create_payment("MD_OK", amount=1500) for _ in range(80)]
+    assert wire.sandbox.advance()  # submitted
+    while sandbox.advance():
+        pass
+    counted = chaos.counts()["gocardless"]["reversals"]
+    assert set(counted) == set(kinds)
+    net = Counter(row["net"] for row in sandbox.holdings())
+    assert net == {
+        1000: counted["refund"],
+        0: counted["charge_back"] + counted["late_failure"],
+        1500: 80 - counted["refund"] - counted["charge_back"] - counted["late_failure"],
+    }
+    actions = Counter(action for payment in payments for action in wire.actions(payment))
+    assert actions["charged_back"] == counted["charge_back"] + counted["charge_back_cancelled"]
+    assert actions["chargeback_cancelled"] == counted["charge_back_cancelled"]
+    assert actions["failed"] == counted["late_failure"]
+    refunds = Counter(refund["status"] for refund in wire.get("refunds?limit=500").json()["refunds"])
+    assert refunds == {"paid": counted["refund"], "funds_returned": counted["refund_fails"]}
+
+    sandbox.reset()
+    chaos.end()
+    quiet = wire.create_payment("MD_OK")
+    while sandbox.advance():
+        pass
+    assert wire.actions(quiet) == ["created", "submitted", "confirmed", "paid_out"]

@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from sandbox.desk import Desk
 from sandbox.faults import Fault
+from sandbox.gocardless.controls import ROUTES as GOCARDLESS_ROUTES
 from sandbox.mounts import ENDPOINTS, make_providers
-from sandbox.plan import Plan, read_plan
+from sandbox.plan import REVERSALS, Plan, read_plan
 from sandbox.server import create_app
 from sandbox.stripe.outside import CONTROLS
 
@@ -22,8 +23,9 @@ def test_the_plan_in_the_documentation_can_be_used_and_has_every_entry() -> None
     ((_, toml),) = re.findall(r"^```(toml)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     # `seconds` is shown for all faults, where it has a meaning for two.
     plan = read_plan(tomllib.loads(toml.replace('"reset"', '"hang"', 1)), ENDPOINTS)
-    assert all([plan.rules, plan.outages, plan.limits, plan.webhooks])
-    shown = Plan(0, plan.rules, plan.outages, plan.limits, plan.webhooks).to_json()
+    assert all([plan.rules, plan.outages, plan.limits, plan.webhooks, plan.reversals])
+    shown = Plan(0, plan.rules, plan.outages, plan.limits, plan.webhooks, plan.reversals).to_json()
+    assert all(shown["reversals"]["gocardless"].get(kind) for kind in REVERSALS["gocardless"])
     for entry in (shown["rules"][0], *shown["limits"].values(), *shown["webhooks"].values()):
         for name in entry:
             assert re.search(rf"^{name} = ", toml, re.MULTILINE), name
@@ -42,10 +44,10 @@ def test_every_control_route_is_documented() -> None:
         for method in (route.methods or set()) - {"HEAD"}
     }
     control |= {(f"stripe/{'/{id}/'.join(filter(None, place))}", "POST") for place in CONTROLS}
+    control |= {(f"gocardless/{path}", method) for method, path in GOCARDLESS_ROUTES}
     documented = set()
     for cell in re.findall(r"^\| (`[A-Z].*?`) \|", TEXT, re.MULTILINE):
-        *methods, last = [word.strip("`") for word in cell.split(", ")] if "advance" not in cell else [""]
-        if last:
-            method, path = last.split(" ")
-            documented |= {(path, found) for found in (*methods, method)}
+        *methods, last = [word.strip("`") for word in cell.split(", ")]
+        method, path = last.split(" ")
+        documented |= {(path, found) for found in (*methods, method)}
     assert documented == control

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import json
 import queue
 import threading
@@ -293,3 +295,56 @@ def test_a_plan_makes_the_webhooks_of_the_running_sandbox_unreliable(
     client.v1.payment_intents.create({"amount": 900, "currency": "usd"})
     assert desk.webhooks.wait_until_idle(DEADLINE)
     assert desk.webhooks.to_json()["stripe"]["delivered"] == 3
+
+
+def gocardless_events(
+    receiver: Receiver, number: int, *, plan: WebhookChaos | None = None, **endpoint: Any
+) -> list[int]:
+    """Deliver so many events of GoCardless, and return how many each webhook had."""
+    deliverer = Deliverer(lambda _provider: plan or WebhookChaos())
+    deliverer.register({"gocardless": Endpoint(receiver.url, SECRET, pauses=(0.01,) * 3, **endpoint)})
+    try:
+        for place in range(number):
+            event = {"id": f"EV{place}", "resource_type": "payments", "action": "confirmed"}
+            deliverer.notify("gocardless")(event)
+        assert deliverer.wait_until_idle(DEADLINE)
+        sizes, seen, webhooks = [], Counter[str](), set()
+        for _ in range(deliverer.to_json()["gocardless"]["delivered"]):
+            headers, body = receiver.next()
+            assert headers["webhook-signature"] == hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+            document = json.loads(body)
+            webhooks.add(document["meta"]["webhook_id"])
+            sizes.append(len(document["events"]))
+            seen.update(event["id"] for event in document["events"])
+        assert set(seen) == {f"EV{place}" for place in range(number)}
+        assert len(webhooks) == len(sizes) or plan
+        assert deliverer.to_json()["gocardless"]["batched"] >= number - len(sizes)
+    finally:
+        deliverer.close()
+    return sizes
+
+
+def test_one_webhook_of_gocardless_has_as_many_events_as_the_endpoint_wants(receiver: Receiver) -> None:
+    assert sorted(gocardless_events(receiver, 7, batch=3, batch_seconds=0.05)) == [1, 3, 3]
+
+
+def test_one_webhook_of_gocardless_has_250_events_at_most(receiver: Receiver) -> None:
+    sizes = gocardless_events(receiver, 600, plan=WebhookChaos(batch=1.0, hold_seconds=0.2))
+    assert sorted(sizes) == [100, 250, 250]
+
+
+def test_events_may_come_together_twice_and_in_another_order_but_none_is_lost(receiver: Receiver) -> None:
+    plan = WebhookChaos(batch=0.5, duplicate=0.3, reorder=0.3, drop_first=0.2, hold_seconds=0.05)
+    assert max(gocardless_events(receiver, 60, plan=plan)) > 1
+
+
+def test_a_provider_that_sends_each_event_by_itself_is_not_told_to_batch(url: str) -> None:
+    for document in (
+        {"stripe": {"url": "http://a", "secret": "s", "batch": 2}},
+        {"gocardless": {"url": "http://a", "secret": "s", "batch": 251}},
+    ):
+        refused = httpx.put(f"{url}/_sandbox/webhooks", json=document)
+        assert refused.status_code == 400
+        assert "batch should be" in refused.json()["error"]
+    refused = httpx.put(f"{url}/_sandbox/chaos", json={"webhooks": {"stripe": {"batch": 0.5}}})
+    assert "which sends each event by itself" in refused.json()["error"]
