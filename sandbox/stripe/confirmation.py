@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account
+from sandbox.stripe.balance import Entry, Kind
 from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, NOT_SETTLED, Decline
-from sandbox.stripe.disputes import begin
+from sandbox.stripe.dispute_cases import Move, begin
 from sandbox.stripe.objects import Charge, PaymentIntent, PaymentMethod
 from sandbox.wire import JSON
 
@@ -99,7 +100,7 @@ def attempt(
     if charge.settled:
         _succeed(account, intent, charge)
         if method.card.disputed:
-            begin(account, charge)
+            account.later(lambda: begin(account, charge, "fraudulent", charge.amount, Move("needs_response")))
     else:
         intent.status = "processing"
         account.emit("payment_intent.processing", intent.to_json())
@@ -181,6 +182,16 @@ def _succeed(account: Account, intent: PaymentIntent, charge: Charge) -> None:
     account.move("charge", charge, charge.amount, charge.idempotency_key)
     account.emit("charge.succeeded", charge.to_json())
     account.emit("payment_intent.succeeded", intent.to_json())
+    # ``automatic_async``: the funds are captured, and the balance changes, after the confirmation is answered.
+    account.later(lambda: _capture(account, charge))
+
+
+def _capture(account: Account, charge: Charge) -> None:
+    kind: Kind = "payment" if charge.brand is None else "charge"
+    before = charge.to_json()
+    entry = Entry(kind, "charge", charge.id, charge.amount, charge.currency, charge.description, with_fee=True)
+    charge.balance_transaction = account.book(entry).id
+    account.emit("charge.updated", charge.to_json(), before)
 
 
 def _declined(

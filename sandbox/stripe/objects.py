@@ -18,7 +18,6 @@ _CHARGE_NULLS = (
         "application",
         "application_fee",
         "application_fee_amount",
-        "balance_transaction",
         "calculated_statement_descriptor",
     ),
     *("dispute", "failure_balance_transaction", "on_behalf_of", "receipt_number", "receipt_url", "review", "shipping"),
@@ -204,7 +203,16 @@ class PaymentIntent:
 class Charge:
     """A Charge (``ch_…``): one attempt to move a PaymentIntent's money, successful unless there is a decline.
 
-    ``disputed`` stays when a dispute is won, ``charged_back`` doesn't. ``idempotency_key`` came with the confirmation.
+    Attributes
+    ----------
+    idempotency_key : str, optional
+        What came with the confirmation.
+    disputed : bool
+        Stays when a dispute is won.
+    withheld : dict[str, int]
+        How much each of its disputes holds withdrawn now, in minor units.
+    balance_transaction : str, optional
+        Absent until it is captured, which happens after the confirmation is answered (``automatic_async``).
     """
 
     id: str
@@ -224,7 +232,19 @@ class Charge:
     settled: bool = True
     amount_refunded: int = 0
     disputed: bool = False
-    charged_back: bool = False
+    withheld: dict[str, int] = field(default_factory=dict)
+    balance_transaction: str | None = None
+
+    @property
+    def charged_back(self) -> bool:
+        """Whether a bank has taken money back and not given it again."""
+        return any(self.withheld.values())
+
+    @property
+    def brand(self) -> str | None:
+        """The card's; none for a bank account."""
+        brand = self.card.get("brand")
+        return None if brand is None else str(brand)
 
     @property
     def status(self) -> Literal["pending", "succeeded", "failed"]:
@@ -242,6 +262,7 @@ class Charge:
             "amount": self.amount,
             "amount_captured": self.amount if paid else 0,
             "amount_refunded": self.amount_refunded,
+            "balance_transaction": self.balance_transaction,
             "billing_details": _BILLING_DETAILS,
             "captured": paid,
             "created": self.created,

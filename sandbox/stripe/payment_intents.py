@@ -3,7 +3,7 @@
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account, Call, Command
 from sandbox.stripe.confirmation import OPEN, Confirmation, confirm
-from sandbox.stripe.currencies import check_amount, check_currency
+from sandbox.stripe.currencies import check_amount, check_currency, check_minimum
 from sandbox.stripe.customers import merge_metadata
 from sandbox.stripe.method_types import read_method_types
 from sandbox.stripe.objects import PaymentIntent
@@ -37,6 +37,7 @@ def create(call: Call) -> Command:
     if amount is None or currency is None:
         raise errors.missing_parameter("amount" if amount is None else "currency")
     check_amount(amount, check_currency(currency))
+    check_minimum(*call.settlement.of(amount, currency)[:2], amount, currency)
     customer, method, metadata = params.text("customer"), params.text("payment_method"), params.metadata()
     details = _read_details(params)
     types = read_method_types(params, call.api_version)
@@ -90,7 +91,10 @@ def retrieve(call: Call) -> Command:
 
 
 def update(call: Call) -> Command:
-    """Update a PaymentIntent: amount, currency and payment method only while it is open, the rest always."""
+    """Update a PaymentIntent: amount, currency and payment method only while it is open, the rest always.
+
+    Whatever is updated, it clears ``last_payment_error`` (PaymentIntent, ``last_payment_error``).
+    """
     params = call.params
     amount, method, metadata = params.integer("amount"), params.text("payment_method"), params.metadata()
     currency, details = params.text("currency"), _read_details(params)
@@ -105,11 +109,13 @@ def update(call: Call) -> Command:
                 raise errors.unexpected_state(_FROZEN.format(what=name, status=intent.status), intent.to_json())
         new_currency = currency or intent.currency
         new_amount = check_amount(intent.amount if amount is None else amount, new_currency)
+        check_minimum(*call.settlement.of(new_amount, new_currency)[:2], new_amount, new_currency)
         if method is not None:
             intent.payment_method = account.usable_payment_method(method, intent.customer).id
             intent.status = "requires_confirmation"
             intent.next_action = None
         intent.amount, intent.currency = new_amount, new_currency
+        intent.last_payment_error = None
         _set_details(intent, details)
         merge_metadata(intent.metadata, metadata)
         return intent.to_json()

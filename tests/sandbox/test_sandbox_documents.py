@@ -13,7 +13,7 @@ from sandbox.faults import Fault
 from sandbox.mounts import ENDPOINTS, make_providers
 from sandbox.plan import Plan, read_plan
 from sandbox.server import create_app
-from sandbox.stripe.outside import CONTROLS
+from sandbox.stripe.controls import CONTROLS, SETTINGS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
@@ -42,6 +42,7 @@ def test_every_control_route_is_documented() -> None:
         for method in (route.methods or set()) - {"HEAD"}
     }
     control |= {(f"stripe/{'/{id}/'.join(filter(None, place))}", "POST") for place in CONTROLS}
+    control.add((f"stripe/{SETTINGS}", "POST"))
     documented = set()
     for cell in re.findall(r"^\| (`[A-Z].*?`) \|", TEXT, re.MULTILINE):
         *methods, last = [word.strip("`") for word in cell.split(", ")] if "advance" not in cell else [""]
