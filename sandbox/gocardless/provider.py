@@ -179,6 +179,7 @@ class GoCardlessSandbox(Shell[Account]):
         """Word a failure as GoCardless does; its limit is the account's, whatever the reason."""
         failures = {
             Fault.RATE_LIMIT_429: errors.rate_limited,
+            Fault.LOCK_TIMEOUT_429: errors.rate_limited,  # GoCardless has no other 429
             Fault.CONFLICT_409: errors.in_flight,
             Fault.UNAVAILABLE_503: errors.unavailable,
         }

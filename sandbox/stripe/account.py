@@ -9,10 +9,12 @@ from typing import Any
 
 from sandbox.stripe import errors
 from sandbox.stripe.balance import BalanceTransaction, Entry, Settlement, settled
+from sandbox.stripe.banks import BANK_ACCOUNTS
 from sandbox.stripe.cards import CARDS
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.events import Event
 from sandbox.stripe.idempotency import IdempotencyKeys
-from sandbox.stripe.objects import Charge, Customer, PaymentIntent, PaymentMethod
+from sandbox.stripe.objects import Customer, PaymentIntent, PaymentMethod
 from sandbox.stripe.params import Params
 from sandbox.stripe.reversals import Dispute, Refund
 from sandbox.stripe.shelf import Shelf
@@ -168,10 +170,17 @@ class Account:
 
     def payment_method(self, reference: str, param: str | None = None) -> PaymentMethod:
         """Return a stored payment method, or a new one for a magic test id, which Stripe too mints at every use."""
-        card = CARDS.get(reference)
-        if card is None:
+        means = CARDS.get(reference) or BANK_ACCOUNTS.get(reference)
+        if means is None:
             return self.payment_methods.get(reference, param)
-        return self.payment_methods.add(PaymentMethod(self.ids.new("pm_"), self.now(), card))
+        return self.payment_methods.add(PaymentMethod(self.ids.new("pm_"), self.now(), means))
+
+    def customer(self, reference: str, param: str | None = None) -> Customer:
+        """Return a customer who was not deleted, or raise ``resource_missing`` as for one who never was."""
+        found = self.customers.get(reference, param)
+        if found.deleted:
+            raise errors.no_such("customer", reference, param or "id", 400 if param else 404)
+        return found
 
     def usable_payment_method(self, reference: str, customer: str | None) -> PaymentMethod:
         """Return a payment method that a PaymentIntent of this customer may be paid with."""

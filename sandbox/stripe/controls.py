@@ -60,11 +60,20 @@ def _read_authentication(entry: Entry, reference: str) -> Command:
 
 
 def _read_settlement(entry: Entry, reference: str) -> Command:
-    return outside.settle(reference, succeeds=entry.flag("succeeds", default=True))
+    return outside.settle(reference, succeeds=_optional_flag(entry, "succeeds"))
+
+
+def _read_late_failure(_entry: Entry, reference: str) -> Command:
+    return outside.fail_late(reference)
+
+
+def _read_days(_entry: Entry, _reference: str) -> Command:
+    return outside.pass_days()
 
 
 def _optional_flag(entry: Entry, name: str) -> bool | None:
-    return entry.flag(name, default=True) if entry.has(name) else None
+    given = entry.flag(name, default=True)
+    return given if entry.has(name) else None
 
 
 CONTROLS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
@@ -75,6 +84,8 @@ CONTROLS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
     ("refunds", "move"): _read_refund_move,
     ("payment_intents", "authenticate"): _read_authentication,
     ("payment_intents", "settle"): _read_settlement,
+    ("payment_intents", "fail_late"): _read_late_failure,
+    ("advance", ""): _read_days,
 }
 """By the object's kind and what is done to it, as in ``payment_intents/{id}/settle``."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sandbox.stripe.account import Account, NotPossibleError
 from sandbox.stripe.balance import Category, Entry
-from sandbox.stripe.objects import Charge
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.refund_fates import change
 from sandbox.stripe.reversals import STATUSES, TAKEN, Dispute
 

@@ -7,10 +7,12 @@ of HTTP requests.
 import contextlib
 
 from sandbox.stripe.account import Account, Command, NothingSuchError, NotPossibleError
+from sandbox.stripe.banks import DISPUTE_REASONS, BankAccount
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.confirmation import attempt, fail_authentication, settle_charge
 from sandbox.stripe.dispute_cases import Move, advance, begin, disputable
 from sandbox.stripe.errors import StripeError
-from sandbox.stripe.objects import Charge, PaymentIntent
+from sandbox.stripe.objects import PaymentIntent
 from sandbox.stripe.refund_fates import change, start
 from sandbox.stripe.refunds import amount_of, new_refund
 from sandbox.stripe.reversals import RefundStatus, Verdict
@@ -21,10 +23,12 @@ __all__ = [
     "NothingSuchError",
     "authenticate",
     "close_dispute",
+    "fail_late",
     "move_dispute",
     "move_refund",
     "open_dispute",
     "open_refund",
+    "pass_days",
     "settle",
 ]
 
@@ -156,14 +160,20 @@ def authenticate(payment_intent: str, *, succeeds: bool = True) -> Command:
         intent.payment_method = reference
         method = account.payment_methods.get(reference)
         with contextlib.suppress(StripeError):  # declined all the same: the PaymentIntent says so
-            attempt(account, intent, method, method.card.decline, None)
+            attempt(account, intent, method, method.means.decline, None)
         return intent.to_json()
 
     return command
 
 
-def settle(payment_intent: str, *, succeeds: bool = True) -> Command:
-    """Let a payment in ``processing`` succeed or fail; answers the PaymentIntent."""
+def settle(payment_intent: str, *, succeeds: bool | None = None) -> Command:
+    """Let a payment in ``processing`` succeed or fail; answers the PaymentIntent.
+
+    Parameters
+    ----------
+    succeeds : bool, optional
+        As its payment method has it, unless given: cards succeed.
+    """
 
     def command(account: Account) -> JSON:
         intent = _intent(account, payment_intent)
@@ -173,6 +183,54 @@ def settle(payment_intent: str, *, succeeds: bool = True) -> Command:
         return intent.to_json()
 
     return command
+
+
+def fail_late(payment_intent: str) -> Command:
+    """Let a bank take back a debit that had succeeded; answers the dispute, which is lost at once.
+
+    There is no failure after success at Stripe: it is a dispute that cannot be argued ("SEPA Direct Debit", "ACH
+    Direct Debit", "Bacs Direct Debit": disputed payments).
+    """
+
+    def command(account: Account) -> JSON:
+        charge = _paid_charge(account, payment_intent)
+        if not isinstance(charge.means, BankAccount):
+            raise NotPossibleError(f"{charge.id} was paid by card: only a bank debit fails after it succeeded")
+        left = disputable(account, charge) - charge.amount_refunded
+        if left < 1:
+            raise NotPossibleError(f"{charge.id} has nothing left that a bank could take back")
+        dispute = begin(account, charge, DISPUTE_REASONS[charge.means.kind], left, Move("needs_response"))
+        advance(account, dispute, Move("lost"))
+        return dispute.to_json()
+
+    return command
+
+
+def pass_days() -> Command:
+    """Let the banks do what they do by themselves; answers the PaymentIntents that changed.
+
+    What is ``processing`` ends as its payment method has it; debits of accounts that dispute are taken back if they
+    had succeeded before.
+    """
+
+    def command(account: Account) -> JSON:
+        intents = account.payment_intents.all()
+        disputed = [intent for intent in intents if _is_taken_back(account, intent)]
+        processing = [intent for intent in intents if intent.status == "processing"]
+        for intent in processing:
+            settle_charge(account, intent)
+        for intent in disputed:
+            fail_late(intent.id)(account)
+        return {"payment_intents": [intent.id for intent in (*processing, *disputed)]}
+
+    return command
+
+
+def _is_taken_back(account: Account, intent: PaymentIntent) -> bool:
+    charge = account.charges.find(intent.latest_charge or "")
+    if charge is None or charge.status != "succeeded" or charge.disputed:
+        return False
+    return isinstance(charge.means, BankAccount) and charge.means.disputed and charge.amount_refunded < charge.amount
 
 
 def _paid_charge(account: Account, payment_intent: str) -> Charge:

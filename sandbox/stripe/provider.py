@@ -225,6 +225,7 @@ class StripeSandbox(Shell[Account]):
         """Word a failure as Stripe does."""
         failures = {
             Fault.RATE_LIMIT_429: errors.rate_limited("global-rate" if reason == ACCOUNT else "endpoint-rate"),
+            Fault.LOCK_TIMEOUT_429: errors.lock_timeout(),
             Fault.CONFLICT_409: errors.key_in_use(request.headers.get("idempotency-key", "")),
             Fault.UNAVAILABLE_503: errors.unavailable(),
         }
@@ -242,7 +243,7 @@ def _to_be_stored(response: Response, key: str, request_id: str) -> Response:
 
 def _form(request: Request) -> Form:
     try:
-        return decode(request.query if request.method == "GET" else request.body.decode())
+        return decode(request.body.decode() if request.method == "POST" else request.query)
     except ValueError as error:
         raise StripeError(400, f"Invalid request: {error}") from error
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sandbox.stripe.account import Account, NotPossibleError
 from sandbox.stripe.balance import Entry, Kind
-from sandbox.stripe.objects import Charge
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.reversals import Refund, RefundStatus
 
 FAILURE_REASONS = (

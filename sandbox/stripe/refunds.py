@@ -2,9 +2,9 @@
 
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account, Call, Command
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.currencies import check_digits
 from sandbox.stripe.customers import merge_metadata
-from sandbox.stripe.objects import Charge
 from sandbox.stripe.refund_fates import change, start
 from sandbox.stripe.reversals import Refund
 from sandbox.stripe.shelf import read_page

@@ -14,6 +14,7 @@ ROUTES = Routes[Operation](
         ("customers.list", "GET", "/v1/customers", customers.list_all),
         ("customers.retrieve", "GET", "/v1/customers/{customer}", customers.retrieve),
         ("customers.update", "POST", "/v1/customers/{customer}", customers.update),
+        ("customers.delete", "DELETE", "/v1/customers/{customer}", customers.delete),
         (
             "customers.payment_methods.list",
             "GET",
@@ -23,6 +24,7 @@ ROUTES = Routes[Operation](
         ("payment_methods.list", "GET", "/v1/payment_methods", customers.list_payment_methods),
         ("payment_methods.retrieve", "GET", _METHOD, customers.retrieve_payment_method),
         ("payment_methods.attach", "POST", f"{_METHOD}/attach", customers.attach_payment_method),
+        ("payment_methods.detach", "POST", f"{_METHOD}/detach", customers.detach_payment_method),
         ("payment_intents.create", "POST", "/v1/payment_intents", payment_intents.create),
         ("payment_intents.list", "GET", "/v1/payment_intents", payment_intents.list_all),
         ("payment_intents.retrieve", "GET", _INTENT, payment_intents.retrieve),

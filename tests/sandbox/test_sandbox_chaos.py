@@ -177,6 +177,7 @@ def test_gocardless_misbehaves_in_its_own_words() -> None:
         Fault.ERROR_500: 500,
         Fault.CONFLICT_409: 409,
         Fault.RATE_LIMIT_429: 429,
+        Fault.LOCK_TIMEOUT_429: 429,
         Fault.UNAVAILABLE_503: 503,
         Fault.DELAY: 201,
     }

@@ -236,7 +236,7 @@ def test_a_payment_is_processing_until_it_is_settled(client: stripe.StripeClient
         if succeeds
         else ["charge.failed", "payment_intent.payment_failed"]
     )
-    assert kinds(client) == ["payment_intent.created", "payment_intent.processing", *ends]
+    assert kinds(client) == ["payment_intent.created", "charge.pending", "payment_intent.processing", *ends]
 
 
 CONTROL_MISTAKES: Sequence[tuple[str, str, int, str]] = [
