@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from sandbox.desk import Desk
 from sandbox.front import Front
+from sandbox.holdings import holdings
 from sandbox.latency import SIGMA
 from sandbox.mounts import ENDPOINTS
 from sandbox.plan import read_limits, read_plan
@@ -53,6 +54,9 @@ def _ledger_routes(providers: Sequence[Front]) -> list[Route]:
     async def movements(http: HTTPRequest) -> HTTPResponse:
         return JSONResponse([{"kind": "charge", **entry} for entry in _filtered(providers, http)])
 
+    async def held(http: HTTPRequest) -> HTTPResponse:
+        return JSONResponse([holding.to_json() for holding in holdings(_filtered(providers, http)).values()])
+
     def health() -> JSON:
         return {"status": "ok", "providers": [provider.name for provider in providers]}
 
@@ -63,6 +67,7 @@ def _ledger_routes(providers: Sequence[Front]) -> list[Route]:
         Route("/_sandbox/health", _answering(health)),
         Route("/_sandbox/charges", charges),
         Route("/_sandbox/movements", movements),
+        Route("/_sandbox/holdings", held),
         Route("/_sandbox/requests", _answering(requests)),
     ]
 

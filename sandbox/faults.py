@@ -19,6 +19,8 @@ class Fault(StrEnum):
     """The provider says that a request with the same idempotency key is in flight."""
     RATE_LIMIT_429 = "rate_limit_429"
     """The provider says that there are too many requests."""
+    LOCK_TIMEOUT_429 = "lock_timeout_429"
+    """The provider says that another request is working on the same object. It has nothing to do with a rate."""
     UNAVAILABLE_503 = "unavailable_503"
     """The provider's doors are closed: nothing behind them sees the request."""
     DELAY = "delay"

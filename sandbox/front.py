@@ -19,6 +19,7 @@ from sandbox.wire import JSON, Controllable, Disturbable, Execution, Lost, Proce
 _STATUS: Mapping[Fault, int] = {
     Fault.CONFLICT_409: 409,
     Fault.RATE_LIMIT_429: 429,
+    Fault.LOCK_TIMEOUT_429: 429,
     Fault.UNAVAILABLE_503: 503,
 }
 

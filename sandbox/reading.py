@@ -117,6 +117,11 @@ class Entry:
             self.refuse(name, f"should be a table by provider, not {_shown(value)}")
         return {key: Entry(item, f"{name}.{key}") for key, item in (value or {}).items()}
 
+    def table(self, name: str) -> "Entry":
+        """Read a table, an empty one if it is not there; messages will name it."""
+        value = self._value(name)
+        return Entry({} if value is None else value, name)
+
     def end(self) -> None:
         """Refuse members that nobody read."""
         for name in self._document:

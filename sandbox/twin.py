@@ -30,6 +30,7 @@ from requests.adapters import HTTPAdapter
 
 from sandbox.faults import Fault, Injection, When
 from sandbox.front import Front, Mischief, inside
+from sandbox.holdings import Holding, holdings
 from sandbox.limits import Limiter
 from sandbox.stripe import StripeSandbox
 from sandbox.wire import JSON, Lost, Provider, Request, Response
@@ -129,6 +130,10 @@ class Twin:
         """Let all calls to come succeed."""
         with self._lock:
             self._armed.clear()
+
+    def holdings(self) -> dict[str, Holding]:
+        """Tell what the provider holds of each payment now, by its own reference."""
+        return holdings(self.provider.movements())
 
     def send(self, request: Request) -> Response:
         """Answer a request; :class:`~sandbox.wire.Lost` is for the client to raise."""

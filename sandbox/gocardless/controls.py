@@ -55,22 +55,20 @@ _ACTS: Mapping[tuple[str, str], Act] = {
 
 
 ROUTES = (
-    *(("GET", "holdings"), ("GET", "terms"), ("PUT", "terms"), ("POST", "advance"), ("POST", "payouts")),
+    *(("GET", "terms"), ("PUT", "terms"), ("POST", "advance"), ("POST", "payouts")),
     *(("POST", f"{kind}/{{id}}/{act}") for kind, act in _ACTS),
 )
 """All there are: method and path."""
 
 
-def control(request: Request, outside: Outside, terms: Terms, holdings: Callable[[], list[JSON]]) -> Response:
+def control(request: Request, outside: Outside, terms: Terms) -> Response:
     """Answer one request: 400 for a body that cannot be read, 404 for no such object, 409 for what cannot happen."""
     parts = request.path.removeprefix(PREFIX).strip("/").split("/")
     try:
         body = Entry(json.loads(request.body or b"{}"), "the body")
         match parts:
-            case ["holdings"]:
-                answer: JSON = {"holdings": holdings()}
             case ["terms"]:
-                answer = _terms(terms, body if request.method == "PUT" else None)
+                answer: JSON = _terms(terms, body if request.method == "PUT" else None)
             case ["advance"]:
                 answer = _advance(outside, "", body)
             case ["payouts"]:

@@ -10,7 +10,6 @@ from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Opera
 from sandbox.gocardless.controls import control
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.fates import Fates, NoFates
-from sandbox.gocardless.holdings import holdings
 from sandbox.gocardless.outside import Outside
 from sandbox.gocardless.params import Query, mentioned, read_body
 from sandbox.gocardless.routes import ROUTES, envelope_of
@@ -100,13 +99,6 @@ class GoCardlessSandbox(Shell[Account]):
         self.settle()
         return super().movements()
 
-    def holdings(self) -> list[JSON]:
-        """Return what is held of each payment now: ``gross``, ``refunded``, ``withdrawn`` and ``net``, in minor units.
-
-        It is computed from :meth:`movements`, and from nothing else.
-        """
-        return holdings(self.movements())
-
     def advance(self, payment_id: str | None = None, to: str | None = None, cause: str = "") -> list[JSON]:
         """Move one payment on, or all that have a step to make, and return them.
 
@@ -143,7 +135,7 @@ class GoCardlessSandbox(Shell[Account]):
 
     def control(self, request: Request) -> Response:
         """Answer the sandbox's own ``POST /_sandbox/gocardless/advance`` and the others of docs/sandbox.md."""
-        return control(request, self.outside, self.terms, self.holdings)
+        return control(request, self.outside, self.terms)
 
     def subject(self, request: Request) -> Subject:
         """Tell the endpoint, and the account."""
@@ -164,6 +156,7 @@ class GoCardlessSandbox(Shell[Account]):
         """Word a failure as GoCardless does; its limit is the account's, whatever the reason."""
         failures = {
             Fault.RATE_LIMIT_429: errors.rate_limited,
+            Fault.LOCK_TIMEOUT_429: errors.rate_limited,  # GoCardless has no other 429
             Fault.CONFLICT_409: errors.in_flight,
             Fault.UNAVAILABLE_503: errors.unavailable,
         }

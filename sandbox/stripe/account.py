@@ -4,14 +4,17 @@ import random
 import string
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.stripe import errors
+from sandbox.stripe.balance import BalanceTransaction, Entry, Settlement, settled
+from sandbox.stripe.banks import BANK_ACCOUNTS
 from sandbox.stripe.cards import CARDS
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.events import Event
 from sandbox.stripe.idempotency import IdempotencyKeys
-from sandbox.stripe.objects import Charge, Customer, PaymentIntent, PaymentMethod
+from sandbox.stripe.objects import Customer, PaymentIntent, PaymentMethod
 from sandbox.stripe.params import Params
 from sandbox.stripe.reversals import Dispute, Refund
 from sandbox.stripe.shelf import Shelf
@@ -19,10 +22,21 @@ from sandbox.wire import JSON
 
 type Clock = Callable[[], float]
 
-EXPANDABLE = ("charge", "customer", "latest_charge", "payment_intent", "payment_method")
+EXPANDABLE = (
+    *("balance_transaction", "charge", "customer", "failure_balance_transaction", "latest_charge"),
+    *("payment_intent", "payment_method", "source"),
+)
 """The members of objects that hold an id and can be expanded into the object."""
 
 _ALPHABET = string.ascii_letters + string.digits
+
+
+class NothingSuchError(LookupError):
+    """No account has this object."""
+
+
+class NotPossibleError(ValueError):
+    """The object's state does not allow it."""
 
 
 class Ids:
@@ -36,6 +50,20 @@ class Ids:
         return prefix + "".join(self._rng.choices(_ALPHABET, k=length))
 
 
+@dataclass(slots=True)
+class Settings:
+    """What can be set about all accounts of a sandbox; a reset leaves it.
+
+    Attributes
+    ----------
+    confirms : int, optional
+        How often a PaymentIntent can be confirmed before a further try cancels it; Stripe's limit is variable.
+    """
+
+    settlement: Settlement = field(default_factory=Settlement)
+    confirms: int | None = None
+
+
 class Account:
     """An account's objects, idempotency keys, events and ledger of money moved.
 
@@ -44,8 +72,9 @@ class Account:
     that come about meanwhile wait until :meth:`take_unsent`.
     """
 
-    def __init__(self, ids: Ids, clock: Clock) -> None:
+    def __init__(self, ids: Ids, clock: Clock, settings: Settings | None = None) -> None:
         self.ids = ids
+        self.settings = settings or Settings()
         self.lock = threading.Lock()
         self.idempotency = IdempotencyKeys(clock)
         self.customers = Shelf[Customer]("customer", "id")
@@ -54,18 +83,37 @@ class Account:
         self.charges = Shelf[Charge]("charge", "id")
         self.refunds = Shelf[Refund]("refund", "id")
         self.disputes = Shelf[Dispute]("dispute", "dispute")
+        self.balance_transactions = Shelf[BalanceTransaction]("balance transaction", "id")
         self.events = Shelf[Event]("event", "id")
         self.movements: list[JSON] = []
         self._unsent: list[Event] = []
+        self._later: list[Callable[[], object]] = []
         self._clock = clock
 
     def now(self) -> int:
         """Return the time in whole seconds since the epoch, as Stripe's objects have it."""
         return int(self._clock())
 
-    def emit(self, kind: str, subject: JSON) -> None:
-        """Record an event about an object, as the object is now."""
-        self._unsent.append(self.events.add(Event(self.ids.new("evt_"), self.now(), kind, subject)))
+    def emit(self, kind: str, subject: JSON, before: JSON | None = None) -> None:
+        """Record an event about an object, as the object is now and, for what was updated, as it was before."""
+        event = Event(self.ids.new("evt_"), self.now(), kind, subject, changed(before, subject))
+        self._unsent.append(self.events.add(event))
+
+    def later(self, deed: Callable[[], object]) -> None:
+        """Do something once the request at hand is answered, as what Stripe does asynchronously."""
+        self._later.append(deed)
+
+    def catch_up(self) -> None:
+        """Do what was put off. Call it with the lock held, when the answer stands."""
+        while self._later:
+            self._later.pop(0)()
+
+    def book(self, entry: Entry) -> BalanceTransaction:
+        """Let an entry change the balance, in the currency that it settles in."""
+        made = settled(self.ids.new("txn_"), self.now, entry, self.settings.settlement)
+        self.balance_transactions.add(made)
+        self.balance_transactions.file_under(made.source, made)
+        return made
 
     def take_unsent(self, request_id: str | None = None, idempotency_key: str | None = None) -> list[JSON]:
         """Return the events since the last time, with the request that caused them."""
@@ -106,22 +154,33 @@ class Account:
 
     def expanded(self, member: str, reference: str) -> JSON:
         """Return the object whose id is the value of one of the expandable members."""
-        shelves: Mapping[str, Shelf[Any]] = {
-            "charge": self.charges,
-            "customer": self.customers,
-            "latest_charge": self.charges,
-            "payment_intent": self.payment_intents,
-            "payment_method": self.payment_methods,
+        shelves: Mapping[str, tuple[Shelf[Any], ...]] = {
+            "balance_transaction": (self.balance_transactions,),
+            "charge": (self.charges,),
+            "customer": (self.customers,),
+            "failure_balance_transaction": (self.balance_transactions,),
+            "latest_charge": (self.charges,),
+            "payment_intent": (self.payment_intents,),
+            "payment_method": (self.payment_methods,),
+            "source": (self.charges, self.refunds, self.disputes),
         }
-        document: JSON = shelves[member].get(reference).to_json()
+        found = next(row for shelf in shelves[member] if (row := shelf.find(reference)))
+        document: JSON = found.to_json()
         return document
 
     def payment_method(self, reference: str, param: str | None = None) -> PaymentMethod:
         """Return a stored payment method, or a new one for a magic test id, which Stripe too mints at every use."""
-        card = CARDS.get(reference)
-        if card is None:
+        means = CARDS.get(reference) or BANK_ACCOUNTS.get(reference)
+        if means is None:
             return self.payment_methods.get(reference, param)
-        return self.payment_methods.add(PaymentMethod(self.ids.new("pm_"), self.now(), card))
+        return self.payment_methods.add(PaymentMethod(self.ids.new("pm_"), self.now(), means))
+
+    def customer(self, reference: str, param: str | None = None) -> Customer:
+        """Return a customer who was not deleted, or raise ``resource_missing`` as for one who never was."""
+        found = self.customers.get(reference, param)
+        if found.deleted:
+            raise errors.no_such("customer", reference, param or "id", 400 if param else 404)
+        return found
 
     def usable_payment_method(self, reference: str, customer: str | None) -> PaymentMethod:
         """Return a payment method that a PaymentIntent of this customer may be paid with."""
@@ -135,18 +194,26 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation has to go by: its parameters, the ids in the URL, the idempotency key, the API version."""
+    """What an operation has to go by: parameters, ids in the URL, idempotency key, API version, how charges settle."""
 
     params: Params
     ids: Mapping[str, str]
     idempotency_key: str | None
     api_version: str
+    settlement: Settlement
 
 
 type Command = Callable[[Account], JSON]
 type Operation = Callable[[Call], Command]
 """Reads and validates the parameters, without looking at any object, and returns what is to be done. Errors of the
 reading come before the execution begins: no idempotency key keeps them ("Idempotent requests")."""
+
+
+def changed(before: JSON | None, after: JSON) -> JSON | None:
+    """Return the members that an update changed, as they were: an event's ``previous_attributes``."""
+    if before is None:
+        return None
+    return {name: value for name, value in before.items() if after.get(name, value) != value or name not in after}
 
 
 PREVIOUSLY_USED = (

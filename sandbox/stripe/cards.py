@@ -2,15 +2,45 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+type Advice = Literal["confirm_card_data", "do_not_try_again", "try_again_later"]
 
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Why a charge fails: Stripe's error ``code``, the issuer's ``decline_code`` and the message."""
+    """Why a charge fails.
+
+    Attributes
+    ----------
+    code : str
+        Stripe's error ``code``.
+    decline_code : str, optional
+        The issuer's reason, for cards only.
+    advice : Advice, optional
+        Stripe's ``advice_code``: how to go on, where the issuer says so.
+    network_code, network_advice : str, optional
+        The card network's own codes for both (``network_decline_code``, ``network_advice_code``).
+    """
 
     code: str
-    decline_code: str
+    decline_code: str | None
     message: str
+    advice: Advice | None = None
+    network_code: str | None = None
+    network_advice: str | None = None
+
+    def members(self) -> dict[str, str]:
+        """Return the members of an error, as far as there are any: those that don't apply are absent."""
+        found = {
+            "advice_code": self.advice,
+            "code": self.code,
+            "decline_code": self.decline_code,
+            "message": self.message,
+            "network_advice_code": self.network_advice,
+            "network_decline_code": self.network_code,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +61,8 @@ class Card:
         Whether every payment is disputed as fraudulent as soon as it succeeds ("Testing", "Disputes").
     """
 
+    kind: ClassVar[str] = "card"
+
     brand: str
     last4: str
     decline: Decline | None = None
@@ -40,38 +72,55 @@ class Card:
     disputed: bool = False
 
 
-def _declining(last4: str, code: str, decline_code: str, message: str) -> Card:
-    return Card("visa", last4, Decline(code, decline_code, message), attaches=False)
+def _declining(last4: str, decline: Decline) -> Card:
+    return Card("visa", last4, decline, attaches=False)
 
 
-_DECLINED = "Your card was declined."
-_GENERIC = _declining("0002", "card_declined", "generic_decline", _DECLINED)
-_INSUFFICIENT = _declining("9995", "card_declined", "insufficient_funds", "Your card has insufficient funds.")
+def _declined(decline_code: str, advice: Advice, network_code: str, network_advice: str, message: str = "") -> Decline:
+    return Decline("card_declined", decline_code, message or _MESSAGE, advice, network_code, network_advice)
+
+
+_MESSAGE = "Your card was declined."
+_GENERIC = _declined("generic_decline", "try_again_later", "05", "02")
+_INSUFFICIENT = _declined("insufficient_funds", "try_again_later", "51", "02", "Your card has insufficient funds.")
 
 CARDS: Mapping[str, Card] = {
     "pm_card_visa": Card("visa", "4242"),
     "pm_card_mastercard": Card("mastercard", "4444"),
     # Stripe's pages use both spellings of these two.
-    "pm_card_chargeDeclined": _GENERIC,
-    "pm_card_visa_chargeDeclined": _GENERIC,
-    "pm_card_chargeDeclinedInsufficientFunds": _INSUFFICIENT,
-    "pm_card_visa_chargeDeclinedInsufficientFunds": _INSUFFICIENT,
-    "pm_card_visa_chargeDeclinedLostCard": _declining("9987", "card_declined", "lost_card", _DECLINED),
-    "pm_card_visa_chargeDeclinedStolenCard": _declining("9979", "card_declined", "stolen_card", _DECLINED),
-    "pm_card_chargeDeclinedExpiredCard": _declining("0069", "expired_card", "expired_card", "Your card has expired."),
-    "pm_card_chargeDeclinedIncorrectCvc": _declining(
-        "0127", "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."
+    "pm_card_chargeDeclined": _declining("0002", _GENERIC),
+    "pm_card_visa_chargeDeclined": _declining("0002", _GENERIC),
+    "pm_card_chargeDeclinedInsufficientFunds": _declining("9995", _INSUFFICIENT),
+    "pm_card_visa_chargeDeclinedInsufficientFunds": _declining("9995", _INSUFFICIENT),
+    "pm_card_visa_chargeDeclinedLostCard": _declining("9987", _declined("lost_card", "do_not_try_again", "41", "03")),
+    "pm_card_visa_chargeDeclinedStolenCard": _declining(
+        "9979", _declined("stolen_card", "do_not_try_again", "43", "03")
     ),
+    "pm_card_chargeDeclinedExpiredCard": _declining(
+        "0069", Decline("expired_card", "expired_card", "Your card has expired.", "do_not_try_again", "54", "03")
+    ),
+    "pm_card_chargeDeclinedIncorrectCvc": _declining(
+        "0127",
+        Decline(
+            "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.", "confirm_card_data", "N7", "01"
+        ),
+    ),
+    # Stripe could not reach the issuer, so that nobody gives advice.
     "pm_card_chargeDeclinedProcessingError": _declining(
         "0119",
-        "processing_error",
-        "processing_error",
-        "An error occurred while processing your card. Try again in a little bit.",
+        Decline(
+            "processing_error",
+            "processing_error",
+            "An error occurred while processing your card. Try again in a little bit.",
+        ),
     ),
-    "pm_card_chargeCustomerFail": Card("visa", "0341", Decline("card_declined", "generic_decline", _DECLINED)),
+    "pm_card_chargeCustomerFail": Card("visa", "0341", _GENERIC),
+    # The sandbox's own: a reason that is soft by itself, and an issuer that forbids to try again all the same. Since
+    # API version 2024-09-30.acacia the advice is told by ``advice_code`` alone.
+    "pm_sandbox_declinedForGood": Card("visa", "0101", _declined("generic_decline", "do_not_try_again", "05", "03")),
     "pm_card_authenticationRequired": Card("visa", "3184", authenticates=True),
     "pm_card_createDispute": Card("visa", "0259", disputed=True),
-    # The sandbox's own: Stripe's bank debits stay in processing for days, and it has cards only.
+    # The sandbox's own: Stripe's cards don't stay in processing, but its bank debits do.
     "pm_sandbox_processing": Card("visa", "0010", settles=False),
 }
 
@@ -82,5 +131,5 @@ AUTHENTICATION_REQUIRED = Decline(
 )
 """What an off-session charge of a card that authenticates ends in: nobody is there to do it."""
 
-NOT_SETTLED = Decline("card_declined", "generic_decline", _DECLINED)
+NOT_SETTLED = _GENERIC
 """What a payment that was processing ends in if it fails."""

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account
-from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, NOT_SETTLED, Decline
-from sandbox.stripe.disputes import begin
-from sandbox.stripe.objects import Charge, PaymentIntent, PaymentMethod
+from sandbox.stripe.balance import Entry, Kind
+from sandbox.stripe.banks import CURRENCIES
+from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, NOT_SETTLED, Card, Decline
+from sandbox.stripe.charges import Charge
+from sandbox.stripe.dispute_cases import Move, begin
+from sandbox.stripe.objects import PaymentIntent, PaymentMethod
 from sandbox.wire import JSON
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
@@ -19,6 +22,7 @@ _NOT_CONFIRMABLE = (
     "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the "
     "following statuses may be confirmed: requires_confirmation, requires_action."
 )
+_TOO_OFTEN = "This PaymentIntent was confirmed too often: it has been canceled."
 _NO_PAYMENT_METHOD = (
     "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
     "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method "
@@ -59,14 +63,22 @@ def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
     if intent.status not in OPEN:
         message = _ALREADY_SUCCEEDED if intent.status == "succeeded" else _NOT_CONFIRMABLE
         raise errors.unexpected_state(message.format(status=intent.status), intent.to_json())
+    limit = account.settings.confirms
+    if limit is not None and intent.confirms >= limit:
+        intent.status, intent.next_action = "canceled", None
+        intent.canceled_at, intent.cancellation_reason = account.now(), "automatic"
+        account.emit("payment_intent.canceled", intent.to_json())
+        raise errors.unexpected_state(_TOO_OFTEN, intent.to_json())
     reference = how.payment_method or intent.payment_method
     if reference is None:
         raise errors.unexpected_state(_NO_PAYMENT_METHOD, intent.to_json())
     if intent.may_redirect and not how.off_session and how.return_url is None:
         raise errors.invalid_parameter("return_url", _NO_RETURN_URL)
     method = account.usable_payment_method(reference, intent.customer)
+    check_type(intent, method)
+    intent.confirms += 1
     intent.payment_method = method.id
-    if method.card.authenticates and not how.off_session:
+    if method.means.authenticates and not how.off_session:
         _ask_for_authentication(intent, how.return_url)
         account.emit("payment_intent.requires_action", intent.to_json())
         return
@@ -74,9 +86,23 @@ def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
         account,
         intent,
         method,
-        AUTHENTICATION_REQUIRED if method.card.authenticates else method.card.decline,
+        AUTHENTICATION_REQUIRED if method.means.authenticates else _at_once(method),
         how.idempotency_key,
     )
+
+
+def check_type(intent: PaymentIntent, method: PaymentMethod) -> None:
+    """Refuse a payment method whose type or currency the PaymentIntent does not take."""
+    takes = CURRENCIES.get(method.means.kind, intent.currency)
+    if takes != intent.currency:
+        raise errors.wrong_currency(method.means.kind, intent.currency, takes)
+    if method.means.kind not in intent.method_types:
+        raise errors.wrong_type(method.means.kind, intent.method_types)
+
+
+def _at_once(method: PaymentMethod) -> Decline | None:
+    """Return what a payment fails for when it is confirmed; a bank debit fails days later."""
+    return method.means.decline if isinstance(method.means, Card) else None
 
 
 def attempt(
@@ -98,22 +124,30 @@ def attempt(
         raise _declined(account, intent, method, charge, decline)
     if charge.settled:
         _succeed(account, intent, charge)
-        if method.card.disputed:
-            begin(account, charge)
+        if method.means.disputed:
+            account.later(lambda: begin(account, charge, "fraudulent", charge.amount, Move("needs_response")))
     else:
         intent.status = "processing"
+        account.emit("charge.pending", charge.to_json())
         account.emit("payment_intent.processing", intent.to_json())
 
 
-def settle_charge(account: Account, intent: PaymentIntent, *, succeeds: bool) -> None:
-    """End a payment that is ``processing``. Call it with the account's lock held."""
+def settle_charge(account: Account, intent: PaymentIntent, *, succeeds: bool | None = None) -> None:
+    """End a payment that is ``processing``. Call it with the account's lock held.
+
+    Parameters
+    ----------
+    succeeds : bool, optional
+        As the payment method has it, unless given.
+    """
     charge = account.charges.get(intent.latest_charge or "")
     charge.settled = True
-    if succeeds:
+    decline = charge.means.decline if succeeds is None else None if succeeds else charge.means.decline or NOT_SETTLED
+    if decline is None:
         _succeed(account, intent, charge)
-    else:
-        charge.decline = NOT_SETTLED
-        _declined(account, intent, account.payment_methods.get(charge.payment_method), charge, charge.decline)
+        return
+    charge.decline = decline
+    _declined(account, intent, account.payment_methods.get(charge.payment_method), charge, decline)
 
 
 def fail_authentication(account: Account, intent: PaymentIntent, payment_method: str) -> None:
@@ -158,14 +192,14 @@ def _charge(
         customer=intent.customer,
         payment_intent=intent.id,
         payment_method=method.id,
-        card=method.card_json(),
+        means=method.means,
         description=intent.description,
         receipt_email=intent.receipt_email,
         statement_descriptor_suffix=intent.statement_descriptor_suffix,
         metadata=dict(intent.metadata),
         decline=decline,
         idempotency_key=idempotency_key,
-        settled=decline is not None or method.card.settles,
+        settled=decline is not None or method.means.settles,
     )
     intent.latest_charge = charge.id
     intent.next_action = None
@@ -181,17 +215,25 @@ def _succeed(account: Account, intent: PaymentIntent, charge: Charge) -> None:
     account.move("charge", charge, charge.amount, charge.idempotency_key)
     account.emit("charge.succeeded", charge.to_json())
     account.emit("payment_intent.succeeded", intent.to_json())
+    # ``automatic_async``: the funds are captured, and the balance changes, after the confirmation is answered.
+    account.later(lambda: _capture(account, charge))
+
+
+def _capture(account: Account, charge: Charge) -> None:
+    kind: Kind = "payment" if charge.brand is None else "charge"
+    before = charge.to_json()
+    entry = Entry(kind, "charge", charge.id, charge.amount, charge.currency, charge.description, with_fee=True)
+    charge.balance_transaction = account.book(entry).id
+    account.emit("charge.updated", charge.to_json(), before)
 
 
 def _declined(
     account: Account, intent: PaymentIntent, method: PaymentMethod, charge: Charge, decline: Decline
 ) -> errors.StripeError:
     error: JSON = {
+        **decline.members(),
         "charge": charge.id,
-        "code": decline.code,
-        "decline_code": decline.decline_code,
         "doc_url": errors.doc_url(decline.code),
-        "message": decline.message,
         "payment_method": method.to_json(),
         "type": "card_error",
     }
@@ -200,12 +242,8 @@ def _declined(
     intent.last_payment_error = error
     account.emit("charge.failed", charge.to_json())
     account.emit("payment_intent.payment_failed", intent.to_json())
-    return errors.StripeError(
-        402,
-        decline.message,
-        kind="card_error",
-        code=decline.code,
-        decline_code=decline.decline_code,
+    return errors.declined(
+        decline,
         charge=charge.id,
         payment_intent=intent.to_json(),
         payment_method=method.to_json(),

@@ -1,15 +1,13 @@
-"""The operations on disputes, and what becomes of a disputed charge (Stripe docs, "How disputes work")."""
+"""The operations on disputes (Stripe API reference, "Disputes")."""
 
-from sandbox.stripe.account import Account, Call, Command
-from sandbox.stripe.objects import Charge
-from sandbox.stripe.reversals import Dispute, Verdict
+from sandbox.stripe import errors
+from sandbox.stripe.account import Account, Call, Command, NotPossibleError
+from sandbox.stripe.customers import merge_metadata
+from sandbox.stripe.dispute_cases import Move, advance
 from sandbox.stripe.shelf import read_page
+from sandbox.wire import JSON
 
-REASONS = (
-    *("bank_cannot_process", "credit_not_processed", "customer_initiated", "debit_not_authorized", "duplicate"),
-    *("fraudulent", "general", "incorrect_account_details", "insufficient_funds", "noncompliant"),
-    *("product_not_received", "product_unacceptable", "subscription_canceled", "unrecognized"),
-)
+_CLOSED_ALREADY = "This dispute is already closed"
 
 
 def retrieve(call: Call) -> Command:
@@ -29,40 +27,29 @@ def list_all(call: Call) -> Command:
     )
 
 
-def begin(account: Account, charge: Charge, reason: str = "fraudulent", amount: int | None = None) -> Dispute:
-    """Let a bank dispute a charge: the money is withdrawn at once. Call it with the account's lock held.
+def update(call: Call) -> Command:
+    """Change a dispute's metadata; the sandbox takes no evidence."""
+    metadata = call.params.metadata()
 
-    Parameters
-    ----------
-    amount : int, optional
-        In minor units; all that has not been refunded, unless given.
-    """
-    dispute = Dispute(
-        id=account.ids.new("du_"),
-        created=account.now(),
-        amount=charge.amount - charge.amount_refunded if amount is None else amount,
-        currency=charge.currency,
-        charge=charge.id,
-        payment_intent=charge.payment_intent,
-        customer=charge.customer,
-        reason=reason,
-    )
-    charge.disputed = charge.charged_back = True
-    account.disputes.add(dispute, charge.customer)
-    for owner in (charge.payment_intent, charge.id):
-        account.disputes.file_under(owner, dispute)
-    account.move("dispute", charge, -dispute.amount, None, dispute=dispute.id)
-    account.emit("charge.dispute.created", dispute.to_json())
-    account.emit("charge.dispute.funds_withdrawn", dispute.to_json())
-    return dispute
+    def command(account: Account) -> JSON:
+        dispute = account.disputes.get(call.ids["dispute"])
+        merge_metadata(dispute.metadata, metadata)
+        return dispute.to_json()
+
+    return command
 
 
-def finish(account: Account, dispute: Dispute, verdict: Verdict) -> None:
-    """Let the bank decide: if the dispute is won, the money comes back. Call it with the account's lock held."""
-    dispute.verdict = verdict
-    account.emit("charge.dispute.closed", dispute.to_json())
-    if verdict == "won":
-        charge = account.charges.get(dispute.charge)
-        charge.charged_back = False
-        account.move("reinstatement", charge, dispute.amount, None, dispute=dispute.id)
-        account.emit("charge.dispute.funds_reinstated", dispute.to_json())
+def close(call: Call) -> Command:
+    """Accept a dispute: it is lost."""
+
+    def command(account: Account) -> JSON:
+        dispute = account.disputes.get(call.ids["dispute"])
+        if dispute.closed:
+            raise errors.StripeError(400, _CLOSED_ALREADY)
+        try:
+            advance(account, dispute, Move("lost"))
+        except NotPossibleError as error:
+            raise errors.StripeError(400, f"This dispute cannot be closed: {error}") from error
+        return dispute.to_json()
+
+    return command

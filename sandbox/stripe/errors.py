@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sandbox.stripe.cards import Decline
 from sandbox.wire import JSON, Response
 
 
@@ -114,6 +115,28 @@ def no_such(thing: str, reference: str, param: str, status: int = 400) -> Stripe
     return StripeError(status, f"No such {thing}: '{reference}'", code="resource_missing", param=param)
 
 
+def declined(decline: Decline, **more: Any) -> StripeError:
+    """Answer that a charge was declined, or that a card would be."""
+    error = StripeError(402, decline.message, kind="card_error", code=decline.code, **more)
+    error.error |= decline.members()
+    return error
+
+
+def wrong_currency(kind: str, currency: str, takes: str) -> StripeError:
+    """Refuse a payment method whose type is for another currency."""
+    message = f"The currency provided ({currency}) is invalid. Payments with {kind} support the currency: {takes}."
+    return invalid_parameter("currency", message, "payment_method_currency_mismatch")
+
+
+def wrong_type(kind: str, allowed: Sequence[str]) -> StripeError:
+    """Refuse a payment method of a type that the PaymentIntent does not take."""
+    message = (
+        f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent. Please attach a PaymentMethod of "
+        f"one of the following types: {', '.join(allowed)}."
+    )
+    return invalid_parameter("payment_method", message, "payment_intent_incompatible_payment_method")
+
+
 def unexpected_state(message: str, intent: JSON) -> StripeError:
     """Refuse what a PaymentIntent's status does not allow (error code ``payment_intent_unexpected_state``)."""
     return StripeError(400, message, code="payment_intent_unexpected_state", payment_intent=intent)
@@ -152,6 +175,20 @@ def rate_limited(reason: str) -> StripeError:
         "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits."
     )
     return StripeError(429, message, code="rate_limit", headers={"Stripe-Rate-Limited-Reason": reason})
+
+
+def lock_timeout() -> StripeError:
+    """Refuse a request for an object that another request holds (Stripe docs, "Rate limits", "Object lock timeouts").
+
+    No limit was exceeded, so no ``Stripe-Rate-Limited-Reason`` comes with it.
+    """
+    message = (
+        "This object cannot be accessed right now because another API request or Stripe process is currently accessing "
+        "it. If you see this error intermittently, retry the request. If you see this error frequently and are making "
+        "multiple concurrent requests to a single object, make your requests serially or at a lower rate. For more "
+        "details, see https://stripe.com/docs/rate-limits#object-lock-timeouts."
+    )
+    return StripeError(429, message, code="lock_timeout")
 
 
 def unavailable() -> StripeError:

@@ -1,4 +1,4 @@
-"""The operations on charges and events: what has happened (Stripe API reference, "Charges", "Events")."""
+"""The operations on charges, balance transactions and events: what has happened (Stripe API reference, these pages)."""
 
 from fnmatch import fnmatchcase
 
@@ -23,6 +23,23 @@ def list_charges(call: Call) -> Command:
         "/v1/charges",
         owner=intent or customer,
         where=lambda charge: customer is None or charge.customer == customer,
+    )
+
+
+def retrieve_balance_transaction(call: Call) -> Command:
+    """Retrieve a balance transaction."""
+    return lambda account: account.balance_transactions.get(call.ids["balance_transaction"]).to_json()
+
+
+def list_balance_transactions(call: Call) -> Command:
+    """List balance transactions, also by source, type or currency (the one it settled in)."""
+    page, source = read_page(call.params), call.params.text("source")
+    kind, currency = call.params.text("type"), call.params.text("currency")
+    return lambda account: account.balance_transactions.page(
+        page,
+        "/v1/balance_transactions",
+        owner=source,
+        where=lambda row: (kind is None or row.kind == kind) and (currency is None or row.currency == currency),
     )
 
 

@@ -1,8 +1,9 @@
-"""How a PaymentIntent is told which types of payment method it takes; the sandbox has cards only."""
+"""How a PaymentIntent is told which types of payment method it takes."""
 
 from dataclasses import dataclass
 
 from sandbox.stripe import errors
+from sandbox.stripe.banks import CURRENCIES
 from sandbox.stripe.params import Params
 from sandbox.wire import JSON
 
@@ -15,7 +16,10 @@ _NO_LONGER = (
     "`allowed_payment_method_types` or `excluded_payment_method_types` instead."
 )
 _ONE_OF = "You may only specify one of these parameters: {names}."
-_NO_CARD = "The payment method types provided ({names}) leave none to pay with: the sandbox has cards only."
+_NONE_KNOWN = (
+    "The payment method types provided ({names}) leave none to pay with: the sandbox has cards, us_bank_account, "
+    "sepa_debit and bacs_debit."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,6 @@ def read_method_types(params: Params, api_version: str) -> MethodTypes:
     if not given:
         return MethodTypes({"allow_redirects": redirects, "enabled": True} if enabled is not False else None, None)
     types = named[given[0]] or []
-    if "card" not in types:
-        raise errors.invalid_parameter(given[0], _NO_CARD.format(names=", ".join(types)))
-    return MethodTypes(None, types if given == ["allowed_payment_method_types"] else None)
+    if not {"card", *CURRENCIES} & {*types}:
+        raise errors.invalid_parameter(given[0], _NONE_KNOWN.format(names=", ".join(types)))
+    return MethodTypes(None, types)

@@ -1,10 +1,11 @@
 """Stripe's objects: what the sandbox keeps of them, and how they look on the wire (Stripe API reference)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sandbox.stripe.cards import Card, Decline
+from sandbox.stripe.banks import CURRENCIES
+from sandbox.stripe.method_documents import BILLING_DETAILS, Means, on_method
 from sandbox.wire import JSON
 
 type Status = Literal[
@@ -12,34 +13,13 @@ type Status = Literal[
 ]
 
 # Stripe's objects have many members that nothing here ever fills. They are null, not absent, as the SDK expects.
-_CUSTOMER_NULLS = ("currency", "default_source", "discount", "shipping")
-_CHARGE_NULLS = (
-    *(
-        "application",
-        "application_fee",
-        "application_fee_amount",
-        "balance_transaction",
-        "calculated_statement_descriptor",
-    ),
-    *("dispute", "failure_balance_transaction", "on_behalf_of", "receipt_number", "receipt_url", "review", "shipping"),
-    *("source", "source_transfer", "statement_descriptor", "transfer_data", "transfer_group"),
-)
+_CUSTOMER_NULLS = ("currency", "customer_account", "default_source", "discount", "shipping")
 _INTENT_NULLS = (
-    *(
-        "application",
-        "application_fee_amount",
-        "on_behalf_of",
-        "processing",
-        "review",
-        "setup_future_usage",
-        "shipping",
-    ),
-    *("source", "statement_descriptor", "transfer_data", "transfer_group"),
+    *("application", "application_fee_amount", "customer_account", "excluded_payment_method_types"),
+    *("managed_payments", "on_behalf_of", "payment_method_configuration_details", "payment_record", "processing"),
+    *("review", "setup_future_usage", "shipping", "source", "statement_descriptor", "transfer_data", "transfer_group"),
 )
-_BILLING_DETAILS: JSON = {
-    "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
-    **dict.fromkeys(("email", "name", "phone", "tax_id")),
-}
+_CARD_OPTIONS = {**dict.fromkeys(("installments", "mandate_options", "network")), "request_three_d_secure": "automatic"}
 
 
 def nulls(names: Iterable[str]) -> JSON:
@@ -60,9 +40,12 @@ class Customer:
     address: JSON | None = None
     default_payment_method: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    deleted: bool = False
 
     def to_json(self) -> JSON:
-        """Return the object as Stripe sends it."""
+        """Return the object as Stripe sends it: of a deleted customer little more than that it is one."""
+        if self.deleted:
+            return {"id": self.id, "object": "customer", "deleted": True}
         return {
             "id": self.id,
             "object": "customer",
@@ -91,14 +74,15 @@ class Customer:
 
 @dataclass(slots=True)
 class PaymentMethod:
-    """A PaymentMethod (``pm_…``) of type card.
+    """A PaymentMethod (``pm_…``): a card, or a bank account to debit.
 
-    ``spent`` is set once it took part in a payment without being attached: Stripe does not let it be used again.
+    ``spent`` is set once it took part in a payment without being attached, or was detached: Stripe does not let it be
+    used again.
     """
 
     id: str
     created: int
-    card: Card
+    means: Means
     customer: str | None = None
     spent: bool = False
 
@@ -108,30 +92,14 @@ class PaymentMethod:
             "id": self.id,
             "object": "payment_method",
             "allow_redisplay": "unspecified",
-            "billing_details": _BILLING_DETAILS,
-            "card": self.card_json(),
+            "billing_details": BILLING_DETAILS,
             "created": self.created,
             "customer": self.customer,
+            "customer_account": None,
             "livemode": False,
             "metadata": {},
-            "type": "card",
-        }
-
-    def card_json(self) -> JSON:
-        """Return the card's own members."""
-        return {
-            "brand": self.card.brand,
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": "US",
-            "exp_month": 12,
-            "exp_year": 2034,
-            "fingerprint": f"sandbox{self.card.last4}",
-            "funding": "credit",
-            "generated_from": None,
-            "last4": self.card.last4,
-            "networks": {"available": [self.card.brand], "preferred": None},
-            "three_d_secure_usage": {"supported": True},
-            "wallet": None,
+            "type": self.means.kind,
+            self.means.kind: on_method(self.means),
         }
 
 
@@ -159,6 +127,18 @@ class PaymentIntent:
     amount_received: int = 0
     canceled_at: int | None = None
     cancellation_reason: str | None = None
+    capture_method: str = "automatic_async"
+    confirms: int = 0
+    """How often it was confirmed."""
+
+    @property
+    def method_types(self) -> list[str]:
+        """The types of payment method that it takes."""
+        if self.allowed_payment_method_types is not None:
+            return self.allowed_payment_method_types
+        if self.automatic_payment_methods is None:
+            return ["card"]
+        return ["card", *(kind for kind, currency in CURRENCIES.items() if currency == self.currency)]
 
     @property
     def may_redirect(self) -> bool:
@@ -178,7 +158,7 @@ class PaymentIntent:
             "automatic_payment_methods": self.automatic_payment_methods,
             "canceled_at": self.canceled_at,
             "cancellation_reason": self.cancellation_reason,
-            "capture_method": "automatic",
+            "capture_method": self.capture_method,
             "client_secret": self.client_secret,
             "confirmation_method": "automatic",
             "created": self.created,
@@ -191,96 +171,10 @@ class PaymentIntent:
             "metadata": dict(self.metadata),
             "next_action": self.next_action,
             "payment_method": self.payment_method,
-            "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-            "payment_method_types": ["card"],
+            "payment_method_options": {"card": dict(_CARD_OPTIONS)},
+            "payment_method_types": self.method_types,
             "receipt_email": self.receipt_email,
             "statement_descriptor_suffix": self.statement_descriptor_suffix,
             "status": self.status,
             **nulls(_INTENT_NULLS),
         }
-
-
-@dataclass(slots=True)
-class Charge:
-    """A Charge (``ch_…``): one attempt to move a PaymentIntent's money, successful unless there is a decline.
-
-    ``disputed`` stays when a dispute is won, ``charged_back`` doesn't. ``idempotency_key`` came with the confirmation.
-    """
-
-    id: str
-    created: int
-    amount: int
-    currency: str
-    customer: str | None
-    payment_intent: str
-    payment_method: str
-    card: JSON
-    description: str | None
-    receipt_email: str | None
-    statement_descriptor_suffix: str | None
-    metadata: Mapping[str, str]
-    decline: Decline | None
-    idempotency_key: str | None = None
-    settled: bool = True
-    amount_refunded: int = 0
-    disputed: bool = False
-    charged_back: bool = False
-
-    @property
-    def status(self) -> Literal["pending", "succeeded", "failed"]:
-        """What became of it."""
-        if not self.settled:
-            return "pending"
-        return "succeeded" if self.decline is None else "failed"
-
-    def to_json(self) -> JSON:
-        """Return the object as Stripe sends it."""
-        paid = self.status == "succeeded"
-        return {
-            "id": self.id,
-            "object": "charge",
-            "amount": self.amount,
-            "amount_captured": self.amount if paid else 0,
-            "amount_refunded": self.amount_refunded,
-            "billing_details": _BILLING_DETAILS,
-            "captured": paid,
-            "created": self.created,
-            "currency": self.currency,
-            "customer": self.customer,
-            "description": self.description,
-            "disputed": self.disputed,
-            "failure_code": self.decline and self.decline.code,
-            "failure_message": self.decline and self.decline.message,
-            "fraud_details": {},
-            "livemode": False,
-            "metadata": dict(self.metadata),
-            "outcome": _outcome(self.decline),
-            "paid": paid,
-            "payment_intent": self.payment_intent,
-            "payment_method": self.payment_method,
-            "payment_method_details": {"card": self.card, "type": "card"},
-            "receipt_email": self.receipt_email,
-            "refunded": self.amount_refunded == self.amount,
-            "statement_descriptor_suffix": self.statement_descriptor_suffix,
-            "status": self.status,
-            **nulls(_CHARGE_NULLS),
-        }
-
-
-def _outcome(decline: Decline | None) -> JSON:
-    common = {"advice_code": None, "risk_level": "normal", "risk_score": 12}
-    if decline is None:
-        return {
-            **common,
-            "network_status": "approved_by_network",
-            "reason": None,
-            "seller_message": "Payment complete.",
-            "type": "authorized",
-        }
-    return {
-        **common,
-        "network_status": "declined_by_network",
-        "reason": decline.decline_code,
-        "seller_message": f"The bank returned the decline code `{decline.decline_code}`.",
-        "type": "issuer_declined",
-    }

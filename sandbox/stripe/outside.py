@@ -1,66 +1,142 @@
 """What happens to payments without anybody asking Stripe's API for it: cardholders and banks do it.
 
-Each function returns a command for :meth:`sandbox.stripe.StripeSandbox.act`; :func:`read` makes it of an HTTP request.
+Each function returns a command for :meth:`sandbox.stripe.StripeSandbox.act`; :mod:`sandbox.stripe.controls` makes them
+of HTTP requests.
 """
 
 import contextlib
-import json
-from collections.abc import Callable, Mapping
 
-from sandbox.reading import Entry, PlanError
-from sandbox.stripe.account import Account, Command
+from sandbox.stripe.account import Account, Command, NothingSuchError, NotPossibleError
+from sandbox.stripe.banks import DISPUTE_REASONS, BankAccount
+from sandbox.stripe.charges import Charge
 from sandbox.stripe.confirmation import attempt, fail_authentication, settle_charge
-from sandbox.stripe.disputes import REASONS, begin, finish
+from sandbox.stripe.dispute_cases import Move, advance, begin, disputable
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.objects import PaymentIntent
-from sandbox.stripe.reversals import Verdict
-from sandbox.wire import JSON, Request
+from sandbox.stripe.refund_fates import change, start
+from sandbox.stripe.refunds import amount_of, new_refund
+from sandbox.stripe.reversals import RefundStatus, Verdict
+from sandbox.wire import JSON
 
-VERDICTS: tuple[Verdict, ...] = ("lost", "won")
+__all__ = [
+    "NotPossibleError",
+    "NothingSuchError",
+    "authenticate",
+    "close_dispute",
+    "fail_late",
+    "move_dispute",
+    "move_refund",
+    "open_dispute",
+    "open_refund",
+    "pass_days",
+    "settle",
+]
 
 
-class NothingSuchError(LookupError):
-    """No account has this object."""
-
-
-class NotPossibleError(ValueError):
-    """The object's state does not allow it."""
-
-
-def open_dispute(payment_intent: str, reason: str = "fraudulent", amount: int | None = None) -> Command:
-    """Let the cardholder's bank dispute a successful charge; answers the dispute.
+def open_dispute(
+    payment_intent: str,
+    reason: str = "fraudulent",
+    amount: int | None = None,
+    *,
+    status: str = "needs_response",
+    takes: bool | None = None,
+) -> Command:
+    """Let the cardholder's bank dispute a successful charge, or ask about it; answers the dispute.
 
     Parameters
     ----------
     amount : int, optional
-        In minor units; all that has not been refunded, unless given.
+        In minor units; all that has been neither refunded nor disputed, unless given. What was refunded in part can
+        be disputed as well: banks do that.
+    status : str
+        Which it begins with, also one that Stripe has not published.
+    takes : bool, optional
+        Whether the money is withdrawn; as Stripe has it in this status, unless given.
     """
 
     def command(account: Account) -> JSON:
-        intent = _intent(account, payment_intent)
-        charge = account.charges.find(intent.latest_charge or "")
-        if charge is None or charge.status != "succeeded":
-            raise NotPossibleError(f"{intent.id} is {intent.status}: there is no charge to dispute")
-        if charge.disputed:
-            raise NotPossibleError(f"{charge.id} is disputed already")
-        left = charge.amount - charge.amount_refunded
-        if not 1 <= (left if amount is None else amount) <= left:
-            raise NotPossibleError(f"{charge.id} has {left} {charge.currency} left to dispute")
-        return begin(account, charge, reason, amount).to_json()
+        charge = _paid_charge(account, payment_intent)
+        most = disputable(account, charge)
+        usual = most - charge.amount_refunded
+        if not 1 <= (usual if amount is None else amount) <= most:
+            raise NotPossibleError(f"{charge.id} has {most} {charge.currency} left to dispute")
+        move = Move(status, takes)
+        return begin(account, charge, reason, usual if amount is None else amount, move).to_json()
 
     return command
 
 
-def close_dispute(dispute: str, status: Verdict) -> Command:
-    """Let the bank decide an open dispute; answers the dispute."""
+def move_dispute(dispute: str, status: str, *, takes: bool | None = None, returned: int | None = None) -> Command:
+    """Let a dispute come to a status; answers the dispute.
+
+    Parameters
+    ----------
+    takes : bool, optional
+        Whether the money is withdrawn then; as Stripe has it in this status, unless given.
+    returned : int, optional
+        How much a won or lost dispute gives back, in minor units; all or nothing, unless given.
+    """
 
     def command(account: Account) -> JSON:
         found = account.disputes.find(dispute)
         if found is None:
             raise NothingSuchError(f"no dispute {dispute}")
-        if found.verdict is not None:
-            raise NotPossibleError(f"{dispute} is {found.verdict} already")
-        finish(account, found, status)
+        advance(account, found, Move(status, takes, returned))
+        return found.to_json()
+
+    return command
+
+
+def close_dispute(dispute: str, status: Verdict, returned: int | None = None) -> Command:
+    """Let the bank decide an open dispute; answers the dispute."""
+    return move_dispute(dispute, status, returned=returned)
+
+
+def open_refund(
+    payment_intent: str, amount: int | None = None, *, status: RefundStatus = "succeeded", reason: str | None = None
+) -> Command:
+    """Refund a payment as somebody does on Stripe's own pages; answers the refund.
+
+    Parameters
+    ----------
+    amount : int, optional
+        In minor units; all that is left, unless given.
+    status : RefundStatus
+        Which it begins with.
+    reason : str, optional
+        Why it is pending or failed.
+    """
+
+    def command(account: Account) -> JSON:
+        charge = _paid_charge(account, payment_intent)
+        try:
+            refund = new_refund(account, charge, amount_of(charge, amount))
+        except StripeError as error:
+            raise NotPossibleError(str(error)) from error
+        refund.status = "pending" if status in ("failed", "canceled") else status
+        refund.pending_reason = (reason if status == "pending" else None) or "processing"
+        start(account, charge, refund, None)
+        if status != refund.status:
+            change(account, refund, status, reason)
+        return refund.to_json()
+
+    return command
+
+
+def move_refund(refund: str, status: RefundStatus, reason: str | None = None) -> Command:
+    """Let a refund come to a status: succeed, fail (also long after it succeeded), be canceled; answers the refund.
+
+    Parameters
+    ----------
+    reason : str, optional
+        Why it failed or is pending.
+    """
+
+    def command(account: Account) -> JSON:
+        found = account.refunds.find(refund)
+        if found is None:
+            raise NothingSuchError(f"no refund {refund}")
+        change(account, found, status, reason)
         return found.to_json()
 
     return command
@@ -84,14 +160,20 @@ def authenticate(payment_intent: str, *, succeeds: bool = True) -> Command:
         intent.payment_method = reference
         method = account.payment_methods.get(reference)
         with contextlib.suppress(StripeError):  # declined all the same: the PaymentIntent says so
-            attempt(account, intent, method, method.card.decline, None)
+            attempt(account, intent, method, method.means.decline, None)
         return intent.to_json()
 
     return command
 
 
-def settle(payment_intent: str, *, succeeds: bool = True) -> Command:
-    """Let a payment in ``processing`` succeed or fail; answers the PaymentIntent."""
+def settle(payment_intent: str, *, succeeds: bool | None = None) -> Command:
+    """Let a payment in ``processing`` succeed or fail; answers the PaymentIntent.
+
+    Parameters
+    ----------
+    succeeds : bool, optional
+        As its payment method has it, unless given: cards succeed.
+    """
 
     def command(account: Account) -> JSON:
         intent = _intent(account, payment_intent)
@@ -101,6 +183,62 @@ def settle(payment_intent: str, *, succeeds: bool = True) -> Command:
         return intent.to_json()
 
     return command
+
+
+def fail_late(payment_intent: str) -> Command:
+    """Let a bank take back a debit that had succeeded; answers the dispute, which is lost at once.
+
+    There is no failure after success at Stripe: it is a dispute that cannot be argued ("SEPA Direct Debit", "ACH
+    Direct Debit", "Bacs Direct Debit": disputed payments).
+    """
+
+    def command(account: Account) -> JSON:
+        charge = _paid_charge(account, payment_intent)
+        if not isinstance(charge.means, BankAccount):
+            raise NotPossibleError(f"{charge.id} was paid by card: only a bank debit fails after it succeeded")
+        left = disputable(account, charge) - charge.amount_refunded
+        if left < 1:
+            raise NotPossibleError(f"{charge.id} has nothing left that a bank could take back")
+        dispute = begin(account, charge, DISPUTE_REASONS[charge.means.kind], left, Move("needs_response"))
+        advance(account, dispute, Move("lost"))
+        return dispute.to_json()
+
+    return command
+
+
+def pass_days() -> Command:
+    """Let the banks do what they do by themselves; answers the PaymentIntents that changed.
+
+    What is ``processing`` ends as its payment method has it; debits of accounts that dispute are taken back if they
+    had succeeded before.
+    """
+
+    def command(account: Account) -> JSON:
+        intents = account.payment_intents.all()
+        disputed = [intent for intent in intents if _is_taken_back(account, intent)]
+        processing = [intent for intent in intents if intent.status == "processing"]
+        for intent in processing:
+            settle_charge(account, intent)
+        for intent in disputed:
+            fail_late(intent.id)(account)
+        return {"payment_intents": [intent.id for intent in (*processing, *disputed)]}
+
+    return command
+
+
+def _is_taken_back(account: Account, intent: PaymentIntent) -> bool:
+    charge = account.charges.find(intent.latest_charge or "")
+    if charge is None or charge.status != "succeeded" or charge.disputed:
+        return False
+    return isinstance(charge.means, BankAccount) and charge.means.disputed and charge.amount_refunded < charge.amount
+
+
+def _paid_charge(account: Account, payment_intent: str) -> Charge:
+    intent = _intent(account, payment_intent)
+    charge = account.charges.find(intent.latest_charge or "")
+    if charge is None or charge.status != "succeeded":
+        raise NotPossibleError(f"{intent.id} is {intent.status}: there is no successful charge")
+    return charge
 
 
 def _intent(account: Account, reference: str) -> PaymentIntent:
@@ -114,58 +252,3 @@ def _declined_method(intent: PaymentIntent) -> str | None:
     error = intent.last_payment_error or {}
     asked = intent.status == "requires_payment_method" and error.get("code") == "authentication_required"
     return str(error["payment_method"]["id"]) if asked else None
-
-
-def _read_opening(entry: Entry, _reference: str) -> Command:
-    return open_dispute(
-        entry.text("payment_intent") or entry.missing("payment_intent"),
-        entry.choice("reason", REASONS) or "fraudulent",
-        entry.whole("amount", 1),
-    )
-
-
-def _read_closing(entry: Entry, reference: str) -> Command:
-    status = entry.choice("status", VERDICTS) or entry.missing("status")
-    return close_dispute(reference, "won" if status == "won" else "lost")
-
-
-def _read_authentication(entry: Entry, reference: str) -> Command:
-    return authenticate(reference, succeeds=entry.flag("succeeds", default=True))
-
-
-def _read_settlement(entry: Entry, reference: str) -> Command:
-    return settle(reference, succeeds=entry.flag("succeeds", default=True))
-
-
-CONTROLS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
-    ("disputes", ""): _read_opening,
-    ("disputes", "close"): _read_closing,
-    ("payment_intents", "authenticate"): _read_authentication,
-    ("payment_intents", "settle"): _read_settlement,
-}
-"""By the object's kind and what is done to it, as in ``payment_intents/{id}/settle``."""
-
-
-def read(request: Request) -> Command:
-    """Read what a request to ``/_sandbox/stripe/…`` wants to happen.
-
-    Raises
-    ------
-    NothingSuchError
-        There is no such control.
-    PlanError
-        The body is wrong.
-    """
-    parts = request.path.removeprefix("/_sandbox/stripe/").split("/")
-    kind, reference, deed = (*parts, "", "")[:3]
-    reader = CONTROLS.get((kind, deed))
-    if request.method != "POST" or reader is None or len(parts) not in (1, 3) or bool(reference) != bool(deed):
-        raise NothingSuchError(f"no control {request.method} {request.path}")
-    try:
-        document = json.loads(request.body or b"{}")
-    except ValueError as error:
-        raise PlanError(f"the body is no JSON: {error}") from error
-    entry = Entry(document, "the body")
-    command = reader(entry, reference)
-    entry.end()
-    return command

@@ -2,8 +2,8 @@
 
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account, Call, Command
-from sandbox.stripe.confirmation import OPEN, Confirmation, confirm
-from sandbox.stripe.currencies import check_amount, check_currency
+from sandbox.stripe.confirmation import OPEN, Confirmation, check_type, confirm
+from sandbox.stripe.currencies import check_amount, check_currency, check_minimum
 from sandbox.stripe.customers import merge_metadata
 from sandbox.stripe.method_types import read_method_types
 from sandbox.stripe.objects import PaymentIntent
@@ -37,14 +37,16 @@ def create(call: Call) -> Command:
     if amount is None or currency is None:
         raise errors.missing_parameter("amount" if amount is None else "currency")
     check_amount(amount, check_currency(currency))
+    check_minimum(*call.settlement.of(amount, currency)[:2], amount, currency)
     customer, method, metadata = params.text("customer"), params.text("payment_method"), params.metadata()
     details = _read_details(params)
     types = read_method_types(params, call.api_version)
+    capture = params.choice("capture_method", "automatic", "automatic_async") or "automatic_async"
     confirmation = _read_confirmation(call) if _read_confirm(params) else None
 
     def command(account: Account) -> JSON:
         if customer is not None:
-            account.customers.get(customer, "customer")
+            account.customer(customer, "customer")
         paid_with = account.usable_payment_method(method, customer) if method else None
         reference = account.ids.new("pi_")
         intent = PaymentIntent(
@@ -57,9 +59,12 @@ def create(call: Call) -> Command:
             allowed_payment_method_types=types.allowed,
             customer=customer,
             metadata=dict(metadata or {}),
+            capture_method=capture,
             status="requires_confirmation" if paid_with else "requires_payment_method",
             payment_method=paid_with.id if paid_with else None,
         )
+        if paid_with is not None:
+            check_type(intent, paid_with)
         _set_details(intent, details)
         account.payment_intents.add(intent, customer)
         account.emit("payment_intent.created", intent.to_json())
@@ -90,7 +95,10 @@ def retrieve(call: Call) -> Command:
 
 
 def update(call: Call) -> Command:
-    """Update a PaymentIntent: amount, currency and payment method only while it is open, the rest always."""
+    """Update a PaymentIntent: amount, currency and payment method only while it is open, the rest always.
+
+    Whatever is updated, it clears ``last_payment_error`` (PaymentIntent, ``last_payment_error``).
+    """
     params = call.params
     amount, method, metadata = params.integer("amount"), params.text("payment_method"), params.metadata()
     currency, details = params.text("currency"), _read_details(params)
@@ -105,11 +113,15 @@ def update(call: Call) -> Command:
                 raise errors.unexpected_state(_FROZEN.format(what=name, status=intent.status), intent.to_json())
         new_currency = currency or intent.currency
         new_amount = check_amount(intent.amount if amount is None else amount, new_currency)
+        check_minimum(*call.settlement.of(new_amount, new_currency)[:2], new_amount, new_currency)
         if method is not None:
-            intent.payment_method = account.usable_payment_method(method, intent.customer).id
+            usable = account.usable_payment_method(method, intent.customer)
+            check_type(intent, usable)
+            intent.payment_method = usable.id
             intent.status = "requires_confirmation"
             intent.next_action = None
         intent.amount, intent.currency = new_amount, new_currency
+        intent.last_payment_error = None
         _set_details(intent, details)
         merge_metadata(intent.metadata, metadata)
         return intent.to_json()

@@ -10,8 +10,19 @@ from sandbox.faults import Fault
 from sandbox.limits import ACCOUNT
 from sandbox.reading import PlanError
 from sandbox.shell import UNRECOGNIZED, Route, Shell
-from sandbox.stripe import errors, outside
-from sandbox.stripe.account import Account, Call, Clock, Command, Ids, Operation
+from sandbox.stripe import controls, errors
+from sandbox.stripe.account import (
+    Account,
+    Call,
+    Clock,
+    Command,
+    Ids,
+    NothingSuchError,
+    NotPossibleError,
+    Operation,
+    Settings,
+)
+from sandbox.stripe.balance import Settlement
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.params import Form, Params, decode
 from sandbox.stripe.routes import ROUTES, check_expand, expand
@@ -25,8 +36,8 @@ DEFAULT_API_KEY = "sk_test_sandbox"
 class StripeSandbox(Shell[Account]):
     """A fake Stripe in memory: :class:`~sandbox.wire.Provider`, and both of the protocols that one may add to it.
 
-    A movement's ``kind`` is ``charge``, ``refund``, ``dispute`` (a bank took it back) or ``reinstatement`` (and gave it
-    again).
+    A movement's ``kind`` is ``charge``, ``refund``, ``refund_failure`` (it came back), ``dispute`` (a bank took it
+    back) or ``reinstatement`` (and gave it again, or a part of it).
 
     Parameters
     ----------
@@ -62,7 +73,10 @@ class StripeSandbox(Shell[Account]):
         self._ids = Ids(seed)
         self._around_execution = around_execution
         self._notify = notify
-        super().__init__(api_keys or {DEFAULT_API_KEY: "acct_sandbox"}, lambda: Account(self._ids, clock))
+        self._settings = Settings()
+        super().__init__(
+            api_keys or {DEFAULT_API_KEY: "acct_sandbox"}, lambda: Account(self._ids, clock, self._settings)
+        )
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a client sends."""
@@ -94,7 +108,8 @@ class StripeSandbox(Shell[Account]):
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         form = _form(request)
         params = Params(form)
-        command = route.operation(Call(params, ids, key, request.headers.get("stripe-version", "")))
+        version = request.headers.get("stripe-version", "")
+        command = route.operation(Call(params, ids, key, version, self._settings.settlement))
         expanded = check_expand(params.values("expand") or [])
         params.end()
         execution = Execution(self.name, route.name, request)
@@ -125,6 +140,7 @@ class StripeSandbox(Shell[Account]):
                 response = Response.of(200, expand(account, command(account), expanded))
             except StripeError as error:
                 response = error.response()
+            account.catch_up()
             events = account.take_unsent(*cause)
         self._send(events)
         return response
@@ -144,26 +160,40 @@ class StripeSandbox(Shell[Account]):
         NotPossibleError
             The object's state does not allow it.
         """
-        unknown = outside.NothingSuchError("no account")
+        unknown = NothingSuchError("no account")
         for account in self._accounts.values():
             with account.lock:
                 try:
                     document = command(account)
-                except outside.NothingSuchError as error:
+                except NothingSuchError as error:
                     unknown = error
                     continue
+                account.catch_up()
                 events = account.take_unsent()
             self._send(events)
             return document
         raise unknown
 
+    def configure(self, settlement: Settlement | None = None, confirms: int | None = None) -> JSON:
+        """Set how all accounts settle and how often a PaymentIntent can be confirmed; answers what is set.
+
+        Unless given, each currency settles in itself and there is no limit. A reset leaves it.
+        """
+        settings = self._settings
+        settings.settlement, settings.confirms = settlement or Settlement(), confirms
+        rates = dict(settings.settlement.rates)
+        return {"settlement_currency": settings.settlement.currency, "rates": rates, "confirms": confirms}
+
     def control(self, request: Request) -> Response:
         """Answer the sandbox's own ``POST /_sandbox/stripe/…`` (docs/sandbox.md)."""
         try:
-            return Response.of(200, self.act(outside.read(request)))
-        except outside.NothingSuchError as error:
+            wanted = controls.read(request)
+            if isinstance(wanted, Settings):
+                return Response.of(200, self.configure(wanted.settlement, wanted.confirms))
+            return Response.of(200, self.act(wanted))
+        except NothingSuchError as error:
             return Response.of(404, {"error": str(error)})
-        except outside.NotPossibleError as error:
+        except NotPossibleError as error:
             return Response.of(409, {"error": str(error)})
         except PlanError as error:
             return Response.of(400, {"error": str(error)})
@@ -195,6 +225,7 @@ class StripeSandbox(Shell[Account]):
         """Word a failure as Stripe does."""
         failures = {
             Fault.RATE_LIMIT_429: errors.rate_limited("global-rate" if reason == ACCOUNT else "endpoint-rate"),
+            Fault.LOCK_TIMEOUT_429: errors.lock_timeout(),
             Fault.CONFLICT_409: errors.key_in_use(request.headers.get("idempotency-key", "")),
             Fault.UNAVAILABLE_503: errors.unavailable(),
         }
@@ -212,7 +243,7 @@ def _to_be_stored(response: Response, key: str, request_id: str) -> Response:
 
 def _form(request: Request) -> Form:
     try:
-        return decode(request.query if request.method == "GET" else request.body.decode())
+        return decode(request.body.decode() if request.method == "POST" else request.query)
     except ValueError as error:
         raise StripeError(400, f"Invalid request: {error}") from error
 

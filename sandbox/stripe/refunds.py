@@ -2,7 +2,10 @@
 
 from sandbox.stripe import errors
 from sandbox.stripe.account import Account, Call, Command
-from sandbox.stripe.objects import Charge
+from sandbox.stripe.charges import Charge
+from sandbox.stripe.currencies import check_digits
+from sandbox.stripe.customers import merge_metadata
+from sandbox.stripe.refund_fates import change, start
 from sandbox.stripe.reversals import Refund
 from sandbox.stripe.shelf import read_page
 from sandbox.wire import JSON
@@ -15,6 +18,7 @@ _FAILED = "Charge {charge} has not been captured or has failed: it cannot be ref
 _ALREADY = "Charge {charge} has already been refunded."
 _DISPUTED = "Charge {charge} has been charged back; cannot issue a refund."
 _TOO_MUCH = "Refund amount ({amount} {currency}) is greater than unrefunded amount on charge ({left} {currency})"
+_NOT_CANCELABLE = "You cannot cancel a refund with a status of {status}: only one that is requires_action."
 _NOT_POSITIVE = "This value must be greater than or equal to 1."
 
 
@@ -30,26 +34,32 @@ def create(call: Call) -> Command:
 
     def command(account: Account) -> JSON:
         refunded = account.charges.get(charge, "charge") if charge else _charge_of(account, intent or "")
-        refund = Refund(
-            id=account.ids.new("re_"),
-            created=account.now(),
-            amount=_amount_of(refunded, amount),
-            currency=refunded.currency,
-            charge=refunded.id,
-            payment_intent=refunded.payment_intent,
-            customer=refunded.customer,
-            reason=reason,
-            metadata=dict(metadata or {}),
-        )
-        refunded.amount_refunded += refund.amount
-        account.refunds.add(refund, refund.customer)
-        for owner in (refund.payment_intent, refund.charge):
-            account.refunds.file_under(owner, refund)
-        account.move("refund", refunded, -refund.amount, call.idempotency_key, refund=refund.id)
-        account.emit("charge.refunded", refunded.to_json())
+        refund = new_refund(account, refunded, amount_of(refunded, amount), reason, metadata)
+        if not refund.on_card:
+            refund.status, refund.pending_reason = "pending", "processing"
+        start(account, refunded, refund, call.idempotency_key)
         return refund.to_json()
 
     return command
+
+
+def new_refund(
+    account: Account, charge: Charge, amount: int, reason: str | None = None, metadata: dict[str, str] | None = None
+) -> Refund:
+    """Make a refund of a charge, which :func:`~sandbox.stripe.refund_fates.start` is to begin."""
+    return Refund(
+        id=account.ids.new("re_"),
+        created=account.now(),
+        amount=amount,
+        currency=charge.currency,
+        charge=charge.id,
+        payment_intent=charge.payment_intent,
+        payment_method=charge.payment_method,
+        customer=charge.customer,
+        reason=reason,
+        metadata=dict(metadata or {}),
+        on_card=charge.brand is not None,
+    )
 
 
 def _charge_of(account: Account, reference: str) -> Charge:
@@ -60,23 +70,59 @@ def _charge_of(account: Account, reference: str) -> Charge:
     return charge
 
 
-def _amount_of(charge: Charge, amount: int | None) -> int:
+def amount_of(charge: Charge, amount: int | None) -> int:
+    """Return how much is to be refunded, in minor units: what was asked for, else whatever is left.
+
+    Raises
+    ------
+    StripeError
+        The charge does not have as much, has failed, or was charged back.
+    """
     left = charge.amount - charge.amount_refunded
     if charge.status != "succeeded":
         raise errors.invalid_parameter("charge", _FAILED.format(charge=charge.id))
     if charge.charged_back:
         raise errors.StripeError(400, _DISPUTED.format(charge=charge.id), code="charge_disputed")
-    if not left:
+    if left <= 0:
         raise errors.StripeError(400, _ALREADY.format(charge=charge.id), code="charge_already_refunded")
     if amount is not None and amount > left:
         message = _TOO_MUCH.format(amount=amount, left=left, currency=charge.currency.upper())
         raise errors.invalid_parameter("amount", message)
+    if amount is not None:
+        check_digits(amount, charge.currency)
     return left if amount is None else amount
 
 
 def retrieve(call: Call) -> Command:
     """Retrieve a refund."""
     return lambda account: account.refunds.get(call.ids["refund"]).to_json()
+
+
+def update(call: Call) -> Command:
+    """Change a refund's metadata; nothing else of it can be changed."""
+    metadata = call.params.metadata()
+
+    def command(account: Account) -> JSON:
+        refund = account.refunds.get(call.ids["refund"])
+        before = refund.to_json()
+        merge_metadata(refund.metadata, metadata)
+        account.emit("refund.updated", refund.to_json(), before)
+        return refund.to_json()
+
+    return command
+
+
+def cancel(call: Call) -> Command:
+    """Cancel a refund that waits for the customer (``requires_action``)."""
+
+    def command(account: Account) -> JSON:
+        refund = account.refunds.get(call.ids["refund"])
+        if refund.status != "requires_action":
+            raise errors.StripeError(400, _NOT_CANCELABLE.format(status=refund.status))
+        change(account, refund, "canceled")
+        return refund.to_json()
+
+    return command
 
 
 def list_all(call: Call) -> Command:

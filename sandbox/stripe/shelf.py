@@ -117,6 +117,14 @@ class Shelf[T: Stored]:
             raise errors.no_such(self._thing, reference, param or self._url_param, 400 if param else 404)
         return found
 
+    def all(self) -> list[T]:
+        """Return all objects, oldest first."""
+        return list(self._rows)
+
+    def owned(self, owner: str) -> list[T]:
+        """Return the objects of an owner, oldest first."""
+        return list(self._by_owner.get(owner, ()))
+
     def page(
         self, page: Page, url: str, *, owner: str | None = None, where: Callable[[T], bool] = lambda _row: True
     ) -> JSON:

@@ -15,6 +15,7 @@ from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.lifecycle import COLLECTED
 from sandbox.gocardless.published import UnpublishedError
 from sandbox.gocardless.ways import IllegalAdvanceError
+from sandbox.holdings import holdings
 from sandbox.twin import ManualClock
 from sandbox.wire import Request, Response
 from tests.sandbox.gocardless_driving import Wire, reason
@@ -48,8 +49,8 @@ def refund(wire: Wire, payment: str, amount: int, total: int) -> str:
 
 
 def held(wire: Wire, payment: str) -> tuple[int, int, int, int]:
-    [row] = [row for row in wire.sandbox.holdings() if row["payment"] == payment]
-    return row["gross"], row["refunded"], row["withdrawn"], row["net"]
+    holding = holdings(wire.sandbox.movements())[payment]
+    return holding.gross, holding.refunded, holding.withdrawn, holding.net
 
 
 def refunded(wire: Wire, payment: str) -> int:
@@ -263,12 +264,12 @@ def test_what_is_held_follows_from_the_state_from_the_movements_and_from_the_pay
             for payment in payments:
                 document = wire.get(f"payments/{payment}").json()["payments"]
                 has = document["amount"] if document["status"] in COLLECTED else 0
-                rows = {row["payment"]: row for row in wire.sandbox.holdings()}
-                assert rows.get(payment, {"net": 0})["net"] == has - document["amount_refunded"]
+                holding = holdings(wire.sandbox.movements()).get(payment)
+                assert (holding.net if holding else 0) == has - document["amount_refunded"]
     collected(wire, "paid_out", amount=400_000)  # enough to deduct all that is due
     wire.sandbox.outside.pay_out()
-    for row in wire.sandbox.holdings():
+    for payment, holding in holdings(wire.sandbox.movements()).items():
         items = Counter[str]()
-        for kind, amount in paid_for(wire, row["payment"]):
+        for kind, amount in paid_for(wire, payment):
             items["fees" if kind == "gocardless_fee" else "money"] += int(amount)
-        assert items["money"] == row["net"]
+        assert items["money"] == holding.net

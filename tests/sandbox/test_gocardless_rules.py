@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.banking_days import after_working_days, earliest_charge
 from sandbox.gocardless.schemes import LARGEST, LONGEST_REFERENCE, SCHEMES, SMALLEST
+from sandbox.holdings import holdings
 from sandbox.twin import ManualClock
 from sandbox.wire import Request, Response
 from tests.sandbox.gocardless_driving import Wire, reason
@@ -134,7 +135,7 @@ def test_a_customer_approves_of_a_payment_or_does_not(wire: Wire) -> None:
     assert wire.actions(asked) == ["created", "customer_approval_granted", "submitted", "confirmed"]
     wire.sandbox.advance(refused, "customer_approval_denied")
     assert wire.actions(refused) == ["created", "customer_approval_denied"]
-    assert [row["net"] for row in wire.sandbox.holdings()] == [1500]
+    assert [holding.net for holding in holdings(wire.sandbox.movements()).values()] == [1500]
 
 
 def test_a_payment_that_gocardless_retries_itself_says_so_beforehand(wire: Wire) -> None:

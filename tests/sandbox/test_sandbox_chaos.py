@@ -18,6 +18,7 @@ from sandbox.faults import Fault, When
 from sandbox.front import Call, Front, inside
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
+from sandbox.holdings import holdings
 from sandbox.mounts import ENDPOINTS
 from sandbox.plan import OUTAGE_FAULTS, REVERSALS, Outage, Plan, Rule, load_plan, read_plan
 from sandbox.reading import PlanError
@@ -179,6 +180,7 @@ def test_gocardless_misbehaves_in_its_own_words() -> None:
         Fault.ERROR_500: 500,
         Fault.CONFLICT_409: 409,
         Fault.RATE_LIMIT_429: 429,
+        Fault.LOCK_TIMEOUT_429: 429,
         Fault.UNAVAILABLE_503: 503,
         Fault.DELAY: 201,
     }
@@ -311,7 +313,7 @@ def test_a_plan_lets_collected_debits_be_reversed_and_counts_how_many() -> None:
         pass
     counted = chaos.counts()["gocardless"]["reversals"]
     assert set(counted) == set(kinds)
-    net = Counter(row["net"] for row in sandbox.holdings())
+    net = Counter(holding.net for holding in holdings(sandbox.movements()).values())
     assert net == {
         1000: counted["refund"],
         0: counted["charge_back"] + counted["late_failure"],

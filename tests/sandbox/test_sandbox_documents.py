@@ -14,7 +14,7 @@ from sandbox.gocardless.controls import ROUTES as GOCARDLESS_ROUTES
 from sandbox.mounts import ENDPOINTS, make_providers
 from sandbox.plan import REVERSALS, Plan, read_plan
 from sandbox.server import create_app
-from sandbox.stripe.outside import CONTROLS
+from sandbox.stripe.controls import CONTROLS, SETTINGS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
@@ -45,6 +45,7 @@ def test_every_control_route_is_documented() -> None:
     }
     control |= {(f"stripe/{'/{id}/'.join(filter(None, place))}", "POST") for place in CONTROLS}
     control |= {(f"gocardless/{path}", method) for method, path in GOCARDLESS_ROUTES}
+    control.add((f"stripe/{SETTINGS}", "POST"))
     documented = set()
     for cell in re.findall(r"^\| (`[A-Z].*?`) \|", TEXT, re.MULTILINE):
         *methods, last = [word.strip("`") for word in cell.split(", ")]

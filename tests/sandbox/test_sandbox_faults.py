@@ -37,6 +37,7 @@ STATUSES = {
     Fault.ERROR_500: 500,
     Fault.CONFLICT_409: 409,
     Fault.RATE_LIMIT_429: 429,
+    Fault.LOCK_TIMEOUT_429: 429,
     Fault.UNAVAILABLE_503: 503,
 }
 
