@@ -106,10 +106,6 @@ class Entry:
             self.refuse(name, f"should be a list, not {_shown(value)}")
         return [Entry(item, f"{thing} {number}") for number, item in enumerate(value or [], start=1)]
 
-    def table(self, name: str) -> "Entry":
-        """Read one table; messages will name it as in ``the body.limits``."""
-        return Entry(self._value(name), f"{self.where}.{name}")
-
     def tables(self, name: str) -> dict[str, "Entry"]:
         """Read a table of tables; messages will name them as in ``limits.stripe``."""
         value = self._value(name)

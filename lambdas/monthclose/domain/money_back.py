@@ -132,7 +132,8 @@ def undo_reversal(invoice: Invoice, customer: Customer, amount: Money, done: Ret
         What the payment's reversals have done.
     """
     regained = min(amount.minor, done.written_off)
-    to_credit = min(amount.minor - regained, done.from_credit)
+    # Below zero where money that came back found the invoice paid otherwise: then no credit is missing.
+    to_credit = min(amount.minor - regained, max(done.from_credit, 0))
     settled, after, legs = settle(invoice, customer, Money(amount.minor - regained - to_credit, invoice.currency))
     sums = {account: _sum(legs, account) for account in Account}
     sums[Account.CLEARING] += regained + to_credit
