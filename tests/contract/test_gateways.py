@@ -35,7 +35,7 @@ from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.gocardless.schemes import LARGEST, SCHEMES, SMALLEST
 from sandbox.stripe import StripeSandbox
-from sandbox.stripe.currencies import MINIMUM, check_amount
+from sandbox.stripe.currencies import PRESENTMENT, check_amount, check_minimum
 from sandbox.stripe.errors import StripeError
 from sandbox.testing import serving
 from tests.fakes import FakeGateway
@@ -276,7 +276,13 @@ def test_an_order_that_stripe_cannot_take_is_refused_with_its_code() -> None:
     assert refused.value.code == "below_minimum"
 
 
-STRIPES = [code.upper() for code in MINIMUM if code.upper() in EXPONENT_BY_CURRENCY]
+STRIPES = sorted(code.upper() for code in PRESENTMENT if code.upper() in EXPONENT_BY_CURRENCY)
+
+
+def let_stripe_take(minor: int, currency: str) -> None:
+    """Charge an amount that settles in its own currency."""
+    amount = check_amount(stripe_amount(Money(minor, currency)), currency.lower())
+    check_minimum(amount, currency.lower(), amount, currency.lower())
 
 
 @given(st.sampled_from(STRIPES), st.one_of(st.integers(1, 10**9), st.integers(1, 10**14)))
@@ -287,7 +293,7 @@ def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(cur
     assert min(charge, more, rest) >= 0
     if charge:
         assert charge + more + rest == due
-        assert check_amount(stripe_amount(Money(charge, currency)), currency.lower())
+        let_stripe_take(charge, currency)
         if more:
             assert limits.cut(more).charge_minor  # what is left is never too little for a charge
             assert rest < limits.step_minor
@@ -296,9 +302,7 @@ def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(cur
         assert (more, rest) in ((0, 0), (0, due))
         if not rest:
             with pytest.raises(StripeError):
-                check_amount(
-                    stripe_amount(Money(due // limits.step_minor * limits.step_minor, currency)), currency.lower()
-                )
+                let_stripe_take(due // limits.step_minor * limits.step_minor, currency)
 
 
 @given(st.sampled_from(sorted(SCHEMES)), st.integers(1, 10**8))

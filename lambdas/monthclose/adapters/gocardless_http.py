@@ -135,13 +135,21 @@ def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
     return _lost(f"{type(error).__name__} {status or ''}".rstrip(), moves_money=moves_money)
 
 
+_TOO_LITTLE, _TOO_MUCH = ("minimum", "greater than or equal"), ("maximum", "limit", "less than or equal")
+"""What GoCardless' messages about amounts say; their reason is `invalid` for either."""
+
+
+def _says(message: str, words: tuple[str, ...]) -> bool:
+    return any(word in message for word in words)
+
+
 def _untaken(error: Any) -> str:
-    """Name what GoCardless cannot take of an order's amount ("… lower than the minimum permitted amount"), or empty."""
+    """Name what GoCardless cannot take of an order's amount or currency, or empty."""
     for entry in _entries(error):
         match entry:
-            case {"field": "amount", "message": str(message)} if "minimum" in message:
+            case {"field": "amount", "message": str(message)} if _says(message, _TOO_LITTLE):
                 return BELOW_MINIMUM
-            case {"field": "amount", "message": str(message)} if "maximum" in message or "limit" in message:
+            case {"field": "amount", "message": str(message)} if _says(message, _TOO_MUCH):
                 return ABOVE_MAXIMUM
             case {"field": "currency"}:
                 return CURRENCY_NOT_TAKEN

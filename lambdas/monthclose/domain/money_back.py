@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from monthclose.domain import credit
 from monthclose.domain.customer import Customer
-from monthclose.domain.invoice import Booking, Invoice, settle
+from monthclose.domain.invoice import Booking, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg, entry_legs
 from monthclose.domain.money import Money
 
@@ -134,9 +134,14 @@ def undo_reversal(invoice: Invoice, customer: Customer, amount: Money, done: Ret
     regained = min(amount.minor, done.written_off)
     # Below zero where money that came back found the invoice paid otherwise: then no credit is missing.
     to_credit = min(amount.minor - regained, max(done.from_credit, 0))
-    settled, after, legs = settle(invoice, customer, Money(amount.minor - regained - to_credit, invoice.currency))
-    sums = {account: _sum(legs, account) for account in Account}
-    sums[Account.CLEARING] += regained + to_credit
-    sums[Account.CREDIT] -= to_credit
-    sums[Account.WRITE_OFF] -= regained
-    return Effect((settled, credit.add(after, to_credit), entry_legs(sums)), lost=-regained)
+    applied = min(amount.minor - regained - to_credit, invoice.open.minor)
+    excess = amount.minor - regained - applied
+    settled = replace(invoice, collected_minor=invoice.collected_minor + applied)
+    legs = {
+        Account.CLEARING: amount.minor,
+        Account.RECEIVABLE: -applied,
+        Account.CREDIT: -excess,
+        Account.WRITE_OFF: -regained,
+    }
+    after = replace(customer, receivable_minor=customer.receivable_minor - applied)
+    return Effect((settled, credit.add(after, excess), entry_legs(legs)), lost=-regained)
