@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.declines import DeclineKind, decline_kind
+from monthclose.domain.declines import DeclineKind, decline
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice, amount_due
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
@@ -265,7 +265,7 @@ def _after_the_last(trouble: Trouble, sent: list[Notice], policy: DunningPolicy,
 
 def _obstacle(payment: Payment) -> Obstacle | None:
     if payment.state is PaymentState.DECLINED:
-        hard = decline_kind(payment.provider, payment.code) is DeclineKind.HARD
+        hard = decline(payment.provider, payment.code, payment.advice).kind is DeclineKind.HARD
         return Obstacle.HARD if hard else Obstacle.SOFT
     if payment.never_begun:
         return None

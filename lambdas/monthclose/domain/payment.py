@@ -70,6 +70,11 @@ BELOW_MINIMUM = "below_minimum"
 """Code of a charge that the provider doesn't make because it is too small: no bank was asked, nobody is to blame."""
 
 
+CANCELED = "canceled"
+"""Code of an order that was cancelled at the provider and can never be collected: by us, by somebody there, or by the provider
+itself. As nobody said no to the charge, another order may take its place."""
+
+
 class PaymentKey(NamedTuple):
     """What names a payment."""
 
@@ -134,6 +139,8 @@ class Payment:
         The provider's id of this payment (Stripe: PaymentIntent), stored before it is confirmed.
     code : str
         Why it was declined, in the provider's words.
+    advice : str
+        What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
     """
 
     customer_id: str
@@ -151,6 +158,7 @@ class Payment:
     payment_method: str = ""
     provider_ref: str = ""
     code: str = ""
+    advice: str = ""
     history: tuple[Transition, ...] = ()
     version: int = 0
 
@@ -197,7 +205,9 @@ class Payment:
         """What of the collected money is still ours, in minor units."""
         return self.collected_minor - self.refunded_minor
 
-    def to(self, state: PaymentState, at: datetime, why: str, *, code: str = "", request_id: str = "") -> Payment:
+    def to(
+        self, state: PaymentState, at: datetime, why: str, *, code: str = "", advice: str = "", request_id: str = ""
+    ) -> Payment:
         """Make one step.
 
         Raises
@@ -208,7 +218,7 @@ class Payment:
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransitionError(f"payment {self.payment_id}: {self.state} cannot become {state} ({why})")
         step = Transition(at, self.state, state, why, request_id)
-        return replace(self, state=state, code=code, history=(*self.history, step))
+        return replace(self, state=state, code=code, advice=advice, history=(*self.history, step))
 
     def start(self, amount: Money, payment_method: str, at: datetime) -> Payment:
         """Freeze what is charged, and by which method, and begin a new attempt.

@@ -60,6 +60,8 @@ class Refused:
     needs_customer: bool = False
     """The customer must authenticate the charge themselves."""
     request_id: str = ""
+    advice: str = ""
+    """What the provider advises about another attempt, in its words (`domain.declines` has what they mean)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ class Bookkeeper:
             self.clock(),
             outcome.code,
             code=outcome.code,
+            advice=outcome.advice if isinstance(outcome, Refused) else "",
             request_id=outcome.request_id,
         )
         return self._use_credit(case, payment)

@@ -151,6 +151,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     payment_method = UnicodeAttribute()
     provider_ref = UnicodeAttribute()
     code = UnicodeAttribute()
+    advice = UnicodeAttribute(default="")
     history = JSONAttribute()
 
 

@@ -230,7 +230,7 @@ def _place(content: Any) -> DocumentPlace:
 
 
 def _payment(item: m.PaymentItem) -> Payment:
-    texts = ("provider", "currency", "payment_method", "provider_ref", "code")
+    texts = ("provider", "currency", "payment_method", "provider_ref", "code", "advice")
     numbers = ("sequence", "batch", "limit_minor", "amount_minor", "collected_minor", "refunded_minor", "attempt")
     history = tuple(
         Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
