@@ -146,7 +146,7 @@ def test_a_mandate_that_cannot_be_is_our_matter(case: Case, mandate: str) -> Non
 def test_there_is_nothing_to_prepare(case: Case) -> None:
     assert case.gateway.prepare(an_order()) == ""
     assert case.gateway.look_up(an_order()) == Answer("", NotCollected())
-    assert case.requests() == {"payments.list": 1}
+    assert case.requests() == {"mandates.get": 1, "payments.list": 1}  # whose mandate it is, and their payments
 
 
 def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:

@@ -121,6 +121,7 @@ def test_a_signed_webhook_is_queued_with_ids_only_and_answered_with_200(door: Do
         "reference": "pi_2026-10/acme_1",
         "payment_id": "2026-10/acme",
         "known_in": [],
+        "method": "",
         "received_at": "2026-11-01T00:00:00+00:00",
         "again": False,
     }

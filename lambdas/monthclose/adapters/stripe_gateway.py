@@ -16,14 +16,17 @@ import stripe
 
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.domain.customer import Customer
+from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED, is_decline
 from monthclose.domain.money import Money, exponent
-from monthclose.domain.payment import BELOW_MINIMUM
+from monthclose.domain.payment import BELOW_MINIMUM, CANCELED
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
+    ObjectBusyError,
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
+    PayerGoneError,
     ProviderDownError,
     ProviderRefusedError,
     RateLimitedError,
@@ -80,7 +83,7 @@ class StripeGateway:
         """Create the PaymentIntent (`pi_…`), or bring its amount and method up to date."""
         if order.reference and self._revise(order):
             return order.reference
-        with _translated(moves_money=False):
+        with self._asking(order, moves_money=False):
             intent = self._client.payment_intents.create(
                 {
                     "amount": stripe_amount(order.amount),
@@ -101,32 +104,38 @@ class StripeGateway:
         return intent.id
 
     def _revise(self, order: ChargeOrder) -> bool:
-        """Update a PaymentIntent; False if it was canceled, and another is needed."""
+        """Update a PaymentIntent; False if it was canceled, or is another customer's, and another is needed."""
         try:
-            with _translated(moves_money=False):
+            with self._asking(order, moves_money=False):
                 self._client.payment_intents.update(
                     order.reference,
                     {"amount": stripe_amount(order.amount), "payment_method": order.payment_method},
                     {"idempotency_key": _key(order.payment_id, order.attempt, "update")},
                 )
         except OrderInvalidError as error:
-            if error.code != _UNEXPECTED_STATE:
+            if error.code == _UNEXPECTED_STATE:
+                return not _is_canceled(self._retrieve(order.reference))
+            if self._owner(order.reference) == order.provider_customer:
                 raise
-            outcome = self._retrieve(order.reference).outcome
-            return not (isinstance(outcome, Refused) and outcome.code == _CANCELED)
+            # The customer has another account at Stripe now. A PaymentIntent keeps the one that it was made for.
+            return not _is_canceled(self.withdraw(order))
         return True
+
+    def _owner(self, reference: str) -> str:
+        with _translated(moves_money=False):
+            return _id(self._client.payment_intents.retrieve(reference).customer)
 
     def collect(self, order: ChargeOrder) -> Answer:
         """Confirm the PaymentIntent off-session."""
         try:
-            with _translated(moves_money=True):
+            with self._asking(order, moves_money=True):
                 intent = self._client.payment_intents.confirm(
                     order.reference,
                     {"payment_method": order.payment_method, "off_session": True},
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
-            return Answer(order.reference, _refusal(_decline_code(error), error.request_id))
+            return Answer(order.reference, _refusal(error.error, error.request_id, error.code))
         except OrderInvalidError as error:
             if error.code != _UNEXPECTED_STATE:
                 raise
@@ -142,6 +151,14 @@ class StripeGateway:
             return self._answer(self._client.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
 
     def _find(self, order: ChargeOrder) -> Answer:
+        try:
+            return self._find_among(order)
+        except OrderInvalidError as error:
+            if error.code != _NO_SUCH_OBJECT:
+                raise
+            return Answer("", NotCollected())  # the customer is gone; what was never confirmed can't be collected
+
+    def _find_among(self, order: ChargeOrder) -> Answer:
         with _translated(moves_money=False):
             intents = self._client.payment_intents.list(
                 {
@@ -152,7 +169,7 @@ class StripeGateway:
                 }
             )
             for intent in intents.auto_paging_iter():
-                if _metadata(intent, "payment") == order.payment_id and intent.status != _CANCELED:
+                if _metadata(intent, "payment") == order.payment_id and intent.status != CANCELED:
                     return self._answer(intent)
         return Answer("", NotCollected())
 
@@ -165,6 +182,58 @@ class StripeGateway:
             if error.code != _UNEXPECTED_STATE:
                 raise
             return self._retrieve(order.reference)
+
+    @contextmanager
+    def _asking(self, order: ChargeOrder, *, moves_money: bool) -> Iterator[None]:
+        """Translate errors of a request that names the order's customer or method, and find out whether one is gone.
+
+        Stripe's answers don't tell a card that its customer has removed from one that is another account's.
+
+        Raises
+        ------
+        PayerGoneError
+            Stripe doesn't have the customer (any more).
+        OrderRefusedError
+            The payment method was removed: the customer must give another.
+        OrderInvalidError
+            We asked for something that Stripe cannot do.
+        """
+        try:
+            with _translated(moves_money=moves_money):
+                yield
+        except OrderInvalidError as error:
+            if error.code not in (_NO_SUCH_OBJECT, _INVALID_METHOD):
+                raise
+            self._look_for_payer(order, error.request_id)
+            if self._is_detached(order.payment_method):
+                raise OrderRefusedError(METHOD_DETACHED, error.request_id) from None
+            raise
+
+    def _look_for_payer(self, order: ChargeOrder, request_id: str) -> None:
+        if not order.provider_customer:
+            return
+        try:
+            with _translated(moves_money=False):
+                payer = self._client.customers.retrieve(order.provider_customer)
+        except OrderInvalidError as error:
+            if error.code != _NO_SUCH_OBJECT:
+                raise
+            raise PayerGoneError(error.code, request_id, deleted=False) from None
+        if _member(payer, "deleted"):
+            raise PayerGoneError(CUSTOMER_DELETED, request_id, deleted=True) from None
+
+    def _is_detached(self, payment_method: str) -> bool:
+        try:
+            with _translated(moves_money=False):
+                return not self._client.payment_methods.retrieve(payment_method).customer
+        except OrderInvalidError as error:
+            if error.code != _NO_SUCH_OBJECT:
+                raise
+            return False
+
+    def successor(self, method: str) -> str:  # noqa: ARG002
+        """Tell of none: Stripe keeps a payment method's id when its bank replaces the card."""
+        return ""
 
     def payment_of(self, reference: str) -> str:
         """Read the PaymentIntent's metadata."""
@@ -214,7 +283,7 @@ class StripeGateway:
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
 _NO_SUCH_OBJECT = "resource_missing"
-_CANCELED = "canceled"
+_INVALID_METHOD = "invalid payment_method"
 _MONEY_WITHDRAWN = {"needs_response", "under_review", "lost"}
 """Statuses of a dispute during which the money is withdrawn (Stripe, "How disputes work"); an inquiry, whose statuses
 begin with `warning_`, withdraws nothing."""
@@ -261,6 +330,20 @@ def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
     return str(getattr(intent.metadata, key, ""))
 
 
+def _id(reference: str | stripe.StripeObject | None) -> str:
+    """Read a member that holds an object's id, or is the object."""
+    return str(_member(reference, "id") if isinstance(reference, stripe.StripeObject) else reference or "")
+
+
+def _member(of: stripe.StripeObject | None, name: str) -> str:
+    """Read a member that Stripe leaves out where it has nothing to say."""
+    return str(getattr(of, name, None) or "")
+
+
+def _is_canceled(answer: Answer) -> bool:
+    return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
+
+
 def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
     """Read a PaymentIntent's status (Stripe, "How PaymentIntents work")."""
     request_id = intent.last_response.request_id or "" if intent.last_response else ""
@@ -272,22 +355,33 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
         case "requires_action":
             return Refused("authentication_required", needs_customer=True, request_id=request_id)
         case "requires_payment_method" if intent.last_payment_error:
-            error = intent.last_payment_error
-            return _refusal(error.decline_code or error.code or "declined", request_id)
+            return _refusal(intent.last_payment_error, request_id, _failure_code(intent))
         case "canceled":
-            return Refused(_CANCELED, request_id=request_id)
+            return Refused(CANCELED, request_id=request_id)
         case _:
             return NotCollected()
 
 
-def _decline_code(error: stripe.CardError) -> str:
-    """Take the issuer's reason where Stripe passes it on (`insufficient_funds`), else Stripe's own code."""
-    details = error.error
-    return (details and details.decline_code) or error.code or "declined"
+_BUSY = frozenset({"lock_timeout", "payment_intent_rate_limit_exceeded", "card_decline_rate_limit_exceeded"})
+"""Codes of a 429 that concern one object, not the account's limit (Stripe, "Rate limits", "Object lock timeouts")."""
+_VAGUE = frozenset({"", "payment_intent_payment_attempt_failed", "payment_method_provider_decline"})
+"""Codes of a bank debit's failure that say less than its charge does."""
 
 
-def _refusal(code: str, request_id: str | None) -> Refused:
-    return Refused(code, needs_customer=code == "authentication_required", request_id=request_id or "")
+def _failure_code(intent: stripe.PaymentIntent) -> str:
+    """Read why a PaymentIntent's last payment failed: of a bank debit the charge knows more."""
+    code, charge = _member(intent.last_payment_error, "code"), intent.latest_charge
+    if code in _VAGUE and isinstance(charge, stripe.Charge):
+        return charge.failure_code or code
+    return code
+
+
+def _refusal(error: stripe.StripeObject | None, request_id: str | None, code: str | None) -> Refused:
+    """Take the issuer's reason where Stripe passes it on (`insufficient_funds`), else the code, and any advice."""
+    reason = _member(error, "decline_code") or code or "declined"
+    advice = _member(error, "advice_code") or _member(error, "network_advice_code")
+    needs_customer = reason == "authentication_required"
+    return Refused(reason, needs_customer=needs_customer, request_id=request_id or "", advice=advice)
 
 
 @contextmanager
@@ -301,17 +395,23 @@ def _translated(*, moves_money: bool) -> Iterator[None]:
     except stripe.CardError as error:
         if moves_money:
             raise
-        raise OrderRefusedError(_decline_code(error), error.request_id or "") from None
+        refusal = _refusal(error.error, error.request_id, error.code)
+        raise OrderRefusedError(refusal.code, refusal.request_id, refusal.advice) from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
     except stripe.RateLimitError as error:
+        if error.code in _BUSY:
+            raise ObjectBusyError(f"Stripe has something else to do with this object: {error.code}") from error
         raise RateLimitedError("Stripe's rate limit") from error
     except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
         raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
     except stripe.InvalidRequestError as error:
         if error.code == "amount_too_small":  # no mistake of ours: the bill is what it is
             raise OrderRefusedError(BELOW_MINIMUM, error.request_id or "") from None
-        raise OrderInvalidError(error.code or f"invalid {error.param or 'request'}", error.request_id or "") from None
+        code = error.code or f"invalid {error.param or 'request'}"
+        raise (OrderRefusedError if is_decline("stripe", code) else OrderInvalidError)(
+            code, error.request_id or ""
+        ) from None
     except stripe.StripeError as error:
         # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
         message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()

@@ -1,7 +1,7 @@
 """Declines: what a provider's code means for another attempt, and what the customer is told. The one table of them.
 
-A code that is in the table lies with the customer, their bank or their payment method, whichever way the provider says it:
-an adapter that meets one as the reason of an error raises `OrderRefusedError`, not `OrderInvalidError`.
+A code that is in the table lies with the customer, their bank or their payment method, whichever way the provider says
+it: an adapter that meets one as the reason of an error raises `OrderRefusedError`, not `OrderInvalidError`.
 
 From the providers' own tables: https://docs.stripe.com/declines/codes ("Next steps"; Stripe's Smart Retries make no
 further attempt after a hard one), https://docs.stripe.com/error-codes, the failure codes of
@@ -212,8 +212,8 @@ _GOCARDLESS = _soft(
         "payment_violated_mandate_parameters": "The direct debit mandate does not cover this payment.",
         "refund_requested": "The payment was returned at your request.",
         "return_on_odfi_request": "",
-        # Reasons why no payment can be created: the mandate is cancelled, expired, failed, blocked or suspended, its bank
-        # account disabled, its customer removed.
+        # Reasons why no payment can be created: the mandate is cancelled, expired, failed, blocked or suspended, its
+        # bank account disabled, its customer removed.
         "bank_account_disabled": "The bank account cannot be used.",
         "customer_data_removed": _REMOVED,
         "customer_removed": _REMOVED,
@@ -234,8 +234,8 @@ ADVICE: Mapping[str, Mapping[str, Decline]] = {
         "confirm_card_data": Decline(_H, "The card's details are not right any more."),
         "do_not_try_again": Decline(_H),
         "try_again_later": Decline(_S),
-        # The card networks' own, where the issuer gave no other: 01 new details, 03 never, 21 the customer has cancelled
-        # such payments, 41 a number that is good for one payment; 02 and 24 to 30 later.
+        # The card networks' own, where the issuer gave no other: 01 new details, 03 never, 21 the customer has
+        # cancelled such payments, 41 a number that is good for one payment; 02 and 24 to 30 later.
         "01": Decline(_H, "The card or its account has been replaced."),
         "03": Decline(_H),
         "21": Decline(_H),
@@ -243,7 +243,7 @@ ADVICE: Mapping[str, Mapping[str, Decline]] = {
         **dict.fromkeys(("02", "24", "25", "26", "27", "28", "29", "30"), Decline(_S)),
     }
 }
-"""What the advice means that some providers send with a decline: where there is any, it decides about another attempt."""
+"""What the advice means that some providers send with a decline. It decides about another attempt."""
 
 
 def is_decline(provider: str, code: str) -> bool:

@@ -214,7 +214,8 @@ def _reason_to_retry(
     if obstacle is Obstacle.REVERSED and not policy.retry_reversed:
         return ""
     last = max((p for p in month.own_payments if p.starts), key=lambda p: p.starts[-1], default=None)
-    if last is None or (profile.payment_provider, profile.payment_method) != (last.provider, last.payment_method):
+    charged = last and (last.provider, customer.current_method(last.payment_method))
+    if last is None or (profile.payment_provider, customer.payment_method) != charged:
         return "there is a new payment method"
     last_day = last.starts[-1].date()
     if obstacle is Obstacle.OURS:

@@ -71,8 +71,8 @@ BELOW_MINIMUM = "below_minimum"
 
 
 CANCELED = "canceled"
-"""Code of an order that was cancelled at the provider and can never be collected: by us, by somebody there, or by the provider
-itself. As nobody said no to the charge, another order may take its place."""
+"""Code of an order that was cancelled at the provider, by whomever, and can never be collected. As nobody said no to
+the charge, another order may take its place."""
 
 
 class PaymentKey(NamedTuple):

@@ -14,7 +14,9 @@ collected and surely won't be, what to charge is decided anew: a frozen amount m
 from dataclasses import dataclass, replace
 
 from monthclose.domain import invoice as invoices
+from monthclose.domain.customer import Customer
 from monthclose.domain.payment import (
+    CANCELED,
     REFUSED,
     RETRIABLE,
     UNSETTLED,
@@ -26,9 +28,11 @@ from monthclose.domain.payment import (
 from monthclose.errors import (
     BeingChargedError,
     ConflictError,
+    MethodReplacedError,
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
+    PayerGoneError,
     TryLaterError,
 )
 from monthclose.ports import (
@@ -125,8 +129,8 @@ class Charger:
         if not case.payment.attempt:
             return case.payment.state
         answer = self.gateway.look_up(_order(case))
-        if isinstance(answer.outcome, NotCollected):
-            return case.payment.state
+        if isinstance(answer.outcome, NotCollected) or (_is_canceled(answer) and case.payment.state in UNSETTLED):
+            return case.payment.state  # another order is made by whoever goes on with it
         return self.keeper.book(_referring(case, answer.reference), answer.outcome)
 
     def _read(self, key: PaymentKey) -> Case | None:
@@ -147,7 +151,7 @@ class Charger:
         due, now = invoices.amount_due(case.invoice, customer, payment.limit_minor), self.clock()
         if not due:
             return self._charge_nothing(case)
-        method = customer.profile.payment_method
+        method = customer.payment_method
         if not method:
             return self._without_method(case)
         started = payment.start(due, method, now)
@@ -203,10 +207,8 @@ class Charger:
             if not case.customer.payer:
                 case = self._register(case)
             case = self._prepare(case)
-        except OrderInvalidError as error:
-            return self._put_back(case, error)
         except OrderRefusedError as error:
-            return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+            return self._not_taken(case, error)
         return self._collect(case)
 
     def _register(self, case: Case) -> Case:
@@ -224,13 +226,68 @@ class Charger:
             answer = self.gateway.collect(_order(case))
         except OutcomeUnknownError as error:
             return self._lose_sight(case, str(error))
-        except OrderInvalidError as error:
-            return self._put_back(case, error)
         except OrderRefusedError as error:
-            return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+            return self._not_taken(case, error)
         if isinstance(answer.outcome, NotCollected):
             return self._lose_sight(case, "the provider says that it has not collected it")
+        if _is_canceled(answer):
+            self._drop_order(case)
         return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+
+    def _not_taken(self, case: Case, error: OrderRefusedError) -> PaymentState:
+        """Book that the provider doesn't take the order: surely nothing was collected."""
+        match error:
+            case MethodReplacedError(method=successor):
+                self.follow(case.customer, _order(case).payment_method, successor)
+                raise ConflictError(f"payment {case.payment.payment_id} goes on with another payment method")
+            case PayerGoneError():
+                return self._forget_payer(case, error)
+            case OrderInvalidError():
+                return self._put_back(case, error)
+        refusal = Refused(error.code, request_id=error.request_id, advice=error.advice)
+        return self.keeper.book(case, refusal)
+
+    def follow(self, customer: Customer, method: str, successor: str) -> bool:
+        """Note for good that the provider has put a payment method in the place of another; False if it was known.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else changed the customer.
+        """
+        if not successor or customer.current_method(method) == successor:
+            return False
+        self.books.commit(customer.with_successor(method, successor))
+        return True
+
+    def _forget_payer(self, case: Case, error: PayerGoneError) -> PaymentState:
+        """Charge under the dead id of a customer no more: they are registered again, at once or with a new method.
+
+        Raises
+        ------
+        ConflictError
+            It was an id of ours; decide anew, with another one.
+        """
+        imported = case.customer.payer == case.customer.profile.payment_customer
+        if imported and not error.deleted:
+            return self._put_back(case, error)  # the import's id is wrong, or our key
+        case = self.keeper.commit(case, customer=case.customer.without_payer())
+        if not imported:
+            raise ConflictError(f"customer {case.customer.customer_id} must be registered again")
+        return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+
+    def _drop_order(self, case: Case) -> None:
+        """Give up an order that was cancelled at the provider and can never be collected.
+
+        Raises
+        ------
+        ConflictError
+            Always: decide anew, and make another order.
+        """
+        why = "the provider has cancelled the order: another takes its place"
+        ended = replace(case.payment.to(PaymentState.READY, self.clock(), why), provider_ref="")
+        self.keeper.commit(case, payment=ended, customer=case.customer.released_by(ended.payment_id))
+        raise ConflictError(f"payment {ended.payment_id} needs another order")
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
         """Give up an attempt that was put wrongly: it surely did nothing, and it is not the customer's doing."""
@@ -243,6 +300,8 @@ class Charger:
     def _resume(self, case: Case) -> PaymentState:
         """Go on with an attempt that broke off: first find out what became of it."""
         answer = self._ask(case)
+        if _is_canceled(answer):
+            self._drop_order(case)
         if not isinstance(answer.outcome, NotCollected):
             return self.keeper.book(_referring(case, answer.reference), answer.outcome)
         if answer.reference != case.payment.provider_ref:
@@ -287,6 +346,11 @@ def _referring(case: Case, reference: str) -> Case:
     return case._replace(payment=replace(case.payment, provider_ref=reference))
 
 
+def _is_canceled(answer: Answer) -> bool:
+    """Whether the order was cancelled at the provider, so that another must take its place: no bank said no."""
+    return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
+
+
 def _order(case: Case) -> ChargeOrder:
     payment: Payment = case.payment
     return ChargeOrder(
@@ -297,7 +361,7 @@ def _order(case: Case) -> ChargeOrder:
         period=payment.period,
         customer_id=payment.customer_id,
         provider_customer=case.customer.payer,
-        payment_method=payment.payment_method,
+        payment_method=case.customer.current_method(payment.payment_method),
         since=payment.begun_at,
         reference=payment.provider_ref,
     )

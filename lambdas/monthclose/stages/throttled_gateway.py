@@ -10,6 +10,7 @@ from monthclose.domain.customer import Customer
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
+    ObjectBusyError,
     OrderRefusedError,
     OutcomeUnknownError,
     ProviderDownError,
@@ -19,8 +20,8 @@ from monthclose.errors import (
 from monthclose.names import LimitScope
 from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
 
-_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "payment_of", "collected_for")
-_READS = ("check", "look_up", "payment_of", "collected_for")
+_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "successor", "payment_of", "collected_for")
+_READS = ("check", "look_up", "successor", "payment_of", "collected_for")
 LANES: Mapping[LimitScope, Mapping[str, str]] = {
     LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
     LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
@@ -32,8 +33,8 @@ _TRIES = 4
 """Of a call that is answered with 429."""
 _PAGE = 100
 _LOST = (ProviderDownError, OutcomeUnknownError)
-_ANSWERED = (OrderRefusedError, ProviderRefusedError)
-"""Noes: the provider is well."""
+_ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
+"""Noes, or that one object is busy: the provider is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class ThrottledGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """See to it that an order can never be collected."""
         return self._ask("withdraw", lambda: self.gateway.withdraw(order))
+
+    def successor(self, method: str) -> str:
+        """Tell which payment method the provider has put in the place of one."""
+        return self._ask("successor", lambda: self.gateway.successor(method))
 
     def payment_of(self, reference: str) -> str:
         """Tell which of our payments the provider's object names."""

@@ -95,8 +95,8 @@ def test_a_decline_is_soft_or_hard_by_its_providers_table(provider: str, code: s
 
 
 BANK_DEBITS = {
-    # The failure codes that Stripe publishes for SEPA, Bacs and ACH debits; what it says of the next step: "new details",
-    # "a new mandate" or "unblock" is the customer's to do, "retry" is ours.
+    # The failure codes that Stripe publishes for SEPA, Bacs and ACH debits. Where its next step is new details, a new
+    # mandate or to unblock the account, the customer must act; where it is a retry, we can.
     "account_closed": DeclineKind.HARD,
     "account_frozen": DeclineKind.HARD,
     "authorization_revoked": DeclineKind.HARD,
@@ -126,8 +126,16 @@ def test_a_bank_debits_failure_through_stripe_is_known_and_tried_again_only_wher
 
 @pytest.mark.parametrize(
     "code",
-    ["mandate_is_inactive", "bank_account_disabled", "customer_removed", "mandate_failed", "mandate_suspended_by_payer"]
-    + ["payment_stopped", "account_blocked_for_any_financial_transaction", "customer_approval_denied"],
+    [
+        "mandate_is_inactive",
+        "bank_account_disabled",
+        "customer_removed",
+        "mandate_failed",
+        "mandate_suspended_by_payer",
+        "payment_stopped",
+        "account_blocked_for_any_financial_transaction",
+        "customer_approval_denied",
+    ],
 )
 def test_a_mandate_that_can_be_used_no_more_is_not_tried_again_through_gocardless(code: str) -> None:
     assert decline("gocardless", code).kind is DeclineKind.HARD

@@ -68,6 +68,8 @@ class CustomerItem(Model):
     credit_minor = NumberAttribute(default=0)
     grants = JSONAttribute(null=True)
     provider_customer = UnicodeAttribute(default="")
+    lost_payer = UnicodeAttribute(default="")
+    method_successors = JSONAttribute(default=dict)
     open_payment = UnicodeAttribute(default="")
     check_at = UTCDateTimeAttribute(null=True)
     lease = UnicodeAttribute(null=True)
