@@ -400,8 +400,8 @@ def _translated(*, moves_money: bool) -> Iterator[None]:
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
     except stripe.RateLimitError as error:
-        if error.code in _BUSY:
-            raise ObjectBusyError(f"Stripe has something else to do with this object: {error.code}") from error
+        if (code := _member(error.error, "code")) in _BUSY:  # the SDK leaves the error's own `code` empty
+            raise ObjectBusyError(f"Stripe has something else to do with this object: {code}") from error
         raise RateLimitedError("Stripe's rate limit") from error
     except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
         raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
