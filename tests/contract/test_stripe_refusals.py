@@ -236,14 +236,18 @@ def test_a_payment_intent_that_was_collected_meanwhile_is_kept_whoevers_it_is(ca
     assert case.gateway.prepare(new) == old.reference
 
 
+def charge_and_look(case: Case) -> None:
+    order = case.prepared(case.order())
+    case.gateway.collect(order)
+    case.gateway.look_up(order)
+
+
 @pytest.mark.parametrize("endpoint", ["payment_intents.create", "payment_intents.confirm", "payment_intents.retrieve"])
 @pytest.mark.parametrize("code", ["lock_timeout", "payment_intent_rate_limit_exceeded"])
 def test_a_429_for_one_object_is_not_the_rate_limit(case: Case, endpoint: str, code: str) -> None:
     case.stripe.refuses(endpoint, 429, code=code)
     with pytest.raises(ObjectBusyError):
-        order = case.prepared(case.order())
-        case.gateway.collect(order)
-        case.gateway.look_up(order)
+        charge_and_look(case)
 
 
 @pytest.mark.parametrize("error", [{"code": "rate_limit"}, {}])

@@ -73,7 +73,7 @@ class EventApplier:
         return Applied(Result.UNCHANGED if self._payment(key) == payment else Result.BOOKED, key)
 
     def _follow(self, key: PaymentKey, method: str) -> Applied:
-        """Note which payment method has taken another's place; of who was never charged the first charge finds it out."""
+        """Note which payment method has taken another's place; whose it is, a payment made by it tells."""
         successor = self.charger.gateway.successor(method)
 
         def step() -> bool:

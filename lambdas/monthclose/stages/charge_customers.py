@@ -12,6 +12,7 @@ collected and surely won't be, what to charge is decided anew: a frozen amount m
 """
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from monthclose.domain import invoice as invoices
 from monthclose.domain.customer import Customer
@@ -231,7 +232,7 @@ class Charger:
         if isinstance(answer.outcome, NotCollected):
             return self._lose_sight(case, "the provider says that it has not collected it")
         if _is_canceled(answer):
-            self._drop_order(case)
+            self._decide_anew(self._without_order(case))
         return self.keeper.book(_referring(case, answer.reference), answer.outcome)
 
     def _not_taken(self, case: Case, error: OrderRefusedError) -> PaymentState:
@@ -271,23 +272,29 @@ class Charger:
         imported = case.customer.payer == case.customer.profile.payment_customer
         if imported and not error.deleted:
             return self._put_back(case, error)  # the import's id is wrong, or our key
-        case = self.keeper.commit(case, customer=case.customer.without_payer())
+        case = case._replace(customer=case.customer.without_payer())
         if not imported:
-            raise ConflictError(f"customer {case.customer.customer_id} must be registered again")
+            why = "the provider does not have the customer any more: they are registered again"
+            self._decide_anew(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
+        case = self.keeper.commit(case, customer=case.customer)
         return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
 
-    def _drop_order(self, case: Case) -> None:
-        """Give up an order that was cancelled at the provider and can never be collected.
+    def _without_order(self, case: Case) -> Case:
+        """End an attempt whose order was cancelled at the provider, in memory: another order takes its place."""
+        why = "the provider has cancelled the order: another takes its place"
+        ended = case.payment.to(PaymentState.READY, self.clock(), why)
+        return case._replace(payment=replace(ended, provider_ref=""))
+
+    def _decide_anew(self, case: Case) -> NoReturn:
+        """Write that an attempt came to nothing, and have the payment begun again from its start.
 
         Raises
         ------
         ConflictError
-            Always: decide anew, and make another order.
+            Always: whoever meets it reads again. If it goes on like this, they come later.
         """
-        why = "the provider has cancelled the order: another takes its place"
-        ended = replace(case.payment.to(PaymentState.READY, self.clock(), why), provider_ref="")
-        self.keeper.commit(case, payment=ended, customer=case.customer.released_by(ended.payment_id))
-        raise ConflictError(f"payment {ended.payment_id} needs another order")
+        self.keeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
+        raise ConflictError(f"payment {case.payment.payment_id} is begun again: {case.payment.history[-1].why}")
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
         """Give up an attempt that was put wrongly: it surely did nothing, and it is not the customer's doing."""
@@ -301,7 +308,7 @@ class Charger:
         """Go on with an attempt that broke off: first find out what became of it."""
         answer = self._ask(case)
         if _is_canceled(answer):
-            self._drop_order(case)
+            return self._begin(self._without_order(case))
         if not isinstance(answer.outcome, NotCollected):
             return self.keeper.book(_referring(case, answer.reference), answer.outcome)
         if answer.reference != case.payment.provider_ref:
