@@ -15,21 +15,24 @@ from fractions import Fraction
 import stripe
 
 from monthclose.adapters.idempotency_keys import idempotency_key
+from monthclose.adapters.stripe_errors import (
+    INVALID_METHOD,
+    NO_SUCH_OBJECT,
+    failure_code,
+    member,
+    refusal,
+    translated,
+)
 from monthclose.domain.customer import Customer
-from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED, is_decline
+from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED
 from monthclose.domain.money import Money, exponent
-from monthclose.domain.payment import BELOW_MINIMUM, CANCELED
+from monthclose.domain.payment import CANCELED
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
-    ObjectBusyError,
     OrderInvalidError,
     OrderRefusedError,
-    OutcomeUnknownError,
     PayerGoneError,
-    ProviderDownError,
-    ProviderRefusedError,
-    RateLimitedError,
 )
 from monthclose.ports import (
     Answer,
@@ -64,13 +67,13 @@ class StripeGateway:
 
     def check(self) -> None:
         """List one customer: any key that may charge may do that."""
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             self._client.customers.list({"limit": 1})
 
     def register(self, customer: Customer) -> str:
         """Create a Stripe customer for one who came without (`cus_…`)."""
         profile = customer.profile
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             created = self._client.customers.create(
                 {"name": profile.name, "email": profile.email, "metadata": {"customer_id": customer.customer_id}},
                 # Each attempt has a key of its own: under the last one's, Stripe replays a 500 for a day, and refuses a
@@ -122,7 +125,7 @@ class StripeGateway:
         return True
 
     def _owner(self, reference: str) -> str:
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             return _id(self._client.payment_intents.retrieve(reference).customer)
 
     def collect(self, order: ChargeOrder) -> Answer:
@@ -135,7 +138,7 @@ class StripeGateway:
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
-            return Answer(order.reference, _refusal(error.error, error.request_id, error.code))
+            return Answer(order.reference, refusal(error.error, error.request_id, error.code))
         except OrderInvalidError as error:
             if error.code != _UNEXPECTED_STATE:
                 raise
@@ -147,19 +150,19 @@ class StripeGateway:
         return self._retrieve(order.reference) if order.reference else self._find(order)
 
     def _retrieve(self, reference: str) -> Answer:
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             return self._answer(self._client.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
 
     def _find(self, order: ChargeOrder) -> Answer:
         try:
             return self._find_among(order)
         except OrderInvalidError as error:
-            if error.code != _NO_SUCH_OBJECT:
+            if error.code != NO_SUCH_OBJECT:
                 raise
             return Answer("", NotCollected())  # the customer is gone; what was never confirmed can't be collected
 
     def _find_among(self, order: ChargeOrder) -> Answer:
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             intents = self._client.payment_intents.list(
                 {
                     "customer": order.provider_customer,
@@ -176,7 +179,7 @@ class StripeGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """Cancel the PaymentIntent; one that was collected, or is being, cannot be canceled any more."""
         try:
-            with _translated(moves_money=False):
+            with translated(moves_money=False):
                 return self._answer(self._client.payment_intents.cancel(order.reference))
         except OrderInvalidError as error:
             if error.code != _UNEXPECTED_STATE:
@@ -199,10 +202,10 @@ class StripeGateway:
             We asked for something that Stripe cannot do.
         """
         try:
-            with _translated(moves_money=moves_money):
+            with translated(moves_money=moves_money):
                 yield
         except OrderInvalidError as error:
-            if error.code not in (_NO_SUCH_OBJECT, _INVALID_METHOD):
+            if error.code not in (NO_SUCH_OBJECT, INVALID_METHOD):
                 raise
             self._look_for_payer(order, error.request_id)
             if self._is_detached(order.payment_method):
@@ -213,21 +216,21 @@ class StripeGateway:
         if not order.provider_customer:
             return
         try:
-            with _translated(moves_money=False):
+            with translated(moves_money=False):
                 payer = self._client.customers.retrieve(order.provider_customer)
         except OrderInvalidError as error:
-            if error.code != _NO_SUCH_OBJECT:
+            if error.code != NO_SUCH_OBJECT:
                 raise
             raise PayerGoneError(error.code, request_id, deleted=False) from None
-        if _member(payer, "deleted"):
+        if member(payer, "deleted"):
             raise PayerGoneError(CUSTOMER_DELETED, request_id, deleted=True) from None
 
     def _is_detached(self, payment_method: str) -> bool:
         try:
-            with _translated(moves_money=False):
+            with translated(moves_money=False):
                 return not self._client.payment_methods.retrieve(payment_method).customer
         except OrderInvalidError as error:
-            if error.code != _NO_SUCH_OBJECT:
+            if error.code != NO_SUCH_OBJECT:
                 raise
             return False
 
@@ -238,16 +241,16 @@ class StripeGateway:
     def payment_of(self, reference: str) -> str:
         """Read the PaymentIntent's metadata."""
         try:
-            with _translated(moves_money=False):
+            with translated(moves_money=False):
                 return _metadata(self._client.payment_intents.retrieve(reference), "payment")
         except OrderInvalidError as error:
-            if error.code != _NO_SUCH_OBJECT:
+            if error.code != NO_SUCH_OBJECT:
                 raise
             return ""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """List what was collected for a period, a hundred PaymentIntents at a time."""
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             intents = self._client.payment_intents.list(
                 {
                     "created": {"gte": int(since.timestamp()) - _CLOCK_SKEW_SECONDS},
@@ -282,8 +285,6 @@ class StripeGateway:
 
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
-_NO_SUCH_OBJECT = "resource_missing"
-_INVALID_METHOD = "invalid payment_method"
 _MONEY_WITHDRAWN = {"needs_response", "under_review", "lost"}
 """Statuses of a dispute during which the money is withdrawn (Stripe, "How disputes work"); an inquiry, whose statuses
 begin with `warning_`, withdraws nothing."""
@@ -332,12 +333,7 @@ def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
 
 def _id(reference: str | stripe.StripeObject | None) -> str:
     """Read a member that holds an object's id, or is the object."""
-    return str(_member(reference, "id") if isinstance(reference, stripe.StripeObject) else reference or "")
-
-
-def _member(of: stripe.StripeObject | None, name: str) -> str:
-    """Read a member that Stripe leaves out where it has nothing to say."""
-    return str(getattr(of, name, None) or "")
+    return str(member(reference, "id") if isinstance(reference, stripe.StripeObject) else reference or "")
 
 
 def _is_canceled(answer: Answer) -> bool:
@@ -355,64 +351,8 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
         case "requires_action":
             return Refused("authentication_required", needs_customer=True, request_id=request_id)
         case "requires_payment_method" if intent.last_payment_error:
-            return _refusal(intent.last_payment_error, request_id, _failure_code(intent))
+            return refusal(intent.last_payment_error, request_id, failure_code(intent))
         case "canceled":
             return Refused(CANCELED, request_id=request_id)
         case _:
             return NotCollected()
-
-
-_BUSY = frozenset({"lock_timeout", "payment_intent_rate_limit_exceeded", "card_decline_rate_limit_exceeded"})
-"""Codes of a 429 that concern one object, not the account's limit (Stripe, "Rate limits", "Object lock timeouts")."""
-_VAGUE = frozenset({"", "payment_intent_payment_attempt_failed", "payment_method_provider_decline"})
-"""Codes of a bank debit's failure that say less than its charge does."""
-
-
-def _failure_code(intent: stripe.PaymentIntent) -> str:
-    """Read why a PaymentIntent's last payment failed: of a bank debit the charge knows more."""
-    code, charge = _member(intent.last_payment_error, "code"), intent.latest_charge
-    if code in _VAGUE and isinstance(charge, stripe.Charge):
-        return charge.failure_code or code
-    return code
-
-
-def _refusal(error: stripe.StripeObject | None, request_id: str | None, code: str | None) -> Refused:
-    """Take the issuer's reason where Stripe passes it on (`insufficient_funds`), else the code, and any advice."""
-    reason = _member(error, "decline_code") or code or "declined"
-    advice = _member(error, "advice_code") or _member(error, "network_advice_code")
-    needs_customer = reason == "authentication_required"
-    return Refused(reason, needs_customer=needs_customer, request_id=request_id or "", advice=advice)
-
-
-@contextmanager
-def _translated(*, moves_money: bool) -> Iterator[None]:
-    """Translate the SDK's errors by what the caller must do (Stripe, "Error handling").
-
-    A card error passes through: it is an answer.
-    """
-    try:
-        yield
-    except stripe.CardError as error:
-        if moves_money:
-            raise
-        refusal = _refusal(error.error, error.request_id, error.code)
-        raise OrderRefusedError(refusal.code, refusal.request_id, refusal.advice) from None
-    except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
-    except stripe.RateLimitError as error:
-        if (code := _member(error.error, "code")) in _BUSY:  # the SDK leaves the error's own `code` empty
-            raise ObjectBusyError(f"Stripe has something else to do with this object: {code}") from error
-        raise RateLimitedError("Stripe's rate limit") from error
-    except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
-        raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
-    except stripe.InvalidRequestError as error:
-        if error.code == "amount_too_small":  # no mistake of ours: the bill is what it is
-            raise OrderRefusedError(BELOW_MINIMUM, error.request_id or "") from None
-        code = error.code or f"invalid {error.param or 'request'}"
-        raise (OrderRefusedError if is_decline("stripe", code) else OrderInvalidError)(
-            code, error.request_id or ""
-        ) from None
-    except stripe.StripeError as error:
-        # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
-        message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()
-        raise (OutcomeUnknownError if moves_money else ProviderDownError)(message) from error
