@@ -130,6 +130,8 @@ def gocardless_gateway() -> Iterator[Case]:
 GATEWAYS = {"fake": fake, "stripe": stripe_gateway, "gocardless": gocardless_gateway}
 REUSING = ("fake", "stripe")
 """Those with one reference for all attempts of a payment, which is there before anything is collected."""
+REMOVING = ("fake", "gocardless", "stripe")
+"""Those at which payment methods can be removed; they have one that was."""
 
 
 @pytest.fixture(params=GATEWAYS)
@@ -236,12 +238,14 @@ def test_an_order_that_was_cancelled_is_never_collected_and_another_takes_its_pl
     assert reusing.moved() == [("2026-10/acme", 1234)]
 
 
-def test_a_payment_method_that_was_removed_at_the_provider_is_its_customers_matter(case: Case) -> None:
-    with pytest.raises(OrderRefusedError) as refused:
-        case.gateway.collect(case.prepared(case.order("removed")))
-    assert not isinstance(refused.value, OrderInvalidError)
-    assert decline(case.gateway.provider, refused.value.code).kind is DeclineKind.HARD
-    assert case.moved() == []
+@pytest.mark.parametrize("name", REMOVING)
+def test_a_payment_method_that_was_removed_at_the_provider_is_its_customers_matter(name: str) -> None:
+    with GATEWAYS[name]() as case:
+        with pytest.raises(OrderRefusedError) as refused:
+            case.gateway.collect(case.prepared(case.order("removed")))
+        assert not isinstance(refused.value, OrderInvalidError)
+        assert decline(case.gateway.provider, refused.value.code).kind is DeclineKind.HARD
+        assert case.moved() == []
 
 
 def test_a_payment_method_that_nothing_has_replaced_has_no_successor(case: Case) -> None:
