@@ -120,7 +120,7 @@ def _print(found: Customer, story: list[Happening]) -> None:
     facts = [
         ("  e-mail", profile.email),
         ("  country", profile.country or "not given"),
-        ("  pays with", f"{profile.payment_provider}, {profile.payment_method or 'no payment method'}"),
+        ("  pays with", f"{profile.payment_provider}, {found.payment_method or 'no payment method'}"),
         ("  balance", balance_in_words(found)),
         *((("  of the credit"), _part_in_words(part, found.currency)) for part in found.grants),
         ("  hold", _hold(found)),

@@ -17,11 +17,14 @@ __all__ = [
     "ConflictError",
     "IllegalTransitionError",
     "MailRefusedError",
+    "MethodReplacedError",
     "MonthCloseError",
+    "ObjectBusyError",
     "OrderInvalidError",
     "OrderRefusedError",
     "OutcomeUnknownError",
     "ParkCustomerError",
+    "PayerGoneError",
     "ProviderDownError",
     "ProviderPausedError",
     "ProviderRefusedError",
@@ -46,6 +49,13 @@ class BeingChargedError(TryLaterError):
 
 class RateLimitedError(TryLaterError):
     """The provider answered that we ask too often. Nothing happened."""
+
+
+class ObjectBusyError(TryLaterError):
+    """The provider answered that one object is busy: another request is at it, or it was asked about too often.
+
+    Nothing happened. It concerns this payment alone: the provider is well, and nobody else need wait.
+    """
 
 
 class ProviderDownError(TryLaterError):
@@ -80,10 +90,20 @@ class MailRefusedError(MonthCloseError):
 class OrderRefusedError(MonthCloseError):
     """The provider says no to this charge; `code` says why, in its words. Nothing was collected."""
 
-    def __init__(self, code: str, request_id: str = "") -> None:
+    def __init__(self, code: str, request_id: str = "", advice: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.request_id = request_id
+        self.advice = advice
+        """What the provider advises about another attempt, in its words."""
+
+
+class MethodReplacedError(OrderRefusedError):
+    """The provider has put another payment method, `method`, in the place of this one. Nothing was collected."""
+
+    def __init__(self, code: str, method: str, request_id: str = "") -> None:
+        super().__init__(code, request_id)
+        self.method = method
 
 
 class OrderInvalidError(OrderRefusedError):
@@ -91,6 +111,15 @@ class OrderInvalidError(OrderRefusedError):
 
     Nobody may be told that they didn't pay, or be held, for this.
     """
+
+
+class PayerGoneError(OrderInvalidError):
+    """The provider doesn't have the customer who is to be charged (any more). Nothing was collected."""
+
+    def __init__(self, code: str, request_id: str = "", *, deleted: bool) -> None:
+        super().__init__(code, request_id)
+        self.deleted = deleted
+        """It had them, and they were deleted there; otherwise the id is wrong, or another account's."""
 
 
 class WebhookRefusedError(MonthCloseError):

@@ -19,7 +19,9 @@ from monthclose.adapters.gocardless_gateway import GoCardlessGateway
 from monthclose.adapters.stripe_amounts import our_amount, stripe_amount
 from monthclose.adapters.stripe_gateway import StripeGateway
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.declines import DeclineKind, decline
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
+from monthclose.domain.payment import CANCELED
 from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import (
     Answer,
@@ -83,7 +85,7 @@ class Case:
 @contextmanager
 def fake() -> Iterator[Case]:
     gateway = FakeGateway()
-    methods = {"pays": "ok", "no funds": "declined", "authenticate": "authenticate"}
+    methods = {"pays": "ok", "no funds": "declined", "authenticate": "authenticate", "removed": "detached"}
     yield Case(gateway, methods, lambda: [(payment, amount.minor) for payment, amount in gateway.money_moved])
 
 
@@ -92,6 +94,15 @@ STRIPE_METHODS = {
     "no funds": "pm_card_chargeDeclinedInsufficientFunds",
     "authenticate": "pm_card_authenticationRequired",
 }
+
+
+def a_detached_card(url: str) -> str:
+    """A card that Stripe refuses from now on as it does one that was detached: it was used without a customer."""
+    with httpx.Client(base_url=f"{url}/v1", headers={"Authorization": "Bearer sk_test_sandbox"}) as wire:
+        card = str(wire.get("/payment_methods/pm_card_chargeDeclined").json()["id"])
+        used = {"amount": "500", "currency": "usd", "payment_method": card, "confirm": "true", "off_session": "true"}
+        assert wire.post("/payment_intents", data=used).status_code == 402
+    return card
 
 
 @contextmanager
@@ -103,11 +114,12 @@ def stripe_gateway() -> Iterator[Case]:
             return [(charge["metadata"]["payment"], charge["amount"]) for charge in charges]
 
         http_client = stripe.HTTPXClient(allow_sync_methods=True)
-        yield Case(StripeGateway("sk_test_sandbox", url, http_client), STRIPE_METHODS, moved)
+        gateway = StripeGateway("sk_test_sandbox", url, http_client)
+        yield Case(gateway, {**STRIPE_METHODS, "removed": a_detached_card(url)}, moved)
         http_client.close()  # type: ignore[no-untyped-call]
 
 
-GOCARDLESS_METHODS = {"pays": "MD_OK", "no funds": "MD_FAILS"}
+GOCARDLESS_METHODS = {"pays": "MD_OK", "no funds": "MD_FAILS", "removed": "MD_CANCELLED"}
 
 
 @contextmanager
@@ -125,6 +137,8 @@ def gocardless_gateway() -> Iterator[Case]:
 GATEWAYS = {"fake": fake, "stripe": stripe_gateway, "gocardless": gocardless_gateway}
 REUSING = ("fake", "stripe")
 """Those with one reference for all attempts of a payment, which is there before anything is collected."""
+REMOVING = ("fake", "gocardless", "stripe")
+"""Those at which payment methods can be removed; they have one that was."""
 
 
 @pytest.fixture(params=GATEWAYS)
@@ -214,6 +228,35 @@ def test_a_refused_order_is_asked_for_again_with_another_amount_and_method_and_c
     assert isinstance(outcome, Collected)
     assert outcome.amount == Money(999, "USD")
     assert reusing.moved() == [("2026-10/acme", 999)]
+
+
+def test_an_order_that_was_cancelled_is_never_collected_and_another_takes_its_place(reusing: Case) -> None:
+    order = reusing.prepared(reusing.order())
+    reusing.gateway.withdraw(order)
+    for answer in (reusing.gateway.look_up(order), reusing.gateway.collect(order)):
+        assert isinstance(answer.outcome, Refused)
+        assert answer.outcome.code == CANCELED
+    assert reusing.moved() == []
+
+    again = reusing.prepared(replace(order, attempt=2))
+    assert again.reference != order.reference
+    assert isinstance(reusing.gateway.collect(again).outcome, Collected)
+    assert isinstance(reusing.gateway.collect(order).outcome, Refused)
+    assert reusing.moved() == [("2026-10/acme", 1234)]
+
+
+@pytest.mark.parametrize("name", REMOVING)
+def test_a_payment_method_that_was_removed_at_the_provider_is_its_customers_matter(name: str) -> None:
+    with GATEWAYS[name]() as case:
+        with pytest.raises(OrderRefusedError) as refused:
+            case.gateway.collect(case.prepared(case.order("removed")))
+        assert not isinstance(refused.value, OrderInvalidError)
+        assert decline(case.gateway.provider, refused.value.code).kind is DeclineKind.HARD
+        assert case.moved() == []
+
+
+def test_a_payment_method_that_nothing_has_replaced_has_no_successor(case: Case) -> None:
+    assert case.gateway.successor(case.methods["pays"]) == ""
 
 
 def test_a_withdrawn_order_is_never_collected_and_the_next_attempt_has_another_reference(reusing: Case) -> None:

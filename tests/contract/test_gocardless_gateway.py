@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from monthclose.adapters.gocardless_gateway import GoCardlessGateway
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.declines import DeclineKind, decline
 from monthclose.domain.money import Money
 from monthclose.errors import (
     OrderInvalidError,
@@ -146,7 +148,7 @@ def test_a_mandate_that_cannot_be_is_our_matter(case: Case, mandate: str) -> Non
 def test_there_is_nothing_to_prepare(case: Case) -> None:
     assert case.gateway.prepare(an_order()) == ""
     assert case.gateway.look_up(an_order()) == Answer("", NotCollected())
-    assert case.requests() == {"payments.list": 1}
+    assert case.requests() == {"mandates.get": 1, "payments.list": 1}  # whose mandate it is, and their payments
 
 
 def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
@@ -262,6 +264,19 @@ def test_a_refusal_without_an_event_is_called_by_its_status(case: Case) -> None:
     case.sandbox.advance(to="failed")
     case.interference.answers["events.list"] = lambda: Response.of(200, {"events": [], "meta": {}})
     assert outcome(case.gateway.look_up(order)).code == "failed"
+
+
+def test_a_payment_waits_for_its_customers_approval_and_is_refused_if_they_deny_it(case: Case) -> None:
+    order = an_order()
+    reference = case.gateway.collect(order).reference
+    document = Wire(case.sandbox).get(f"payments/{reference}").json()["payments"]
+    order = replace(order, reference=reference)
+    for status, kind in (("pending_customer_approval", InProgress), ("customer_approval_denied", Refused)):
+        asked = {"payments": {**document, "status": status}}
+        case.interference.answers["payments.get"] = partial(Response.of, 200, asked)
+        assert isinstance(outcome(case.gateway.look_up(order)), kind)
+    assert outcome(case.gateway.look_up(order)).code == "customer_approval_denied"
+    assert decline("gocardless", "customer_approval_denied").kind is DeclineKind.HARD
 
 
 def test_a_mandate_that_is_not_active_any_more_is_a_definite_no(case: Case) -> None:
@@ -403,6 +418,18 @@ FAILURES: list[tuple[str, Callable[[], Response], type[Exception], type[Exceptio
         "422",
         lambda: errors.invalid_field("/payments/amount", "no").response("r"),
         OrderInvalidError,
+        OutcomeUnknownError,
+    ),
+    (
+        "a customer whose data was removed",
+        lambda: error(410, "invalid_api_usage", {"reason": "customer_data_removed"}),
+        OrderRefusedError,
+        OutcomeUnknownError,
+    ),
+    (
+        "a bank account that was disabled",
+        lambda: error(422, "invalid_state", {"reason": "bank_account_disabled"}),
+        OrderRefusedError,
         OutcomeUnknownError,
     ),
     (

@@ -16,7 +16,7 @@ from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
 from monthclose.adapters.stripe_webhooks import StripeWebhooks
 from monthclose.domain.payment import PaymentState as S
 from monthclose.errors import WebhookRefusedError
-from monthclose.ports import ProviderEvent
+from monthclose.ports import PartlyUnreadableError, ProviderEvent
 from tests.sandbox.gocardless_driving import webhook
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -160,6 +160,22 @@ def test_a_signed_event_of_gocardless_that_cannot_be_read_is_refused(event: Any)
     headers, body = webhook([event], SECRET, "WB1")
     with pytest.raises(WebhookRefusedError):
         GoCardlessWebhooks(SECRET).read(headers, body, NOW)
+
+
+def test_an_event_that_cannot_be_read_does_not_lose_the_others_of_its_delivery() -> None:
+    headers, body = webhook([payment_event(1), {"id": "EV2"}, None, payment_event(3, "failed")], SECRET, "WB1")
+    with pytest.raises(PartlyUnreadableError, match="2 of 4 events") as refused:
+        GoCardlessWebhooks(SECRET).read(headers, body, NOW)
+    assert [event.event_id for event in refused.value.events] == ["EV1", "EV3"]
+
+
+def test_a_mandate_that_was_replaced_is_told_and_its_other_events_concern_nobody() -> None:
+    links = {"mandate": "MD1", "new_mandate": "MD2"}
+    replaced = {"id": "EV1", "resource_type": "mandates", "action": "replaced", "links": links}
+    headers, body = webhook([replaced, MANDATE_EVENT], SECRET, "WB1")
+    [first, second] = GoCardlessWebhooks(SECRET).read(headers, body, NOW)
+    assert (first.reference, first.method, first.payment_id) == ("MD1", "MD1", "")
+    assert (second.reference, second.method) == ("", "")
 
 
 @given(st.integers(min_value=0), st.sampled_from(["body", "signature", "secret"]))

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
+from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED
 from monthclose.domain.money import Money
-from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
+from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CANCELED, CURRENCY_NOT_TAKEN
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
-from monthclose.errors import OrderInvalidError, OrderRefusedError
+from monthclose.errors import MethodReplacedError, OrderInvalidError, OrderRefusedError, PayerGoneError
 from monthclose.ports import (
     Answer,
     ChargeOrder,
@@ -33,12 +34,19 @@ LIMITS: dict[str, ChargeLimits | None] = {
 class FakeGateway:
     """A payment provider in memory.
 
-    Payment methods: `ok` pays, `declined` and `authenticate` are refused, `debit` is collected later (`settle`).
+    Payment methods: `ok` pays, `declined` and `authenticate` are refused, `debit` is collected later (`settle`),
+    `detached` is refused because it was removed.
     `failures` holds errors to raise: `("collect", "after")` breaks off after the money moved, `("prepare", "before")`
     before anything happened.
 
     Parameters
     ----------
+    advice : str
+        What is advised with each decline.
+    deleted : set
+        Customers' ids that were deleted here.
+    successors : dict
+        The payment methods that others have taken the place of, and these.
     reuses_orders : bool
         Like a card's provider, with an object prepared for each payment; otherwise collecting is the only step.
     """
@@ -53,6 +61,10 @@ class FakeGateway:
         self.outcomes: dict[str, ChargeOutcome] = {}
         self.money_moved: list[tuple[str, Money]] = []
         self.failures: dict[tuple[str, str], list[Exception]] = defaultdict(list)
+        self.advice = ""
+        self.deleted: set[str] = set()
+        self.successors: dict[str, str] = {}
+        self.registered = 0
 
     def _maybe_fail(self, call: str, when: str) -> None:
         if self.failures[call, when]:
@@ -66,14 +78,39 @@ class FakeGateway:
 
     def register(self, customer: Customer) -> str:
         self._maybe_fail("register", "before")
-        return f"cus_{customer.customer_id}"
+        self.registered += 1
+        known = f"cus_{customer.customer_id}"
+        return f"{known}_{self.registered}" if known in self.deleted else known
+
+    def _refuse_the_gone(self, order: ChargeOrder) -> None:
+        if order.provider_customer in self.deleted:
+            raise PayerGoneError(CUSTOMER_DELETED, deleted=True)
+        if order.payment_method == "detached":
+            raise OrderRefusedError(METHOD_DETACHED)
+        if successor := self.successor(order.payment_method):
+            raise MethodReplacedError("mandate_replaced", successor)
+
+    def successor(self, method: str) -> str:
+        return self.successors.get(method, "")
+
+    def cancel(self, reference: str) -> None:
+        """Cancel an order here, as a provider does with one that was tried too often."""
+        self.outcomes[reference] = Refused(CANCELED)
+
+    def _canceled(self, reference: str) -> bool:
+        return self.outcomes.get(reference) == Refused(CANCELED)
 
     def prepare(self, order: ChargeOrder) -> str:
         if not self.reuses_orders:
             return ""
         self._maybe_fail("prepare", "before")
         self._refuse_untaken(order.amount)
-        reference = order.reference or f"pi_{order.payment_id}_{order.attempt}"
+        self._refuse_the_gone(order)
+        reference = order.reference
+        if reference and self.orders[reference].provider_customer != order.provider_customer:
+            self.withdraw(order)
+        if not reference or self._canceled(reference):
+            reference = f"pi_{order.payment_id}_{order.attempt}"
         if not isinstance(self.outcomes.get(reference), Collected):
             self.orders[reference] = order
         self._maybe_fail("prepare", "after")
@@ -83,13 +120,16 @@ class FakeGateway:
         self._maybe_fail("collect", "before")
         self._refuse_untaken(order.amount)
         reference = order.reference if self.reuses_orders else f"pm_{order.payment_id}_{order.attempt}"
-        self.orders.setdefault(reference, order)
         outcome = self.outcomes.get(reference)
         if not isinstance(outcome, Collected | InProgress):
+            self._refuse_the_gone(order)
+        self.orders.setdefault(reference, order)
+        if not isinstance(outcome, Collected | InProgress) and not self._canceled(reference):
             outcome = self._outcome(order)
             if isinstance(outcome, Collected):
                 self.money_moved.append((order.payment_id, order.amount))
-        self.outcomes[reference] = outcome
+            self.outcomes[reference] = outcome
+        assert outcome
         self._maybe_fail("collect", "after")
         return Answer(reference, outcome)
 
@@ -108,7 +148,7 @@ class FakeGateway:
     def _outcome(self, order: ChargeOrder) -> ChargeOutcome:
         match order.payment_method:
             case "declined":
-                return Refused("insufficient_funds", request_id="req_1")
+                return Refused("insufficient_funds", request_id="req_1", advice=self.advice)
             case "authenticate":
                 return Refused("authentication_required", needs_customer=True)
             case "debit":
@@ -132,12 +172,15 @@ class FakeGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         self._maybe_fail("withdraw", "before")
         if not isinstance(self.outcomes.get(order.reference), Collected | InProgress):
-            self.outcomes[order.reference] = Refused("canceled")
+            self.outcomes[order.reference] = Refused(CANCELED)
         return Answer(order.reference, self.outcomes[order.reference])
 
     def payment_of(self, reference: str) -> str:
         self._maybe_fail("payment_of", "before")
-        return self.orders[reference].payment_id if reference in self.orders else ""
+        if reference in self.orders:
+            return self.orders[reference].payment_id
+        theirs = [order for order in self.orders.values() if order.payment_method == reference]
+        return theirs[-1].payment_id if theirs else ""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         for reference, order in self.orders.items():

@@ -11,6 +11,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
     MonthCloseError,
+    ObjectBusyError,
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
@@ -90,6 +91,7 @@ def call_everything(gateway: PaymentGateway) -> None:
     assert gateway.collect(order(reference)).outcome == Collected(Money(1000, "USD"), request_id="req_1")
     assert gateway.look_up(order(reference)).reference == reference
     assert gateway.withdraw(order(reference)).reference == reference
+    assert gateway.successor("ok") == ""
     assert gateway.payment_of(reference) == "2026-10/acme"
     assert len(list(gateway.collected_for(OCTOBER, NOON))) == 250
 
@@ -98,13 +100,13 @@ def test_each_call_takes_a_slot_of_its_lane_and_its_answer_comes_through(
     gateway: PaymentGateway, limiter: FakeLimiter
 ) -> None:
     call_everything(gateway)
-    assert limiter.slots() == {"read": 6, "register": 1, "prepare": 1, "collect": 1, "withdraw": 1}
+    assert limiter.slots() == {"read": 7, "register": 1, "prepare": 1, "collect": 1, "withdraw": 1}
     assert {what for what, _ in limiter.notes} == {"acquire", "succeeded"}
 
 
 def test_a_provider_that_counts_all_requests_has_one_lane(fake: ManyCharges, limiter: FakeLimiter) -> None:
     call_everything(ThrottledGateway(fake, limiter, LANES[LimitScope.ACCOUNT]))
-    assert limiter.slots() == {"all": 10}
+    assert limiter.slots() == {"all": 11}
 
 
 def test_a_step_that_a_provider_does_not_have_costs_no_slot(limiter: FakeLimiter) -> None:
@@ -121,6 +123,7 @@ def test_a_step_that_a_provider_does_not_have_costs_no_slot(limiter: FakeLimiter
         (OrderRefusedError("expired_card"), "succeeded"),
         (OrderInvalidError("no_such_method"), "succeeded"),
         (ProviderRefusedError("key revoked"), "succeeded"),
+        (ObjectBusyError("lock_timeout"), "succeeded"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )

@@ -122,6 +122,7 @@ def test_a_signed_webhook_is_queued_with_ids_only_and_answered_with_200(door: Do
         "reference": "pi_2026-10/acme_1",
         "payment_id": "2026-10/acme",
         "known_in": [],
+        "method": "",
         "received_at": "2026-11-01T00:00:00+00:00",
         "again": False,
     }
@@ -284,6 +285,30 @@ def test_an_event_about_a_payment_that_is_not_ours_is_done_with(door: Door, cons
     assert consumer(*door.queued) == []
     assert paid_back(door.world) == 0
     assert "not_ours" in repr(door.world.log.lines)
+
+
+def test_a_delivery_with_a_broken_event_is_sent_again_and_the_others_are_applied_once(
+    door: Door, consumer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = set[str]()
+
+    def once(message: dict[str, Any], context: Any) -> Any:
+        if message["event_id"] not in done:
+            apply_webhook._apply(message, context)
+            done.add(message["event_id"])
+
+    monkeypatch.setattr(apply_webhook, "_apply_once", once)
+    events = [gocardless_event(1, "charged_back"), {"id": "EV2"}, gocardless_event(3, "charged_back")]
+    headers, body = webhook(events, SECRET, "WB1")
+    for _ in range(2):
+        assert door.send(request("/gocardless", body, headers)) == 400
+    assert [message["event_id"] for message in door.queued] == ["EV1", "EV3"] * 2
+    assert "1 of 3 events" in repr(door.world.log.lines)
+
+    refund(door.world)
+    assert consumer(*door.queued) == []
+    assert paid_back(door.world) == 3_000
+    assert len(done) == 2
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
+    MethodReplacedError,
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
@@ -54,7 +55,9 @@ _LONGEST_KEY = 128
 _PAGE = 500
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far GoCardless' clock and ours may be apart."""
-_REFUND = "RF"
+_REFUND, _MANDATE = "RF", "MD"
+_REPLACED = "mandate_replaced"
+_INVALID_MANDATE = "invalid mandate"
 _NO_SUCH_OBJECT = "resource_not_found"
 _MANDATE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -115,12 +118,7 @@ class GoCardlessGateway:
         """Tell whose the customer's mandate is (`CU…`): it was given to us by somebody GoCardless knows."""
         if customer.profile.payment_customer:
             return customer.profile.payment_customer
-        mandate_id = customer.profile.payment_method
-        if not _MANDATE_ID.fullmatch(mandate_id):
-            raise OrderInvalidError("invalid mandate")
-        with translated(moves_money=False):
-            mandate = self._mandates.get(mandate_id)
-        return str(mandate.links.customer or "")
+        return str(self._mandate(customer.payment_method).links.customer or "")
 
     def prepare(self, order: ChargeOrder) -> str:  # noqa: ARG002
         """Do nothing: GoCardless has no step before collecting."""
@@ -143,10 +141,14 @@ class GoCardlessGateway:
                 )
         except errors.IdempotentCreationConflictError as conflict:
             return self._created_before(conflicting_resource(conflict), order)
+        except OrderInvalidError as error:
+            if error.code != _REPLACED or not (successor := self.successor(order.payment_method)):
+                raise
+            raise MethodReplacedError(error.code, successor, error.request_id) from None
         return self._answer(payment)
 
     def look_up(self, order: ChargeOrder) -> Answer:
-        """Get the payment; one whose id was not recorded is found among its mandate's by the metadata."""
+        """Get the payment; one whose id was not recorded is found among its customer's by the metadata."""
         payment = self._get(order.reference) if order.reference else self._find(order)
         return self._answer(payment) if payment is not None else Answer("", NotCollected())
 
@@ -162,8 +164,23 @@ class GoCardlessGateway:
             payment = self._get(answer.reference)
         return self._answer(payment)
 
+    def successor(self, method: str) -> str:
+        """Get the mandate: one that was replaced, as when the creditor gets an identifier of its own, names the next.
+
+        A new one may have been replaced, too.
+        """
+        seen = [method]
+        while (successor := str(self._mandate(seen[-1]).links.new_mandate or "")) and successor not in seen:
+            seen.append(successor)
+        return seen[-1] if len(seen) > 1 else ""
+
     def payment_of(self, reference: str) -> str:
-        """Read the payment's metadata; an event about a refund (`RF…`) names that only, and the refund its payment."""
+        """Read the payment's metadata; an event about a refund (`RF…`) names that only, and the refund its payment.
+
+        A mandate (`MD…`) names the latest payment of its customer, as mandates have no note of ours.
+        """
+        if reference.startswith(_MANDATE):
+            return self._payment_of_payer(self._payer(reference))
         try:
             with translated(moves_money=False):
                 if reference.startswith(_REFUND):
@@ -174,6 +191,10 @@ class GoCardlessGateway:
                 raise
             return ""
         return _payment_id(payment)
+
+    def _payment_of_payer(self, payer: str) -> str:
+        latest = self._list({"customer": payer}) if payer else iter(())
+        return next((ours for payment in latest if (ours := _payment_id(payment))), "")
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """Go over GoCardless' own record: its payments, less its refunds."""
@@ -203,9 +224,26 @@ class GoCardlessGateway:
             return self._payments.get(reference)
 
     def _find(self, order: ChargeOrder) -> Any | None:
+        """Look among all payments of the mandate's customer: when a mandate is replaced, its payments go with it."""
         wanted = _metadata(order)["payment"]
-        mine = self._list({"mandate": order.payment_method, "created_at[gte]": _from(order.since)})
+        payer = self._payer(order.payment_method)
+        mine = self._list({"customer": payer, "created_at[gte]": _from(order.since)}) if payer else iter(())
         return next((payment for payment in mine if _said(payment, "payment") == wanted), None)
+
+    def _payer(self, mandate_id: str) -> str:
+        """Tell whose a mandate is; empty if there is no such mandate, on which nothing can have been created."""
+        try:
+            return str(self._mandate(mandate_id).links.customer or "")
+        except OrderRefusedError as error:
+            if error.code not in (_NO_SUCH_OBJECT, _INVALID_MANDATE):
+                raise OutcomeUnknownError(f"GoCardless doesn't say whose {mandate_id} is: {error.code}") from error
+            return ""
+
+    def _mandate(self, mandate_id: str) -> Any:
+        if not _MANDATE_ID.fullmatch(mandate_id):
+            raise OrderInvalidError(_INVALID_MANDATE)
+        with translated(moves_money=False):
+            return self._mandates.get(mandate_id)
 
     def _list(self, filters: Mapping[str, str]) -> Iterator[Any]:
         with _looking():

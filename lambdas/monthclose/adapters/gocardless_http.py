@@ -17,8 +17,10 @@ from gocardless_pro.api_client import ApiClient
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
+from monthclose.domain.declines import is_decline
 from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
 from monthclose.errors import (
+    MethodReplacedError,
     MonthCloseError,
     OrderInvalidError,
     OrderRefusedError,
@@ -74,8 +76,7 @@ def _lasting_session() -> requests.Session:
     return session
 
 
-CUSTOMERS_MATTER = frozenset({"mandate_is_inactive", "bank_account_disabled"})
-"""Reasons of a refusal that lie with the customer and their bank, not with what we asked."""
+_MANDATE_REPLACED = "mandate_replaced"
 
 _DEFINITE = (errors.ValidationFailedError, errors.InvalidStateError, errors.InvalidApiUsageError)
 
@@ -113,8 +114,12 @@ def reason(error: errors.ApiError) -> str:
 
 def conflicting_resource(error: errors.ApiError) -> str:
     """Read which resource an idempotency key has created before; empty if the error doesn't say."""
+    return _link(error, "conflicting_resource_id")
+
+
+def _link(error: errors.ApiError, name: str) -> str:
     links = (entry.get("links") for entry in _entries(error))
-    return next((str(link["conflicting_resource_id"]) for link in links if link), "")
+    return next((str(link[name]) for link in links if isinstance(link, dict) and link.get(name)), "")
 
 
 def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
@@ -128,11 +133,17 @@ def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
     if status == requests.codes.too_many_requests:
         return RateLimitedError("GoCardless' rate limit")
     if isinstance(error, _DEFINITE) and status in range(400, 500) and status != requests.codes.request_timeout:
-        if untaken := _untaken(error):
-            return OrderRefusedError(untaken, request_id)
-        refusal = OrderRefusedError if reason(error) in CUSTOMERS_MATTER else OrderInvalidError
-        return refusal(reason(error), request_id)
+        return _refusal(error, request_id)
     return _lost(f"{type(error).__name__} {status or ''}".rstrip(), moves_money=moves_money)
+
+
+def _refusal(error: errors.ApiError, request_id: str) -> OrderRefusedError:
+    if untaken := _untaken(error):
+        return OrderRefusedError(untaken, request_id)
+    why = reason(error)
+    if why == _MANDATE_REPLACED and (successor := _link(error, "new_mandate")):
+        return MethodReplacedError(why, successor, request_id)
+    return (OrderRefusedError if is_decline("gocardless", why) else OrderInvalidError)(why, request_id)
 
 
 _TOO_LITTLE, _TOO_MUCH = ("minimum", "greater than or equal"), ("maximum", "limit", "less than or equal")

@@ -1,13 +1,13 @@
 """GoCardless' webhooks (API reference, "Webhooks"). Without the SDK, whose import would be most of a cold start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from monthclose.adapters.webhook_reading import check_signature, document, header
 from monthclose.domain.payment import PaymentState
 from monthclose.errors import WebhookRefusedError
-from monthclose.ports import ProviderEvent
+from monthclose.ports import PartlyUnreadableError, ProviderEvent
 
 _S = PaymentState
 _KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
@@ -25,6 +25,7 @@ _KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
     "refunds.bounced": frozenset(),
     "refunds.funds_returned": frozenset(),
     "refunds.paid": frozenset(),
+    "mandates.replaced": frozenset(),
 }
 """The events that change what we know of a payment (API reference, "Event types"), and where they don't."""
 
@@ -57,10 +58,22 @@ class GoCardlessWebhooks:
         events = document(body).get("events")
         if not isinstance(events, list):
             raise WebhookRefusedError("the webhook has no events")
-        return [_event(event) for event in events]
+        return _readable(events)
 
 
-_LINKS = {"payments": "payment", "refunds": "refund"}
+_LINKS = {"payments": "payment", "refunds": "refund", "mandates": "mandate"}
+
+
+def _readable(events: Sequence[Any]) -> list[ProviderEvent]:
+    read, unreadable = list[ProviderEvent](), list[WebhookRefusedError]()
+    for event in events:
+        try:
+            read.append(_event(event))
+        except WebhookRefusedError as error:
+            unreadable.append(error)
+    if unreadable:
+        raise PartlyUnreadableError(f"{len(unreadable)} of {len(events)} events: {unreadable[0]}", read)
+    return read
 
 
 def _event(event: Any) -> ProviderEvent:
@@ -71,6 +84,8 @@ def _event(event: Any) -> ProviderEvent:
             return ProviderEvent(event["id"], kind, "")
         quoted = event.get("resource_metadata") or {}
         payment_id = str(quoted.get("payment", "")).rpartition("#")[0] if about == "payments" else ""
-        return ProviderEvent(event["id"], kind, event["links"][_LINKS[about]], payment_id, _KNOWN_IN[kind])
+        reference = event["links"][_LINKS[about]]
+        method = reference if about == "mandates" else ""
+        return ProviderEvent(event["id"], kind, reference, payment_id, _KNOWN_IN[kind], method)
     except (AttributeError, KeyError, TypeError) as error:
         raise WebhookRefusedError(f"the webhook has an event that cannot be read: {type(error).__name__}") from None

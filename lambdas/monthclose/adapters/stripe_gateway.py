@@ -8,29 +8,34 @@ the first call.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 import stripe
 
 from monthclose.adapters import stripe_amounts
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.adapters.stripe_amounts import our_amount, stripe_amount
+from monthclose.adapters.stripe_errors import (
+    INVALID_METHOD,
+    NO_SUCH_OBJECT,
+    failure_code,
+    member,
+    refusal,
+    translated,
+)
+from monthclose.adapters.stripe_money_back import gone_back
 from monthclose.adapters.stripe_record import StripeRecord
 from monthclose.domain.charge_limits import ChargeLimits
 from monthclose.domain.customer import Customer
+from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED
 from monthclose.domain.money import Money
-from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
+from monthclose.domain.payment import CANCELED
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
     OrderInvalidError,
     OrderRefusedError,
-    OutcomeUnknownError,
-    ProviderDownError,
-    ProviderRefusedError,
-    RateLimitedError,
+    PayerGoneError,
 )
 from monthclose.ports import (
     Answer,
@@ -69,13 +74,13 @@ class StripeGateway:
 
     def check(self) -> None:
         """List one customer: any key that may charge may do that."""
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             self._client.customers.list({"limit": 1})
 
     def register(self, customer: Customer) -> str:
         """Create a Stripe customer for one who came without (`cus_…`)."""
         profile = customer.profile
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             created = self._client.customers.create(
                 {"name": profile.name, "email": profile.email, "metadata": {"customer_id": customer.customer_id}},
                 # Each attempt has a key of its own: under the last one's, Stripe replays a 500 for a day, and refuses a
@@ -88,7 +93,7 @@ class StripeGateway:
         """Create the PaymentIntent (`pi_…`), or bring its amount and method up to date."""
         if order.reference and self._revise(order):
             return order.reference
-        with _translated(moves_money=False):
+        with self._asking(order, moves_money=False):
             intent = self._client.payment_intents.create(
                 {
                     "amount": stripe_amount(order.amount),
@@ -109,32 +114,38 @@ class StripeGateway:
         return intent.id
 
     def _revise(self, order: ChargeOrder) -> bool:
-        """Update a PaymentIntent; False if it was canceled, and another is needed."""
+        """Update a PaymentIntent; False if it was canceled, or is another customer's, and another is needed."""
         try:
-            with _translated(moves_money=False):
+            with self._asking(order, moves_money=False):
                 self._client.payment_intents.update(
                     order.reference,
                     {"amount": stripe_amount(order.amount), "payment_method": order.payment_method},
                     {"idempotency_key": _key(order.payment_id, order.attempt, "update")},
                 )
         except OrderInvalidError as error:
-            if error.code != _UNEXPECTED_STATE:
+            if error.code == _UNEXPECTED_STATE:
+                return not _is_canceled(self._retrieve(order.reference))
+            if self._owner(order.reference) == order.provider_customer:
                 raise
-            outcome = self._retrieve(order.reference).outcome
-            return not (isinstance(outcome, Refused) and outcome.code == _CANCELED)
+            # The customer has another account at Stripe now. A PaymentIntent keeps the one that it was made for.
+            return not _is_canceled(self.withdraw(order))
         return True
+
+    def _owner(self, reference: str) -> str:
+        with translated(moves_money=False):
+            return _id(self._client.payment_intents.retrieve(reference).customer)
 
     def collect(self, order: ChargeOrder) -> Answer:
         """Confirm the PaymentIntent off-session."""
         try:
-            with _translated(moves_money=True):
+            with self._asking(order, moves_money=True):
                 intent = self._client.payment_intents.confirm(
                     order.reference,
                     {"payment_method": order.payment_method, "off_session": True},
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
-            return Answer(order.reference, _refusal(_decline_code(error), error.request_id))
+            return Answer(order.reference, refusal(error.error, error.request_id, error.code))
         except OrderInvalidError as error:
             if error.code != _UNEXPECTED_STATE:
                 raise
@@ -146,11 +157,19 @@ class StripeGateway:
         return self._retrieve(order.reference) if order.reference else self._find(order)
 
     def _retrieve(self, reference: str) -> Answer:
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             return self._answer(self._client.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
 
     def _find(self, order: ChargeOrder) -> Answer:
-        with _translated(moves_money=False):
+        try:
+            return self._find_among(order)
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            return Answer("", NotCollected())  # the customer is gone; what was never confirmed can't be collected
+
+    def _find_among(self, order: ChargeOrder) -> Answer:
+        with translated(moves_money=False):
             intents = self._client.payment_intents.list(
                 {
                     "customer": order.provider_customer,
@@ -160,90 +179,101 @@ class StripeGateway:
                 }
             )
             for intent in intents.auto_paging_iter():
-                if _metadata(intent, "payment") == order.payment_id and intent.status != _CANCELED:
+                if _metadata(intent, "payment") == order.payment_id and intent.status != CANCELED:
                     return self._answer(intent)
         return Answer("", NotCollected())
 
     def withdraw(self, order: ChargeOrder) -> Answer:
         """Cancel the PaymentIntent; one that was collected, or is being, cannot be canceled any more."""
         try:
-            with _translated(moves_money=False):
+            with translated(moves_money=False):
                 return self._answer(self._client.payment_intents.cancel(order.reference))
         except OrderInvalidError as error:
             if error.code != _UNEXPECTED_STATE:
                 raise
             return self._retrieve(order.reference)
 
+    @contextmanager
+    def _asking(self, order: ChargeOrder, *, moves_money: bool) -> Iterator[None]:
+        """Translate errors of a request that names the order's customer or method, and find out whether one is gone.
+
+        Stripe's answers don't tell a card that its customer has removed from one that is another account's.
+
+        Raises
+        ------
+        PayerGoneError
+            Stripe doesn't have the customer (any more).
+        OrderRefusedError
+            The payment method was removed: the customer must give another.
+        OrderInvalidError
+            We asked for something that Stripe cannot do.
+        """
+        try:
+            with translated(moves_money=moves_money):
+                yield
+        except OrderInvalidError as error:
+            if error.code not in (NO_SUCH_OBJECT, INVALID_METHOD):
+                raise
+            self._look_for_payer(order, error.request_id)
+            if self._is_detached(order.payment_method):
+                raise OrderRefusedError(METHOD_DETACHED, error.request_id) from None
+            raise
+
+    def _look_for_payer(self, order: ChargeOrder, request_id: str) -> None:
+        if not order.provider_customer:
+            return
+        try:
+            with translated(moves_money=False):
+                payer = self._client.customers.retrieve(order.provider_customer)
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            raise PayerGoneError(error.code, request_id, deleted=False) from None
+        if member(payer, "deleted"):
+            raise PayerGoneError(CUSTOMER_DELETED, request_id, deleted=True) from None
+
+    def _is_detached(self, payment_method: str) -> bool:
+        try:
+            with translated(moves_money=False):
+                return not self._client.payment_methods.retrieve(payment_method).customer
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            return False
+
+    def successor(self, method: str) -> str:  # noqa: ARG002
+        """Tell of none: Stripe keeps a payment method's id when its bank replaces the card."""
+        return ""
+
     def payment_of(self, reference: str) -> str:
         """Read the PaymentIntent's metadata."""
         try:
-            with _translated(moves_money=False):
+            with translated(moves_money=False):
                 return _metadata(self._client.payment_intents.retrieve(reference), "payment")
         except OrderInvalidError as error:
-            if error.code != _NO_SUCH_OBJECT:
+            if error.code != NO_SUCH_OBJECT:
                 raise
             return ""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """Go over Stripe's own record of the money: its balance transactions, a hundred at a time."""
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             yield from self._record.held_for(period, int(since.timestamp()) - _CLOCK_SKEW_SECONDS)
 
     def held(self, reference: str) -> Money | None:
         """Add up the money that moved for one PaymentIntent."""
-        with _translated(moves_money=False):
+        with translated(moves_money=False):
             return self._record.held(reference)
 
     def _answer(self, intent: stripe.PaymentIntent) -> Answer:
         outcome = _outcome(intent)
         charge = intent.latest_charge
         if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
-            if charge.amount_refunded:
-                outcome = replace(outcome, refunded_minor=self._refunded(intent))
-            if charge.disputed:
-                outcome = replace(outcome, reversed_minor=self._reversed(intent), code="disputed")
+            outcome = gone_back(self._client, intent, charge, outcome)
         return Answer(intent.id, outcome)
-
-    def _refunded(self, intent: stripe.PaymentIntent) -> int:
-        """Add up the refunds whose money has left us, and not come back."""
-        refunds = self._client.refunds.list({"payment_intent": intent.id, "limit": _PAGE})
-        gone = sum(r.amount for r in refunds.auto_paging_iter() if r.status in _REFUNDED)
-        return our_amount(gone, intent.currency).minor
-
-    def _reversed(self, intent: stripe.PaymentIntent) -> int:
-        """Add up what disputes have taken and not returned."""
-        disputes = self._client.disputes.list({"payment_intent": intent.id, "limit": _PAGE})
-        gone = sum(_withdrawn(dispute) for dispute in disputes.auto_paging_iter())
-        return our_amount(gone, intent.currency).minor
 
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
-_NO_SUCH_OBJECT = "resource_missing"
-_CANCELED = "canceled"
-_MONEY_IS_HERE = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
-"""Statuses of a dispute that has taken nothing (an inquiry) or has given it back (Stripe, "How disputes work"). More
-may come, as those of appeals did: money in a dispute whose status is not known here is not counted as ours."""
-_REFUNDED = frozenset({"succeeded", "pending"})
-"""Statuses of a refund whose money has left our balance; a failed or cancelled one has returned it, and one that
-requires an action has not taken it yet (Stripe, "Refund and cancel payments")."""
-
-
-def _withdrawn(dispute: stripe.Dispute) -> int:
-    """What a dispute has taken and not returned, in Stripe's units of the charge's currency.
-
-    It may be less than its amount: a lost dispute can be won in part. That shows in its balance transactions, which are
-    in the currency that Stripe settles in: of another one than the charge's, only the share counts.
-    """
-    if dispute.status in _MONEY_IS_HERE:
-        return 0
-    moves = dispute.balance_transactions
-    taken = -sum(move.amount for move in moves if move.amount < 0)
-    returned = sum(move.amount for move in moves if move.amount > 0)
-    if not taken:  # on its way
-        return dispute.amount
-    if all(move.currency == dispute.currency for move in moves):
-        return max(taken - returned, 0)
-    return max(dispute.amount - round(Fraction(dispute.amount * returned, taken)), 0)
 
 
 def _key(*parts: object) -> str:
@@ -259,6 +289,15 @@ def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
     return str(getattr(intent.metadata, key, ""))
 
 
+def _id(reference: str | stripe.StripeObject | None) -> str:
+    """Read a member that holds an object's id, or is the object."""
+    return str(member(reference, "id") if isinstance(reference, stripe.StripeObject) else reference or "")
+
+
+def _is_canceled(answer: Answer) -> bool:
+    return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
+
+
 def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
     """Read a PaymentIntent's status (Stripe, "How PaymentIntents work")."""
     request_id = intent.last_response.request_id or "" if intent.last_response else ""
@@ -270,55 +309,8 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
         case "requires_action":
             return Refused("authentication_required", needs_customer=True, request_id=request_id)
         case "requires_payment_method" if intent.last_payment_error:
-            error = intent.last_payment_error
-            return _refusal(error.decline_code or error.code or "declined", request_id)
+            return refusal(intent.last_payment_error, request_id, failure_code(intent))
         case "canceled":
-            return Refused(_CANCELED, request_id=request_id)
+            return Refused(CANCELED, request_id=request_id)
         case _:
             return NotCollected()
-
-
-def _decline_code(error: stripe.CardError) -> str:
-    """Take the issuer's reason where Stripe passes it on (`insufficient_funds`), else Stripe's own code."""
-    details = error.error
-    return (details and details.decline_code) or error.code or "declined"
-
-
-def _refusal(code: str, request_id: str | None) -> Refused:
-    return Refused(code, needs_customer=code == "authentication_required", request_id=request_id or "")
-
-
-_UNTAKEN = {"amount_too_small": BELOW_MINIMUM, "amount_too_large": ABOVE_MAXIMUM}
-
-
-def _untaken(error: stripe.InvalidRequestError) -> str:
-    """Name what Stripe cannot take of an order's amount; empty if it is another matter."""
-    return _UNTAKEN.get(error.code or "") or (CURRENCY_NOT_TAKEN if error.param == "currency" else "")
-
-
-@contextmanager
-def _translated(*, moves_money: bool) -> Iterator[None]:
-    """Translate the SDK's errors by what the caller must do (Stripe, "Error handling").
-
-    A card error passes through: it is an answer.
-    """
-    try:
-        yield
-    except stripe.CardError as error:
-        if moves_money:
-            raise
-        raise OrderRefusedError(_decline_code(error), error.request_id or "") from None
-    except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
-    except stripe.RateLimitError as error:
-        raise RateLimitedError("Stripe's rate limit") from error
-    except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
-        raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
-    except stripe.InvalidRequestError as error:
-        if untaken := _untaken(error):  # no mistake of ours: the bill is what it is
-            raise OrderRefusedError(untaken, error.request_id or "") from None
-        raise OrderInvalidError(error.code or f"invalid {error.param or 'request'}", error.request_id or "") from None
-    except stripe.StripeError as error:
-        # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
-        message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()
-        raise (OutcomeUnknownError if moves_money else ProviderDownError)(message) from error

@@ -57,6 +57,10 @@ class Customer:
         What of the credit has conditions (see `domain.credit`).
     provider_customer : str
         The provider's id of the customer, if it was Month close that registered them there.
+    lost_payer : str
+        The profile's id of them at the provider, if it is good for nothing any more: they were deleted there.
+    method_successors : mapping
+        Payment methods that the provider has put in the place of others by itself. Imports may go on naming the old.
     open_payment : str
         The lease: id of the one payment that is being collected; empty if none is.
     check_at : datetime or None
@@ -82,6 +86,8 @@ class Customer:
     credit_minor: int = 0
     grants: Parts = ()
     provider_customer: str = ""
+    lost_payer: str = ""
+    method_successors: Mapping[str, str] = field(default_factory=dict)
     open_payment: str = ""
     check_at: datetime | None = None
     held_since: datetime | None = None
@@ -109,7 +115,28 @@ class Customer:
     @property
     def payer(self) -> str:
         """The provider's id of who is charged; empty if they must be registered first."""
-        return self.profile.payment_customer or self.provider_customer
+        known = (self.profile.payment_customer, self.provider_customer)
+        return next((payer for payer in known if payer and payer != self.lost_payer), "")
+
+    @property
+    def payment_method(self) -> str:
+        """The payment method to charge; empty if there is none."""
+        return self.current_method(self.profile.payment_method)
+
+    def current_method(self, method: str) -> str:
+        """Tell which payment method is charged in the place of one that was theirs: mostly that one itself."""
+        return self.method_successors.get(method, method)
+
+    def with_successor(self, method: str, successor: str) -> Customer:
+        """Note that the provider has put another payment method in the place of one of theirs."""
+        replaced = {old: successor if new == method else new for old, new in self.method_successors.items()}
+        return replace(self, method_successors={**replaced, method: successor})
+
+    def without_payer(self) -> Customer:
+        """Forget the provider's id of them, which is good for nothing any more: they are registered there again."""
+        if self.payer == self.profile.payment_customer:
+            return replace(self, lost_payer=self.payer)  # the next import would bring it again
+        return replace(self, provider_customer="")
 
     @property
     def in_use(self) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.declines import DeclineKind, decline_kind
+from monthclose.domain.declines import DeclineKind, decline
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice, amount_due
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
@@ -216,7 +216,8 @@ def _reason_to_retry(
     if obstacle is Obstacle.REVERSED and not policy.retry_reversed:
         return ""
     last = max((p for p in month.own_payments if p.starts), key=lambda p: p.starts[-1], default=None)
-    if last is None or (profile.payment_provider, profile.payment_method) != (last.provider, last.payment_method):
+    charged = last and (last.provider, customer.current_method(last.payment_method))
+    if last is None or (profile.payment_provider, customer.payment_method) != charged:
         return "there is a new payment method"
     last_day = last.starts[-1].date()
     if obstacle is Obstacle.OURS:
@@ -269,7 +270,7 @@ def _obstacle(payment: Payment) -> Obstacle | None:
     if payment.state is PaymentState.DECLINED and payment.code in UNTAKEN:
         return Obstacle.UNTAKEN
     if payment.state is PaymentState.DECLINED:
-        hard = decline_kind(payment.provider, payment.code) is DeclineKind.HARD
+        hard = decline(payment.provider, payment.code, payment.advice).kind is DeclineKind.HARD
         return Obstacle.HARD if hard else Obstacle.SOFT
     if payment.never_begun:
         return None

@@ -75,6 +75,11 @@ knew before, or of a currency that it doesn't take. No bank was asked, nobody is
 what is too small is charged with the customer's next invoice; for the others a transfer helps (`payments record`)."""
 
 
+CANCELED = "canceled"
+"""Code of an order that was cancelled at the provider, by whomever, and can never be collected. As nobody said no to
+the charge, another order may take its place."""
+
+
 class PaymentKey(NamedTuple):
     """What names a payment."""
 
@@ -153,6 +158,8 @@ class Payment:
         The provider's id of this payment (Stripe: PaymentIntent), stored before it is confirmed.
     code : str
         Why it was declined, in the provider's words.
+    advice : str
+        What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
     """
 
     customer_id: str
@@ -177,6 +184,7 @@ class Payment:
     payment_method: str = ""
     provider_ref: str = ""
     code: str = ""
+    advice: str = ""
     history: tuple[Transition, ...] = ()
     version: int = 0
 
@@ -245,7 +253,9 @@ class Payment:
         """
         return self.state in _RETRIABLE and not self.collected_minor
 
-    def to(self, state: PaymentState, at: datetime, why: str, *, code: str = "", request_id: str = "") -> Payment:
+    def to(
+        self, state: PaymentState, at: datetime, why: str, *, code: str = "", advice: str = "", request_id: str = ""
+    ) -> Payment:
         """Make one step.
 
         Raises
@@ -256,7 +266,7 @@ class Payment:
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransitionError(f"payment {self.payment_id}: {self.state} cannot become {state} ({why})")
         step = Transition(at, self.state, state, why, request_id)
-        return replace(self, state=state, code=code, history=(*self.history, step))
+        return replace(self, state=state, code=code, advice=advice, history=(*self.history, step))
 
     def start(self, amount: Money, payment_method: str, at: datetime) -> Payment:
         """Freeze what is charged, and by which method, and begin a new attempt.

@@ -21,7 +21,7 @@ from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, Mailer
 from monthclose.ports.rating import PriceBooks, Taxes, TaxTables, UsageStore
 from monthclose.ports.system import Clock, Log
-from monthclose.ports.webhooks import EventQueue, ProviderEvent, WebhookReader
+from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
 from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Workflow
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "NotCollected",
     "NumberedRun",
     "Owing",
+    "PartlyUnreadableError",
     "PaymentGateway",
     "PriceBooks",
     "ProviderEvent",

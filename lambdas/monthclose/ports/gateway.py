@@ -67,6 +67,8 @@ class Refused:
     needs_customer: bool = False
     """The customer must authenticate the charge themselves."""
     request_id: str = ""
+    advice: str = ""
+    """What the provider advises about another attempt, in its words (`domain.declines` has what they mean)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class PaymentGateway(Protocol):
         ------
         OrderRefusedError
             The provider will not take the order.
+        PayerGoneError
+            It doesn't have the customer (any more).
         """
 
     def collect(self, order: ChargeOrder) -> Answer:
@@ -148,6 +152,10 @@ class PaymentGateway(Protocol):
         ------
         OrderRefusedError
             The provider will not take the order.
+        MethodReplacedError
+            The payment method has a successor, and is good for nothing any more.
+        PayerGoneError
+            The provider doesn't have the customer (any more).
         """
 
     def look_up(self, order: ChargeOrder) -> Answer:
@@ -156,13 +164,17 @@ class PaymentGateway(Protocol):
     def withdraw(self, order: ChargeOrder) -> Answer:
         """See to it that an order can never be collected, and say what it then is; moves no money."""
 
+    def successor(self, method: str) -> str:
+        """Tell which payment method the provider has put in the place of one; empty if none. Moves no money."""
+
     def payment_of(self, reference: str) -> str:
         """Tell which of our payments the provider's object names; empty if it is none of ours. Moves no money.
 
         Parameters
         ----------
         reference : str
-            The provider's id of a payment, or of what its webhooks name in its place (a refund).
+            The provider's id of a payment, or of what its webhooks name in its place: a refund, or a payment method,
+            which names a payment of its customer's.
         """
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:

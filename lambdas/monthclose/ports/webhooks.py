@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from monthclose.domain.payment import PaymentState
+from monthclose.errors import WebhookRefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class ProviderEvent:
         Our payment's id, if the event quotes what we wrote on the provider's object: then it need not be asked for.
     known_in : frozenset of PaymentState
         What a payment in one of these states could learn from the event, it knows.
+    method : str
+        The payment method that the event is about, if it is about none of our payments: another has taken its place.
     """
 
     event_id: str
@@ -31,6 +34,15 @@ class ProviderEvent:
     reference: str
     payment_id: str = ""
     known_in: frozenset[PaymentState] = frozenset()
+    method: str = ""
+
+
+class PartlyUnreadableError(WebhookRefusedError):
+    """Some events of a webhook cannot be read; `events` are the others, which are not to be lost for that."""
+
+    def __init__(self, message: str, events: list[ProviderEvent]) -> None:
+        super().__init__(message)
+        self.events = events
 
 
 class WebhookReader(Protocol):
@@ -43,6 +55,8 @@ class WebhookReader(Protocol):
         ------
         WebhookRefusedError
             It is not, or cannot be read.
+        PartlyUnreadableError
+            It is, and some of its events can be read.
         """
 
 

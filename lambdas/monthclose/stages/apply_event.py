@@ -14,7 +14,7 @@ from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, ProviderEvent
 from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.batch_work import refresh_progress
+from monthclose.stages.batch_work import refresh_progress, retry_conflicts
 from monthclose.stages.charge_customers import Charger
 
 _A_CHARGE_TAKES = timedelta(minutes=5)
@@ -61,6 +61,8 @@ class EventApplier:
             The provider doesn't accept us.
         """
         key = PaymentKey.parse(event.payment_id or self.charger.gateway.payment_of(event.reference))
+        if key and event.method:
+            return self._follow(key, event.method)
         payment = self._payment(key) if key else None
         if key is None or payment is None or payment.provider != self.charger.gateway.provider:
             return Applied(Result.NOT_OURS)
@@ -69,6 +71,16 @@ class EventApplier:
         self._leave_to_the_charge(payment)
         self.charger.look_again(key)
         return Applied(Result.UNCHANGED if self._payment(key) == payment else Result.BOOKED, key)
+
+    def _follow(self, key: PaymentKey, method: str) -> Applied:
+        """Note which payment method has taken another's place; whose it is, a payment made by it tells."""
+        successor = self.charger.gateway.successor(method)
+
+        def step() -> bool:
+            customer = self.books.customer(key.customer_id)
+            return customer is not None and self.charger.follow(customer, method, successor)
+
+        return Applied(Result.BOOKED if retry_conflicts(step) else Result.UNCHANGED, key)
 
     def finish(self, applied: Applied) -> None:
         """Do what follows from a booking: a hold whose reason is gone is lifted, the batch is summed up anew.

@@ -215,6 +215,7 @@ class Bookkeeper:
             self.clock(),
             outcome.code,
             code=outcome.code,
+            advice=outcome.advice,
             request_id=outcome.request_id,
         )
         return self._use_credit(case, payment)

@@ -12,8 +12,11 @@ collected and surely won't be, what to charge is decided anew: a frozen amount m
 """
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
+from monthclose.domain.customer import Customer
 from monthclose.domain.payment import (
+    CANCELED,
     REFUSED,
     UNSETTLED,
     Payment,
@@ -24,9 +27,11 @@ from monthclose.domain.payment import (
 from monthclose.errors import (
     BeingChargedError,
     ConflictError,
+    MethodReplacedError,
     OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
+    PayerGoneError,
     TryLaterError,
 )
 from monthclose.ports import (
@@ -115,8 +120,8 @@ class Charger:
         if not case.payment.attempt:
             return case.payment.state
         answer = self.gateway.look_up(_order(case))
-        if isinstance(answer.outcome, NotCollected):
-            return case.payment.state
+        if isinstance(answer.outcome, NotCollected) or (_is_canceled(answer) and case.payment.state in UNSETTLED):
+            return case.payment.state  # another order is made by whoever goes on with it
         return self.keeper.book(_referring(case, answer.reference), answer.outcome)
 
     def _read(self, key: PaymentKey) -> Case | None:
@@ -137,7 +142,7 @@ class Charger:
         decided, now = decide_amount(self.books, self.gateway, case), self.clock()
         if decided.nothing:
             return self._charge_nothing(case, decided.rest_minor)
-        method = customer.profile.payment_method
+        method = customer.payment_method
         if not method:
             return self._without_method(case)
         started = decided.freeze(payment, method, now)
@@ -207,10 +212,8 @@ class Charger:
             if not case.customer.payer:
                 case = self._register(case)
             case = self._prepare(case)
-        except OrderInvalidError as error:
-            return self._put_back(case, error)
         except OrderRefusedError as error:
-            return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+            return self._not_taken(case, error)
         return self._collect(case)
 
     def _register(self, case: Case) -> Case:
@@ -228,12 +231,12 @@ class Charger:
             answer = self.gateway.collect(_order(case))
         except OutcomeUnknownError as error:
             return self._lose_sight(case, str(error))
-        except OrderInvalidError as error:
-            return self._put_back(case, error)
         except OrderRefusedError as error:
-            return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+            return self._not_taken(case, error)
         if isinstance(answer.outcome, NotCollected):
             return self._lose_sight(case, "the provider says that it has not collected it")
+        if _is_canceled(answer):
+            self._decide_anew(self._without_order(case))
         state = self.keeper.book(_referring(case, answer.reference), answer.outcome)
         return self._go_on(case) if state is PaymentState.PAID and case.payment.more_minor else state
 
@@ -242,6 +245,67 @@ class Charger:
         payment = case.payment
         key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
         return self._advance(key, again=False) or PaymentState.PAID
+
+    def _not_taken(self, case: Case, error: OrderRefusedError) -> PaymentState:
+        """Book that the provider doesn't take the order: surely nothing was collected."""
+        match error:
+            case MethodReplacedError(method=successor):
+                self.follow(case.customer, _order(case).payment_method, successor)
+                raise ConflictError(f"payment {case.payment.payment_id} goes on with another payment method")
+            case PayerGoneError():
+                return self._forget_payer(case, error)
+            case OrderInvalidError():
+                return self._put_back(case, error)
+        refusal = Refused(error.code, request_id=error.request_id, advice=error.advice)
+        return self.keeper.book(case, refusal)
+
+    def follow(self, customer: Customer, method: str, successor: str) -> bool:
+        """Note for good that the provider has put a payment method in the place of another; False if it was known.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else changed the customer.
+        """
+        if not successor or customer.current_method(method) == successor:
+            return False
+        self.books.commit(customer.with_successor(method, successor))
+        return True
+
+    def _forget_payer(self, case: Case, error: PayerGoneError) -> PaymentState:
+        """Charge under the dead id of a customer no more: they are registered again, at once or with a new method.
+
+        Raises
+        ------
+        ConflictError
+            It was an id of ours; decide anew, with another one.
+        """
+        imported = case.customer.payer == case.customer.profile.payment_customer
+        if imported and not error.deleted:
+            return self._put_back(case, error)  # the import's id is wrong, or our key
+        case = case._replace(customer=case.customer.without_payer())
+        if not imported:
+            why = "the provider does not have the customer any more: they are registered again"
+            self._decide_anew(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
+        case = self.keeper.commit(case, customer=case.customer)
+        return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+
+    def _without_order(self, case: Case) -> Case:
+        """End an attempt whose order was cancelled at the provider, in memory: another order takes its place."""
+        why = "the provider has cancelled the order: another takes its place"
+        ended = case.payment.to(PaymentState.READY, self.clock(), why)
+        return case._replace(payment=replace(ended, provider_ref=""))
+
+    def _decide_anew(self, case: Case) -> NoReturn:
+        """Write that an attempt came to nothing, and have the payment begun again from its start.
+
+        Raises
+        ------
+        ConflictError
+            Always: whoever meets it reads again. If it goes on like this, they come later.
+        """
+        self.keeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
+        raise ConflictError(f"payment {case.payment.payment_id} is begun again: {case.payment.history[-1].why}")
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
         """Give up an attempt that was put wrongly: it surely did nothing, and it is not the customer's doing."""
@@ -254,6 +318,8 @@ class Charger:
     def _resume(self, case: Case) -> PaymentState:
         """Go on with an attempt that broke off: first find out what became of it."""
         answer = self._ask(case)
+        if _is_canceled(answer):
+            return self._begin(self._without_order(case))
         if not isinstance(answer.outcome, NotCollected):
             return self.keeper.book(_referring(case, answer.reference), answer.outcome)
         if answer.reference != case.payment.provider_ref:
@@ -298,6 +364,11 @@ def _referring(case: Case, reference: str) -> Case:
     return case._replace(payment=replace(case.payment, provider_ref=reference))
 
 
+def _is_canceled(answer: Answer) -> bool:
+    """Whether the order was cancelled at the provider, so that another must take its place: no bank said no."""
+    return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
+
+
 def _order(case: Case) -> ChargeOrder:
     payment: Payment = case.payment
     return ChargeOrder(
@@ -308,7 +379,7 @@ def _order(case: Case) -> ChargeOrder:
         period=payment.period,
         customer_id=payment.customer_id,
         provider_customer=case.customer.payer,
-        payment_method=payment.payment_method,
+        payment_method=case.customer.current_method(payment.payment_method),
         since=payment.begun_at,
         reference=payment.provider_ref,
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from monthclose.domain.credit_note import CreditNote, Effect
 from monthclose.domain.customer import Customer
+from monthclose.domain.declines import decline
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
@@ -52,45 +53,6 @@ _EFFECTS: Mapping[str, str] = {
 _UNTAKEN: Mapping[str, str] = {
     ABOVE_MAXIMUM: "the amount is larger than one payment can be.",
     CURRENCY_NOT_TAKEN: "it cannot pay in the currency of the invoice.",
-}
-_NO_REASON = "Your bank gave no reason that we could pass on."
-# https://docs.stripe.com/declines/codes. Codes that Stripe asks not to show to the customer (fraudulent, lost_card,
-# stolen_card, pickup_card, merchant_blacklist, …) are left out on purpose: they get the neutral sentence.
-_REASONS: Mapping[str, str] = {
-    "insufficient_funds": "There was not enough money in the account.",
-    "expired_card": "The card has expired.",
-    "authentication_required": "Your bank wants you to confirm the payment yourself.",
-    "card_not_supported": "The card does not support this kind of payment.",
-    "currency_not_supported": "The card does not support the currency of the invoice.",
-    "card_velocity_exceeded": "The card's spending limit is used up.",
-    "withdrawal_count_limit_exceeded": "The card's spending limit is used up.",
-    "incorrect_cvc": "The card's security code is not right.",
-    "invalid_cvc": "The card's security code is not right.",
-    "incorrect_number": "The card number is not right.",
-    "invalid_number": "The card number is not right.",
-    "invalid_expiry_month": "The card's expiry date is not right.",
-    "invalid_expiry_year": "The card's expiry date is not right.",
-    "incorrect_address": "The billing address does not match the card.",
-    "incorrect_zip": "The postal code does not match the card.",
-    "invalid_account": "The account that the card belongs to cannot be used.",
-    "new_account_information_available": "The card or its account has been replaced.",
-    "issuer_not_available": "Your bank could not be reached.",
-    "processing_error": "Your bank could not process the payment.",
-    "try_again_later": "Your bank could not process the payment.",
-    "reenter_transaction": "Your bank could not process the payment.",
-    "transaction_not_allowed": "Your bank does not allow this payment.",
-    "not_permitted": "Your bank does not allow this payment.",
-    "do_not_honor": "Your bank refused the payment and gave no reason.",
-    "generic_decline": "Your bank refused the payment and gave no reason.",
-    "card_declined": "Your bank refused the payment and gave no reason.",
-    # https://developer.gocardless.com/api-reference/#core-endpoints-events
-    "refer_to_payer": "Your bank could not process the payment.",
-    "bank_account_closed": "The bank account is closed.",
-    "bank_account_transferred": "The bank account has moved to another bank.",
-    "direct_debit_not_enabled": "The bank account does not allow direct debits.",
-    "invalid_bank_details": "The bank details are not right.",
-    "mandate_cancelled": "The direct debit mandate was cancelled.",
-    "mandate_expired": "The direct debit mandate has expired.",
 }
 
 
@@ -239,7 +201,7 @@ def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
         "open": invoice.open,
         "attempted": payment.amount,
         "no_method": payment.state is PaymentState.NO_PAYMENT_METHOD,
-        "reason": _REASONS.get(payment.code, _NO_REASON),
+        "reason": decline(payment.provider, payment.code, payment.advice).sentence,
     }
 
 

@@ -5,14 +5,13 @@ The provider waits for the answer, and gives up on those who are slow. What the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from monthclose.domain.payment import PaymentState
 from monthclose.errors import WebhookRefusedError
-from monthclose.ports import Clock, EventQueue, ProviderEvent, WebhookReader
+from monthclose.ports import Clock, EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
 
 _READERS_KEPT = timedelta(minutes=5)
 """After a change of the secret, the old one is believed for no longer."""
@@ -42,6 +41,7 @@ class Told:
             "reference": self.event.reference,
             "payment_id": self.event.payment_id,
             "known_in": sorted(self.event.known_in),
+            "method": self.event.method,
             "received_at": self.received_at.isoformat(),
             "again": self.again,
         }
@@ -55,6 +55,7 @@ class Told:
             reference=message["reference"],
             payment_id=message["payment_id"],
             known_in=frozenset(map(PaymentState, message["known_in"])),
+            method=message.get("method", ""),
         )
         return cls(message["provider"], event, datetime.fromisoformat(message["received_at"]), message["again"])
 
@@ -92,14 +93,22 @@ class WebhookTaker:
         Raises
         ------
         WebhookRefusedError
-            It is not the provider's, or too old, or cannot be read.
+            It is not the provider's, or too old, or cannot be read. Those of its events that can be read are in the
+            queue all the same; when it is delivered again, they are applied once.
         ProviderRefusedError
             The secret that it is signed with is not known here: a person must enter it.
         TryLaterError
             The queue, or the store of secrets, is briefly unable.
         """
         now = self.clock()
-        events = _read(self._readers(provider, now), headers, body, now)
+        try:
+            events = _read(self._readers(provider, now), headers, body, now)
+        except PartlyUnreadableError as error:
+            self._queue_up(provider, error.events, now)
+            raise
+        return self._queue_up(provider, events, now)
+
+    def _queue_up(self, provider: str, events: Sequence[ProviderEvent], now: datetime) -> Taken:
         told = [Told(provider, event, now) for event in events if event.reference]
         self.queue.put([each.to_message() for each in told])
         return Taken(len(told), len(events) - len(told))
@@ -117,6 +126,10 @@ def _read(
 ) -> list[ProviderEvent]:
     *others, last = readers
     for reader in others:
-        with suppress(WebhookRefusedError):
+        try:
             return reader.read(headers, body, now)
+        except PartlyUnreadableError:
+            raise
+        except WebhookRefusedError:
+            continue
     return last.read(headers, body, now)

@@ -12,6 +12,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import (
+    ObjectBusyError,
     OrderRefusedError,
     OutcomeUnknownError,
     ProviderDownError,
@@ -21,8 +22,8 @@ from monthclose.errors import (
 from monthclose.names import LimitScope
 from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
 
-_CALLS = ("check", "register", "prepare", "collect", "look_up", "withdraw", "payment_of", "collected_for", "held")
-_READS = ("check", "look_up", "payment_of", "collected_for", "held")
+_READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held")
+_CALLS = (*_READS, "register", "prepare", "collect", "withdraw")
 LANES: Mapping[LimitScope, Mapping[str, str]] = {
     LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
     LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
@@ -34,8 +35,8 @@ _TRIES = 4
 """Of a call that is answered with 429."""
 _PAGE = 100
 _LOST = (ProviderDownError, OutcomeUnknownError)
-_ANSWERED = (OrderRefusedError, ProviderRefusedError)
-"""Noes: the provider is well."""
+_ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
+"""Noes, or that one object is busy: the provider is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,10 @@ class ThrottledGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """See to it that an order can never be collected."""
         return self._ask("withdraw", lambda: self.gateway.withdraw(order))
+
+    def successor(self, method: str) -> str:
+        """Tell which payment method the provider has put in the place of one."""
+        return self._ask("successor", lambda: self.gateway.successor(method))
 
     def payment_of(self, reference: str) -> str:
         """Tell which of our payments the provider's object names."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.declines import DeclineKind, decline_kind
+from monthclose.domain.declines import ADVICE, DECLINES, DeclineKind, decline, is_decline
 from monthclose.domain.dunning import AfterLast, DunningPolicy, Step, StepKind, next_step, trouble_of
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
@@ -91,7 +91,95 @@ def course(month: CustomerMonth, customer: Customer = OWING, policy: DunningPoli
     ],
 )
 def test_a_decline_is_soft_or_hard_by_its_providers_table(provider: str, code: str, kind: DeclineKind) -> None:
-    assert decline_kind(provider, code) is kind
+    assert decline(provider, code).kind is kind
+
+
+BANK_DEBITS = {
+    # The failure codes that Stripe publishes for SEPA, Bacs and ACH debits. Where its next step is new details, a new
+    # mandate or to unblock the account, the customer must act; where it is a retry, we can.
+    "account_closed": DeclineKind.HARD,
+    "account_frozen": DeclineKind.HARD,
+    "authorization_revoked": DeclineKind.HARD,
+    "bank_account_restricted": DeclineKind.HARD,
+    "bank_ownership_changed": DeclineKind.HARD,
+    "branch_does_not_exist": DeclineKind.HARD,
+    "debit_authorization_not_match": DeclineKind.HARD,
+    "debit_disputed": DeclineKind.HARD,
+    "debit_not_authorized": DeclineKind.HARD,
+    "incorrect_account_holder_name": DeclineKind.HARD,
+    "invalid_account_number": DeclineKind.HARD,
+    "invalid_currency": DeclineKind.HARD,
+    "no_account": DeclineKind.HARD,
+    "recipient_deceased": DeclineKind.HARD,
+    "could_not_process": DeclineKind.SOFT,
+    "generic_could_not_process": DeclineKind.SOFT,
+    "insufficient_funds": DeclineKind.SOFT,
+    "refer_to_customer": DeclineKind.SOFT,
+}
+
+
+@pytest.mark.parametrize("code", BANK_DEBITS)
+def test_a_bank_debits_failure_through_stripe_is_known_and_tried_again_only_where_that_can_help(code: str) -> None:
+    assert is_decline("stripe", code)
+    assert decline("stripe", code).kind is BANK_DEBITS[code]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "mandate_is_inactive",
+        "bank_account_disabled",
+        "customer_removed",
+        "mandate_failed",
+        "mandate_suspended_by_payer",
+        "payment_stopped",
+        "account_blocked_for_any_financial_transaction",
+        "customer_approval_denied",
+    ],
+)
+def test_a_mandate_that_can_be_used_no_more_is_not_tried_again_through_gocardless(code: str) -> None:
+    assert decline("gocardless", code).kind is DeclineKind.HARD
+
+
+@pytest.mark.parametrize(
+    ("code", "advice", "kind"),
+    [
+        ("do_not_honor", "do_not_try_again", DeclineKind.HARD),
+        ("insufficient_funds", "do_not_try_again", DeclineKind.HARD),
+        ("generic_decline", "confirm_card_data", DeclineKind.HARD),
+        ("generic_decline", "03", DeclineKind.HARD),
+        ("generic_decline", "02", DeclineKind.SOFT),
+        ("transaction_not_allowed", "try_again_later", DeclineKind.SOFT),
+        ("expired_card", "an advice nobody listed", DeclineKind.HARD),
+        ("do_not_honor", "", DeclineKind.SOFT),
+    ],
+)
+def test_what_the_provider_advises_decides_whether_a_card_is_tried_again(
+    code: str, advice: str, kind: DeclineKind
+) -> None:
+    month = refused(code)
+    assert month.payment
+    advised = replace(month, payment=replace(month.payment, advice=advice))
+    assert decline("stripe", code, advice).kind is kind
+    step = next_step(advised, OWING, POLICY, day(1))
+    assert (step is not None and step.kind is StepKind.RETRY) is (kind is DeclineKind.SOFT)
+
+
+@given(
+    st.sampled_from([*DECLINES, "another"]).flatmap(
+        lambda name: st.tuples(
+            st.just(name),
+            st.sampled_from([*DECLINES.get(name, ()), "new"]),
+            st.sampled_from([*ADVICE.get(name, ()), ""]),
+        )
+    )
+)
+def test_every_decline_is_told_in_a_whole_sentence_that_shows_no_code(known: tuple[str, str, str]) -> None:
+    sentence = decline(*known).sentence
+    assert sentence[0].isupper()
+    assert sentence.endswith(".")
+    assert "_" not in sentence
+    assert not {"stolen", "lost", "fraud", "deceased"} & set(sentence.lower().split())
 
 
 def test_a_soft_decline_is_tried_again_and_its_customer_reminded_by_the_schedule() -> None:

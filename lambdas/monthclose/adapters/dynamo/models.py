@@ -68,6 +68,8 @@ class CustomerItem(Model):
     credit_minor = NumberAttribute(default=0)
     grants = JSONAttribute(null=True)
     provider_customer = UnicodeAttribute(default="")
+    lost_payer = UnicodeAttribute(default="")
+    method_successors = JSONAttribute(default=dict)
     open_payment = UnicodeAttribute(default="")
     check_at = UTCDateTimeAttribute(null=True)
     lease = UnicodeAttribute(null=True)
@@ -158,6 +160,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     payment_method = UnicodeAttribute()
     provider_ref = UnicodeAttribute()
     code = UnicodeAttribute()
+    advice = UnicodeAttribute(default="")
     history = JSONAttribute()
 
 

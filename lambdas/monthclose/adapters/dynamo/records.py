@@ -237,7 +237,7 @@ def _place(content: Any) -> DocumentPlace:
 
 
 def _payment(item: m.PaymentItem) -> Payment:
-    texts = ("provider", "currency", "payment_method", "provider_ref", "code")
+    texts = ("provider", "currency", "payment_method", "provider_ref", "code", "advice")
     amounts = ("limit_minor", "amount_minor", "more_minor", "rest_minor", "gathered_minor")
     money_back = ("collected_minor", "refunded_minor", "reversed_minor", "lost_minor")
     history = tuple(
