@@ -96,7 +96,7 @@ def settle_debits(sandbox_url: str) -> Step:
 
 
 def befall_payments(sandbox_url: str) -> Step:
-    """Let something befall a payment of Stripe's: a dispute over a part, a verdict, a refund that fails, a late failure."""
+    """Let something befall a payment of Stripe's: a part dispute, a verdict, a refund that fails, a late failure."""
 
     def step(rng: random.Random) -> str | None:
         draw = {"draw": rng.randrange(2**31)}
