@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +16,12 @@ from sandbox.stripe import StripeSandbox
 from sandbox.stripe.fates import DEEDS, befall
 from sandbox.stripe.outside import pass_days
 from sandbox.wire import Request
+from tests.chaos.mischief import befall_payments
 from tests.chaos.plan import chaos_plan
 from tests.sandbox.driving import Wire
+
+if TYPE_CHECKING:
+    import stripe
 
 
 def paying() -> StripeSandbox:
@@ -69,6 +75,25 @@ def test_the_same_draws_do_the_same() -> None:
         return [sandbox.act(befall(random.Random(draw)))["happened"] for draw in range(20)]
 
     assert run() == run()
+
+
+def test_chaos_counts_what_befell_payments(client: stripe.StripeClient, url: str) -> None:
+    client.v1.payment_intents.create(
+        {
+            "amount": 1500,
+            "currency": "usd",
+            "payment_method": "pm_usBankAccount_success",
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+    assert len(httpx.post(f"{url}/_sandbox/stripe/advance").json()["payment_intents"]) == 1
+    step, rng = befall_payments(url), random.Random(1)
+    happened = Counter(step(rng) for _turn in range(5))
+    assert None not in happened
+    (held,) = httpx.get(f"{url}/_sandbox/holdings").json()
+    assert (held["charges"], held["gross"]) == (1, 1500)
+    assert held["net"] == held["gross"] - held["refunded"] - held["withdrawn"]
 
 
 def test_chaos_locks_objects_of_stripe_only() -> None:
