@@ -1,6 +1,7 @@
 """The sandbox's own routes of Stripe: what cardholders and banks do, asked for over HTTP (docs/sandbox.md)."""
 
 import json
+import random
 from collections.abc import Callable, Mapping
 
 from sandbox.reading import Entry, PlanError
@@ -9,6 +10,7 @@ from sandbox.stripe.account import Command, NothingSuchError, Settings
 from sandbox.stripe.balance import Settlement
 from sandbox.stripe.currencies import PRESENTMENT
 from sandbox.stripe.dispute_cases import REASONS
+from sandbox.stripe.fates import DEEDS, befall
 from sandbox.stripe.refund_fates import FAILURE_REASONS, PENDING_REASONS, STATUSES
 from sandbox.stripe.reversals import RefundStatus, Verdict
 from sandbox.wire import Request
@@ -71,6 +73,12 @@ def _read_days(_entry: Entry, _reference: str) -> Command:
     return outside.pass_days()
 
 
+def _read_fate(entry: Entry, _reference: str) -> Command:
+    draw = entry.whole("draw", 0)
+    only = entry.choice("only", tuple(DEEDS)) or ""
+    return befall(random.Random(draw), only=only)  # noqa: S311 - a simulation, no secret
+
+
 def _optional_flag(entry: Entry, name: str) -> bool | None:
     given = entry.flag(name, default=True)
     return given if entry.has(name) else None
@@ -86,6 +94,7 @@ CONTROLS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
     ("payment_intents", "settle"): _read_settlement,
     ("payment_intents", "fail_late"): _read_late_failure,
     ("advance", ""): _read_days,
+    ("befall", ""): _read_fate,
 }
 """By the object's kind and what is done to it, as in ``payment_intents/{id}/settle``."""
 

@@ -15,7 +15,7 @@ REASONS = (
     *("product_not_received", "product_unacceptable", "subscription_canceled", "unrecognized"),
 )
 
-_AFTER: Mapping[str, tuple[str, ...]] = {
+FOLLOWING: Mapping[str, tuple[str, ...]] = {
     "warning_needs_response": ("warning_under_review", "warning_closed", "needs_response", "prevented"),
     "warning_under_review": ("warning_closed", "needs_response", "prevented"),
     "warning_closed": (),
@@ -92,7 +92,7 @@ def advance(account: Account, dispute: Dispute, move: Move) -> None:
     NotPossibleError
         The status cannot follow, or more would be given back than was taken.
     """
-    if dispute.status in _AFTER and move.status in STATUSES and move.status not in _AFTER[dispute.status]:
+    if dispute.status in FOLLOWING and move.status in STATUSES and move.status not in FOLLOWING[dispute.status]:
         raise NotPossibleError(_cannot(dispute, move.status))
     if dispute.status == "lost" and dispute.withdrawn < dispute.amount:
         raise NotPossibleError(f"{dispute.id} was partly won: there is nothing to appeal")
@@ -131,7 +131,7 @@ def _ended_well(dispute: Dispute) -> bool:
 
 
 def _cannot(dispute: Dispute, status: str) -> str:
-    follows = ", ".join(_AFTER[dispute.status])
+    follows = ", ".join(FOLLOWING[dispute.status])
     if status == dispute.status or not follows:
         return f"{dispute.id} is {dispute.status} already"
     return f"{dispute.id} is {dispute.status}: {status} cannot follow, but {follows} can"

@@ -47,7 +47,6 @@ def create(call: Call) -> Command:
     def command(account: Account) -> JSON:
         if customer is not None:
             account.customer(customer, "customer")
-        paid_with = account.usable_payment_method(method, customer) if method else None
         reference = account.ids.new("pi_")
         intent = PaymentIntent(
             id=reference,
@@ -60,11 +59,9 @@ def create(call: Call) -> Command:
             customer=customer,
             metadata=dict(metadata or {}),
             capture_method=capture,
-            status="requires_confirmation" if paid_with else "requires_payment_method",
-            payment_method=paid_with.id if paid_with else None,
         )
-        if paid_with is not None:
-            check_type(intent, paid_with)
+        if method is not None:
+            _pay_with(account, intent, method)
         _set_details(intent, details)
         account.payment_intents.add(intent, customer)
         account.emit("payment_intent.created", intent.to_json())
@@ -115,11 +112,7 @@ def update(call: Call) -> Command:
         new_amount = check_amount(intent.amount if amount is None else amount, new_currency)
         check_minimum(*call.settlement.of(new_amount, new_currency)[:2], new_amount, new_currency)
         if method is not None:
-            usable = account.usable_payment_method(method, intent.customer)
-            check_type(intent, usable)
-            intent.payment_method = usable.id
-            intent.status = "requires_confirmation"
-            intent.next_action = None
+            _pay_with(account, intent, method)
         intent.amount, intent.currency = new_amount, new_currency
         intent.last_payment_error = None
         _set_details(intent, details)
@@ -149,6 +142,12 @@ def list_all(call: Call) -> Command:
     """List PaymentIntents, newest first, also by customer. Unlike Stripe's search, a list never lags."""
     page, customer = read_page(call.params), call.params.text("customer")
     return lambda account: account.payment_intents.page(page, "/v1/payment_intents", owner=customer)
+
+
+def _pay_with(account: Account, intent: PaymentIntent, reference: str) -> None:
+    method = account.usable_payment_method(reference, intent.customer)
+    check_type(intent, method)
+    intent.payment_method, intent.status, intent.next_action = method.id, "requires_confirmation", None
 
 
 def _read_details(params: Params) -> dict[str, str]:

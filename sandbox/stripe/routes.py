@@ -3,9 +3,12 @@
 from sandbox.shell import Routes
 from sandbox.stripe import customers, disputes, errors, history, payment_intents, refunds
 from sandbox.stripe.account import EXPANDABLE, Account, Operation
+from sandbox.stripe.params import Params
+from sandbox.stripe.shelf import read_page
 from sandbox.wire import JSON
 
 _INTENT = "/v1/payment_intents/{intent}"
+_CANNOT = "This property cannot be expanded ({path})."
 _METHOD = "/v1/payment_methods/{payment_method}"
 
 ROUTES = Routes[Operation](
@@ -55,25 +58,47 @@ ROUTES = Routes[Operation](
 )
 
 
+_DEEPEST = 4
+_LISTED = "refunds"
+"""What a charge shows only if asked to: its ten latest refunds."""
+
+
 def check_expand(paths: list[str]) -> list[str]:
     """Return the ``expand`` parameter if all of it can be expanded (Stripe API reference, "Expanding Responses")."""
     for path in paths:
-        if path.rsplit(".", 1)[-1] not in EXPANDABLE:
-            raise errors.invalid_parameter("expand", f"This property cannot be expanded ({path}).")
+        *steps, name = path.split(".")
+        if name not in (*EXPANDABLE, _LISTED):
+            raise errors.invalid_parameter("expand", _CANNOT.format(path=path))
+        if len(steps) >= _DEEPEST:
+            raise errors.invalid_parameter("expand", f"You cannot expand more than {_DEEPEST} levels of a property.")
     return paths
 
 
 def expand(account: Account, document: JSON, paths: list[str]) -> JSON:
-    """Replace ids in a document by the objects they stand for."""
+    """Replace ids in a document by the objects they stand for, those along a path too.
+
+    Raises
+    ------
+    StripeError
+        400 for a member that an object does not have.
+    """
     for path in paths:
-        *steps, name = path.split(".")
         nodes = [document]
-        for step in steps:
-            nodes = [leaf for node in nodes for leaf in _leaves(node.get(step))]
-        for node in nodes:
-            if isinstance(reference := node.get(name), str):
-                node[name] = account.expanded(name, reference)
+        for step in path.split("."):
+            for node in nodes:
+                _expand_member(account, node, step, path)
+            nodes = [leaf for node in nodes for leaf in _leaves(node[step])]
     return document
+
+
+def _expand_member(account: Account, node: JSON, name: str, path: str) -> None:
+    if name == _LISTED and node.get("object") == "charge":
+        url = f"/v1/charges/{node['id']}/refunds"
+        node[name] = account.refunds.page(read_page(Params({})), url, owner=node["id"])
+    elif name not in node:
+        raise errors.invalid_parameter("expand", _CANNOT.format(path=path))
+    elif name in EXPANDABLE and isinstance(reference := node[name], str):
+        node[name] = account.expanded(name, reference)
 
 
 def _leaves(value: object) -> list[JSON]:

@@ -1,9 +1,10 @@
 """`make chaos`: a close on the local AWS while everything goes wrong, and what came of it.
 
 The providers lose answers, fail and refuse on a tenth of the calls, with an outage of a minute; Lambda processes are
-killed; messages come twice; webhooks come twice, late and reordered. Afterwards the operator does what operators do:
-close again and reconcile, until nothing is left to do. Nobody may have been charged twice, lost or held wrongly, and
-the ledger must tie with the providers' record to the penny.
+killed; messages come twice; webhooks come twice, late and reordered; banks dispute payments in part, change their minds
+and take debits back; refunds fail. Afterwards the operator does what operators do: close again and reconcile, until
+nothing is left to do. Nobody may have been charged twice, lost or held wrongly, and the ledger must tie with the
+providers' record to the penny.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from monthclose.domain.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from sandbox.local_aws import LocalAws
-from tests.chaos.mischief import Mischief, double_a_message, kill_a_worker, settle_debits
+from tests.chaos.mischief import Mischief, befall_payments, double_a_message, kill_a_worker, settle_debits
 from tests.chaos.plan import OUTAGE, chaos_plan
 from tests.chaos.verdict import Verdict, judge
 from tests.integration.system import System
@@ -39,6 +40,8 @@ _METHODS = (
     [("stripe", "pm_card_visa")] * 10
     + [("gocardless", "MD_OK_{}")] * 6
     + [("stripe", "pm_card_chargeDeclinedInsufficientFunds"), ("stripe", "pm_card_authenticationRequired")]
+    + [("stripe", "pm_usBankAccount_success"), ("stripe", "pm_usBankAccount_insufficientFunds")]
+    + [("stripe", "pm_usBankAccount_dispute")]
     + [("gocardless", "MD_FAILS_{}"), ("gocardless", "MD_CHARGED_BACK_{}")]
 )
 _console = Console()
@@ -61,11 +64,12 @@ def main() -> int:
 
 def _run(system: System, home: Path, customers: int, seed: int) -> int:
     names = _make_customers(system, customers)
-    _console.print(f"{customers} customers, half of them with each provider; the evening begins")
+    _console.print(f"{customers} customers with two providers; the evening begins")
     mischief = Mischief(seed)
     _sandbox(system, "PUT", "chaos", chaos_plan(seed))
     mischief.every(8, kill_a_worker(home))
     mischief.every(3, settle_debits(system.sandbox_url))
+    mischief.every(1, befall_payments(system.sandbox_url))
     for provider in system.runtime.settings.providers.values():
         mischief.every(1, double_a_message(provider.queue_url))
     began = time.monotonic()

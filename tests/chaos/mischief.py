@@ -83,10 +83,24 @@ def double_a_message(queue_url: str) -> Step:
 
 
 def settle_debits(sandbox_url: str) -> Step:
-    """Let the bank make the next step of every debit."""
+    """Let the banks make the next step of every debit, with either provider."""
 
     def step(_rng: random.Random) -> str | None:
-        answer = httpx.post(f"{sandbox_url}/_sandbox/gocardless/advance", json={}, trust_env=False)
-        return "steps of the bank" if answer.is_success else None
+        answers = [
+            httpx.post(f"{sandbox_url}/_sandbox/{provider}/advance", json={}, trust_env=False)
+            for provider in ("gocardless", "stripe")
+        ]
+        return "steps of the bank" if all(answer.is_success for answer in answers) else None
+
+    return step
+
+
+def befall_payments(sandbox_url: str) -> Step:
+    """Let something befall a payment of Stripe's: a part dispute, a verdict, a refund that fails, a late failure."""
+
+    def step(rng: random.Random) -> str | None:
+        draw = {"draw": rng.randrange(2**31)}
+        answer = httpx.post(f"{sandbox_url}/_sandbox/stripe/befall", json=draw, trust_env=False)
+        return answer.json()["happened"] if answer.is_success else None
 
     return step

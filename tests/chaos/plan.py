@@ -4,6 +4,9 @@ from typing import Any
 
 _MOVING = {"stripe": "payment_intents.confirm", "gocardless": "payments.create"}
 _FAULTS = ("reset", "cut", "error_500", "conflict_409", "unavailable_503", "hang", "rate_limit_429", "delay")
+_OWN = {"stripe": ("lock_timeout_429",), "gocardless": ()}
+"""What only one of them does."""
+_ONLY_BEFORE = ("rate_limit_429", "lock_timeout_429")
 _SECONDS = {"hang": 3, "delay": 1}
 SHARE = 0.1
 """Of the calls that meet a fault."""
@@ -27,8 +30,9 @@ def chaos_plan(seed: int) -> dict[str, Any]:
     """
     rules = []
     for provider, moving in _MOVING.items():
-        after = [(fault, "after") for fault in _FAULTS if fault != "rate_limit_429"]
-        before = [(fault, "before") for fault in _FAULTS]
+        faults_of = (*_FAULTS, *_OWN[provider])
+        after = [(fault, "after") for fault in faults_of if fault not in _ONLY_BEFORE]
+        before = [(fault, "before") for fault in faults_of]
         for endpoint, faults in ((moving, [*after, *before]), ("*", before)):
             for fault, when in faults:
                 seconds = {"seconds": _SECONDS[fault]} if fault in _SECONDS else {}

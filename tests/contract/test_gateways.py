@@ -394,17 +394,20 @@ def test_the_largest_and_the_smallest_digits_that_stripe_takes_are_charged(amoun
 
 
 def test_every_gateway_takes_what_it_says_that_it_takes(case: Case) -> None:
-    limits = case.gateway.charge_limits("USD")
+    limits = case.gateway.charge_limits("GBP")
     assert limits
     least = limits.cut(limits.smallest_minor).charge_minor
-    assert isinstance(case.collect(case.prepared(case.order(minor=least))), Collected)
+
+    def order(payment_id: str, minor: int) -> ChargeOrder:
+        return replace(case.order(payment_id=payment_id), amount=Money(minor, "GBP"))
+
+    assert isinstance(case.collect(case.prepared(order("2026-10/least", least))), Collected)
     if least > 1:
         with pytest.raises(OrderRefusedError, match="below_minimum"):
-            case.gateway.collect(case.prepared(case.order(payment_id="2026-10/little", minor=least - 1)))
+            case.gateway.collect(case.prepared(order("2026-10/little", least - 1)))
     if limits.largest_minor:
-        too_much = case.order(payment_id="2026-10/much", minor=limits.largest_minor + 1)
         with pytest.raises(OrderRefusedError, match="above_maximum"):
-            case.gateway.collect(case.prepared(too_much))
+            case.gateway.collect(case.prepared(order("2026-10/much", limits.largest_minor + 1)))
 
 
 @pytest.mark.parametrize(

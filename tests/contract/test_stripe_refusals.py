@@ -111,7 +111,7 @@ def advising(**advice: str) -> Callable[[JSON], None]:
     def add(document: JSON) -> None:
         for holder in (document.get("error"), document.get("last_payment_error")):
             if holder:
-                holder.update(advice)
+                holder.update({"advice_code": None, "network_advice_code": None} | advice)
 
     return add
 

@@ -149,7 +149,11 @@ def test_a_payment_that_asks_for_its_customer_looks_as_published(checked: Checke
 def test_what_is_converted_canceled_deleted_or_taken_back_looks_as_published(checked: Checked) -> None:
     checked.sandbox.configure(Settlement("usd", {"eur": "1.1"}), confirms=1)
     intent = checked.pay(currency="eur")
-    checked.post("refunds", {"payment_intent": intent, "amount": 100})
+    refund = checked.post("refunds", {"payment_intent": intent, "amount": 100}).json()["id"]
+    assert checked.post(f"refunds/{refund}", {"metadata[note]": "n"}).json()["metadata"] == {"note": "n"}
+    dispute = checked.sandbox.act(open_dispute(intent))["id"]
+    assert checked.post(f"disputes/{dispute}", {"metadata[note]": "n"}).json()["metadata"] == {"note": "n"}
+    assert checked.post(f"disputes/{dispute}/close").json()["status"] == "lost"
     declined = checked.pay("pm_card_chargeDeclined")
     checked.confirm(declined, "pm_card_visa")
     checked.post(f"payment_intents/{checked.post('payment_intents', CARD_INTENT).json()['id']}/cancel")

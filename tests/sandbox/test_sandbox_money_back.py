@@ -224,6 +224,21 @@ def test_a_charge_is_captured_after_its_confirmation_is_answered(paid: Paid) -> 
     assert expanded[0]["source"]["object"] == "charge"
 
 
+def test_a_charge_shows_its_latest_refunds_if_asked_to(paid: Paid) -> None:
+    refund = paid.wire.post("refunds", {"payment_intent": paid.intent, "amount": 400}).json()
+    assert "refunds" not in paid.charge()
+    shown = paid.wire.get(f"payment_intents/{paid.intent}", **{"expand[]": "latest_charge.refunds"}).json()
+    assert shown["latest_charge"]["refunds"]["data"] == [refund]
+
+
+@pytest.mark.parametrize(
+    "path", ["colour", "data.balance_transaction", "data.latest_charge.amount", "data.a.b.c.customer"]
+)
+def test_what_cannot_be_expanded_is_refused(paid: Paid, path: str) -> None:
+    refused = paid.wire.get("payment_intents", **{"expand[]": path})
+    assert (refused.status, refused.json()["error"]["param"]) == (400, "expand")
+
+
 def test_balance_transactions_are_found_by_source_type_and_currency(paid: Paid) -> None:
     refund = paid.wire.post("refunds", {"payment_intent": paid.intent, "amount": 400}).json()
     dispute = paid.sandbox.act(open_dispute(paid.intent))

@@ -10,9 +10,6 @@ from monthclose.adapters.stripe_amounts import our_amount
 from monthclose.ports import Collected
 
 _PAGE = 100
-_REFUNDED = frozenset({"succeeded", "pending"})
-"""Statuses of a refund whose money has left our balance; a failed or cancelled one has returned it, and one that
-requires an action has not taken it yet (Stripe, "Refund and cancel payments")."""
 _MONEY_IS_HERE = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
 """Statuses of a dispute that has taken nothing (an inquiry) or has given it back (Stripe, "How disputes work"). More
 may come, as those of appeals did: money in a dispute whose status is not known here is not counted as ours."""
@@ -29,12 +26,21 @@ def gone_back(client: Any, intent: stripe.PaymentIntent, charge: stripe.Charge, 
     query = {"payment_intent": intent.id, "limit": _PAGE}
     if charge.amount_refunded:
         refunds = client.refunds.list(query).auto_paging_iter()
-        refunded = sum(refund.amount for refund in refunds if refund.status in _REFUNDED)
+        refunded = sum(refund.amount for refund in refunds if _has_left(refund))
         collected = replace(collected, refunded_minor=our_amount(refunded, intent.currency).minor)
     if charge.disputed:
         withdrawn = sum(_withdrawn(dispute) for dispute in client.disputes.list(query).auto_paging_iter())
         collected = replace(collected, reversed_minor=our_amount(withdrawn, intent.currency).minor, code="disputed")
     return collected
+
+
+def _has_left(refund: stripe.Refund) -> bool:
+    """Whether a refund's money has left our balance.
+
+    A failed or cancelled one has returned it, one that requires an action has not taken it yet, and a pending one may
+    wait for money in the balance: then it has no balance transaction (Stripe, "Refund and cancel payments").
+    """
+    return refund.status == "succeeded" or (refund.status == "pending" and bool(refund.balance_transaction))
 
 
 def _withdrawn(dispute: stripe.Dispute) -> int:
