@@ -31,8 +31,8 @@ from monthclose.errors import ProviderRefusedError, TryLaterError
 from sandbox.local_aws import LocalAwsError
 
 _EPILOG = (
-    "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used, or too many of its rows "
-    "were rejected; 3 the period is being closed already; 4 the books do not tie, reconcile found something, or a "
+    "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used, or too much of it "
+    "was rejected; 3 the period is being closed already; 4 the books do not tie, reconcile found something, or a "
     "payment was not collected, or nobody knows yet; 130 interrupted (a close goes on)."
 )
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
