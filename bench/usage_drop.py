@@ -9,6 +9,7 @@ import io
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,6 @@ from monthclose.domain.dropped import Dropped
 from monthclose.domain.layout import USAGE, Layout
 from monthclose.domain.usage import UsageEvent
 from monthclose.settings import DropSettings
-from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.split_usage import Splitter
 from monthclose.stages.tables import read_table
 from tests.fakes import FakeUsageStore
@@ -68,7 +68,7 @@ def load(raw: io.BufferedReader) -> None:
     for number in range(5000):
         world.add_customer(f"cust-{number:07}")
     table = read_table("usage.csv", raw)
-    importer = UsageImporter(world.directory, Unstored(), world.closes, world.books, world.clock)
+    importer = replace(world.importer, usage=Unstored())
     importer.load(table.rows, Layout.plan(USAGE, table.columns, {}, {}), "usage.csv", lambda *_: None)
 
 

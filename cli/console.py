@@ -1,12 +1,18 @@
-"""How the command speaks: short and aligned on a terminal, plain lines elsewhere; results on stdout, talk on stderr."""
+"""How the command speaks: short and aligned on a terminal, plain lines elsewhere; results on stdout, talk on stderr.
+
+Names of files, columns, SKUs and customers come from outside, and so do providers' answers. Whatever is printed goes
+through `SafeConsole`, so that none of them can move a cursor, change a title or turn the order of the letters.
+"""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +22,23 @@ _PLAIN_WIDTH = 200
 """Wide enough that nothing is broken into lines where no terminal sets the width."""
 _NEVER_BROKEN = 16
 """What is no longer than that (a currency, a name, a state) keeps to one line on the narrowest terminal."""
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters (C0 but tab and line feed, C1), line separators, what turns the direction of writing by force
+(Unicode Standard Annex 9), and halves of characters, which no stream takes."""
+
+
+def harmless(text: str) -> str:
+    r"""Write each character that a terminal obeys by its code: `\u001b`, which is how JSON writes it, too."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class SafeConsole(Console):
+    """A console whose texts are only ever shown: what makes colours are segments of its own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Make segments, with nothing in their texts that a terminal obeys."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else harmless(text), style, control)
 
 
 def out() -> Console:
@@ -30,9 +53,9 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     # Made anew each time: the streams may have been replaced since (tests, pipes).
-    console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    console = SafeConsole(stderr=stderr, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
-        return Console(
+        return SafeConsole(
             stderr=stderr, highlight=False, emoji=False, markup=False, width=_PLAIN_WIDTH, force_terminal=False
         )
     return console
@@ -98,9 +121,11 @@ def _least(table: Table) -> int:
 def grid(rows: Iterable[Sequence[str | Text]], *, right: Sequence[int] = (), header: Sequence[str] = ()) -> Table:
     """Lay rows out in aligned columns, without lines; `right` lists the columns to align to the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=bool(header), header_style="dim", pad_edge=False)
-    kept = list(rows)
-    for index in range(max((len(row) for row in [*kept, header]), default=0)):
-        title = header[index] if index < len(header) else ""
+    # Made harmless before it is measured: what becomes longer afterwards is cut.
+    titles = [harmless(title) for title in header]
+    kept = [[harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    for index in range(max([len(titles), *map(len, kept)])):
+        title = titles[index] if index < len(titles) else ""
         longest = max(cell_len(title), *(cell_len(str(row[index])) for row in kept if index < len(row)), 0)
         figures = index in right
         table.add_column(

@@ -7,9 +7,13 @@ import typer
 
 from cli.connect import connected
 from cli.console import say
+from cli.tables import read_bytes, read_whole
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 from monthclose.stages.company_logo import import_logo
+
+_MOST_BYTES = 10_000_000
+"""That are read of a logo: many more than can be taken."""
 
 
 def taxes(
@@ -17,9 +21,9 @@ def taxes(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML; see docs/taxes.md.", show_default=False)],
 ) -> None:
     """Replace the whole tax table. Every customer is taxed by it from then on; who it lacks is parked, not billed."""
-    content = _read(file)
+    content = read_whole(file)
     try:
-        table = connected(ctx).tax_tables.put(content)
+        table = connected(ctx).tax_tables.put(content.encode())
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
@@ -32,16 +36,9 @@ def logo(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="SVG, PNG or JPEG.", show_default=False)],
 ) -> None:
     """Take a logo for the invoices to come; those that are issued keep theirs."""
-    content = _read(file)
+    content = read_bytes(file, _MOST_BYTES)
     try:
         key = import_logo(content, documents=connected(ctx).documents)
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     say(f"logo: {key}", "bold")
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UserMistakeError(f"{file} cannot be read: {error.strerror}") from None

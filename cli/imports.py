@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +21,14 @@ from monthclose.domain.intake import Reject, Row, Tally
 from monthclose.domain.layout import CUSTOMERS, PRICES, USAGE, Layout, Schema
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.words import count
+from monthclose.stages.check_billable import told_unbillable
+from monthclose.stages.check_rows import checked
 from monthclose.stages.csv_out import CsvWriter
 from monthclose.stages.import_customers import import_customers
 from monthclose.stages.import_prices import import_price_book, import_prices
 from monthclose.stages.import_usage import HORIZON, UsageImporter
 from monthclose.stages.rejected_rows import UNWRITABLE, header, rejected
+from monthclose.stages.tables import Table
 
 app = typer.Typer(
     help="Import customers, prices and usage from CSV or JSON Lines, plain or gzip.", no_args_is_help=True
@@ -45,13 +49,50 @@ _Rejects = Annotated[
         "--rejects", metavar="FILE", help="Where rows that cannot be taken go; below the state folder if not said."
     ),
 ]
+_Decimal = Annotated[
+    str,
+    typer.Option(
+        "--decimal",
+        metavar="MARK",
+        help="The decimal mark of the file's numbers: with a comma, 1.234,50 is read as 1234.50.",
+        show_default=False,
+    ),
+]
+_MaxRejected = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="PERCENT",
+        help="Exit status 2 if a larger share of the rows is rejected; the others are taken all the same. "
+        "Without it, the setting max_rejected_percent.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the options say of how a file is read."""
+
+    mapped: list[str] | None
+    defaults: list[str] | None
+    rejects: Path | None
+    decimal: str = ""
+    max_rejected: int | None = None
+
 
 type Work = Callable[[System, Iterator[Row], Layout, Reject], Tally]
 
 
 @app.command("customers")
 def customers(
-    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+    ctx: typer.Context,
+    file: _File,
+    mapped: _Map = None,
+    default: _Default = None,
+    rejects: _Rejects = None,
+    max_rejected: _MaxRejected = None,
 ) -> None:
     """Create customers, or replace their profiles; accounts stay as they are.
 
@@ -71,17 +112,24 @@ def customers(
             reject=reject,
         )
 
-    tally = _run(ctx, CUSTOMERS, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
-    if tally.untaxable:
-        note(
-            f"the tax table has no rate today for the country and region of {count(tally.untaxable, 'row')}: "
-            "a close parks such customers (countries are codes of ISO 3166, like GB)"
-        )
+    def tell(tally: Tally) -> None:
+        if tally.untaxable:
+            note(
+                f"the tax table has no rate today for the country and region of {count(tally.untaxable, 'row')}: "
+                "a close parks such customers (countries are codes of ISO 3166, like GB)"
+            )
+
+    _run(ctx, CUSTOMERS, file, _Wishes(mapped, default, rejects, max_rejected=max_rejected), work, tell)
 
 
 @app.command("prices")
 def prices(
-    ctx: typer.Context, file: _File, mapped: _Map = None, default: _Default = None, rejects: _Rejects = None
+    ctx: typer.Context,
+    file: _File,
+    mapped: _Map = None,
+    default: _Default = None,
+    rejects: _Rejects = None,
+    decimal: _Decimal = "",
 ) -> None:
     """Add prices to the price book; those of the same SKU and currency are replaced. All of the file's or none.
 
@@ -91,9 +139,9 @@ def prices(
     """
     data = read_toml(file)
     if data is not None:
-        if mapped or default or rejects:
+        if mapped or default or rejects or decimal:
             raise UserMistakeError(
-                "--map, --default and --rejects are for CSV and JSON Lines, not for a TOML price book"
+                "--map, --default, --decimal and --rejects are for CSV and JSON Lines, not for a TOML price book"
             )
         _import_book(ctx, file, data)
         return
@@ -101,7 +149,7 @@ def prices(
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
         return import_prices(rows, layout, price_books=system.price_books, reject=reject)
 
-    _run(ctx, PRICES, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
+    _run(ctx, PRICES, file, _Wishes(mapped, default, rejects, decimal), work)
 
 
 @app.command("usage")
@@ -111,6 +159,8 @@ def usage(
     mapped: _Map = None,
     default: _Default = None,
     rejects: _Rejects = None,
+    decimal: _Decimal = "",
+    max_rejected: _MaxRejected = None,
     horizon: Annotated[
         int, typer.Option(min=1, max=100_000, metavar="DAYS", help="Usage older than this is rejected.")
     ] = HORIZON.days,
@@ -120,21 +170,32 @@ def usage(
     Fields: customer_id, sku, quantity (negative for a correction), time (ISO 8601; UTC if it names no zone), and
     optionally event_id, resource (one machine, one volume), unit_price (for usage rated upstream, else the price book
     decides), description, and replaces (the id of an event of the same month that this one corrects). Without
-    event_id, the file's name and the row's number stand in, so importing the same file again adds nothing.
+    event_id, the file's name and the row's line stand in, so importing the same file again adds nothing.
     """
 
     def work(system: System, rows: Iterator[Row], layout: Layout, reject: Reject) -> Tally:
         importer = UsageImporter(
-            system.directory, system.usage, system.closes, system.books, system.clock, timedelta(days=horizon)
+            system.directory,
+            system.usage,
+            system.closes,
+            system.books,
+            system.clock,
+            system.price_books,
+            system.tax_tables,
+            timedelta(days=horizon),
         )
         return importer.load(rows, layout, file.name, reject)
 
-    tally = _run(ctx, USAGE, file, _pairs(mapped, "--map"), _pairs(default, "--default"), rejects, work)
-    for period, number in sorted(tally.late.items()):
-        note(
-            f"the close of {period} had begun before {count(number, 'row')} of this file came: "
-            "they will be on the invoices of the next month, as adjustments"
-        )
+    def tell(tally: Tally) -> None:
+        for period, number in sorted(tally.late.items()):
+            note(
+                f"the close of {period} had begun before {count(number, 'row')} of this file came: "
+                "they will be on the invoices of the next month, as adjustments"
+            )
+        for line in told_unbillable(tally):
+            note(line)
+
+    _run(ctx, USAGE, file, _Wishes(mapped, default, rejects, decimal, max_rejected), work, tell)
 
 
 def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
@@ -171,22 +232,46 @@ def _run(
     ctx: typer.Context,
     schema: Schema,
     file: Path,
-    mapped: dict[str, str],
-    defaults: dict[str, str],
-    rejects: Path | None,
+    wishes: _Wishes,
     work: Work,
-) -> Tally:
-    with open_rows(file) as table:
-        try:
-            layout = Layout.plan(schema, table.columns, mapped, defaults)
-        except UserMistakeError as error:
-            raise UserMistakeError(f"{file.name}: {error}") from None
-        system = connected(ctx)
-        began = time.monotonic()
-        with Rejects(file, rejects, table.columns) as rejected, _progress(table) as rows:
+    tell: Callable[[Tally], None] = lambda _: None,
+) -> None:
+    with open_rows(file, wishes.decimal) as opened:
+        # Read to its end before anything is taken: its last row may show that the first ones say something else.
+        with opened.rows() as table:
+            layout = _plan(schema, file, table.table, wishes)
+            system = connected(ctx)
+            began = time.monotonic()
+            with _progress(table, "checking ") as rows:
+                for _ in checked(file.name, rows, layout):
+                    pass
+        with (
+            opened.rows() as table,
+            Rejects(file, wishes.rejects, table.table.columns) as rejected,
+            _progress(table) as rows,
+        ):
             tally = work(system, rows, layout, rejected.write)
         _summarise(schema, file, tally, rejected.path, time.monotonic() - began)
-        return tally
+        tell(tally)
+        _judge(file, tally, wishes.max_rejected, system)
+
+
+def _plan(schema: Schema, file: Path, table: Table, wishes: _Wishes) -> Layout:
+    mapped, defaults = _pairs(wishes.mapped, "--map"), _pairs(wishes.defaults, "--default")
+    try:
+        return Layout.plan(schema, table.columns, mapped, defaults, decimal=wishes.decimal, open_ended=table.open_ended)
+    except UserMistakeError as error:
+        raise UserMistakeError(f"{file.name}: {error}") from None
+
+
+def _judge(file: Path, tally: Tally, wanted: int | None, system: System) -> None:
+    most = system.settings.max_rejected_percent if wanted is None else wanted
+    if tally.rejected_above(most):
+        bad = tally.rejected.total()
+        raise UserMistakeError(
+            f"{bad:,} of {count(bad + tally.taken, 'row')} of {file.name} were rejected, more than {most}%\n"
+            "what was taken stays: mend what they were rejected for, and import the file again"
+        )
 
 
 class Rejects:
@@ -229,7 +314,7 @@ class Rejects:
 
 
 @contextmanager
-def _progress(table: RowFile) -> Iterator[Iterator[Row]]:
+def _progress(table: RowFile, doing: str = "") -> Iterator[Iterator[Row]]:
     """Show how much of the file has been read, while its rows go by."""
     console = err()
     columns = (
@@ -241,17 +326,17 @@ def _progress(table: RowFile) -> Iterator[Iterator[Row]]:
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task(table.path.name, total=table.size or None, rows="")
+        task = bar.add_task(f"{doing}{table.path.name}", total=table.size or None, rows="")
 
         def rows() -> Iterator[Row]:
             spoken = time.monotonic()
-            for row in table.rows:
+            for number, row in enumerate(table.rows, 1):
                 yield row
-                if row.number % 1000 == 0:
-                    bar.update(task, completed=table.position(), rows=count(row.number, "row"))
+                if number % 1000 == 0:
+                    bar.update(task, completed=table.position(), rows=count(number, "row"))
                     if not console.is_terminal and time.monotonic() - spoken > 10:
                         spoken = time.monotonic()
-                        note(f"{count(row.number, 'row')} read, {table.position() / (table.size or 1):.0%}")
+                        note(f"{doing}{count(number, 'row')} read, {table.position() / (table.size or 1):.0%}")
 
         yield rows()
 
@@ -265,7 +350,7 @@ def _summarise(schema: Schema, file: Path, tally: Tally, rejects: Path, seconds:
         raise UserMistakeError(f"nothing of {file.name} was imported: {reasons}\nthe rejected rows: {shown(rejects)}")
     verdict = f"{count(tally.taken, 'row')} taken" + (f", {bad:,} rejected" if bad else "")
     say(f"{schema.name}: {verdict} in {duration(seconds)}", "bold")
-    rows = [(f"  {number:,}", name) for name, number in sorted(tally.groups.items())]
+    rows = [(f"  {number:,}", name or "others") for name, number in sorted(tally.groups.items())]
     rejected = [(f"  {number:,}", f"rejected: {reason}") for reason, number in tally.rejected.most_common()]
     show(grid([*rows, *rejected], right=(0,)))
     if bad:

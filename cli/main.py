@@ -24,22 +24,31 @@ from cli import (
     status,
 )
 from cli.connect import Connector, NoSystemError, explain
-from cli.console import complain, say
+from cli.console import complain, harmless, say
 from cli.home import shown, write_traceback
 from monthclose.domain.errors import UserMistakeError
 from monthclose.errors import ProviderRefusedError, TryLaterError
 from sandbox.local_aws import LocalAwsError
 
 _EPILOG = (
-    "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used; "
-    "3 the period is being closed already; 4 the books do not tie, reconcile found something, or a payment was "
-    "not collected, or nobody knows yet; 130 interrupted (a close goes on)."
+    "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used, or too much of it "
+    "was rejected; 3 the period is being closed already; 4 the books do not tie, reconcile found something, or a "
+    "payment was not collected, or nobody knows yet; 130 interrupted (a close goes on)."
 )
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
 
 class Commands(typer.core.TyperGroup):
     """The top of the command: turns every error into a line for people and an exit status."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options that stand before the command."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if _is_usage(error):
+                raise _harmless(error) from None
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -60,7 +69,9 @@ class Commands(typer.core.TyperGroup):
         except BrokenPipeError:  # `| head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except Exception as error:
-            if isinstance(error, typer.Exit | typer.Abort) or _is_usage(error) or os.environ.get("MONTHCLOSE_DEBUG"):
+            if _is_usage(error):
+                raise _harmless(error) from None
+            if isinstance(error, typer.Exit | typer.Abort) or os.environ.get("MONTHCLOSE_DEBUG"):
                 raise
             _complain_of_unexpected(error)
         raise typer.Exit(FAILED)
@@ -75,7 +86,12 @@ def _complain_of_unexpected(error: Exception) -> None:
 
 
 def _is_usage(error: Exception) -> bool:
-    return hasattr(error, "exit_code")  # typer's own: a wrong option or argument, which it reports itself
+    return hasattr(error, "message") and hasattr(error, "exit_code")  # typer's own, which it reports itself
+
+
+def _harmless(error: Any) -> Any:
+    error.message = harmless(error.message)  # it quotes what was given
+    return error
 
 
 app = typer.Typer(

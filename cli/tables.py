@@ -1,17 +1,19 @@
-"""Opening somebody's file: rows of CSV or JSON Lines, or a TOML price book; plain or gzip."""
+"""Opening somebody's file: rows of CSV or JSON Lines, or TOML; plain or gzip."""
 
 import io
+import os
 import re
-import tomllib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
+from monthclose.domain import toml
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import Row
-from monthclose.stages.tables import not_utf8, read_table, read_text
+from monthclose.stages.tables import Table, read_table, read_text, readable
 
 _TOML = re.compile(r"^\s*\[\[\s*[a-z]+\s*\]\]\s*(#.*)?$", re.MULTILINE)
 
@@ -21,25 +23,56 @@ class RowFile:
     """An open file: its columns, its rows one after the other, and how much of it has been read."""
 
     path: Path
-    columns: list[str]
-    rows: Iterator[Row]
+    table: Table
     size: int
     position: Callable[[], int]
     """Bytes read so far, as stored."""
 
+    @property
+    def rows(self) -> Iterator[Row]:
+        """Its rows."""
+        return self.table.rows
+
+
+class Reopened:
+    """A file that can be read from its beginning more than once, by its descriptor."""
+
+    def __init__(self, path: Path, file: int, decimal: str) -> None:
+        self._path, self._file, self._decimal = path, file, decimal
+
+    @contextmanager
+    def rows(self) -> Iterator[RowFile]:
+        """Read its rows, from the first on.
+
+        Raises
+        ------
+        UserMistakeError
+            It cannot be read as such. While reading rows, too, when it breaks off.
+        """
+        os.lseek(self._file, 0, os.SEEK_SET)
+        size = os.fstat(self._file).st_size
+        with os.fdopen(os.dup(self._file), "rb") as raw:
+            table = read_table(self._path.name, raw, self._decimal)
+            yield RowFile(self._path, table, size, lambda: os.lseek(self._file, 0, os.SEEK_CUR))
+
 
 @contextmanager
-def open_rows(path: Path) -> Iterator[RowFile]:
-    """Open a file of rows.
+def open_rows(path: Path, decimal: str = "") -> Iterator[Reopened]:
+    """Open a file of rows; `decimal` is the decimal mark of its numbers, if the user has said.
 
     Raises
     ------
     UserMistakeError
-        It cannot be read as such. While reading rows, too, when it breaks off.
+        It cannot be read.
     """
     with _opened(path) as raw:
-        table = read_table(path.name, raw)
-        yield RowFile(path, table.columns, table.rows, path.stat().st_size, raw.tell)
+        if raw.seekable():
+            yield Reopened(path, raw.fileno(), decimal)
+            return
+        with tempfile.TemporaryFile() as copy:  # what comes out of a pipe
+            shutil.copyfileobj(raw, copy)
+            copy.flush()
+            yield Reopened(path, copy.fileno(), decimal)
 
 
 def read_toml(path: Path) -> Mapping[str, object] | None:
@@ -54,12 +87,41 @@ def read_toml(path: Path) -> Mapping[str, object] | None:
         text, start = read_text(path.name, raw)
         if not (path.name.removesuffix(".gz").endswith(".toml") or _TOML.search(start)):
             return None
-        try:
-            return tomllib.loads(text.read(), parse_float=Decimal)
-        except tomllib.TOMLDecodeError as error:
-            raise UserMistakeError(f"{path.name} is not valid TOML: {error}") from None
-        except UnicodeDecodeError:
-            raise not_utf8(path.name) from None
+        content = _read(path, text)
+    try:
+        return toml.read_toml(content)
+    except UserMistakeError as error:
+        raise UserMistakeError(f"{path.name}: {error}") from None
+
+
+def read_whole(path: Path) -> str:
+    """Read a small file of text, plain or gzip.
+
+    Raises
+    ------
+    UserMistakeError
+        It cannot be read as such.
+    """
+    with _opened(path) as raw:
+        text, _ = read_text(path.name, raw)
+        return _read(path, text)
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Read a small file, and of a large one no more than so many bytes.
+
+    Raises
+    ------
+    UserMistakeError
+        It cannot be read.
+    """
+    with _opened(path) as raw, readable(path.name):
+        return raw.read(most)
+
+
+def _read(path: Path, text: io.TextIOWrapper) -> str:
+    with readable(path.name):
+        return text.read(toml.MOST_CHARACTERS + 1)
 
 
 @contextmanager
@@ -67,9 +129,10 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
     if path.is_dir():
         raise UserMistakeError(f"{path} is a folder, not a file")
     try:
-        with path.open("rb") as raw:
-            yield raw
+        raw = path.open("rb")
     except FileNotFoundError:
-        raise UserMistakeError(f"there is no file {path}") from None
-    except PermissionError:
-        raise UserMistakeError(f"{path} may not be read by you") from None
+        raise UserMistakeError(f"{path} cannot be read: there is no file of that name") from None
+    except OSError as error:
+        raise UserMistakeError(f"{path} cannot be read: {error.strerror}") from None
+    with raw:
+        yield raw

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
-from monthclose.names import Env
+from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, Env
 from stacks.documents import Documents
 from stacks.functions import Stage, role_of
 from stacks.nag import acknowledge_resource
@@ -20,12 +20,19 @@ _OWN = (Env.CLOSES_TABLE, Env.IDEMPOTENCY_TABLE)
 
 @dataclass(frozen=True)
 class Access:
-    """The tables a function reads and writes beside those of the close, and its share in the documents."""
+    """The tables a function reads and writes beside those of the close, and its share in the documents.
+
+    Parameters
+    ----------
+    reads_rating : bool
+        Whether it reads price books and tax tables only.
+    """
 
     reads: tuple[Env, ...] = ()
     writes: tuple[Env, ...] = ()
     reads_documents: bool = False
     writes_documents: bool = False
+    reads_rating: bool = False
 
 
 ACCESS: Mapping[Stage, Access] = {
@@ -48,8 +55,8 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.SEND_REMINDERS: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
     Stage.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     # Late usage is noted on the customer. What they may do with dropped files: stacks/import_drop.py.
-    Stage.RECEIVE_USAGE: Access(writes=(_CUSTOMERS, _USAGE)),
-    Stage.LOAD_USAGE: Access(writes=(_CUSTOMERS, _USAGE)),
+    Stage.RECEIVE_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),
+    Stage.LOAD_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),
     Stage.FINISH_USAGE: Access(),
 }
 
@@ -67,6 +74,17 @@ def grant(function: lambda_.Function, stage: Stage, *, tables: Tables, documents
         acknowledge_resource(role_of(function), index, "The table has one index, and CDK grants it with the table.")
     if access.reads_documents or access.writes_documents:
         _grant_documents(function, documents.bucket, writes=access.writes_documents)
+    if access.reads_rating:
+        _grant_rating(function, documents.bucket)
+
+
+def _grant_rating(function: lambda_.Function, bucket: s3.Bucket) -> None:
+    for prefix in (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX):
+        objects = bucket.arn_for_objects(f"{prefix}*")
+        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]))
+        acknowledge_resource(role_of(function), objects, "The versions of one thing: they are named by their content.")
+    # Without it a missing object answers 403 and cannot be told from a missing permission.
+    function.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]))
 
 
 def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, *, writes: bool) -> None:

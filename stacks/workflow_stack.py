@@ -92,6 +92,7 @@ class WorkflowStack(Stack):
             Env.DOCUMENTS_BUCKET: self._state.documents.bucket.bucket_name,
             Env.USAGE_BUCKET: self._state.usage.bucket_name,
             Env.USAGE_DROP: json.dumps(asdict(config.usage_drop), sort_keys=True),
+            Env.MAX_REJECTED_PERCENT: str(config.max_rejected_percent),
             Env.PROVIDERS: self.to_json_string({p.provider.name: p.settings() for p in self._providers}),
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,

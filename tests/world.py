@@ -140,7 +140,9 @@ class World:
             self.company,
         )
         self.directory = fakes.FakeDirectory(self.books)
-        self.importer = UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
+        self.importer = UsageImporter(
+            self.directory, self.usage, self.closes, self.books, self.clock, self.price_books, self.tax_tables
+        )
         self.planner = Planner(
             self.closes,
             self.directory,

@@ -163,7 +163,9 @@ class Runtime:
     @property
     def importer(self) -> UsageImporter:
         """Imports usage."""
-        return UsageImporter(self.directory, self.usage, self.closes, self.books, self.clock)
+        return UsageImporter(
+            self.directory, self.usage, self.closes, self.books, self.clock, self.price_books, self.tax_tables
+        )
 
     @property
     def turns(self) -> Turns:

@@ -10,6 +10,7 @@ from monthclose.domain.document_parts import Seller
 from monthclose.domain.dunning import AfterLast, DunningPolicy
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.hold import HoldPolicy
+from monthclose.domain.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoicing import InvoicingPolicy
 from monthclose.domain.throttle import Limit, threads_needed
 from monthclose.names import Env, LimitScope
@@ -136,7 +137,13 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a deployment decides; without `links`, mails carry none."""
+    """Everything that a deployment decides; without `links`, mails carry none.
+
+    Parameters
+    ----------
+    max_rejected_percent : int
+        The largest share of a file's rows that may be rejected for its import to count as a success.
+    """
 
     customers_table: str
     usage_table: str
@@ -157,6 +164,7 @@ class Settings:
     usage_bucket: str
     drop: DropSettings
     links: LinkSettings | None = None
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -220,6 +228,7 @@ class Settings:
             links=_links(parsed(Env.INVOICE_LINKS), values.get(Env.INVOICE_URL, "")),
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
+            max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
         )
 
 

@@ -62,6 +62,8 @@ class Config:
         How long the link to an invoice works that a mail carries; 0 for mails without links.
     usage_drop : UsageDrop
         How usage files are imported that are dropped into the usage bucket.
+    max_rejected_percent : int
+        The largest share of a file's rows that may be rejected for its import to count as a success.
     reserve_concurrency : bool
         Whether functions have a share of the account's concurrency to themselves. False only for an account whose quota
         is too small for it: Lambda wants 100 to be left to all others.
@@ -88,6 +90,7 @@ class Config:
     company: Company
     invoice_link_days: int
     usage_drop: UsageDrop
+    max_rejected_percent: int
     reserve_concurrency: bool
 
     @classmethod
@@ -137,6 +140,7 @@ class Config:
             company=Company.parse(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
             usage_drop=UsageDrop.parse(read_object(settings, "", "usage_drop"), target=target),
+            max_rejected_percent=read_integer(settings, "", "max_rejected_percent", least=0, most=100),
             # An emulator has none to reserve.
             reserve_concurrency=read_flag(settings, "", "reserve_concurrency", default=True) and target is Target.AWS,
         )

@@ -126,8 +126,9 @@ class FakeDirectory:
             if isinstance(record, Customer):
                 yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
 
-    def known(self, customer_ids: Iterable[str]) -> set[str]:
-        return {name for name in customer_ids if self._books.customer(name)}
+    def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
+        found = {name: self._books.customer(name) for name in customer_ids}
+        return {name: customer.profile for name, customer in found.items() if customer}
 
     def owing(self) -> Iterator[Owing]:
         for record in list(self._books.records.values()):

@@ -188,7 +188,9 @@ ENVIRONMENT: dict[str, str] = {
     Env.USAGE_DROP: "{}",
     **dict.fromkeys((Env.PROVIDERS, Env.HOLD_POLICY, Env.INVOICE_LINKS, Env.INVOICING), "{}"),
     Env.DUNNING: json.dumps({"retry_days": [], "reminder_days": [], "after_last": "hold"}),
-    **dict.fromkeys((Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"),
+    **dict.fromkeys(
+        (Env.MAX_REJECTED_PERCENT, Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"
+    ),
 }
 
 

@@ -45,6 +45,9 @@ def test_what_cannot_be_taken_is_kept_beside_the_file_with_its_reason(drop: Drop
         "rejected": {"unknown customer": 1, "row has more cells than the header": 1},
         "periods": {"2026-10": 1},
         "late": {},
+        "without_price": {"skus": 1, "rows": 1},
+        "without_tax": {"customers": 0, "rows": 0},
+        "too_many_rejected": True,
         "rejects": {"bucket": "usage-files", "key": "rejects/a.csv.csv"},
     }
     assert drop.rejects() == [

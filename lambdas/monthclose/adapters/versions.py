@@ -8,6 +8,7 @@ from monthclose.adapters.s3 import S3Documents
 from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.tax_table import NoTaxTable, TaxTable, new_tax_table, read_tax_table
+from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX
 from monthclose.ports import Taxes
 
 
@@ -17,7 +18,7 @@ class S3Versions[T]:
     Parameters
     ----------
     folder, kind : str
-        Where its objects are, and what their names end with.
+        The prefix of its objects, and what their names end with.
     read : Callable
         Reads a version's content.
     none : T
@@ -32,27 +33,29 @@ class S3Versions[T]:
     def latest(self) -> str:
         """Read the pointer."""
         try:
-            return self._documents.get(f"{self._folder}/latest").decode()
+            return self._documents.get(f"{self._folder}latest").decode()
         except KeyError:
             return ""
 
     def add(self, version: str, content: bytes) -> None:
         """Store a version, then point at it."""
         self._documents.put_new(self._key(version), content, f"application/{self._kind}")
-        self._documents.put(f"{self._folder}/latest", version.encode(), "text/plain")
+        self._documents.put(f"{self._folder}latest", version.encode(), "text/plain")
 
     def _get(self, version: str) -> T:
         return self._read(self._documents.get(self._key(version))) if version else self._none
 
     def _key(self, version: str) -> str:
-        return f"{self._folder}/{version}.{self._kind}"
+        return f"{self._folder}{version}.{self._kind}"
 
 
 class S3PriceBooks(S3Versions[PriceBook]):
     """`PriceBooks` on S3."""
 
     def __init__(self, documents: S3Documents) -> None:
-        super().__init__(documents, "price-books", "json", lambda content: read_book(json.loads(content)), PriceBook())
+        super().__init__(
+            documents, PRICE_BOOKS_PREFIX, "json", lambda content: read_book(json.loads(content)), PriceBook()
+        )
 
     def merge(self, additions: PriceBook) -> PriceBook:
         """Store what the latest version and the additions are together."""
@@ -65,7 +68,7 @@ class S3TaxTables(S3Versions[Taxes]):
     """`TaxTables` on S3, as they were imported."""
 
     def __init__(self, documents: S3Documents) -> None:
-        super().__init__(documents, "tax-tables", "toml", read_tax_table, NoTaxTable())
+        super().__init__(documents, TAX_TABLES_PREFIX, "toml", read_tax_table, NoTaxTable())
 
     def put(self, toml: bytes) -> TaxTable:
         """Store a table."""

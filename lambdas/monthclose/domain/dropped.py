@@ -9,11 +9,11 @@ from email.header import decode_header, make_header
 from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.intake import Tally
+from monthclose.domain.intake import Tally, add_named
 from monthclose.domain.layout import Wording
 
-WORDING = Wording("the object's metadata map-{} = COLUMN", "default-{} = VALUE")
-_MAP, _DEFAULT, _HORIZON = "map-", "default-", "horizon"
+WORDING = Wording("the object's metadata map-{} = COLUMN", "default-{} = VALUE", "the object's metadata decimal = {}")
+_MAP, _DEFAULT, _HORIZON, _DECIMAL = "map-", "default-", "horizon", "decimal"
 _LONGEST_NAME = 1000
 """In bytes. An object's key has 1,024 at the most, and what is kept beside a file has a longer prefix and an ending."""
 _LONGEST_HORIZON = 100_000
@@ -57,15 +57,26 @@ def _hashed(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What an object's metadata say: columns by field, values by field, and how old usage may be (None: as usual)."""
+    """What an object's metadata say.
+
+    Parameters
+    ----------
+    mapped, defaults : mapping
+        Columns by field, and values by field.
+    horizon : timedelta or None
+        How old usage may be; None: as usual.
+    decimal : str
+        The decimal mark; empty if they don't say.
+    """
 
     mapped: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     horizon: timedelta | None = None
+    decimal: str = ""
 
 
 def read_wishes(metadata: Mapping[str, str]) -> Wishes:
-    """Read an object's metadata: `map-FIELD`, `default-FIELD` and `horizon`; others are not ours.
+    """Read an object's metadata: `map-FIELD`, `default-FIELD`, `horizon` and `decimal`; others are not ours.
 
     Values are ASCII, or written by RFC 2047: HTTP headers hold nothing else. A hyphen in a field's name stands for its
     underscore, which some proxies drop.
@@ -77,7 +88,7 @@ def read_wishes(metadata: Mapping[str, str]) -> Wishes:
     """
     mapped: dict[str, str] = {}
     defaults: dict[str, str] = {}
-    horizon = None
+    horizon, decimal = None, ""
     for key, value in sorted(metadata.items()):
         for prefix, wishes in ((_MAP, mapped), (_DEFAULT, defaults)):
             if key.lower().startswith(prefix):
@@ -87,7 +98,9 @@ def read_wishes(metadata: Mapping[str, str]) -> Wishes:
                 wishes[name] = _decoded(key, value)
         if key.lower() == _HORIZON:
             horizon = _horizon(value)
-    return Wishes(mapped, defaults, horizon)
+        if key.lower() == _DECIMAL:
+            decimal = value.strip()
+    return Wishes(mapped, defaults, horizon, decimal)
 
 
 def _decoded(key: str, value: str) -> str:
@@ -114,6 +127,8 @@ def tally_content(tally: Tally) -> dict[str, Any]:
         "rejected": dict(tally.rejected),
         "groups": dict(tally.groups),
         "late": dict(tally.late),
+        "unpriced": dict(tally.unpriced),
+        "untaxed": dict(tally.untaxed),
     }
 
 
@@ -123,3 +138,6 @@ def add_tally(tally: Tally, content: Mapping[str, Any]) -> None:
     tally.rejected.update(content["rejected"])
     tally.groups.update(content["groups"])
     tally.late.update(content["late"])
+    for counter, counted in ((tally.unpriced, "unpriced"), (tally.untaxed, "untaxed")):
+        for name, number in content.get(counted, {}).items():  # a part that was loaded before these were counted
+            add_named(counter, name, number)

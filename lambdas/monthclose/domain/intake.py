@@ -22,7 +22,7 @@ from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
 _MAX_ADDRESS_LINES, _MAX_ADDRESS_LENGTH = 8, 500
-_PROVIDER = re.compile(r"[a-z][a-z0-9]*")
+_PROVIDER = re.compile(r"[a-z][a-z0-9]{0,49}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -30,11 +30,14 @@ class Row(NamedTuple):
     """One row as it was read; `fault` says why it could not even be read."""
 
     number: int
-    """From 1; a header and blank lines don't count."""
+    """The line that it begins in, counted from the header or, where there is none, from 1. So it stays what it is when
+    a quote is mended in a row before it."""
     cells: Mapping[str, str]
     surplus: tuple[str, ...] = ()
     """What the row has beyond the columns."""
     fault: str = ""
+    size: int = 0
+    """Characters that it was read from: about what it takes of memory."""
 
 
 class Span(NamedTuple):
@@ -58,6 +61,9 @@ class Tally:
         New usage of periods whose close has begun, by period: their customers' next invoices will have it.
     untaxable : int
         Taken customers whom the tax table doesn't cover: a close would park them.
+    unpriced, untaxed : Counter
+        Taken usage that could not be billed as things are: by SKU what has no price, by customer whom the tax table
+        doesn't cover. Of many names the last ones are counted together, as `OTHERS`.
     """
 
     taken: int = 0
@@ -66,6 +72,24 @@ class Tally:
     groups: Counter[str] = field(default_factory=Counter)
     late: Counter[str] = field(default_factory=Counter)
     untaxable: int = 0
+    unpriced: Counter[str] = field(default_factory=Counter)
+    untaxed: Counter[str] = field(default_factory=Counter)
+
+    def rejected_above(self, percent: int) -> bool:
+        """Whether more than that share of the rows was rejected."""
+        bad = self.rejected.total()
+        return 100 * bad > percent * (bad + self.taken)
+
+
+MAX_REJECTED_PERCENT = 5
+"""With more rejected rows an import counts as failed, though all others are taken, unless a setting says otherwise."""
+MOST_NAMED = 1000
+OTHERS = ""
+
+
+def add_named(counter: Counter[str], name: str, number: int = 1) -> None:
+    """Count something that comes from a file under its name, in bounded memory."""
+    counter[name if name in counter or len(counter) < MOST_NAMED else OTHERS] += number
 
 
 type Reject = Callable[[Row, str], None]
@@ -169,7 +193,7 @@ def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = Non
 
 
 def derived_event_id(file_name: str, number: int) -> str:
-    """Make an event id from the place of a row, so that the same file imported again has the same ids.
+    """Make an event id from the place of a row (`Row.number`), so that the same file imported again has the same ids.
 
     The name counts without its folder and without `.gz`: a file and its compressed twin are the same usage.
     """

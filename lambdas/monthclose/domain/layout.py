@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.numerals import COMMA, POINT, with_point
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ USAGE = Schema(
     ("customer_id", "sku", "quantity", "time"),
     ("event_id", "unit_price", "description", "resource", "replaces"),
 )
+NUMBERS = ("quantity", "unit_price")
+"""The fields that are numbers, in whatever kind of file."""
 
 
 class LayoutError(UserMistakeError):
@@ -57,21 +60,29 @@ class LayoutError(UserMistakeError):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How a column and a default are said where a file comes from; `{}` stands for the field."""
+    """How a column, a default and a decimal mark are said where a file comes from; `{}` is the field or the mark."""
 
     mapped: str
     default: str
+    decimal: str
 
 
-COMMAND = Wording("--map {}=COLUMN", "--default {}=VALUE")
+COMMAND = Wording("--map {}=COLUMN", "--default {}=VALUE", "--decimal {}")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which column holds which field, and what stands in for an empty cell."""
+    """Which column holds which field, what stands in for an empty cell, and how numbers are written.
+
+    Parameters
+    ----------
+    decimal : str
+        `.` or `,`; empty if nobody has said: then it is the point, unless a number shows that it isn't.
+    """
 
     columns: Mapping[str, str]
     defaults: Mapping[str, str]
+    decimal: str = ""
 
     @classmethod
     def plan(
@@ -81,16 +92,23 @@ class Layout:
         mapped: Mapping[str, str],
         defaults: Mapping[str, str],
         wording: Wording = COMMAND,
+        decimal: str = "",
+        *,
+        open_ended: bool = False,
     ) -> "Layout":
         """Find each field's column: the mapped one, or the one of the field's own name.
+
+        Where the columns are `open_ended`, optional fields may come in later rows.
 
         Raises
         ------
         UserMistakeError
-            A field does not exist.
+            A field does not exist, or the decimal mark is none.
         LayoutError
             A column does not exist or is there twice, or a required field has neither column nor default.
         """
+        if decimal not in ("", POINT, COMMA):
+            raise UserMistakeError(f"{wording.decimal.format(decimal)}: a decimal mark is {POINT} or {COMMA}")
         for name in (*mapped, *defaults):
             if name not in schema.fields:
                 raise UserMistakeError(
@@ -112,16 +130,34 @@ class Layout:
                 f"name it with {mapping}, or give all rows one value with {default}",
                 [column for column in columns if column not in found.values()] if found else (),
             )
-        return cls(found, dict(defaults))
+        later = {name: name for name in schema.optional if open_ended and name not in {**found, **mapped}}
+        return cls({**found, **later}, dict(defaults), decimal)
 
     def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
-        """Read the fields of a row; an empty cell takes the default."""
+        """Read the fields of a row; an empty cell takes the default. Numbers come with a decimal point.
+
+        Raises
+        ------
+        UserMistakeError
+            A number is not written with the decimal comma that the file has.
+        """
         values = dict(self.defaults)
         for name, column in self.columns.items():
             value = cells.get(column, "").strip()
             if value:
                 values[name] = value
+        if self.decimal == COMMA:
+            for name in NUMBERS:
+                if name in values:
+                    values[name] = _with_point(values[name], name)
         return values
+
+
+def _with_point(value: str, name: str) -> str:
+    number = with_point(value)
+    if number is None:
+        raise UserMistakeError(f"{name} is not a number with a decimal comma")
+    return number
 
 
 def _listed(names: Sequence[str], most: int = 20) -> str:

@@ -27,6 +27,8 @@ class Shelf:
         self._now = now
         self.to_write: dict[EventKey, UsageEvent] = {}
         """What must be stored now."""
+        self.came: list[UsageEvent] = []
+        """What of it is new: one for each row that says something new. The others are stored, with a mark now."""
 
     def take(self, event: UsageEvent, *, by_place: bool = False) -> str:
         """Take an event; one that is stored already is taken and not written. Returns the reason if it can't be.
@@ -51,6 +53,7 @@ class Shelf:
                 self._put(replace(old, replaced_by=event.event_id, replaced_at=self._now))
         if not known:
             self._put(replace(event, received_at=self._now))
+            self.came.append(event)
         return ""
 
     def _mend(self, event: UsageEvent, latest: UsageEvent) -> str:

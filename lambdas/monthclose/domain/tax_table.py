@@ -30,7 +30,6 @@ import hashlib
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -41,12 +40,15 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXACT
 from monthclose.domain.places import check_places, spelt_out
 from monthclose.domain.tax import EU, UNTAXED, Taxation, TaxCategory, TaxRate, not_covered
+from monthclose.domain.toml import read_toml
 from monthclose.domain.usage import parse_decimal
 
 _RATE_KEYS = ("countries", "regions", "name", "percent", "category", "note", "from", "until", "inclusive")
 _REVERSE_KEYS = ("countries", "name", "note", "from", "until")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _EVER, _NEVER = date(1, 1, 1), date(9999, 12, 31)
+_MOST_RULES = 2000
+"""Each is compared with each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,8 @@ def read_tax_table(toml: bytes) -> TaxTable:
         It cannot be used; the message names the line or the entry.
     """
     try:
-        return parse_tax_table(tomllib.loads(toml.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_tax_table(read_toml(toml.decode()))
+    except UnicodeDecodeError as error:
         raise UserMistakeError(f"this is not TOML: {error}") from None
 
 
@@ -165,6 +167,8 @@ def parse_tax_table(values: Mapping[str, Any]) -> TaxTable:
     seller = values.get("seller")
     if not isinstance(seller, str) or not _COUNTRY.fullmatch(seller):
         raise UserMistakeError('seller: the company\'s own country is needed, two capitals of ISO 3166, like "DE"')
+    if max(len(_entries(values, kind)) for kind in ("rate", "reverse_charge")) > _MOST_RULES:
+        raise UserMistakeError(f"the tax table has more than {_MOST_RULES:,} entries of a kind")
     rules = [_rule(entry, f"rate {n}") for n, entry in enumerate(_entries(values, "rate"), 1)]
     reverse = [
         _reverse_rule(entry, f"reverse_charge {n}") for n, entry in enumerate(_entries(values, "reverse_charge"), 1)

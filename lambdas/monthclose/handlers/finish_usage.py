@@ -9,6 +9,7 @@ from monthclose.stages.finish_usage import UsageFinisher
 def handler(event: Event) -> Event:
     """Finish the import of a split file; the answer is what the company's event says."""
     world = runtime()
-    outcome = UsageFinisher(world.inbox, world.turns).finish(event["run"], event["execution"])
+    finisher = UsageFinisher(world.inbox, world.turns, world.settings.max_rejected_percent)
+    outcome = finisher.finish(event["run"], event["execution"])
     count_usage(outcome)
     return {"outcome": outcome}

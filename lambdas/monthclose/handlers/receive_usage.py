@@ -14,7 +14,8 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     """Take a file whose arrival S3 told: `object` is what its event says of it."""
     world = runtime()
     drop = world.settings.drop
-    receiver = UsageReceiver(world.inbox, world.turns, world.importer, drop)
+    most = world.settings.max_rejected_percent
+    receiver = UsageReceiver(world.inbox, world.turns, world.importer, drop, most)
     arrived = event["object"]
     # MiniStack's events name no version; the latest is what they mean.
     version = arrived.get("version-id", "")

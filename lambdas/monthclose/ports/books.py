@@ -58,8 +58,8 @@ class CustomerDirectory(Protocol):
     def scan(self) -> Iterator[Planned]:
         """Go over all customers, in no order."""
 
-    def known(self, customer_ids: Iterable[str]) -> set[str]:
-        """Those of the ids that are customers."""
+    def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
+        """The profiles of those of the ids that are customers."""
 
     def owing(self) -> Iterator[Owing]:
         """Go over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""

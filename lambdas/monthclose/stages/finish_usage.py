@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monthclose.domain.dropped import add_tally
-from monthclose.domain.intake import Tally
+from monthclose.domain.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Inbox
 from monthclose.stages.rejected_rows import Cells
@@ -21,6 +21,7 @@ class UsageFinisher:
 
     inbox: Inbox
     turns: Turns
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def finish(self, run: str, execution: str) -> Outcome:
         """Add the parts' tallies up, and write their rejected rows in the file's order.
@@ -31,7 +32,7 @@ class UsageFinisher:
             A part has not been loaded, or it is not the execution's turn any more.
         """
         split = Split.read(self.inbox.get(split_key(run)))
-        keeper = OutcomeKeeper(self.inbox)
+        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
         found = keeper.find(split.file)
         if found:
             return found

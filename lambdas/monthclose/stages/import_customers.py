@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 from datetime import date
 from functools import partial
-from itertools import batched
 
 from monthclose.domain.customer import Profile
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.intake import CheckTaxId, Reject, Row, Tally, read_customer, read_row
+from monthclose.domain.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
 from monthclose.domain.layout import Layout
 from monthclose.ports import CustomerDirectory, Taxes
-
-_CHUNK = 500
+from monthclose.stages.check_rows import chunks
 
 
 def import_customers(
@@ -31,7 +29,7 @@ def import_customers(
     """
     read = partial(read_customer, check_tax_id=check_tax_id)
     tally = Tally()
-    for chunk in batched(rows, _CHUNK, strict=False):
+    for chunk in chunks(rows):
         profiles: dict[str, Profile] = {}
         for row in chunk:
             customer, reason = read_row(row, layout, read)
@@ -43,7 +41,7 @@ def import_customers(
             profiles[customer_id] = profile
             tally.taken += 1
             tally.untaxable += not _covered(profile, taxes, today)
-            tally.groups[profile.payment_provider if profile.payment_method else "no payment method"] += 1
+            add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
         directory.put_profiles(profiles.items())
     return tally
 

@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.intake import Reject, Row, Tally, read_price, read_row
 from monthclose.domain.layout import Layout
 from monthclose.domain.pricing import Commitment, Discount, Price, PriceBook
 from monthclose.domain.pricing.reading import PriceBookError
 from monthclose.ports import PriceBooks
+
+_MOST_PRICES = 100_000
+"""A book is held in memory wherever it is used, too."""
 
 
 def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBooks, reject: Reject) -> Tally:
@@ -15,6 +19,11 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
 
     A price book with holes would park customers or bill some of them by the old prices, so one bad row withholds
     the others. It is small enough to be held in memory. A row that says no unit or description leaves those there are.
+
+    Raises
+    ------
+    UserMistakeError
+        There are more prices than any price book has.
     """
     tally = Tally()
     prices: dict[tuple[str, str], Price] = {}
@@ -27,6 +36,8 @@ def import_prices(rows: Iterable[Row], layout: Layout, *, price_books: PriceBook
             reject(row, reason)
             continue
         prices[price.sku, price.currency] = price
+        if len(prices) > _MOST_PRICES:
+            raise UserMistakeError(f"there are more than {_MOST_PRICES:,} prices: nothing was imported")
         tally.taken += 1
         tally.groups[price.currency] += 1
     if tally.rejected:

@@ -4,26 +4,29 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import batched
 
+from monthclose.domain.customer import Profile
 from monthclose.domain.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
 from monthclose.domain.layout import Layout
 from monthclose.domain.period import Period
 from monthclose.domain.shelving import Shelf, keys_of, successors_of
 from monthclose.domain.usage import EventKey, UsageEvent
-from monthclose.ports import Books, Clock, Closes, CustomerDirectory, UsageStore
+from monthclose.ports import Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
 from monthclose.stages.batch_work import retry_conflicts
+from monthclose.stages.check_billable import BillableCheck
+from monthclose.stages.check_rows import chunks
 
-_CHUNK = 2000
 _A_CHUNK_TAKES = timedelta(minutes=15)
 """At most, from when its events count as received until they are written."""
-_REMEMBERED = 100_000
-"""Most ids of which it is remembered whether they are customers: bounds the memory."""
+_REMEMBERED = 20_000
+"""Most ids of which it is remembered whose they are: bounds the memory."""
 UNKNOWN_CUSTOMER = "unknown customer"
 HORIZON = timedelta(days=20 * 366)
 """Usage older than this is a broken clock's, unless somebody says otherwise."""
 _CLOCKS_DIFFER = timedelta(minutes=15)
 """Usage that much in the future is taken: the clocks of those who meter are not ours."""
+type _Read = tuple[Row, UsageEvent | None, str, str]
+"""A row, the event that it says or the reason why it says none, and the id of its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,16 @@ class UsageImporter:
     closes: Closes
     books: Books
     clock: Clock
+    price_books: PriceBooks
+    tax_tables: TaxTables
     horizon: timedelta = HORIZON
 
     def load(self, rows: Iterable[Row], layout: Layout, source: str, reject: Reject) -> Tally:
         """Take every row that says usage of a known customer.
 
         Events have ids (of their own, or derived from the file's name and the row's number), so that importing the
-        same file again, or going on after a break, stores nothing twice. Memory does not grow with the file.
+        same file again, or going on after a break, stores nothing twice. Memory does not grow with the file. What could
+        not be billed as things are is taken and counted: prices and taxes may come later.
 
         Parameters
         ----------
@@ -49,13 +55,13 @@ class UsageImporter:
             Name of the file, without its folder.
         """
         tally, customers = Tally(), _Customers(self.directory)
-        for chunk in batched(rows, _CHUNK, strict=False):
-            self._load_chunk(chunk, layout, source, customers, tally, reject)
+        billable = BillableCheck(self.price_books, self.tax_tables, tally)
+        for chunk in chunks(rows):
+            read = self._read(chunk, layout, source)
+            self._load_chunk(read, customers, billable, tally, reject)
         return tally
 
-    def _load_chunk(
-        self, rows: Sequence[Row], layout: Layout, source: str, customers: "_Customers", tally: Tally, reject: Reject
-    ) -> None:
+    def _read(self, rows: Sequence[Row], layout: Layout, source: str) -> "list[_Read]":
         now = self.clock()
         span = Span(now - self.horizon, now + _CLOCKS_DIFFER)
         read = []
@@ -63,6 +69,12 @@ class UsageImporter:
             place = derived_event_id(source, row.number)
             event, fault = read_row(row, layout, partial(read_usage, event_id=place, span=span))
             read.append((row, event, fault, place))
+        return read
+
+    def _load_chunk(
+        self, read: "list[_Read]", customers: "_Customers", billable: BillableCheck, tally: Tally, reject: Reject
+    ) -> None:
+        now = self.clock()
         known = customers.known({event.customer_id for _, event, _, _ in read if event})
         stored = self._stored([event for _, event, _, _ in read if event and event.customer_id in known])
         shelf = Shelf(stored, now)
@@ -76,7 +88,8 @@ class UsageImporter:
             else:
                 tally.taken += 1
                 tally.groups[str(event.period)] += 1
-        self._store(list(shelf.to_write.values()), stored.values(), tally)
+                billable.look_at(event, known[event.customer_id])
+        self._store(shelf, stored.values(), tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
         """Look up what is stored of events, of what they replace, and of what has replaced those."""
@@ -87,19 +100,19 @@ class UsageImporter:
             asked |= later  # one that isn't there: an import broke off
         return stored
 
-    def _store(self, events: list[UsageEvent], stored: Collection[UsageEvent], tally: Tally) -> None:
+    def _store(self, shelf: Shelf, stored: Collection[UsageEvent], tally: Tally) -> None:
         """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
 
         The close's worker reads what was written before it began; what is written later is noted here, on the
         customer, and priced anew with the customer's next month. What was stored already and came late is noted once
         more: an import may have broken off between the two. What has been billed by then is not billed again.
         """
+        events = list(shelf.to_write.values())
         self.usage.put(events)
         found = {period: self.closes.get(period) for period in {event.period for event in (*events, *stored)}}
         since = {period: close.opened_at - _A_CHUNK_TAKES for period, close in found.items() if close}
+        tally.late.update(str(event.period) for event in shelf.came if event.period in since)
         late = [event for event in events if event.period in since]
-        for event in late:
-            tally.late[str(event.period)] += 1
         late += [event for event in stored if event.period in since and _came_after(event, since[event.period])]
         for customer_id, period in sorted({(event.customer_id, event.period) for event in late}):
             retry_conflicts(partial(self._note, customer_id, period))
@@ -120,12 +133,12 @@ class _Customers:
 
     def __init__(self, directory: CustomerDirectory) -> None:
         self._directory = directory
-        self._answers: dict[str, bool] = {}
+        self._answers: dict[str, Profile | None] = {}
 
-    def known(self, customer_ids: set[str]) -> set[str]:
+    def known(self, customer_ids: set[str]) -> dict[str, Profile]:
         if len(self._answers) > _REMEMBERED:
             self._answers.clear()
         asked = customer_ids - self._answers.keys()
-        found = self._directory.known(asked) if asked else set()
-        self._answers.update((customer_id, customer_id in found) for customer_id in asked)
-        return {customer_id for customer_id in customer_ids if self._answers[customer_id]}
+        found = self._directory.known(asked) if asked else {}
+        self._answers.update((customer_id, found.get(customer_id)) for customer_id in asked)
+        return {customer_id: profile for customer_id in customer_ids if (profile := self._answers[customer_id])}

@@ -11,11 +11,12 @@ from typing import Literal
 
 from monthclose.domain.dropped import WORDING, Dropped, read_wishes
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.intake import Row
+from monthclose.domain.intake import MAX_REJECTED_PERCENT, Row
 from monthclose.domain.layout import USAGE, Layout
 from monthclose.names import USAGE_PREFIX
 from monthclose.ports import Arrival, Inbox
 from monthclose.settings import DropSettings
+from monthclose.stages.check_rows import checked
 from monthclose.stages.import_usage import UsageImporter
 from monthclose.stages.rejected_rows import Cells, rejected
 from monthclose.stages.split_usage import Splitter
@@ -58,6 +59,7 @@ class UsageReceiver:
     turns: Turns
     importer: UsageImporter
     settings: DropSettings
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def receive(self, key: str, version: str, execution: str, time_is_up: TimeIsUp = lambda: False) -> Received:
         """Receive one version of an object; an empty version means its latest.
@@ -78,7 +80,7 @@ class UsageReceiver:
         return self._import(Dropped(name, latest), time_is_up)
 
     def _import(self, file: Dropped, time_is_up: TimeIsUp) -> Received:
-        keeper = OutcomeKeeper(self.inbox)
+        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
         found = keeper.find(file)
         if found:
             return Received("done", outcome=found, again=True)
@@ -90,15 +92,24 @@ class UsageReceiver:
 
     def _read(self, file: Dropped, arrival: Arrival, keeper: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
         wishes = read_wishes(arrival.metadata)
-        table = read_table(file.name, arrival.stream)
-        layout = Layout.plan(USAGE, table.columns, wishes.mapped, wishes.defaults, WORDING)
+        table = read_table(file.name, arrival.stream, wishes.decimal)
+        layout = Layout.plan(
+            USAGE,
+            table.columns,
+            wishes.mapped,
+            wishes.defaults,
+            WORDING,
+            wishes.decimal,
+            open_ended=table.open_ended,
+        )
         importer = replace(self.importer, horizon=wishes.horizon or self.importer.horizon)
         part_bytes = self.settings.part_kb * 1024
-        head, ended = _begin(table.rows, part_bytes)
+        checked_rows = checked(file.name, table.rows, layout, WORDING)
+        head, ended = _begin(checked_rows, part_bytes)
         if ended:
             return Received("done", outcome=_load(importer, keeper, file, table._replace(rows=iter(head)), layout))
         splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
-        rows = chain(head, table.rows)
+        rows = chain(head, checked_rows)
         splitter.split(file, rows, table.columns, layout, importer.horizon.days, time_is_up)
         return Received("split", run=file.run)
 
@@ -108,7 +119,7 @@ def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
     head, read = list[Row](), 0
     for row in rows:
         head.append(row)
-        read += sum(map(len, row.cells.values())) + sum(map(len, row.surplus)) + len(row.cells) + _AROUND_A_ROW
+        read += row.size + _AROUND_A_ROW
         if read > size:
             return head, False
     return head, True

@@ -17,9 +17,18 @@ def header(columns: Sequence[str]) -> list[str]:
 
 
 def rejected(row: Row, reason: str, columns: Sequence[str]) -> list[str | int]:
-    """Make the line of a row: what it has beyond the columns comes last."""
-    others = [f"{name}={value}" for name, value in row.cells.items() if name not in columns]
-    return [row.number, reason, *(row.cells.get(name, "") for name in columns), *row.surplus, *others]
+    """Make the line of a row: what it has beyond the columns comes last, columns that it lacks at its end are left out.
+
+    With a cell for each column, a wide header and short rows would make a thousand times of what was sent.
+    """
+    if len(row.cells) < len(columns) and all(map(str.__eq__, row.cells, columns)):
+        return [row.number, reason, *row.cells.values(), *row.surplus]  # of CSV: without a look at the other columns
+    cells = [row.cells.get(name) for name in columns]
+    while cells and cells[-1] is None:
+        cells.pop()
+    known = set(columns)
+    others = [f"{name}={value}" for name, value in row.cells.items() if name not in known]
+    return [row.number, reason, *(cell or "" for cell in cells), *row.surplus, *others]
 
 
 def as_csv(columns: Sequence[str], lines: Iterable[Cells]) -> Iterator[bytes]:

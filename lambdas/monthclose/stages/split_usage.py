@@ -78,13 +78,14 @@ def read_part(content: bytes, columns: Sequence[str]) -> Iterator[Row]:
     """Read a part's rows."""
     for line in content.splitlines():
         number, cells, surplus, fault = json.loads(line)
-        named = dict(zip(columns, cells, strict=True)) if isinstance(cells, list) else cells
-        yield Row(number, named, tuple(surplus), fault)
+        named = dict(zip(columns, cells, strict=False)) if isinstance(cells, list) else cells
+        yield Row(number, named, tuple(surplus), fault, len(line))
 
 
 def _line(row: Row, columns: tuple[str, ...]) -> str:
-    """Write a row, without the columns' names if it has all of them: they would make most of a part."""
-    cells = list(row.cells.values()) if tuple(row.cells) == columns else row.cells
+    """Write a row, without the columns' names if it has the first ones or all: they would make most of a part."""
+    named = tuple(row.cells)
+    cells = list(row.cells.values()) if named == columns[: len(named)] else row.cells
     return _ENCODE((row.number, cells, row.surplus, row.fault))
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from monthclose.domain.dropped import Dropped
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.intake import Tally
+from monthclose.domain.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.domain.layout import LayoutError
 from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from monthclose.ports import Inbox
+from monthclose.stages.check_billable import summary_of, told_unbillable
 from monthclose.stages.rejected_rows import Cells, as_csv
 
 IMPORTED, UNUSABLE = "imported", "unusable"
@@ -22,9 +23,16 @@ type Outcome = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OutcomeKeeper:
-    """Keeps what came of files."""
+    """Keeps what came of files.
+
+    Parameters
+    ----------
+    max_rejected_percent : int
+        With a larger share of rejected rows its outcome says so.
+    """
 
     inbox: Inbox
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def find(self, file: Dropped) -> Outcome | None:
         """Find what came of a file's version, if its import is done."""
@@ -49,7 +57,10 @@ class OutcomeKeeper:
             self.inbox.write(table, as_csv(columns, rejected))
         else:
             self._forget(table)  # an earlier version's rejects would be taken for this one's
-        if tally.taken:
+        unbillable = told_unbillable(tally)
+        if unbillable:
+            self._put_text(file, "\n".join(unbillable))
+        elif tally.taken:
             self._forget(_text_key(file))
         else:
             commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
@@ -76,6 +87,9 @@ class OutcomeKeeper:
             "rejected": dict(tally.rejected),
             "periods": dict(sorted(tally.groups.items())),
             "late": dict(sorted(tally.late.items())),
+            "without_price": summary_of(tally.unpriced, "skus"),
+            "without_tax": summary_of(tally.untaxed, "customers"),
+            "too_many_rejected": tally.rejected_above(self.max_rejected_percent),
             "rejects": self.inbox.location(rejects) if rejects else None,
         }
         if self.inbox.put_new(_outcome_key(file), json.dumps(outcome).encode()):

@@ -1,12 +1,17 @@
 """What a narrow terminal shows: figures and currencies are never cut."""
 
+import gzip
+import json
 import re
+from pathlib import Path
 
 import pytest
 
-from cli.console import grid, show, show_figures
+from cli.console import complain, err, grid, harmless, note, print_json, say, show, show_figures
 from cli.report import print_report
 from cli.view import money_rows
+from monthclose.domain.customer import Profile
+from tests.unit.cli.driving import Command
 
 MONEY = {
     currency: {
@@ -86,3 +91,62 @@ def test_where_no_terminal_is_each_currency_has_one_line(capsys: pytest.CaptureF
     show_figures(rows, header)
 
     assert [line[:3].strip() for line in shown(capsys)] == ["", "EUR", "USD"]
+
+
+EVIL = "a\x1b[2J\x1b]0;title\x07b\x9b1A\rc\x08\u202ed\u2066e\u2028f\x7f\x00\udc80g"
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys or no stream takes."""
+
+
+def uncoloured(text: str) -> str:
+    """Take away colours, which are the console's own."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_nothing_that_comes_from_outside_moves_a_cursor(
+    capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, *, terminal: bool
+) -> None:
+    if terminal:
+        request.getfixturevalue("_narrow")
+    say(EVIL, "bold")
+    note(EVIL)
+    complain(f"{EVIL}\n{EVIL}")
+    show(grid([(EVIL, EVIL)], right=(0,), header=(EVIL, "x")))
+    show_figures([(EVIL, EVIL)], (EVIL, EVIL))
+    with err().status(EVIL):
+        pass
+    said = capsys.readouterr()
+    printed = uncoloured(said.out + re.sub(r"\x1b\[(\?25[lh]|1A|2K)|\r", "", said.err))
+    assert not OBEYED.search(printed), OBEYED.search(printed)
+    assert "\\u001b[2J" in printed
+    assert "\\u202e" in printed
+
+
+def test_json_keeps_what_it_says_and_moves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({EVIL: [EVIL, "é 中 עברית"]})
+    printed = capsys.readouterr().out
+    assert not OBEYED.search(printed)
+    assert json.loads(printed) == {EVIL: [EVIL, "é 中 עברית"]}
+
+
+def test_writing_of_any_direction_is_left_as_it_is() -> None:
+    text = "שלום \u200fعربي é 中文 😀\tx\ny"
+    assert harmless(text) == text
+
+
+def test_names_of_files_columns_skus_and_customers_are_printed_harmless(monthclose: Command, tmp_path: Path) -> None:
+    world = monthclose.world
+    world.directory.put_profiles([("acme", Profile("Ac\u202eme\x9b2J", "a@b.example", "USD", "stripe", "ok"))])
+    world.use("acme", "5")
+    path = tmp_path / "x\x1b[2J\x9b.csv"
+    path.write_text(f"{EVIL.replace(chr(0xDC80), '').replace(chr(0), '')},sku\n1,2\n", newline="")
+    outputs = [monthclose("import", "usage", path, exit_code=2).output]
+    path.write_bytes(gzip.compress(b"x" * 5000)[:-9])
+    outputs.append(monthclose("import", "usage", path, exit_code=2).output)
+    outputs.append(monthclose("import", "usage", "x\x1b[2J\udc80", exit_code=2).output)
+    outputs.append(monthclose("import", "usage", "--what\x1b[2J", exit_code=2).output)
+    outputs.append(monthclose("customer", "acme").output)
+    outputs.append(monthclose("customer", "no\x9bbody", exit_code=2).output)
+    for printed in outputs:
+        assert not OBEYED.search(printed), printed

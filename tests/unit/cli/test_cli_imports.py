@@ -3,12 +3,20 @@
 import csv
 import gzip
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.models import PerUnit
+from monthclose.domain.pricing.price import ALWAYS
+from tests.unit.cli import driving
 from tests.unit.cli.driving import Command
-from tests.world import OCTOBER, World, unit_price
+from tests.world import OCTOBER, SETTINGS, World, unit_price
 
 CUSTOMERS = (
     "customer_id,name,email,country,currency,payment_provider,payment_method\n"
@@ -51,7 +59,7 @@ def test_usage_is_taken_by_mapped_columns_and_the_rest_is_kept_with_its_reason(
 ) -> None:
     rejects = tmp_path / "rejects.csv"
 
-    result = monthclose("import", "usage", usage_file, *MAPS, "--rejects", rejects)
+    result = monthclose("import", "usage", usage_file, *MAPS, "--rejects", rejects, exit_code=2)
 
     assert "usage: 1 row taken, 2 rejected" in result.stdout
     assert "1  rejected: customer_id is missing" in result.stdout
@@ -68,7 +76,7 @@ def test_usage_is_taken_by_mapped_columns_and_the_rest_is_kept_with_its_reason(
 def test_the_rejects_go_below_the_state_folder_if_nothing_is_said(
     monthclose: Command, usage_file: Path, tmp_path: Path
 ) -> None:
-    result = monthclose("import", "usage", usage_file, *MAPS)
+    result = monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
 
     path = tmp_path / "home" / "rejects" / "usage.rejects.csv"
     assert str(path) in result.output
@@ -78,7 +86,7 @@ def test_the_rejects_go_below_the_state_folder_if_nothing_is_said(
 def test_an_import_without_rejects_leaves_no_old_rejects_lying_about(
     monthclose: Command, usage_file: Path, tmp_path: Path
 ) -> None:
-    monthclose("import", "usage", usage_file, *MAPS)
+    monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
     usage_file.write_text("".join(USAGE.splitlines(keepends=True)[:2]))
 
     monthclose("import", "usage", usage_file, *MAPS)
@@ -91,7 +99,7 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
     packed.write_bytes(gzip.compress(usage_file.read_bytes()))
 
     for path in (usage_file, packed, usage_file):
-        monthclose("import", "usage", path, *MAPS)
+        monthclose("import", "usage", path, *MAPS, exit_code=2)
 
     assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == 1
 
@@ -112,7 +120,7 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
 def test_a_csv_file_is_taken_in_any_of_its_dialects(monthclose: Command, usage_file: Path, content: bytes) -> None:
     usage_file.write_bytes(content)
 
-    assert "1 row taken, 2 rejected" in monthclose("import", "usage", usage_file, *MAPS).stdout
+    assert "1 row taken, 2 rejected" in monthclose("import", "usage", usage_file, *MAPS, exit_code=2).stdout
 
 
 def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, usage_file: Path) -> None:
@@ -124,7 +132,7 @@ def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, u
         '{"customer_id": \n'
     )
 
-    result = monthclose("import", "usage", usage_file)
+    result = monthclose("import", "usage", usage_file, exit_code=2)
 
     assert "2 rows taken, 2 rejected" in result.stdout
     first, _ = monthclose.world.usage.events("acme", OCTOBER)
@@ -137,7 +145,7 @@ def test_half_a_character_is_rejected_and_shown_by_its_code(
     good = '{"customer_id": "acme", "sku": "s", "quantity": 1, "time": "2026-10-01"}\n'
     usage_file.write_text(good + good.replace('"s"', '"\\ud800"'))
 
-    assert "1 row taken, 1 rejected" in monthclose("import", "usage", usage_file).stdout
+    assert "1 row taken, 1 rejected" in monthclose("import", "usage", usage_file, exit_code=2).stdout
     assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][3] == "\\ud800"
 
 
@@ -148,7 +156,7 @@ def test_an_open_quote_costs_one_row_and_swallows_none_quietly(
         'Who,What,Amount,When\nacme,"5 inch,1,2026-10-01\nacme,"x"y,1,2026-10-01\nacme,z,1,2026-10-01\n'
     )
 
-    result = monthclose("import", "usage", usage_file, *MAPS)
+    result = monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
 
     assert "rejected: row is not valid CSV" in result.stdout
     rejected = (tmp_path / "home" / "rejects" / "usage.rejects.csv").read_text()
@@ -160,7 +168,7 @@ def test_a_row_with_more_cells_than_the_header_is_rejected_with_all_of_them(
 ) -> None:
     usage_file.write_text("Who,What,Amount,When\nacme,a,b,1,2026-10-01\nacme,c,1,2026-10-01,\n")
 
-    result = monthclose("import", "usage", usage_file, *MAPS)
+    result = monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
 
     assert "1 row taken, 1 rejected" in result.stdout
     assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][2:] == ["acme", "a", "b", "1", "2026-10-01"]
@@ -169,7 +177,7 @@ def test_a_row_with_more_cells_than_the_header_is_rejected_with_all_of_them(
 def test_rejects_do_not_run_in_a_spreadsheet(monthclose: Command, usage_file: Path, tmp_path: Path) -> None:
     usage_file.write_text('Who,What,Amount,When\n"=HYPERLINK(""x"")",@s,-5,+49 30 1\nacme,s,1,2026-10-01\n')
 
-    monthclose("import", "usage", usage_file, *MAPS)
+    monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
 
     row = written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1]
     assert row[2:] == ['\'=HYPERLINK("x")', "'@s", "-5", "'+49 30 1"]
@@ -300,3 +308,115 @@ def test_a_default_fills_what_the_file_lacks(monthclose: Command, usage_file: Pa
     usage_file.write_text(json.dumps({"customer_id": "acme", "sku": "s", "time": "2026-10-01"}) + "\n")
 
     assert "1 row taken" in monthclose("import", "usage", usage_file, "--default", "quantity=3").stdout
+
+
+def rows_of(good: int, bad: int) -> str:
+    row = "acme,droplet,{},2026-10-02\n"
+    return "customer_id,sku,quantity,time\n" + row.format(1) * good + row.format("x") * bad
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "options", "exit_code"),
+    [(95, 5, (), 0), (94, 6, (), 2), (94, 6, ("--max-rejected", "6"), 0), (99, 1, ("--max-rejected", "0"), 2)],
+)
+def test_too_large_a_share_of_rejected_rows_is_an_exit_status_and_the_others_are_taken(
+    monthclose: Command, usage_file: Path, good: int, bad: int, options: tuple[str, ...], exit_code: int
+) -> None:
+    usage_file.write_text(rows_of(good, bad))
+    result = monthclose("import", "usage", usage_file, *options, exit_code=exit_code)
+    assert f"usage: {good} rows taken, {bad} rejected" in result.stdout
+    assert (f"{bad} of 100 rows of usage.csv were rejected, more than" in result.stderr) == (exit_code == 2)
+    assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == good
+
+
+def test_the_share_is_a_setting_of_the_deployment(
+    monthclose: Command, usage_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driving, "SETTINGS", replace(SETTINGS, max_rejected_percent=50))
+    usage_file.write_text(rows_of(1, 1))
+    monthclose("import", "usage", usage_file)
+    usage_file.write_text(rows_of(1, 2))
+    assert "more than 50%" in monthclose("import", "usage", usage_file, exit_code=2).stderr
+
+
+def test_customers_of_whom_too_many_are_rejected_are_an_exit_status_too(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text(CUSTOMERS + "initech,Initech,nowhere,Chile,USD,stripe,\n")
+    assert "1 of 3 rows of customers.csv were rejected" in monthclose("import", "customers", path, exit_code=2).stderr
+    monthclose("import", "customers", path, "--max-rejected", "34")
+
+
+def test_late_rows_are_counted_as_rows_whether_they_are_new_mended_or_there_already(
+    monthclose: Command, usage_file: Path
+) -> None:
+    monthclose.world.open()
+    usage_file.write_text(rows_of(31, 0))
+    late = "the close of 2026-10 had begun before {} of this file came"
+
+    first = monthclose("import", "usage", usage_file)
+    assert "usage: 31 rows taken" in first.stdout
+    assert late.format("31 rows") in first.stderr
+    assert "of this file came" not in monthclose("import", "usage", usage_file).stderr
+
+    usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,"))
+    mended = monthclose("import", "usage", usage_file)
+    assert "usage: 31 rows taken" in mended.stdout
+    assert late.format("31 rows") in mended.stderr
+
+    usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,") + "acme,droplet,3,2026-10-03\n")
+    longer = monthclose("import", "usage", usage_file)
+    assert "usage: 32 rows taken" in longer.stdout
+    assert late.format("1 row") in longer.stderr
+
+
+def test_usage_without_a_price_and_customers_without_a_tax_are_told_at_once_by_name(
+    monthclose: Command, usage_file: Path
+) -> None:
+    world = monthclose.world
+    world.add_customer("globex", currency="EUR")
+    world.price_books.merge(
+        PriceBook.of(
+            [
+                Price("droplet", "USD", PerUnit(Decimal(1))),
+                Price("late", "USD", PerUnit(Decimal(1)), valid=Window(datetime(2026, 10, 10, tzinfo=UTC), ALWAYS.end)),
+                Price("own", "USD", PerUnit(Decimal(1)), customer="acme"),
+            ]
+        )
+    )
+    usage_file.write_text(
+        "customer_id,sku,quantity,time,unit_price\n"
+        "acme,droplet,1,2026-10-02,\nacme,own,1,2026-10-02,\nacme,late,1,2026-10-11,\nacme,rated,1,2026-10-02,2\n"
+        "acme,late,1,2026-10-02,\nacme,volume,1,2026-10-02,\nacme,volume,1,2026-10-03,\nglobex,own,1,2026-10-02,\n"
+    )
+
+    told = monthclose("import", "usage", usage_file).stderr
+
+    assert (
+        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close parks such customers"
+    ) in told
+    assert "no rate in the tax table" not in told
+
+    world.tax_tables.put(b'seller = "DE"\n[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n')
+    world.price_books.merge(PriceBook.of([Price("volume", "USD", PerUnit(Decimal(1)))]))
+    told = monthclose("import", "usage", usage_file).stderr
+    assert "for 2 rows, 2 SKUs: late (1), own (1); a close parks such customers" in told
+    assert "no rate in the tax table for 8 rows, 2 customers: acme (7), globex (1); a close parks them" in told
+
+
+def test_of_very_many_names_some_are_shown_and_all_rows_counted(monthclose: Command, usage_file: Path) -> None:
+    usage_file.write_text(
+        "customer_id,sku,quantity,time\n" + "".join(f"acme,s{n:04},1,2026-10-02\n" for n in range(1200))
+    )
+    told = monthclose("import", "usage", usage_file).stderr
+    assert "no price in the price book for 1,200 rows, " in told
+    assert len(told) < 500
+
+
+def test_an_optional_column_that_comes_late_in_json_lines_is_read_all_the_same(
+    monthclose: Command, usage_file: Path
+) -> None:
+    row = {"customer_id": "acme", "sku": "s", "quantity": 1, "time": "2026-10-01"}
+    usage_file.write_text(f"{json.dumps(row)}\n" * 150 + json.dumps(row | {"unit_price": "0.5"}) + "\n")
+    monthclose("import", "usage", usage_file)
+    priced = [event for event in monthclose.world.usage.events("acme", OCTOBER) if event.unit_price is not None]
+    assert [(event.event_id, str(event.unit_price)) for event in priced] == [("usage.csv#151", "0.5")]

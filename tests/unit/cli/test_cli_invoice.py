@@ -129,7 +129,7 @@ def test_customers_tax_ids_are_checked_when_they_are_imported(
         "c,C,c@c.example,EUR,stripe,,Germany,,DE136695976,\n"
         "d,D,d@d.example,EUR,stripe,,US,NY,,\n"
     )
-    said = monthclose("import", "customers", file).stdout
+    said = monthclose("import", "customers", file, exit_code=2).stdout
     assert "2 rows taken, 2 rejected" in said
     assert "tax_id is not one of DE" in said
     assert "tax_id needs a country as two letters of ISO 3166, like DE" in said

@@ -1,6 +1,6 @@
 """The customer directory, in the customers table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from itertools import batched
@@ -35,14 +35,14 @@ class DynamoCustomerDirectory:
             ):
                 yield Planned(item.customer_id, item.payment_provider, int(item.last_invoiced_minor))
 
-    def known(self, customer_ids: Iterable[str]) -> set[str]:
+    def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Look the ids up, a hundred at a time."""
-        found: set[str] = set()
+        found: dict[str, Profile] = {}
+        names = list(Profile.__dataclass_fields__)
         with translated():
             for chunk in batched(sorted(set(customer_ids)), _KEYS_PER_GET, strict=False):
-                found.update(
-                    item.customer_id for item in CustomerItem.batch_get(chunk, attributes_to_get=["customer_id"])
-                )
+                for item in CustomerItem.batch_get(chunk, attributes_to_get=["customer_id", *names]):
+                    found[item.customer_id] = Profile(**{name: getattr(item, name) for name in names})
         return found
 
     def owing(self) -> Iterator[Owing]:
