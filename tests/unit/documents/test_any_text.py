@@ -17,7 +17,7 @@ from pypdf import PdfReader
 
 from monthclose.adapters import typst_renderer
 from monthclose.adapters.e_invoice import FacturX
-from monthclose.adapters.fonts import Letters
+from monthclose.adapters.fonts import Letters, letters_of
 from monthclose.adapters.invoice_view import FONTS
 from monthclose.adapters.typst_renderer import TypstRenderer
 from monthclose.domain.document import InvoiceDocument
@@ -114,12 +114,12 @@ def test_every_font_that_is_in_the_layer_is_used_and_there_is_no_other() -> None
 
 def test_what_typst_cannot_set_all_the_same_is_set_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a font said that it has Tibetan letters and hadn't."""
-    read = typst_renderer.letters_of
+    read = letters_of
 
     def promising(faces: Any) -> Letters:
         return {**read(faces), **dict.fromkeys(range(0xF00, 0x1000), 0b100)}
 
-    monkeypatch.setattr(typst_renderer, "letters_of", promising)
+    monkeypatch.setattr("monthclose.adapters.typst_renderer.letters_of", promising)
     document = replace(sample(), customer=replace(POLE, name="\u0f56\u0f7c\u0f51 Ltd"))
     pdf = TypstRenderer().render(document)
     assert "\ufffd\ufffd\ufffdLtd" in words(pdf)
@@ -130,9 +130,9 @@ class PanicException(BaseException):
     """What a panic of Typst's program looks like from here."""
 
 
-@pytest.mark.parametrize("error", [PanicException("end byte index 3 is out of bounds"), typst.TypstError("no")])
+@pytest.mark.parametrize("error", [PanicException("end byte index 3 is out of bounds"), typst.TypstError("no", "no")])
 def test_where_typst_breaks_down_it_is_begun_again(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    made = []
+    made: list[object] = []
 
     class Compiler:
         def __init__(self, **options: Any) -> None:
@@ -142,7 +142,8 @@ def test_where_typst_breaks_down_it_is_begun_again(monkeypatch: pytest.MonkeyPat
         def compile(self, *args: Any, **options: Any) -> bytes:
             if self._first:
                 raise error
-            pdf: bytes = self._compiler.compile(*args, **options)
+            pdf = self._compiler.compile(*args, **options)
+            assert isinstance(pdf, bytes)
             return pdf
 
     real = typst.Compiler
