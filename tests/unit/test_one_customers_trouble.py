@@ -255,3 +255,16 @@ def test_documents_of_parked_customers_are_in_no_run(world: World) -> None:
     world.generator.generate(OCTOBER, BATCH, 1)
     lines = next(text for key, text in world.documents.objects.items() if key.startswith("invoices/")).splitlines()
     assert [InvoiceDocument.parse(line).customer.customer_id for line in lines] == ["first", "last"]
+
+
+def test_lines_of_late_usage_count_among_an_invoice_s_lines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    september = OCTOBER.previous
+    for number in range(30):
+        more(world, number, sku=f"sku-{number}")
+        more(world, 100 + number, sku=f"sku-{number}", time=september.start, received_at=world.clock())
+    world.change("middle", late_usage={str(september): world.clock().isoformat()})
+    monkeypatch.setattr("monthclose.domain.pricing.rating.MOST_LINES", 50)
+    world.generator.generate(OCTOBER, BATCH, 1)
+    parking = world.month("middle").parking
+    assert parking
+    assert parking.reason == "too_many_lines"

@@ -18,8 +18,8 @@ from monthclose.domain.pricing.line import InvoiceLine, LineKind
 from monthclose.domain.pricing.price import Price, month_seconds
 from monthclose.domain.usage import UsageEvent
 
-MOST_LINES = 20_000
-"""Of an invoice: what a function's memory holds, and what its PDF can be made of."""
+MOST_LINES = 15_000
+"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/invoices.py`)."""
 
 type _Add = Callable[[UsageEvent], None]
 
@@ -43,11 +43,18 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
             rated.add(event, event.unit_price)
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
-    lines = sorted(_not_too_many(chain(rated.lines(), metered.lines())), key=_place)
+    lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
     return with_deductions([*lines, *_fees(terms)], terms)
 
 
-def _not_too_many(lines: Iterator[InvoiceLine]) -> list[InvoiceLine]:
+def not_too_many[T](lines: Iterable[T]) -> list[T]:
+    """Take the lines of an invoice, and no more than it can have.
+
+    Raises
+    ------
+    ParkCustomerError
+        There are more: `too_many_lines`.
+    """
     some = list(islice(lines, MOST_LINES + 1))
     if len(some) > MOST_LINES:
         raise ParkCustomerError(
