@@ -18,7 +18,7 @@ from monthclose.domain.grant import GrantKind, last_day
 from monthclose.domain.money import Money
 from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_key
+from monthclose.domain.usage import check_key, check_reason
 
 NOT_COLLECTED = 4
 
@@ -99,10 +99,9 @@ def credit(
 ) -> None:
     """Grant a customer credit: it covers their open invoices, oldest first, then the months to come."""
     system, customer = _find(ctx, customer_id)
-    if not reason.strip():
-        raise UserMistakeError("a reason is needed: the customer's story says it")
+    reason = check_reason(reason, "a reason is needed: the customer's story says it")
     granted, expires = _amount(amount, customer), _expiry(until)
-    after = system.cashier.credit(customer_id, granted, reason.strip(), GrantKind(kind), expires)
+    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires)
     _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
     month = Period.of(system.clock())
     if expires and expires < month.end and after.grants:
@@ -124,10 +123,9 @@ def record(
     """
     system, customer = _find(ctx, customer_id)
     received = _amount(amount, customer)
-    if not reference.strip():
-        raise UserMistakeError("a reference is needed: it keeps the same transfer from being booked twice")
+    reference = check_reason(reference, "a reference is needed: it keeps the same transfer from being booked twice")
     expires = _expiry(until)
-    after = system.cashier.record(customer_id, received, reference.strip(), expires)
+    after = system.cashier.record(customer_id, received, reference, expires)
     _tell(after, f"{received} booked as received{_until(expires)}", in_json)
 
 

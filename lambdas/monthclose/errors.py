@@ -5,6 +5,7 @@ holds the two together.
 """
 
 from monthclose.domain.errors import (
+    AmountTooLargeError,
     IllegalTransitionError,
     MonthCloseError,
     ParkCustomerError,
@@ -12,6 +13,7 @@ from monthclose.domain.errors import (
 )
 
 __all__ = [
+    "AmountTooLargeError",
     "BeingChargedError",
     "BrokeOffError",
     "ConflictError",
@@ -29,6 +31,7 @@ __all__ = [
     "ProviderPausedError",
     "ProviderRefusedError",
     "RateLimitedError",
+    "RecordRefusedError",
     "TryLaterError",
     "UserMistakeError",
     "WebhookRefusedError",
@@ -41,6 +44,10 @@ class TryLaterError(MonthCloseError):
 
 class ConflictError(TryLaterError):
     """A condition on an item failed: somebody else changed it first. Read again, decide anew."""
+
+
+class RecordRefusedError(MonthCloseError):
+    """The store can never hold a record as it is (too large, a number of too many digits). Nothing was written."""
 
 
 class BeingChargedError(TryLaterError):

@@ -2,10 +2,10 @@
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
-from pynamodb.exceptions import PutError, QueryError, TransactWriteError
+from pynamodb.exceptions import CancellationReason, PutError, QueryError, TransactWriteError, VerboseClientError
 
 from monthclose.adapters.dynamo.failures import translated
-from monthclose.errors import TryLaterError
+from monthclose.errors import RecordRefusedError, TryLaterError
 
 URL = "http://127.0.0.1:1/"
 
@@ -17,3 +17,23 @@ def test_an_answer_that_does_not_come_is_a_reason_to_try_later(
 ) -> None:
     with pytest.raises(TryLaterError, match="DynamoDB is briefly unable"), translated():
         raise kind("failed", cause)
+
+
+def answered(code: str, message: str, *reasons: str) -> VerboseClientError:
+    """An answer of DynamoDB's, with the reasons that a transaction was cancelled for."""
+    cancelled = [CancellationReason(reason, message) if reason else None for reason in reasons]
+    return VerboseClientError({"Error": {"Code": code, "Message": message}}, "call", cancellation_reasons=cancelled)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PutError("failed", answered("ValidationException", "Number overflow. Attempting to store a number with ...")),
+        PutError("failed", answered("ValidationException", "Item size has exceeded the maximum allowed size")),
+        TransactWriteError("failed", answered("TransactionCanceledException", "no", "", "ValidationError")),
+        TransactWriteError("failed", answered("TransactionCanceledException", "no", "ItemCollectionSizeLimitExceeded")),
+    ],
+)
+def test_what_dynamodb_never_holds_is_told_from_what_passes(error: PutError | TransactWriteError) -> None:
+    with pytest.raises(RecordRefusedError, match="DynamoDB cannot hold that"), translated():
+        raise error

@@ -14,7 +14,7 @@ from monthclose.domain.customer import Customer, Profile
 from monthclose.domain.grant import Grant, GrantKind, Part
 from monthclose.domain.invoice import DocumentPlace, Invoice
 from monthclose.domain.ledger import Account, Entry, Leg
-from monthclose.domain.money import Money
+from monthclose.domain.money import MOST_MINOR, Money
 from monthclose.domain.month import (
     Carried,
     CustomerMonth,
@@ -29,7 +29,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.series import Series
 from monthclose.domain.usage import EventKey, UsageEvent
-from monthclose.errors import ConflictError
+from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import Claim, Record
 from tests.world import OCTOBER, World, unit_price
 
@@ -344,3 +344,25 @@ def test_who_owes_or_is_on_hold_is_found_and_nobody_else(world: AnyWorld) -> Non
 def test_an_object_is_written_piece_by_piece(world: AnyWorld) -> None:
     world.documents.write("snapshots/list.json", (piece for piece in (b"[1,", b"2", b"]")))
     assert world.documents.get("snapshots/list.json") == b"[1,2]"
+
+
+@pytest.mark.parametrize("minor", [MOST_MINOR, MOST_MINOR - 1, 10**17])
+def test_the_largest_amounts_are_read_back_to_the_minor_unit(world: AnyWorld, minor: int) -> None:
+    """A reader of JSON that takes numbers for fractions would lose the last digits."""
+    customer = Customer("acme", PROFILE, receivable_minor=minor, credit_minor=minor, carried_minor=-minor)
+    invoice = replace(INVOICE, total_minor=minor, tax_minor=minor, grants_used=(), credited_minor=minor)
+    legs = (Leg(Account.RECEIVABLE, minor), Leg(Account.REVENUE, -minor))
+    world.books.commit(replace(customer, last_invoiced_minor=minor), invoice, replace(ENTRY, legs=legs))
+    found, month = world.books.customer("acme"), world.books.month("acme", OCTOBER)
+    assert found == replace(customer, last_invoiced_minor=minor, version=1)
+    assert month.invoice == replace(invoice, version=1)
+    assert month.entries[0].legs == legs
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_the_store_can_never_hold_is_refused_and_nothing_is_written(world: AnyWorld, alone: bool) -> None:
+    large = replace(ENTRY, memo="x" * 410_000)
+    with pytest.raises(RecordRefusedError):
+        world.books.commit(large, *([] if alone else [Customer("acme", PROFILE)]))
+    assert world.books.month("acme", OCTOBER) == CustomerMonth()
+    assert world.books.customer("acme") is None

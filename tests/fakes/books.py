@@ -1,8 +1,9 @@
 """The customers' accounts and months, and all customers as a whole."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -14,7 +15,7 @@ from monthclose.domain.ledger import Entry
 from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
 from monthclose.domain.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.errors import ConflictError
+from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import (
     Owing,
     Record,
@@ -46,6 +47,22 @@ def _is_replaced(record: Record) -> TypeGuard[Invoice]:
 
 def _said(invoice: Invoice) -> tuple[object, ...]:
     return invoice.number, invoice.total_minor, invoice.currency, invoice.document
+
+
+_MOST_DIGITS, _MOST_BYTES = 38, 400 * 1024
+
+
+def _refuse_what_dynamodb_refuses(record: Record) -> None:
+    """Numbers of more than 38 digits, texts that are no UTF-8, items of more than 400 KB."""
+    content = asdict(record)
+    if any(isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS for value in content.values()):
+        raise RecordRefusedError(f"{_key(record)} has a number of more than {_MOST_DIGITS} digits")
+    try:
+        size = len(json.dumps(content, default=str, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        raise RecordRefusedError(f"{_key(record)} has a text that is no UTF-8") from None
+    if size > _MOST_BYTES:
+        raise RecordRefusedError(f"{_key(record)} has {size:,} bytes")
 
 
 class FakeBooks:
@@ -95,6 +112,7 @@ class FakeBooks:
     def commit(self, *records: Record) -> None:
         replaced = {record.replaced_by: record for record in records if _is_replaced(record)}
         for record in records:
+            _refuse_what_dynamodb_refuses(record)
             stored = self.records.get(_key(record))
             expected = 0 if isinstance(record, Entry | CreditNote) else record.version
             if (0 if stored is None else getattr(stored, "version", 1)) != expected:

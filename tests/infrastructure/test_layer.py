@@ -80,10 +80,10 @@ def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
         "from monthclose.domain.document import InvoiceDocument\n"
         "document = InvoiceDocument.parse(sys.stdin.buffer.read())\n"
         "pdf = FacturX().embed(TypstRenderer().render(document), document)\n"
-        "assert pdf.startswith(b'%PDF') and b'NotoSans' in pdf\n"
+        "assert pdf.startswith(b'%PDF') and b'NotoSans' in pdf and b'NotoEmoji' in pdf\n"
     )
     command = [sys.executable, "-I", "-S", "-c", program]
-    done = subprocess.run(command, input=sample().canonical(), capture_output=True, check=False)
+    done = subprocess.run(command, input=sample(notes=("\U0001f600",)).canonical(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     size = sum(path.stat().st_size for layer in layers for path in layer.rglob("*") if path.is_file())
     assert size < 250 * 2**20, "AWS Lambda's quota for a function's code and layers, unzipped"

@@ -153,9 +153,8 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 def reservations_forgotten(patch: pytest.MonkeyPatch) -> None:
     """What another worker has reserved is left alone: who has no invoice yet gets a number anew."""
 
-    def issue(self: InvoiceGenerator, *arguments: Any) -> None:
-        if arguments[-1]:
-            original(self, *arguments)
+    def issue(self: InvoiceGenerator, *arguments: Any) -> set[str]:
+        return original(self, *arguments) if arguments[-1] else set()
 
     original = InvoiceGenerator._issue
     patch.setattr(InvoiceGenerator, "_issue", issue)
@@ -164,10 +163,10 @@ def reservations_forgotten(patch: pytest.MonkeyPatch) -> None:
 def documents_written_over(patch: pytest.MonkeyPatch) -> None:
     """An invoice is booked from the drafts of the day, though its document may be stored already."""
 
-    def issue(self: InvoiceGenerator, period: Period, batch: Batch, reservation: Reservation, *rest: Any) -> None:
+    def issue(self: InvoiceGenerator, period: Period, batch: Batch, reservation: Reservation, *rest: Any) -> set[str]:
         drafts, seen = rest
         today = self.clock().date().isoformat()
-        original(self, period, batch, reservation, [draft | {"issued_on": today} for draft in drafts], seen)
+        return original(self, period, batch, reservation, [draft | {"issued_on": today} for draft in drafts], seen)
 
     original = InvoiceGenerator._issue
     patch.setattr(InvoiceGenerator, "_issue", issue)

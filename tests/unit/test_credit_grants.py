@@ -1,11 +1,12 @@
 """Credit grants on the account: in a close, on the invoice, in the ledger, and when an invoice is taken back."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from monthclose.domain.credit import MOST_GRANTS
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import GrantKind
 from monthclose.domain.ledger import Account, sums_by_account
@@ -212,3 +213,10 @@ def test_a_grant_that_would_be_gone_at_once_is_refused(world: World) -> None:
     with pytest.raises(UserMistakeError, match="cannot expire before it is granted"):
         world.cashier.record("acme", usd(1), "SEPA 1", day(10, 1))
     assert world.customer("acme").credit_minor == 0
+
+
+def test_an_account_has_no_more_grants_than_its_item_holds(world: World) -> None:
+    for number in range(MOST_GRANTS):
+        world.at(day(10, 15) + timedelta(seconds=number)).cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))
+    with pytest.raises(UserMistakeError, match="customer acme has 500 grants: wait until some are used up or expired"):
+        world.cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))

@@ -1,5 +1,6 @@
 """What the notices say, to whom, and that nobody's data can break out of its place."""
 
+import unicodedata
 from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
@@ -19,6 +20,8 @@ from monthclose.ports import Mail
 from monthclose.stages.notice_texts import NoticeTexts, notice_tag
 from tests.unit.domain.any import OCTOBER, TODAY, a_customer, a_payment, an_invoice
 
+ANYTHING = st.characters()
+"""Halves of characters, too."""
 STATES = {
     NoticeKind.RECEIPT: PaymentState.PAID,
     NoticeKind.CREDIT: PaymentState.NOTHING_DUE,
@@ -61,15 +64,16 @@ def a_mail(
     code: str = "",
     company: str = "Northwind Cloud",
     link: str = "",
+    reason: str = "the price was wrong",
 ) -> Mail:
     invoice = invoice or an_invoice(123_456)
     texts = NoticeTexts(company, (lambda _: link) if link else None)
     if kind is NoticeKind.CREDIT_NOTE:
-        note = replace(a_credit_note(), total_minor=invoice.total_minor)
+        note = replace(a_credit_note(reason), total_minor=invoice.total_minor)
         return texts.credit_note_mail(customer or a_customer(), note, Effect(invoice.total_minor, 0, 0))
     if kind is NoticeKind.REPLACED:
         month = CustomerMonth(replace(invoice, replaces="INV-00000000"), a_payment(PaymentState.READY))
-        return texts.replacement_mail(customer or a_customer(), month, "the price was wrong", 0)
+        return texts.replacement_mail(customer or a_customer(), month, reason, 0)
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
     return texts.mail(account, CustomerMonth(invoice, payment), kind)
@@ -176,12 +180,17 @@ def test_credit_that_is_left_is_shown() -> None:
     assert "Open" not in mail.text
 
 
-@given(name=st.text(), company=st.text())
-@settings(deadline=None, max_examples=50)
-def test_no_name_can_add_a_header_or_markup(name: str, company: str) -> None:
-    mail = a_mail(NoticeKind.RECEIPT, customer=a_customer(name=name), company=company)
+@given(kind=st.sampled_from(NoticeKind), name=st.text(ANYTHING), company=st.text(ANYTHING), reason=st.text(ANYTHING))
+@settings(deadline=None, max_examples=100)
+def test_no_text_can_add_a_header_or_markup_or_keep_a_mail_from_being_sent(
+    kind: NoticeKind, name: str, company: str, reason: str
+) -> None:
+    mail = a_mail(kind, customer=a_customer(name=name), company=company, reason=reason)
     assert mail.subject.isprintable()
-    assert _Visible(mail.html).tags == _Visible(a_mail(NoticeKind.RECEIPT).html).tags
+    assert _Visible(mail.html).tags == _Visible(a_mail(kind).html).tags
+    for part in (mail.subject, mail.text, mail.html):
+        assert part.encode()
+        assert not {unicodedata.category(c) for c in part.replace("\n", "")} & {"Cc", "Cs"}
 
 
 def test_a_name_with_a_line_break_and_markup_stays_text() -> None:

@@ -195,6 +195,14 @@ def test_no_text_of_the_report_becomes_markup() -> None:
     assert "<script" not in page.lower()
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1b[2Jb", "a\x9bb", "a\ud800b", "a\ufffeb", "a\u202eb"])
+def test_a_character_that_cannot_be_shown_is_replaced_and_the_page_is_made(text: str) -> None:
+    finding = {"check": text, "detail": text, "customer_id": text}
+    page = a_page(company=text, warnings=[text], parked={text: 1}, proof={"ties": False, "findings": [finding]})
+    assert "\ufffd" in page
+    assert not set(text) - set("ab[2J") & set(page)
+
+
 def test_the_page_needs_nothing_but_itself_and_prints() -> None:
     page = a_page(money={"USD": DOLLARS})
     assert not re.search(r"(?i)https?:|<link|<img|<script|@import|url\(", page)

@@ -4,11 +4,13 @@ factur-x writes the XML from the norm's business terms (BT-…) and embeds it; i
 before it gives it away. Nothing here asks the network.
 """
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from monthclose.adapters.invoice_view import HEADINGS
+from monthclose.adapters.legible import MISSING, everywhere
 from monthclose.domain.document import DocumentKind, InvoiceDocument, amounts_of
 from monthclose.domain.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.errors import UserMistakeError
@@ -32,6 +34,7 @@ _PIECE = "C62"
 _CREDIT_TRANSFER = "30"  # UNTDID 4461
 _MOST_DECIMALS = 2
 """Of amounts, by BR-DEC-01 and its siblings."""
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class FacturX:
@@ -49,7 +52,11 @@ class FacturX:
 
         # The schematron would be sent to a server on the network; the tests run it here.
         options = {"flavor": "factur-x", "level": _LEVEL, "check_xsd": True, "check_schematron": False}
-        xml: bytes = generate_xml(_terms(document), **options)
+        terms = everywhere(_terms(document), _for_xml)
+        try:
+            xml: bytes = generate_xml(terms, **options)
+        except Exception as error:  # factur-x raises bare ones, too
+            raise UserMistakeError(f"{document.number} cannot be written by EN 16931: {error}") from error
         return xml
 
     def embed(self, pdf: bytes, document: InvoiceDocument) -> bytes:
@@ -75,11 +82,16 @@ class FacturX:
             flavor="factur-x",
             level=_LEVEL,
             check_xsd=False,
-            pdf_metadata=metadata,
+            pdf_metadata=everywhere(metadata, _for_xml),
             lang="en-US",
             afrelationship="alternative",
         )
         return embedded
+
+
+def _for_xml(text: str) -> str:
+    """Replace what XML 1.0 (2.2, Char) forbids: most controls, halves of characters, U+FFFE and U+FFFF."""
+    return _NOT_IN_XML.sub(MISSING, text)
 
 
 def _terms(document: InvoiceDocument) -> dict[str, Any]:

@@ -6,23 +6,22 @@ Amounts are written as `1,234.50`, days as `1 November 2026`, in English whateve
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import batched
 from typing import Any
 
+from monthclose.adapters.legible import clusters
 from monthclose.domain.document import DocumentKind, InvoiceDocument
 from monthclose.domain.document_parts import DocumentLine
 from monthclose.domain.money import EXACT, Money
 from monthclose.domain.period import day_in_words as day
 from monthclose.domain.tax import TaxLine
 
-FONTS = (
-    "Noto Sans",
-    "Noto Sans CJK JP",
-    "Noto Sans Arabic",
-    "Noto Sans Hebrew",
-    "Noto Sans Thai",
-    "Noto Sans Devanagari",
+_SCRIPTS = (
+    "Arabic Hebrew Thai Devanagari Armenian Bengali Ethiopic Georgian Gujarati Gurmukhi Kannada Khmer Lao Malayalam "
+    "Myanmar Oriya Sinhala Tamil Telugu Symbols"
 )
-"""In the order in which a letter is looked for; whatever is left is looked for in every other font there is."""
+FONTS = ("Noto Sans", "Noto Sans CJK JP", *(f"Noto Sans {script}" for script in _SCRIPTS.split()), "Noto Emoji")
+"""In the order in which a letter is looked for. There are no others: what none of them has is replaced."""
 _LETTER_PAPER = frozenset({"US", "CA", "MX"})
 _BREAK, _MINUS, _TO = "\u200b", "\u2212", "\u2013"
 _PIECE, _NARROW = 18, 14
@@ -217,4 +216,5 @@ def _soft(text: str, most: int = _PIECE) -> str:
 
 
 def _pieces(word: str, most: int) -> Iterable[str]:
-    return (word[i : i + most] for i in range(0, len(word), most))
+    """Cut a word, never between a letter and its marks."""
+    return ("".join(piece) for piece in batched(clusters(word), most, strict=False))

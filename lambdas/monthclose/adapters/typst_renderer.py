@@ -13,7 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from monthclose.adapters.invoice_view import view_of
+from monthclose.adapters.fonts import Face, letters_of
+from monthclose.adapters.invoice_view import FONTS, view_of
+from monthclose.adapters.legible import Legible
 from monthclose.domain.document import InvoiceDocument
 
 _MOST_TAGGED_LINES = 200
@@ -26,11 +28,20 @@ class TypstRenderer:
     """`InvoiceRenderer` on Typst."""
 
     def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
-        """Set a document."""
-        view = json.dumps(view_of(document, logo), ensure_ascii=False)
+        """Set a document. What no font has is replaced; if Typst trips over a text all the same, it is set plainly."""
+        view = view_of(document, logo)
+        try:
+            return self._set(self._legible.all_in(view), document)
+        except BaseException as error:
+            if not _is_typsts(error):
+                raise
+        self.__dict__.pop("_compiler", None)  # it may have been left in the middle of something
+        return self._set(self._legible.plainly_in(view), document)
+
+    def _set(self, view: Any, document: InvoiceDocument) -> bytes:
         pdf: bytes = self._compiler.compile(
             _template(),
-            sys_inputs={"view": view},
+            sys_inputs={"view": json.dumps(view, ensure_ascii=False)},
             format="pdf",
             pdf_standards=["a-3b"],
             pdf_tags=len(document.lines) <= _MOST_TAGGED_LINES,
@@ -49,12 +60,31 @@ class TypstRenderer:
     def _compiler(self) -> Any:
         import typst  # noqa: PLC0415
 
-        fonts = typst.Fonts(
+        return typst.Compiler(font_paths=self._fonts)
+
+    @cached_property
+    def _fonts(self) -> Any:
+        import typst  # noqa: PLC0415
+
+        return typst.Fonts(
             include_system_fonts=False,  # the same page whatever the machine has
-            include_embedded_fonts=True,
+            include_embedded_fonts=False,  # they are for mathematics and books, and don't say what letters they have
             font_paths=[_folder(package) for package in _FONT_PACKAGES],
         )
-        return typst.Compiler(font_paths=fonts)
+
+    @cached_property
+    def _legible(self) -> Legible:
+        faces = {
+            font.family: Face(Path(font.path), font.index) for font in self._fonts.fonts() if font.style == "normal"
+        }
+        return Legible(letters_of(faces[family] for family in FONTS))
+
+
+def _is_typsts(error: BaseException) -> bool:
+    """Whether it is Typst's: an error, or a panic, which is no `Exception` and has no name that could be imported."""
+    import typst  # noqa: PLC0415
+
+    return isinstance(error, typst.TypstError) or type(error).__name__ == "PanicException"
 
 
 @cache

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from monthclose.domain.customer import Customer
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import Grant, GrantKind, Part, Parts, merged, sum_minor, take
 from monthclose.domain.period import Period
 
@@ -28,8 +29,22 @@ def add(customer: Customer, minor: int, parts: Parts = ()) -> Customer:
     return replace(customer, credit_minor=customer.credit_minor + minor, grants=grants)
 
 
+MOST_GRANTS = 500
+"""That an account has at a time: its item holds them all, and DynamoDB's items 400 KB."""
+
+
 def grant(customer: Customer, granted: Grant) -> Customer:
-    """Add all of a grant."""
+    """Add all of a grant.
+
+    Raises
+    ------
+    UserMistakeError
+        The account has too many already.
+    """
+    if len(customer.grants) >= MOST_GRANTS:
+        raise UserMistakeError(
+            f"customer {customer.customer_id} has {len(customer.grants)} grants: wait until some are used up or expired"
+        )
     return add(customer, granted.minor, (Part(granted, granted.minor),))
 
 

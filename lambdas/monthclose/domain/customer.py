@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monthclose.domain.grant import Parts, sum_minor
-from monthclose.domain.money import Money
+from monthclose.domain.money import Money, check_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,11 @@ class Customer:
         The closed months that usage came for since they were billed, each with when that was noticed last.
     version : int
         Fences every write; 0 means not stored yet.
+
+    Raises
+    ------
+    AmountTooLargeError
+        What they owe, or what we owe them, would be more than the books hold.
     """
 
     customer_id: str
@@ -104,6 +109,9 @@ class Customer:
                 f"customer {self.customer_id}: receivable {self.receivable_minor} and credit {self.credit_minor} "
                 "must not be negative"
             )
+        check_minor(self.receivable_minor, self.currency, f"what customer {self.customer_id} owes in all")
+        check_minor(self.credit_minor, self.currency, f"the credit of customer {self.customer_id}")
+        check_minor(self.carried_minor, self.currency, f"what is carried over for customer {self.customer_id}")
         if sum_minor(self.grants) > self.credit_minor:
             raise ValueError(f"customer {self.customer_id}: {sum_minor(self.grants)} of grants in {self.credit_minor}")
 

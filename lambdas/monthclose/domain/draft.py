@@ -15,6 +15,7 @@ from monthclose.domain.document import InvoiceDocument, amounts_of
 from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.grant import Grant, GrantKind, sum_minor
 from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.money import check_minor
 from monthclose.domain.period import Period, day_in_words
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineContent
@@ -59,6 +60,11 @@ def draft_invoice(
         As priced, or as another document has them.
     more : mapping or None
         What it was made from (see `stages.draft_invoice`).
+
+    Raises
+    ------
+    AmountTooLargeError
+        It has an amount that the books cannot hold.
     """
     currency = customer.profile.currency
     content = [line.content(period) if isinstance(line, InvoiceLine) else line for line in lines]
@@ -76,7 +82,17 @@ def draft_invoice(
     )
     sums = taxed(amounts_of(untaxed.lines, (), currency), taxation, currency)
     document = untaxed.with_taxes(sums, inclusive=taxation.inclusive)
+    _check_amounts(document)
     return replace(document, credits=_credits(document, customer)).content()
+
+
+def _check_amounts(document: InvoiceDocument) -> None:
+    for line in document.lines:
+        check_minor(line.amount_minor, document.currency, f"the line of {line.sku or line.description!r}")
+    for tax in document.taxes:
+        check_minor(tax.amount.minor, document.currency, f"the tax {tax.rate.name!r}")
+    for minor in (document.subtotal_minor, document.total_minor):
+        check_minor(minor, document.currency, "the total")
 
 
 def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:

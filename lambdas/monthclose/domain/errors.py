@@ -9,6 +9,10 @@ class UserMistakeError(MonthCloseError):
     """Somebody's input cannot be used. The message is for them: what is wrong and how to mend it."""
 
 
+class AmountTooLargeError(UserMistakeError):
+    """An amount is larger than any that the books hold (`money.MOST_MINOR`)."""
+
+
 class ParkCustomerError(MonthCloseError):
     """This customer cannot be billed until a person acts; the rest of the close goes on.
 

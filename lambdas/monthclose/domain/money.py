@@ -19,7 +19,7 @@ from decimal import (
 )
 from fractions import Fraction
 
-from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.errors import AmountTooLargeError, UserMistakeError
 
 # ISO 4217 (list one, 2026): active currencies by number of decimals of the minor unit.
 _EXPONENTS = {
@@ -36,6 +36,14 @@ _EXPONENTS = {
     4: "CLF UYW",
 }
 EXPONENT_BY_CURRENCY = {code: digits for digits, codes in _EXPONENTS.items() for code in codes.split()}
+
+MOST_MINOR = 10**18 - 1
+"""The largest amount of a line, an invoice, a payment or an account, in minor units; the same below zero.
+
+DynamoDB's numbers hold 38 digits and JSON's readers often 19, so all that is booked has at most 18; sums over every
+customer of every close have room. It is enough for 9 quadrillion dollars, and for the currencies with the longest
+figures, and nobody's usage comes to more: what does is a mistake in the data.
+"""
 
 _TYPED = re.compile(r"[+-]?[0-9]{1,30}(\.(?P<decimals>[0-9]{1,30}))?")
 # Exact or an error: 400 digits hold every product and sum that the input limits allow; a rounding would trap.
@@ -54,6 +62,21 @@ def exponent(currency: str) -> int:
         return EXPONENT_BY_CURRENCY[currency]
     except KeyError:
         raise UserMistakeError(f"{currency!r} is not a currency of ISO 4217 (three capitals, e.g. EUR)") from None
+
+
+def check_minor(minor: int, currency: str, what: str) -> None:
+    """Refuse an amount that is too large to be booked; `what` names it in the message.
+
+    Raises
+    ------
+    AmountTooLargeError
+        It is beyond `MOST_MINOR`.
+    """
+    if abs(minor) > MOST_MINOR:
+        raise AmountTooLargeError(
+            f"{what} has {len(str(abs(minor)))} digits in the minor unit of {currency}; the books hold at most "
+            f"{len(str(MOST_MINOR))}: look for a quantity, a price or an amount that is wrong"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +138,7 @@ class Money:
         Raises
         ------
         UserMistakeError
-            It is no number, or has more decimals than the currency.
+            It is no number, has more decimals than the currency, or is more than the books hold.
         """
         digits = exponent(currency)
         match = _TYPED.fullmatch(text.strip())
@@ -124,7 +147,9 @@ class Money:
         if len(match["decimals"] or "") > digits:
             most = f"at most {digits} decimals" if digits else "no decimals"
             raise UserMistakeError(f"{text} has too many decimals: amounts in {currency} have {most}")
-        return cls(int(Decimal(match[0]).scaleb(digits, EXACT)), currency)
+        minor = int(Decimal(match[0]).scaleb(digits, EXACT))
+        check_minor(minor, currency, "the amount")
+        return cls(minor, currency)
 
     @classmethod
     def rounded(cls, major: Decimal | Fraction, currency: str) -> Money:

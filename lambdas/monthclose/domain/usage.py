@@ -170,3 +170,21 @@ def check_key(text: str, what: str) -> str:
     if not text.isprintable():
         raise UserMistakeError(f"{what} has unprintable characters")
     return text
+
+
+def check_reason(text: str, needed: str) -> str:
+    """Return what a person gives as their reason or reference, without the spaces around it.
+
+    Parameters
+    ----------
+    needed : str
+        What is told to whoever gives none: `a reason is needed: the credit note says it`.
+
+    Raises
+    ------
+    UserMistakeError
+        There is none, or it is a text that cannot be stored or shown.
+    """
+    if not text.strip():
+        raise UserMistakeError(needed)
+    return check_text(text.strip(), "the text given")

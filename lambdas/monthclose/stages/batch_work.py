@@ -4,17 +4,49 @@ import traceback
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor, wait
 from dataclasses import replace
+from pathlib import Path
 
 from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
-from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.errors import AmountTooLargeError, MonthCloseError, ParkCustomerError, UserMistakeError
 from monthclose.domain.month import CustomerMonth, Parking
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
-from monthclose.errors import ConflictError, TryLaterError
+from monthclose.errors import ConflictError, IllegalTransitionError, RecordRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Log
 
 _RACES = 5
 """How often a lost race is run again at once before the caller is told to come back later."""
+
+
+OF_ONE_CUSTOMER = (
+    *(ParkCustomerError, UserMistakeError, IllegalTransitionError, RecordRefusedError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
+"""What working out or booking one customer's invoice may raise: they are parked, and the others are billed.
+
+What a store raises that is briefly unable, or that refuses us altogether, is nobody's own and is none of these.
+"""
+
+
+def reason_to_park(error: Exception) -> ParkCustomerError:
+    """Say why a customer is parked for an error of theirs alone: what it says, or where we failed on their data."""
+    match error:
+        case ParkCustomerError():
+            return error
+        case AmountTooLargeError():
+            return ParkCustomerError("amount_too_large", str(error))
+        case MonthCloseError():
+            return ParkCustomerError("cannot_be_billed", str(error))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    found = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:_MOST_SAID]}"
+    return ParkCustomerError(
+        "cannot_be_billed",
+        f"Month close fails on this customer's data ({found}); report that, and close again once mended",
+    )
+
+
+_MOST_SAID = 300
+"""Characters of an error of unknown kind that a parking keeps."""
 
 
 def retry_conflicts[T](step: Callable[[], T]) -> T:

@@ -31,6 +31,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.series import Series
+from monthclose.domain.usage import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, Reservation
 from monthclose.stages.apply_holds import HoldKeeper
@@ -79,9 +80,8 @@ class Corrector:
         TryLaterError
             The invoice is being charged right now.
         """
-        if not reason.strip():
-            raise UserMistakeError("a reason is needed: the credit note says it")
-        asked = _Asked(self.shelf.find(number), amount, reason.strip())
+        reason = check_reason(reason, "a reason is needed: the credit note says it")
+        asked = _Asked(self.shelf.find(number), amount, reason)
         if amount is not None and amount.currency != asked.invoice.currency:
             raise UserMistakeError(f"invoice {asked.invoice.number} is in {asked.invoice.currency}")
         if amount is not None and amount.minor <= 0:

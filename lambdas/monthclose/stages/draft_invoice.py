@@ -15,6 +15,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import InvoiceLine, Terms, rate
 from monthclose.domain.pricing.adjustment import adjustments, billed_for
 from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.rating import not_too_many
 from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
@@ -118,7 +119,7 @@ class InvoiceDrafter:
         return draft_invoice(
             customer,
             period,
-            lines,
+            not_too_many(lines),
             self._taxation(customer, period, more["tax_table"]) if lines else UNTAXED,
             day,
             replace(self.company.seller, logo=self.logo),

@@ -2,6 +2,9 @@
 
 The order is what makes it safe to break off anywhere: drafts stored, then numbers reserved for those very drafts,
 then the numbered documents stored, then each invoice booked. A later run first finishes what has numbers.
+
+What is wrong with one customer parks that one and bills the others. Before numbers are reserved each invoice is booked
+on paper, so that one which cannot be booked gets none; if it can't be all the same, it keeps its number and waits.
 """
 
 import hashlib
@@ -26,13 +29,24 @@ from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
 from monthclose.settings import Company
-from monthclose.stages.batch_work import lifted, park, read_months, retry_conflicts, summed_up
+from monthclose.stages.batch_work import (
+    OF_ONE_CUSTOMER,
+    lifted,
+    park,
+    read_months,
+    reason_to_park,
+    retry_conflicts,
+    summed_up,
+)
 from monthclose.stages.company_logo import current_logo
 from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.expire_credit import expire_credit
 from monthclose.stages.own_payment import own_payment
 from monthclose.stages.replace_invoice import Replacer
 from monthclose.stages.stored_drafts import store_drafts
+
+MOST_BYTES = 16 * 2**20
+"""Of one invoice's document: a batch of a hundred is put together in memory."""
 
 
 class _Seen(NamedTuple):
@@ -83,9 +97,8 @@ class InvoiceGenerator:
             Another worker generates the same batch right now; come again.
         """
         reserved = self.closes.reservations(period, batch.number)
-        for reservation in reserved:
-            self._finish(period, batch, reservation)
-        months = read_months(self.books, batch.customer_ids, period)
+        waiting = set[str]().union(*(self._finish(period, batch, reservation) for reservation in reserved))
+        months = read_months(self.books, (name for name in batch.customer_ids if name not in waiting), period)
         seen: dict[str, _Seen] = {}
         drafts, held = self._drafts(period, batch, months, seen)
         if drafts:
@@ -99,15 +112,21 @@ class InvoiceGenerator:
         self.closes.put_progress(progress)
         return Generated(progress, held)
 
-    def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> None:
-        """Issue what has numbers; an invoice that takes another's place waits while that one is being charged."""
+    def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> set[str]:
+        """Issue what has numbers; an invoice that takes another's place waits while that one is being charged.
+
+        Returns
+        -------
+        set of str
+            The customers whose invoices have numbers and cannot be booked: they must not get others.
+        """
         drafts = json.loads(self.documents.get(reservation.drafts_key))
         if not drafts[0].get("replaces"):
-            self._issue(period, batch, reservation, drafts, {})
-            return
+            return self._issue(period, batch, reservation, drafts, {})
         with suppress(TryLaterError):
             replacer = Replacer(self.books, self.documents, self.clock, self.adapters)
             replacer.issue(reservation, drafts[0], batch.number)
+        return set()
 
     def _drafts(
         self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], seen: dict[str, _Seen]
@@ -119,25 +138,52 @@ class InvoiceGenerator:
         todo = [name for name, month in months.items() if not month.invoice and not month.carried]
         if not todo:
             return [], 0
-        close, drafter = self.closes.get(period), self._drafter()
+        close, drafter = self._frozen(period), self._drafter()
         drafts, small, held = list[Draft](), list[Draft](), 0
         for customer_id in todo:
             try:
                 customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
                 held += customer.held_since is not None
                 draft = self._draft(drafter, period, customer, close)
-            except ParkCustomerError as error:
-                park(self.books, self.clock, customer_id, period, error)
-                continue
-            seen[customer_id] = _Seen(customer, months[customer_id])
-            if self.policy.invoices(draft):
-                drafts.append(draft)
-            elif self.policy.carries(draft):
-                small.append(draft)
-            else:
-                self._commit_nothing(draft, seen[customer_id])
+                seen[customer_id] = _Seen(customer, months[customer_id])
+                self._rehearse(draft, customer)
+                if self.policy.invoices(draft):
+                    drafts.append(draft)
+                elif self.policy.carries(draft):
+                    small.append(draft)
+                else:
+                    self._commit_nothing(draft, seen[customer_id])
+            except OF_ONE_CUSTOMER as error:
+                park(self.books, self.clock, customer_id, period, reason_to_park(error))
         self._carry(period, batch, small, seen)
         return drafts, held
+
+    def _frozen(self, period: Period) -> Close | None:
+        """Read the close; its price book and tax table can be read, too: if they can't, that is nobody's own matter."""
+        close = self.closes.get(period)
+        if close:
+            self.price_books.get(close.price_book)
+            self.tax_tables.get(close.tax_table)
+        return close
+
+    def _rehearse(self, draft: Draft, customer: Customer) -> None:
+        """Book a draft on paper: what cannot be booked or stored must not get a number.
+
+        Raises
+        ------
+        ParkCustomerError
+            Its document is too large.
+        AmountTooLargeError
+            The account would hold more than accounts do.
+        """
+        [invoice], content = number_drafts([draft], 1, "")
+        if len(content) > MOST_BYTES:
+            raise ParkCustomerError(
+                "document_too_large",
+                f"the invoice's document has more than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by SKU "
+                "instead of by resource",
+            )
+        invoices.issue(invoice, drafted(customer, draft))
 
     def _commit_nothing(self, draft: Draft, seen: _Seen) -> None:
         account = drafted(seen.customer, draft)
@@ -155,11 +201,19 @@ class InvoiceGenerator:
         for draft, text in zip(small, content, strict=True):
             place = DocumentPlace(key, offset, len(text), hashlib.sha256(text).hexdigest())
             offset += len(text)
-            customer, month = seen[draft["customer"]["customer_id"]]
-            account, total = drafted(customer, draft), carried_minor(draft)
-            account = replace(account, account_currency=draft["currency"], carried_minor=account.carried_minor + total)
-            record = Carried(customer.customer_id, period, draft["currency"], total, self.clock(), place)
-            self.books.commit(account, record, *lifted(month.parking))
+            customer_id = draft["customer"]["customer_id"]
+            try:
+                currency, minor = draft["currency"], carried_minor(draft)
+                record = Carried(customer_id, period, currency, minor, self.clock(), place)
+                self._commit_carried(seen[customer_id], draft, record)
+            except OF_ONE_CUSTOMER as error:
+                park(self.books, self.clock, customer_id, period, reason_to_park(error))
+
+    def _commit_carried(self, seen: _Seen, draft: Draft, record: Carried) -> None:
+        account = drafted(seen.customer, draft)
+        carried = account.carried_minor + record.amount_minor
+        account = replace(account, account_currency=record.currency, carried_minor=carried)
+        self.books.commit(account, record, *lifted(seen.month.parking))
 
     def _billable(self, customer_id: str, batch: Batch, period: Period) -> Customer:
         customer = self.books.customer(customer_id)
@@ -206,19 +260,30 @@ class InvoiceGenerator:
 
     def _issue(
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
-    ) -> None:
-        """Store the documents of a reservation and book those of its invoices that aren't booked yet."""
+    ) -> set[str]:
+        """Store the documents of a reservation and book those of its invoices that aren't booked yet.
+
+        Returns
+        -------
+        set of str
+            The customers whose invoices cannot be booked. They are parked, and closing again tries again.
+        """
         key = documents_key(period, batch.number, reservation.first)
         numbered, content = number_drafts(drafts, reservation.first, key)
         if not seen:
             numbered = [i for i in numbered if not self.books.month(i.customer_id, period).invoice]
         if not numbered:
-            return
+            return set()
         self.documents.put_new(key, content, "application/jsonl")  # from the same drafts comes the same content
-        by_customer = {draft["customer"]["customer_id"]: draft for draft in drafts}
+        by_customer, unbooked = {draft["customer"]["customer_id"]: draft for draft in drafts}, set[str]()
         for invoice in numbered:
             issue = _Issue(invoice, by_customer[invoice.customer_id], batch.number)
-            self._book(issue, seen.get(invoice.customer_id))
+            try:
+                self._book(issue, seen.get(invoice.customer_id))
+            except OF_ONE_CUSTOMER as error:
+                park(self.books, self.clock, invoice.customer_id, period, _not_booked(invoice, error))
+                unbooked.add(invoice.customer_id)
+        return unbooked
 
     def _book(self, issue: _Issue, seen: _Seen | None) -> None:
         """Book an invoice on what was seen; if that is no longer so, on what is there now."""
@@ -246,3 +311,11 @@ class InvoiceGenerator:
         entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
         payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)
         self.books.commit(account, issued, *entries, payment, *lifted(seen.month.parking))
+
+
+def _not_booked(invoice: Invoice, error: Exception) -> ParkCustomerError:
+    return ParkCustomerError(
+        "not_booked",
+        f"{invoice.number} has its number and its document, and cannot be booked: {reason_to_park(error).detail}; "
+        f"close {invoice.period} again once that is mended: it keeps its number",
+    )

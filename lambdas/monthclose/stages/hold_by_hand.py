@@ -7,6 +7,7 @@ from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.domain.period import Period
+from monthclose.domain.usage import check_reason
 from monthclose.ports import Books, Clock
 from monthclose.stages.batch_work import retry_conflicts
 
@@ -82,6 +83,4 @@ class HoldDesk:
 
 
 def _given(reason: str) -> str:
-    if not reason.strip():
-        raise UserMistakeError("a reason is needed: support and the customer will ask for it")
-    return reason.strip()
+    return check_reason(reason, "a reason is needed: support and the customer will ask for it")

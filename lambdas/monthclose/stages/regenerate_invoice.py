@@ -21,6 +21,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.replacing import take_its_place
 from monthclose.domain.series import Series
+from monthclose.domain.usage import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Reservation
 from monthclose.stages.batch_work import retry_conflicts
@@ -137,9 +138,7 @@ class Regenerator:
         TryLaterError
             The invoice is being charged right now.
         """
-        reason = reason.strip()
-        if not reason:
-            raise UserMistakeError("a reason is needed: the credit note and the new invoice say it")
+        reason = check_reason(reason, "a reason is needed: the credit note and the new invoice say it")
         invoice = self.corrector.shelf.find(number)
         if not invoice.replaced_by:
             batch = self._batch(invoice)

@@ -1,21 +1,33 @@
 """The texts and pages that people read, as Jinja2 templates, and the one environment that renders them."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+_UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""Controls, what turns texts around, and what is no character: no page and no mail may hold it."""
+
 
 @cache
 def environment() -> Environment:
-    """Load the templates of this folder: HTML is escaped, and a name that the template misses is an error."""
+    """Load the templates of this folder: HTML is escaped, and a name that the template misses is an error.
+
+    In whatever is put in, characters that cannot be shown are replaced.
+    """
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
+        finalize=_shown,
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default_for_string=True),
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _shown(value: object) -> object:
+    return _UNSHOWN.sub("\ufffd", value) if type(value) is str else value
 
 
 _PAGES = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.money import Money, exponent
+from monthclose.domain.errors import AmountTooLargeError, UserMistakeError
+from monthclose.domain.money import MOST_MINOR, Money, exponent
 from tests.unit.domain.any import any_currency, any_decimal, any_minor, any_money
 
 
@@ -115,11 +115,22 @@ def test_equal_numbers_of_two_currencies_are_not_equal() -> None:
         ("-3", "USD", -300),
         ("1234", "JPY", 1234),
         ("1.234", "KWD", 1234),
-        ("99999999999999999999.99", "EUR", 10**22 - 1),
+        ("9999999999999999.99", "EUR", 10**18 - 1),
     ],
 )
 def test_an_amount_is_read_as_a_person_types_it(text: str, currency: str, minor: int) -> None:
     assert Money.parse(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize("text", ["10000000000000000", "-10000000000000000.00", "9" * 30])
+def test_an_amount_that_the_books_cannot_hold_is_refused_with_its_digits(text: str) -> None:
+    with pytest.raises(AmountTooLargeError, match=r"the amount has \d+ digits in the minor unit of EUR"):
+        Money.parse(text, "EUR")
+
+
+def test_the_largest_amount_leaves_room_for_sums_over_all_customers_of_every_close() -> None:
+    """DynamoDB's numbers hold 38 digits: ten million customers, every month of a thousand years."""
+    assert len(str(MOST_MINOR * 10_000_000 * 12_000)) <= 38
 
 
 @pytest.mark.parametrize("text", ["", "1,250.50", "12,50", "1e3", "NaN", "12.", ".5", "١٢", "12.50 USD", "$5", "--1"])

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.domain.usage import MAX_DIGITS, MAX_KEY_LENGTH, UsageEvent, check_key, parse_decimal
+from monthclose.domain.usage import (
+    MAX_DIGITS,
+    MAX_KEY_LENGTH,
+    MAX_TEXT_LENGTH,
+    UsageEvent,
+    check_key,
+    check_reason,
+    parse_decimal,
+)
 from tests.unit.domain.any import any_decimal
 
 
@@ -77,3 +85,23 @@ def test_an_event_belongs_to_the_month_of_its_time_in_utc() -> None:
     new_york = timezone(timedelta(hours=-4))
     event = UsageEvent("e", "C-1", "droplet", Decimal(1), datetime(2026, 9, 30, 20, tzinfo=new_york))
     assert event.period == Period(2026, 10)
+
+
+@pytest.mark.parametrize(
+    "number", ["1" + "0" * 5000, "0." + "0" * 5000 + "1", "1e+400", "1e-400", "0e400", "1e99999999999"]
+)
+def test_numbers_without_sense_are_a_mistake_whatever_they_are_of(number: str) -> None:
+    with pytest.raises(UserMistakeError, match=f"quantity has more than {MAX_DIGITS} digits"):
+        parse_decimal(number, "quantity")
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1bb", "\udcff", "x" * (MAX_TEXT_LENGTH + 1)])
+def test_a_reason_is_a_text_that_can_be_stored_and_shown(text: str) -> None:
+    with pytest.raises(UserMistakeError, match="the text given"):
+        check_reason(text, "a reason is needed")
+
+
+def test_a_reason_is_needed_and_kept_without_the_spaces_around_it() -> None:
+    assert check_reason("  billed twice\n", "a reason is needed") == "billed twice"
+    with pytest.raises(UserMistakeError, match=r"^a reason is needed$"):
+        check_reason(" \n", "a reason is needed")

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
-from monthclose.errors import ConflictError, TryLaterError
+from monthclose.errors import ConflictError, RecordRefusedError, TryLaterError
 
 _LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
+_NEVER = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
 _PASSING = {
     "InternalServerError",
     "LimitExceededException",
@@ -24,7 +25,9 @@ _PASSING = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `ConflictError` for a lost race, `TryLaterError` for what passes, and the rest as it is.
+    """Raise `ConflictError` for a lost race, `TryLaterError` for what passes, `RecordRefusedError` for what never will.
+
+    The rest is raised as it is.
 
     A write whose answer was lost may have happened. Its caller finds out by itself: every write is conditional,
     so the repetition conflicts, and reading again shows the write.
@@ -39,6 +42,8 @@ def translated() -> Iterator[None]:
             reasons = {reason.code for reason in error.cancellation_reasons if reason}
         if code == "ConditionalCheckFailedException" or reasons & _LOST_RACES:
             raise ConflictError("somebody else changed the item first") from error
+        if code in _NEVER or reasons & _NEVER:
+            raise RecordRefusedError(f"DynamoDB cannot hold that: {error.cause_response_message}") from error
         if code in _PASSING or isinstance(error.cause, BotoCoreError):
             raise TryLaterError(f"DynamoDB is briefly unable: {code or error.cause}") from error
         raise

@@ -26,4 +26,6 @@ def plain(number: Decimal) -> str:
 def shown(number: Fraction | Decimal) -> Decimal:
     """Find the decimal that a line shows: the number itself, or rounded to nine places where no decimal is."""
     text = exact_text(number)
-    return Decimal(text) if "/" not in text else Decimal(round(number * 10**_SHOWN_PLACES)).scaleb(-_SHOWN_PLACES)
+    return (
+        Decimal(text) if "/" not in text else Decimal(round(number * 10**_SHOWN_PLACES)).scaleb(-_SHOWN_PLACES, EXACT)
+    )

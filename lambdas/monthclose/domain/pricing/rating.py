@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain, islice
 
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.money import EXACT
@@ -18,6 +19,9 @@ from monthclose.domain.pricing.price import Price, month_seconds
 from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
 from monthclose.domain.usage import UsageEvent
 
+MOST_LINES = 15_000
+"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/invoices.py`)."""
+
 type _Add = Callable[[UsageEvent], None]
 
 
@@ -30,7 +34,8 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
     Raises
     ------
     ParkCustomerError
-        A SKU has no price in the customer's currency at the time of its use, or events lack their resource.
+        A SKU has no price in the customer's currency at the time of its use, events lack their resource, or they come
+        to too many lines.
     """
     rated, metered = _Rated(terms), _Metered(terms)
     adders = metered.adders
@@ -39,8 +44,26 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
             rated.add(event, event.unit_price)
         else:
             (adders.get(event.sku) or metered.adder(event.sku))(event)
-    lines = sorted([*rated.lines(), *metered.lines()], key=_place)
+    lines = sorted(not_too_many(chain(rated.lines(), metered.lines())), key=_place)
     return with_deductions([*lines, *_fees(terms)], terms)
+
+
+def not_too_many[T](lines: Iterable[T]) -> list[T]:
+    """Take the lines of an invoice, and no more than it can have.
+
+    Raises
+    ------
+    ParkCustomerError
+        There are more: `too_many_lines`.
+    """
+    some = list(islice(lines, MOST_LINES + 1))
+    if len(some) > MOST_LINES:
+        raise ParkCustomerError(
+            "too_many_lines",
+            f"the usage comes to more than {MOST_LINES:,} lines: price it by SKU instead of by resource, or "
+            "have what is rated upstream come with fewer different unit prices",
+        )
+    return some
 
 
 def _place(line: InvoiceLine) -> tuple[object, ...]:
