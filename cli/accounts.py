@@ -19,6 +19,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
+from monthclose.errors import TryLaterError
 
 NOT_COLLECTED = 4
 
@@ -127,13 +128,24 @@ def record(
 def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
     """Put a customer on hold. Only a person lifts it again, unless the settings say otherwise."""
     system, _ = _find(ctx, customer_id)
-    _tell(system.holds.hold(customer_id, reason, by or _user()), "on hold", in_json)
+    held = system.holds.hold(customer_id, reason, by or _user())
+    _tell_of_hold(system, customer_id)
+    _tell(held, "on hold", in_json)
 
 
 def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
     """Lift a customer's hold. What is open now never holds them again; a later invoice may."""
     system, _ = _find(ctx, customer_id)
-    _tell(system.holds.release(customer_id, reason, by or _user()), "released", in_json)
+    released = system.holds.release(customer_id, reason, by or _user())
+    _tell_of_hold(system, customer_id)
+    _tell(released, "released", in_json)
+
+
+def _tell_of_hold(system: System, customer_id: str) -> None:
+    try:
+        system.customer_teller().keeper.tell(customer_id)
+    except TryLaterError as error:
+        note(f"the customer has not been told: {error}")
 
 
 def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:

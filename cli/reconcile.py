@@ -18,7 +18,6 @@ from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding
 from monthclose.domain.words import count
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
-from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import recent_closes
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.compare_books import BookComparer
@@ -180,9 +179,9 @@ def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell)
 def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
     charger = Charger(system.books, system.gateways[name](), system.clock)
     settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
-    sender = NoticeSender(system.books, system.closes, system.mailer(), system.notice_texts(), system.clock)
-    keeper = HoldKeeper(system.books, system.closes, system.settings.hold_policy, system.clock, system.settings.dunning)
-    return BatchFinisher(settler, system.books, system.closes, sender, keeper, system.clock, executor)
+    teller = system.customer_teller()
+    sender = NoticeSender(system.books, system.closes, teller, system.clock)
+    return BatchFinisher(settler, system.books, system.closes, sender, teller.keeper, system.clock, executor)
 
 
 def _compare(system: System, period: Period, providers: Sequence[str], tell: Tell) -> Reconciled:

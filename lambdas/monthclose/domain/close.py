@@ -9,10 +9,10 @@ from enum import StrEnum
 from itertools import batched
 from typing import NamedTuple
 
+from monthclose.domain.dunning import telling_due
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, sums_by_account
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.notice import notice_due
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 
@@ -222,7 +222,7 @@ def _totals_of_one(month: CustomerMonth) -> Totals:
         declines={payment.code: 1} if payment and state is PaymentState.DECLINED else {},
         money=_money(month),
         ledger=sums_by_account(month.entries),
-        untold=int(notice_due(month) is not None),
+        untold=int(telling_due(month) is not None),
     )
 
 
