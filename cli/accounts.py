@@ -19,7 +19,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key
-from monthclose.errors import TryLaterError
+from monthclose.errors import BeingChargedError, TryLaterError
 
 NOT_COLLECTED = 4
 
@@ -71,8 +71,15 @@ def pay(
     """Charge a customer now for their open invoices, oldest first. Safe while a close charges them."""
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
-    made = system.cashier.pay(customer_id, limit)
+    try:
+        under_way = system.cashier.under_way(customer_id)
+        made = [] if under_way else system.cashier.pay(customer_id, limit)
+    except BeingChargedError:  # it was begun just now
+        under_way, made = system.cashier.under_way(customer_id), []
     after = system.books.customer(customer_id) or customer
+    if under_way:
+        _tell_under_way(after, under_way, in_json)
+        raise typer.Exit(NOT_COLLECTED)
     if in_json:
         print_json({**_account(after), "payments": [_payment(payment) for payment in made]})
     else:
@@ -80,6 +87,18 @@ def pay(
         note(f"{customer_id}: {balance_in_words(after)}", "")
     if not all(payment.state in _DONE for payment in made):
         raise typer.Exit(NOT_COLLECTED)
+
+
+def _tell_under_way(customer: Customer, payment: Payment, in_json: bool) -> None:
+    """Say which payment keeps the customer from being charged for another one: nothing was charged now."""
+    if in_json:
+        under_way = _payment(payment) | {"since": payment.attempt_begun_at.isoformat()}
+        print_json({**_account(customer), "payments": [], "under_way": under_way})
+        return
+    which = f"payment {payment.payment_id} of {payment.amount} by {payment.provider}"
+    since = f"{payment.attempt_begun_at:%Y-%m-%d %H:%M} UTC"
+    say(f"{customer.customer_id}: nothing charged; {which} is under way since {since}")
+    note("its outcome comes by itself; pay again then, if anything is still owed", "")
 
 
 def credit(

@@ -43,7 +43,8 @@ def close(
     """Close a month: invoice, charge and notify every customer, then prove that the books tie.
 
     Safe to repeat at any time: a close that runs is watched, one that broke off goes on, one that is done does only
-    what is missing. Ctrl-C stops watching, never the close. Exit status 4: it ended, and the books do not tie.
+    what is missing. Ctrl-C stops watching, never the close. Exit status 4: it ended, and the books do
+    not tie; customers who are unfinished or wait are named, and are no error.
     """
     system, chosen = connect_for(ctx, period)
     if not late:

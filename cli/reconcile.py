@@ -11,6 +11,7 @@ import typer
 from cli.closing import FINDINGS
 from cli.connect import connected
 from cli.console import amount, err, grid, note, print_json, say, show
+from cli.report import print_loose_ends
 from cli.system import System
 from cli.view import counts_line
 from monthclose.domain.errors import UserMistakeError
@@ -122,6 +123,10 @@ class Outcome:
                 comparison_content(comparison) for done in self.periods.values() for comparison in done.comparisons
             ],
             "closes": {str(period): done.report["status"] for period, done in self.periods.items()},
+            **{
+                kind: {str(period): done.report[kind] for period, done in self.periods.items()}
+                for kind in ("unfinished", "waiting")
+            },
         }
 
 
@@ -211,6 +216,7 @@ def _print(done: Outcome) -> None:
             f"{period} the books tie" if ties else f"{period} the books do not tie",
             "bold green" if ties else "bold red",
         )
+        print_loose_ends(reconciled.report)
     if not done.periods:
         note("no month has been closed yet", "")
     _print_findings(done.findings())

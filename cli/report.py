@@ -4,6 +4,7 @@ import json
 import webbrowser
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import batched
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -45,6 +46,9 @@ _READERS = 8
 _AT_ONCE = 400
 """Customers that are read ahead: bounds the memory."""
 _MOST_FINDINGS = 10
+_MOST_LOOSE_ENDS = 5
+_LOOSE_ENDS = {"unfinished": "yellow", "waiting": ""}
+"""Those with whom a close is not through, and those who wait for what takes days; in the report and how to print it."""
 _SPEAKING = {PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER}
 """Payment states whose last step says why nothing was charged."""
 
@@ -65,10 +69,13 @@ def report(
         typer.Option("--customers", metavar="FILE", help="Write one CSV row per customer, and per invoice replaced."),
     ] = None,
     in_browser: Annotated[bool, typer.Option("--open", help="Open the report's page in the browser.")] = False,
+    findings: Annotated[
+        bool, typer.Option("--findings", help="List what does not tie, and who is unfinished or waits, and for what.")
+    ] = False,
 ) -> None:
     """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
-    if as_json + in_browser + (customers is not None) > 1:
-        raise UserMistakeError("--json, --customers and --open don't go together: say one of them")
+    if as_json + in_browser + findings + (customers is not None) > 1:
+        raise UserMistakeError("--json, --customers, --findings and --open don't go together: say one of them")
     chosen = Period.parse(period)
     system = connected(ctx)
     if customers is not None:
@@ -78,6 +85,8 @@ def report(
         path = save_page(system, chosen)
         say(shown(path))
         webbrowser.open(path.as_uri())
+    elif findings:
+        print_findings(read_report(system, chosen))
     elif as_json:
         print_json(read_report(system, chosen))
     else:
@@ -172,10 +181,47 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
         about = f" (customer {finding['customer_id']})" if finding.get("customer_id") else ""
         say(f"    {finding['check']}: {finding['detail']}{about}", "red")
     if number > _MOST_FINDINGS:
-        note(f"    and {number - _MOST_FINDINGS:,} more: monthclose report {content['period']} --json")
+        note(f"    and {number - _MOST_FINDINGS:,} more: monthclose report {content['period']} --findings")
+    print_loose_ends(content)
     for warning in content.get("warnings", []):
         say(f"  warning: {warning}", "yellow")
     say(f"  report: monthclose report {content['period']} --open", "dim")
+
+
+def print_loose_ends(content: Mapping[str, Any]) -> None:
+    """Name the first customers who are unfinished or wait; neither is an error."""
+    for name, style in _LOOSE_ENDS.items():
+        ends = content.get(name, {"customers": [], "in_all": 0})
+        if not ends["in_all"]:
+            continue
+        say(f"  {name}: {count(ends['in_all'], 'customer')}", style)
+        for end in ends["customers"][:_MOST_LOOSE_ENDS]:
+            say(f"    {end['customer_id']}: {end['what']}{_since(end)}", style)
+        if ends["in_all"] > _MOST_LOOSE_ENDS:
+            note(
+                f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose report {content['period']} --findings"
+            )
+
+
+def _since(end: Mapping[str, Any]) -> str:
+    return f", since {datetime.fromisoformat(end['since']):%Y-%m-%d %H:%M} UTC" if end["since"] else ""
+
+
+def print_findings(content: Mapping[str, Any]) -> None:
+    """List everything that the report names: what does not tie, and who is unfinished or waits."""
+    proof = content["proof"]
+    rows = [("does not tie", f["check"], f.get("customer_id", ""), f["detail"]) for f in proof["findings"]]
+    left_out = proof.get("findings_in_all", len(proof["findings"])) - len(proof["findings"])
+    for name in _LOOSE_ENDS:
+        ends = content.get(name, {"customers": [], "in_all": 0})
+        rows += [(name, "", end["customer_id"], end["what"] + _since(end)) for end in ends["customers"]]
+        left_out += ends["in_all"] - len(ends["customers"])
+    if not rows:
+        say(f"{content['period']}: the books tie, and nobody is unfinished or waits")
+        return
+    show(grid(rows, header=("what", "check", "customer", "")))
+    if left_out:
+        note(f"and {left_out:,} more; each customer's state: monthclose report {content['period']} --customers FILE")
 
 
 def write_customers(system: System, period: Period, path: Path) -> Written:
@@ -244,4 +290,5 @@ def _outcome(month: CustomerMonth) -> tuple[str, str]:
     if payment is None or state is None:
         return ("parked", parked) if parked else ("nothing_to_bill", "no usage, or usage that comes to zero")
     why = payment.history[-1].why if payment.state in _SPEAKING and payment.history else payment.code
+    why = f"begins once payment {payment.waits_for} has ended" if payment.waits_for else why
     return str(state), parked or why

@@ -26,9 +26,13 @@ class CloseStatus(StrEnum):
 
     RUNNING = "running"
     COMPLETED = "completed"
-    """Through, and the books tie."""
+    """Through: the books tie, and everybody has an outcome, a bank debit under way perhaps, and was told."""
+    WAITING = "waiting"
+    """The books tie, and all that is left waits for what takes days: it goes on by itself."""
+    UNFINISHED = "unfinished"
+    """The books tie, and something is left to do: a customer is parked, not charged, or not told yet."""
     COMPLETED_WITH_FINDINGS = "completed_with_findings"
-    """Through, but the proof or a parked customer needs a person."""
+    """Through, and the books do not tie: the proof says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,8 @@ class Totals:
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
     untold: int = 0
     """Customers whose payment's outcome is known and who have had no notice of it."""
+    waiting: int = 0
+    """Customers whose payment is begun with once another one, which takes days, has ended."""
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -163,6 +169,7 @@ class Totals:
             money=_plus_nested(self.money, other.money),
             ledger=_plus_nested(self.ledger, other.ledger),
             untold=self.untold + other.untold,
+            waiting=self.waiting + other.waiting,
         )
 
 
@@ -223,6 +230,7 @@ def _totals_of_one(month: CustomerMonth) -> Totals:
         money=_money(month),
         ledger=sums_by_account(month.entries),
         untold=int(telling_due(month) is not None),
+        waiting=int(any(payment.waits_for for payment in month.payments)),
     )
 
 

@@ -134,6 +134,8 @@ class Payment:
         The provider's id of this payment (Stripe: PaymentIntent), stored before it is confirmed.
     code : str
         Why it was declined, in the provider's words.
+    waits_for : str
+        Another payment of the customer, which takes days: this one is begun with once that has ended.
     """
 
     customer_id: str
@@ -152,6 +154,7 @@ class Payment:
     provider_ref: str = ""
     code: str = ""
     history: tuple[Transition, ...] = ()
+    waits_for: str = ""
     version: int = 0
 
     @property
@@ -169,8 +172,8 @@ class Payment:
 
     @property
     def settled(self) -> bool:
-        """Whether a close has nothing more to do for it."""
-        return self.state not in UNSETTLED
+        """Whether a close has nothing more to do for it, or would have to wait for days."""
+        return self.state not in UNSETTLED or bool(self.waits_for)
 
     @property
     def never_begun(self) -> bool:
@@ -208,7 +211,7 @@ class Payment:
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransitionError(f"payment {self.payment_id}: {self.state} cannot become {state} ({why})")
         step = Transition(at, self.state, state, why, request_id)
-        return replace(self, state=state, code=code, history=(*self.history, step))
+        return replace(self, state=state, code=code, history=(*self.history, step), waits_for="")
 
     def start(self, amount: Money, payment_method: str, at: datetime) -> Payment:
         """Freeze what is charged, and by which method, and begin a new attempt.

@@ -67,6 +67,12 @@ class Cashier:
         """Who decides the hold."""
         return self.teller.keeper
 
+    def under_way(self, customer_id: str) -> Payment | None:
+        """Find the payment by which a customer is being charged right now, perhaps a bank debit that takes days."""
+        key = PaymentKey.parse(self._customer(customer_id).open_payment)
+        payment = self.books.month(key.customer_id, key.period).payment_of(key.sequence) if key else None
+        return payment if payment and payment.in_flight else None
+
     def pay(self, customer_id: str, amount: Money | None = None) -> list[Payment]:
         """Charge a customer now for their open invoices, oldest first, up to an amount; return the payments made.
 

@@ -94,5 +94,5 @@ class Command:
         assert "\x1b" not in result.output
         return result
 
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments).stdout)
+    def json(self, *arguments: str, exit_code: int = 0) -> Any:
+        return json.loads(self(*arguments, exit_code=exit_code).stdout)

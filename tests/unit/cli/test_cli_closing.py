@@ -9,6 +9,7 @@ from cli.status import _share
 from cli.system import Execution
 from monthclose.domain.close import CloseStatus
 from monthclose.errors import ProviderDownError, TryLaterError
+from monthclose.ports import Collected
 from monthclose.stages.snapshot import read_batches
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
 from tests.world import OCTOBER, World
@@ -85,9 +86,26 @@ def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose:
 
 
 def test_a_close_whose_books_do_not_tie_has_an_exit_status_of_its_own(monthclose: Command, world: World) -> None:
-    world.gateway.failures["collect", "before"] = [ProviderDownError("Stripe is down")] * 20
+    monthclose("close", "2026-10")
+    order = next(iter(world.gateway.orders.values()))
+    world.gateway.orders["stray"] = order
+    world.gateway.settle("stray", Collected(order.amount))
 
     assert "the books do not tie" in monthclose("close", "2026-10", exit_code=4).stdout
+    assert "provider_unknown" in monthclose("report", "2026-10", "--findings").stdout
+    assert "completed with findings" in monthclose("status", "2026-10").stdout
+
+
+def test_customers_who_are_unfinished_are_named_and_are_no_error(monthclose: Command, world: World) -> None:
+    world.gateway.failures["collect", "before"] = [ProviderDownError("Stripe is down")] * 20
+
+    said = monthclose("close", "2026-10").stdout
+
+    assert "the books tie" in said
+    assert "unfinished: 2 customers" in said
+    assert "acme: parked, payment_unsettled" in said
+    assert monthclose("status", "2026-10").stdout.startswith("2026-10 unfinished")
+    assert "broke" in monthclose("report", "2026-10", "--findings").stdout
 
 
 def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_it(

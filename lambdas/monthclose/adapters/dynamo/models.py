@@ -152,6 +152,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     provider_ref = UnicodeAttribute()
     code = UnicodeAttribute()
     history = JSONAttribute()
+    waits_for = UnicodeAttribute(null=True)
 
 
 class EntryItem(BillingItem, discriminator="entry"):

@@ -68,7 +68,12 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
                 [step.time.isoformat(), step.before, step.after, step.why, step.request_id] for step in record.history
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
-            return m.PaymentItem(*_keys(record, kind), **_plain(record, "period", "history"), history=history)
+            return m.PaymentItem(
+                *_keys(record, kind),
+                **_plain(record, "period", "history", "waits_for"),
+                history=history,
+                waits_for=record.waits_for or None,
+            )
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
             return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
@@ -236,7 +241,8 @@ def _payment(item: m.PaymentItem) -> Payment:
         Transition(datetime.fromisoformat(time), PaymentState(before), PaymentState(after), why, request_id)
         for time, before, after, why, request_id in item.history
     )
-    return Payment(**_common(item, *texts, *numbers), state=PaymentState(item.state), history=history)
+    state, waits_for = PaymentState(item.state), item.waits_for or ""
+    return Payment(**_common(item, *texts, *numbers), state=state, history=history, waits_for=waits_for)
 
 
 def _entry(item: m.EntryItem) -> Entry:
