@@ -125,7 +125,7 @@ class InvoiceGenerator:
             try:
                 customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
                 held += customer.held_since is not None
-                draft = self._draft(drafter, period, customer, close)
+                draft = self._draft(drafter, period, customer, close, parked=months[customer_id].parked)
             except ParkCustomerError as error:
                 park(self.books, self.clock, customer_id, period, error)
                 continue
@@ -197,12 +197,23 @@ class InvoiceGenerator:
             current_logo(self.documents),
         )
 
-    def _draft(self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None) -> Draft:
-        """Draft from what was received until the close opened: its watermark, the same for each of its runs."""
+    def _draft(
+        self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None, *, parked: bool
+    ) -> Draft:
+        """Draft from what was received until the close opened: its watermark, the same for each of its runs.
+
+        Who cannot be billed by that, and was parked for it, is billed by what has been corrected until this run.
+        """
         now = self.clock()
         if close is None:
             return drafter.draft(customer, period, "", "", now, now.date())
-        return drafter.draft(customer, period, close.price_book, close.tax_table, close.opened_at, now.date())
+        draft = partial(drafter.draft, customer, period, close.price_book, close.tax_table, day=now.date())
+        try:
+            return draft(watermark=close.opened_at)
+        except ParkCustomerError:
+            if not parked:
+                raise
+        return draft(watermark=close.run_started_at)
 
     def _issue(
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -29,7 +30,8 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
     Raises
     ------
     ParkCustomerError
-        A SKU has no price in the customer's currency at the time of its use, or events lack their resource.
+        A SKU has no price in the customer's currency at the time of its use, unless that usage comes to 0; or events
+        lack their resource.
     """
     rated, metered = _Rated(terms), _Metered(terms)
     adders = metered.adders
@@ -85,6 +87,9 @@ class _Metered:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._meters: list[tuple[Price, Meter]] = []
+        self._unpriced: dict[str, tuple[Decimal, datetime]] = {}
+        """By SKU: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
+        self._later: dict[str, list[tuple[Price, Meter]]] = {}
         self.adders: dict[str, _Add] = {}
         """By SKU: what takes its events."""
 
@@ -94,7 +99,7 @@ class _Metered:
         made = [(price, self._meter(price)) for price in prices]
         self._meters += made
         whole = len(made) == 1 and prices[0].valid == self._terms.window
-        add = made[0][1].add if whole else self._by_time(sku, made)
+        add = made[0][1].add if whole else self._by_time(made)
         if any(price.needs_resource for price in prices):
             add = _naming_its_resource(sku, add)
         self.adders[sku] = add
@@ -104,7 +109,7 @@ class _Metered:
         unit = price.unit_seconds(self._terms.period)
         return meter(price.aggregation, price.valid, by_resource=price.by_resource, unit_seconds=unit)
 
-    def _by_time(self, sku: str, made: list[tuple[Price, Meter]]) -> _Add:
+    def _by_time(self, made: list[tuple[Price, Meter]]) -> _Add:
         """Choose by the event's time; a size goes on to hold under the prices that come after it."""
 
         def add(event: UsageEvent) -> None:
@@ -115,11 +120,28 @@ class _Metered:
                 if holds or (price.aggregation is Aggregation.TIME_WEIGHTED and event.time < price.valid.end):
                     counting.add(event)
             if not priced:
-                raise self._terms.no_price(sku, event.time)
+                self._add_later(event)
 
         return add
 
+    def _add_later(self, event: UsageEvent) -> None:
+        """Take an event that the frozen book has no price for: by a price that came later, if there is one."""
+        if event.sku not in self._later:
+            made = [(price, self._meter(price)) for price in self._terms.later_prices(event.sku)]
+            self._later[event.sku] = made
+            self._meters += made
+        for price, counting in self._later[event.sku]:
+            if price.valid.start <= event.time < price.valid.end:
+                add = counting.add
+                (_naming_its_resource(event.sku, add) if price.needs_resource else add)(event)
+                return
+        quantity, since = self._unpriced.get(event.sku, (Decimal(0), event.time))
+        self._unpriced[event.sku] = EXACT.add(quantity, event.quantity), min(since, event.time)
+
     def lines(self) -> Iterator[InvoiceLine]:
+        for sku, (quantity, since) in sorted(self._unpriced.items()):
+            if quantity:
+                raise self._terms.no_price(sku, since)
         for price, counting in self._meters:
             quantities = counting.measured()
             if not price.by_resource:
