@@ -22,6 +22,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
+from monthclose.stages.stop_close import note_stop
 
 _PATIENCE = 5
 """How many looks in a row may fail: a close takes hours, and a network hiccups."""
@@ -57,7 +58,7 @@ def stop(
     period: Annotated[
         str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why: kept in the execution's history.")] = "",
+    reason: Annotated[str, typer.Option(help="Why: kept, and shown in the status, the report and stories.")] = "",
 ) -> None:
     """Stop a close: nobody more is charged. What is done stays done, and `close` goes on with the rest.
 
@@ -68,6 +69,7 @@ def stop(
     if before is None or not before.running:
         raise UserMistakeError(f"{chosen} is not being closed")
     system.machine.stop(before.close.execution, f"monthclose stop: {reason}" if reason else "monthclose stop")
+    note_stop(chosen, reason.strip(), closes=system.closes, clock=system.clock)
     say(f"the close of {chosen} is stopped; what is done stays done. Go on with: monthclose close {chosen}")
 
 

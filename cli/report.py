@@ -15,16 +15,18 @@ from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
 from cli.system import System
-from cli.view import counts_line, money_rows, survey
+from cli.view import counts_line, money_rows
 from monthclose.domain.close import Close
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
+from monthclose.domain.money import exponent
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.stages.csv_out import CsvWriter
-from monthclose.stages.report_close import report_key
+from monthclose.stages.report_close import report_key, report_so_far
+from monthclose.stages.report_page import render_report
 from monthclose.stages.snapshot import read_batches
 
 CUSTOMER_COLUMNS = (
@@ -41,7 +43,9 @@ CUSTOMER_COLUMNS = (
     "written_off_minor",
     "net_minor",
     "tax_minor",
+    "exponent",
 )
+"""Amounts are in minor units of the row's currency, which has so many decimals: `exponent`."""
 _READERS = 8
 _AT_ONCE = 400
 """Customers that are read ahead: bounds the memory."""
@@ -101,13 +105,15 @@ def read_report(system: System, period: Period) -> dict[str, Any]:
     UserMistakeError
         There is none (yet).
     """
-    content: dict[str, Any] = json.loads(_document(system, period, "json"))
+    broke_off = _broken_off(system, period)
+    content: dict[str, Any] = broke_off or json.loads(_document(system, period, "json"))
     return content
 
 
 def save_page(system: System, period: Period) -> Path:
     """Copy the report's page to the state folder."""
-    page = _document(system, period, "html")
+    broke_off = _broken_off(system, period)
+    page = render_report(broke_off) if broke_off else _document(system, period, "html")
     path = folder("reports") / f"{period}.html"
     path.write_bytes(page)
     return path
@@ -130,12 +136,6 @@ def _document(system: System, period: Period, kind: str) -> bytes:
     key = report_key(period, kind)
     if require_close(system, period).completed_at is not None:
         return system.documents.get(key)
-    view = survey(system, period)
-    if view and view.interrupted:
-        raise UserMistakeError(
-            f"the close of {period} is interrupted: its execution does not run any more\n"
-            f"what is done stays done; go on with: monthclose close {period}"
-        )
     earlier = _if_there(system, key)
     if earlier is None:
         raise UserMistakeError(
@@ -144,6 +144,15 @@ def _document(system: System, period: Period, kind: str) -> bytes:
         )
     note(f"a new run of the close of {period} is under way; this is the report of an earlier one")
     return earlier
+
+
+def _broken_off(system: System, period: Period) -> dict[str, Any] | None:
+    """Report on what a close that was stopped, or broke off, has done so far; None if it hasn't."""
+    close = require_close(system, period)
+    if close.completed_at is not None or system.workflow.is_running(close.execution):
+        return None
+    state = "stopped" if close.stopped else "interrupted"
+    return report_so_far(close, state, system.closes, system.books, system.settings.company_name)
 
 
 def _if_there(system: System, key: str) -> bytes | None:
@@ -157,8 +166,13 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
     """Print a report for people."""
     customers, proof = content["customers"], content["proof"]
     spent = took if took is not None else content.get("duration_seconds")
-    title = f"{content['period']} closed: {count(customers['snapshot'], 'customer')}"
-    say(title + (f" in {duration(spent)}" if spent is not None else ""), "bold")
+    partial = content.get("partial")
+    done = f"{content['status']}, a partial report" if partial else "closed"
+    title = f"{content['period']} {done}: {count(customers['snapshot'], 'customer')}"
+    say(title + (f" in {duration(spent)}" if spent is not None else ""), "bold yellow" if partial else "bold")
+    for stop in content.get("stops", []):
+        why = stop["reason"] or "no reason given"
+        say(f"  stopped {datetime.fromisoformat(stop['time']):%Y-%m-%d %H:%M} UTC: {why}")
     header, rows = money_rows(content["money"])
     if rows:
         show_figures([["  " + row[0], *row[1:]] for row in rows], header)
@@ -174,7 +188,7 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
     show(grid(facts))
     number = content["proof"].get("findings_in_all", len(proof["findings"]))
     if proof["ties"]:
-        say("  the books tie", "bold green")
+        say("  the books tie so far; the providers have not been asked" if partial else "  the books tie", "bold green")
     else:
         say(f"  the books do not tie: {count(number, 'finding')}", "bold red")
     for finding in proof["findings"][:_MOST_FINDINGS]:
@@ -269,7 +283,7 @@ def customer_rows(customer_id: str, month: CustomerMonth) -> list[list[str | int
 
 def _row(customer_id: str, invoice: Invoice | None, status: str, reason: str, hold: str = "") -> list[str | int]:
     amounts: list[str | int] = ["", "", 0, 0, 0]
-    more: list[str | int] = [0, 0, 0, 0]
+    more: list[str | int] = [0, 0, 0, 0, ""]
     if invoice:
         amounts = [
             invoice.number,
@@ -279,7 +293,8 @@ def _row(customer_id: str, invoice: Invoice | None, status: str, reason: str, ho
             invoice.open.minor,
         ]
         net = invoice.total_minor - invoice.tax_minor
-        more = [invoice.credited_minor, invoice.written_off_minor, net, invoice.tax_minor]
+        digits = exponent(invoice.currency)
+        more = [invoice.credited_minor, invoice.written_off_minor, net, invoice.tax_minor, digits]
     return [customer_id, *amounts, status, hold, reason, *more]
 
 

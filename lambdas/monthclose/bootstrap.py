@@ -256,6 +256,8 @@ class Runtime:
             It has no adapter, or its secret cannot be read.
         """
         if name not in _GATEWAYS:
-            raise ProviderRefusedError(f"provider {name!r} is in the settings but has no adapter in bootstrap.py")
+            raise ProviderRefusedError(f"nobody can be charged through provider {name!r}: it has no adapter")
+        if name not in self.settings.providers:
+            raise ProviderRefusedError(f"nobody can be charged through provider {name!r}: it is not in the settings")
         settings = self.settings.providers[name]
         return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), LANES[settings.limit_scope])

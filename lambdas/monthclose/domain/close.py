@@ -35,6 +35,13 @@ class CloseStatus(StrEnum):
     """Through, and the books do not tie: the proof says where."""
 
 
+class Stop(NamedTuple):
+    """That a person stopped a run of a close, and why; the reason may be empty."""
+
+    time: datetime
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Close:
     """One period's close; kept for good, run again as often as needed.
@@ -55,6 +62,8 @@ class Close:
         How long charging takes at the providers' allowed rates.
     price_book, tax_table : str
         Versions that the present run bills with.
+    stops : tuple of Stop
+        When persons stopped runs of it, in order.
     """
 
     period: Period
@@ -73,7 +82,14 @@ class Close:
     expected_seconds: int = 0
     warnings: tuple[str, ...] = ()
     completed_at: datetime | None = None
+    stops: tuple[Stop, ...] = ()
     version: int = 0
+
+    @property
+    def stopped(self) -> Stop | None:
+        """How the present run was stopped, if it was."""
+        last = self.stops[-1] if self.stops else None
+        return last if last and last.time >= self.run_started_at and self.completed_at is None else None
 
 
 class Planned(NamedTuple):

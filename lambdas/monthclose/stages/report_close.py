@@ -9,6 +9,7 @@ from typing import Any
 from monthclose.domain.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.loose_end import LooseEnd, LooseEndKind, count_loose_ends, loose_ends
+from monthclose.domain.money import exponent
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import MOST_FINDINGS, Comparison, Finding, check_totals
@@ -126,6 +127,27 @@ def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseSt
     return CloseStatus.WAITING if totals.waiting else CloseStatus.COMPLETED
 
 
+def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> dict[str, Any]:
+    """Report on a close that was stopped or broke off: what is done, in the report's shape. Nothing is stored.
+
+    The providers are not asked. Who has not been begun with is unfinished, and no finding.
+
+    Parameters
+    ----------
+    state : str
+        What to give for its status.
+    """
+    totals, left = Totals(), _Left()
+    for progress in closes.all_progress(close.period):
+        totals += progress.totals
+        left.take(progress, books)
+    begun = sum(totals.customers.values())
+    left.in_all[LooseEndKind.UNFINISHED] += close.customers - begun
+    content = report_content(close, totals, check_totals(totals, begun), company) | left.content()
+    warning = f"partial: {count(close.customers - begun, 'customer')} not begun with"
+    return content | {"status": state, "partial": True, "warnings": [warning, *content["warnings"]]}
+
+
 def _notice_warnings(totals: Totals) -> list[str]:
     texts = {
         "refused": "the mail service will not take: their addresses cannot be",
@@ -170,6 +192,7 @@ def report_content(
             **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
             **({"carried": totals.customers["carried"]} if totals.customers.get("carried") else {}),
         },
+        "exponents": {currency: exponent(currency) for currency in sorted(totals.money)},
         "money": {
             currency: {name: sums.get(name, 0) for name in money} for currency, sums in sorted(totals.money.items())
         },
@@ -190,5 +213,6 @@ def report_content(
             ],
             "findings_in_all": len(findings) + unlisted,
         },
+        "stops": [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops],
         "warnings": [*close.warnings, *_notice_warnings(totals)],
     }

@@ -83,6 +83,15 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
         )
     )
     proof = report.get("proof")
+    if report.get("partial"):
+        why = "; ".join(f"stopped: {stop['reason'] or 'no reason given'}" for stop in report["stops"][-1:])
+        headline = f"Partial: the close was {report['status']}"
+        return {
+            "tone": "wait",
+            "mark": "…",
+            "headline": headline,
+            "detail": f"{'; '.join(filter(None, (detail, why)))}.",
+        }
     if proof is None or report.get("status") == "running":
         return {"tone": "wait", "mark": "…", "headline": "The close is still running", "detail": f"{detail}."}
     findings = _count_findings(proof)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cli.console import grid, show, show_figures
+from cli.console import grid, show, show_figures, with_exponents
 from cli.report import print_report
 from cli.view import money_rows
 
@@ -86,3 +86,17 @@ def test_where_no_terminal_is_each_currency_has_one_line(capsys: pytest.CaptureF
     show_figures(rows, header)
 
     assert [line[:3].strip() for line in shown(capsys)] == ["", "EUR", "USD"]
+
+
+def test_amounts_say_in_which_currency_and_with_how_many_decimals_they_are() -> None:
+    value = {
+        "money": {"JPY": {"open": 5}, "KWD": {"open": 5}},
+        "rows": [{"currency": "KWD", "total_minor": 1234, "parts": [{"left_minor": 1}]}],
+        "status": "completed",
+    }
+    assert with_exponents(value) == {
+        "exponents": {"JPY": 0, "KWD": 3},
+        "money": {"JPY": {"open": 5}, "KWD": {"open": 5}},
+        "rows": [{"exponent": 3, "currency": "KWD", "total_minor": 1234, "parts": [{"left_minor": 1}]}],
+        "status": "completed",
+    }

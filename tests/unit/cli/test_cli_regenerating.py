@@ -61,6 +61,7 @@ def test_for_programs_it_says_everything(world: World, monthclose: Command) -> N
         "customer_id": "acme",
         "period": "2026-10",
         "currency": "USD",
+        "exponent": 2,
         "total_minor": 8_000,
         "tax_minor": 0,
         "open_minor": 0,
