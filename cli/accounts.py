@@ -36,7 +36,7 @@ payments = typer.Typer(help="Payments that came another way.", no_args_is_help=T
 Id = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")]
 Amount = Annotated[str, typer.Option(help="In major units of the customer's currency, like 12.50.")]
 Reason = Annotated[str, typer.Option(help="Why: kept, and shown in the customer's story.")]
-By = Annotated[str, typer.Option(help="Who decides it; your user name if not said.")]
+By = Annotated[str, typer.Option(help="Who decides it; your user name by default.")]
 Until = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="Last day (UTC) it is good: it pays for months that end until then."),
@@ -64,7 +64,7 @@ def pay(
     ctx: typer.Context,
     customer_id: Id,
     amount: Annotated[
-        str | None, typer.Option(help="The most to charge, in major units, like 12.50; all that is open if not said.")
+        str | None, typer.Option(help="The most to charge, in major units, like 12.50; all that is open by default.")
     ] = None,
     in_json: InJson = False,
 ) -> None:

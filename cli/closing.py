@@ -34,7 +34,7 @@ _LINE_SECONDS = 5.0
 def close(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start it and don't watch.")] = False,
     late: Annotated[
@@ -56,7 +56,7 @@ def close(
 def stop(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why: kept, and shown in the status, the report and stories.")] = "",
 ) -> None:

@@ -23,7 +23,7 @@ def credit(
     reason: Reason,
     amount: Annotated[
         str | None,
-        typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left if not said."),
+        typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left by default."),
     ] = None,
     no_mail: NoMail = False,
     in_json: InJson = False,
@@ -56,7 +56,7 @@ def _tell(system: System, note: CreditNote, before: set[str], *, mail: bool, in_
         customer = system.books.customer(note.customer_id)
         balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
         again = f" was issued on {note.issued_on} already: nothing new" if note.number in before else ""
-        say(f"{note.number} over {note.total} of {note.corrects}{again}{balance}")
+        say(f"{note.number} for {note.total} of {note.corrects}{again}{balance}")
     notice = tell_customer(system, note) if mail else None
     if in_json:
         print_json(note_as_json(note) | {"notice": str(notice) if notice else None})

@@ -45,6 +45,8 @@ class Happening(NamedTuple):
     kind: str
     text: str
     detail: str
+    rank: int = 0
+    """Among what was written together: causes before effects."""
 
 
 def customer(
@@ -87,7 +89,7 @@ def in_order(happened: Iterable[Happening]) -> list[Happening]:
 
 
 def _cause_first(happening: Happening) -> int:
-    return _RANKS.get(happening.kind, _BOOKING)
+    return happening.rank or _RANKS.get(happening.kind, _BOOKING)
 
 
 def _stopped(period: Period, stop: Stop) -> Happening:
@@ -101,14 +103,15 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
         now = f"replaced by {invoice.replaced_by}" if invoice.replaced_by else f"{invoice.open} of it open"
         detail = f"in place of {invoice.replaces}" if invoice.replaces else ""
-        yield Happening(time, period, "invoice", f"{invoice.number} over {invoice.total}, {now}", detail)
+        yield Happening(time, period, "invoice", f"{invoice.number} for {invoice.total}, {now}", detail)
     for taken_back in month.credit_notes:
         booked = [entry.time for entry in month.entries if entry.entry_id == taken_back.entry_id]
-        text = f"{taken_back.number} over {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
+        text = f"{taken_back.number} for {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
         yield Happening(booked[0], period, "credit note", text, "")
     for entry in month.entries:
         kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
-        yield Happening(entry.time, period, kind, _booking(entry), entry.memo)
+        issues = any(entry.entry_id == invoice.entry_id for invoice in month.invoices)
+        yield Happening(entry.time, period, kind, _booking(entry), entry.memo, _RANKS["invoice"] if issues else 0)
     for payment in month.payments:
         which = _which(payment, month)
         for step in payment.history:

@@ -46,7 +46,7 @@ type Tell = Callable[[str], None]
 def reconcile(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month to compare; the last three closed if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month to compare; the last three closed by default.")
     ] = None,
     provider: Annotated[
         str | None,

@@ -20,7 +20,7 @@ _TAKEN_OFF = {"credited": "credited", "written_off": "written off"}
 def status(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
     ] = None,
     in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
     watching: Annotated[bool, typer.Option("--watch", help="Watch it until it ends; Ctrl-C stops watching.")] = False,

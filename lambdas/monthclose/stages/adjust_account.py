@@ -89,7 +89,7 @@ class Cashier:
         customer = self._customer(customer_id)
         left = self._checked(customer, amount) if amount is not None else None
         if not customer.profile.payment_method:
-            raise UserMistakeError(f"customer {customer_id} has no payment method; import one first")
+            raise UserMistakeError(f"customer {customer_id} has no payment method: import one first")
         charger, made = self.charger(customer.profile.payment_provider), list[Payment]()
         for period, month in open_months(self.books, customer_id):
             if left is not None and not left:

@@ -252,7 +252,7 @@ class InvoiceGenerator:
     def _commit(self, issue: _Issue, seen: _Seen) -> None:
         invoice = issue.invoice
         issued, account, legs = invoices.issue(invoice, drafted(seen.customer, issue.draft))
-        memo = f"invoice {invoice.number} over {invoice.total}"
+        memo = f"invoice {invoice.number} for {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
         entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
         payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)

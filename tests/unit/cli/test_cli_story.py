@@ -22,4 +22,4 @@ def test_a_month_that_was_closed_at_one_moment_reads_from_cause_to_effect(monthc
     world.use(world.add_customer("acme", method="declined"), "100")
     world.close()
     kinds = [happening["kind"] for happening in monthclose.json("customer", "acme", "--json")["happened"]]
-    assert kinds == ["invoice", "payment", "payment", "ledger", "hold", "notice"]
+    assert kinds == ["invoice", "ledger", "payment", "payment", "hold", "notice"]
