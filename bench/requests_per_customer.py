@@ -34,6 +34,7 @@ from monthclose.stages.charge_customers import Charger
 from monthclose.stages.generate_invoices import InvoiceGenerator
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.send_notices import NoticeSender
+from monthclose.stages.tell_customer import CustomerTeller
 from sandbox.stripe import StripeSandbox
 from sandbox.testing import serving
 from tests.fakes import FakeLog, FakeMailer
@@ -126,8 +127,10 @@ def _run_stages(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
     generator.generate(PERIOD, batch, 1)
     with ThreadPoolExecutor(1) as executor:
         BatchCharger(charger, world.books, world.closes, world.clock, FakeLog(), executor).charge(PERIOD, 0, 1)
-    NoticeSender(world.books, world.closes, FakeMailer(), NoticeTexts("Example Cloud"), world.clock).send(PERIOD, 0, 1)
-    HoldKeeper(world.books, world.closes, HoldPolicy(), world.clock, DunningPolicy()).apply(PERIOD, 0, 1)
+    keeper = HoldKeeper(world.books, world.closes, HoldPolicy(), world.clock, DunningPolicy())
+    teller = CustomerTeller(world.books, FakeMailer(), NoticeTexts("Example Cloud"), world.clock, keeper)
+    NoticeSender(world.books, world.closes, teller, world.clock).send(PERIOD, 0, 1)
+    keeper.apply(PERIOD, 0, 1)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import check_key, check_reason
+from monthclose.errors import BeingChargedError, TryLaterError
 
 NOT_COLLECTED = 4
 
@@ -35,7 +36,7 @@ payments = typer.Typer(help="Payments that came another way.", no_args_is_help=T
 Id = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")]
 Amount = Annotated[str, typer.Option(help="In major units of the customer's currency, like 12.50.")]
 Reason = Annotated[str, typer.Option(help="Why: kept, and shown in the customer's story.")]
-By = Annotated[str, typer.Option(help="Who decides it; your user name if not said.")]
+By = Annotated[str, typer.Option(help="Who decides it; your user name by default.")]
 Until = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="Last day (UTC) it is good: it pays for months that end until then."),
@@ -70,15 +71,22 @@ def pay(
     ctx: typer.Context,
     customer_id: Id,
     amount: Annotated[
-        str | None, typer.Option(help="The most to charge, in major units, like 12.50; all that is open if not said.")
+        str | None, typer.Option(help="The most to charge, in major units, like 12.50; all that is open by default.")
     ] = None,
     in_json: InJson = False,
 ) -> None:
     """Charge a customer now for their open invoices, oldest first. Safe while a close charges them."""
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
-    made = system.cashier.pay(customer_id, limit)
+    try:
+        under_way = system.cashier.under_way(customer_id)
+        made = [] if under_way else system.cashier.pay(customer_id, limit)
+    except BeingChargedError:  # it was begun just now
+        under_way, made = system.cashier.under_way(customer_id), []
     after = system.books.customer(customer_id) or customer
+    if under_way:
+        _tell_under_way(after, under_way, in_json)
+        raise typer.Exit(NOT_COLLECTED)
     if in_json:
         print_json({**_account(after), "payments": [_payment(payment) for payment in made]})
     else:
@@ -86,6 +94,18 @@ def pay(
         note(f"{customer_id}: {balance_in_words(after)}", "")
     if not all(payment.state in _DONE for payment in made):
         raise typer.Exit(NOT_COLLECTED)
+
+
+def _tell_under_way(customer: Customer, payment: Payment, in_json: bool) -> None:
+    """Say which payment keeps the customer from being charged for another one: nothing was charged now."""
+    if in_json:
+        under_way = _payment(payment) | {"since": payment.attempt_begun_at.isoformat()}
+        print_json({**_account(customer), "payments": [], "under_way": under_way})
+        return
+    which = f"payment {payment.payment_id} of {payment.amount} by {payment.provider}"
+    since = f"{payment.attempt_begun_at:%Y-%m-%d %H:%M} UTC"
+    say(f"{customer.customer_id}: nothing charged; {which} is under way since {since}")
+    note("its outcome comes by itself; pay again then, if anything is still owed", "")
 
 
 def credit(
@@ -132,13 +152,24 @@ def record(
 def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
     """Put a customer on hold. Only a person lifts it again, unless the settings say otherwise."""
     system, _ = _find(ctx, customer_id)
-    _tell(system.holds.hold(customer_id, reason, by or _user()), "on hold", in_json)
+    held = system.holds.hold(customer_id, reason, by or _user())
+    _tell_of_hold(system, customer_id)
+    _tell(held, "on hold", in_json)
 
 
 def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
     """Lift a customer's hold. What is open now never holds them again; a later invoice may."""
     system, _ = _find(ctx, customer_id)
-    _tell(system.holds.release(customer_id, reason, by or _user()), "released", in_json)
+    released = system.holds.release(customer_id, reason, by or _user())
+    _tell_of_hold(system, customer_id)
+    _tell(released, "released", in_json)
+
+
+def _tell_of_hold(system: System, customer_id: str) -> None:
+    try:
+        system.customer_teller().keeper.tell(customer_id)
+    except TryLaterError as error:
+        note(f"the customer has not been told: {error}")
 
 
 def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:

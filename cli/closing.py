@@ -22,6 +22,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
+from monthclose.stages.stop_close import note_stop
 
 _PATIENCE = 5
 """How many looks in a row may fail: a close takes hours, and a network hiccups."""
@@ -33,7 +34,7 @@ _LINE_SECONDS = 5.0
 def close(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
     ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start it and don't watch.")] = False,
     late: Annotated[
@@ -43,7 +44,8 @@ def close(
     """Close a month: invoice, charge and notify every customer, then prove that the books tie.
 
     Safe to repeat at any time: a close that runs is watched, one that broke off goes on, one that is done does only
-    what is missing. Ctrl-C stops watching, never the close. Exit status 4: it ended, and the books do not tie.
+    what is missing. Ctrl-C stops watching, never the close. Exit status 4: it ended, and the books do
+    not tie; customers who are unfinished or wait are named, and are no error.
     """
     system, chosen = connect_for(ctx, period)
     if not late:
@@ -54,9 +56,9 @@ def close(
 def stop(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why: kept in the execution's history.")] = "",
+    reason: Annotated[str, typer.Option(help="Why: kept, and shown in the status, the report and stories.")] = "",
 ) -> None:
     """Stop a close: nobody more is charged. What is done stays done, and `close` goes on with the rest.
 
@@ -67,6 +69,7 @@ def stop(
     if before is None or not before.running:
         raise UserMistakeError(f"{chosen} is not being closed")
     system.machine.stop(before.close.execution, f"monthclose stop: {reason}" if reason else "monthclose stop")
+    note_stop(chosen, reason.strip(), closes=system.closes, clock=system.clock)
     say(f"the close of {chosen} is stopped; what is done stays done. Go on with: monthclose close {chosen}")
 
 

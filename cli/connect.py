@@ -103,7 +103,7 @@ class Connector:
             settings.company,
             logo="",
         )
-        keeper = HoldKeeper(runtime.books, runtime.closes, settings.hold_policy, runtime.clock, settings.dunning)
+        keeper = runtime.hold_keeper
         return System(
             books=runtime.books,
             closes=runtime.closes,
@@ -131,7 +131,7 @@ class Connector:
                 runtime.closes,
                 runtime.clock,
                 lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
-                keeper,
+                runtime.customer_teller,
             ),
             drafter=drafter,
             holds=HoldDesk(runtime.books, runtime.clock),

@@ -6,7 +6,7 @@ through `SafeConsole`, so that none of them can move a cursor, change a title or
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from monthclose.domain.money import Money
+from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money, exponent
 
 _PLAIN_WIDTH = 200
 """Wide enough that nothing is broken into lines where no terminal sets the width."""
@@ -93,8 +93,30 @@ def complain(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print JSON for programs: no colours, no wrapping."""
-    out().print(Text(json.dumps(value, indent=2, ensure_ascii=False)), soft_wrap=True)
+    """Print JSON for programs: no colours, no wrapping. Amounts say how to read them (see `with_exponents`)."""
+    out().print(Text(json.dumps(with_exponents(value), indent=2, ensure_ascii=False)), soft_wrap=True)
+
+
+def with_exponents(value: Any) -> Any:
+    """Say beside every `currency`, and beside sums by currency, how many decimals its minor units are.
+
+    One rule for all output: amounts are integers in minor units; an object's `currency` and `exponent` hold for all
+    that is in it, and where sums are keyed by currency, `exponents` beside them has each one's.
+    """
+    if isinstance(value, Mapping):
+        inner = {name: with_exponents(item) for name, item in value.items()}
+        codes = {code for item in value.values() if _by_currency(item) for code in item}
+        more: dict[str, Any] = {"exponents": {c: exponent(c) for c in sorted(codes)}} if codes else {}
+        if isinstance(value.get("currency"), str) and value["currency"] in EXPONENT_BY_CURRENCY:
+            more["exponent"] = exponent(value["currency"])
+        return {**more, **inner}
+    if isinstance(value, list | tuple):
+        return [with_exponents(item) for item in value]
+    return value
+
+
+def _by_currency(item: object) -> bool:
+    return isinstance(item, Mapping) and bool(item) and item.keys() <= EXPONENT_BY_CURRENCY.keys()
 
 
 def show_figures(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:

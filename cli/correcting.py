@@ -23,7 +23,7 @@ def credit(
     reason: Reason,
     amount: Annotated[
         str | None,
-        typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left if not said."),
+        typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left by default."),
     ] = None,
     no_mail: NoMail = False,
     in_json: InJson = False,
@@ -35,20 +35,28 @@ def credit(
     """
     system = connected(ctx)
     wanted = Money.parse(amount, system.shelf.find(number).currency) if amount is not None else None
-    _tell(system, system.corrector.credit(number, wanted, reason), mail=not no_mail, in_json=in_json)
+    before = _notes_on(system, number)
+    _tell(system, system.corrector.credit(number, wanted, reason), before, mail=not no_mail, in_json=in_json)
 
 
 def void(ctx: typer.Context, number: Number, reason: Reason, no_mail: NoMail = False, in_json: InJson = False) -> None:
     """Issue a credit note over everything that is left of an invoice. The customer is told."""
     system = connected(ctx)
-    _tell(system, system.corrector.void(number, reason), mail=not no_mail, in_json=in_json)
+    before = _notes_on(system, number)
+    _tell(system, system.corrector.void(number, reason), before, mail=not no_mail, in_json=in_json)
 
 
-def _tell(system: System, note: CreditNote, *, mail: bool, in_json: bool) -> None:
+def _notes_on(system: System, number: str) -> set[str]:
+    invoice = system.shelf.find(number)
+    return {note.number for note in system.books.month(invoice.customer_id, invoice.period).credit_notes}
+
+
+def _tell(system: System, note: CreditNote, before: set[str], *, mail: bool, in_json: bool) -> None:
     if not in_json:
         customer = system.books.customer(note.customer_id)
         balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
-        say(f"{note.number} over {note.total} of {note.corrects}{balance}")
+        again = f" was issued on {note.issued_on} already: nothing new" if note.number in before else ""
+        say(f"{note.number} for {note.total} of {note.corrects}{again}{balance}")
     notice = tell_customer(system, note) if mail else None
     if in_json:
         print_json(note_as_json(note) | {"notice": str(notice) if notice else None})

@@ -1,7 +1,7 @@
 """`monthclose customer`: one customer's whole story on one screen."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.system import System
+from monthclose.domain.close import Stop
 from monthclose.domain.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.grant import Part
@@ -29,6 +30,13 @@ _KIND_OF_ENTRY = {
 """What an entry's id says that it books; the others are the invoice's and the payment's own."""
 
 
+_RANKS = {"close": 0, "invoice": 1, "credit note": 2, "payment": 3, "parked": 5, "hold": 6, "notice": 7}
+_BOOKING = 4
+"""Kinds in the order in which they lead to each other; all that are not named are bookings of the ledger."""
+_TOGETHER = timedelta(milliseconds=5)
+"""Records of one commit have times that are as far apart as making them took."""
+
+
 class Happening(NamedTuple):
     """Something that happened to a customer."""
 
@@ -37,6 +45,8 @@ class Happening(NamedTuple):
     kind: str
     text: str
     detail: str
+    rank: int = 0
+    """Among what was written together: causes before effects."""
 
 
 def customer(
@@ -60,7 +70,30 @@ def customer(
 def happenings(system: System, customer_id: str) -> list[Happening]:
     """Collect everything that happened to a customer, in order of time."""
     months = system.books.months(customer_id)
-    return sorted((h for period, month in months.items() for h in _of_month(period, month)), key=lambda h: h.time)
+    found = [h for period, month in months.items() for h in _of_month(period, month)]
+    for period in months:
+        close = system.closes.get(period)
+        found += [_stopped(period, stop) for stop in close.stops] if close else []
+    return in_order(found)
+
+
+def in_order(happened: Iterable[Happening]) -> list[Happening]:
+    """Put what happened in order of time; what was written together has causes before effects."""
+    ordered, together = list[Happening](), list[Happening]()
+    for happening in sorted(happened, key=lambda h: h.time):
+        if together and happening.time - together[0].time > _TOGETHER:
+            ordered += sorted(together, key=_cause_first)
+            together = []
+        together.append(happening)
+    return [*ordered, *sorted(together, key=_cause_first)]
+
+
+def _cause_first(happening: Happening) -> int:
+    return happening.rank or _RANKS.get(happening.kind, _BOOKING)
+
+
+def _stopped(period: Period, stop: Stop) -> Happening:
+    return Happening(stop.time, period, "close", f"stopped: {stop.reason or 'no reason given'}", "")
 
 
 def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
@@ -70,14 +103,15 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
         now = f"replaced by {invoice.replaced_by}" if invoice.replaced_by else f"{invoice.open} of it open"
         detail = f"in place of {invoice.replaces}" if invoice.replaces else ""
-        yield Happening(time, period, "invoice", f"{invoice.number} over {invoice.total}, {now}", detail)
+        yield Happening(time, period, "invoice", f"{invoice.number} for {invoice.total}, {now}", detail)
     for taken_back in month.credit_notes:
         booked = [entry.time for entry in month.entries if entry.entry_id == taken_back.entry_id]
-        text = f"{taken_back.number} over {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
+        text = f"{taken_back.number} for {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
         yield Happening(booked[0], period, "credit note", text, "")
     for entry in month.entries:
         kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
-        yield Happening(entry.time, period, kind, _booking(entry), entry.memo)
+        issues = any(entry.entry_id == invoice.entry_id for invoice in month.invoices)
+        yield Happening(entry.time, period, kind, _booking(entry), entry.memo, _RANKS["invoice"] if issues else 0)
     for payment in month.payments:
         which = _which(payment, month)
         for step in payment.history:

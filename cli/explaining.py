@@ -27,7 +27,7 @@ def preview(
     ctx: typer.Context,
     customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")],
     period: Annotated[
-        str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one if not said.")
+        str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one by default.")
     ] = "",
     in_json: _Json = False,
     events: _Events = 0,

@@ -46,7 +46,7 @@ _Default = Annotated[
 _Rejects = Annotated[
     Path | None,
     typer.Option(
-        "--rejects", metavar="FILE", help="Where rows that cannot be taken go; below the state folder if not said."
+        "--rejects", metavar="FILE", help="Where rows that cannot be taken go; below the state folder by default."
     ),
 ]
 _Decimal = Annotated[

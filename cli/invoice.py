@@ -110,7 +110,7 @@ def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote
         ("  corrects", document.corrects),
         ("  replaces", document.replaces),
         ("  replaced by", issued.replaced_by if isinstance(issued, Invoice) else ""),
-        *(("  corrected by", f"{note.number} over {note.total}: {note.reason}") for note in notes),
+        *(("  corrected by", f"{note.number} for {note.total}: {note.reason}") for note in notes),
         ("  reason", ", ".join(document.notes) if document.corrects or document.replaces else ""),
         ("  sha256", issued.document.sha256),
     ]

@@ -37,13 +37,13 @@ def up(
     port: Annotated[
         int | None,
         typer.Option(
-            envvar="MONTHCLOSE_AWS_PORT", min=1, max=65535, help="Of the local AWS; 4566 or any free one if not said."
+            envvar="MONTHCLOSE_AWS_PORT", min=1, max=65535, help="Of the local AWS; 4566 or any free one by default."
         ),
     ] = None,
     sandbox_port: Annotated[
         int | None,
         typer.Option(
-            envvar="MONTHCLOSE_SANDBOX_PORT", min=1, max=65535, help="Of the sandbox; any free one if not said."
+            envvar="MONTHCLOSE_SANDBOX_PORT", min=1, max=65535, help="Of the sandbox; any free one by default."
         ),
     ] = None,
     chaos: Annotated[

@@ -11,6 +11,7 @@ import typer
 from cli.closing import FINDINGS
 from cli.connect import connected
 from cli.console import amount, err, grid, note, print_json, say, show
+from cli.report import print_loose_ends
 from cli.system import System
 from cli.view import counts_line
 from monthclose.domain.errors import UserMistakeError
@@ -18,7 +19,6 @@ from monthclose.domain.period import Period
 from monthclose.domain.proof import Comparison, Finding
 from monthclose.domain.words import count
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
-from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import recent_closes
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.compare_books import BookComparer
@@ -46,7 +46,7 @@ type Tell = Callable[[str], None]
 def reconcile(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month to compare; the last three closed if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month to compare; the last three closed by default.")
     ] = None,
     provider: Annotated[
         str | None,
@@ -123,6 +123,10 @@ class Outcome:
                 comparison_content(comparison) for done in self.periods.values() for comparison in done.comparisons
             ],
             "closes": {str(period): done.report["status"] for period, done in self.periods.items()},
+            **{
+                kind: {str(period): done.report[kind] for period, done in self.periods.items()}
+                for kind in ("unfinished", "waiting")
+            },
         }
 
 
@@ -180,9 +184,9 @@ def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell)
 def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
     charger = Charger(system.books, system.gateways[name](), system.clock)
     settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
-    sender = NoticeSender(system.books, system.closes, system.mailer(), system.notice_texts(), system.clock)
-    keeper = HoldKeeper(system.books, system.closes, system.settings.hold_policy, system.clock, system.settings.dunning)
-    return BatchFinisher(settler, system.books, system.closes, sender, keeper, system.clock, executor)
+    teller = system.customer_teller()
+    sender = NoticeSender(system.books, system.closes, teller, system.clock)
+    return BatchFinisher(settler, system.books, system.closes, sender, teller.keeper, system.clock, executor)
 
 
 def _compare(system: System, period: Period, providers: Sequence[str], tell: Tell) -> Reconciled:
@@ -212,6 +216,7 @@ def _print(done: Outcome) -> None:
             f"{period} the books tie" if ties else f"{period} the books do not tie",
             "bold green" if ties else "bold red",
         )
+        print_loose_ends(reconciled.report)
     if not done.periods:
         note("no month has been closed yet", "")
     _print_findings(done.findings())

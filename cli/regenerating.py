@@ -53,9 +53,9 @@ def _show(system: System, preview: Preview, in_json: bool) -> None:
         return
     print_explained(content)
     was, total = preview.replaced, preview.total
-    say(f"{was.number} would be replaced by an invoice over {total}{_change(was.total, total)}")
+    say(f"{was.number} would be replaced by an invoice for {total}{_change(was.total, total)}")
     if preview.credited:
-        note(f"  {preview.credited} of {was.number} was credited before: the new invoice would bill it anew")
+        note(f"  {preview.credited} of {was.number} was credited before: the new invoice would bill it again")
     if preview.unchanged:
         note("  it would say the same: prices, taxes, profile or usage must be mended first")
     note(f"  {preview.due or 'nothing'} of it would be due; nothing has been written", "")
@@ -75,11 +75,11 @@ def _tell(system: System, done: Regenerated, reason: str, *, mail: bool, in_json
 
 def _say(done: Regenerated, due: Money, payment: Payment | None, balance: str) -> None:
     if done.note:
-        say(f"{done.note.number} over {done.note.total} of {done.note.corrects}")
+        say(f"{done.note.number} for {done.note.total} of {done.note.corrects}")
     invoice, total = done.invoice, done.replaced.total
-    say(f"{invoice.number} over {invoice.total} in place of {done.replaced.number}{_change(total, invoice.total)}")
+    say(f"{invoice.number} for {invoice.total} in place of {done.replaced.number}{_change(total, invoice.total)}")
     if done.credited:
-        note(f"  {done.credited} of {done.replaced.number} had been credited before: the new invoice bills it anew")
+        note(f"  {done.credited} of {done.replaced.number} had been credited before: the new invoice bills it again")
     say(f"{f'{due} of it is due' if due else 'nothing of it is due'}; {invoice.customer_id}: {balance}")
     if due and payment:
         note(f"  {_how(payment)}", "")

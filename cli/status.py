@@ -8,7 +8,7 @@ from cli.closing import INTERRUPTED, conclude, connect_for, watch_or_stop
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.report import require_close
-from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, survey
+from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
 from monthclose.domain.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
@@ -20,7 +20,7 @@ _TAKEN_OFF = {"credited": "credited", "written_off": "written off"}
 def status(
     ctx: typer.Context,
     period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now if not said.")
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
     ] = None,
     in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
     watching: Annotated[bool, typer.Option("--watch", help="Watch it until it ends; Ctrl-C stops watching.")] = False,
@@ -62,6 +62,7 @@ def _print(view: View, running_for: float) -> None:
     ]
     if totals.parked:
         facts.append(("  parked", counts_line(totals.parked)))
+    facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
     show(grid(facts))
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
@@ -80,7 +81,9 @@ def _hint(view: View, running_for: float) -> None:
     period, charged = view.close.period, view.done[Stage.CHARGED]
     if view.interrupted:
         note(
-            f"  its execution does not run any more; what is done stays done. Go on with: monthclose close {period}", ""
+            f"  its execution does not run any more; what is done stays done. Go on with: monthclose close {period}\n"
+            f"  what has been done so far: monthclose report {period}",
+            "",
         )
     elif view.close.status is not CloseStatus.RUNNING:
         note(f"  report: monthclose report {period}")
@@ -105,7 +108,8 @@ def closes(
     rows = []
     for close in found:
         stuck = close.status is CloseStatus.RUNNING and not system.workflow.is_running(close.execution)
-        state = "interrupted" if stuck else close.status.replace("_", " ")
+        broke_off = "stopped" if close.stopped else "interrupted"
+        state = broke_off if stuck else close.status.replace("_", " ")
         ended = f"{close.completed_at:%Y-%m-%d %H:%M}" if close.completed_at else ""
         rows.append((str(close.period), state, f"{close.customers:,}", f"{close.opened_at:%Y-%m-%d %H:%M}", ended))
     show(grid(rows, right=(2,), header=("period", "status", "customers", "opened (UTC)", "ended (UTC)")))

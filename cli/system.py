@@ -26,6 +26,7 @@ from monthclose.ports import (
 )
 from monthclose.settings import Provider, Settings
 from monthclose.stages.adjust_account import Cashier
+from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.correct_invoice import Corrector
 from monthclose.stages.draft_invoice import InvoiceDrafter
 from monthclose.stages.hold_by_hand import HoldDesk
@@ -33,6 +34,8 @@ from monthclose.stages.invoice_links import link_writer
 from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.regenerate_invoice import Regenerator
+from monthclose.stages.tell_customer import CustomerTeller
+from monthclose.stages.tell_hold import HoldTeller
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,13 @@ class System:
         """Make what writes to customers, with links where the deployment has them."""
         writer = link_writer(self.settings.links, self.link_secrets, self.clock)
         return NoticeTexts(self.settings.company_name, writer)
+
+    def customer_teller(self) -> CustomerTeller:
+        """Make what decides holds and tells customers of what became of their payments."""
+        policy, texts = self.settings.hold_policy, self.notice_texts()
+        teller = HoldTeller(self.books, self.mailer(), texts, self.clock, policy)
+        keeper = HoldKeeper(self.books, self.closes, policy, self.clock, self.settings.dunning, teller)
+        return CustomerTeller(self.books, self.mailer(), texts, self.clock, keeper)
 
 
 def cause_for_people(cause: str) -> str:

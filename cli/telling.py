@@ -9,7 +9,7 @@ from cli.console import note
 from cli.system import System
 from monthclose.domain.credit_note import CreditNote
 from monthclose.domain.invoice import Invoice
-from monthclose.domain.month import NoticeState
+from monthclose.domain.month import Notice, NoticeState
 from monthclose.errors import ProviderRefusedError, TryLaterError
 from monthclose.stages.tell_correction import CorrectionTeller
 
@@ -39,15 +39,24 @@ def tell_of_replacement(system: System, invoice: Invoice, reason: str) -> Notice
     return _told(system, invoice, lambda teller: teller.tell_replacement(invoice, reason))
 
 
+def _told_before(system: System, issued: CreditNote | Invoice) -> Notice | None:
+    sent = system.books.month(issued.customer_id, issued.period).correction_notices
+    return next((n for n in sent if n.step == issued.number and n.state is NoticeState.SENT), None)
+
+
 def _told(
     system: System, issued: CreditNote | Invoice, tell: Callable[[CorrectionTeller], NoticeState | None]
 ) -> NoticeState | None:
     who = issued.customer_id
+    before = _told_before(system, issued)
     try:
         state = tell(CorrectionTeller(system.books, system.mailer(), system.notice_texts(), system.clock))
     except (TryLaterError, ProviderRefusedError) as error:
         note(f"{who}: not told yet: {error}\n{issued.number} stands; the same command again sends the e-mail")
         return NoticeState.WITHDRAWN
+    if state is NoticeState.SENT and before:
+        note(f"{who}: told by e-mail on {before.time:%Y-%m-%d %H:%M} UTC; nothing is sent again", "")
+        return state
     said = _IN_WORDS[state] if state else "told of the month by the e-mail of the close, or of a newer invoice"
     note(f"{who}: {said}", "" if state in (None, NoticeState.SENT) else "yellow")
     return state

@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.console import amount, duration
 from cli.system import System
-from monthclose.domain.close import Close, CloseStatus, Stage, Totals
+from monthclose.domain.close import Close, CloseStatus, Stage, Stop, Totals
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 
@@ -46,7 +46,9 @@ class View:
     @property
     def state(self) -> str:
         """The status in one word."""
-        return "interrupted" if self.interrupted else str(self.close.status)
+        if self.interrupted:
+            return "stopped" if self.close.stopped else "interrupted"
+        return str(self.close.status)
 
     @property
     def running(self) -> bool:
@@ -85,6 +87,7 @@ def as_json(view: View) -> dict[str, Any]:
         "completed_at": close.completed_at.isoformat() if close.completed_at else None,
         "execution": close.execution,
         "expected_seconds": close.expected_seconds,
+        "stops": stops_as_json(close),
         "warnings": list(close.warnings),
         "customers": {"snapshot": close.customers, **view.totals.customers},
         "stages": {STAGE_NAMES[stage]: number for stage, number in view.done.items()},
@@ -94,6 +97,16 @@ def as_json(view: View) -> dict[str, Any]:
         "holds": dict(view.totals.holds),
         "parked": dict(view.totals.parked),
     }
+
+
+def stops_as_json(close: Close) -> list[dict[str, str]]:
+    """Say when and why a close was stopped by persons."""
+    return [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops]
+
+
+def stop_in_words(stop: Stop) -> str:
+    """Say when a close was stopped, and why: `2026-11-01 00:12 UTC: wrong prices`."""
+    return f"{stop.time:%Y-%m-%d %H:%M} UTC: {stop.reason or 'no reason given'}"
 
 
 @dataclass

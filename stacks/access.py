@@ -42,7 +42,7 @@ ACCESS: Mapping[Stage, Access] = {
         reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True
     ),
     Stage.CHARGE_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.SEND_NOTICES: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
+    Stage.SEND_NOTICES: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
     Stage.APPLY_WEBHOOK: Access(writes=(_CUSTOMERS, _BILLING)),
@@ -52,7 +52,7 @@ ACCESS: Mapping[Stage, Access] = {
     Stage.SETTLE_PAYMENTS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.COMPARE_BOOKS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
     Stage.FIND_OWING: Access(reads=(_CUSTOMERS,), writes_documents=True),
-    Stage.SEND_REMINDERS: Access(reads=(_CUSTOMERS,), writes=(_BILLING,)),
+    Stage.SEND_REMINDERS: Access(writes=(_CUSTOMERS, _BILLING)),
     Stage.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     # Late usage is noted on the customer. What they may do with dropped files: stacks/import_drop.py.
     Stage.RECEIVE_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),

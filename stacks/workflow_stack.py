@@ -130,9 +130,14 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
-        for stage in (Stage.SEND_NOTICES, Stage.SETTLE_PAYMENTS, Stage.SEND_REMINDERS):
-            viewer.tell(self._called[stage])
+        for function in (*self._telling(), self._called[Stage.SETTLE_PAYMENTS]):
+            viewer.tell(function)
         return viewer
+
+    def _telling(self) -> list[lambda_.Function]:
+        """List the functions that write to customers, beside the reconciler's."""
+        stages = (Stage.SEND_NOTICES, Stage.APPLY_HOLDS, Stage.SEND_REMINDERS, Stage.REVIEW_HOLDS)
+        return [*(self._called[stage] for stage in stages), self._webhooks.applier]
 
     def _machine[M: MapMachine](self, kind: type[M]) -> M:
         return kind(
@@ -152,8 +157,8 @@ class WorkflowStack(Stack):
         ]
         for stage, function in stages:
             grant(function, stage, tables=self._state.tables, documents=self._state.documents)
-        for stage in (Stage.SEND_NOTICES, Stage.SEND_REMINDERS):
-            mail.grant_send(self._called[stage])
+        for function in self._telling():
+            mail.grant_send(function)
         close.grant_describe(self._called[Stage.OPEN_CLOSE], self._called[Stage.FIND_OWING])
         collections.grant_describe(self._called[Stage.FIND_OWING])
         for consumer in self._consumers:

@@ -49,6 +49,8 @@ from monthclose.stages.send_reminders import ReminderSender
 from monthclose.stages.settle_payments import PaymentSettler, Settled
 from monthclose.stages.snapshot import read_batches
 from monthclose.stages.tell_correction import CorrectionTeller
+from monthclose.stages.tell_customer import CustomerTeller
+from monthclose.stages.tell_hold import HoldTeller
 from tests import fakes
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -170,11 +172,14 @@ class World:
             self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
         )
         self.desk = HoldDesk(self.books, self.clock)
-        self.sender = NoticeSender(self.books, self.closes, self.mailer, NoticeTexts("Example Cloud"), self.clock)
-        self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning)
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.keeper)
+        texts = NoticeTexts("Example Cloud")
+        hold_teller = HoldTeller(self.books, self.mailer, texts, self.clock, self.hold_policy)
+        self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning, hold_teller)
+        self.customer_teller = CustomerTeller(self.books, self.mailer, texts, self.clock, self.keeper)
+        self.sender = NoticeSender(self.books, self.closes, self.customer_teller, self.clock)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.customer_teller)
         self.corrector = Corrector(self.books, self.closes, self.documents, self.shelf, self.keeper, self.clock)
-        self.teller = CorrectionTeller(self.books, self.mailer, self.sender.texts, self.clock)
+        self.teller = CorrectionTeller(self.books, self.mailer, texts, self.clock)
         self.drafter = InvoiceDrafter(
             self.books,
             self.closes,
@@ -200,7 +205,7 @@ class World:
             self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther(), self.dunning
         )
         self.reminder_sender = ReminderSender(
-            self.books, self.mailer, self.sender.texts, self.clock, self.dunning, frozenset(self.providers)
+            self.books, self.customer_teller, self.clock, self.dunning, frozenset(self.providers)
         )
         gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}
         self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
@@ -208,7 +213,9 @@ class World:
         self.settler = PaymentSettler(
             self.charger, self.books, self.directory, self.clock, self.log, OneAfterTheOther()
         )
-        self.applier = EventApplier(self.charger, self.books, self.closes, self.keeper, self.clock)
+        self.applier = EventApplier(
+            self.charger, self.books, self.closes, self.keeper, self.customer_teller, self.clock
+        )
         self.finisher = BatchFinisher(
             self.settler, self.books, self.closes, self.sender, self.keeper, self.clock, OneAfterTheOther()
         )

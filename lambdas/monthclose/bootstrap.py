@@ -47,9 +47,14 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider, Settings
+from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.import_usage import UsageImporter
+from monthclose.stages.invoice_links import link_writer
 from monthclose.stages.invoice_shelf import InvoiceShelf
 from monthclose.stages.limiter import PacedLimiter
+from monthclose.stages.notice_texts import NoticeTexts
+from monthclose.stages.tell_customer import CustomerTeller
+from monthclose.stages.tell_hold import HoldTeller
 from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
 from monthclose.stages.usage_turn import Turns
 
@@ -126,6 +131,24 @@ class Runtime:
         from monthclose.adapters.ses import SesMailer  # noqa: PLC0415
 
         return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+
+    @property
+    def notice_texts(self) -> NoticeTexts:
+        """What writes to customers, with links to their invoices where the deployment has them."""
+        writer = link_writer(self.settings.links, self.link_secrets, self.clock)
+        return NoticeTexts(self.settings.company_name, writer)
+
+    @property
+    def hold_keeper(self) -> HoldKeeper:
+        """Decides customers' holds, and tells them."""
+        policy = self.settings.hold_policy
+        teller = HoldTeller(self.books, self.mailer, self.notice_texts, self.clock, policy)
+        return HoldKeeper(self.books, self.closes, policy, self.clock, self.settings.dunning, teller)
+
+    @property
+    def customer_teller(self) -> CustomerTeller:
+        """Tells customers what became of their payments."""
+        return CustomerTeller(self.books, self.mailer, self.notice_texts, self.clock, self.hold_keeper)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
@@ -235,7 +258,9 @@ class Runtime:
             It has no adapter, or its secret cannot be read.
         """
         if name not in _GATEWAYS:
-            raise ProviderRefusedError(f"provider {name!r} is in the settings but has no adapter in bootstrap.py")
+            raise ProviderRefusedError(f"nobody can be charged through provider {name!r}: it has no adapter")
+        if name not in self.settings.providers:
+            raise ProviderRefusedError(f"nobody can be charged through provider {name!r}: it is not in the settings")
         settings = self.settings.providers[name]
         lanes = LANES[settings.limit_scope]
         return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), lanes, settings.largest_charge_minor)

@@ -16,11 +16,15 @@ class HoldPolicy:
     ----------
     lift_manual : bool
         Whether payment lifts a hold that a person placed, too.
+    tell_placed, tell_lifted : bool
+        Whether the customer gets an e-mail of its own for a hold that was placed or lifted.
     """
 
     grace_days: int
     threshold_minor: Mapping[str, int]
     lift_manual: bool
+    tell_placed: bool
+    tell_lifted: bool
 
     @classmethod
     def parse(cls, values: Json) -> Self:
@@ -31,6 +35,8 @@ class HoldPolicy:
             grace_days=read_integer(values, path, "grace_days", least=0, most=365),
             threshold_minor=read_by_currency(values, path, "threshold_minor"),
             lift_manual=read_flag(values, path, "lift_manual", default=False),
+            tell_placed=read_flag(values, path, "tell_placed", default=True),
+            tell_lifted=read_flag(values, path, "tell_lifted", default=True),
         )
 
 

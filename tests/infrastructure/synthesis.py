@@ -31,6 +31,16 @@ TARGETS: Mapping[str, Mapping[str, object]] = {
     },
 }
 
+TELL_CUSTOMERS = {
+    "send_notices",
+    "send_reminders",
+    "settle_payments",
+    "apply_webhook",
+    "apply_holds",
+    "review_holds",
+}
+"""The functions that write to customers: whoever learns of an outcome, and whoever decides a hold."""
+
 type Resource = dict[str, Any]
 
 

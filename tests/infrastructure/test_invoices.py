@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from monthclose.names import Env, Stack
-from tests.infrastructure.synthesis import Synthesized, synthesize
+from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
 
 def _viewer(synthesized: Synthesized) -> dict[str, Any]:
@@ -58,14 +58,14 @@ def test_only_it_has_the_layer_that_makes_pdfs(synthesized: Synthesized) -> None
 
 def test_who_writes_links_is_told_where_they_lead_and_may_read_the_keys(aws: Synthesized) -> None:
     told = {name for name, f in aws.functions().items() if Env.INVOICE_URL in f["Environment"]["Variables"]}
-    assert told == {"send_notices", "send_reminders", "settle_payments"}
+    assert told == TELL_CUSTOMERS
     readers = {
         name
         for name, function in aws.functions().items()
         for statement in aws.statements_of(function["Role"]["Fn::GetAtt"][0])
         if "secretsmanager:GetSecretValue" in statement["Action"] and "InvoiceLinkKeys" in json.dumps(statement)
     }
-    assert readers == {"send_notices", "send_reminders", "settle_payments", "show_invoice"}
+    assert readers == TELL_CUSTOMERS | {"show_invoice"}
 
 
 def test_the_keys_are_random_and_outlive_every_deployment(aws: Synthesized) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from monthclose.names import Env, Stack, output_name
 from stacks.functions import SIZES
-from tests.infrastructure.synthesis import Synthesized, synthesize
+from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
 _KEPT_OPEN = {
     # Actions for which IAM knows no resources.
@@ -157,7 +157,7 @@ def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized:
         Env.WEBHOOK_URL,
     }
     expected = {env.value for env in Env} - {Env.PROVIDER, *told_later}
-    own = {name: {Env.INVOICE_URL.value} for name in ("send_notices", "send_reminders", "settle_payments")}
+    own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))
@@ -215,7 +215,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
 @pytest.mark.parametrize(
     ("action", "stages"),
     [
-        ("ses:SendEmail", {"send_notices", "settle_payments", "send_reminders"}),
+        ("ses:SendEmail", TELL_CUSTOMERS),
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
         (
             "states:SendTaskFailure",

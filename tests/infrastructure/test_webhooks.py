@@ -59,9 +59,9 @@ def test_who_is_reached_from_outside_can_do_nothing_but_read_the_secrets_and_fil
     }
 
 
-def test_who_applies_events_moves_no_documents_and_sends_no_mail(aws: Synthesized) -> None:
+def test_who_applies_events_moves_no_documents(aws: Synthesized) -> None:
     services = {action.partition(":")[0] for action in actions_of(aws, "apply_webhook")}
-    assert services == {"dynamodb", "logs", "secretsmanager", "sqs", "xray"}
+    assert services == {"dynamodb", "logs", "secretsmanager", "ses", "sqs", "xray"}
 
 
 def test_a_flood_cannot_take_the_accounts_concurrency(aws: Synthesized) -> None:

@@ -23,7 +23,9 @@ from monthclose.ports import PaymentGateway, Record
 from monthclose.stages.adjust_account import Cashier
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
-from tests.fakes import FakeBooks, FakeClock, FakeCloses
+from monthclose.stages.notice_texts import NoticeTexts
+from monthclose.stages.tell_customer import CustomerTeller
+from tests.fakes import FakeBooks, FakeClock, FakeCloses, FakeMailer
 from tests.simulation.providers import Line, Provider
 from tests.world import OCTOBER
 
@@ -84,7 +86,8 @@ class Universe:
         self.gateway: PaymentGateway = self.twin.gateway
         self.charger = Charger(self.books, self.gateway, self.clock)
         keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock, DunningPolicy())
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, keeper)
+        teller = CustomerTeller(self.books, FakeMailer(), NoticeTexts("Example Cloud"), self.clock, keeper)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller)
         profile = Profile("Acme", "billing@acme.example", "USD", self.gateway.provider, self.twin.methods[method])
         self.books.commit(Customer(CUSTOMER, replace(profile, payment_customer=self.twin.customer)))
         if invoiced:

@@ -1,9 +1,11 @@
 """What a provider's event leads to: whenever it comes, and however often, our record ends where the provider's is."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
+from monthclose.domain.hold import HoldPolicy
 from monthclose.domain.money import Money
 from monthclose.domain.month import HoldAction
 from monthclose.domain.payment import Payment, PaymentKey, PaymentState
@@ -158,11 +160,17 @@ def test_who_owes_something_that_is_not_overdue_is_held_no_longer() -> None:
     assert progress.totals.holds.get("lifted") == 1
 
 
-def test_a_refusal_that_is_told_later_holds_nobody_before_the_policy_is_asked() -> None:
-    world = closed("debit")
-    provider_says(world, Refused("insufficient_funds"))
-    told(world)
-    assert world.customer("acme").held_since is None
+def test_a_refusal_that_is_told_later_holds_as_the_policy_says() -> None:
+    for policy, held in ((HoldPolicy(), True), (HoldPolicy(grace_days=3), False)):
+        world = a_world("debit")
+        world.keeper = replace(world.keeper, policy=policy)
+        world.applier = replace(
+            world.applier, keeper=world.keeper, teller=replace(world.customer_teller, keeper=world.keeper)
+        )
+        world.close()
+        provider_says(world, Refused("insufficient_funds"))
+        told(world)
+        assert (world.customer("acme").held_since is not None) is held
 
 
 @pytest.mark.parametrize("order", list(permutations([SUCCEEDED, CHANGED, CHANGED, SUCCEEDED], 3)))

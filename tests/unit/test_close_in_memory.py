@@ -89,7 +89,9 @@ def test_the_report_says_how_every_customer_ended(world: World) -> None:
     assert report["notices"]["sent"] == 6
     assert report["holds"] == {"placed": 1, "lifted": 0}
     assert report["proof"] == {"ties": True, "findings": [], "findings_in_all": 0}
-    assert report["status"] == "completed_with_findings"  # somebody must mend the price book
+    assert report["status"] == "unfinished"  # somebody must mend the price book: no error of the books
+    [parked] = report["unfinished"]["customers"]
+    assert "no_price" in parked["what"]
 
 
 def test_closing_again_changes_nothing_and_charges_nobody(world: World) -> None:
@@ -211,7 +213,9 @@ def test_a_payment_whose_outcome_stays_unknown_is_parked_and_nobody_is_told_or_h
     assert report["money"]["USD"]["pending"] == 1000
     assert world.mailer.sent == []
     assert world.customer("acme").held_since is None
-    assert not report["proof"]["ties"]
+    assert report["proof"]["ties"]  # every sum does; the customer is named
+    assert report["status"] == "unfinished"
+    assert [end["customer_id"] for end in report["unfinished"]["customers"]] == ["acme"]
 
 
 def test_closing_again_settles_what_was_unknown(world: World) -> None:

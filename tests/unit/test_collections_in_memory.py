@@ -70,7 +70,8 @@ def test_thirty_days_of_a_soft_decline_that_never_heals() -> None:
     held: dict[int, bool] = {}
     live(world, 29, lambda day: held.update({day - 1: world.customer("acme").held_since is not None}))
     assert days_of_attempts(world) == [0, 1, 3, 5, 7]
-    assert mails(world) == [(0, "declined"), (3, "reminder"), (10, "reminder"), (14, "last_reminder")]
+    told = [(0, "declined"), (3, "reminder"), (10, "reminder"), (14, "last_reminder"), (25, "hold_placed")]
+    assert mails(world) == told
     assert [day for day, is_held in held.items() if is_held] == [25, 26, 27, 28]
     assert world.gateway.money_moved == []
     assert "put your account on hold" not in world.mailer.sent[1].text
@@ -80,6 +81,7 @@ def test_thirty_days_of_a_soft_decline_that_never_heals() -> None:
         "2026-10.2026-11-01-day-3_acme",
         "2026-10.2026-11-01-day-10_acme",
         "2026-10.2026-11-01-day-14_acme",
+        "2026-10.hold-1_acme",
     }
 
 
@@ -110,7 +112,7 @@ def test_a_retry_that_succeeds_ends_it_and_the_report_knows() -> None:
     live(world, 20, refill)
     assert [amount.minor for _, amount in world.gateway.money_moved] == [10_000]
     assert days_of_attempts(world) == [0, 1, 3, 5]
-    assert len(world.mailer.sent) == 2
+    assert [kind for _, kind in mails(world)] == ["declined", "reminder", "receipt"]
     assert world.customer("acme").balance.minor == 0
     progress = world.closes.progress(OCTOBER, 0)
     assert progress
@@ -197,7 +199,7 @@ def test_a_bank_debit_that_fails_days_later_is_told_at_once_and_tried_again() ->
     world.gateway.settle(payment.provider_ref, Refused("insufficient_funds"))
     world.charger.look_again(ACME)
     world.collect()
-    assert [kind for _, kind in mails(world)] == ["pending", "reminder"]
+    assert [kind for _, kind in mails(world)] == ["pending", "declined"]
     world.clock.pass_time(days=1)
     world.collect()
     retried = world.month("acme").payment
@@ -225,7 +227,7 @@ def test_who_confirmed_their_payment_is_not_asked_to_confirm_it() -> None:
     world.clock.pass_time(days=3)
     world.gateway.settle(payment.provider_ref, Collected(payment.amount))
     world.collect()
-    assert [kind for _, kind in mails(world)] == ["action_required"]
+    assert [kind for _, kind in mails(world)] == ["action_required", "receipt"]
     assert world.customer("acme").balance.minor == 0
 
 

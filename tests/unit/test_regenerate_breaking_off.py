@@ -110,11 +110,13 @@ def test_a_close_that_runs_again_finishes_what_has_its_number(write: int) -> Non
     is_done_once(world)
 
 
-def test_what_broke_off_just_before_its_number_is_a_finding_until_it_is_said_again() -> None:
+def test_what_broke_off_just_before_its_number_is_unfinished_until_it_is_said_again() -> None:
     world = broken_off(MARKED, after=True)
     refresh_progress(world.closes, world.books, world.clock, OCTOBER, 0)
     report = world.close(execution="execution-2")
-    assert [f["check"] for f in report["proof"]["findings"]] == ["batch_unfinished"]
+    [left] = report["unfinished"]["customers"]
+    assert "is being made anew: say the same `invoice regenerate` again" in left["what"]
+    assert report["status"] == "unfinished"
     world.regenerator.regenerate(OLD, WHY)
     is_done_once(world)
     assert world.close(execution="execution-3")["status"] == "completed"

@@ -59,7 +59,7 @@ def test_books_that_tie_are_the_first_thing_said() -> None:
     assert text.index("The books tie") < text.index("Money")
 
 
-@pytest.mark.parametrize(("count", "headline"), [(1, "1 finding: the books"), (2, "2 findings: the books")])
+@pytest.mark.parametrize(("count", "headline"), [(1, "do not tie: 1 finding"), (2, "do not tie: 2 findings")])
 def test_findings_are_counted_in_the_verdict_and_listed_with_check_detail_and_customer(
     count: int, headline: str
 ) -> None:
@@ -94,7 +94,7 @@ def test_thousands_of_findings_are_cut_and_the_rest_counted() -> None:
 def test_findings_that_the_report_itself_left_out_are_counted_too() -> None:
     findings = [{"check": "provider_charge", "detail": "no record of it", "customer_id": ""}]
     text = text_of(a_page(proof={"ties": False, "findings": findings, "findings_in_all": 5000}))
-    assert "5,000 findings: the books need a look" in text
+    assert "The books do not tie: 5,000 findings" in text
     assert "and 4,999 more" in text
 
 
@@ -239,3 +239,15 @@ def test_the_ledger_is_set_out_by_account_and_sums_to_nothing() -> None:
 def test_a_month_without_bookings_has_no_ledger() -> None:
     assert "Ledger" not in text_of(a_page())
     assert "Ledger" not in text_of(a_page(ledger={"USD": {"revenue": 0}}))
+
+
+def test_who_is_unfinished_or_waits_is_named_beside_books_that_tie() -> None:
+    parked = {"customer_id": "C-1", "what": "parked, no_price: SKU 'vm'", "since": "2026-11-01T00:01:00+00:00"}
+    waits = {"customer_id": "C-2", "what": "gocardless collects 9.00 EUR", "since": None}
+    text = text_of(
+        a_page(unfinished={"customers": [parked], "in_all": 1}, waiting={"customers": [waits], "in_all": 300})
+    )
+    assert "The books tie, 1 unfinished, 300 waiting" in text
+    assert "C-1 parked, no_price: SKU 'vm' 2026-11-01 00:01:00 UTC" in text
+    assert "C-2 gocardless collects 9.00 EUR" in text
+    assert "and 299 more" in text

@@ -131,11 +131,11 @@ def generated(world: World) -> int:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "state"),
-    [("collected", PaymentState.PAID), ("refused", PaymentState.DECLINED)],
+    ("outcome", "state", "kind"),
+    [("collected", PaymentState.PAID, "receipt"), ("refused", PaymentState.DECLINED, "declined")],
 )
-def test_a_pending_payment_is_settled_to_what_became_of_it_and_nobody_is_written_to_again(
-    world: World, outcome: str, state: PaymentState
+def test_a_pending_payment_is_settled_to_what_became_of_it_and_the_customer_is_told_once(
+    world: World, outcome: str, state: PaymentState, kind: str
 ) -> None:
     world.add_customer("acme", method="debit")
     world.close()
@@ -149,9 +149,12 @@ def test_a_pending_payment_is_settled_to_what_became_of_it_and_nobody_is_written
 
     assert payment_of(world).state is state
     assert world.customer("acme").open_payment == ""
-    assert len(world.mailer.sent) == 1
+    assert [notice.kind for notice in world.month("acme").notices] == ["pending", kind]
+    world.settle()
+    assert len(world.mailer.sent) == 2
     [progress] = world.closes.all_progress(OCTOBER)
     assert progress.totals.payments == {state: 1}
+    assert not progress.totals.untold
     assert world.reconcile().report["proof"]["ties"]
 
 

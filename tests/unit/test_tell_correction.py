@@ -231,7 +231,7 @@ def test_a_reminder_tells_what_was_taken_back_from_what_credit_has_paid() -> Non
     world.corrector.credit(INV, usd(2_500), WHY)
     world.cashier.credit("acme", usd(1_000), "sorry")
     customer, month = world.customer("acme"), world.month("acme")
-    text = world.sender.texts.mail(customer, month, NoticeKind.REMINDER, step="2026-11-01-day-3").text
+    text = world.customer_teller.texts.mail(customer, month, NoticeKind.REMINDER, step="2026-11-01-day-3").text
     rows = dict(line.rsplit("  ", 1) for line in text.splitlines() if line.endswith(" USD") and "  " in line)
     assert {label.strip(): amount.strip() for label, amount in rows.items()} == {
         "Total": "100.00 USD",

@@ -9,10 +9,10 @@ from enum import StrEnum
 from itertools import batched
 from typing import NamedTuple
 
+from monthclose.domain.dunning import telling_due
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.ledger import Account, Entry, sums_by_account
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.notice import notice_due
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 
@@ -26,9 +26,20 @@ class CloseStatus(StrEnum):
 
     RUNNING = "running"
     COMPLETED = "completed"
-    """Through, and the books tie."""
+    """Through: the books tie, and everybody has an outcome, a bank debit under way perhaps, and was told."""
+    WAITING = "waiting"
+    """The books tie, and all that is left waits for what takes days: it goes on by itself."""
+    UNFINISHED = "unfinished"
+    """The books tie, and something is left to do: a customer is parked, not charged, or not told yet."""
     COMPLETED_WITH_FINDINGS = "completed_with_findings"
-    """Through, but the proof or a parked customer needs a person."""
+    """Through, and the books do not tie: the proof says where."""
+
+
+class Stop(NamedTuple):
+    """That a person stopped a run of a close, and why; the reason may be empty."""
+
+    time: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,8 @@ class Close:
         How long charging takes at the providers' allowed rates.
     price_book, tax_table : str
         Versions that the present run bills with.
+    stops : tuple of Stop
+        When persons stopped runs of it, in order.
     """
 
     period: Period
@@ -69,7 +82,14 @@ class Close:
     expected_seconds: int = 0
     warnings: tuple[str, ...] = ()
     completed_at: datetime | None = None
+    stops: tuple[Stop, ...] = ()
     version: int = 0
+
+    @property
+    def stopped(self) -> Stop | None:
+        """How the present run was stopped, if it was."""
+        last = self.stops[-1] if self.stops else None
+        return last if last and last.time >= self.run_started_at and self.completed_at is None else None
 
 
 class Planned(NamedTuple):
@@ -152,6 +172,8 @@ class Totals:
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
     untold: int = 0
     """Customers whose payment's outcome is known and who have had no notice of it."""
+    waiting: int = 0
+    """Customers whose payment is begun with once another one, which takes days, has ended."""
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -164,6 +186,7 @@ class Totals:
             money=_plus_nested(self.money, other.money),
             ledger=_plus_nested(self.ledger, other.ledger),
             untold=self.untold + other.untold,
+            waiting=self.waiting + other.waiting,
         )
 
 
@@ -222,7 +245,8 @@ def _totals_of_one(month: CustomerMonth) -> Totals:
         declines={payment.code: 1} if payment and state is PaymentState.DECLINED else {},
         money=_money(month),
         ledger=sums_by_account(month.entries),
-        untold=int(notice_due(month) is not None),
+        untold=int(telling_due(month) is not None),
+        waiting=int(any(payment.waits_for for payment in month.payments)),
     )
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from monthclose.domain.customer import Customer
 from monthclose.domain.declines import DeclineKind, decline
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice, amount_due
 from monthclose.domain.month import CustomerMonth, Notice, NoticeState
-from monthclose.domain.notice import NoticeKind, notice_due
+from monthclose.domain.notice import OF_HOLDS, NoticeKind, notice_due
 from monthclose.domain.payment import BELOW_MINIMUM, UNTAKEN, Payment, PaymentState
 
 
@@ -107,6 +108,22 @@ class Step:
     notice: NoticeKind | None = None
 
 
+class Telling(NamedTuple):
+    """An e-mail that is due to a customer.
+
+    Parameters
+    ----------
+    payment : Payment
+        What it is about.
+    step : str
+        Names it among those of its month; empty for the one e-mail of the close.
+    """
+
+    kind: NoticeKind
+    payment: Payment
+    step: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Why an invoice is open, and since when.
@@ -144,6 +161,14 @@ _TOLD_BY: Mapping[Obstacle, frozenset[str]] = {
     Obstacle.REVERSED: frozenset({_K.REVERSED}),
 }
 """Which messages tell a customer of an obstacle; who wasn't told is told at once. Of the others nobody is told."""
+_FIRST_NEWS: Mapping[Obstacle, NoticeKind] = {
+    Obstacle.SOFT: _K.DECLINED,
+    Obstacle.HARD: _K.DECLINED,
+    Obstacle.NO_METHOD: _K.NO_PAYMENT_METHOD,
+    Obstacle.ACTION: _K.ACTION_REQUIRED,
+    Obstacle.REVERSED: _K.REVERSED,
+}
+"""What tells of an obstacle to a customer who believes that all is well."""
 _REMINDER_OF: Mapping[Obstacle, NoticeKind] = {
     Obstacle.SOFT: _K.REMINDER,
     Obstacle.HARD: _K.NEW_METHOD,
@@ -151,6 +176,48 @@ _REMINDER_OF: Mapping[Obstacle, NoticeKind] = {
     Obstacle.ACTION: _K.ACTION_REMINDER,
     Obstacle.REVERSED: _K.REMINDER,
 }
+
+
+_ALL_IS_WELL = frozenset({_K.RECEIPT, _K.CREDIT, _K.PENDING, _K.OPEN, _K.REPLACED})
+_UNPAID = frozenset({_K.PENDING, _K.OPEN, _K.REPLACED, *_FIRST_NEWS.values(), *_REMINDER_OF.values(), _K.LAST_REMINDER})
+"""What leaves a customer in the belief that the invoice isn't paid: who has paid since is told."""
+
+
+def telling_due(month: CustomerMonth) -> Telling | None:
+    """Decide what a customer is to be told now: the close's e-mail, or an outcome that came after it.
+
+    A bank debit that comes in or fails days later, a payment that is confirmed late, money that a bank took back: each
+    is told once, whoever learns of it first, as the outcome of the close's own charge is. None if the customer knows.
+    """
+    kind, collecting = notice_due(month), month.collecting
+    if kind and collecting:
+        return Telling(kind, collecting)
+    sent, trouble = _told(month), trouble_of(month)
+    if trouble is None:
+        return _receipt(month, sent)
+    step = _tell_at_once(trouble, sent) if trouble.obstacle in _TOLD_BY else None
+    return Telling(step.notice, trouble.payment, step.key) if step and step.notice else None
+
+
+def _receipt(month: CustomerMonth, sent: list[Notice]) -> Telling | None:
+    """Tell of a payment that came in after the customer was told that the invoice is not paid (yet)."""
+    invoice = month.invoice
+    if invoice is None or invoice.open or not sent or sent[-1].kind not in _UNPAID:
+        return None
+    paid = [p for p in month.payments if p.state is PaymentState.PAID and p.sequence >= invoice.first_payment]
+    if not any(payment.net_minor for payment in paid):
+        return None
+    last = max(paid, key=lambda payment: _last_step(payment, invoice))
+    return Telling(_K.RECEIPT, last, f"paid-{last.sequence}-{len(last.history)}")
+
+
+def _told(month: CustomerMonth) -> list[Notice]:
+    """List what the customer was told of the month's invoice, in order of time."""
+    number = month.invoice.number if month.invoice else ""
+    replaced = [notice for notice in month.correction_notices if notice.step == number]
+    sent = [*((month.notice,) if month.notice else ()), *month.reminders, *replaced]
+    told = [n for n in sent if n.state is not NoticeState.WITHDRAWN and n.kind not in OF_HOLDS]
+    return sorted(told, key=lambda notice: notice.time)
 
 
 def trouble_of(month: CustomerMonth) -> Trouble | None:
@@ -200,7 +267,7 @@ def next_step(
         return Step(StepKind.RETRY, f"retry-{today}", why)
     if trouble.obstacle not in _TOLD_BY:
         return None
-    sent = [n for n in (month.notice, *month.reminders) if n and n.state is not NoticeState.WITHDRAWN]
+    sent = _told(month)
     at_once = None if notice_due(month) else _tell_at_once(trouble, sent)  # the close's own notice comes first
     return at_once or _scheduled_reminder(trouble, sent, policy, today) or _after_the_last(trouble, sent, policy, today)
 
@@ -238,8 +305,9 @@ def _tell_at_once(trouble: Trouble, sent: list[Notice]) -> Step | None:
     since = trouble.began_at if trouble.obstacle is Obstacle.SOFT else trouble.since
     if any(notice.kind in _TOLD_BY[trouble.obstacle] and notice.time >= since for notice in sent):
         return None
-    kind = _K.REVERSED if trouble.obstacle is Obstacle.REVERSED else _REMINDER_OF[trouble.obstacle]
-    return _telling(f"{since:%Y-%m-%dT%H%M%S}", kind, "they don't know yet", sent)
+    known = sent and sent[-1].kind not in _ALL_IS_WELL and trouble.obstacle is not Obstacle.REVERSED
+    kind = (_REMINDER_OF if known else _FIRST_NEWS)[trouble.obstacle]
+    return _telling(f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}", kind, "they don't know yet", sent)
 
 
 def _scheduled_reminder(trouble: Trouble, sent: list[Notice], policy: DunningPolicy, today: date) -> Step | None:

@@ -1,6 +1,6 @@
 """Holds: who is put on hold for not paying, and when a hold is lifted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -9,11 +9,13 @@ from monthclose.domain.customer import Customer
 from monthclose.domain.dunning import DunningPolicy, Obstacle, Step, StepKind, next_step, trouble_of
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoice import Invoice
-from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
+from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange, NoticeState
 from monthclose.domain.period import Period
 
 _PAID_UP = "nothing is owed any more"
 _DECLINED = (Obstacle.SOFT, Obstacle.HARD)
+_NEWS_FOR = timedelta(days=7)
+"""A change of a hold that is older is no news to anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,23 @@ class HoldPolicy:
         By currency (`default` for the others): nobody is held for less, in minor units.
     lift_manual : bool
         Whether a hold that a person placed is lifted by payment, too.
+    tell_placed, tell_lifted : bool
+        Whether the customer gets an e-mail for a hold that was placed or lifted, unless another one has said it.
     """
 
     grace_days: int = 0
     threshold_minor: Mapping[str, int] = field(default_factory=dict)
     lift_manual: bool = False
+    tell_placed: bool = True
+    tell_lifted: bool = True
 
     def __post_init__(self) -> None:
         if self.grace_days < 0 or any(minor < 0 for minor in self.threshold_minor.values()):
             raise UserMistakeError("the hold policy's grace_days and threshold_minor must not be negative")
+
+    def tells(self, action: HoldAction) -> bool:
+        """Whether customers are told of such a change."""
+        return self.tell_placed if action is HoldAction.PLACED else self.tell_lifted
 
     def threshold(self, currency: str) -> int:
         """Smallest overdue amount that a customer is held for, in minor units; at least one."""
@@ -90,6 +100,25 @@ def lift_if_paid_up(
         return customer, ()
     change = HoldChange(customer.customer_id, period, HoldAction.LIFTED, _PAID_UP, at, number)
     return customer.off_hold(), (change,)
+
+
+def untold_change(months: Iterable[CustomerMonth], now: datetime) -> HoldChange | None:
+    """Find the last change of a customer's hold, if it is news to them.
+
+    Every e-mail says how the hold stands. So a change is news until one goes out about the month that it is noted in.
+    """
+    changed = [(month.hold.time, month.hold.number, month) for month in months if month.hold]
+    if not changed:
+        return None
+    at, _, month = max(changed, key=lambda found: found[:2])
+    return None if now - at > _NEWS_FOR or not news_in(month) else month.hold
+
+
+def news_in(month: CustomerMonth) -> bool:
+    """Whether the last change of the hold that is noted in a month came after the last e-mail about the month."""
+    change = month.hold
+    told = change and any(n.time >= change.time and n.state is not NoticeState.WITHDRAWN for n in month.notices)
+    return change is not None and not told
 
 
 def _place(

@@ -41,6 +41,14 @@ class NoticeKind(StrEnum):
     """That the invoice was taken back, in part or whole, and what was done with the amount."""
     REPLACED = "replaced"
     """That another invoice has taken the invoice's place, and what is left to pay of it."""
+    HOLD_PLACED = "hold_placed"
+    """That the account was put on hold."""
+    HOLD_LIFTED = "hold_lifted"
+    """That the account is on hold no more."""
+
+
+OF_HOLDS = frozenset({NoticeKind.HOLD_PLACED, NoticeKind.HOLD_LIFTED})
+"""Notices that tell of the account and not of an invoice's payment: dunning does not count them."""
 
 
 _KIND_BY_STATE = {

@@ -160,6 +160,8 @@ class Payment:
         Why it was declined, in the provider's words.
     advice : str
         What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
+    waits_for : str
+        Another payment of the customer, which takes days: this one is begun with once that has ended.
     """
 
     customer_id: str
@@ -186,6 +188,7 @@ class Payment:
     code: str = ""
     advice: str = ""
     history: tuple[Transition, ...] = ()
+    waits_for: str = ""
     version: int = 0
 
     @property
@@ -213,8 +216,8 @@ class Payment:
 
     @property
     def settled(self) -> bool:
-        """Whether a close has nothing more to do for it."""
-        return self.state not in UNSETTLED
+        """Whether a close has nothing more to do for it, or would have to wait for days."""
+        return self.state not in UNSETTLED or bool(self.waits_for)
 
     @property
     def never_begun(self) -> bool:
@@ -266,7 +269,7 @@ class Payment:
         if state not in TRANSITIONS[self.state]:
             raise IllegalTransitionError(f"payment {self.payment_id}: {self.state} cannot become {state} ({why})")
         step = Transition(at, self.state, state, why, request_id)
-        return replace(self, state=state, code=code, advice=advice, history=(*self.history, step))
+        return replace(self, state=state, code=code, advice=advice, history=(*self.history, step), waits_for="")
 
     def start(self, amount: Money, payment_method: str, at: datetime) -> Payment:
         """Freeze what is charged, and by which method, and begin a new attempt.

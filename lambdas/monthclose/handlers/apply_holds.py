@@ -10,8 +10,7 @@ from monthclose.stages.apply_holds import HoldKeeper
 
 @cache
 def _keeper() -> HoldKeeper:
-    world, settings = runtime(), runtime().settings
-    return HoldKeeper(world.books, world.closes, settings.hold_policy, world.clock, settings.dunning)
+    return runtime().hold_keeper
 
 
 @stage_handler("apply_holds", key="[period, round, batch]")

@@ -16,7 +16,6 @@ from monthclose.handlers.entry import Event, once_by, runtime
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.ports import EventQueue
 from monthclose.stages.apply_event import EventApplier, Result
-from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.take_webhook import Told
 
@@ -30,8 +29,8 @@ _LONGEST_WAY = timedelta(days=3)
 def _applier(provider: str) -> EventApplier:
     world = runtime()
     charger = Charger(world.books, world.gateway(provider), world.clock)
-    keeper = HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock, world.settings.dunning)
-    return EventApplier(charger, world.books, world.closes, keeper, world.clock)
+    teller = world.customer_teller
+    return EventApplier(charger, world.books, world.closes, teller.keeper, teller, world.clock)
 
 
 @cache

@@ -21,19 +21,10 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.period import Period
 from monthclose.observability import logger, metrics, tracer
 from monthclose.settings import Settings
-from monthclose.stages.invoice_links import link_writer
-from monthclose.stages.notice_texts import NoticeTexts
 
 Event = dict[str, Any]
 Work = Callable[[Event, LambdaContext], Event]
 Handler = Callable[[Event, LambdaContext], Event]
-
-
-def notice_texts() -> NoticeTexts:
-    """Make what writes to customers, with links to their invoices where the deployment has them."""
-    world = runtime()
-    writer = link_writer(world.settings.links, world.link_secrets, world.clock)
-    return NoticeTexts(world.settings.company_name, writer)
 
 
 def days_work(event: Event) -> tuple[date, frozenset[Period]]:

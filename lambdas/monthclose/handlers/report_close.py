@@ -28,5 +28,5 @@ def handler(event: Event) -> Event:
         "status": report["status"],
         "ties": report["proof"]["ties"],
         "report": world.documents.location(report_key(period, "json")),
-        "summary": {name: report[name] for name in ("customers", "money", "payments")},
+        "summary": {name: report[name] for name in ("customers", "money", "exponents", "payments")},
     }

@@ -3,7 +3,7 @@
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, notice_texts, runtime, stage_handler
+from monthclose.handlers.entry import Event, runtime, stage_handler
 from monthclose.observability import count
 from monthclose.stages.send_notices import NoticeSender
 
@@ -11,7 +11,7 @@ from monthclose.stages.send_notices import NoticeSender
 @cache
 def _sender() -> NoticeSender:
     world = runtime()
-    return NoticeSender(world.books, world.closes, world.mailer, notice_texts(), world.clock)
+    return NoticeSender(world.books, world.closes, world.customer_teller, world.clock)
 
 
 @stage_handler("send_notices", key="[period, round, batch]")

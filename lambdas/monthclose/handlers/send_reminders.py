@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from monthclose.handlers.entry import Event, days_work, notice_texts, runtime, stage_handler
+from monthclose.handlers.entry import Event, days_work, runtime, stage_handler
 from monthclose.observability import count
 from monthclose.stages.send_reminders import ReminderSender
 
@@ -12,8 +12,7 @@ def _sender() -> ReminderSender:
     world, settings = runtime(), runtime().settings
     return ReminderSender(
         books=world.books,
-        mailer=world.mailer,
-        texts=notice_texts(),
+        teller=world.customer_teller,
         clock=world.clock,
         policy=settings.dunning,
         adapters=frozenset(settings.providers),

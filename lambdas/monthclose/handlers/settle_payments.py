@@ -3,10 +3,9 @@
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
-from monthclose.handlers.entry import Event, ShareLeft, notice_texts, runtime, timed_handler, told
+from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count, logger
-from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.finish_batches import BatchFinisher
 from monthclose.stages.send_notices import NoticeSender
@@ -22,9 +21,9 @@ def _finisher(provider: str) -> BatchFinisher:
     world, executor = runtime(), _executor(provider)
     charger = Charger(world.books, world.gateway(provider), world.clock)
     settler = PaymentSettler(charger, world.books, world.directory, world.clock, logger, executor)
-    sender = NoticeSender(world.books, world.closes, world.mailer, notice_texts(), world.clock)
-    keeper = HoldKeeper(world.books, world.closes, world.settings.hold_policy, world.clock, world.settings.dunning)
-    return BatchFinisher(settler, world.books, world.closes, sender, keeper, world.clock, executor)
+    teller = world.customer_teller
+    sender = NoticeSender(world.books, world.closes, teller, world.clock)
+    return BatchFinisher(settler, world.books, world.closes, sender, teller.keeper, world.clock, executor)
 
 
 @timed_handler("settle_payments", key="[provider, entered]")

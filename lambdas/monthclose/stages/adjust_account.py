@@ -5,6 +5,7 @@ All of it while a close may be charging the same customer: what the close then c
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,7 @@ from monthclose.domain.hold import lift_if_paid_up
 from monthclose.domain.ledger import Account, Entry, entry_legs
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
+from monthclose.domain.notice import notice_due
 from monthclose.domain.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
@@ -26,6 +28,7 @@ from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import retry_conflicts
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.cover_open import OpenMonths, cover_with_credit, open_months, settle_up
+from monthclose.stages.tell_customer import CustomerTeller
 
 
 class _Coming(NamedTuple):
@@ -57,7 +60,18 @@ class Cashier:
     clock: Clock
     charger: Callable[[str], Charger]
     """Makes the charger of a provider."""
-    keeper: HoldKeeper
+    teller: CustomerTeller
+
+    @property
+    def keeper(self) -> HoldKeeper:
+        """Who decides the hold."""
+        return self.teller.keeper
+
+    def under_way(self, customer_id: str) -> Payment | None:
+        """Find the payment by which a customer is being charged right now, perhaps a bank debit that takes days."""
+        key = PaymentKey.parse(self._customer(customer_id).open_payment)
+        payment = self.books.month(key.customer_id, key.period).payment_of(key.sequence) if key else None
+        return payment if payment and payment.in_flight else None
 
     def pay(self, customer_id: str, amount: Money | None = None) -> list[Payment]:
         """Charge a customer now for their open invoices, oldest first, up to an amount; return the payments made.
@@ -75,7 +89,7 @@ class Cashier:
         customer = self._customer(customer_id)
         left = self._checked(customer, amount) if amount is not None else None
         if not customer.profile.payment_method:
-            raise UserMistakeError(f"customer {customer_id} has no payment method; import one first")
+            raise UserMistakeError(f"customer {customer_id} has no payment method: import one first")
         charger, made = self.charger(customer.profile.payment_provider), list[Payment]()
         for period, month in open_months(self.books, customer_id):
             if left is not None and not left:
@@ -103,6 +117,7 @@ class Cashier:
         try:
             charger.charge(key)
         finally:
+            self._tell(customer.customer_id, period)
             self._settle_up(customer.customer_id, [(period, month)])
         payments = [p for p in self.books.month(customer.customer_id, period).payments if p.sequence >= key.sequence]
         if not payments:
@@ -162,6 +177,7 @@ class Cashier:
             raise UserMistakeError("credit cannot expire before it is granted")
         changed = retry_conflicts(partial(self._commit_credit, customer_id, coming))
         self._settle_up(customer_id, changed)
+        self._tell(customer_id)
         return self._customer(customer_id)
 
     def _commit_credit(self, customer_id: str, coming: _Coming) -> OpenMonths:
@@ -189,6 +205,13 @@ class Cashier:
         if amount.currency != customer.currency:
             raise UserMistakeError(f"customer {customer.customer_id} is billed in {customer.currency}")
         return amount
+
+    def _tell(self, customer_id: str, period: Period | None = None) -> None:
+        """Tell the customer what has changed for them; what the mail service cannot take now is told later."""
+        with suppress(TryLaterError):
+            if period and not notice_due(self.books.month(customer_id, period)):  # the close's own comes with its batch
+                self.teller.tell(customer_id, period)
+            self.keeper.tell(customer_id)
 
     def _settle_up(self, customer_id: str, changed: OpenMonths) -> None:
         settle_up(self.keeper, customer_id, changed)

@@ -16,6 +16,7 @@ from monthclose.ports import Books, Clock, Closes, ProviderEvent
 from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.batch_work import refresh_progress, retry_conflicts
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.tell_customer import CustomerTeller
 
 _A_CHARGE_TAKES = timedelta(minutes=5)
 """Longer than any charge of one customer. Whoever is at it books the outcome; after that nobody is at it any more."""
@@ -48,6 +49,7 @@ class EventApplier:
     books: Books
     closes: Closes
     keeper: HoldKeeper
+    teller: CustomerTeller
     clock: Clock
 
     def book(self, event: ProviderEvent) -> Applied:
@@ -83,10 +85,11 @@ class EventApplier:
         return Applied(Result.BOOKED if retry_conflicts(step) else Result.UNCHANGED, key)
 
     def finish(self, applied: Applied) -> None:
-        """Do what follows from a booking: a hold whose reason is gone is lifted, the batch is summed up anew.
+        """Do what follows from a booking: the hold is decided, the customer is told, the batch is summed up anew.
 
-        A batch that hasn't told the customer yet is left as it is, unsettled: then the close's next round or the
-        reconciler takes it up, and tells them. Doing all of this once more does no harm.
+        A batch whose close hasn't told the customer yet is left as it is, unsettled: then the close's next round or the
+        reconciler takes it up, and tells them; only a hold whose reason is gone is lifted at once. Doing all of this
+        once more does no harm.
 
         Raises
         ------
@@ -97,14 +100,22 @@ class EventApplier:
             return
         customer_id, period, _ = applied.key
         try:
-            customer = self.books.customer(customer_id)
-            if customer and customer.held_since:
-                self.keeper.review_all([customer_id], self.clock().date(), closing=frozenset())
-            month = self.books.month(customer_id, period)
-            if month.payment and not notice_due(month):
+            if notice_due(self.books.month(customer_id, period)):
+                self._lift(customer_id)
+                return
+            month = self.teller.tell(customer_id, period)
+            self.keeper.keep(customer_id, period=period)
+            if month.payment:
                 refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
         except TryLaterError as error:
-            raise BrokeOffError(f"payment {applied.key.payment_id} is booked, and not summed up yet") from error
+            raise BrokeOffError(
+                f"payment {applied.key.payment_id} is booked, and not told and summed up yet"
+            ) from error
+
+    def _lift(self, customer_id: str) -> None:
+        customer = self.books.customer(customer_id)
+        if customer and customer.held_since:
+            self.keeper.review_all([customer_id], self.clock().date(), closing=frozenset())
 
     def _payment(self, key: PaymentKey) -> Payment | None:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)

@@ -12,17 +12,25 @@ from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes
 from monthclose.stages.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
+from monthclose.stages.tell_hold import HoldTeller
 
 
 @dataclass(frozen=True, slots=True)
 class HoldKeeper:
-    """Decides customers' holds, by all of their months."""
+    """Decides customers' holds, by all of their months.
+
+    Parameters
+    ----------
+    teller : HoldTeller or None
+        Tells customers of changes that no other e-mail tells; None tells nobody.
+    """
 
     books: Books
     closes: Closes
     policy: HoldPolicy
     clock: Clock
     dunning: DunningPolicy
+    teller: HoldTeller | None = None
 
     def apply(self, period: Period, number: int, round_number: int) -> BatchProgress:
         """Place and lift the holds of a batch; its last stage."""
@@ -42,14 +50,14 @@ class HoldKeeper:
         for name in customer_ids:
             if closing and closing & self.books.months(name).keys():
                 continue
-            change = self.review(name, today=today)
+            change = self.keep(name, today=today)
             if change:
                 changes.append(change)
                 self._refresh(change)
         return changes
 
     def review(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
-        """Decide a customer's hold anew, and return what changed.
+        """Decide a customer's hold anew, and return what changed. The caller tells the customer.
 
         Parameters
         ----------
@@ -58,10 +66,27 @@ class HoldKeeper:
         """
         return retry_conflicts(partial(self._decide, customer_id, period, today))
 
+    def keep(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
+        """Decide a customer's hold anew, tell them if it has changed, and return what changed.
+
+        Raises
+        ------
+        TryLaterError
+            Lost every race, or the mail service is briefly unable; the same call goes on.
+        """
+        change = self.review(customer_id, period=period, today=today)
+        self.tell(customer_id)
+        return change
+
+    def tell(self, customer_id: str) -> None:
+        """Tell a customer of the last change of their hold, if that is news to them."""
+        if self.teller:
+            self.teller.tell(customer_id)
+
     def _month_after_review(self, customer_id: str, period: Period) -> CustomerMonth:
         customer = self.books.customer(customer_id)
         if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
-            self.review(customer_id, period=period)
+            self.keep(customer_id, period=period)
         return self.books.month(customer_id, period)
 
     def _decide(self, customer_id: str, period: Period | None, today: date | None) -> HoldChange | None:

@@ -134,6 +134,7 @@ class Charger:
         """Freeze the amount and take the lease, or find that nothing is due."""
         customer, payment = case.customer, case.payment
         if customer.open_payment not in ("", payment.payment_id):
+            self._note_wait(case)
             raise BeingChargedError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
         settled = self._look_back(case)
         if settled:
@@ -152,6 +153,15 @@ class Charger:
             started = replace(started, provider_ref="")
         leased = customer.leased_to(payment.payment_id, next_check(now, now))
         return self._carry_out(self.keeper.commit(case, payment=started, customer=leased))
+
+    def _note_wait(self, case: Case) -> None:
+        """Write down what a payment waits for, if that takes days: no close need come again for it before."""
+        key, payment = PaymentKey.parse(case.customer.open_payment), case.payment
+        other = self.books.month(key.customer_id, key.period).payment_of(key.sequence) if key else None
+        if payment.state is not PaymentState.READY or other is None or other.state is not PaymentState.PENDING:
+            return
+        if payment.waits_for != other.payment_id:
+            self.keeper.commit(case, *lifted(case.parking), payment=replace(payment, waits_for=other.payment_id))
 
     def _without_method(self, case: Case) -> PaymentState:
         if case.payment.state is not PaymentState.READY:

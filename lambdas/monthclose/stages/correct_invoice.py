@@ -167,7 +167,7 @@ class Corrector:
             raise ValueError(f"{note.number} corrects {note.corrects}, which was replaced by {invoice.number}")
         corrected, account, legs = book_credit_note(note, invoice, customer, month.notes_on(invoice.number))
         now, entry_id = self.clock(), note.entry_id
-        memo = f"credit note {note.number} over {note.total} of invoice {note.corrects}: {note.reason}"
+        memo = f"credit note {note.number} for {note.total} of invoice {note.corrects}: {note.reason}"
         entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
         cover = self._cover(customer, account, note.period, entry_id, now)
         account, change = lift_if_paid_up(cover.customer, note.period, len(month.holds) + 1, now)

@@ -58,7 +58,7 @@ def cover_with_credit(
 
 
 def settle_up(keeper: HoldKeeper, customer_id: str, changed: OpenMonths) -> None:
-    """See whether the hold can be lifted, and bring the sums of the changed months up to date."""
+    """See whether the hold can be lifted, and bring the sums of the changed months up to date; the caller tells."""
     customer = keeper.books.customer(customer_id)
     if customer and customer.held_since:
         keeper.review(customer_id)

@@ -59,12 +59,14 @@ class InvoiceDrafter:
         """
         known, lines = self._rated(customer, period, price_book, watermark)
         late, covered = self._late(customer, period, watermark)
+        newest = self.price_books.latest()
         carried = [carried_line(customer)] if customer.carried_minor else []
         more = {
             "price_book": price_book,
             "tax_table": tax_table,
             "usage_until": watermark.isoformat(),
             "late_usage": covered,
+            "later_prices": {str(line.period): newest for line in late if newest},
             "usage_left": known.left,
         }
         return self._written(customer, period, [*lines, *late, *carried], day, more)
@@ -96,6 +98,7 @@ class InvoiceDrafter:
             "tax_table": tax_table,
             "usage_until": now.isoformat(),
             "late_usage": {str(period): noted} if noted and not known.left else {},
+            "later_prices": replaced.get("later_prices"),
             "usage_left": known.left,
         }
         draft = self._written(customer, period, [*lines, *again], now.date(), more)
@@ -160,14 +163,18 @@ class InvoiceDrafter:
         billed_by = own.get("price_book") if own else None
         version = billed_by or (close.price_book if close else "")
         currency = own["currency"] if own else customer.profile.currency
-        if currency != customer.profile.currency:
+        used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
+        versions = dict.fromkeys((*used, self.price_books.latest()))  # what a SKU was billed with stays its price
+        later = tuple(self.price_books.get(name) for name in versions if name != version)
+        terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+        lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
+        if lines and currency != customer.profile.currency:
             raise ParkCustomerError(
                 "currency_mismatch",
-                f"late usage of {month} is in {currency}, the profile says {customer.profile.currency}; "
-                "change the profile back for this period",
+                f"late usage of {month} is in {currency}, the profile says {customer.profile.currency}; change the "
+                f"profile back to {currency} for this period, or undo that usage, and close again",
             )
-        again = rate(known, Terms(self.price_books.get(version), customer.customer_id, currency, month))
-        return adjustments(again, billed_for(month, documents), month, currency)
+        return lines
 
     def _documents(self, months: Iterable[CustomerMonth]) -> list[dict[str, Any]]:
         issued = [month.invoice or month.carried for month in months]

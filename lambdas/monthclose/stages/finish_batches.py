@@ -43,7 +43,7 @@ class BatchFinisher:
         share_left: Callable[[], float] = lambda: 1.0,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Finish the batches whose payments have changed, and what recent closes left: unsettled or not told.
+        """Finish the batches whose payments have changed, and what recent closes left: unsettled, waiting or not told.
 
         What time does not suffice for is found again, by what is unsettled or by the comparison of the books.
 
@@ -73,10 +73,10 @@ class BatchFinisher:
             tell(f"{settled.provider}: {settled.batches:,} batches finished")
 
     def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:
-        recent = [close for close in recent_closes(self.closes) if close.status is CloseStatus.COMPLETED_WITH_FINDINGS]
+        recent = [close for close in recent_closes(self.closes) if close.status is not CloseStatus.COMPLETED]
         for close in recent:
             for progress in self.closes.all_progress(close.period):
-                left = progress.unsettled or progress.totals.untold
+                left = progress.unsettled or progress.totals.untold or progress.totals.waiting
                 if left and progress.batch.provider == self.settler.provider:
                     changed.discard((close.period, progress.batch.number))
                     yield progress

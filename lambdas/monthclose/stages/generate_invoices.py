@@ -144,7 +144,7 @@ class InvoiceGenerator:
             try:
                 customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
                 held += customer.held_since is not None
-                draft = self._draft(drafter, period, customer, close)
+                draft = self._draft(drafter, period, customer, close, parked=months[customer_id].parked)
                 seen[customer_id] = _Seen(customer, months[customer_id])
                 self._rehearse(draft, customer)
                 if self.policy.invoices(draft):
@@ -251,12 +251,23 @@ class InvoiceGenerator:
             current_logo(self.documents),
         )
 
-    def _draft(self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None) -> Draft:
-        """Draft from what was received until the close opened: its watermark, the same for each of its runs."""
+    def _draft(
+        self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None, *, parked: bool
+    ) -> Draft:
+        """Draft from what was received until the close opened: its watermark, the same for each of its runs.
+
+        Who cannot be billed by that, and was parked for it, is billed by what has been corrected until this run.
+        """
         now = self.clock()
         if close is None:
             return drafter.draft(customer, period, "", "", now, now.date())
-        return drafter.draft(customer, period, close.price_book, close.tax_table, close.opened_at, now.date())
+        draft = partial(drafter.draft, customer, period, close.price_book, close.tax_table, day=now.date())
+        try:
+            return draft(watermark=close.opened_at)
+        except ParkCustomerError:
+            if not parked:
+                raise
+        return draft(watermark=close.run_started_at)
 
     def _issue(
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
@@ -306,7 +317,7 @@ class InvoiceGenerator:
     def _commit(self, issue: _Issue, seen: _Seen) -> None:
         invoice = issue.invoice
         issued, account, legs = invoices.issue(invoice, drafted(seen.customer, issue.draft))
-        memo = f"invoice {invoice.number} over {invoice.total}"
+        memo = f"invoice {invoice.number} for {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
         entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
         payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)

@@ -13,9 +13,10 @@ from typing import Any
 from monthclose.domain.credit_note import CreditNote, Effect
 from monthclose.domain.customer import Customer
 from monthclose.domain.declines import decline
+from monthclose.domain.hold import news_in
 from monthclose.domain.invoice import Invoice
 from monthclose.domain.money import Money
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notice import NoticeKind
 from monthclose.domain.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
@@ -41,6 +42,8 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.REVERSED: _ACTION,
     NoticeKind.CREDIT_NOTE: _GOOD,
     NoticeKind.REPLACED: _WAITING,
+    NoticeKind.HOLD_PLACED: _ACTION,
+    NoticeKind.HOLD_LIFTED: _GOOD,
 }
 
 _EFFECTS: Mapping[str, str] = {
@@ -104,10 +107,26 @@ class NoticeTexts:
         rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number))
         if step and month.invoice.open < customer.balance:
             rows.append(("Owed in all", str(customer.balance)))
-        return self._mail(customer, kind, facts, rows, month.invoice, step)
+        return self._mail(
+            customer, kind, facts, rows, month.invoice, step, month.invoice.period, _standing(customer, month)
+        )
 
-    def credit_note_mail(self, customer: Customer, note: CreditNote, effect: Effect) -> Mail:
-        """Write the mail that tells a customer of a credit note, and what was done with its amount."""
+    def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
+        """Write the mail that tells a customer that their account was put on hold, or is on hold no more."""
+        facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
+        rows = [("Date", _day(change.time.date())), ("Owed in all", str(max(customer.balance, _nothing(customer))))]
+        return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
+
+    def credit_note_mail(
+        self, customer: Customer, note: CreditNote, effect: Effect, month: CustomerMonth | None = None
+    ) -> Mail:
+        """Write the mail that tells a customer of a credit note, and what was done with its amount.
+
+        Parameters
+        ----------
+        month : CustomerMonth or None
+            The month that it is of, for what there is to say of a hold.
+        """
         done = {name: Money(minor, note.currency) for name, minor in effect._asdict().items()}
         facts = {
             "number": note.corrects,
@@ -127,7 +146,8 @@ class NoticeTexts:
             *((label, str(done[name])) for name, label in _EFFECTS.items() if done[name]),
             ("Amount", str(note.total)),
         ]
-        return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number)
+        standing = _standing(customer, month or CustomerMonth())
+        return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, standing)
 
     def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
         """Write the mail that tells a customer of the invoice that has taken another one's place.
@@ -152,7 +172,8 @@ class NoticeTexts:
             "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
         }
         rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
-        return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number)
+        standing = _standing(customer, month)
+        return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, standing)
 
     def _mail(
         self,
@@ -160,22 +181,27 @@ class NoticeTexts:
         kind: NoticeKind,
         facts: Mapping[str, Any],
         rows: Sequence[tuple[str, str]],
-        issued: Issued,
+        issued: Issued | None,
         step: str,
+        period: Period,
+        standing: str = "",
     ) -> Mail:
-        facts = {**facts, "name": _one_line(customer.profile.name), "company": _one_line(self.company)}
+        company, held = _one_line(self.company), customer.held_since is not None
+        facts = {**facts, "name": _one_line(customer.profile.name), "company": company, "held": held}
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
         blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
         letter = facts | {
             "subject": _one_line(blocks["subject"]),
             "headline": _one_line(blocks["headline"]),
-            "paragraphs": [_one_line(text) for text in re.split(r"\n\s*\n", blocks["message"].strip())],
+            "paragraphs": [
+                _one_line(text) for text in re.split(r"\n\s*\n", f"{blocks['message']}\n\n{standing}".strip())
+            ],
             "rows": rows,
             "label_width": max(len(label) for label, _ in rows),
             "value_width": max(len(value) for _, value in rows),
             "accent": _ACCENT[kind],
-            "link": self.link(issued) if self.link else "",
+            "link": self.link(issued) if self.link and issued else "",
             "linked": "credit note" if isinstance(issued, CreditNote) else "invoice",
         }
         return Mail(
@@ -183,8 +209,24 @@ class NoticeTexts:
             subject=letter["subject"],
             text=environment().get_template("mail/layout.txt.j2").render(letter),
             html=environment().get_template("mail/layout.html.j2").render(letter),
-            tag=notice_tag(issued.period, customer.customer_id, step),
+            tag=notice_tag(period, customer.customer_id, step),
         )
+
+
+def _standing(customer: Customer, month: CustomerMonth) -> str:
+    """Say how the customer's hold stands, if there is one, or if it is news that there is none."""
+    if customer.held_since:
+        since = f"Your account is on hold since {_day(customer.held_since.date())}."
+        lifts = (
+            "Please write to us about it." if customer.held_by else "The hold ends once nothing is overdue any more."
+        )
+        return f"{since} {lifts}"
+    lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
+    return "Your account is not on hold any more." if lifted else ""
+
+
+def _nothing(customer: Customer) -> Money:
+    return Money(0, customer.currency)
 
 
 def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class Regenerator:
     def _check(self, invoice: Invoice, customer: Customer, month: CustomerMonth) -> None:
         if invoice.total_minor < 0:
             raise UserMistakeError(
-                f"{invoice.number} is over {invoice.total}, which has become credit: no credit note can take that back"
+                f"{invoice.number} is for {invoice.total}, which has become credit: no credit note can take that back"
             )
         if customer.profile.currency != invoice.currency:
             raise UserMistakeError(

@@ -67,7 +67,7 @@ class Replacer:
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, legs = take_its_place(invoice, drafted(customer, draft), held)
         issued, payment = self._with_payment(issued, account, month, batch)
-        memo = f"invoice {issued.number} over {issued.total}, in place of {before.number}"
+        memo = f"invoice {issued.number} for {issued.total}, in place of {before.number}"
         entry = Entry(issued.entry_id, issued.customer_id, issued.period, issued.currency, now, legs, memo)
         account, change = lift_if_paid_up(account, issued.period, len(month.holds) + 1, now)
         self.books.commit(

@@ -1,16 +1,21 @@
 """Report a close: sum up the batches, prove that the books tie, write the report for finance."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monthclose.domain.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.loose_end import LooseEnd, LooseEndKind, count_loose_ends, loose_ends
+from monthclose.domain.money import exponent
 from monthclose.domain.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.proof import MOST_FINDINGS, Comparison, Finding, check_totals
-from monthclose.ports import Clock, Closes, Documents
+from monthclose.domain.words import count
+from monthclose.ports import Books, Clock, Closes, Documents
+from monthclose.stages.batch_work import read_months
 from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.report_page import render_report
 
@@ -70,16 +75,77 @@ class Reporter:
             self.closes.put(done)
 
     def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, dict[str, Any]]:
-        totals, findings = Totals(), list[Finding]()
+        totals, findings, left = Totals(), list[Finding](), _Left()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
-            findings += _check_batch(progress)
+            left.take(progress, self.comparer.books)
         findings += check_totals(totals, close.customers)
         findings += [finding for comparison in comparisons for finding in comparison.findings]
         unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
-        sound = not findings and not totals.parked and not totals.untold
-        done = replace(close, status=CloseStatus.COMPLETED if sound else CloseStatus.COMPLETED_WITH_FINDINGS)
-        return done, report_content(done, totals, findings, self.company, unlisted=unlisted)
+        done = replace(close, status=_status(findings, totals, left))
+        content = report_content(done, totals, findings, self.company, unlisted=unlisted)
+        return done, content | left.content()
+
+
+@dataclass(slots=True)
+class _Left:
+    """The loose ends of a close: each kind is counted, and the first of it are listed."""
+
+    ends: dict[LooseEndKind, list[LooseEnd]] = field(default_factory=lambda: {kind: [] for kind in LooseEndKind})
+    in_all: Counter[LooseEndKind] = field(default_factory=Counter)
+
+    def take(self, progress: BatchProgress, books: Books) -> None:
+        """Take a batch's. Its customers are read only if any has one and there is room to list it."""
+        counted = {kind: number for kind, number in count_loose_ends(progress).items() if number}
+        if all(len(self.ends[kind]) >= MOST_FINDINGS for kind in counted):
+            self.in_all.update(counted)
+            return
+        for end in loose_ends(progress, read_months(books, progress.batch.customer_ids, progress.period)):
+            self.in_all[end.kind] += 1
+            if len(self.ends[end.kind]) < MOST_FINDINGS:
+                self.ends[end.kind].append(end)
+
+    def content(self) -> dict[str, Any]:
+        """Put them into the report's shape."""
+        return {
+            str(kind): {"customers": [_end(end) for end in ends], "in_all": self.in_all[kind]}
+            for kind, ends in self.ends.items()
+        }
+
+
+def _end(end: LooseEnd) -> dict[str, Any]:
+    since = end.since.isoformat() if end.since else None
+    return {"customer_id": end.customer_id, "what": end.what, "since": since}
+
+
+def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseStatus:
+    """Decide a close's status; a bank debit that is under way, and was told, leaves nothing to do."""
+    if findings:
+        return CloseStatus.COMPLETED_WITH_FINDINGS
+    if left.in_all[LooseEndKind.UNFINISHED]:
+        return CloseStatus.UNFINISHED
+    return CloseStatus.WAITING if totals.waiting else CloseStatus.COMPLETED
+
+
+def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> dict[str, Any]:
+    """Report on a close that was stopped or broke off: what is done, in the report's shape. Nothing is stored.
+
+    The providers are not asked. Who has not been begun with is unfinished, and no finding.
+
+    Parameters
+    ----------
+    state : str
+        What to give for its status.
+    """
+    totals, left = Totals(), _Left()
+    for progress in closes.all_progress(close.period):
+        totals += progress.totals
+        left.take(progress, books)
+    begun = sum(totals.customers.values())
+    left.in_all[LooseEndKind.UNFINISHED] += close.customers - begun
+    content = report_content(close, totals, check_totals(totals, begun), company) | left.content()
+    warning = f"partial: {count(close.customers - begun, 'customer')} not begun with"
+    return content | {"status": state, "partial": True, "warnings": [warning, *content["warnings"]]}
 
 
 def _notice_warnings(totals: Totals) -> list[str]:
@@ -87,21 +153,9 @@ def _notice_warnings(totals: Totals) -> list[str]:
         "refused": "the mail service will not take: their addresses cannot be",
         "claimed": "may have been sent or not: their sender broke off, and nobody is written to twice on a guess",
     }
-    untold = [f"{totals.untold} customers have not been told yet: reconciling tells them"] if totals.untold else []
+    untold = [f"{count(totals.untold, 'customer')} not told yet: reconciling tells them"] if totals.untold else []
     return untold + [
         f"{totals.notices[state]} notices {text}" for state, text in texts.items() if totals.notices.get(state)
-    ]
-
-
-def _check_batch(progress: BatchProgress) -> list[Finding]:
-    if progress.finished:
-        return []
-    return [
-        Finding(
-            "batch_unfinished",
-            f"batch {progress.batch.number} got no further than {progress.stage}, "
-            f"with {progress.unsettled} customers unsettled",
-        )
     ]
 
 
@@ -138,6 +192,7 @@ def report_content(
             **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
             **({"carried": totals.customers["carried"]} if totals.customers.get("carried") else {}),
         },
+        "exponents": {currency: exponent(currency) for currency in sorted(totals.money)},
         "money": {
             currency: {name: sums.get(name, 0) for name in money} for currency, sums in sorted(totals.money.items())
         },
@@ -158,5 +213,6 @@ def report_content(
             ],
             "findings_in_all": len(findings) + unlisted,
         },
+        "stops": [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops],
         "warnings": [*close.warnings, *_notice_warnings(totals)],
     }

@@ -26,6 +26,8 @@ _PARTS: Mapping[str, str] = {
 """The parts of a currency's bar, in their order; here `open` is without what is pending."""
 _SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "credit_granted", "tax")
 
+_LEFT = ("unfinished", "waiting")
+"""Customers with whom a close is not through, and those who wait for what takes days."""
 _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "paid": ("Paid", "collected"),
     "nothing_due": ("Nothing due", "credited"),
@@ -57,6 +59,7 @@ def render_report(report: dict[str, Any]) -> bytes:
         "verdict": _verdict(report),
         "findings": findings,
         "findings_left_out": _count_findings(report.get("proof", {})) - len(findings),
+        "left": [_left(report, kind) for kind in _LEFT if report.get(kind, {}).get("in_all")],
         "warnings": report.get("warnings", []),
         "parts": [{"key": key, "label": label} for key, label in _PARTS.items()],
         "taxed": bool(report.get("tax_table")),
@@ -80,13 +83,31 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
         )
     )
     proof = report.get("proof")
+    if report.get("partial"):
+        why = "; ".join(f"stopped: {stop['reason'] or 'no reason given'}" for stop in report["stops"][-1:])
+        headline = f"Partial: the close was {report['status']}"
+        return {
+            "tone": "wait",
+            "mark": "…",
+            "headline": headline,
+            "detail": f"{'; '.join(filter(None, (detail, why)))}.",
+        }
     if proof is None or report.get("status") == "running":
         return {"tone": "wait", "mark": "…", "headline": "The close is still running", "detail": f"{detail}."}
     findings = _count_findings(proof)
     if proof.get("ties") and not findings:
-        return {"tone": "good", "mark": "✓", "headline": "The books tie", "detail": f"{detail}."}
-    headline = f"{count(findings, 'finding')}: the books need a look" if findings else "The books do not tie"
+        left = [f"{report[kind]['in_all']:,} {kind}" for kind in _LEFT if report.get(kind, {}).get("in_all")]
+        headline = ", ".join(("The books tie", *left))
+        return {"tone": "good", "mark": "✓", "headline": headline, "detail": f"{detail}."}
+    headline = f"The books do not tie: {count(findings, 'finding')}" if findings else "The books do not tie"
     return {"tone": "bad", "mark": "!", "headline": headline, "detail": f"{detail}."}
+
+
+def _left(report: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """List the customers of one kind of loose end."""
+    ends, in_all = report[kind]["customers"][:_MAX_FINDINGS], report[kind]["in_all"]
+    rows = [{**end, "since": _time(end["since"])} for end in ends]
+    return {"title": f"{_words(kind)}: {count(in_all, 'customer')}", "rows": rows, "left_out": in_all - len(rows)}
 
 
 def _count_findings(proof: Mapping[str, Any]) -> int:
@@ -184,7 +205,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
         ("Tax table", report.get("tax_table", "")),
-        ("Status", _status(report)),
+        ("Status", _words(report.get("status", ""))),
     )
     return [(label, value) for label, value in facts if value]
 
@@ -217,11 +238,3 @@ def _duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _status(report: Mapping[str, Any]) -> str:
-    """Say what the status means: a close without findings may still have left customers for a person to look at."""
-    parked = sum(report.get("parked", {}).values())
-    if report.get("status") == "completed_with_findings" and not report.get("proof", {}).get("findings") and parked:
-        return f"Completed, {parked} parked"
-    return _words(report.get("status", ""))

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from monthclose.domain.customer import Customer
-from monthclose.domain.dunning import AfterLast, DunningPolicy, Step, StepKind, next_step, trouble_of
-from monthclose.domain.month import CustomerMonth, Notice, NoticeState
-from monthclose.domain.notice import NoticeKind
+from monthclose.domain.dunning import AfterLast, DunningPolicy, StepKind, Telling, next_step, telling_due, trouble_of
+from monthclose.domain.month import CustomerMonth, NoticeState
+from monthclose.domain.notice import NoticeKind, notice_due
 from monthclose.domain.period import Period
-from monthclose.ports import Books, Clock, Mailer
-from monthclose.stages.deliver import deliver
-from monthclose.stages.notice_texts import NoticeTexts
+from monthclose.ports import Books, Clock
+from monthclose.stages.tell_customer import CustomerTeller
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +24,7 @@ class ReminderSender:
     """
 
     books: Books
-    mailer: Mailer
-    texts: NoticeTexts
+    teller: CustomerTeller
     clock: Clock
     policy: DunningPolicy
     adapters: frozenset[str]
@@ -51,29 +49,30 @@ class ReminderSender:
         if customer is None or closing & months.keys() or any(_told_on(today, month) for month in months.values()):
             return False
         due = self._first_due(customer, months, today)
-        return due is not None and self._send_one(customer, *due)
+        return due is not None and self._send_one(customer_id, *due, today)
 
     def _first_due(
         self, customer: Customer, months: Mapping[Period, CustomerMonth], today: date
-    ) -> tuple[Period, CustomerMonth, Step, NoticeKind] | None:
+    ) -> tuple[Period, CustomerMonth, Telling] | None:
+        """Find what to tell: an outcome that they don't know yet, or the oldest month's reminder."""
+        for period, month in months.items():
+            telling = None if notice_due(month) else telling_due(month)  # the close's own is sent with its batch
+            if telling:
+                return period, month, telling
         can_retry = customer.profile.payment_provider in self.adapters
         for period, month in months.items():
-            step = next_step(month, customer, self.policy, today, can_retry=can_retry)
-            if step and step.kind is StepKind.TELL and step.notice:
-                return period, month, step, step.notice
+            step, trouble = next_step(month, customer, self.policy, today, can_retry=can_retry), trouble_of(month)
+            if step and step.kind is StepKind.TELL and step.notice and trouble:
+                return period, month, Telling(step.notice, trouble.payment, step.key)
         return None
 
-    def _send_one(self, customer: Customer, period: Period, month: CustomerMonth, step: Step, kind: NoticeKind) -> bool:
-        trouble, now = trouble_of(month), self.clock()
-        if trouble is None:
+    def _send_one(self, customer_id: str, period: Period, month: CustomerMonth, telling: Telling, today: date) -> bool:
+        customer, month = self.teller.with_hold(customer_id, period, month, today)
+        if customer is None:
             return False
-        holds = kind is NoticeKind.LAST_REMINDER and self.policy.after_last is AfterLast.HOLD
-        held_on = now.date() + timedelta(self.policy.final_days) if holds else None
-        mail = self.texts.mail(customer, month, kind, payment=trouble.payment, step=step.key, held_on=held_on)
-        version = next((notice.version for notice in month.reminders if notice.step == step.key), 0)
-        claim = Notice(customer.customer_id, period, kind, NoticeState.CLAIMED, now, step=step.key, version=version)
-        delivered = deliver(self.books, self.mailer, claim, mail)
-        return delivered is not None and delivered.state is NoticeState.SENT
+        holds = telling.kind is NoticeKind.LAST_REMINDER and self.policy.after_last is AfterLast.HOLD
+        held_on = self.clock().date() + timedelta(self.policy.final_days) if holds else None
+        return self.teller.send(customer, period, month, telling, held_on)
 
 
 def _told_on(today: date, month: CustomerMonth) -> bool:

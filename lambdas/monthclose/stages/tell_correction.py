@@ -29,7 +29,7 @@ class CorrectionTeller:
     def tell(self, note: CreditNote) -> NoticeState:
         """Send the customer the e-mail of a booked credit note, and say how it stands."""
         months = self.books.months(note.customer_id)
-        mail = self.texts.credit_note_mail(self._customer(note), note, _effect(note, months))
+        mail = self.texts.credit_note_mail(self._customer(note), note, _effect(note, months), months[note.period])
         return self._send(note, NoticeKind.CREDIT_NOTE, months[note.period], mail)
 
     def tell_replacement(self, invoice: Invoice, reason: str) -> NoticeState | None:

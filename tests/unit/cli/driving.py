@@ -57,9 +57,11 @@ class Command:
     machine: FakeMachine
     links: LinkSettings | None = None
 
-    def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
+    @property
+    def system(self) -> System:
+        """What it works with."""
         world = self.world
-        system = System(
+        return System(
             books=world.books,
             closes=world.closes,
             directory=world.directory,
@@ -88,11 +90,14 @@ class Command:
             regenerator=world.regenerator,
             sleep=lambda _seconds: None,
         )
+
+    def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
+        system = self.system
         result = CliRunner().invoke(app, [str(a) for a in arguments], obj=lambda: system)
         assert result.exit_code == exit_code, result.output
         assert "Traceback" not in result.output
         assert "\x1b" not in result.output
         return result
 
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments).stdout)
+    def json(self, *arguments: str, exit_code: int = 0) -> Any:
+        return json.loads(self(*arguments, exit_code=exit_code).stdout)

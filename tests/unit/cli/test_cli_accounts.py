@@ -52,7 +52,9 @@ def test_a_payment_whose_outcome_is_unknown_says_not_to_pay_again(monthclose: Co
         "not known yet: the provider's answer was lost. Don't pay again"
         in monthclose("pay", "acme", exit_code=4).stdout
     )
-    assert "is being charged for 2026-10.2/acme" in monthclose("pay", "acme", exit_code=1).stderr
+    again = monthclose("pay", "acme", exit_code=4).stdout
+    assert "nothing charged; payment 2026-10.2/acme of 100.00 USD by stripe is under way since 2026-11-01" in again
+    assert monthclose.json("pay", "acme", "--json", exit_code=4)["under_way"]["payment_id"] == "2026-10.2/acme"
     assert moved(world) == [10_000]
 
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from cli.report import save_page
 from cli.status import _share
 from cli.system import Execution
 from monthclose.domain.close import CloseStatus
 from monthclose.errors import ProviderDownError, TryLaterError
+from monthclose.ports import Collected
 from monthclose.stages.snapshot import read_batches
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
 from tests.world import OCTOBER, World
@@ -85,9 +87,26 @@ def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose:
 
 
 def test_a_close_whose_books_do_not_tie_has_an_exit_status_of_its_own(monthclose: Command, world: World) -> None:
-    world.gateway.failures["collect", "before"] = [ProviderDownError("Stripe is down")] * 20
+    monthclose("close", "2026-10")
+    order = next(iter(world.gateway.orders.values()))
+    world.gateway.orders["stray"] = order
+    world.gateway.settle("stray", Collected(order.amount))
 
     assert "the books do not tie" in monthclose("close", "2026-10", exit_code=4).stdout
+    assert "provider_unknown" in monthclose("report", "2026-10", "--findings").stdout
+    assert "completed with findings" in monthclose("status", "2026-10").stdout
+
+
+def test_customers_who_are_unfinished_are_named_and_are_no_error(monthclose: Command, world: World) -> None:
+    world.gateway.failures["collect", "before"] = [ProviderDownError("Stripe is down")] * 20
+
+    said = monthclose("close", "2026-10").stdout
+
+    assert "the books tie" in said
+    assert "unfinished: 2 customers" in said
+    assert "acme: parked, payment_unsettled" in said
+    assert monthclose("status", "2026-10").stdout.startswith("2026-10 unfinished")
+    assert "broke" in monthclose("report", "2026-10", "--findings").stdout
 
 
 def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_it(
@@ -109,12 +128,34 @@ def test_a_close_can_be_stopped_and_goes_on_when_it_is_started_again(
 ) -> None:
     close_half(world)
 
-    assert "go on with: monthclose close 2026-10" in monthclose("stop", "2026-10").stdout.lower()
+    said = monthclose("stop", "2026-10", "--reason", "wrong prices").stdout.lower()
+    assert "go on with: monthclose close 2026-10" in said
 
-    assert machine.stopped == [(EXECUTION, "monthclose stop")]
-    assert "2026-10 interrupted" in monthclose("status", "2026-10").stdout
+    assert machine.stopped == [(EXECUTION, "monthclose stop: wrong prices")]
+    status = monthclose("status", "2026-10").stdout
+    assert "2026-10 stopped" in status
+    assert "2026-11-01 00:00 UTC: wrong prices" in status
+    assert "stopped" in monthclose("closes").stdout
+    assert [stop["reason"] for stop in monthclose.json("status", "2026-10", "--json")["stops"]] == ["wrong prices"]
     monthclose("close", "2026-10")
     assert len(world.gateway.money_moved) == 1
+    assert "stopped: wrong prices" in monthclose("customer", "acme").stdout
+    assert "stopped 2026-11-01 00:00 UTC: wrong prices" in monthclose("report", "2026-10").stdout
+
+
+def test_a_close_that_was_stopped_has_a_partial_report(monthclose: Command, world: World) -> None:
+    close_half(world)
+    monthclose("stop", "2026-10", "--reason", "wrong prices")
+    said = monthclose("report", "2026-10").stdout
+    assert "2026-10 stopped, a partial report: 3 customers" in said
+    assert "stopped 2026-11-01 00:00 UTC: wrong prices" in said
+    assert "partial: 2 customers not begun with" in said
+    assert "the books tie so far" in said
+    content = monthclose.json("report", "2026-10", "--json")
+    assert (content["partial"], content["status"], content["proof"]["ties"]) == (True, "stopped", True)
+    page = save_page(monthclose.system, OCTOBER).read_text()
+    assert "Partial: the close was stopped" in page
+    assert "wrong prices" in page
 
 
 @pytest.mark.parametrize("closed_before", [False, True])
@@ -218,10 +259,7 @@ def test_a_close_whose_execution_ended_is_interrupted(monthclose: Command, world
     assert "2026-10 interrupted" in result.stdout
     assert "monthclose close 2026-10" in result.stderr
     assert "interrupted" in monthclose("closes").stdout
-    report = monthclose("report", "2026-10", exit_code=2).stderr
-    assert "is interrupted" in report
-    assert "go on with: monthclose close 2026-10" in report
-    assert "comes at the end" not in report
+    assert "2026-10 interrupted, a partial report" in monthclose("report", "2026-10").stdout
 
 
 def test_status_without_a_period_is_of_last_month(monthclose: Command, world: World) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.console import complain, err, grid, harmless, note, print_json, say, show, show_figures
+from cli.console import complain, err, grid, harmless, note, print_json, say, show, show_figures, with_exponents
 from cli.report import print_report
 from cli.view import money_rows
 from monthclose.domain.customer import Profile
@@ -150,3 +150,17 @@ def test_names_of_files_columns_skus_and_customers_are_printed_harmless(monthclo
     outputs.append(monthclose("customer", "no\x9bbody", exit_code=2).output)
     for printed in outputs:
         assert not OBEYED.search(printed), printed
+
+
+def test_amounts_say_in_which_currency_and_with_how_many_decimals_they_are() -> None:
+    value = {
+        "money": {"JPY": {"open": 5}, "KWD": {"open": 5}},
+        "rows": [{"currency": "KWD", "total_minor": 1234, "parts": [{"left_minor": 1}]}],
+        "status": "completed",
+    }
+    assert with_exponents(value) == {
+        "exponents": {"JPY": 0, "KWD": 3},
+        "money": {"JPY": {"open": 5}, "KWD": {"open": 5}},
+        "rows": [{"exponent": 3, "currency": "KWD", "total_minor": 1234, "parts": [{"left_minor": 1}]}],
+        "status": "completed",
+    }

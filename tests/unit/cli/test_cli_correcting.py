@@ -22,18 +22,20 @@ def _closed(world: World) -> None:
 
 def test_a_part_is_credited_and_the_balance_told(monthclose: Command) -> None:
     said = monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY).stdout
-    assert said == "CN-00000001 over 12.50 USD of INV-00000001; acme: 12.50 USD of credit\n"
+    assert said == "CN-00000001 for 12.50 USD of INV-00000001; acme: 12.50 USD of credit\n"
 
 
 def test_without_an_amount_and_by_void_it_is_everything_that_is_left(world: World, monthclose: Command) -> None:
     monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
-    assert "CN-00000002 over 87.50 USD" in monthclose("invoice", "void", INV, *WHY).stdout
+    assert "CN-00000002 for 87.50 USD" in monthclose("invoice", "void", INV, *WHY).stdout
     assert world.customer("acme").credit_minor == 10_000
 
 
 def test_the_same_command_again_issues_nothing_new(world: World, monthclose: Command) -> None:
-    said = [monthclose("invoice", "void", INV, *WHY).stdout for _ in range(2)]
-    assert said[0] == said[1]
+    first, again = (monthclose("invoice", "void", INV, *WHY) for _ in range(2))
+    assert "already" not in first.stdout
+    assert "was issued on 2026-11-01 already: nothing new" in again.stdout
+    assert "told by e-mail on 2026-11-01 00:00 UTC; nothing is sent again" in again.stderr
     assert len(world.month("acme").credit_notes) == 1
 
 
@@ -46,6 +48,7 @@ def test_for_programs_it_says_everything(world: World, monthclose: Command) -> N
         "customer_id": "acme",
         "period": "2026-10",
         "currency": "USD",
+        "exponent": 2,
         "total_minor": 1250,
         "tax_minor": 0,
         "issued_on": "2026-11-01",
@@ -78,7 +81,7 @@ def test_the_credit_note_stands_if_the_mail_service_is_down_and_the_command_agai
     world.mailer.sent.clear()
     world.mailer.failures = [TryLaterError("SES cannot be reached")]
     said = monthclose("invoice", "void", INV, *WHY)
-    assert "CN-00000001 over 100.00 USD" in said.stdout
+    assert "CN-00000001 for 100.00 USD" in said.stdout
     assert "acme: not told yet: SES cannot be reached\nCN-00000001 stands; the same command again" in said.stderr
     assert world.customer("acme").credit_minor == 10_000
     assert monthclose.json("invoice", "void", INV, *WHY, "--json")["notice"] == "sent"
@@ -124,7 +127,7 @@ def test_a_credit_note_is_shown_like_an_invoice_and_with_it(world: World, monthc
         assert text in shown
     assert "open" not in shown
     assert "corrected by" in monthclose("invoice", "show", INV).stdout
-    assert "CN-00000001 over 12.50 USD: billed twice" in monthclose("invoice", "show", INV).stdout
+    assert "CN-00000001 for 12.50 USD: billed twice" in monthclose("invoice", "show", INV).stdout
     assert monthclose.json("invoice", "show", "CN-00000001", "--json")["kind"] == "credit_note"
     monthclose("invoice", "show", "CN-00000001", "--pdf", tmp_path / "note.pdf")
     assert (tmp_path / "note.pdf").read_bytes() == world.shelf.pdf(note)
@@ -133,6 +136,6 @@ def test_a_credit_note_is_shown_like_an_invoice_and_with_it(world: World, monthc
 def test_the_customer_s_story_tells_of_it(monthclose: Command) -> None:
     monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
     story = monthclose("customer", "acme").stdout
-    assert "CN-00000001 over 12.50 USD of INV-00000001: billed twice" in story
+    assert "CN-00000001 for 12.50 USD of INV-00000001: billed twice" in story
     kinds = [happened["kind"] for happened in monthclose.json("customer", "acme", "--json")["happened"]]
     assert "credit note" in kinds

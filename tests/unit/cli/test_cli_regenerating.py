@@ -32,8 +32,8 @@ def _closed(world: World) -> None:
 def test_it_says_what_was_issued_what_changed_and_what_is_due(monthclose: Command) -> None:
     said = monthclose("invoice", "regenerate", OLD, *WHY).output
     assert said == (
-        f"CN-00000001 over 100.00 USD of {OLD}\n"
-        f"{NEW} over 80.00 USD in place of {OLD} (100.00 USD before, 20.00 USD less)\n"
+        f"CN-00000001 for 100.00 USD of {OLD}\n"
+        f"{NEW} for 80.00 USD in place of {OLD} (100.00 USD before, 20.00 USD less)\n"
         "nothing of it is due; acme: 20.00 USD of credit\n"
         "acme: told by e-mail\n"
     )
@@ -61,6 +61,7 @@ def test_for_programs_it_says_everything(world: World, monthclose: Command) -> N
         "customer_id": "acme",
         "period": "2026-10",
         "currency": "USD",
+        "exponent": 2,
         "total_minor": 8_000,
         "tax_minor": 0,
         "open_minor": 0,
@@ -77,7 +78,7 @@ def test_a_dry_run_shows_the_lines_and_writes_nothing(world: World, monthclose: 
     before = dict(world.books.records), dict(world.documents.objects)
     said = monthclose("invoice", "regenerate", OLD, "--dry-run").output
     assert "100 x 0.8 = 80" in said
-    assert f"{OLD} would be replaced by an invoice over 80.00 USD (100.00 USD before, 20.00 USD less)" in said
+    assert f"{OLD} would be replaced by an invoice for 80.00 USD (100.00 USD before, 20.00 USD less)" in said
     assert "nothing of it would be due; nothing has been written" in said
     assert "credited before" not in said
     answer = monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")
@@ -100,12 +101,12 @@ def test_a_dry_run_says_so_if_nothing_would_change(world: World, monthclose: Com
 def test_what_was_credited_before_is_said_to_be_billed_anew(monthclose: Command) -> None:
     monthclose("invoice", "credit", OLD, "--amount", "10", "--reason", "the outage")
     said = monthclose("invoice", "regenerate", OLD, "--dry-run").output
-    assert f"10.00 USD of {OLD} was credited before: the new invoice would bill it anew" in said
+    assert f"10.00 USD of {OLD} was credited before: the new invoice would bill it again" in said
     answer = monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")
     assert answer["credited_before_minor"] == 1_000
     for _ in range(2):
         said = monthclose("invoice", "regenerate", OLD, *WHY).output
-        assert f"10.00 USD of {OLD} had been credited before: the new invoice bills it anew" in said
+        assert f"10.00 USD of {OLD} had been credited before: the new invoice bills it again" in said
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_mistake_is_explained_in_a_line(monthclose: Command, arguments: tuple[
 def test_both_invoices_are_shown_and_name_each_other(monthclose: Command, tmp_path: Path) -> None:
     monthclose("invoice", "regenerate", OLD, *WHY)
     old, new = (monthclose("invoice", "show", number).stdout for number in (OLD, NEW))
-    for text in ("replaced by", NEW, "CN-00000001 over 100.00 USD: the price was wrong"):
+    for text in ("replaced by", NEW, "CN-00000001 for 100.00 USD: the price was wrong"):
         assert text in old
     for text in ("replaces", OLD, "the price was wrong"):
         assert text in new
@@ -162,8 +163,8 @@ def test_the_customer_s_story_tells_of_both(world: World, monthclose: Command) -
     monthclose("invoice", "regenerate", OLD, *WHY)
     monthclose("pay", "acme")
     story = monthclose("customer", "acme").stdout
-    assert f"{OLD} over 100.00 USD, replaced by {NEW}" in story
-    assert f"{NEW} over 125.00 USD, 0.00 USD of it open  [in place of {OLD}]" in story
+    assert f"{OLD} for 100.00 USD, replaced by {NEW}" in story
+    assert f"{NEW} for 125.00 USD, 0.00 USD of it open  [in place of {OLD}]" in story
     assert f"for {NEW}, 2026-10.2/acme: ready" in story
 
 

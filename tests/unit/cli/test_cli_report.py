@@ -78,7 +78,9 @@ def test_the_report_names_each_customer_with_the_outcome_and_why(monthclose: Com
         "written_off_minor",
         "net_minor",
         "tax_minor",
+        "exponent",
     ]
+    assert (rows["acme"]["exponent"], rows["idle"]["exponent"]) == ("2", "")
     assert (rows["acme"]["net_minor"], rows["acme"]["tax_minor"]) == ("1234", "0")
     assert (rows["idle"]["net_minor"], rows["idle"]["tax_minor"]) == ("0", "0")
 

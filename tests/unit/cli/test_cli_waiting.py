@@ -22,18 +22,22 @@ def _closed(world: World) -> None:
     world.clock.pass_time(minutes=15)
 
 
-def parked(monthclose: Command) -> str:
-    [told] = [h["text"] for h in monthclose.json("customer", "acme", "--json")["happened"] if h["kind"] == "parked"]
-    return str(told)
+def test_the_customer_waits_for_the_payment_that_is_under_way_and_is_not_parked(monthclose: Command) -> None:
+    story = monthclose.json("customer", "acme", "--json")["happened"]
+    assert "parked" not in {happening["kind"] for happening in story}
+    said = monthclose("report", "2026-11", "--findings").stdout
+    assert "payment 2026-11/acme begins once payment 2026-10/acme, which is under way, has ended" in said
+    assert monthclose("status", "2026-11").stdout.startswith("2026-11 waiting")
 
 
-def test_the_customer_is_parked_for_the_payment_that_is_under_way(monthclose: Command) -> None:
-    told = parked(monthclose)
-
-    assert "payment 2026-11/acme is still ready" in told
-    assert "being charged for payment 2026-10/acme" in told
-    assert "gone" not in told
-    assert "no longer" not in told
+def test_paying_meanwhile_says_which_payment_is_under_way_since_when_and_how_much(
+    monthclose: Command, world: World
+) -> None:
+    said = monthclose("pay", "acme", exit_code=4).stdout
+    assert (
+        "nothing charged; payment 2026-10/acme of 10.00 USD by stripe is under way since 2026-11-01 00:00 UTC" in said
+    )
+    assert world.month("acme").manual == world.month("acme", NOVEMBER).manual == ()
 
 
 def test_once_that_has_ended_the_reconciler_begins_with_the_other(monthclose: Command, world: World) -> None:
@@ -48,11 +52,10 @@ def test_once_that_has_ended_the_reconciler_begins_with_the_other(monthclose: Co
     after = world.month("acme", NOVEMBER).payment
     assert after
     assert after.state is PaymentState.PENDING
-    assert parked(monthclose).endswith("(no longer parked)")
 
 
 def test_reconciling_says_whom_it_could_not_begin_with(monthclose: Command) -> None:
-    said = monthclose("reconcile", exit_code=4).stdout
+    said = monthclose("reconcile").stdout
 
     assert "1 payment not begun with: the customer is being charged for another one" in said
     assert "Error" not in said
@@ -73,4 +76,4 @@ def test_reconciling_says_whom_it_could_not_begin_with(monthclose: Command) -> N
 )
 def test_trouble_is_told_in_words(monthclose: Command, world: World, error: Exception, message: str) -> None:
     world.gateway.failures["look_up", "before"] = [error]
-    assert message in monthclose("reconcile", "--now", exit_code=4).stdout
+    assert message in monthclose("reconcile", "--now").stdout

@@ -262,7 +262,7 @@ def test_a_bank_debit_that_fails_after_the_close_is_told_at_once() -> None:
     month = CustomerMonth(an_invoice(10_000), failed, replace(TOLD, kind=K.PENDING))
     step = next_step(month, OWING, POLICY, day(4))
     assert step
-    assert step.notice is K.REMINDER
+    assert step.notice is K.DECLINED  # as if it had failed at the close: until now they believe that all is well
     assert next_step(told(month, step, day(4)), OWING, POLICY, day(5)) == Step(
         StepKind.RETRY, f"retry-{day(5)}", "day 1 after the first refusal"
     )

@@ -16,7 +16,7 @@ from pynamodb.transactions import TransactWrite
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
-from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
+from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, Stop, Totals
 from monthclose.domain.period import Period
 from monthclose.domain.series import Series
 from monthclose.errors import ConflictError
@@ -176,6 +176,7 @@ def _close_content(close: Close) -> dict[str, Any]:
         "opened_at": close.opened_at.isoformat(),
         "run_started_at": close.run_started_at.isoformat(),
         "completed_at": close.completed_at.isoformat() if close.completed_at else None,
+        "stops": [[stop.time.isoformat(), stop.reason] for stop in close.stops],
     }
 
 
@@ -191,6 +192,7 @@ def _close(item: ClosesItem) -> Close:
             "run_started_at": datetime.fromisoformat(content["run_started_at"]),
             "completed_at": datetime.fromisoformat(completed) if completed else None,
             "warnings": tuple(content["warnings"]),
+            "stops": tuple(Stop(datetime.fromisoformat(at), why) for at, why in content.get("stops", ())),
             "version": int(item.version),
         }
     )

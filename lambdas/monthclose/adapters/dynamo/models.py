@@ -162,6 +162,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     code = UnicodeAttribute()
     advice = UnicodeAttribute(default="")
     history = JSONAttribute()
+    waits_for = UnicodeAttribute(null=True)
 
 
 class EntryItem(BillingItem, discriminator="entry"):

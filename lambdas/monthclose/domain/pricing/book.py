@@ -108,12 +108,20 @@ def _replaced[T: _Named](before: tuple[T, ...], additions: tuple[T, ...]) -> tup
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for one customer in one month."""
+    """What holds for one customer in one month.
+
+    Parameters
+    ----------
+    later : tuple of PriceBook
+        Books that came after `book` was frozen for the month, oldest first: their prices count where it has none for
+        a SKU, and nowhere else.
+    """
 
     book: PriceBook
     customer_id: str
     currency: str
     period: Period
+    later: tuple[PriceBook, ...] = ()
 
     @property
     def window(self) -> Window:
@@ -123,32 +131,43 @@ class Terms:
     def prices(self, sku: str) -> list[Price]:
         """Find the prices of a SKU, each valid for its part of the month, in order of time.
 
-        The customer's own prices go before the general ones, for as long as they hold.
-
-        Raises
-        ------
-        ParkCustomerError
-            There is none in all the month.
+        The customer's own prices go before the general ones, for as long as they hold. There may be none.
         """
-        found = self._within(sku, "")
-        for own in self._within(sku, self.customer_id):
-            found = painted_over(found, own)
-        if not found:
-            raise self.no_price(sku)
-        return found
+        return self._in(self.book, sku)
 
-    def no_price(self, sku: str, time: datetime | None = None) -> ParkCustomerError:
-        """Say that a SKU has no price (at a time): the customer waits for a person."""
+    def later_prices(self, sku: str) -> list[Price]:
+        """Find the prices of a SKU for those parts of the month that the frozen book has none for."""
+        frozen, found = self.prices(sku), list[Price]()
+        for book in reversed(self.later):  # what came first is painted last: it was billed with first
+            for price in self._in(book, sku):
+                found = painted_over(found, price)
+        for price in frozen:
+            found = painted_over(found, price)
+        return [price for price in found if price not in frozen]
+
+    def no_price(self, sku: str, time: datetime) -> ParkCustomerError:
+        """Say that a SKU has no price at a time, and what to do: the customer waits for a person."""
         others = [currency for currency in self.book.currencies.get(sku, ()) if currency != self.currency]
-        dated = self.book.by_identity.get((sku, self.currency, ""))
-        if dated:
-            hint = f"it has one, but not for {f'{time:%Y-%m-%d %H:%M} UTC' if time else self.period}"
+        if self.book.by_identity.get((sku, self.currency, "")):
+            hint = f"it has one, but not for {f'{time:%Y-%m-%d %H:%M} UTC' if self.prices(sku) else self.period}"
         else:
             hint = f"it has one in {', '.join(others)}" if others else "it has none for this SKU"
-        return ParkCustomerError("no_price", f"SKU {sku!r} has no price in {self.currency} in the price book ({hint})")
+        newer = ", nor has a newer one" if self.later else ""
+        return ParkCustomerError(
+            "no_price",
+            f"SKU {sku!r} has no price in {self.currency} for its usage of {self.period} in price book "
+            f"{self.book.version} ({hint}){newer}; import one with `monthclose import prices`, or correct that usage "
+            "to 0, and close again",
+        )
 
-    def _within(self, sku: str, customer: str) -> list[Price]:
-        entries = self.book.by_identity.get((sku, self.currency, customer), ())
+    def _in(self, book: PriceBook, sku: str) -> list[Price]:
+        found = self._within(book, sku, "")
+        for own in self._within(book, sku, self.customer_id):
+            found = painted_over(found, own)
+        return found
+
+    def _within(self, book: PriceBook, sku: str, customer: str) -> list[Price]:
+        entries = book.by_identity.get((sku, self.currency, customer), ())
         parts = [(entry, overlap(entry.valid, self.window)) for entry in entries]
         return [replace(entry, valid=part) for entry, part in parts if part]
 

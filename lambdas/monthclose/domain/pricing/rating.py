@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import chain, islice
@@ -34,8 +35,8 @@ def rate(events: Iterable[UsageEvent], terms: Terms) -> list[InvoiceLine]:
     Raises
     ------
     ParkCustomerError
-        A SKU has no price in the customer's currency at the time of its use, events lack their resource, or they come
-        to too many lines.
+        A SKU has no price in the customer's currency at the time of its use, unless that usage comes to 0; events lack
+        their resource; or they come to too many lines.
     """
     rated, metered = _Rated(terms), _Metered(terms)
     adders = metered.adders
@@ -109,36 +110,43 @@ class _Metered:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._meters: list[Metered] = []
+        self._unpriced: dict[str, tuple[Decimal, datetime]] = {}
+        """By SKU: the usage that no price holds for, and when it began. Corrected to 0 it needs none."""
+        self._later: dict[str, _Add] = {}
         self.adders: dict[str, _Add] = {}
         """By SKU: what takes its events."""
 
     def adder(self, sku: str) -> _Add:
         """Make what takes the events of a SKU that is seen for the first time."""
-        prices = self._terms.prices(sku)
-        made, feeds = meters(prices, self._terms.period)
-        self._meters += made
-        whole = len(feeds) == 1 and feeds[0].window == self._terms.window
-        add = feeds[0].meter.add if whole else self._by_time(sku, feeds)
-        if any(price.needs_resource for price in prices):
-            add = _naming_its_resource(sku, add)
+        add = self._metering(sku, self._terms.prices(sku), self._add_later)
         self.adders[sku] = add
         return add
 
-    def _by_time(self, sku: str, feeds: list[Feed]) -> _Add:
-        """Choose by the event's time: where a price holds, there is something to take it."""
-
-        def add(event: UsageEvent) -> None:
-            taken, time = False, event.time
-            for (start, end), counting in feeds:
-                if start <= time < end:
-                    counting.add(event)
-                    taken = True
-            if not taken:
-                raise self._terms.no_price(sku, time)
-
+    def _metering(self, sku: str, prices: Sequence[Price], otherwise: _Add) -> _Add:
+        """Meter events by the price that holds at their time; those that none holds for go elsewhere."""
+        made, feeds = meters(prices, self._terms.period)
+        self._meters += made
+        whole = len(feeds) == 1 and feeds[0].window == self._terms.window
+        add = feeds[0].meter.add if whole else _by_time(feeds, otherwise)
+        if any(price.needs_resource for price in prices):
+            add = _naming_its_resource(sku, add)
         return add
 
+    def _add_later(self, event: UsageEvent) -> None:
+        """Take an event that the frozen book has no price for: by a price that came later, if there is one."""
+        sku = event.sku
+        if sku not in self._later:
+            self._later[sku] = self._metering(sku, self._terms.later_prices(sku), self._leave_unpriced)
+        self._later[sku](event)
+
+    def _leave_unpriced(self, event: UsageEvent) -> None:
+        quantity, since = self._unpriced.get(event.sku, (Decimal(0), event.time))
+        self._unpriced[event.sku] = EXACT.add(quantity, event.quantity), min(since, event.time)
+
     def lines(self) -> Iterator[InvoiceLine]:
+        for sku, (quantity, since) in sorted(self._unpriced.items()):
+            if quantity:
+                raise self._terms.no_price(sku, since)
         for price, own, whole in self._meters:
             quantities = _pooled(own, price)
             wholes = _pooled(whole, price) if whole else {}
@@ -173,6 +181,21 @@ class _Metered:
             ends=price.valid.end,
             steps=tuple(explanation.steps),
         )
+
+
+def _by_time(feeds: list[Feed], otherwise: _Add) -> _Add:
+    """Choose by the event's time: where a price holds, there is something to take it."""
+
+    def add(event: UsageEvent) -> None:
+        taken, time = False, event.time
+        for (start, end), counting in feeds:
+            if start <= time < end:
+                counting.add(event)
+                taken = True
+        if not taken:
+            otherwise(event)
+
+    return add
 
 
 def _pooled(measure: Measure, price: Price) -> Mapping[str, Fraction]:
