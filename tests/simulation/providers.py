@@ -1,11 +1,13 @@
 """The real gateways on the providers' in-process twins, watched and disturbed by the harness."""
 
-import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
 
 from monthclose.adapters.gocardless_gateway import GoCardlessGateway
 from monthclose.adapters.stripe_gateway import StripeGateway
@@ -13,9 +15,13 @@ from monthclose.ports import PaymentGateway
 from sandbox.faults import Fault, When
 from sandbox.front import inside
 from sandbox.gocardless import GoCardlessSandbox
+from sandbox.gocardless.errors import GoCardlessError
+from sandbox.gocardless.published import UnpublishedError
+from sandbox.gocardless.ways import IllegalAdvanceError
 from sandbox.stripe import StripeSandbox
+from sandbox.stripe.fates import befall
 from sandbox.twin import StripeTwinClient, Twin, TwinCall, session
-from sandbox.wire import Request
+from sandbox.wire import JSON
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -68,21 +74,19 @@ class Provider(Protocol):
     def settle(self) -> None:
         """Let the bank do what it does by itself."""
 
-    def moved(self) -> list[int]:
-        """What moved, in minor units, in order: charges above zero, the rest below."""
+    def movements(self) -> Sequence[JSON]:
+        """What moved, in order; what left us is negative."""
 
-    def refund(self, reference: str, minor: int) -> bool:
-        """Give money back, as somebody does on the provider's own pages; whether the provider did it."""
+    def befall(self, draw: int) -> str:
+        """Let one of the things that are possible happen to money that was collected; what it was, or nothing.
 
-    def take_back(self, reference: str) -> bool:
-        """Let the customer's bank take the money back; whether it did."""
-
-
-_GOCARDLESS = {"Authorization": "Bearer sandbox_access_token", "GoCardless-Version": "2015-07-06"}
+        Refunds of parts that succeed, wait, fail or are cancelled; disputes over parts that are opened, won, lost, won
+        in part and appealed; charge-backs that are cancelled; debits that fail late.
+        """
 
 
-def _moved(movements: Any) -> list[int]:
-    return [movement["amount"] for movement in movements]
+_MOST_REFUNDED = 6_000
+"""At once, in minor units."""
 
 
 class StripeTwin:
@@ -105,17 +109,11 @@ class StripeTwin:
     def settle(self) -> None:
         """Cards have nothing to wait for."""
 
-    def moved(self) -> list[int]:
-        return _moved(self.sandbox.movements())
+    def movements(self) -> Sequence[JSON]:
+        return self.sandbox.movements()
 
-    def refund(self, reference: str, minor: int) -> bool:
-        form = urlencode({"payment_intent": reference, "amount": minor})
-        headers = {"Authorization": "Bearer sk_test_sandbox"}
-        return self.sandbox.handle(Request.to("POST", "/v1/refunds", headers, form)).status == 200
-
-    def take_back(self, reference: str) -> bool:
-        body = json.dumps({"payment_intent": reference})
-        return self.sandbox.control(Request.to("POST", "/_sandbox/stripe/disputes", body=body)).status == 200
+    def befall(self, draw: int) -> str:
+        return self.sandbox.act(befall(random.Random(draw)))["happened"] or ""
 
 
 class GoCardlessTwin:
@@ -127,35 +125,38 @@ class GoCardlessTwin:
         gateway = GoCardlessGateway("sandbox_access_token", "https://gocardless.test/gocardless", session=session(twin))
         self.gateway: PaymentGateway = gateway
         self.methods = {"pays": "MD_OK", "refused": "MD_FAILS"}
+        self.refunds: list[str] = []
         self.customer = "CU_known"
         line.watch(twin)
 
     def settle(self) -> None:
         self.sandbox.advance()
 
-    def moved(self) -> list[int]:
-        return _moved(self.sandbox.movements())
+    def movements(self) -> Sequence[JSON]:
+        return self.sandbox.movements()
 
-    def refund(self, reference: str, minor: int) -> bool:
-        payment = self._paid(reference)
-        if payment is None or minor > payment["amount"] - payment["amount_refunded"]:
-            return False
-        body = {"amount": minor, "links": {"payment": reference}, "total_amount_confirmation": None}
-        body["total_amount_confirmation"] = minor + payment["amount_refunded"]
-        headers = {**_GOCARDLESS, "Content-Type": "application/json"}
-        request = Request.to("POST", "/gocardless/refunds", headers, json.dumps({"refunds": body}))
-        return self.sandbox.handle(request).status == 201
+    def befall(self, draw: int) -> str:
+        rng, outside = random.Random(draw), self.sandbox.outside
+        payments = sorted({movement["payment"] for movement in self.movements()})
+        deeds: list[tuple[str, Callable[[], Any]]] = []
+        for payment in payments:
+            deeds += [
+                ("refund", partial(self._refund, payment, rng.randint(1, _MOST_REFUNDED))),
+                ("charge-back", partial(outside.charge_back, payment)),
+                ("charge-back cancelled", partial(outside.cancel_charge_back, payment)),
+                ("late failure", partial(outside.fail_late, payment)),
+            ]
+        for refund, to in product(self.refunds, ("paid", "bounced", "funds_returned", "cancelled")):
+            deeds.append((f"refund {to}", partial(outside.advance_refund, refund, to)))
+        rng.shuffle(deeds)
+        for name, deed in deeds:
+            with suppress(IllegalAdvanceError, UnpublishedError, GoCardlessError):
+                deed()
+                return name
+        return ""
 
-    def take_back(self, reference: str) -> bool:
-        if self._paid(reference) is None:
-            return False
-        self.sandbox.advance(reference, "charged_back")
-        return True
-
-    def _paid(self, reference: str) -> Any:
-        answer = self.sandbox.handle(Request.to("GET", f"/gocardless/payments/{reference}", _GOCARDLESS))
-        payment = answer.json()["payments"] if answer.status == 200 else {}
-        return payment if payment.get("status") == "confirmed" else None
+    def _refund(self, payment: str, minor: int) -> None:
+        self.refunds.append(self.sandbox.outside.refund(payment, minor)["id"])
 
 
 TWINS: dict[str, Callable[[Line], Provider]] = {"stripe": StripeTwin, "gocardless": GoCardlessTwin}

@@ -25,10 +25,13 @@ from monthclose.stages.apply_holds import HoldKeeper
 from monthclose.stages.charge_customers import Charger
 from monthclose.stages.notice_texts import NoticeTexts
 from monthclose.stages.tell_customer import CustomerTeller
+from sandbox.holdings import holdings
 from tests.fakes import FakeBooks, FakeClock, FakeCloses, FakeMailer
 from tests.simulation.providers import Line, Provider
 from tests.world import OCTOBER
 
+REVERSALS = ("dispute", "charge_back", "late_failure")
+"""Kinds of movements by which a bank takes money back."""
 CUSTOMER = "acme"
 KEY = PaymentKey(CUSTOMER, OCTOBER)
 TOTAL = 10_000
@@ -147,7 +150,23 @@ class Universe:
 
     def moved(self) -> list[int]:
         """What the provider says it moved, in minor units, in order: charges above zero, the rest below."""
-        return [minor for minor in self.twin.moved() if minor]
+        return [movement["amount"] for movement in self.twin.movements() if movement["amount"]]
+
+    def overcharged(self) -> int:
+        """How much more was charged than the invoice and what banks have taken back since, in minor units.
+
+        A refund is no reason to charge again.
+        """
+        movements = self.twin.movements()
+        charged: int = sum(m["amount"] for m in movements if m.get("kind", "charge") == "charge")
+        reversed_: int = -sum(m["amount"] for m in movements if m.get("kind", "charge") in REVERSALS)
+        return max(charged - TOTAL - reversed_, 0)
+
+    def returned(self) -> int:
+        """What banks have given back after they had taken it, and refunds that failed, in minor units."""
+        return sum(
+            m["amount"] for m in self.twin.movements() if m.get("kind", "charge") != "charge" and m["amount"] > 0
+        )
 
     def findings(self) -> list[Finding]:
         """Hold the books against themselves and against the provider's list."""
@@ -161,6 +180,10 @@ class Universe:
             payment = known.get(charge.reference)
             if payment is None or payment.net_minor != charge.minor:
                 found.append(Finding("provider", f"{charge} is not {payment}"))
+        for reference, holding in holdings(self.twin.movements()).items():
+            minor = known[reference].net_minor if reference in known else 0
+            if minor != holding.net:
+                found.append(Finding("provider", f"{holding} is {minor} by our books"))
         # Credit that was granted in another month has its entry there.
         for other, elsewhere in self.books.months(CUSTOMER).items():
             if other != OCTOBER:

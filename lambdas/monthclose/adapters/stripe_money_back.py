@@ -10,6 +10,7 @@ from monthclose.adapters.stripe_amounts import our_amount
 from monthclose.ports import Collected
 
 _PAGE = 100
+_CAME_BACK = frozenset({"failed", "canceled"})
 _MONEY_IS_HERE = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
 """Statuses of a dispute that has taken nothing (an inquiry) or has given it back (Stripe, "How disputes work"). More
 may come, as those of appeals did: money in a dispute whose status is not known here is not counted as ours."""
@@ -37,10 +38,10 @@ def gone_back(client: Any, intent: stripe.PaymentIntent, charge: stripe.Charge, 
 def _has_left(refund: stripe.Refund) -> bool:
     """Whether a refund's money has left our balance.
 
-    A failed or cancelled one has returned it, one that requires an action has not taken it yet, and a pending one may
-    wait for money in the balance: then it has no balance transaction (Stripe, "Refund and cancel payments").
+    A failed or cancelled one has returned it, and a pending one may still wait for money in the balance: then it has no
+    balance transaction (Stripe, "Refund and cancel payments").
     """
-    return refund.status == "succeeded" or (refund.status == "pending" and bool(refund.balance_transaction))
+    return bool(refund.balance_transaction) and refund.status not in _CAME_BACK
 
 
 def _withdrawn(dispute: stripe.Dispute) -> int:
