@@ -153,7 +153,7 @@ class World:
             self.tax_tables,
             self.providers,
             self.settings,
-            {"stripe": lambda: self.gateway},
+            {self.gateway.provider: lambda: self.gateway},
         )
         self.generator = InvoiceGenerator(
             self.books,
@@ -207,7 +207,7 @@ class World:
         self.reminder_sender = ReminderSender(
             self.books, self.customer_teller, self.clock, self.dunning, frozenset(self.providers)
         )
-        gateways: dict[str, Callable[[], PaymentGateway]] = {"stripe": lambda: self.gateway}
+        gateways: dict[str, Callable[[], PaymentGateway]] = {self.gateway.provider: lambda: self.gateway}
         self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
         self.reporter = Reporter(self.comparer, self.closes, self.documents, self.clock, "Example Cloud")
         self.settler = PaymentSettler(

@@ -69,7 +69,9 @@ class StripeRecord:
             return None
         minor = sum(charge.amount_captured for charge in charges)
         for refund in self._client.refunds.list(query).auto_paging_iter():
-            if refund.balance_transaction and not refund.failure_balance_transaction:
+            # Stripe leaves out members that have nothing to say.
+            moved, returned = (getattr(refund, f"{what}balance_transaction", None) for what in ("", "failure_"))
+            if moved and not returned:
                 minor -= refund.amount
         for dispute in self._client.disputes.list(query).auto_paging_iter():
             minor -= sum(_gone(move, dispute) for move in dispute.balance_transactions)
