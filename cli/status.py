@@ -13,7 +13,7 @@ from monthclose.domain.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 
-_TAKEN_OFF = {"credited": "credited", "written_off": "written off"}
+_TAKEN_OFF = {"credited": "credited", "written_off": "written off", "lost": "lost"}
 """Kinds of money that most closes have none of: without them, what is invoiced is collected or open."""
 
 

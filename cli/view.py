@@ -25,11 +25,12 @@ _REPORT_MONEY: Mapping[str, str] = {
     "written_off": "written off",
     "open": "open",
     "pending": "of which pending",
+    "lost": "lost",
     "credit_granted": "new credit",
     "tax": "tax",
 }
 """The columns of the report's money, in the order of its page."""
-_WHERE_THERE_IS_SOME = ("credit_granted", "tax")
+_WHERE_THERE_IS_SOME = ("lost", "credit_granted", "tax")
 _WINDOW_SECONDS = 20.0
 
 

@@ -80,6 +80,7 @@ def test_the_report_says_how_every_customer_ended(world: World) -> None:
         "collected": 1000,
         "credited": 0,
         "written_off": 0,
+        "lost": 0,
         "open": 4000,
         "pending": 0,
         "credit_granted": 300,

@@ -52,6 +52,11 @@ class Case(NamedTuple):
         """What this payment's refunds, or its reversals, have done so far."""
         return returned_by(self.entries, f"{what}/{self.payment.sequence}/")
 
+    def of(self, other: Payment) -> "Case":
+        """The same about another payment of the invoice."""
+        rest = (self.payment, *(payment for payment in self.others if payment.sequence != other.sequence))
+        return self._replace(payment=other, others=rest)
+
     @property
     def goes_on_with(self) -> PaymentKey | None:
         """The payment that goes on where this one's charge could not take all, if it is to be charged."""

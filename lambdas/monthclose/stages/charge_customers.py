@@ -12,7 +12,7 @@ collected and surely won't be, what to charge is decided anew: a frozen amount m
 """
 
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NoReturn, TypeIs
 
 from monthclose.domain.customer import Customer
 from monthclose.domain.payment import (
@@ -38,6 +38,7 @@ from monthclose.ports import (
     Answer,
     Books,
     ChargeOrder,
+    ChargeOutcome,
     Clock,
     Collected,
     InProgress,
@@ -178,7 +179,9 @@ class Charger:
         return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
 
     def _retire_others(self, case: Case) -> None:
-        """See to it that no other payment of this invoice can be collected any more: one that waits for its customer.
+        """See to it that no other payment of this invoice is, or can be, collected: one that waits for its customer.
+
+        Money that went back may have come back, or be on its way again: that is asked before it is charged once more.
 
         Raises
         ------
@@ -186,14 +189,20 @@ class Charger:
             One of them turned out to be collected; decide anew.
         """
         for other in case.others:
-            if other.provider != self.gateway.provider or not other.provider_ref or other.state not in REFUSED:
+            if other.provider != self.gateway.provider or not other.provider_ref:
                 continue
-            theirs = case._replace(payment=other)
-            outcome = self.gateway.withdraw(_order(theirs)).outcome
-            if isinstance(outcome, Collected | InProgress):
-                self.keeper.book(theirs, outcome)
-                raise ConflictError(f"payment {other.payment_id} is collected after all")
-            self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
+            theirs = case.of(other)
+            if other.spent:
+                outcome = self.gateway.look_up(_order(theirs)).outcome
+                if _is_news(outcome, other):
+                    self.keeper.book(theirs, outcome)
+                    raise ConflictError(f"the money of payment {other.payment_id} has moved")
+            elif other.state in REFUSED:
+                outcome = self.gateway.withdraw(_order(theirs)).outcome
+                if isinstance(outcome, Collected | InProgress):
+                    self.keeper.book(theirs, outcome)
+                    raise ConflictError(f"payment {other.payment_id} is collected after all")
+                self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
 
     def _charge_nothing(self, case: Case, rest_minor: int = 0) -> PaymentState:
         if withdrawn := self._withdraw(case):
@@ -365,6 +374,14 @@ class Charger:
         if case.payment.state is not PaymentState.UNKNOWN:
             self.keeper.commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
         return PaymentState.UNKNOWN
+
+
+def _is_news(outcome: ChargeOutcome | NotCollected, payment: Payment) -> TypeIs[Collected | InProgress]:
+    """Whether a payment whose money went back has some of it again, or lost more, or is being collected again."""
+    if isinstance(outcome, Collected):
+        booked = (payment.refunded_minor, payment.reversed_minor)
+        return (outcome.refunded_minor, outcome.reversed_minor) != booked
+    return isinstance(outcome, InProgress)
 
 
 def _referring(case: Case, reference: str) -> Case:

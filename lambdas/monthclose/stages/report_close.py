@@ -19,7 +19,7 @@ from monthclose.stages.batch_work import read_months
 from monthclose.stages.compare_books import BookComparer
 from monthclose.stages.report_page import render_report
 
-_MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "credit_granted")
+_MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
 
 
 @dataclass(frozen=True, slots=True)

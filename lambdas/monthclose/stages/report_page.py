@@ -24,7 +24,7 @@ _PARTS: Mapping[str, str] = {
     "written_off": "Written off",
 }
 """The parts of a currency's bar, in their order; here `open` is without what is pending."""
-_SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "credit_granted", "tax")
+_SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "lost", "credit_granted", "tax")
 
 _LEFT = ("unfinished", "waiting")
 """Customers with whom a close is not through, and those who wait for what takes days."""
@@ -37,6 +37,7 @@ _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "ready": ("Not charged yet", "pending"),
     "declined": ("Declined", "open"),
     "action_required": ("Customer must confirm", "open"),
+    "reversed": ("Taken back by the bank", "open"),
     "no_payment_method": ("No payment method", "open"),
     "no_adapter": ("Provider not connected", "open"),
 }
@@ -63,6 +64,7 @@ def render_report(report: dict[str, Any]) -> bytes:
         "warnings": report.get("warnings", []),
         "parts": [{"key": key, "label": label} for key, label in _PARTS.items()],
         "taxed": bool(report.get("tax_table")),
+        "lost": any(sums.get("lost") for sums in report.get("money", {}).values()),
         "currencies": [_currency(code, sums) for code, sums in sorted(report.get("money", {}).items())],
         "cards": _cards(report),
         "ledger": ledger_table(report.get("ledger", {})),
