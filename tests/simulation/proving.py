@@ -60,6 +60,22 @@ class Proving:
         listed = Wire(self.sandbox).get(f"refunds?payment={self.reference}").json()["refunds"]
         return [refund["id"] for refund in listed]
 
+    def pay_all_out(self) -> None:
+        """Let GoCardless pay out, with enough of others in it for all deductions that are due."""
+        other = Wire(self.sandbox).create_payment("MD_OK_other", amount=90_000, currency="USD")
+        self.sandbox.advance(other, "confirmed")
+        self.sandbox.outside.pay_out()
+
+    def paid_out_minor(self) -> int:
+        """What GoCardless' payouts have of the payment, less what they deducted for it, before fees."""
+        wire = Wire(self.sandbox)
+        payouts = [payout["id"] for payout in wire.get("payouts").json()["payouts"]]
+        items = [
+            item for payout in payouts for item in wire.get(f"payout_items?payout={payout}").json()["payout_items"]
+        ]
+        mine = [item for item in items if item["links"]["payment"] == self.reference and "fee" not in item["type"]]
+        return int(sum(Decimal(item["amount"]) for item in mine))
+
     def hear(self) -> None:
         """Book what the provider says, as a webhook or the reconciler has it done."""
         self.universe.charger.look_again(KEY)

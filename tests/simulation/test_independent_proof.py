@@ -65,6 +65,16 @@ def test_what_nobody_heard_of_is_a_finding_until_it_is_booked(provider: str, hap
     assert {finding.customer_id for finding in found} <= {CUSTOMER, ""}
 
 
+@pytest.mark.parametrize("name", AT_GOCARDLESS)
+def test_what_gocardless_pays_out_and_deducts_in_the_end_is_what_its_record_said_was_held(name: str) -> None:
+    """Its payouts are the last word on its payments' and refunds' statuses, and come days after them."""
+    it = paid("gocardless")
+    AT_GOCARDLESS[name](it)
+    held, _ = it.recorded()
+    it.pay_all_out()
+    assert it.paid_out_minor() == held
+
+
 EUROS = Settlement("usd", {"eur": "1.1", "jpy": "0.0067"})
 CHEAPER, DEARER = Settlement("usd", {"eur": "1.0371"}), Settlement("usd", {"eur": "1.2345"})
 
