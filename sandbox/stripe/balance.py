@@ -8,8 +8,10 @@ from typing import Literal
 from sandbox.stripe.currencies import decimals
 from sandbox.wire import JSON
 
-type Kind = Literal["charge", "payment", "refund", "payment_refund", "refund_failure", "adjustment"]
-type Category = Literal["charge", "refund", "refund_failure", "dispute", "dispute_reversal"]
+type Kind = Literal[
+    "charge", "payment", "payment_failure_refund", "refund", "payment_refund", "refund_failure", "adjustment"
+]
+type Category = Literal["charge", "charge_failure", "refund", "refund_failure", "dispute", "dispute_reversal"]
 
 _DAYS_PENDING: Mapping[Kind, int] = {"charge": 2, "payment": 4}
 """How long money that comes in is ``pending``; what goes out is taken from the balance at once."""

@@ -10,7 +10,7 @@ from sandbox.stripe.objects import nulls
 from sandbox.wire import JSON
 
 _NULLS = (
-    *("application", "application_fee", "application_fee_amount", "failure_balance_transaction", "on_behalf_of"),
+    *("application", "application_fee", "application_fee_amount", "on_behalf_of"),
     *("receipt_number", "review", "shipping", "source", "source_transfer", "statement_descriptor", "transfer_data"),
     "transfer_group",
 )
@@ -29,7 +29,10 @@ class Charge:
     withheld : dict[str, int]
         How much each of its disputes holds withdrawn now, in minor units.
     balance_transaction : str, optional
-        Absent until it is captured, which happens after the confirmation is answered (``automatic_async``).
+        Absent until it is captured, which happens after the confirmation is answered (``automatic_async``). A bank
+        debit has it while it is pending.
+    failure_balance_transaction : str, optional
+        What took it out of the balance again, when the debit failed.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Charge:
     disputed: bool = False
     withheld: dict[str, int] = field(default_factory=dict)
     balance_transaction: str | None = None
+    failure_balance_transaction: str | None = None
 
     @property
     def charged_back(self) -> bool:
@@ -87,6 +91,7 @@ class Charge:
             "customer": self.customer,
             "description": self.description,
             "disputed": self.disputed,
+            "failure_balance_transaction": self.failure_balance_transaction,
             "failure_code": self.decline and self.decline.code,
             "failure_message": self.decline and self.decline.message,
             "fraud_details": {},

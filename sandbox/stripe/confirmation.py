@@ -130,6 +130,8 @@ def attempt(
         intent.status = "processing"
         account.emit("charge.pending", charge.to_json())
         account.emit("payment_intent.processing", intent.to_json())
+        if charge.brand is None:  # a debit is in the balance while it is pending ("Balance transaction types")
+            account.later(lambda: _capture(account, charge))
 
 
 def settle_charge(account: Account, intent: PaymentIntent, *, succeeds: bool | None = None) -> None:
@@ -147,6 +149,7 @@ def settle_charge(account: Account, intent: PaymentIntent, *, succeeds: bool | N
         _succeed(account, intent, charge)
         return
     charge.decline = decline
+    _take_out(account, charge)
     _declined(account, intent, account.payment_methods.get(charge.payment_method), charge, decline)
 
 
@@ -216,7 +219,8 @@ def _succeed(account: Account, intent: PaymentIntent, charge: Charge) -> None:
     account.emit("charge.succeeded", charge.to_json())
     account.emit("payment_intent.succeeded", intent.to_json())
     # ``automatic_async``: the funds are captured, and the balance changes, after the confirmation is answered.
-    account.later(lambda: _capture(account, charge))
+    if charge.balance_transaction is None:
+        account.later(lambda: _capture(account, charge))
 
 
 def _capture(account: Account, charge: Charge) -> None:
@@ -225,6 +229,21 @@ def _capture(account: Account, charge: Charge) -> None:
     entry = Entry(kind, "charge", charge.id, charge.amount, charge.currency, charge.description, with_fee=True)
     charge.balance_transaction = account.book(entry).id
     account.emit("charge.updated", charge.to_json(), before)
+
+
+def _take_out(account: Account, charge: Charge) -> None:
+    """Take a debit that failed out of the balance, where it was pending."""
+    if charge.balance_transaction is None:
+        return
+    entry = Entry(
+        "payment_failure_refund",
+        "charge_failure",
+        charge.id,
+        -charge.amount,
+        charge.currency,
+        f"Payment failure refund for {charge.id}",
+    )
+    charge.failure_balance_transaction = account.book(entry).id
 
 
 def _declined(

@@ -78,7 +78,9 @@ class WatchedBooks(FakeBooks):
 class Universe:
     """The customer's account, the provider, and the processes that come and go."""
 
-    def __init__(self, twin: Callable[[Line], Provider], method: str = "pays", *, invoiced: bool = True) -> None:
+    def __init__(
+        self, twin: Callable[[Line], Provider], method: str = "pays", *, invoiced: bool = True, currency: str = "USD"
+    ) -> None:
         self.granted = 0
         """Credit that a person granted, or money they received elsewhere, in minor units."""
         self.clock = FakeClock()
@@ -91,7 +93,7 @@ class Universe:
         keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock, DunningPolicy())
         teller = CustomerTeller(self.books, FakeMailer(), NoticeTexts("Example Cloud"), self.clock, keeper)
         self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller)
-        profile = Profile("Acme", "billing@acme.example", "USD", self.gateway.provider, self.twin.methods[method])
+        profile = Profile("Acme", "billing@acme.example", currency, self.gateway.provider, self.twin.methods[method])
         self.books.commit(Customer(CUSTOMER, replace(profile, payment_customer=self.twin.customer)))
         if invoiced:
             self.invoice(TOTAL)
@@ -99,10 +101,11 @@ class Universe:
     def invoice(self, total: int) -> None:
         """Issue the October invoice, as the stage does: with its payment, in one commit."""
         place = DocumentPlace("key", 0, 10, "hash")
-        invoice = Invoice("INV-1", CUSTOMER, OCTOBER, "USD", total, date(2026, 11, 1), place)
+        currency = self.customer.profile.currency
+        invoice = Invoice("INV-1", CUSTOMER, OCTOBER, currency, total, date(2026, 11, 1), place)
         issued, account, legs = issue(invoice, self.customer)
-        entry = Entry("invoice", CUSTOMER, OCTOBER, "USD", self.clock(), legs)
-        self.books.commit(account, issued, entry, Payment(CUSTOMER, OCTOBER, self.gateway.provider, "USD"))
+        entry = Entry("invoice", CUSTOMER, OCTOBER, currency, self.clock(), legs)
+        self.books.commit(account, issued, entry, Payment(CUSTOMER, OCTOBER, self.gateway.provider, currency))
 
     @property
     def customer(self) -> Customer:

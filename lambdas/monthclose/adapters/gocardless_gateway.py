@@ -64,8 +64,9 @@ _MANDATE_ID = re.compile(r"[A-Za-z0-9_-]+")
 _PENDING = frozenset({"pending_customer_approval", "pending_submission", "submitted"})
 _COLLECTED = frozenset({"confirmed", "paid_out"})
 _CHARGED_BACK = "charged_back"
-_NOT_REFUNDED = frozenset({"cancelled", "bounced", "failed", "funds_returned"})
-"""Statuses of a refund whose money has come back to us, or never left (API reference, "Refunds")."""
+_NOT_REFUNDED = frozenset({"cancelled", "failed", "funds_returned"})
+"""Statuses of a refund whose money has come back to us, or never left (API reference, "Refunds"). When it has bounced,
+the money is still on its way."""
 _REFUSED = frozenset({"failed", "cancelled", "customer_approval_denied"})
 
 
@@ -258,13 +259,15 @@ class GoCardlessGateway:
         status = payment.status
         if status in _PENDING:
             return InProgress(request_id)
-        if status in _COLLECTED or status == _CHARGED_BACK:
-            collected = Collected(Money(payment.amount, payment.currency), self._refunded(payment), 0, "", request_id)
-            return (
-                replace(collected, reversed_minor=payment.amount, code=status) if status == _CHARGED_BACK else collected
-            )
-        if status in _REFUSED:
+        if status in _REFUSED and not payment.amount_refunded:
             return Refused(self._cause(payment), request_id=request_id)
+        if status in _COLLECTED | _REFUSED or status == _CHARGED_BACK:
+            collected = Collected(Money(payment.amount, payment.currency), self._refunded(payment), 0, "", request_id)
+            if status in _COLLECTED:
+                return collected
+            # What was refunded had been collected, also if it failed afterwards.
+            code = status if status == _CHARGED_BACK else self._cause(payment)
+            return replace(collected, reversed_minor=payment.amount, code=code)
         raise OutcomeUnknownError(f"{payment.id} has a status that we don't know: {status}")
 
     def _refunded(self, payment: Any) -> int:

@@ -17,7 +17,8 @@ _AT_ONCE = 500
 _HERE = ("confirmed", "paid_out")
 _GONE = ("charged_back", "failed")
 """A payment that failed may have been confirmed before (API reference, "Payments": late failures)."""
-_RETURNED = ("bounced", "cancelled", "failed", "funds_returned")
+_RETURNED = ("cancelled", "failed", "funds_returned")
+"""Statuses of a refund whose money is here again. That of one that bounced is on its way (API reference, "Refunds")."""
 
 
 class GoCardlessRecord:

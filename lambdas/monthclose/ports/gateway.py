@@ -61,7 +61,10 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A definite no: nothing is collected, and this attempt never will. If it was before, all of it is gone again."""
+    """A definite no: nothing is collected, and this attempt never will.
+
+    If it was before, all of it is gone again, and no refund of it is out: one that is makes it `Collected`, less that.
+    """
 
     code: str
     needs_customer: bool = False

@@ -122,8 +122,8 @@ class Bookkeeper:
             case Collected():
                 return self._book_money(case, outcome)
             case Refused() if payment.state in (PaymentState.PAID, PaymentState.REVERSED):  # a failure that came late
-                gone = Collected(payment.collected, payment.refunded_minor, payment.collected_minor, outcome.code)
-                return self._book_money(case, replace(gone, request_id=outcome.request_id))
+                gone = Collected(payment.collected, 0, payment.collected_minor, outcome.code, outcome.request_id)
+                return self._book_money(case, gone)
             case Refused() if payment.state in IN_FLIGHT:
                 return self._refuse(case, outcome)
             case Refused(needs_customer=False) if payment.state is PaymentState.ACTION_REQUIRED:
