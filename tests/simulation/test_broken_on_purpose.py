@@ -15,6 +15,7 @@ from monthclose.domain.payment import Payment, PaymentState
 from monthclose.ports import Answer, NotCollected, Record
 from monthclose.stages.book_outcomes import Case
 from monthclose.stages.charge_customers import Charger
+from monthclose.stages.earlier_orders import order_of
 from tests.fakes import FakeBooks
 from tests.simulation.crash_points import MEANWHILE, Row, check, dying_at, points, suspended_at
 from tests.simulation.test_stories import tell_stories
@@ -64,12 +65,9 @@ def no_intent(patch: pytest.MonkeyPatch) -> None:
         pretended = replace(started, attempt=len(self.books.records))  # type: ignore[attr-defined]
         if not case.customer.payer:
             case = self._register(case)
-        reference = self.gateway.prepare(_order_of(case._replace(payment=pretended)))
+        reference = self.gateway.prepare(order_of(case._replace(payment=pretended)))
         return self._collect(case._replace(payment=replace(pretended, provider_ref=reference)))
 
-    from monthclose.stages import charge_customers  # noqa: PLC0415
-
-    _order_of = charge_customers._order
     patch.setattr(Charger, "_begin", begin)
 
 

@@ -12,12 +12,11 @@ collected and surely won't be, what to charge is decided anew: a frozen amount m
 """
 
 from dataclasses import dataclass, replace
-from typing import NoReturn, TypeIs
+from typing import NoReturn
 
 from monthclose.domain.customer import Customer
 from monthclose.domain.payment import (
     CANCELED,
-    REFUSED,
     UNSETTLED,
     Payment,
     PaymentKey,
@@ -37,11 +36,7 @@ from monthclose.errors import (
 from monthclose.ports import (
     Answer,
     Books,
-    ChargeOrder,
-    ChargeOutcome,
     Clock,
-    Collected,
-    InProgress,
     NotCollected,
     PaymentGateway,
     Refused,
@@ -49,6 +44,7 @@ from monthclose.ports import (
 from monthclose.stages.batch_work import lifted, retry_conflicts
 from monthclose.stages.book_outcomes import Bookkeeper, Case
 from monthclose.stages.decide_amount import decide_amount
+from monthclose.stages.earlier_orders import EarlierOrders, order_of
 
 _SURELY_RECOGNISED = 0.5
 """Share of the time in which the provider recognises a repetition that is used: clocks differ, retries take time."""
@@ -66,6 +62,10 @@ class Charger:
     def keeper(self) -> Bookkeeper:
         """Who books the outcomes."""
         return Bookkeeper(self.books, self.clock)
+
+    @property
+    def _earlier(self) -> EarlierOrders:
+        return EarlierOrders(self.gateway, self.keeper)
 
     def charge(self, key: PaymentKey, *, again: bool = False) -> PaymentState | None:
         """Bring a payment as far as it goes now; None if there is no such payment.
@@ -120,7 +120,7 @@ class Charger:
             return self._resume(case)
         if not case.payment.attempt:
             return case.payment.state
-        answer = self.gateway.look_up(_order(case))
+        answer = self.gateway.look_up(order_of(case))
         if isinstance(answer.outcome, NotCollected) or (_is_canceled(answer) and case.payment.state in UNSETTLED):
             return case.payment.state  # another order is made by whoever goes on with it
         return self.keeper.book(_referring(case, answer.reference), answer.outcome)
@@ -137,10 +137,10 @@ class Charger:
         if customer.open_payment not in ("", payment.payment_id):
             self._note_wait(case)
             raise BeingChargedError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
-        settled = self._look_back(case)
+        settled = self._earlier.look_back(case)
         if settled:
             return settled
-        self._retire_others(case)
+        self._earlier.retire_others(case)
         decided, now = decide_amount(self.books, self.gateway, case), self.clock()
         if decided.nothing:
             return self._charge_nothing(case, decided.rest_minor)
@@ -171,41 +171,8 @@ class Charger:
         released = case.customer.released_by(payment.payment_id)
         return self.keeper.commit(case, *lifted(case.parking), payment=payment, customer=released).payment.state
 
-    def _look_back(self, case: Case) -> PaymentState | None:
-        """Before another attempt, see whether the last one was collected after all (the customer authenticated it)."""
-        if not case.payment.provider_ref or case.payment.state not in REFUSED:
-            return None
-        outcome = self.gateway.look_up(_order(case)).outcome
-        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
-
-    def _retire_others(self, case: Case) -> None:
-        """See to it that no other payment of this invoice is, or can be, collected: one that waits for its customer.
-
-        Money that went back may have come back, or be on its way again: that is asked before it is charged once more.
-
-        Raises
-        ------
-        ConflictError
-            One of them turned out to be collected; decide anew.
-        """
-        for other in case.others:
-            if other.provider != self.gateway.provider or not other.provider_ref:
-                continue
-            theirs = case.of(other)
-            if other.spent:
-                outcome = self.gateway.look_up(_order(theirs)).outcome
-                if _is_news(outcome, other):
-                    self.keeper.book(theirs, outcome)
-                    raise ConflictError(f"the money of payment {other.payment_id} has moved")
-            elif other.state in REFUSED:
-                outcome = self.gateway.withdraw(_order(theirs)).outcome
-                if isinstance(outcome, Collected | InProgress):
-                    self.keeper.book(theirs, outcome)
-                    raise ConflictError(f"payment {other.payment_id} is collected after all")
-                self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
-
     def _charge_nothing(self, case: Case, rest_minor: int = 0) -> PaymentState:
-        if withdrawn := self._withdraw(case):
+        if withdrawn := self._earlier.withdraw(case):
             return withdrawn
         if case.payment.state is PaymentState.NOTHING_DUE and not rest_minor:
             return case.payment.state
@@ -214,16 +181,9 @@ class Charger:
 
     def _refuse_unasked(self, case: Case, started: Payment, code: str) -> PaymentState:
         """Book that the provider cannot take the amount, without asking it: what it would say is known."""
-        if withdrawn := self._withdraw(case):
+        if withdrawn := self._earlier.withdraw(case):
             return withdrawn
         return self.keeper.book(case._replace(payment=started), Refused(code))
-
-    def _withdraw(self, case: Case) -> PaymentState | None:
-        """See to it that an earlier attempt is never collected; its state if it was, or is being."""
-        if not case.payment.provider_ref:
-            return None
-        outcome = self.gateway.withdraw(_order(case)).outcome
-        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
 
     def _carry_out(self, case: Case) -> PaymentState:
         """Do an attempt: nobody has asked the provider for it yet, or asking again does no harm."""
@@ -240,14 +200,14 @@ class Charger:
         return self.keeper.commit(case, customer=replace(case.customer, provider_customer=provider_customer))
 
     def _prepare(self, case: Case) -> Case:
-        reference = self.gateway.prepare(_order(case))
+        reference = self.gateway.prepare(order_of(case))
         if reference == case.payment.provider_ref:
             return case
         return self.keeper.commit(case, payment=replace(case.payment, provider_ref=reference))
 
     def _collect(self, case: Case) -> PaymentState:
         try:
-            answer = self.gateway.collect(_order(case))
+            answer = self.gateway.collect(order_of(case))
         except OutcomeUnknownError as error:
             return self._lose_sight(case, str(error))
         except OrderRefusedError as error:
@@ -269,7 +229,7 @@ class Charger:
         """Book that the provider doesn't take the order: surely nothing was collected."""
         match error:
             case MethodReplacedError(method=successor):
-                self.follow(case.customer, _order(case).payment_method, successor)
+                self.follow(case.customer, order_of(case).payment_method, successor)
                 raise ConflictError(f"payment {case.payment.payment_id} goes on with another payment method")
             case PayerGoneError():
                 return self._forget_payer(case, error)
@@ -356,7 +316,7 @@ class Charger:
 
     def _ask(self, case: Case) -> Answer:
         if case.payment.provider_ref or case.customer.payer:
-            return self.gateway.look_up(_order(case))
+            return self.gateway.look_up(order_of(case))
         return Answer("", NotCollected())  # they were not even registered
 
     def _regain(self, case: Case) -> Case:
@@ -376,14 +336,6 @@ class Charger:
         return PaymentState.UNKNOWN
 
 
-def _is_news(outcome: ChargeOutcome | NotCollected, payment: Payment) -> TypeIs[Collected | InProgress]:
-    """Whether a payment whose money went back has some of it again, or lost more, or is being collected again."""
-    if isinstance(outcome, Collected):
-        booked = (payment.refunded_minor, payment.reversed_minor)
-        return (outcome.refunded_minor, outcome.reversed_minor) != booked
-    return isinstance(outcome, InProgress)
-
-
 def _referring(case: Case, reference: str) -> Case:
     """Take up a reference that is learnt with an outcome, and stored with it."""
     if not reference or reference == case.payment.provider_ref:
@@ -394,19 +346,3 @@ def _referring(case: Case, reference: str) -> Case:
 def _is_canceled(answer: Answer) -> bool:
     """Whether the order was cancelled at the provider, so that another must take its place: no bank said no."""
     return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
-
-
-def _order(case: Case) -> ChargeOrder:
-    payment: Payment = case.payment
-    return ChargeOrder(
-        payment_id=payment.payment_id,
-        attempt=payment.attempt,
-        amount=payment.amount,
-        invoice_number=case.invoice.number,
-        period=payment.period,
-        customer_id=payment.customer_id,
-        provider_customer=case.customer.payer,
-        payment_method=case.customer.current_method(payment.payment_method),
-        since=payment.begun_at,
-        reference=payment.provider_ref,
-    )
