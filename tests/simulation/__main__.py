@@ -5,7 +5,16 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from tests.simulation.crash_points import Row, check, dying_at, points, rows
+from tests.simulation.crash_points import (
+    Row,
+    check,
+    check_money_back,
+    dying_at,
+    money_back_points,
+    money_back_rows,
+    points,
+    rows,
+)
 from tests.simulation.universe import LATE, SOON
 
 
@@ -23,6 +32,23 @@ def main() -> None:
         table.add_row(*group, str(runs[group]), str(wrong[group]))
     table.add_row("all", "", str(runs.total()), str(wrong.total()), style="bold")
     Console().print(table)
+    Console().print(_money_back())
+
+
+def _money_back() -> Table:
+    happened, runs, wrong = Counter[tuple[str, str]](), Counter[str](), Counter[str]()
+    for row in money_back_rows():
+        happened.update((row.provider, name) for name in row.begun()[1])
+        for number in (*range(len(money_back_points(row))), None):
+            runs[row.provider] += 1
+            wrong[row.provider] += check_money_back(row, number) is not None
+    table = Table("provider", "what happened to money that was collected", "times")
+    table.title = "Money that went back, whoever books it killed at every point"
+    for (provider, name), number in sorted(happened.items()):
+        table.add_row(provider, name, str(number))
+    for provider in runs:
+        table.add_row(provider, f"runs: {runs[provider]}", f"{wrong[provider]} wrong", style="bold")
+    return table
 
 
 def _fault(row: Row) -> str:

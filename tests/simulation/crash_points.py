@@ -1,5 +1,6 @@
 """The table of crash points: every fault of a provider at every call, times the death of the process at every point."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from monthclose.domain.money import Money
 from sandbox.faults import Fault, When
 from tests.simulation.providers import TWINS
-from tests.simulation.universe import CUSTOMER, KEY, TOTAL, Universe, story
+from tests.simulation.universe import CUSTOMER, KEY, SOON, TOTAL, Universe, story
 
 FAULTS = tuple((fault, when) for fault in Fault if fault is not Fault.DELAY for when in When)
 """A delay is no fault here: time passes between the processes anyway."""
@@ -131,4 +132,52 @@ def check(row: Row, disturb: Disturbance, waits: tuple[timedelta, ...]) -> str |
         and not universe.findings()
         and not account.open_payment
     )
+    return None if right else story(universe)
+
+
+class MoneyBack(NamedTuple):
+    """Money that goes back after it was collected, and a worker who books it: a webhook's, or the reconciler's."""
+
+    provider: str
+    draws: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {', '.join(map(str, self.draws))}"
+
+    def begun(self) -> tuple[Universe, list[str]]:
+        """Charge the customer, and let it happen: the first is booked, as it was heard of, what follows is not."""
+        universe = Universe(TWINS[self.provider], "pays")
+        with universe.process():
+            universe.charger.charge(KEY)
+        universe.heal(SOON)
+        happened = [universe.twin.befall(self.draws[0])]
+        with universe.process():
+            universe.charger.look_again(KEY)
+        happened += map(universe.twin.befall, self.draws[1:])
+        return universe, [name for name in happened if name]
+
+
+def money_back_rows(number: int = 60) -> Iterator[MoneyBack]:
+    """Generate rows of one to four things that happen, the same each time."""
+    rng = random.Random(2026)
+    for provider in TWINS:
+        for _ in range(number):
+            yield MoneyBack(provider, tuple(rng.randrange(2**31) for _ in range(rng.randint(1, 4))))
+
+
+def money_back_points(row: MoneyBack) -> list[str]:
+    """Name the points that whoever books a row's money passes."""
+    universe, _ = row.begun()
+    with universe.process() as fuse:
+        universe.charger.look_again(KEY)
+    return fuse.passed
+
+
+def check_money_back(row: MoneyBack, dies_at: int | None) -> str | None:
+    """Kill the one who books it at a point, let it heal, and tell the story if not everything is as it must be."""
+    universe, _ = row.begun()
+    with universe.process(dies_at):
+        universe.charger.look_again(KEY)
+    universe.heal(SOON)
+    right = not universe.findings() and not universe.overcharged() and not universe.customer.open_payment
     return None if right else story(universe)

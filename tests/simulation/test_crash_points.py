@@ -7,7 +7,19 @@ provider: the customer is charged exactly once, the books tie, no lease is left.
 import pytest
 
 from sandbox.faults import Fault, When
-from tests.simulation.crash_points import MEANWHILE, Row, check, dying_at, points, rows, suspended_at
+from tests.simulation.crash_points import (
+    MEANWHILE,
+    MoneyBack,
+    Row,
+    check,
+    check_money_back,
+    dying_at,
+    money_back_points,
+    money_back_rows,
+    points,
+    rows,
+    suspended_at,
+)
 from tests.simulation.universe import KEY, LATE, SOON, TOTAL, ProcessDiedError
 
 ROWS = list(rows())
@@ -29,6 +41,13 @@ def test_a_process_may_be_suspended_at_every_point_while_others_go_on(row: Row, 
     for number, point in enumerate(points(row)):
         wrong = check(row, suspended_at(number, MEANWHILE[meanwhile], minutes), SOON)
         assert wrong is None, f"suspended {point}:\n{wrong}"
+
+
+@pytest.mark.parametrize("row", money_back_rows(), ids=str)
+def test_who_books_money_that_went_back_may_die_at_every_point(row: MoneyBack) -> None:
+    for number, point in (*enumerate(money_back_points(row)), (None, "nowhere")):
+        wrong = check_money_back(row, number)
+        assert wrong is None, f"died {point}:\n{wrong}"
 
 
 @pytest.mark.parametrize("call", range(3))
