@@ -44,7 +44,9 @@ amounts = st.integers(1, 9_000)
 class Month:
     """The customer's month, closed, with one provider's twin."""
 
-    def __init__(self, provider: str, *, method: str = "pays", retry_reversed: bool = False) -> None:
+    def __init__(
+        self, provider: str, *, method: str = "pays", retry_reversed: bool = False, usage: str = "100"
+    ) -> None:
         self.line = Line(FakeClock())
         self.twin = TWINS[provider](self.line)
         self.world = World(
@@ -56,7 +58,7 @@ class Month:
         self.world.add_customer(CUSTOMER, provider=provider)
         self.granted = 0
         self.use_method(method)
-        self.world.use(CUSTOMER, "100")
+        self.world.use(CUSTOMER, usage)
         self.world.close()
 
     def use_method(self, method: str) -> None:
