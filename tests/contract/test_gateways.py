@@ -329,7 +329,7 @@ def let_stripe_take(minor: int, currency: str) -> None:
 
 
 @given(st.sampled_from(STRIPES), st.one_of(st.integers(1, 10**9), st.integers(1, 10**14)))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(currency: str, due: int) -> None:
     limits = stripe_amounts.charge_limits(currency)
     charge, more, rest = limits.cut(due)
@@ -349,7 +349,7 @@ def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(cur
 
 
 @given(st.sampled_from(sorted(SCHEMES)), st.integers(1, 10**8))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_what_is_cut_of_any_amount_is_within_the_limits_of_gocardless_schemes(currency: str, due: int) -> None:
     limits = gocardless_amounts.charge_limits(currency)
     assert limits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.holdings import holdings
@@ -34,7 +34,6 @@ def paying() -> StripeSandbox:
     return sandbox
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(draws=st.lists(st.integers(0, 10_000), max_size=30))
 def test_whatever_befalls_payments_the_balance_has_what_is_held_of_them(draws: list[int]) -> None:
     sandbox = paying()

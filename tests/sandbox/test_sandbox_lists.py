@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.stripe import StripeSandbox
@@ -13,7 +13,6 @@ from sandbox.twin import ManualClock
 from tests.sandbox.driving import Wire
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     owners=st.lists(st.booleans(), max_size=12),
     limit=st.integers(1, 5),

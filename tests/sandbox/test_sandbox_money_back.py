@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.holdings import holdings
@@ -310,7 +310,6 @@ DEEDS = st.one_of(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(deeds=st.lists(DEEDS, max_size=12))
 def test_whatever_happens_objects_balance_and_movements_say_the_same(deeds: list[tuple[str, int, Any]]) -> None:
     paid = Paid()

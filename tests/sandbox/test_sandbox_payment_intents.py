@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.stripe import StripeSandbox
@@ -137,7 +137,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(steps=st.lists(STEPS, max_size=12))
 def test_whatever_is_done_to_an_intent_it_is_paid_at_most_once_and_the_books_agree(
     steps: list[tuple[str, str | int | None, str | None]],

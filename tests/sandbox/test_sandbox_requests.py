@@ -6,7 +6,7 @@ import base64
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.stripe import StripeSandbox
@@ -130,7 +130,6 @@ VALUES = st.text("ab1 =&[]%+é", max_size=9)
 FORMS: st.SearchStrategy[Form] = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, min_size=1))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(form=FORMS)
 def test_a_form_is_decoded_to_what_was_encoded(form: Form) -> None:
     pairs = []
@@ -146,7 +145,6 @@ def test_lists_are_decoded_with_and_without_positions() -> None:
     assert decode("a[]=x&a[]=y") == decode("a[0]=x&a[1]=y") == {"a": {"0": "x", "1": "y"}}
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     body=st.binary(max_size=40),
     path=st.sampled_from(["customers", "payment_intents", "payment_methods/pm_card_visa/attach"]),

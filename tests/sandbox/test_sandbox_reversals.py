@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import stripe
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.stripe import StripeSandbox
@@ -333,7 +333,6 @@ DEEDS = st.one_of(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(deeds=st.lists(DEEDS, max_size=10))
 def test_whatever_goes_back_the_ledger_says_what_is_left_and_never_less_than_nothing(
     deeds: list[tuple[str, Any]],

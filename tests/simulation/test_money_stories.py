@@ -215,9 +215,7 @@ def test_whatever_befalls_the_money_the_books_say_what_the_provider_holds(provid
         pass
 
     OfProvider.provider = provider
-    quiet = settings(
-        max_examples=STORIES, stateful_step_count=CHAPTERS, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    quiet = settings(max_examples=STORIES, stateful_step_count=CHAPTERS, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(OfProvider, settings=quiet)
 
 
@@ -240,7 +238,7 @@ def books_of(world: World) -> dict[str, Any]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("provider", TWINS)
 @given(steps=st.lists(st.tuples(draws, st.sampled_from(["told", "told twice", "not told"])), min_size=1, max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_webhooks_in_any_number_or_none_end_in_the_same_books(provider: str, steps: list[tuple[int, str]]) -> None:
     month = Month(provider)
     month.twin.settle()

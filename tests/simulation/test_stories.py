@@ -119,9 +119,7 @@ def tell_stories(provider: str, number: int) -> None:
         pass
 
     OfProvider.provider = provider
-    quiet = settings(
-        max_examples=number, stateful_step_count=CHAPTERS, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    quiet = settings(max_examples=number, stateful_step_count=CHAPTERS, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(OfProvider, settings=quiet)
 
 

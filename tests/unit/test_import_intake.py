@@ -220,7 +220,7 @@ CELLS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(CELLS, max_size=30))
 def test_no_row_is_lost_and_importing_again_adds_nothing(cells: list[dict[str, str]]) -> None:
     world = World()

@@ -153,7 +153,7 @@ type Arrival = tuple[int, int, int, str]
 """In which month an event comes, its day, its quantity and its resource."""
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.sampled_from(Aggregation),
     st.booleans(),

@@ -333,7 +333,7 @@ def test_a_correction_whose_import_broke_off_marks_what_it_corrects_when_it_come
 QUANTITIES = st.integers(-20, 50)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3), QUANTITIES), max_size=8))
 def test_whenever_usage_comes_the_invoices_add_up_to_what_it_costs(arrivals: list[tuple[int, int]]) -> None:
     world = World()

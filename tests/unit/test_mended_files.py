@@ -109,7 +109,7 @@ def untouched(text: str, line: int) -> dict[Decimal, str]:
 
 
 @pytest.mark.parametrize("way", IMPORTERS.values(), ids=IMPORTERS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(versions())
 def test_whichever_quote_comes_or_goes_no_row_is_billed_twice_and_the_others_keep_their_ids(
     tmp_path_factory: pytest.TempPathFactory, way: DropSettings | None, pair: tuple[str, str, int]

@@ -182,7 +182,7 @@ def test_credit_that_is_left_is_shown() -> None:
 
 
 @given(kind=st.sampled_from(OF_INVOICES), name=st.text(ANYTHING), company=st.text(ANYTHING), reason=st.text(ANYTHING))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_no_text_can_add_a_header_or_markup_or_keep_a_mail_from_being_sent(
     kind: NoticeKind, name: str, company: str, reason: str
 ) -> None:

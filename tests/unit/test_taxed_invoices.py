@@ -251,7 +251,7 @@ def test_credit_beyond_the_total_covers_the_total_and_no_more(world: World) -> N
 _AMOUNTS = st.decimals(-1000, 1000, places=2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from(["DE", "GB", "AT", "FR"]), _AMOUNTS, _AMOUNTS), min_size=1, max_size=4))
 def test_whatever_is_taxed_the_books_tie_and_documents_invoices_and_ledger_say_the_same(customers: list[Any]) -> None:
     world = World()

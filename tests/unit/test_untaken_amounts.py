@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.ledger import Account
@@ -368,7 +368,6 @@ def test_wherever_the_process_dies_each_amount_is_charged_once_and_the_books_tie
         max_size=4,
     ),
 )
-@settings(deadline=None)
 def test_whatever_is_due_is_charged_written_off_or_open_the_books_tie_and_each_month_is_told_once(
     currency: str, minors: list[int]
 ) -> None:

@@ -144,7 +144,7 @@ def told(outcome: dict[str, Any]) -> dict[str, Any]:
     return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(CELLS, min_size=4, max_size=12), min_size=1, max_size=2), st.data())
 def test_lanes_in_any_order_come_out_as_the_whole_file(files: list[list[tuple[str, ...]]], data: st.DataObject) -> None:
     whole, split = Drop(World()), Drop(World(), LARGE)

@@ -63,7 +63,7 @@ def test_a_text_of_any_kind_is_printed_and_archived_wherever_it_stands(kind: str
     assert etree.fromstring(xml) is not None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(st.characters(), min_size=1, max_size=40))
 def test_any_text_at_all_is_printed_and_archived(text: str) -> None:
     pdf = embedded(replace(saying(text), replaces=CANARY))
@@ -71,7 +71,7 @@ def test_any_text_at_all_is_printed_and_archived(text: str) -> None:
     assert CANARY in words(pdf)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_the_data_keep_every_character(text: str) -> None:
     document = saying(text)
