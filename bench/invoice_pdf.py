@@ -15,12 +15,12 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
-from monthclose.adapters.e_invoice import FacturX
-from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import InvoiceDocument, amounts_of
-from monthclose.domain.document_parts import Buyer, DocumentLine, Seller
+from monthclose.adapters.documents.e_invoice import FacturX
+from monthclose.adapters.documents.typst import TypstRenderer
+from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.period import Period
-from monthclose.domain.tax import Taxation, TaxRate, taxed
+from monthclose.domain.tax.tax import Taxation, TaxRate, taxed
 
 SIZES = (2, 200, 2000)
 _AGAIN = 5

@@ -20,12 +20,12 @@ from botocore.httpsession import URLLib3Session
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime
-from monthclose.domain.close import Batch
-from monthclose.domain.customer import Profile
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.closes.close import Batch
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PerUnit, Price, PriceBook
 from monthclose.domain.usage import UsageEvent
-from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
 from sandbox.local_aws import REGION, LocalAws
 from tests.world import SETTINGS
 

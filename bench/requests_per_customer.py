@@ -1,4 +1,4 @@
-"""Counts the requests that a close makes per paying customer: the stages on moto and the Stripe sandbox.
+"""Counts the requests that a close makes per paying customer: the use cases on moto and the Stripe sandbox.
 
 The state machine's own transitions and Powertools' two writes per stage and batch come on top; see README.md.
 """
@@ -20,21 +20,21 @@ from rich.console import Console
 from rich.table import Table
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
-from monthclose.adapters.stripe_gateway import StripeGateway
+from monthclose.adapters.stripe.gateway import StripeGateway
 from monthclose.bootstrap import Runtime
-from monthclose.domain.close import Batch
-from monthclose.domain.customer import Profile
-from monthclose.domain.dunning import DunningPolicy
-from monthclose.domain.hold import HoldPolicy
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.closes.close import Batch
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.charge_batch import BatchCharger
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.generate_invoices import InvoiceGenerator
-from monthclose.stages.notice_texts import NoticeTexts
-from monthclose.stages.send_notices import NoticeSender
-from monthclose.stages.tell_customer import CustomerTeller
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
+from monthclose.use_cases.notices.notice_texts import NoticeTexts
+from monthclose.use_cases.notices.send_notices import NoticeSender
+from monthclose.use_cases.notices.tell_customer import CustomerTeller
+from monthclose.use_cases.payments.charge_customers import BatchCharger
+from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.stripe import StripeSandbox
 from sandbox.testing import serving
 from tests.fakes import FakeLog, FakeMailer
@@ -104,14 +104,14 @@ def close_batch(size: int) -> Counter[str]:
             for n in range(50)
         )
         with counted() as counts:
-            _run_stages(world, StripeGateway("sk_test_sandbox", sandbox), Batch(0, "stripe", names))
+            _run_close(world, StripeGateway("sk_test_sandbox", sandbox), Batch(0, "stripe", names))
         endpoints = httpx.get(f"{sandbox}/_sandbox/requests", trust_env=False).json()["stripe"]
         for endpoint, statuses in endpoints.items():
             counts[f"Stripe {endpoint}"] = sum(statuses.values())
     return counts
 
 
-def _run_stages(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
+def _run_close(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
     charger = Charger(world.books, gateway, world.clock)
     generator = InvoiceGenerator(
         world.books,

@@ -27,17 +27,17 @@ from rich.table import Table
 
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import LimitItem, bind
-from monthclose.adapters.stripe_gateway import StripeGateway
+from monthclose.adapters.stripe.gateway import StripeGateway
 from monthclose.bootstrap import utc_now
-from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.names import LimitScope
 from monthclose.ports import ChargeOrder, PaymentGateway
 from monthclose.settings import Provider
-from monthclose.stages.limiter import PacedLimiter
-from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
+from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 from sandbox.local_aws import REGION, LocalAws, Running
 from tests.world import SETTINGS
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from monthclose.domain.dropped import Dropped
-from monthclose.domain.layout import USAGE, Layout
+from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.domain.usage import UsageEvent
 from monthclose.settings import DropSettings
-from monthclose.stages.split_usage import Splitter
-from monthclose.stages.tables import read_table
+from monthclose.use_cases.imports.split_usage import Splitter
+from monthclose.use_cases.imports.tables import read_table
 from tests.fakes import FakeUsageStore
 from tests.fakes.inbox import FakeInbox
 from tests.world import World
@@ -56,9 +56,9 @@ def lines(rows: int) -> Iterator[bytes]:
 def split(raw: "io.BufferedReader[Any]", settings: DropSettings) -> int:
     """Split a file, and return the bytes written."""
     table, inbox = read_table("usage.csv", raw), Nowhere()
-    layout = Layout.plan(USAGE, table.columns, {}, {})
+    mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {})
     splitter = Splitter(inbox, settings.lanes, settings.part_kb * 1024)
-    splitter.split(Dropped("usage.csv", "1"), table.rows, table.columns, layout, 366, lambda: False)
+    splitter.split(DroppedFile("usage.csv", "1"), table.rows, table.columns, mapping, 366, lambda: False)
     return inbox.written
 
 
@@ -69,7 +69,7 @@ def load(raw: io.BufferedReader) -> None:
         world.add_customer(f"cust-{number:07}")
     table = read_table("usage.csv", raw)
     importer = replace(world.importer, usage=Unstored())
-    importer.load(table.rows, Layout.plan(USAGE, table.columns, {}, {}), "usage.csv", lambda *_: None)
+    importer.load(table.rows, ColumnMapping.resolve(USAGE, table.columns, {}, {}), "usage.csv", lambda *_: None)
 
 
 def main() -> None:

@@ -27,14 +27,14 @@ from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
-from monthclose.stages.adjust_account import Cashier
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.correct_invoice import Corrector
-from monthclose.stages.draft_invoice import InvoiceDrafter
-from monthclose.stages.hold_by_hand import HoldDesk
-from monthclose.stages.regenerate_invoice import Regenerator
-from monthclose.stages.replace_invoice import Replacer
+from monthclose.use_cases.accounts.adjust_account import Cashier
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
+from monthclose.use_cases.invoices.correct_invoice import Corrector
+from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
+from monthclose.use_cases.invoices.replace_invoice import Replacer
+from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.local_aws import LocalAws, aws_environment
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -113,7 +113,7 @@ class Connector:
             tax_tables=runtime.tax_tables,
             check_tax_id=runtime.check_tax_id,
             documents=runtime.documents,
-            shelf=runtime.shelf,
+            issued=runtime.issued,
             workflow=runtime.workflow,
             clock=runtime.clock,
             settings=runtime.settings,
@@ -131,6 +131,7 @@ class Connector:
                 runtime.closes,
                 runtime.clock,
                 lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
+                keeper,
                 runtime.customer_teller,
             ),
             drafter=drafter,
@@ -146,7 +147,7 @@ class Connector:
 
 
 def _corrector(runtime: Runtime, keeper: HoldKeeper) -> Corrector:
-    return Corrector(runtime.books, runtime.closes, runtime.documents, runtime.shelf, keeper, runtime.clock)
+    return Corrector(runtime.books, runtime.closes, runtime.documents, runtime.issued, keeper, runtime.clock)
 
 
 def connected(ctx: typer.Context) -> System:

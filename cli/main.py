@@ -9,20 +9,20 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli import (
+from cli.commands import (
     accounts,
-    closing,
+    close,
     customer,
     demo,
     import_files,
     imports,
-    invoice,
     local,
     providers,
     reconcile,
     report,
     status,
 )
+from cli.commands.invoice import show as invoice
 from cli.connect import Connector, NoSystemError, explain
 from cli.console import complain, harmless, say
 from cli.home import shown, write_traceback
@@ -129,8 +129,8 @@ def _options(
 imports.app.command("taxes")(import_files.taxes)
 imports.app.command("logo")(import_files.logo)
 app.add_typer(imports.app, name="import")
-app.command()(closing.close)
-app.command()(closing.stop)
+app.command()(close.close)
+app.command()(close.stop)
 app.command()(status.status)
 app.command()(status.closes)
 app.command()(report.report)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monthclose.domain.intake import CheckTaxId
-from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
+from monthclose.domain.imports.intake import CheckTaxId
+from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.ports import (
     Books,
     Clock,
@@ -25,17 +25,17 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider, Settings
-from monthclose.stages.adjust_account import Cashier
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.correct_invoice import Corrector
-from monthclose.stages.draft_invoice import InvoiceDrafter
-from monthclose.stages.hold_by_hand import HoldDesk
-from monthclose.stages.invoice_links import link_writer
-from monthclose.stages.invoice_shelf import InvoiceShelf
-from monthclose.stages.notice_texts import NoticeTexts
-from monthclose.stages.regenerate_invoice import Regenerator
-from monthclose.stages.tell_customer import CustomerTeller
-from monthclose.stages.tell_hold import HoldTeller
+from monthclose.use_cases.accounts.adjust_account import Cashier
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
+from monthclose.use_cases.invoices.correct_invoice import Corrector
+from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.invoice_links import link_writer
+from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
+from monthclose.use_cases.notices.notice_texts import NoticeTexts
+from monthclose.use_cases.notices.tell_customer import CustomerTeller
+from monthclose.use_cases.notices.tell_hold import HoldTeller
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class System:
     tax_tables: TaxTables
     check_tax_id: CheckTaxId
     documents: Documents
-    shelf: InvoiceShelf
+    issued: IssuedDocuments
     workflow: Workflow
     clock: Clock
     settings: Settings

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from monthclose.domain import toml
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.intake import Row
-from monthclose.stages.tables import Table, read_table, read_text, readable
+from monthclose.domain.imports.intake import Row
+from monthclose.use_cases.imports.tables import Table, read_table, read_text, readable
 
 _TOML = re.compile(r"^\s*\[\[\s*[a-z]+\s*\]\]\s*(#.*)?$", re.MULTILINE)
 

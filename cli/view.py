@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.console import amount, duration
 from cli.system import System
-from monthclose.domain.close import Close, CloseStatus, Stage, Stop, Totals
+from monthclose.domain.closes.close import Close, CloseStatus, Stage, Stop, Totals
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 
 from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, Env
 from stacks.documents import Documents
-from stacks.functions import Stage, role_of
+from stacks.functions import Function, role_of
 from stacks.nag import acknowledge_resource
 from stacks.tables import Tables
 
@@ -35,35 +35,35 @@ class Access:
     reads_rating: bool = False
 
 
-ACCESS: Mapping[Stage, Access] = {
-    Stage.OPEN_CLOSE: Access(),
-    Stage.PLAN_CLOSE: Access(reads=(_CUSTOMERS,), reads_documents=True, writes_documents=True),
-    Stage.GENERATE_INVOICES: Access(
+ACCESS: Mapping[Function, Access] = {
+    Function.OPEN_CLOSE: Access(),
+    Function.PLAN_CLOSE: Access(reads=(_CUSTOMERS,), reads_documents=True, writes_documents=True),
+    Function.GENERATE_INVOICES: Access(
         reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True
     ),
-    Stage.CHARGE_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.SEND_NOTICES: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
-    Stage.APPLY_WEBHOOK: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.REPORT_CLOSE: Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
-    Stage.OPEN_RECONCILE: Access(reads_documents=True),
-    Stage.DRAIN_DEAD_LETTERS: Access(writes_documents=True),
-    Stage.SETTLE_PAYMENTS: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.COMPARE_BOOKS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
-    Stage.FIND_OWING: Access(reads=(_CUSTOMERS,), writes_documents=True),
-    Stage.SEND_REMINDERS: Access(writes=(_CUSTOMERS, _BILLING)),
-    Stage.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.CHARGE_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.SEND_NOTICES: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.APPLY_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.PARK_CUSTOMERS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True),
+    Function.APPLY_WEBHOOK: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.REPORT_CLOSE: Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+    Function.OPEN_RECONCILE: Access(reads_documents=True),
+    Function.DRAIN_DEAD_LETTERS: Access(writes_documents=True),
+    Function.SETTLE_PAYMENTS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.COMPARE_BOOKS: Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+    Function.FIND_OWING: Access(reads=(_CUSTOMERS,), writes_documents=True),
+    Function.SEND_REMINDERS: Access(writes=(_CUSTOMERS, _BILLING)),
+    Function.REVIEW_HOLDS: Access(writes=(_CUSTOMERS, _BILLING)),
     # Late usage is noted on the customer. What they may do with dropped files: stacks/import_drop.py.
-    Stage.RECEIVE_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),
-    Stage.LOAD_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),
-    Stage.FINISH_USAGE: Access(),
+    Function.RECEIVE_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),
+    Function.LOAD_USAGE: Access(writes=(_CUSTOMERS, _USAGE), reads_rating=True),
+    Function.FINISH_USAGE: Access(),
 }
 
 
-def grant(function: lambda_.Function, stage: Stage, *, tables: Tables, documents: Documents) -> None:
-    """Give a function the access of its stage."""
-    access = ACCESS[stage]
+def grant(function: lambda_.Function, name: Function, *, tables: Tables, documents: Documents) -> None:
+    """Give a function the access that is its own."""
+    access = ACCESS[name]
     for env in access.reads:
         tables.by_env[env].grant_read_data(function)
     for env in (*access.writes, *_OWN):

@@ -73,15 +73,15 @@ class Alarms(Construct):
             text = f"A reconciliation {name} in each of two hours. The executions' histories say whom it could not ask."
             self._alarm(f"Reconcile{name}", metric(period=_HOUR, statistic="Sum"), text, periods=2)
 
-    def watch_findings(self, stages: Mapping[str, str]) -> None:
+    def watch_findings(self, functions: Mapping[str, str]) -> None:
         """Alarm when a reconciler's function found something; it stays until a day has passed without.
 
         Parameters
         ----------
-        stages : mapping
+        functions : mapping
             The functions, and the names under which they count (one alarm each: an emulator knows no metric math).
         """
-        for name, service in stages.items():
+        for name, service in functions.items():
             metric = cloudwatch.Metric(
                 namespace=METRICS_NAMESPACE,
                 metric_name=FINDINGS_METRIC,

@@ -16,7 +16,7 @@ MAP_STATE = "Go through every batch"
 class Collections(MapMachine):
     """The daily collections, on the same queues as the close: what is due is charged by the providers' consumers."""
 
-    definition, map_state, stages = "collections", MAP_STATE, COLLECTION_SIZES
+    definition, map_state, functions = "collections", MAP_STATE, COLLECTION_SIZES
     names: ClassVar = {"CollectDue": COLLECT_DUE}
 
     def start_daily(self, dead_letters: sqs.IQueue, config: Config) -> events.Rule:

@@ -43,8 +43,8 @@ class Dashboard(Construct):
         errors = [f.metric_errors(statistic="Sum", period=_MINUTE, label=n) for n, f in functions.items()]
         throttles = [_throttles(table, name) for table in tables for name in _THROTTLES]
         board.add_widgets(
-            _graph("Duration by stage, p95", durations),
-            _graph("Errors by stage", errors),
+            _graph("Duration by function, p95", durations),
+            _graph("Errors by function", errors),
             _graph("DynamoDB throttles", throttles),
         )
 

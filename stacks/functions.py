@@ -19,7 +19,7 @@ _LAMBDAS = Path(__file__).parent.parent / "lambdas"
 _CACHES = ["__pycache__/", "*.pyc", ".*_cache/", "*.egg-info/"]
 
 
-class Stage(StrEnum):
+class Function(StrEnum):
     """The functions. A value is the name of the handler's file."""
 
     OPEN_CLOSE = "open_close"
@@ -58,27 +58,27 @@ class Size:
     memory_mb: int = 512
 
 
-SIZES: Mapping[Stage, Size] = {
-    Stage.OPEN_CLOSE: Size(30),
-    Stage.PLAN_CLOSE: Size(900, 1024),
-    Stage.GENERATE_INVOICES: Size(900),
-    Stage.SEND_NOTICES: Size(300),
-    Stage.APPLY_HOLDS: Size(300),
-    Stage.PARK_CUSTOMERS: Size(900),
-    Stage.REPORT_CLOSE: Size(900, 1024),
+SIZES: Mapping[Function, Size] = {
+    Function.OPEN_CLOSE: Size(30),
+    Function.PLAN_CLOSE: Size(900, 1024),
+    Function.GENERATE_INVOICES: Size(900),
+    Function.SEND_NOTICES: Size(300),
+    Function.APPLY_HOLDS: Size(300),
+    Function.PARK_CUSTOMERS: Size(900),
+    Function.REPORT_CLOSE: Size(900, 1024),
 }
 """Of the functions that the close's state machine calls; a consumer's time-out is a setting."""
-RECONCILE_SIZES: Mapping[Stage, Size] = {
-    Stage.OPEN_RECONCILE: Size(30),
-    Stage.DRAIN_DEAD_LETTERS: Size(300),
-    Stage.SETTLE_PAYMENTS: Size(900),
-    Stage.COMPARE_BOOKS: Size(900, 1024),
+RECONCILE_SIZES: Mapping[Function, Size] = {
+    Function.OPEN_RECONCILE: Size(30),
+    Function.DRAIN_DEAD_LETTERS: Size(300),
+    Function.SETTLE_PAYMENTS: Size(900),
+    Function.COMPARE_BOOKS: Size(900, 1024),
 }
 """Of the functions that the reconciler's state machine calls."""
-COLLECTION_SIZES: Mapping[Stage, Size] = {
-    Stage.FIND_OWING: Size(900),
-    Stage.SEND_REMINDERS: Size(300),
-    Stage.REVIEW_HOLDS: Size(300),
+COLLECTION_SIZES: Mapping[Function, Size] = {
+    Function.FIND_OWING: Size(900),
+    Function.SEND_REMINDERS: Size(300),
+    Function.REVIEW_HOLDS: Size(300),
 }
 """Of the functions that the collections' state machine calls."""
 
@@ -112,7 +112,7 @@ class Functions:
     def make(
         self,
         scope: Construct,
-        stage: Stage,
+        name: Function,
         *,
         size: Size | None = None,
         construct_id: str = "",
@@ -120,16 +120,16 @@ class Functions:
         reserved_concurrency: int | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> lambda_.Function:
-        """Make the function of a stage."""
-        construct_id = construct_id or stage.camel_case
-        size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[stage]
+        """Make a function."""
+        construct_id = construct_id or name.camel_case
+        size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[name]
         log_group = self._log_group(scope, construct_id)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
         function = lambda_.Function(
             scope,
             construct_id,
-            handler=f"monthclose.handlers.{stage}.handler",
+            handler=f"monthclose.handlers.{name}.handler",
             code=self._code,
             layers=[self._layer, *layers],
             runtime=RUNTIME,
@@ -140,7 +140,7 @@ class Functions:
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
-            environment={**self._environment, **_powertools(stage), **(environment or {})},
+            environment={**self._environment, **_powertools(name), **(environment or {})},
         )
         acknowledge(function, "L1", "Python 3.13 is the runtime that the layer is built and the code is tested for.")
         acknowledge(role, "IAM5[Resource::*]", "X-Ray's writes and task tokens' answers know no resources.")
@@ -157,8 +157,8 @@ def role_of(function: lambda_.Function) -> iam.IRole:
     return function.role
 
 
-def _powertools(stage: Stage) -> dict[str, str]:
+def _powertools(name: Function) -> dict[str, str]:
     return {
-        "POWERTOOLS_SERVICE_NAME": stage.value,
+        "POWERTOOLS_SERVICE_NAME": name.value,
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }

@@ -13,19 +13,19 @@ from constructs import Construct
 
 from monthclose.names import EVENT_SOURCE, EVENT_USAGE_IMPORTED, PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from stacks.config import Config
-from stacks.functions import Functions, Size, Stage, role_of
+from stacks.functions import Function, Functions, Size, role_of
 from stacks.month_close import MapMachine, started
 from stacks.nag import acknowledge_resource
 
 MAP_STATE = "Load every lane"
-SIZES: Mapping[Stage, Size] = {
+SIZES: Mapping[Function, Size] = {
     # A whole CPU (AWS Lambda's guide: at 1,769 MB): it reads files of gigabytes in one go.
-    Stage.RECEIVE_USAGE: Size(900, 1769),
-    Stage.LOAD_USAGE: Size(900, 1024),
+    Function.RECEIVE_USAGE: Size(900, 1769),
+    Function.LOAD_USAGE: Size(900, 1024),
     # As much, for if every row of such a file is rejected: a row takes as long to be written as to be split.
-    Stage.FINISH_USAGE: Size(900, 1769),
+    Function.FINISH_USAGE: Size(900, 1769),
 }
-AT_ONCE: Mapping[Stage, int] = {Stage.RECEIVE_USAGE: 20, Stage.LOAD_USAGE: 40}
+AT_ONCE: Mapping[Function, int] = {Function.RECEIVE_USAGE: 20, Function.LOAD_USAGE: 40}
 """How many of a function run at a time: a thousand files that are dropped together must not take the account's
 concurrency from a close. What finds no room is tried again for a day: files of gigabytes hold theirs for hours."""
 
@@ -39,32 +39,32 @@ class _Share:
     deletes: tuple[str, ...] = ()
 
 
-_SHARES: Mapping[Stage, _Share] = {
-    Stage.RECEIVE_USAGE: _Share(
+_SHARES: Mapping[Function, _Share] = {
+    Function.RECEIVE_USAGE: _Share(
         reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
         writes=(PARTS_PREFIX, REJECTS_PREFIX),
         deletes=(REJECTS_PREFIX,),
     ),
-    Stage.LOAD_USAGE: _Share(reads=(PARTS_PREFIX,), writes=(PARTS_PREFIX,)),
-    Stage.FINISH_USAGE: _Share(
+    Function.LOAD_USAGE: _Share(reads=(PARTS_PREFIX,), writes=(PARTS_PREFIX,)),
+    Function.FINISH_USAGE: _Share(
         reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
     ),
 }
 """None of them writes below the prefix whose objects start an import."""
 
 
-def make_functions(scope: Construct, functions: Functions) -> dict[Stage, lambda_.Function]:
+def make_functions(scope: Construct, functions: Functions) -> dict[Function, lambda_.Function]:
     """Make the functions that the state machine calls."""
     return {
-        stage: functions.make(scope, stage, size=size, reserved_concurrency=AT_ONCE.get(stage))
-        for stage, size in SIZES.items()
+        name: functions.make(scope, name, size=size, reserved_concurrency=AT_ONCE.get(name))
+        for name, size in SIZES.items()
     }
 
 
 class ImportDrop(MapMachine):
     """Imports what is dropped below `usage/` in a bucket."""
 
-    definition, map_state, stages = "import_usage", MAP_STATE, SIZES
+    definition, map_state, functions = "import_usage", MAP_STATE, SIZES
     names: ClassVar = {"EventSource": EVENT_SOURCE, "EventUsageImported": EVENT_USAGE_IMPORTED}
     lists, tells = PARTS_PREFIX, True
 
@@ -74,14 +74,14 @@ class ImportDrop(MapMachine):
         construct_id: str,
         *,
         config: Config,
-        functions: Mapping[Stage, lambda_.Function],
+        functions: Mapping[Function, lambda_.Function],
         bucket: s3.Bucket,
         missed_starts: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id, config=config, functions=functions, documents=bucket)
-        self.grant_describe(functions[Stage.RECEIVE_USAGE])
-        for stage, share in _SHARES.items():
-            _grant(functions[stage], bucket, share)
+        self.grant_describe(functions[Function.RECEIVE_USAGE])
+        for name, share in _SHARES.items():
+            _grant(functions[name], bucket, share)
         events.Rule(
             self,
             "WhenDropped",

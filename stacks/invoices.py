@@ -16,7 +16,7 @@ from constructs import Construct
 from monthclose.names import Env
 from stacks.config import Config
 from stacks.documents import COMPANY, CREDIT_NOTES, INVOICES, PDFS
-from stacks.functions import Functions, Size, Stage, role_of
+from stacks.functions import Function, Functions, Size, role_of
 from stacks.layer import DOCUMENTS, DependencyLayer
 from stacks.nag import acknowledge, acknowledge_resource
 
@@ -81,7 +81,7 @@ class InvoiceViewer(Construct):
         layer = DependencyLayer(self, "Documents", config=config, requirements=DOCUMENTS)
         self.function = functions.make(
             self,
-            Stage.SHOW_INVOICE,
+            Function.SHOW_INVOICE,
             size=_SIZE,
             reserved_concurrency=_AT_ONCE,
             layers=[layer.version],

@@ -19,7 +19,7 @@ from constructs import Construct
 from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_SOURCE
 from stacks.config import Config
 from stacks.documents import MAP_RUNS, SNAPSHOTS
-from stacks.functions import SIZES, Stage, role_of
+from stacks.functions import SIZES, Function, role_of
 from stacks.nag import acknowledge, acknowledge_resource
 
 DEFINITIONS = Path(__file__).parent.parent / "statemachines"
@@ -27,9 +27,9 @@ MAP_STATE = "Close every batch"
 _NAMED_LATER = "Executions of this one machine: they get their names when they start."
 
 
-def substitution(stage: Stage) -> str:
-    """Name the placeholder in the definition that stands for a stage's function."""
-    return f"{stage.camel_case}Function"
+def substitution(name: Function) -> str:
+    """Name the placeholder in the definition that stands for a function."""
+    return f"{name.camel_case}Function"
 
 
 def state_machine(
@@ -68,7 +68,7 @@ class MapMachine(Construct):
     ----------
     definition, map_state : str
         The definition's file, and the name of the Map in it.
-    stages : Collection[Stage]
+    functions : Collection[Function]
         The functions that it calls.
     names : Mapping[str, str]
         The other placeholders.
@@ -84,7 +84,7 @@ class MapMachine(Construct):
 
     definition: ClassVar[str]
     map_state: ClassVar[str]
-    stages: ClassVar[Collection[Stage]]
+    functions: ClassVar[Collection[Function]]
     names: ClassVar[Mapping[str, str]]
     lists: ClassVar[str] = SNAPSHOTS
     tells: ClassVar[bool] = False
@@ -95,12 +95,12 @@ class MapMachine(Construct):
         construct_id: str,
         *,
         config: Config,
-        functions: Mapping[Stage, lambda_.Function],
+        functions: Mapping[Function, lambda_.Function],
         documents: s3.Bucket,
         queues: Sequence[sqs.Queue] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        called = {substitution(stage): functions[stage].function_arn for stage in self.stages}
+        called = {substitution(name): functions[name].function_arn for name in self.functions}
         self.machine = state_machine(
             self,
             "Machine",
@@ -180,7 +180,7 @@ class MapMachine(Construct):
 class MonthClose(MapMachine):
     """The pipeline."""
 
-    definition, map_state, stages = "month_close", MAP_STATE, SIZES
+    definition, map_state, functions = "month_close", MAP_STATE, SIZES
     names: ClassVar = {"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED}
 
     tells = True

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config, Provider
-from stacks.functions import Functions, Size, Stage
+from stacks.functions import Function, Functions, Size
 
 _MAX_RECEIVES = 5
 """Fewer would send messages away that an SQS event source received but had no free worker for."""
@@ -90,7 +90,7 @@ class ProviderQueue(Construct):
         """Make the function that charges through this provider."""
         consumer = functions.make(
             self,
-            Stage.CHARGE_CUSTOMERS,
+            Function.CHARGE_CUSTOMERS,
             size=Size(config.charge_timeout_seconds),
             environment={Env.PROVIDER: self.provider.name},
             # Thousands of children generating invoices must not take the account's concurrency from charging: throttled

@@ -19,7 +19,7 @@ from stacks.month_close import DEFINITIONS, MapMachine, MonthClose, started, sta
 from stacks.nag import acknowledge_resource
 from stacks.providers import ProviderQueue
 
-FINDERS = (ours.Stage.DRAIN_DEAD_LETTERS, ours.Stage.SETTLE_PAYMENTS, ours.Stage.COMPARE_BOOKS)
+FINDERS = (ours.Function.DRAIN_DEAD_LETTERS, ours.Function.SETTLE_PAYMENTS, ours.Function.COMPARE_BOOKS)
 """The functions that count what they find."""
 _DEFINITION = DEFINITIONS / "reconcile.asl.json"
 
@@ -39,19 +39,19 @@ class Reconciler(Construct):
         construct_id: str,
         *,
         config: Config,
-        functions: Mapping[ours.Stage, lambda_.Function],
+        functions: Mapping[ours.Function, lambda_.Function],
         close: MonthClose,
         drop: ImportDrop,
         missed_starts: sqs.Queue,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._functions = {stage: functions[stage] for stage in RECONCILE_SIZES}
+        self._functions = {name: functions[name] for name in RECONCILE_SIZES}
         self.machine = state_machine(
             self,
             "Machine",
             definition=_DEFINITION.read_text(),
             substitutions={
-                **{substitution(stage): function.function_arn for stage, function in self._functions.items()},
+                **{substitution(name): function.function_arn for name, function in self._functions.items()},
                 "MissedStarts": missed_starts.queue_url,
                 "MonthClose": close.machine.state_machine_arn,
                 "ImportUsage": drop.machine.state_machine_arn,
@@ -74,10 +74,10 @@ class Reconciler(Construct):
     def grant_providers(self, providers: Sequence[ProviderQueue], mail: Mail) -> None:
         """Let the functions ask the providers, take up their dead letters, and tell customers what came of it."""
         for provider in providers:
-            for stage in (ours.Stage.SETTLE_PAYMENTS, ours.Stage.COMPARE_BOOKS):
-                provider.secret.grant_read(self._functions[stage])
-            _grant_take(provider.dead_letters, self._functions[ours.Stage.DRAIN_DEAD_LETTERS])
-        mail.grant_send(self._functions[ours.Stage.SETTLE_PAYMENTS])
+            for name in (ours.Function.SETTLE_PAYMENTS, ours.Function.COMPARE_BOOKS):
+                provider.secret.grant_read(self._functions[name])
+            _grant_take(provider.dead_letters, self._functions[ours.Function.DRAIN_DEAD_LETTERS])
+        mail.grant_send(self._functions[ours.Function.SETTLE_PAYMENTS])
 
     def _grant_calls(self) -> None:
         bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
@@ -96,11 +96,11 @@ class Reconciler(Construct):
         )
         statement = iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[arn])
         policy = iam.Policy(self, "DescribeExecutions", statements=[statement])
-        policy.attach_to_role(role_of(self._functions[ours.Stage.OPEN_RECONCILE]))
+        policy.attach_to_role(role_of(self._functions[ours.Function.OPEN_RECONCILE]))
         acknowledge_resource(policy, arn, "Executions of this one machine: they get their names when they start.")
 
     def _grant_drain(self, restarted: Sequence[MapMachine], missed_starts: sqs.Queue) -> None:
-        drain = self._functions[ours.Stage.DRAIN_DEAD_LETTERS]
+        drain = self._functions[ours.Function.DRAIN_DEAD_LETTERS]
         # Whom to tell is decided by a token nobody can guess: IAM knows no resources for it (see MonthClose).
         actions = ["states:SendTaskFailure", "states:SendTaskHeartbeat"]
         drain.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))

@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from stacks.config import Config
-from stacks.functions import Functions, Size, Stage
+from stacks.functions import Function, Functions, Size
 from stacks.providers import ProviderQueue, dead_letter_queue, work_queue
 
 _RECEIVER = Size(15)
@@ -40,12 +40,12 @@ class Webhooks(Construct):
         """Make the functions. Both read the providers' secrets: what signs webhooks lies beside the key."""
         self.receiver = functions.make(
             self,
-            Stage.RECEIVE_WEBHOOK,
+            Function.RECEIVE_WEBHOOK,
             size=_RECEIVER,
             reserved_concurrency=_RECEIVERS_AT_ONCE,
         )
         self.queue.grant_send_messages(self.receiver)
-        self.applier = functions.make(self, Stage.APPLY_WEBHOOK, size=_APPLIER)
+        self.applier = functions.make(self, Function.APPLY_WEBHOOK, size=_APPLIER)
         self.applier.add_event_source(
             sources.SqsEventSource(
                 self.queue,
@@ -62,9 +62,9 @@ class Webhooks(Construct):
         self._url = self.receiver.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 
     @property
-    def functions(self) -> Mapping[Stage, lambda_.Function]:
+    def functions(self) -> Mapping[Function, lambda_.Function]:
         """The functions by what they do."""
-        return {Stage.RECEIVE_WEBHOOK: self.receiver, Stage.APPLY_WEBHOOK: self.applier}
+        return {Function.RECEIVE_WEBHOOK: self.receiver, Function.APPLY_WEBHOOK: self.applier}
 
     @property
     def url(self) -> str:

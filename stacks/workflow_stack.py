@@ -16,7 +16,7 @@ from stacks.config import Config
 from stacks.dashboard import Dashboard
 from stacks.deadline import DeadlineWatch
 from stacks.environment import check_environment
-from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Functions, Stage
+from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Function, Functions
 from stacks.import_drop import AT_ONCE, ImportDrop, make_functions
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.layer import DependencyLayer
@@ -47,7 +47,7 @@ class WorkflowStack(Stack):
         environment = self._environment(mail)
         check_environment(self, environment)
         functions = self._functions(environment)
-        self._called = {stage: functions.make(self, stage) for stage in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
+        self._called = {name: functions.make(self, name) for name in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
         importing = make_functions(self, functions)
         self._called |= importing
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
@@ -130,14 +130,14 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
-        for function in (*self._telling(), self._called[Stage.SETTLE_PAYMENTS]):
+        for function in (*self._telling(), self._called[Function.SETTLE_PAYMENTS]):
             viewer.tell(function)
         return viewer
 
     def _telling(self) -> list[lambda_.Function]:
         """List the functions that write to customers, beside the reconciler's."""
-        stages = (Stage.SEND_NOTICES, Stage.APPLY_HOLDS, Stage.SEND_REMINDERS, Stage.REVIEW_HOLDS)
-        return [*(self._called[stage] for stage in stages), self._webhooks.applier]
+        functions = (Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.SEND_REMINDERS, Function.REVIEW_HOLDS)
+        return [*(self._called[name] for name in functions), self._webhooks.applier]
 
     def _machine[M: MapMachine](self, kind: type[M]) -> M:
         return kind(
@@ -150,22 +150,22 @@ class WorkflowStack(Stack):
         )
 
     def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:
-        stages = [
+        functions = [
             *self._called.items(),
-            *((Stage.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
-            (Stage.APPLY_WEBHOOK, self._webhooks.applier),
+            *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
+            (Function.APPLY_WEBHOOK, self._webhooks.applier),
         ]
-        for stage, function in stages:
-            grant(function, stage, tables=self._state.tables, documents=self._state.documents)
+        for name, function in functions:
+            grant(function, name, tables=self._state.tables, documents=self._state.documents)
         for function in self._telling():
             mail.grant_send(function)
-        close.grant_describe(self._called[Stage.OPEN_CLOSE], self._called[Stage.FIND_OWING])
-        collections.grant_describe(self._called[Stage.FIND_OWING])
+        close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
+        collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:
             close.grant_task_response(consumer)
         for provider in self._providers:
-            for stage in (Stage.PLAN_CLOSE, Stage.REPORT_CLOSE):
-                provider.secret.grant_read(self._called[stage])
+            for name in (Function.PLAN_CLOSE, Function.REPORT_CLOSE):
+                provider.secret.grant_read(self._called[name])
 
     def _schedule(self, close: MonthClose, collections: Collections) -> DeadlineWatch:
         self._missed = dead_letter_queue(self, "MissedStarts")
@@ -182,22 +182,22 @@ class WorkflowStack(Stack):
         collections: Collections,
         drop: ImportDrop,
     ) -> None:
-        functions: dict[str, lambda_.Function] = {stage.camel_case: f for stage, f in self._called.items()}
+        functions: dict[str, lambda_.Function] = {name.camel_case: f for name, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
-            functions[f"{Stage.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
+            functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
-            functions[Stage.SHOW_INVOICE.camel_case] = self._viewer.function
-        for stage, function in self._webhooks.functions.items():
-            functions[stage.camel_case] = function
+            functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+        for name, function in self._webhooks.functions.items():
+            functions[name.camel_case] = function
         alarms = Alarms(self, "Alarms", config=self._config)
         alarms.watch_executions(close.machine)
         alarms.watch_collections(collections.machine)
         alarms.watch_imports(drop.machine)
         alarms.watch_deadline(deadline.machine)
         alarms.watch_reconciliations(reconciler.machine)
-        alarms.watch_findings({stage.camel_case: stage.value for stage in FINDERS})
+        alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
         alarms.watch_dead_letters("MissedStarts", self._missed)
-        alarms.watch_functions(functions, waited_for={stage.camel_case for stage in AT_ONCE})
+        alarms.watch_functions(functions, waited_for={name.camel_case for name in AT_ONCE})
         alarms.watch_webhooks(self._webhooks)
         for provider in self._providers:
             alarms.watch_queue(provider)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from monthclose.domain.throttle import Limit
+from monthclose.domain.payments.throttle import Limit
 from monthclose.errors import ProviderPausedError
-from monthclose.stages.limiter import PacedLimiter
+from monthclose.use_cases.payments.limiter import PacedLimiter
 from tests.fakes.throttle import FakeProviderLimits, VirtualTime
 
 LIMIT = Limit(25, burst=5)

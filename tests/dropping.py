@@ -8,11 +8,11 @@ from typing import Any
 
 from monthclose.domain.usage import UsageEvent
 from monthclose.settings import DropSettings
-from monthclose.stages.finish_usage import UsageFinisher
-from monthclose.stages.load_usage import LaneLoader
-from monthclose.stages.receive_usage import Received, UsageReceiver
-from monthclose.stages.split_usage import lanes_key
-from monthclose.stages.usage_turn import Turns
+from monthclose.use_cases.imports.finish_usage import UsageFinisher
+from monthclose.use_cases.imports.import_lock import ImportLock
+from monthclose.use_cases.imports.load_usage import LaneLoader
+from monthclose.use_cases.imports.receive_usage import Received, UsageReceiver
+from monthclose.use_cases.imports.split_usage import lanes_key
 from tests.world import OCTOBER, World
 
 HEADER = "customer_id,sku,quantity,time\n"
@@ -32,19 +32,19 @@ class Drop:
 
     def receive(self, version: str = "", execution: str = "import-1", *, key: str = KEY, **changes: Any) -> Received:
         world = self.world
-        receiver = UsageReceiver(world.inbox, self.turns, world.importer, self.settings)
+        receiver = UsageReceiver(world.inbox, self.lock, world.importer, self.settings)
         return receiver.receive(key, version, execution, **changes)
 
     @property
-    def turns(self) -> Turns:
-        return Turns(self.world.claims, self.world.workflow, self.world.clock)
+    def lock(self) -> ImportLock:
+        return ImportLock(self.world.claims, self.world.workflow, self.world.clock)
 
     def load(self, run: str, lane: int, first: int = 0, execution: str = "import-1", **changes: Any) -> int:
-        loader = LaneLoader(self.world.inbox, self.turns, self.world.importer)
+        loader = LaneLoader(self.world.inbox, self.lock, self.world.importer)
         return loader.load(run, lane, first, execution, **changes)
 
     def finish(self, run: str, execution: str = "import-1") -> dict[str, Any]:
-        return UsageFinisher(self.world.inbox, self.turns).finish(run, execution)
+        return UsageFinisher(self.world.inbox, self.lock).finish(run, execution)
 
     def lanes(self, run: str) -> list[int]:
         return [item["lane"] for item in json.loads(self.world.inbox.get(lanes_key(run)))]

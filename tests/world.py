@@ -7,12 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from monthclose.domain.close import Batch
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.document_parts import Seller
-from monthclose.domain.dunning import DunningPolicy
-from monthclose.domain.hold import HoldPolicy
-from monthclose.domain.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.closes.close import Batch
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
@@ -20,37 +20,37 @@ from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
 from monthclose.settings import CloseSettings, Company, DropSettings, LinkSettings, Provider, Settings
-from monthclose.stages.adjust_account import Cashier
-from monthclose.stages.apply_event import EventApplier
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.charge_batch import BatchCharger
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.collect_due import Collector
-from monthclose.stages.compare_books import BookComparer
-from monthclose.stages.correct_invoice import Corrector
-from monthclose.stages.draft_invoice import InvoiceDrafter
-from monthclose.stages.drain_dead_letters import DeadLetterDrain
-from monthclose.stages.find_owing import Found, OwingFinder
-from monthclose.stages.finish_batches import BatchFinisher
-from monthclose.stages.generate_invoices import InvoiceGenerator
-from monthclose.stages.hold_by_hand import HoldDesk
-from monthclose.stages.import_usage import UsageImporter
-from monthclose.stages.invoice_shelf import InvoiceShelf
-from monthclose.stages.notice_texts import NoticeTexts
-from monthclose.stages.open_close import open_close
-from monthclose.stages.park_customers import park_customers
-from monthclose.stages.plan_close import Planner
-from monthclose.stages.reconcile_period import PeriodReconciler, Reconciled
-from monthclose.stages.regenerate_invoice import Regenerator
-from monthclose.stages.replace_invoice import Replacer
-from monthclose.stages.report_close import Reporter
-from monthclose.stages.send_notices import NoticeSender
-from monthclose.stages.send_reminders import ReminderSender
-from monthclose.stages.settle_payments import PaymentSettler, Settled
-from monthclose.stages.snapshot import read_batches
-from monthclose.stages.tell_correction import CorrectionTeller
-from monthclose.stages.tell_customer import CustomerTeller
-from monthclose.stages.tell_hold import HoldTeller
+from monthclose.use_cases.accounts.adjust_account import Cashier
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
+from monthclose.use_cases.closes.open_close import open_close
+from monthclose.use_cases.closes.park_customers import park_customers
+from monthclose.use_cases.closes.plan_close import Planner
+from monthclose.use_cases.closes.snapshot import read_batches
+from monthclose.use_cases.collections.collect_due import Collector
+from monthclose.use_cases.collections.find_owing import Found, OwingFinder
+from monthclose.use_cases.imports.import_usage import UsageImporter
+from monthclose.use_cases.invoices.correct_invoice import Corrector
+from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
+from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
+from monthclose.use_cases.invoices.replace_invoice import Replacer
+from monthclose.use_cases.notices.notice_texts import NoticeTexts
+from monthclose.use_cases.notices.send_notices import NoticeSender
+from monthclose.use_cases.notices.send_reminders import ReminderSender
+from monthclose.use_cases.notices.tell_correction import CorrectionTeller
+from monthclose.use_cases.notices.tell_customer import CustomerTeller
+from monthclose.use_cases.notices.tell_hold import HoldTeller
+from monthclose.use_cases.payments.charge_customers import BatchCharger
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report_close import Reporter
+from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
+from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler, Reconciled
+from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler, Settled
+from monthclose.use_cases.webhooks.apply_event import EventApplier
 from tests import fakes
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -133,7 +133,7 @@ class World:
     company: Company = SETTINGS.company
 
     def __post_init__(self) -> None:
-        self.shelf = InvoiceShelf(
+        self.issued = IssuedDocuments(
             self.books,
             self.closes,
             self.documents,
@@ -177,8 +177,10 @@ class World:
         self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning, hold_teller)
         self.customer_teller = CustomerTeller(self.books, self.mailer, texts, self.clock, self.keeper)
         self.sender = NoticeSender(self.books, self.closes, self.customer_teller, self.clock)
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, self.customer_teller)
-        self.corrector = Corrector(self.books, self.closes, self.documents, self.shelf, self.keeper, self.clock)
+        self.cashier = Cashier(
+            self.books, self.closes, self.clock, lambda _: self.charger, self.keeper, self.customer_teller
+        )
+        self.corrector = Corrector(self.books, self.closes, self.documents, self.issued, self.keeper, self.clock)
         self.teller = CorrectionTeller(self.books, self.mailer, texts, self.clock)
         self.drafter = InvoiceDrafter(
             self.books,

@@ -5,7 +5,11 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
-from monthclose.adapters.clients import client
+from monthclose.adapters.aws.clients import client
+from monthclose.adapters.aws.s3 import S3Documents
+from monthclose.adapters.aws.s3_inbox import S3Inbox
+from monthclose.adapters.aws.stepfunctions import StepFunctionsWorkflow
+from monthclose.adapters.aws.versions import S3PriceBooks, S3TaxTables
 from monthclose.adapters.dynamo.books import DynamoBooks
 from monthclose.adapters.dynamo.claims import DynamoClaims
 from monthclose.adapters.dynamo.closes import DynamoCloses
@@ -13,14 +17,10 @@ from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.usage import DynamoUsageStore
-from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
-from monthclose.adapters.s3 import S3Documents
-from monthclose.adapters.s3_inbox import S3Inbox
-from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
-from monthclose.adapters.stripe_webhooks import StripeWebhooks
+from monthclose.adapters.gocardless.webhooks import GoCardlessWebhooks
+from monthclose.adapters.stripe.webhooks import StripeWebhooks
 from monthclose.adapters.tax_ids import check_tax_id
-from monthclose.adapters.versions import S3PriceBooks, S3TaxTables
-from monthclose.domain.intake import CheckTaxId
+from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.errors import ProviderRefusedError
 from monthclose.ports import (
     Books,
@@ -47,16 +47,16 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider, Settings
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.import_usage import UsageImporter
-from monthclose.stages.invoice_links import link_writer
-from monthclose.stages.invoice_shelf import InvoiceShelf
-from monthclose.stages.limiter import PacedLimiter
-from monthclose.stages.notice_texts import NoticeTexts
-from monthclose.stages.tell_customer import CustomerTeller
-from monthclose.stages.tell_hold import HoldTeller
-from monthclose.stages.throttled_gateway import LANES, ThrottledGateway
-from monthclose.stages.usage_turn import Turns
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.imports.import_lock import ImportLock
+from monthclose.use_cases.imports.import_usage import UsageImporter
+from monthclose.use_cases.invoices.invoice_links import link_writer
+from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+from monthclose.use_cases.notices.notice_texts import NoticeTexts
+from monthclose.use_cases.notices.tell_customer import CustomerTeller
+from monthclose.use_cases.notices.tell_hold import HoldTeller
+from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
 
 def utc_now() -> datetime:
@@ -66,15 +66,15 @@ def utc_now() -> datetime:
 
 def _stripe(provider: Provider) -> PaymentGateway:
     # Imported here: the SDK takes 0.1 to 0.2 s, and only two of the functions charge or ask a provider.
-    from monthclose.adapters.secrets import api_key  # noqa: PLC0415
-    from monthclose.adapters.stripe_gateway import StripeGateway  # noqa: PLC0415
+    from monthclose.adapters.aws.secrets import api_key  # noqa: PLC0415
+    from monthclose.adapters.stripe.gateway import StripeGateway  # noqa: PLC0415
 
     return StripeGateway(api_key(provider.secret_name), provider.api_base)
 
 
 def _gocardless(provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.gocardless_gateway import GoCardlessGateway  # noqa: PLC0415
-    from monthclose.adapters.secrets import api_key  # noqa: PLC0415
+    from monthclose.adapters.aws.secrets import api_key  # noqa: PLC0415
+    from monthclose.adapters.gocardless.gateway import GoCardlessGateway  # noqa: PLC0415
 
     return GoCardlessGateway(api_key(provider.secret_name), provider.api_base)
 
@@ -128,7 +128,7 @@ class Runtime:
     @cached_property
     def mailer(self) -> Mailer:
         """The mail service."""
-        from monthclose.adapters.ses import SesMailer  # noqa: PLC0415
+        from monthclose.adapters.aws.ses import SesMailer  # noqa: PLC0415
 
         return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
 
@@ -153,14 +153,14 @@ class Runtime:
     @cached_property
     def renderer(self) -> InvoiceRenderer:
         """Sets invoices; where the documents' layer is (one function, and the command)."""
-        from monthclose.adapters.typst_renderer import TypstRenderer  # noqa: PLC0415
+        from monthclose.adapters.documents.typst import TypstRenderer  # noqa: PLC0415
 
         return TypstRenderer()
 
     @property
-    def shelf(self) -> InvoiceShelf:
+    def issued(self) -> IssuedDocuments:
         """The issued invoices, with what sets them made when it is needed."""
-        return InvoiceShelf(
+        return IssuedDocuments(
             self.books,
             self.closes,
             self.documents,
@@ -172,14 +172,14 @@ class Runtime:
     @cached_property
     def e_invoices(self) -> EInvoices:
         """Writes electronic invoices; where the documents' layer is."""
-        from monthclose.adapters.e_invoice import FacturX  # noqa: PLC0415
+        from monthclose.adapters.documents.e_invoice import FacturX  # noqa: PLC0415
 
         return FacturX()
 
     @cached_property
     def link_secrets(self) -> LinkSecrets | None:
         """The keys of links to invoices; None if there are to be no links."""
-        from monthclose.adapters.secrets import SecretLinkKeys  # noqa: PLC0415
+        from monthclose.adapters.aws.secrets import SecretLinkKeys  # noqa: PLC0415
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
@@ -191,9 +191,9 @@ class Runtime:
         )
 
     @property
-    def turns(self) -> Turns:
-        """Says whose turn it is to import a file."""
-        return Turns(self.claims, self.workflow, self.clock)
+    def import_lock(self) -> ImportLock:
+        """Lets one execution at a time import the versions of a file."""
+        return ImportLock(self.claims, self.workflow, self.clock)
 
     @property
     def dynamodb(self) -> Any:
@@ -215,20 +215,20 @@ class Runtime:
 
     def charge_queue(self, name: str) -> ChargeQueue:
         """Make a provider's queue."""
-        from monthclose.adapters.sqs import SqsChargeQueue  # noqa: PLC0415
+        from monthclose.adapters.aws.sqs import SqsChargeQueue  # noqa: PLC0415
 
         return SqsChargeQueue(self.settings.providers[name].queue_url)
 
     def dead_letters(self, queue_url: str) -> DeadLetters:
         """Make a queue of dead letters, by its URL."""
-        from monthclose.adapters.sqs import SqsDeadLetters  # noqa: PLC0415
+        from monthclose.adapters.aws.sqs import SqsDeadLetters  # noqa: PLC0415
 
         return SqsDeadLetters(queue_url)
 
     @cached_property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""
-        from monthclose.adapters.event_queue import SqsEventQueue  # noqa: PLC0415
+        from monthclose.adapters.aws.event_queue import SqsEventQueue  # noqa: PLC0415
 
         return SqsEventQueue(self.settings.webhook_queue_url)
 
@@ -245,7 +245,7 @@ class Runtime:
         ProviderRefusedError
             The provider's secret has none.
         """
-        from monthclose.adapters.secrets import webhook_secrets  # noqa: PLC0415
+        from monthclose.adapters.aws.secrets import webhook_secrets  # noqa: PLC0415
 
         return [_WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
 

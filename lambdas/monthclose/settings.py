@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monthclose.domain.close import MAX_BATCHES
-from monthclose.domain.document_parts import Seller
-from monthclose.domain.dunning import AfterLast, DunningPolicy
+from monthclose.domain.closes.close import MAX_BATCHES
+from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.hold import HoldPolicy
-from monthclose.domain.intake import MAX_REJECTED_PERCENT
-from monthclose.domain.invoicing import InvoicingPolicy
-from monthclose.domain.throttle import Limit, threads_needed
+from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
+from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.invoicing import InvoicingPolicy
+from monthclose.domain.payments.throttle import Limit, threads_needed
 from monthclose.names import Env, LimitScope
 
 

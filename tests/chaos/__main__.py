@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 
 from cli.deployment import deployed
 from cli.main import app
-from monthclose.domain.customer import Profile
+from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from sandbox.local_aws import LocalAws

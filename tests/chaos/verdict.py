@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monthclose.bootstrap import Runtime
-from monthclose.domain.ledger import Account
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 
 

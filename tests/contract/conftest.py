@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from monthclose.adapters.clients import client
+from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime
 from tests.world import SETTINGS, World

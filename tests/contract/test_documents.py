@@ -7,15 +7,15 @@ from datetime import UTC, date, datetime
 import boto3
 import pytest
 
-from monthclose.adapters.clients import client
-from monthclose.adapters.s3 import S3Documents
-from monthclose.adapters.secrets import SecretLinkKeys
+from monthclose.adapters.aws.clients import client
+from monthclose.adapters.aws.s3 import S3Documents
+from monthclose.adapters.aws.secrets import SecretLinkKeys
 from monthclose.bootstrap import Runtime
-from monthclose.domain.customer import Customer, Profile
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
-from monthclose.domain.invoice import DocumentPlace, Invoice
-from monthclose.domain.series import Series
-from monthclose.domain.tax import UNTAXED
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.tax.tax import UNTAXED
 from monthclose.errors import ConflictError, ProviderRefusedError
 from monthclose.ports import NumberedRun
 from tests.world import OCTOBER, World

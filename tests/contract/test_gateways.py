@@ -14,14 +14,15 @@ import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monthclose.adapters import gocardless_amounts, stripe_amounts
-from monthclose.adapters.gocardless_gateway import GoCardlessGateway
-from monthclose.adapters.stripe_amounts import our_amount, stripe_amount
-from monthclose.adapters.stripe_gateway import StripeGateway
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.declines import DeclineKind, decline
+from monthclose.adapters.gocardless import amounts as gocardless_amounts
+from monthclose.adapters.gocardless.gateway import GoCardlessGateway
+from monthclose.adapters.stripe import amounts as stripe_amounts
+from monthclose.adapters.stripe.amounts import our_amount, stripe_amount
+from monthclose.adapters.stripe.gateway import StripeGateway
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
-from monthclose.domain.payment import CANCELED
+from monthclose.domain.payments.declines import DeclineKind, decline
+from monthclose.domain.payments.payment import CANCELED
 from monthclose.errors import OrderInvalidError, OrderRefusedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import (
     Answer,
@@ -154,7 +155,7 @@ def reusing(request: pytest.FixtureRequest) -> Iterator[Case]:
 
 
 def test_a_gateway_says_whether_it_keeps_one_reference_for_all_attempts(case: Case) -> None:
-    assert case.gateway.reuses_orders == bool(case.gateway.prepare(case.order()))
+    assert case.gateway.one_order_per_payment == bool(case.gateway.prepare(case.order()))
 
 
 def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
@@ -277,7 +278,7 @@ def test_an_order_that_nobody_was_told_to_collect_is_not_collected_after_it_was_
 def test_a_further_attempt_after_a_refusal_collects_once(case: Case) -> None:
     refused = case.prepared(case.order("no funds"))
     case.collect(refused)
-    reference = refused.reference if case.gateway.reuses_orders else ""
+    reference = refused.reference if case.gateway.one_order_per_payment else ""
     again = replace(refused, attempt=2, payment_method=case.methods["pays"], reference=reference)
     assert isinstance(case.collect(case.prepared(again)), Collected)
     assert case.moved() == [("2026-10/acme", 1234)]

@@ -13,11 +13,11 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.adapters.gocardless_gateway import GoCardlessGateway
+from monthclose.adapters.gocardless.gateway import GoCardlessGateway
 from monthclose.adapters.idempotency_keys import idempotency_key
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.declines import DeclineKind, decline
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
+from monthclose.domain.payments.declines import DeclineKind, decline
 from monthclose.errors import (
     OrderInvalidError,
     OrderRefusedError,

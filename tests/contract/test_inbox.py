@@ -9,11 +9,11 @@ import pytest
 from botocore.response import StreamingBody
 from urllib3.exceptions import ProtocolError
 
-from monthclose.adapters.clients import client
+from monthclose.adapters.aws.clients import client
 from monthclose.bootstrap import Runtime
 from monthclose.domain.errors import UserMistakeError
 from monthclose.errors import TryLaterError
-from monthclose.stages.tables import read_table
+from monthclose.use_cases.imports.tables import read_table
 from tests.fakes.inbox import FakeInbox
 from tests.world import World
 

@@ -10,8 +10,8 @@ import pytest
 from botocore.client import BaseClient
 
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
-from monthclose.domain.provider_health import Health
-from monthclose.domain.throttle import Limit, LimitChanges
+from monthclose.domain.payments.provider_health import Health
+from monthclose.domain.payments.throttle import Limit, LimitChanges
 from monthclose.errors import ConflictError, ProviderPausedError
 from monthclose.ports import ProviderLimits, ProviderState
 from tests.fakes.throttle import FakeProviderLimits

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import boto3
 import pytest
 
-from monthclose.adapters.sqs import SqsDeadLetters
-from monthclose.adapters.stepfunctions import StepFunctionsWorkflow
+from monthclose.adapters.aws.sqs import SqsDeadLetters
+from monthclose.adapters.aws.stepfunctions import StepFunctionsWorkflow
 from monthclose.errors import TryLaterError
 from monthclose.ports import DeadLetters
 from tests.fakes import FakeDeadLetters

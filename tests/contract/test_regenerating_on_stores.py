@@ -4,21 +4,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from monthclose.bootstrap import Runtime
-from monthclose.domain.close import Batch, totals_of
-from monthclose.domain.customer import Profile
-from monthclose.domain.document_parts import Seller
-from monthclose.domain.dunning import DunningPolicy
-from monthclose.domain.hold import HoldPolicy
-from monthclose.domain.invoicing import INVOICE_EVERYTHING
-from monthclose.domain.proof import check_totals
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.closes.close import Batch, totals_of
+from monthclose.domain.closes.proof import check_totals
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING
 from monthclose.domain.usage import UsageEvent
 from monthclose.settings import Company
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.correct_invoice import Corrector
-from monthclose.stages.draft_invoice import InvoiceDrafter
-from monthclose.stages.generate_invoices import InvoiceGenerator
-from monthclose.stages.regenerate_invoice import Regenerator
-from monthclose.stages.replace_invoice import Replacer
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.invoices.correct_invoice import Corrector
+from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
+from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
+from monthclose.use_cases.invoices.replace_invoice import Replacer
 from tests.world import OCTOBER, World
 
 BATCH = Batch(0, "stripe", ("acme",))
@@ -33,7 +33,7 @@ def test_it_is_made_anew_found_by_both_numbers_and_the_books_tie(world: World | 
     generator = InvoiceGenerator(books, closes, *rating, clock, ADAPTERS, world.tax_tables, company)
     drafter = InvoiceDrafter(books, closes, *rating, world.tax_tables, company, "")
     keeper = HoldKeeper(books, closes, HoldPolicy(), clock, DunningPolicy())
-    corrector = Corrector(books, closes, documents, world.shelf, keeper, clock)
+    corrector = Corrector(books, closes, documents, world.issued, keeper, clock)
     regenerator = Regenerator(corrector, drafter, Replacer(books, documents, clock, ADAPTERS), INVOICE_EVERYTHING)
     world.directory.put_profiles([("acme", Profile("Acme", "a@example.com", "USD", "stripe", "pm_card_visa"))])
     bought(world, "e1", "100")
@@ -51,11 +51,11 @@ def test_it_is_made_anew_found_by_both_numbers_and_the_books_tie(world: World | 
     generator.generate(OCTOBER, BATCH, 2)
     month = books.month("acme", OCTOBER)
     assert [invoice.number for invoice in month.invoices] == ["INV-00000001", "INV-00000002"]
-    assert [world.shelf.find(number).number for number in ("INV-00000001", "inv-2")] == [
+    assert [world.issued.find(number).number for number in ("INV-00000001", "inv-2")] == [
         "INV-00000001",
         "INV-00000002",
     ]
-    assert world.shelf.document(done.invoice).replaces == "INV-00000001"
+    assert world.issued.document(done.invoice).replaces == "INV-00000001"
     totals, _ = totals_of([month])
     assert check_totals(totals, 1) == []
     assert totals.money["USD"]["open"] == 8_000

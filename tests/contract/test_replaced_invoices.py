@@ -6,7 +6,7 @@ import pytest
 
 from monthclose.adapters.dynamo.models import BillingItem, InvoiceItem
 from monthclose.bootstrap import Runtime
-from monthclose.domain.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.errors import ConflictError
 from tests.contract.test_stores import INVOICE, AnyWorld
 from tests.world import OCTOBER

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from monthclose.adapters.gocardless_gateway import GoCardlessGateway
-from monthclose.domain.customer import Customer, Profile
+from monthclose.adapters.gocardless.gateway import GoCardlessGateway
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
-from monthclose.domain.payment import Payment, PaymentKey, PaymentState
+from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
 from monthclose.errors import MethodReplacedError, OrderInvalidError, OutcomeUnknownError
 from monthclose.ports import Answer, ChargeOrder, InProgress
-from monthclose.stages.charge_customers import Charger
+from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.testing import serving
 from sandbox.wire import Execution, Proceed, Response
 from tests.sandbox.gocardless_driving import Wire
-from tests.unit.domain.any import an_invoice
+from tests.unit.any import an_invoice
 from tests.world import OCTOBER, World
 
 
@@ -225,5 +225,5 @@ def test_a_charge_by_a_replaced_mandate_goes_on_by_the_new_one_and_it_is_remembe
     assert (customer.profile.payment_method, customer.payment_method) == (case.old, case.new)
     world.directory.put_profiles([("acme", customer.profile)])  # next month's import names the old one again
     assert world.customer("acme").payment_method == case.new
-    assert charger.look_again(PaymentKey("acme", OCTOBER)) is PaymentState.PENDING
+    assert charger.look_up(PaymentKey("acme", OCTOBER)) is PaymentState.PENDING
     assert isinstance(case.gateway.look_up(an_order(case.old)).outcome, InProgress)

@@ -8,12 +8,13 @@ import pytest
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, InvoiceItem
 from monthclose.bootstrap import Runtime
-from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
-from monthclose.domain.credit_note import CreditNote
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.grant import Grant, GrantKind, Part
-from monthclose.domain.invoice import DocumentPlace, Invoice
-from monthclose.domain.ledger import Account, Entry, Leg
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.grant import Grant, GrantKind, Part
+from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import MOST_MINOR, Money
 from monthclose.domain.month import (
     Carried,
@@ -24,10 +25,9 @@ from monthclose.domain.month import (
     NoticeState,
     Parking,
 )
-from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
-from monthclose.domain.series import Series
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import Claim, Record

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from monthclose.adapters.stripe_record import StripeRecord
+from monthclose.adapters.stripe.record import StripeRecord
 from tests.world import OCTOBER
 
 

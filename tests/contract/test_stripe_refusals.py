@@ -9,10 +9,10 @@ import httpx
 import pytest
 import stripe
 
-from monthclose.adapters.stripe_gateway import StripeGateway
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED, DeclineKind, decline
+from monthclose.adapters.stripe.gateway import StripeGateway
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
+from monthclose.domain.payments.declines import CUSTOMER_DELETED, METHOD_DETACHED, DeclineKind, decline
 from monthclose.errors import (
     ObjectBusyError,
     OrderInvalidError,

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from monthclose.adapters import event_queue
-from monthclose.adapters.event_queue import SqsEventQueue
-from monthclose.adapters.secrets import api_key, webhook_secrets
+from monthclose.adapters.aws import event_queue
+from monthclose.adapters.aws.event_queue import SqsEventQueue
+from monthclose.adapters.aws.secrets import api_key, webhook_secrets
 from monthclose.bootstrap import Runtime
 from monthclose.errors import ProviderRefusedError, TryLaterError
 from monthclose.handlers import apply_webhook, entry

@@ -12,9 +12,9 @@ from gocardless_pro import webhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.adapters.gocardless_webhooks import GoCardlessWebhooks
-from monthclose.adapters.stripe_webhooks import StripeWebhooks
-from monthclose.domain.payment import PaymentState as S
+from monthclose.adapters.gocardless.webhooks import GoCardlessWebhooks
+from monthclose.adapters.stripe.webhooks import StripeWebhooks
+from monthclose.domain.payments.payment import PaymentState as S
 from monthclose.errors import WebhookRefusedError
 from monthclose.ports import PartlyUnreadableError, ProviderEvent
 from tests.sandbox.gocardless_driving import webhook

@@ -7,13 +7,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from monthclose.domain.close import Planned
-from monthclose.domain.credit_note import CreditNote
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.invoice import Invoice
-from monthclose.domain.ledger import Entry
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.closes.close import Planned
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
-from monthclose.domain.payment import Payment
+from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import (

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from monthclose.domain.close import BatchProgress, Close
+from monthclose.domain.closes.close import BatchProgress, Close
+from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
-from monthclose.domain.series import Series
 from monthclose.errors import ConflictError
 from monthclose.ports import (
     Claim,

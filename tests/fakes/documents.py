@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from monthclose.domain.document import InvoiceDocument
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.link import LinkKeys
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.link import LinkKeys
 
 
 class FakeRenderer:

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from monthclose.domain.charge_limits import ChargeLimits
-from monthclose.domain.customer import Customer
-from monthclose.domain.declines import CUSTOMER_DELETED, METHOD_DETACHED
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
-from monthclose.domain.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CANCELED, CURRENCY_NOT_TAKEN
+from monthclose.domain.payments.charge_limits import ChargeLimits
+from monthclose.domain.payments.declines import CUSTOMER_DELETED, METHOD_DETACHED
+from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CANCELED, CURRENCY_NOT_TAKEN
 from monthclose.domain.period import Period
-from monthclose.domain.proof import ProviderCharge
 from monthclose.errors import MethodReplacedError, OrderInvalidError, OrderRefusedError, PayerGoneError
 from monthclose.ports import (
     Answer,
@@ -47,16 +47,16 @@ class FakeGateway:
         Customers' ids that were deleted here.
     successors : dict
         The payment methods that others have taken the place of, and these.
-    reuses_orders : bool
+    one_order_per_payment : bool
         Like a card's provider, with an object prepared for each payment; otherwise collecting is the only step.
     """
 
     provider = "stripe"
-    keys_live = timedelta(hours=24)
-    late_effect = timedelta(hours=1)
+    idempotency_window = timedelta(hours=24)
+    latest_effect = timedelta(hours=1)
 
-    def __init__(self, *, reuses_orders: bool = True) -> None:
-        self.reuses_orders = reuses_orders
+    def __init__(self, *, one_order_per_payment: bool = True) -> None:
+        self.one_order_per_payment = one_order_per_payment
         self.orders: dict[str, ChargeOrder] = {}
         self.outcomes: dict[str, ChargeOutcome] = {}
         self.money_moved: list[tuple[str, Money]] = []
@@ -101,7 +101,7 @@ class FakeGateway:
         return self.outcomes.get(reference) == Refused(CANCELED)
 
     def prepare(self, order: ChargeOrder) -> str:
-        if not self.reuses_orders:
+        if not self.one_order_per_payment:
             return ""
         self._maybe_fail("prepare", "before")
         self._refuse_untaken(order.amount)
@@ -119,7 +119,7 @@ class FakeGateway:
     def collect(self, order: ChargeOrder) -> Answer:
         self._maybe_fail("collect", "before")
         self._refuse_untaken(order.amount)
-        reference = order.reference if self.reuses_orders else f"pm_{order.payment_id}_{order.attempt}"
+        reference = order.reference if self.one_order_per_payment else f"pm_{order.payment_id}_{order.attempt}"
         outcome = self.outcomes.get(reference)
         if not isinstance(outcome, Collected | InProgress):
             self._refuse_the_gone(order)
@@ -164,7 +164,7 @@ class FakeGateway:
     def look_up(self, order: ChargeOrder) -> Answer:
         self._maybe_fail("look_up", "before")
         known = {ref: o for ref, o in self.orders.items() if o.payment_id == order.payment_id}
-        if not self.reuses_orders:
+        if not self.one_order_per_payment:
             known = {ref: o for ref, o in known.items() if o.attempt == order.attempt}
         reference = order.reference or next(iter(known), "")
         return Answer(reference, self.outcomes.get(reference, NotCollected()))

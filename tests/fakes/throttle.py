@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from monthclose.domain.provider_health import Health
-from monthclose.domain.throttle import LimitChanges, Pace, Run, lease
+from monthclose.domain.payments.provider_health import Health
+from monthclose.domain.payments.throttle import LimitChanges, Pace, Run, lease
 from monthclose.errors import ConflictError, ProviderPausedError
 from monthclose.ports import ProviderState
 

@@ -75,9 +75,9 @@ def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
     assert UvBundling(("--python", sys.executable), requirements=DOCUMENTS).try_bundle(str(layers[1]))
     program = f"import sys; sys.path[:0] = {[*(str(layer / 'python') for layer in layers), str(_LAMBDAS)]}\n"
     program += (
-        "from monthclose.adapters.e_invoice import FacturX\n"
-        "from monthclose.adapters.typst_renderer import TypstRenderer\n"
-        "from monthclose.domain.document import InvoiceDocument\n"
+        "from monthclose.adapters.documents.e_invoice import FacturX\n"
+        "from monthclose.adapters.documents.typst import TypstRenderer\n"
+        "from monthclose.domain.invoices.document import InvoiceDocument\n"
         "document = InvoiceDocument.parse(sys.stdin.buffer.read())\n"
         "pdf = FacturX().embed(TypstRenderer().render(document), document)\n"
         "assert pdf.startswith(b'%PDF') and b'NotoSans' in pdf and b'NotoEmoji' in pdf\n"

@@ -8,7 +8,7 @@ import pytest
 
 from monthclose.names import FINDINGS_METRIC, Stack
 from stacks import collections
-from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Stage
+from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Function
 from stacks.import_drop import AT_ONCE
 from stacks.month_close import MAP_STATE, substitution
 from tests.infrastructure.synthesis import Synthesized
@@ -24,7 +24,7 @@ def map_state(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def stages(map_state: str) -> tuple[Stage, ...]:
+def stages(map_state: str) -> tuple[Function, ...]:
     return STAGES[map_state]
 
 
@@ -51,7 +51,7 @@ def test_every_placeholder_is_filled_and_no_filling_is_left_over(synthesized: Sy
 
 
 def test_a_state_calls_the_function_it_is_named_for(
-    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Stage, ...]
+    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Function, ...]
 ) -> None:
     functions = synthesized.of_type("AWS::Lambda::Function")
     for stage in stages:
@@ -75,7 +75,7 @@ def test_errors_are_logged_without_anybodys_data(synthesized: Synthesized) -> No
 
 
 def test_the_machine_may_do_what_its_states_do(
-    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Stage, ...]
+    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Function, ...]
 ) -> None:
     statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
     allowed: dict[str, list[Any]] = {}

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from cli.deployment import deployed
-from monthclose.adapters.clients import client
+from monthclose.adapters.aws.clients import client
 from sandbox.local_aws import LocalAws, Running
 from tests.integration.system import System
 

@@ -12,7 +12,7 @@ import boto3
 import httpx
 
 from monthclose.bootstrap import Runtime
-from monthclose.domain.customer import Profile
+from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.names import Env, Stack, output_name

@@ -14,12 +14,12 @@ from typing import Any
 import boto3
 import httpx
 
-from monthclose.domain.payment import PaymentKey, PaymentState
+from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import OutcomeUnknownError
 from monthclose.ports import Answer, ChargeOrder
-from monthclose.stages.charge_customers import Charger
+from monthclose.use_cases.payments.charge_payment import Charger
 from tests.integration.system import System, until
 
 JUNE, JULY = Period(2025, 6), Period(2025, 7)

@@ -9,7 +9,7 @@ import pytest
 
 from cli.deployment import _SECRETS
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from sandbox.signatures import SIGN
 from tests.integration.system import System, until

@@ -75,7 +75,7 @@ def others_charge(universe: Universe) -> None:
     with universe.process():
         universe.charger.charge(KEY)
     with universe.process():
-        universe.charger.look_again(KEY, go_on=True)
+        universe.charger.look_up(KEY, go_on=True)
 
 
 def a_person_pays(universe: Universe) -> None:
@@ -152,7 +152,7 @@ class MoneyBack(NamedTuple):
         universe.heal(SOON)
         happened = [universe.twin.befall(self.draws[0])]
         with universe.process():
-            universe.charger.look_again(KEY)
+            universe.charger.look_up(KEY)
         happened += map(universe.twin.befall, self.draws[1:])
         return universe, [name for name in happened if name]
 
@@ -169,7 +169,7 @@ def money_back_points(row: MoneyBack) -> list[str]:
     """Name the points that whoever books a row's money passes."""
     universe, _ = row.begun()
     with universe.process() as fuse:
-        universe.charger.look_again(KEY)
+        universe.charger.look_up(KEY)
     return fuse.passed
 
 
@@ -177,7 +177,7 @@ def check_money_back(row: MoneyBack, dies_at: int | None) -> str | None:
     """Kill the one who books it at a point, let it heal, and tell the story if not everything is as it must be."""
     universe, _ = row.begun()
     with universe.process(dies_at):
-        universe.charger.look_again(KEY)
+        universe.charger.look_up(KEY)
     universe.heal(SOON)
     right = not universe.findings() and not universe.overcharged() and not universe.customer.open_payment
     return None if right else story(universe)

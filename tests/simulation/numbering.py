@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple
 
-from monthclose.domain.close import Batch
-from monthclose.domain.invoice import Invoice
-from monthclose.domain.ledger import Account
+from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.closes.close import Batch
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
-from monthclose.domain.series import Series
 from monthclose.errors import ConflictError
 from monthclose.settings import CloseSettings
-from monthclose.stages.snapshot import read_batches
+from monthclose.use_cases.closes.snapshot import read_batches
 from tests.simulation.universe import ProcessDiedError
 from tests.world import OCTOBER, World
 
@@ -194,7 +194,7 @@ class Numbering:
             elif invoice.document.sha256 not in hashes:
                 yield f"the document of {invoice.number} is not what was booked"
             else:
-                document = self.world.shelf.document(self.world.shelf.find(invoice.number))
+                document = self.world.issued.document(self.world.issued.find(invoice.number))
                 said = (document.number, document.customer.customer_id, document.total_minor)
                 if said != (invoice.number, name, self.amounts[name]) or invoice.total_minor != self.amounts[name]:
                     yield f"the document of {invoice.number} says {said}"

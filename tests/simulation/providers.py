@@ -9,8 +9,8 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
 
-from monthclose.adapters.gocardless_gateway import GoCardlessGateway
-from monthclose.adapters.stripe_gateway import StripeGateway
+from monthclose.adapters.gocardless.gateway import GoCardlessGateway
+from monthclose.adapters.stripe.gateway import StripeGateway
 from monthclose.ports import PaymentGateway
 from sandbox.faults import Fault, When
 from sandbox.front import inside

@@ -5,11 +5,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
+from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
+from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.money import exponent
-from monthclose.domain.payment import Payment, PaymentState
-from monthclose.domain.proof import Comparison
-from monthclose.stages.compare_books import BookComparer
+from monthclose.domain.payments.payment import Payment, PaymentState
+from monthclose.use_cases.proof.compare_books import BookComparer
 from sandbox.holdings import Holding, holdings
 from sandbox.stripe.balance import Settlement
 from tests.sandbox.gocardless_driving import Wire
@@ -78,7 +78,7 @@ class Proving:
 
     def hear(self) -> None:
         """Book what the provider says, as a webhook or the reconciler has it done."""
-        self.universe.charger.look_again(KEY)
+        self.universe.charger.look_up(KEY)
 
     def time_passes(self, **time: float) -> None:
         """Let some time pass between two things that happen."""

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from monthclose.adapters import gocardless_gateway, stripe_gateway, stripe_money_back
-from monthclose.adapters.gocardless_gateway import GoCardlessGateway
+from monthclose.adapters.gocardless import gateway as gocardless_gateway
+from monthclose.adapters.gocardless.gateway import GoCardlessGateway
+from monthclose.adapters.stripe import gateway as stripe_gateway
+from monthclose.adapters.stripe import money_back as stripe_money_back
 from monthclose.domain.money import Money, exponent
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.ports import Collected, Refused
-from monthclose.stages.book_outcomes import Bookkeeper, Case
+from monthclose.use_cases.payments.book_outcomes import Bookkeeper, Case
 from sandbox.stripe.balance import Settlement
 from tests.simulation.happenings import AT_GOCARDLESS, AT_STRIPE, disputed
 from tests.simulation.proving import Proving, charged, paid

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from monthclose.domain.customer import Customer
-from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.ports import Answer, NotCollected, Record
-from monthclose.stages.book_outcomes import Case
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.earlier_orders import order_of
+from monthclose.use_cases.payments.book_outcomes import Case
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.payments.earlier_orders import order_of
 from tests.fakes import FakeBooks
 from tests.simulation.crash_points import MEANWHILE, Row, check, dying_at, points, suspended_at
 from tests.simulation.test_stories import tell_stories

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from monthclose.domain.close import Batch
+from monthclose.domain.closes.close import Batch
 from monthclose.domain.period import Period
 from monthclose.ports import Reservation
-from monthclose.stages.batch_work import read_months
-from monthclose.stages.generate_invoices import Generated, InvoiceGenerator
+from monthclose.use_cases.batch_work import read_months
+from monthclose.use_cases.invoices.generate_invoices import Generated, InvoiceGenerator
 from tests.fakes import FakeCloses
 from tests.simulation.numbering import Fate, Numbering, OnStep, Step
 from tests.simulation.universe import ProcessDiedError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from monthclose.domain.money import Money
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from sandbox.holdings import holdings
 from sandbox.stripe.outside import move_dispute, open_dispute, open_refund
 from tests.simulation.providers import StripeTwin

@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from monthclose.domain.dunning import DunningPolicy
+from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.errors import MonthCloseError
-from monthclose.domain.ledger import Account
 from monthclose.domain.money import Money
-from monthclose.domain.payment import PaymentKey
+from monthclose.domain.payments.payment import PaymentKey
 from monthclose.ports import ProviderEvent
-from monthclose.stages.charge_customers import Charger
+from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.holdings import holdings
 from tests.fakes import FakeClock
 from tests.simulation.providers import TWINS, Line
@@ -33,7 +33,7 @@ from tests.simulation.universe import REVERSALS
 from tests.world import OCTOBER, STRIPE, World
 
 if TYPE_CHECKING:
-    from monthclose.domain.payment import Payment
+    from monthclose.domain.payments.payment import Payment
 
 STORIES, CHAPTERS = 300, 14
 CUSTOMER = "acme"
@@ -250,7 +250,7 @@ def test_webhooks_in_any_number_or_none_end_in_the_same_books(provider: str, ste
             month.webhook(month.payments[0])
     month.webhook(month.payments[0])
 
-    Charger(deaf, month.twin.gateway, month.world.clock).look_again(PaymentKey(CUSTOMER, OCTOBER))
+    Charger(deaf, month.twin.gateway, month.world.clock).look_up(PaymentKey(CUSTOMER, OCTOBER))
     heard = books_of(month.world)
     month.world.books = deaf
     assert books_of(month.world) == heard, month.story()

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from monthclose.domain.grant import GrantKind
+from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.money import Money
-from monthclose.domain.payment import PaymentKey
+from monthclose.domain.payments.payment import PaymentKey
 from sandbox.faults import Fault, When
 from tests.simulation.crash_points import FAULTS
 from tests.simulation.providers import TWINS
@@ -55,13 +55,13 @@ class Story(RuleBasedStateMachine):
     def a_webhook_comes(self, sequence: int, fault: Disturbed, death: int | None) -> None:
         self._disturb(fault)
         with self.universe.process(death):
-            self.universe.charger.look_again(PaymentKey(CUSTOMER, OCTOBER, sequence))
+            self.universe.charger.look_up(PaymentKey(CUSTOMER, OCTOBER, sequence))
 
     @rule(sequence=sequences, fault=faults, death=deaths)
     def the_reconciler_comes(self, sequence: int, fault: Disturbed, death: int | None) -> None:
         self._disturb(fault)
         with self.universe.process(death):
-            self.universe.charger.look_again(PaymentKey(CUSTOMER, OCTOBER, sequence), go_on=True)
+            self.universe.charger.look_up(PaymentKey(CUSTOMER, OCTOBER, sequence), go_on=True)
 
     @rule(amount=st.none() | amounts, fault=faults, death=deaths)
     def a_person_charges_by_hand(self, amount: int | None, fault: Disturbed, death: int | None) -> None:

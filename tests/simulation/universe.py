@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from monthclose.domain.close import totals_of
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.dunning import DunningPolicy
-from monthclose.domain.grant import GrantKind
-from monthclose.domain.hold import HoldPolicy
-from monthclose.domain.invoice import DocumentPlace, Invoice, issue
-from monthclose.domain.ledger import Entry
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.grant import GrantKind
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.closes.close import totals_of
+from monthclose.domain.closes.proof import Finding, check_provider_sums, check_totals
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice, issue
 from monthclose.domain.money import Money
-from monthclose.domain.payment import Payment, PaymentKey
-from monthclose.domain.proof import Finding, check_provider_sums, check_totals
+from monthclose.domain.payments.payment import Payment, PaymentKey
 from monthclose.errors import IllegalTransitionError, MonthCloseError
 from monthclose.ports import PaymentGateway, Record
-from monthclose.stages.adjust_account import Cashier
-from monthclose.stages.apply_holds import HoldKeeper
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.notice_texts import NoticeTexts
-from monthclose.stages.tell_customer import CustomerTeller
+from monthclose.use_cases.accounts.adjust_account import Cashier
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.notices.notice_texts import NoticeTexts
+from monthclose.use_cases.notices.tell_customer import CustomerTeller
+from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.holdings import holdings
 from tests.fakes import FakeBooks, FakeClock, FakeCloses, FakeMailer
 from tests.simulation.providers import Line, Provider
@@ -92,7 +92,7 @@ class Universe:
         self.charger = Charger(self.books, self.gateway, self.clock)
         keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock, DunningPolicy())
         teller = CustomerTeller(self.books, FakeMailer(), NoticeTexts("Example Cloud"), self.clock, keeper)
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller.keeper, teller)
         profile = Profile("Acme", "billing@acme.example", currency, self.gateway.provider, self.twin.methods[method])
         self.books.commit(Customer(CUSTOMER, replace(profile, payment_customer=self.twin.customer)))
         if invoiced:
@@ -143,7 +143,7 @@ class Universe:
                 with self.process():
                     self.charger.charge(key)
                 with self.process():
-                    self.charger.look_again(key, go_on=True)
+                    self.charger.look_up(key, go_on=True)
 
     def grant(self, minor: int, kind: GrantKind = GrantKind.GOODWILL) -> None:
         """Let a person grant credit."""

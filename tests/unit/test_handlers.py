@@ -1,4 +1,4 @@
-"""What the handlers add to their stages: reading the event, answering tasks, handing back in time."""
+"""What the handlers add to their use cases: reading the event, answering tasks, handing back in time."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMis
 from monthclose.handlers import charge_customers
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
-from monthclose.stages.snapshot import read_batches
+from monthclose.use_cases.closes.snapshot import read_batches
 from tests.world import OCTOBER, World
 
 

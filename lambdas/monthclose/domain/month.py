@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from monthclose.domain.credit_note import CreditNote
-from monthclose.domain.invoice import DocumentPlace, Invoice
-from monthclose.domain.ledger import Entry
-from monthclose.domain.payment import Payment, PaymentState
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.series import Series
 
 
 @dataclass(frozen=True, slots=True)

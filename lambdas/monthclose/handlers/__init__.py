@@ -1,1 +1,1 @@
-"""One small module per Lambda: parse the event, call the stage, answer."""
+"""One small module per Lambda: parse the event, call the use case, answer."""

@@ -3,9 +3,9 @@
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.handlers.entry import Event, runtime, state_handler
 from monthclose.observability import count
-from monthclose.stages.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 
 
 @cache
@@ -13,7 +13,7 @@ def _keeper() -> HoldKeeper:
     return runtime().hold_keeper
 
 
-@stage_handler("apply_holds", key="[period, round, batch]")
+@state_handler("apply_holds", key="[period, round, batch]")
 def handler(event: Event) -> Event:
     """Place and lift the holds of a batch."""
     progress = _keeper().apply(Period.parse(event["period"]), event["batch"], event["round"])

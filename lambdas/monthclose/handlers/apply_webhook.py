@@ -15,9 +15,9 @@ from monthclose.errors import MonthCloseError, ProviderPausedError, TryLaterErro
 from monthclose.handlers.entry import Event, once_by, runtime
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.ports import EventQueue
-from monthclose.stages.apply_event import EventApplier, Result
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.take_webhook import Told
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.webhooks.apply_event import EventApplier, Result
+from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 30, 900
 """Seconds until an event that cannot be applied now comes again: the longer it has waited, the more."""
@@ -38,14 +38,14 @@ def _queue() -> EventQueue:
     return runtime().event_queue
 
 
-def _apply(message: Event, _context: LambdaContext) -> Event:
-    told = Told.from_message(message)
-    applier = _applier(told.provider)
-    applied = applier.book(told.event)
-    if told.again or applied.result is Result.BOOKED:
+def _apply(event: Event, _context: LambdaContext) -> Event:
+    message = WebhookMessage.from_message(event)
+    applier = _applier(message.provider)
+    applied = applier.book(message.event)
+    if message.again or applied.result is Result.BOOKED:
         applier.finish(applied)
     named = {"result": applied.result, "payment": applied.key.payment_id if applied.key else ""}
-    logger.info("a webhook's event", extra={**_named(told), **named})
+    logger.info("a webhook's event", extra={**_named(message), **named})
     count(_METRICS[applied.result], 1)
     return named
 
@@ -59,30 +59,30 @@ _METRICS = {
 }
 
 
-def _named(told: Told) -> dict[str, str]:
+def _named(message: WebhookMessage) -> dict[str, str]:
     return {
-        "provider": told.provider,
-        "event": told.event.event_id,
-        "kind": told.event.kind,
-        "about": told.event.reference,
+        "provider": message.provider,
+        "event": message.event.event_id,
+        "kind": message.event.kind,
+        "about": message.event.reference,
     }
 
 
-def _process(told: Told, context: LambdaContext) -> None:
+def _process(message: WebhookMessage, context: LambdaContext) -> None:
     """Apply an event, or put it back as a new message until it can be applied: waiting uses up no deliveries.
 
     What fails otherwise stays in the queue, is delivered again a few times, and then lies among the dead letters.
     """
-    waited = runtime().clock() - told.received_at
+    waited = runtime().clock() - message.received_at
     try:
-        _apply_once(told.to_message(), context)
+        _apply_once(message.to_message(), context)
     except (TryLaterError, IdempotencyAlreadyInProgressError) as error:
         if waited > _LONGEST_WAY:
             raise
         seconds = error.seconds if isinstance(error, ProviderPausedError) else waited.total_seconds()
-        _queue().put_back(told.to_message(), round(min(max(seconds, _SHORTEST_WAIT), _LONGEST_WAIT)))
+        _queue().put_back(message.to_message(), round(min(max(seconds, _SHORTEST_WAIT), _LONGEST_WAIT)))
         why = str(error) if isinstance(error, TryLaterError) else "it is being applied"
-        logger.info("a webhook's event waits", extra={**_named(told), "why": why})
+        logger.info("a webhook's event waits", extra={**_named(message), "why": why})
         count("WebhookEventsWaiting", 1)
 
 
@@ -98,14 +98,14 @@ def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
 
 def _one(context: LambdaContext) -> Callable[[SQSRecord], list[PartialItemFailures]]:
     def one(record: SQSRecord) -> list[PartialItemFailures]:
-        told = None
+        message = None
         try:
-            told = Told.from_message(json.loads(record.body))
+            message = WebhookMessage.from_message(json.loads(record.body))
             delivered_before = int(record.attributes.approximate_receive_count) > 1
-            _process(told.tried() if delivered_before else told, context)
+            _process(message.tried() if delivered_before else message, context)
         except Exception as error:
             why = str(error) if isinstance(error, MonthCloseError) else ""  # others' messages may hold anything
-            found = {**(_named(told) if told else {}), "error": type(error).__name__, "why": why}
+            found = {**(_named(message) if message else {}), "error": type(error).__name__, "why": why}
             logger.error("a webhook's event stays in the queue", extra=found)
             return [{"itemIdentifier": record.message_id}]
         return []

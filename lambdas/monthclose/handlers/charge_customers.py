@@ -11,16 +11,16 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQS
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, ProviderPausedError
 from monthclose.handlers.entry import Event, days_work, once_by, runtime
 from monthclose.names import COLLECT_DUE, Env
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.ports import ChargeQueue, Workflow
-from monthclose.stages.charge_batch import BatchCharger
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.collect_due import Collector
+from monthclose.use_cases.collections.collect_due import Collector
+from monthclose.use_cases.payments.charge_customers import BatchCharger
+from monthclose.use_cases.payments.charge_payment import Charger
 
 _SHARE_TO_HAND_BACK = 0.25
 """What is kept of the function's time: of 300 s enough for one provider call and its repetition at their time-outs

@@ -4,12 +4,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
+from monthclose.handlers.entry import Event, ShareLeft, findings_answer, runtime, timed_handler
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count
-from monthclose.stages.compare_books import BookComparer
-from monthclose.stages.reconcile_period import PeriodReconciler
-from monthclose.stages.report_close import Reporter, report_key
+from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report_close import Reporter, report_key
+from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
 _SHARE_KEPT = 0.1
 _THREADS = 16
@@ -32,7 +32,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     count(FINDINGS_METRIC, done.findings)
     return {
         "period": event["period"],
-        **told(done.findings),
+        **findings_answer(done.findings),
         "checks": sorted({finding["check"] for finding in done.report["proof"]["findings"]}),
         "report": world.documents.location(report_key(period, "json")),
     }

@@ -1,9 +1,9 @@
 """Lambda "Drain dead letters"."""
 
-from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
+from monthclose.handlers.entry import Event, ShareLeft, findings_answer, runtime, timed_handler
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count, logger
-from monthclose.stages.drain_dead_letters import DeadLetterDrain
+from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
 
 _SHARE_KEPT = 0.25
 
@@ -27,4 +27,4 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     for finding in drained.findings:
         logger.warning("dead letter", extra={"check": finding.check, "detail": finding.detail})
     count(FINDINGS_METRIC, len(drained.findings))
-    return {**drained.counts(), **told(len(drained.findings))}
+    return {**drained.counts(), **findings_answer(len(drained.findings))}

@@ -28,7 +28,7 @@ Handler = Callable[[Event, LambdaContext], Event]
 
 
 def days_work(event: Event) -> tuple[date, frozenset[Period]]:
-    """Read what the collections' stages are told: the day, and the months that a close works on right now."""
+    """Read the day, and the months that a close works on right now: what all functions of the collections need."""
     return date.fromisoformat(event["today"]), frozenset(Period.parse(period) for period in event["closing"])
 
 
@@ -88,7 +88,7 @@ type ShareLeft = Callable[[], float]
 """Tells the share of a function's time that is left, from 1 to 0."""
 
 
-def stage_handler(stage: str, key: str) -> Callable[[Callable[[Event], Event]], Handler]:
+def state_handler(stage: str, key: str) -> Callable[[Callable[[Event], Event]], Handler]:
     """Make a Lambda handler of a function from event to answer."""
     decorate = timed_handler(stage, key)
     return lambda work: decorate(lambda event, _: work(event))
@@ -118,6 +118,6 @@ def timed_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft]
     return decorate
 
 
-def told(findings: int) -> Event:
+def findings_answer(findings: int) -> Event:
     """Put a number of findings into an answer; `found` is 0 or 1, which a state machine can look for in a list."""
     return {"findings": findings, "found": min(findings, 1)}

@@ -4,11 +4,11 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.errors import UserMistakeError
-from monthclose.handlers.entry import Event, runtime, stage_handler
-from monthclose.stages.find_owing import OwingFinder
+from monthclose.handlers.entry import Event, runtime, state_handler
+from monthclose.use_cases.collections.find_owing import OwingFinder
 
 
-@stage_handler("find_owing", key="execution")
+@state_handler("find_owing", key="execution")
 def handler(event: Event) -> Event:
     """Begin a run of the collections for the day that an operator named, or that of the rule's event."""
     world = runtime()

@@ -2,11 +2,11 @@
 
 from functools import cache
 
-from monthclose.domain.close import Batch
+from monthclose.domain.closes.close import Batch
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.handlers.entry import Event, runtime, state_handler
 from monthclose.observability import count
-from monthclose.stages.generate_invoices import InvoiceGenerator
+from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
 
 
 @cache
@@ -26,7 +26,7 @@ def _generator() -> InvoiceGenerator:
     )
 
 
-@stage_handler("generate_invoices", key="[period, round, batch.batch]")
+@state_handler("generate_invoices", key="[period, round, batch.batch]")
 def handler(event: Event) -> Event:
     """Generate a batch's invoices and say how many customers there are to charge or to look at."""
     item = event["batch"]

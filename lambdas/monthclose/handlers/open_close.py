@@ -5,11 +5,11 @@ from typing import Any
 
 from monthclose.domain.period import Period
 from monthclose.errors import UserMistakeError
-from monthclose.handlers.entry import Event, runtime, stage_handler
-from monthclose.stages.open_close import open_close
+from monthclose.handlers.entry import Event, runtime, state_handler
+from monthclose.use_cases.closes.open_close import open_close
 
 
-@stage_handler("open_close", key="execution")
+@state_handler("open_close", key="execution")
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event."""
     world = runtime()

@@ -1,10 +1,10 @@
 """Lambda "Open the reconciliation"."""
 
-from monthclose.handlers.entry import Event, runtime, stage_handler
-from monthclose.stages.open_reconcile import ReconcileOpener
+from monthclose.handlers.entry import Event, runtime, state_handler
+from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
 
 
-@stage_handler("open_reconcile", key="execution")
+@state_handler("open_reconcile", key="execution")
 def handler(event: Event) -> Event:
     """Claim the work, and say what there is to settle and to compare."""
     world = runtime()

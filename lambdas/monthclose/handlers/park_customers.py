@@ -1,12 +1,12 @@
 """Lambda "Park what is left"."""
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.handlers.entry import Event, runtime, state_handler
 from monthclose.observability import count
-from monthclose.stages.park_customers import park_customers
+from monthclose.use_cases.closes.park_customers import park_customers
 
 
-@stage_handler("park_customers", key="[period, run]")
+@state_handler("park_customers", key="[period, run]")
 def handler(event: Event) -> Event:
     """Park whoever has no outcome after the last round."""
     world = runtime()

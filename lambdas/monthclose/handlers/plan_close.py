@@ -1,11 +1,11 @@
 """Lambda "Plan and snapshot"."""
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
-from monthclose.stages.plan_close import Planner
+from monthclose.handlers.entry import Event, runtime, state_handler
+from monthclose.use_cases.closes.plan_close import Planner
 
 
-@stage_handler("plan_close", key="[period, run, entered]")
+@state_handler("plan_close", key="[period, run, entered]")
 def handler(event: Event) -> Event:
     """Plan the next round. `entered` is when the state was entered: each round asks anew, a retry does not."""
     world = runtime()

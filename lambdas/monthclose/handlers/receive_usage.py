@@ -2,8 +2,8 @@
 
 from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler
 from monthclose.observability import count_usage
-from monthclose.stages.receive_usage import UsageReceiver
-from monthclose.stages.split_usage import lanes_key
+from monthclose.use_cases.imports.receive_usage import UsageReceiver
+from monthclose.use_cases.imports.split_usage import lanes_key
 
 _SHARE_KEPT = 0.05
 """Of a quarter of an hour: what the last parts take to be written."""
@@ -15,7 +15,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     world = runtime()
     drop = world.settings.drop
     most = world.settings.max_rejected_percent
-    receiver = UsageReceiver(world.inbox, world.turns, world.importer, drop, most)
+    receiver = UsageReceiver(world.inbox, world.import_lock, world.importer, drop, most)
     arrived = event["object"]
     # MiniStack's events name no version; the latest is what they mean.
     version = arrived.get("version-id", "")

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from monthclose.errors import ProviderRefusedError, TryLaterError, WebhookRefusedError
 from monthclose.handlers.entry import Event, runtime
 from monthclose.observability import count, logger, metrics, tracer
-from monthclose.stages.take_webhook import WebhookTaker
+from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
 _LARGEST_BYTES = 1024 * 1024
 """Of a body. GoCardless puts up to 250 events of some 700 bytes into one, Stripe one event of some 5 KB."""

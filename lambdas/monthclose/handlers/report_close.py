@@ -4,9 +4,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
-from monthclose.stages.compare_books import BookComparer
-from monthclose.stages.report_close import Reporter, report_key
+from monthclose.handlers.entry import Event, runtime, state_handler
+from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report_close import Reporter, report_key
 
 
 @cache
@@ -14,7 +14,7 @@ def _executor() -> Executor:
     return ThreadPoolExecutor(16, "compare")
 
 
-@stage_handler("report_close", key="[period, run, execution]")
+@state_handler("report_close", key="[period, run, execution]")
 def handler(event: Event) -> Event:
     """Prove that the books tie and write the report; the answer is what the company's event says."""
     world = runtime()

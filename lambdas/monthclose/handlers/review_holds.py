@@ -3,9 +3,9 @@
 from functools import cache
 
 from monthclose.domain.month import HoldAction
-from monthclose.handlers.entry import Event, days_work, runtime, stage_handler
+from monthclose.handlers.entry import Event, days_work, runtime, state_handler
 from monthclose.observability import count
-from monthclose.stages.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 
 
 @cache
@@ -13,7 +13,7 @@ def _keeper() -> HoldKeeper:
     return runtime().hold_keeper
 
 
-@stage_handler("review_holds", key="[run, batch.batch]")
+@state_handler("review_holds", key="[run, batch.batch]")
 def handler(event: Event) -> Event:
     """Place and lift the holds of a batch of customers."""
     today, closing = days_work(event)

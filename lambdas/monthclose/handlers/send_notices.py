@@ -3,9 +3,9 @@
 from functools import cache
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, stage_handler
+from monthclose.handlers.entry import Event, runtime, state_handler
 from monthclose.observability import count
-from monthclose.stages.send_notices import NoticeSender
+from monthclose.use_cases.notices.send_notices import NoticeSender
 
 
 @cache
@@ -14,7 +14,7 @@ def _sender() -> NoticeSender:
     return NoticeSender(world.books, world.closes, world.customer_teller, world.clock)
 
 
-@stage_handler("send_notices", key="[period, round, batch]")
+@state_handler("send_notices", key="[period, round, batch]")
 def handler(event: Event) -> Event:
     """Send the notices of a batch."""
     progress = _sender().send(Period.parse(event["period"]), event["batch"], event["round"])

@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from monthclose.handlers.entry import Event, days_work, runtime, stage_handler
+from monthclose.handlers.entry import Event, days_work, runtime, state_handler
 from monthclose.observability import count
-from monthclose.stages.send_reminders import ReminderSender
+from monthclose.use_cases.notices.send_reminders import ReminderSender
 
 
 @cache
@@ -19,7 +19,7 @@ def _sender() -> ReminderSender:
     )
 
 
-@stage_handler("send_reminders", key="[run, batch.batch]")
+@state_handler("send_reminders", key="[run, batch.batch]")
 def handler(event: Event) -> Event:
     """Send the reminders that are due to a batch of customers."""
     today, closing = days_work(event)

@@ -3,13 +3,13 @@
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 
-from monthclose.handlers.entry import Event, ShareLeft, runtime, timed_handler, told
+from monthclose.handlers.entry import Event, ShareLeft, findings_answer, runtime, timed_handler
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count, logger
-from monthclose.stages.charge_customers import Charger
-from monthclose.stages.finish_batches import BatchFinisher
-from monthclose.stages.send_notices import NoticeSender
-from monthclose.stages.settle_payments import PaymentSettler
+from monthclose.use_cases.notices.send_notices import NoticeSender
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
 
 
 @cache
@@ -37,4 +37,4 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     count("PaymentsSettled", settled.states.total())
     count(FINDINGS_METRIC, len(settled.findings))
     findings = event.get("findings_before", 0) + len(settled.findings)
-    return {**settled.counts(), **told(findings), "time_was_up": settled.time_was_up}
+    return {**settled.counts(), **findings_answer(findings), "time_was_up": settled.time_was_up}

@@ -8,12 +8,12 @@ from typing import cast
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from monthclose.domain.link import LinkExpiredError, LinkRefusedError
+from monthclose.domain.invoices.link import LinkExpiredError, LinkRefusedError
 from monthclose.errors import ProviderRefusedError, TryLaterError
 from monthclose.handlers.entry import Event, Handler, runtime
 from monthclose.observability import count, logger, metrics, tracer
-from monthclose.stages.invoice_links import LinkOpener
 from monthclose.templates import page
+from monthclose.use_cases.invoices.invoice_links import LinkOpener
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -37,7 +37,7 @@ def _opener() -> LinkOpener:
     world = runtime()
     if world.link_secrets is None:
         raise ProviderRefusedError("links to invoices are switched off in the settings")
-    return LinkOpener(world.link_secrets, world.clock, world.shelf, world.documents)
+    return LinkOpener(world.link_secrets, world.clock, world.issued, world.documents)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,4 +1,4 @@
-"""What the stages need of the world, as Protocols. Adapters and the tests' fakes implement them.
+"""What the use cases need of the world, as Protocols. Adapters and the tests' fakes implement them.
 
 Every method may raise `TryLaterError` when the world is briefly unable.
 """

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from monthclose.domain.close import BatchProgress, Close
+from monthclose.domain.closes.close import BatchProgress, Close
+from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
-from monthclose.domain.series import Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from monthclose.domain.document import InvoiceDocument
-from monthclose.domain.link import LinkKeys
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.link import LinkKeys
 
 
 class Documents(Protocol):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from monthclose.domain.charge_limits import ChargeLimits
-from monthclose.domain.customer import Customer
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
+from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
-from monthclose.domain.proof import ProviderCharge
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +109,15 @@ class PaymentGateway(Protocol):
         """The name that settings and customers know it by."""
 
     @property
-    def keys_live(self) -> timedelta:
+    def idempotency_window(self) -> timedelta:
         """How long the provider surely recognises a repetition of a call by its idempotency key."""
 
     @property
-    def late_effect(self) -> timedelta:
+    def latest_effect(self) -> timedelta:
         """After how long an unanswered call can surely take effect no more."""
 
     @property
-    def reuses_orders(self) -> bool:
+    def one_order_per_payment(self) -> bool:
         """Whether a payment keeps one reference for all its attempts, which can be collected once only.
 
         Then an attempt whose answer was lost may be followed by another: both cannot collect.

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from monthclose.domain.provider_health import Health
-from monthclose.domain.throttle import LimitChanges, Pace, Run
+from monthclose.domain.payments.provider_health import Health
+from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook
-from monthclose.domain.tax import Taxation
-from monthclose.domain.tax_table import TaxTable
+from monthclose.domain.tax.tax import Taxation
+from monthclose.domain.tax.tax_table import TaxTable
 from monthclose.domain.usage import EventKey, UsageEvent
 
 

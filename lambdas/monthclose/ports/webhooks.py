@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.errors import WebhookRefusedError
 
 

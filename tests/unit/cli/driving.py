@@ -70,7 +70,7 @@ class Command:
             tax_tables=world.tax_tables,
             check_tax_id=check_tax_id,
             documents=world.documents,
-            shelf=world.shelf,
+            issued=world.issued,
             workflow=world.workflow,
             clock=world.clock,
             settings=replace(SETTINGS, providers=world.providers, links=self.links),

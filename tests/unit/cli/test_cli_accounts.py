@@ -5,7 +5,7 @@ import getpass
 import pytest
 
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError
-from monthclose.stages.snapshot import read_batches
+from monthclose.use_cases.closes.snapshot import read_batches
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, World
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from cli.report import save_page
-from cli.status import _share
+from cli.commands.report import save_page
+from cli.commands.status import _share
 from cli.system import Execution
-from monthclose.domain.close import CloseStatus
+from monthclose.domain.closes.close import CloseStatus
 from monthclose.errors import ProviderDownError, TryLaterError
 from monthclose.ports import Collected
-from monthclose.stages.snapshot import read_batches
+from monthclose.use_cases.closes.snapshot import read_batches
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
 from tests.world import OCTOBER, World
 
@@ -53,7 +53,7 @@ def test_without_a_period_last_month_is_closed(monthclose: Command, machine: Fak
 def test_progress_is_told_in_lines_where_there_is_no_terminal(
     monthclose: Command, machine: FakeMachine, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.closing._LINE_SECONDS", 0)
+    monkeypatch.setattr("cli.commands.close._LINE_SECONDS", 0)
     machine.on_look = lambda look: close_half(world) if look == 1 else None
     machine.end = None
 

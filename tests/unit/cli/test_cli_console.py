@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.commands.report import print_report
 from cli.console import complain, err, grid, harmless, note, print_json, say, show, show_figures, with_exponents
-from cli.report import print_report
 from cli.view import money_rows
-from monthclose.domain.customer import Profile
+from monthclose.domain.accounts.customer import Profile
 from tests.unit.cli.driving import Command
 
 MONEY = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monthclose.domain.link import verify
+from monthclose.domain.invoices.link import verify
 from monthclose.errors import TryLaterError
 from tests.unit.cli.driving import Command
 from tests.world import SETTINGS, World
@@ -130,7 +130,7 @@ def test_a_credit_note_is_shown_like_an_invoice_and_with_it(world: World, monthc
     assert "CN-00000001 for 12.50 USD: billed twice" in monthclose("invoice", "show", INV).stdout
     assert monthclose.json("invoice", "show", "CN-00000001", "--json")["kind"] == "credit_note"
     monthclose("invoice", "show", "CN-00000001", "--pdf", tmp_path / "note.pdf")
-    assert (tmp_path / "note.pdf").read_bytes() == world.shelf.pdf(note)
+    assert (tmp_path / "note.pdf").read_bytes() == world.issued.pdf(note)
 
 
 def test_the_customer_s_story_tells_of_it(monthclose: Command) -> None:

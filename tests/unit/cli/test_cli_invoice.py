@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.driving import Command
-from tests.unit.documents.test_invoice_shelf import SVG
+from tests.unit.invoices.test_issued_documents import SVG
 from tests.world import World
 
 TAXES = 'seller = "DE"\n[[rate]]\ncountries = ["DE", "FR"]\nname = "VAT"\npercent = "19"\n'

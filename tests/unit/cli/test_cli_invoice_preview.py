@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from monthclose.domain.invoicing import InvoicingPolicy
+from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.pricing import Graduated, Price, PriceBook, Tier
 from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command

@@ -136,8 +136,8 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with serving(make_providers(desk), desk) as url:
         nobody = Process(0, "")
         running = Running(nobody, 4566, nobody, int(url.rpartition(":")[2]), deployed="all")
-        monkeypatch.setattr("cli.local.start", lambda _port, _sandbox_port: running)
-        monkeypatch.setattr("cli.local.outputs_of", lambda _cloudformation, _where: {})
+        monkeypatch.setattr("cli.commands.local.start", lambda _port, _sandbox_port: running)
+        monkeypatch.setattr("cli.commands.local.outputs_of", lambda _cloudformation, _where: {})
         yield url
 
 
@@ -163,7 +163,7 @@ def test_up_shows_where_usage_files_are_dropped(
     monthclose: Command, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = {"MONTHCLOSE_STATE_MACHINE_ARN": "arn", "MONTHCLOSE_USAGE_BUCKET": "the-bucket"}
-    monkeypatch.setattr("cli.local.outputs_of", lambda _cloudformation, _where: values)
+    monkeypatch.setattr("cli.commands.local.outputs_of", lambda _cloudformation, _where: values)
     assert "s3://the-bucket/usage/" in monthclose("local", "up").stdout
 
 
@@ -173,7 +173,7 @@ def test_up_goes_on_where_aws_does_not_tell_it(
     def busy(_cloudformation: object, where: str) -> dict[str, str]:
         raise EndpointConnectionError(endpoint_url=where)
 
-    monkeypatch.setattr("cli.local.outputs_of", busy)
+    monkeypatch.setattr("cli.commands.local.outputs_of", busy)
     assert "usage files" not in monthclose("local", "up").stdout
 
 
@@ -199,7 +199,7 @@ def test_a_chaos_plan_that_cannot_be_used_is_told_before_anything_starts(
     plan = tmp_path / "chaos.toml"
     if text is not None:
         plan.write_text(text)
-    monkeypatch.setattr("cli.local.start", lambda *_ports: pytest.fail("something was started"))
+    monkeypatch.setattr("cli.commands.local.start", lambda *_ports: pytest.fail("something was started"))
 
     result = monthclose("local", "up", "--chaos", plan, exit_code=2)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.local import settle_debits
+from cli.commands.local import settle_debits
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.local_aws import LocalAwsError
 from sandbox.testing import serving

@@ -2,8 +2,8 @@
 
 import pytest
 
-from monthclose.domain.provider_health import Health
-from monthclose.domain.throttle import LimitChanges
+from monthclose.domain.payments.provider_health import Health
+from monthclose.domain.payments.throttle import LimitChanges
 from monthclose.settings import Provider
 from tests.unit.cli.driving import Command
 from tests.world import World

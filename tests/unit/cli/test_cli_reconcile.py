@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Collected
 from monthclose.settings import LinkSettings

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo import typed
+from cli.commands.demo import typed
 from cli.view import money_rows
 from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command
-from tests.unit.test_taxed_invoices import TAXES, settle_in
+from tests.unit.invoices.test_taxed_invoices import TAXES, settle_in
 from tests.world import OCTOBER, World
 
 

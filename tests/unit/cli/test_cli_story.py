@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from cli.customer import Happening, in_order
+from cli.commands.customer import Happening, in_order
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, World
 

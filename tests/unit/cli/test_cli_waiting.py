@@ -2,7 +2,7 @@
 
 import pytest
 
-from monthclose.domain.payment import PaymentState
+from monthclose.domain.payments.payment import PaymentState
 from monthclose.errors import ProviderDownError, ProviderPausedError, TryLaterError
 from monthclose.ports import Collected
 from tests.unit.cli.driving import Command

@@ -5,12 +5,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from monthclose.domain.credit_note import draft_credit_note
-from monthclose.domain.document import DocumentKind, InvoiceDocument, amounts_of
-from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.domain.invoices.credit_note import draft_credit_note
+from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.money import Money
-from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
-from tests.unit.domain.any import OCTOBER, TODAY
+from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
+from tests.unit.any import OCTOBER, TODAY
 
 SELLER = Seller(
     "Example Cloud GmbH",

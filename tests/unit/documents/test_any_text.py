@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from lxml import etree
 from pypdf import PdfReader
 
-from monthclose.adapters import typst_renderer
-from monthclose.adapters.e_invoice import FacturX
-from monthclose.adapters.fonts import Letters, letters_of
-from monthclose.adapters.invoice_view import FONTS
-from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import InvoiceDocument
+from monthclose.adapters.documents import typst as typst_renderer
+from monthclose.adapters.documents.e_invoice import FacturX
+from monthclose.adapters.documents.fonts import Letters, letters_of
+from monthclose.adapters.documents.typst import TypstRenderer
+from monthclose.adapters.documents.view import FONTS
+from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.money import Money
 from tests.unit.documents.archive_rules import broken_archive_rules
 from tests.unit.documents.samples import POLE, sample
@@ -119,7 +119,7 @@ def test_what_typst_cannot_set_all_the_same_is_set_plainly(monkeypatch: pytest.M
     def promising(faces: Any) -> Letters:
         return {**read(faces), **dict.fromkeys(range(0xF00, 0x1000), 0b100)}
 
-    monkeypatch.setattr("monthclose.adapters.typst_renderer.letters_of", promising)
+    monkeypatch.setattr("monthclose.adapters.documents.typst.letters_of", promising)
     document = replace(sample(), customer=replace(POLE, name="\u0f56\u0f7c\u0f51 Ltd"))
     pdf = TypstRenderer().render(document)
     assert "\ufffd\ufffd\ufffdLtd" in words(pdf)

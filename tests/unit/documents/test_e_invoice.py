@@ -16,13 +16,13 @@ from lxml import etree
 from pypdf import PdfReader
 from saxonche import PySaxonProcessor
 
-from monthclose.adapters.e_invoice import FacturX
-from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import InvoiceDocument, amounts_of
-from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine
+from monthclose.adapters.documents.e_invoice import FacturX
+from monthclose.adapters.documents.typst import TypstRenderer
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine
 from monthclose.domain.money import Money
-from monthclose.domain.tax import Taxation, TaxCategory, TaxRate, taxed
+from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
 from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample, taken_back
 
 E_INVOICES = FacturX()

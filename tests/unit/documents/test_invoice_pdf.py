@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from monthclose.adapters.invoice_view import view_of
-from monthclose.adapters.typst_renderer import TypstRenderer
-from monthclose.domain.document import InvoiceDocument
-from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.adapters.documents.typst import TypstRenderer
+from monthclose.adapters.documents.view import view_of
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.pricing.exact import exact_text
-from monthclose.domain.tax import TaxRate
+from monthclose.domain.tax.tax import TaxRate
 from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample, taken_back
 
 RENDERER = TypstRenderer()
@@ -60,7 +60,7 @@ def test_a_page_says_who_what_when_and_how_much() -> None:
 def test_the_same_document_is_the_same_bytes_in_another_process() -> None:
     program = (
         "import hashlib; from tests.unit.documents.samples import sample;"
-        "from monthclose.adapters.typst_renderer import TypstRenderer;"
+        "from monthclose.adapters.documents.typst import TypstRenderer;"
         "print(hashlib.sha256(TypstRenderer().render(sample(40))).hexdigest())"
     )
     command = [sys.executable, "-c", program]

@@ -4,9 +4,9 @@ import unicodedata
 from dataclasses import replace
 from decimal import Decimal
 
-from monthclose.domain.document import InvoiceDocument
-from monthclose.domain.document_parts import Buyer, Deduction, DocumentLine
-from monthclose.domain.tax import TaxRate
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine
+from monthclose.domain.tax.tax import TaxRate
 from tests.unit.documents.samples import SELLER, sample
 
 BLOCKS = {

@@ -13,10 +13,10 @@ from pynamodb.transactions import TransactWrite
 from monthclose.adapters.dynamo import records
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import BillingItem, CustomerItem, InvoiceItem
-from monthclose.domain.credit_note import CreditNote
-from monthclose.domain.customer import Customer
-from monthclose.domain.invoice import Invoice
-from monthclose.domain.ledger import Entry
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.ports import Record

@@ -16,9 +16,9 @@ from pynamodb.transactions import TransactWrite
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
-from monthclose.domain.close import Batch, BatchProgress, Close, CloseStatus, Stage, Stop, Totals
+from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Stop, Totals
+from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
-from monthclose.domain.series import Series
 from monthclose.errors import ConflictError
 from monthclose.ports import NumberedRun, Reservation
 

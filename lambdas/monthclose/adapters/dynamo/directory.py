@@ -8,8 +8,8 @@ from itertools import batched
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS
-from monthclose.domain.close import Planned
-from monthclose.domain.customer import Profile
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.closes.close import Planned
 from monthclose.ports import Owing
 
 _KEYS_PER_GET = 100

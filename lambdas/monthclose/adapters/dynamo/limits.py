@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import LimitItem
-from monthclose.domain.provider_health import Health
-from monthclose.domain.throttle import LimitChanges, Pace, Run
+from monthclose.domain.payments.provider_health import Health
+from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
 from monthclose.errors import ConflictError, ProviderPausedError, TryLaterError
 from monthclose.ports import ProviderState
 

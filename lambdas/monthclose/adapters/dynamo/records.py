@@ -7,11 +7,11 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.adapters.dynamo import models as m
-from monthclose.domain.credit_note import CreditNote
-from monthclose.domain.customer import Customer, Profile
-from monthclose.domain.grant import Grant, GrantKind, Part, Parts, merged
-from monthclose.domain.invoice import DocumentPlace, Invoice
-from monthclose.domain.ledger import Account, Entry, Leg
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
+from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.month import (
     Carried,
     CustomerMonth,
@@ -21,7 +21,7 @@ from monthclose.domain.month import (
     NoticeState,
     Parking,
 )
-from monthclose.domain.payment import Payment, PaymentState, Transition
+from monthclose.domain.payments.payment import Payment, PaymentState, Transition
 from monthclose.domain.period import Period
 from monthclose.ports import Record
 

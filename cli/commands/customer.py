@@ -1,0 +1,236 @@
+"""`monthclose customer`: one customer's whole story on one screen."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from cli.connect import connected
+from cli.console import grid, note, print_json, say, show
+from cli.system import System
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.grant import Part
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.closes.close import Stop
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import Payment
+from monthclose.domain.period import Period
+from monthclose.domain.usage import check_key
+
+_KIND_OF_ENTRY = {
+    "received": "received",
+    "granted": "credit",
+    "expired": "expired",
+    "refund": "refund",
+    "reversal": "reversal",
+}
+"""What an entry's id says that it books; the others are the invoice's and the payment's own."""
+
+
+_RANKS = {"close": 0, "invoice": 1, "credit note": 2, "payment": 3, "parked": 5, "hold": 6, "notice": 7}
+_BOOKING = 4
+"""Kinds in the order in which they lead to each other; all that are not named are bookings of the ledger."""
+_TOGETHER = timedelta(milliseconds=5)
+"""Records of one commit have times that are as far apart as making them took."""
+
+
+class Happening(NamedTuple):
+    """Something that happened to a customer."""
+
+    time: datetime
+    period: Period
+    kind: str
+    text: str
+    detail: str
+    rank: int = 0
+    """Among what was written together: causes before effects."""
+
+
+def customer(
+    ctx: typer.Context,
+    customer_id: Annotated[str, typer.Argument(metavar="ID", help="The customer's id, as imported.")],
+    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
+) -> None:
+    """Show a customer: profile, balance, and everything that happened, in order, across months."""
+    check_key(customer_id, "the customer's id")
+    system = connected(ctx)
+    found = system.books.customer(customer_id)
+    if found is None:
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+    story = happenings(system, customer_id)
+    if in_json:
+        print_json(_as_json(found, story))
+    else:
+        _print(found, story)
+
+
+def happenings(system: System, customer_id: str) -> list[Happening]:
+    """Collect everything that happened to a customer, in order of time."""
+    months = system.books.months(customer_id)
+    found = [h for period, month in months.items() for h in _of_month(period, month)]
+    for period in months:
+        close = system.closes.get(period)
+        found += [_stopped(period, stop) for stop in close.stops] if close else []
+    return in_order(found)
+
+
+def in_order(happened: Iterable[Happening]) -> list[Happening]:
+    """Put what happened in order of time; what was written together has causes before effects."""
+    ordered, together = list[Happening](), list[Happening]()
+    for happening in sorted(happened, key=lambda h: h.time):
+        if together and happening.time - together[0].time > _TOGETHER:
+            ordered += sorted(together, key=_cause_first)
+            together = []
+        together.append(happening)
+    return [*ordered, *sorted(together, key=_cause_first)]
+
+
+def _cause_first(happening: Happening) -> int:
+    return happening.rank or _RANKS.get(happening.kind, _BOOKING)
+
+
+def _stopped(period: Period, stop: Stop) -> Happening:
+    return Happening(stop.time, period, "close", f"stopped: {stop.reason or 'no reason given'}", "")
+
+
+def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
+    for invoice in month.invoices:
+        issued = invoice.issued_on
+        booked = [entry.time for entry in month.entries if entry.entry_id == invoice.entry_id]
+        time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
+        now = f"replaced by {invoice.replaced_by}" if invoice.replaced_by else f"{invoice.open} of it open"
+        detail = f"in place of {invoice.replaces}" if invoice.replaces else ""
+        yield Happening(time, period, "invoice", f"{invoice.number} for {invoice.total}, {now}", detail)
+    for taken_back in month.credit_notes:
+        booked = [entry.time for entry in month.entries if entry.entry_id == taken_back.entry_id]
+        text = f"{taken_back.number} for {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
+        yield Happening(booked[0], period, "credit note", text, "")
+    for entry in month.entries:
+        kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
+        issues = any(entry.entry_id == invoice.entry_id for invoice in month.invoices)
+        yield Happening(entry.time, period, kind, _booking(entry), entry.memo, _RANKS["invoice"] if issues else 0)
+    for payment in month.payments:
+        which = _which(payment, month)
+        for step in payment.history:
+            request = f"request {step.request_id}" if step.request_id else ""
+            yield Happening(step.time, period, "payment", f"{which}{step.before} → {step.after}: {step.why}", request)
+    for notice in month.notices:
+        message = f"message {notice.message_id}" if notice.message_id else ""
+        yield Happening(notice.time, period, "notice", f"{notice.kind} {notice.state}", message)
+    for change in month.holds:
+        by = f"by {change.by}" if change.by else ""
+        yield Happening(change.time, period, "hold", f"{change.action}: {change.reason}", by)
+    if month.parking:
+        gone = "" if month.parking.active else " (no longer parked)"
+        text = f"{month.parking.reason}: {month.parking.detail}{gone}"
+        yield Happening(month.parking.time, period, "parked", text, "")
+
+
+def _which(payment: Payment, month: CustomerMonth) -> str:
+    """Say whose a payment is, if it isn't the close's."""
+    if payment.sequence == 1:
+        return ""
+    of = [invoice.number for invoice in month.invoices if invoice.first_payment == payment.sequence]
+    return f"for {of[-1]}, {payment.payment_id}: " if of else f"by hand, {payment.payment_id}: "
+
+
+def _hold(found: Customer) -> str:
+    if not found.held_since:
+        return "none"
+    by = f", by {found.held_by}" if found.held_by else ""
+    return f"since {found.held_since:%Y-%m-%d %H:%M} UTC{by}: {found.hold_reason}"
+
+
+def _booking(entry: Entry) -> str:
+    return ", ".join(f"{leg.account} {Money(leg.minor, entry.currency)}" for leg in entry.legs)
+
+
+def _print(found: Customer, story: list[Happening]) -> None:
+    profile = found.profile
+    say(f"{found.customer_id}  {profile.name}", "bold")
+    facts = [
+        ("  e-mail", profile.email),
+        ("  country", profile.country or "not given"),
+        ("  pays with", f"{profile.payment_provider}, {found.payment_method or 'no payment method'}"),
+        ("  balance", balance_in_words(found)),
+        *((("  of the credit"), _part_in_words(part, found.currency)) for part in found.grants),
+        ("  hold", _hold(found)),
+    ]
+    if found.provider_customer:
+        facts.append(("  at the provider", found.provider_customer))
+    if found.open_payment:
+        facts.append(("  being charged", f"payment {found.open_payment}"))
+    show(grid(facts))
+    if not story:
+        note("  nothing has happened yet", "")
+        return
+    rows = [
+        (f"  {h.time:%Y-%m-%d %H:%M:%S}", str(h.period), h.kind, h.text + (f"  [{h.detail}]" if h.detail else ""))
+        for h in story
+    ]
+    show(grid(rows, header=("  when (UTC)", "month", "what", "")))
+
+
+def balance_in_words(found: Customer) -> str:
+    """Say what a customer owes, or what we owe them."""
+    balance = found.balance
+    if balance.minor < 0:
+        return f"{-balance} of credit"
+    return f"{balance} owed" if balance else f"{balance}, nothing owed"
+
+
+def _part_in_words(part: Part, currency: str) -> str:
+    until = f", good until {part.grant.last_day}" if part.grant.expires_at else ""
+    return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{until}"
+
+
+def grants_as_json(found: Customer) -> list[dict[str, Any]]:
+    """Say what of a customer's credit has conditions; amounts in minor units."""
+    return [
+        {
+            "kind": str(grant.kind),
+            "left_minor": minor,
+            "granted_minor": grant.minor,
+            "granted_at": grant.granted_at.isoformat(),
+            "last_day": str(grant.last_day) if grant.last_day else None,
+        }
+        for grant, minor in found.grants
+    ]
+
+
+def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
+    profile = found.profile
+    return {
+        "customer_id": found.customer_id,
+        "profile": {
+            "name": profile.name,
+            "email": profile.email,
+            "country": profile.country,
+            "currency": profile.currency,
+            "payment_provider": profile.payment_provider,
+            "payment_method": profile.payment_method,
+        },
+        "balance_minor": found.balance.minor,
+        "receivable_minor": found.receivable_minor,
+        "credit_minor": found.credit_minor,
+        "grants": grants_as_json(found),
+        "currency": profile.currency,
+        "provider_customer": found.provider_customer,
+        "open_payment": found.open_payment,
+        "held_since": found.held_since.isoformat() if found.held_since else None,
+        "hold_reason": found.hold_reason,
+        "held_by": found.held_by,
+        "happened": [
+            {
+                "time": h.time.isoformat(),
+                "period": str(h.period),
+                "kind": h.kind,
+                "text": h.text,
+                "detail": h.detail,
+            }
+            for h in story
+        ],
+    }

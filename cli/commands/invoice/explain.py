@@ -1,0 +1,129 @@
+"""`monthclose invoice preview` and `explain`: what an invoice will say, and why it says what it says."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli.connect import connected
+from cli.console import amount, grid, note, print_json, say, show
+from cli.system import System
+from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.period import Period
+from monthclose.domain.usage import check_key
+from monthclose.domain.words import count
+from monthclose.use_cases.invoices.explain_invoice import explain
+
+_MOST_EVENTS = 1000
+_Json = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
+_Events = Annotated[
+    int, typer.Option("--events", min=0, max=_MOST_EVENTS, help="How many events of each line are listed.")
+]
+
+
+def preview(
+    ctx: typer.Context,
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")],
+    period: Annotated[
+        str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one by default.")
+    ] = "",
+    in_json: _Json = False,
+    events: _Events = 0,
+) -> None:
+    """Show what a customer's invoice would say now, by the usage and prices there are. Writes nothing."""
+    check_key(customer_id, "the customer's id")
+    system = connected(ctx)
+    draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.clock()))
+    content = explain(draft, system.usage, events)
+    if in_json:
+        print_json(content)
+        return
+    print_explained(content)
+    if system.policy.carries(draft):
+        note("  too small to be invoiced: it would be carried to the next month", "")
+    elif not system.policy.invoices(draft):
+        note("  there would be no invoice", "")
+
+
+def _draft(system: System, customer_id: str, period: Period) -> Draft:
+    customer = system.books.customer(customer_id)
+    if customer is None:
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+    month = system.books.month(customer_id, period)
+    if month.invoice:
+        raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
+    close, now = system.closes.get(period), system.clock()
+    price_book = (close.price_book if close else "") or system.price_books.latest()
+    tax_table = (close.tax_table if close else "") or system.tax_tables.latest()
+    try:
+        return system.drafter.draft(customer, period, price_book, tax_table, now, now.date())
+    except ParkCustomerError as error:
+        raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
+
+
+def explain_invoice(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")],
+    in_json: _Json = False,
+    events: _Events = 10,
+) -> None:
+    """Show for each line of an issued invoice its events, its price book, and the arithmetic, computed anew."""
+    if Series.CREDIT_NOTES.has(number):
+        raise UserMistakeError(
+            f"{number} is a credit note: only invoices are explained\n"
+            f"see what it says with: monthclose invoice show {number}"
+        )
+    system = connected(ctx)
+    document = json.loads(system.issued.content(system.issued.find(number)))
+    content = explain(document, system.usage, events)
+    if in_json:
+        print_json(content)
+    else:
+        print_explained(content)
+
+
+def print_explained(content: dict[str, Any]) -> None:
+    """Print what `explain` has found."""
+    currency = content["currency"]
+    title = content["number"] or f"preview of {content['period']}"
+    say(f"{title}  {content['customer_id']}", "bold")
+    facts = [("  replaces", content["replaces"])] if content["replaces"] else []
+    facts += [("  price book", content["price_book"] or "none")]
+    facts += [("  tax table", content["tax_table"])] if content["tax_table"] else []
+    show(grid([*facts, ("  usage received until", content["usage_until"] or "the invoice was made")]))
+    rows: list[tuple[str, str, str]] = []
+    for line in content["lines"]:
+        rows += _rows(line, currency)
+    for tax in content["taxes"]:
+        rows += _tax_rows(tax, currency, within=content["prices_include_tax"])
+    rows.append(("  total", "", f"{amount(content['total_minor'], currency)} {currency}"))
+    rows += [
+        (f"  {credit['description']}", "", amount(credit["amount_minor"], currency)) for credit in content["credits"]
+    ]
+    show(grid(rows, right=(1, 2), header=("  line", "quantity", currency)))
+
+
+def _tax_rows(tax: dict[str, Any], currency: str, *, within: bool) -> list[tuple[str, str, str]]:
+    of = f"of {amount(tax['base_minor'], currency)}{', in the prices' if within else ''}"
+    row = (f"  {tax['name']} {tax['percent']}% {of}", "", amount(tax["amount_minor"], currency))
+    return [row, (f"    {tax['note']}", "", "")] if tax.get("note") else [row]
+
+
+def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
+    name = " ".join(part for part in (line["description"], line.get("resource", ""), line.get("period", "")) if part)
+    rows = [(f"  {name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
+    rows += [(f"    {text}", "", "") for text in line["in_words"]]
+    if line["recomputed_minor"] != line["amount_minor"]:
+        rows.append((f"    computed anew it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
+    events = line["events"]
+    if events["count"]:
+        rows.append((f"    {count(events['count'], 'event')} of {events['quantity']} in all", "", ""))
+    for event in events["first"]:
+        resource = f"  {event['resource']}" if event["resource"] else ""
+        rows.append((f"      {event['time']}  {event['event_id']}{resource}  {event['quantity']}", "", ""))
+    left = events["count"] - len(events["first"])
+    if left and events["first"]:
+        rows.append((f"      and {left:,} more: say --events {min(events['count'], _MOST_EVENTS)}", "", ""))
+    return rows

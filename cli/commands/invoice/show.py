@@ -1,0 +1,151 @@
+"""`monthclose invoice`: one invoice or credit note, as a person, a program or a tax office reads it."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.commands.invoice import correct as correcting
+from cli.commands.invoice import explain as explaining
+from cli.commands.invoice import regenerate as regenerating
+from cli.commands.invoice.correct import note_as_json
+from cli.connect import connected
+from cli.console import amount, grid, print_json, say, show
+from cli.system import System
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.document_parts import DocumentLine
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.money import EXACT
+from monthclose.use_cases.invoices.issued_documents import Issued
+
+app = typer.Typer(help="One invoice: show, preview, explain and correct it.", no_args_is_help=True)
+app.command("preview")(explaining.preview)
+app.command("explain")(explaining.explain_invoice)
+app.command("credit")(correcting.credit)
+app.command("void")(correcting.void)
+app.command("regenerate")(regenerating.regenerate)
+
+
+@app.command("show")
+def show_invoice(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, like INV-00000042 or CN-00000042.")],
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", help="Write the PDF, as the customer gets it.")
+    ] = None,
+    xml: Annotated[
+        Path | None, typer.Option("--xml", metavar="FILE", help="Write it as XML by EN 16931 (Cross Industry Invoice).")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The stored document, byte for byte; amounts in minor units.")
+    ] = False,
+    state: Annotated[
+        bool, typer.Option("--state", help="What became of it since, as JSON: settled, corrected, replaced.")
+    ] = False,
+) -> None:
+    """Show an issued invoice or credit note. Whatever the form, the document is checked against its hash."""
+    if as_json + state + (pdf is not None) + (xml is not None) > 1:
+        raise UserMistakeError("--pdf, --xml, --json and --state don't go together: say one of them")
+    system = connected(ctx)
+    documents = system.issued
+    issued = documents.find_issued(number)
+    if as_json:
+        say(documents.content(issued).decode())
+    elif state:
+        documents.content(issued)
+        print_json(_state(issued, _notes_on(system, issued)))
+    elif pdf is not None:
+        _write(pdf, documents.pdf(issued), issued)
+    elif xml is not None:
+        _write(xml, documents.xml(issued), issued)
+    else:
+        _print(issued, documents.document(issued), _notes_on(system, issued))
+
+
+def _notes_on(system: System, issued: Issued) -> Sequence[CreditNote]:
+    return system.books.month(issued.customer_id, issued.period).notes_on(issued.number)
+
+
+def _state(issued: Issued, notes: Sequence[CreditNote]) -> dict[str, Any]:
+    """Say what the books say of it now; amounts in minor units. A credit note never changes."""
+    if isinstance(issued, CreditNote):
+        return note_as_json(issued)
+    return {
+        "number": issued.number,
+        "customer_id": issued.customer_id,
+        "period": str(issued.period),
+        "currency": issued.currency,
+        "total_minor": issued.total_minor,
+        "tax_minor": issued.tax_minor,
+        "collected_minor": issued.collected_minor,
+        "credited_minor": issued.credited_minor,
+        "written_off_minor": issued.written_off_minor,
+        "open_minor": issued.open.minor,
+        "issued_on": issued.issued_on.isoformat(),
+        "replaces": issued.replaces or None,
+        "replaced_by": issued.replaced_by or None,
+        "corrected_by": [note_as_json(note) for note in notes],
+        "sha256": issued.document.sha256,
+    }
+
+
+def _write(path: Path, content: bytes, issued: Issued) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UserMistakeError(f"{path} cannot be written: {error.strerror}") from None
+    say(f"{issued.number} written to {path}")
+
+
+def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote]) -> None:
+    buyer, currency = document.customer, document.currency
+    say(f"{document.number}  {buyer.name}", "bold")
+    facts = [
+        ("  customer", buyer.customer_id),
+        ("  tax id", buyer.tax_id),
+        ("  period", str(document.period)),
+        ("  issued", document.issued_on.isoformat()),
+        ("  due", document.due_on.isoformat() if document.due_on else ""),
+        ("  corrects", document.corrects),
+        ("  replaces", document.replaces),
+        ("  replaced by", issued.replaced_by if isinstance(issued, Invoice) else ""),
+        *(("  corrected by", f"{note.number} for {note.total}: {note.reason}") for note in notes),
+        ("  reason", ", ".join(document.notes) if document.corrects or document.replaces else ""),
+        ("  sha256", issued.document.sha256),
+    ]
+    show(grid([fact for fact in facts if fact[1]]))
+    say("")
+    rows = [row for line in document.lines for row in _rows(line, currency)]
+    show(grid(rows, right=(1, 2, 3), header=("  line", "quantity", "unit price", currency)))
+    say("")
+    show(grid(_sums(issued, document), right=(1,)))
+
+
+def _rows(line: DocumentLine, currency: str) -> list[tuple[str, str, str, str]]:
+    price = "" if line.unit_price is None else _figure(line.unit_price)
+    quantity = f"{_figure(line.quantity)} {line.unit}".strip()
+    first = (f"  {line.description or line.sku}", quantity, price, amount(line.amount_minor, currency))
+    more = [text for text in (line.resource, line.period, *line.explanation) if text]
+    return [first, *((f"    {text}", "", "", "") for text in more)]
+
+
+def _sums(issued: Issued, document: InvoiceDocument) -> list[tuple[str, str]]:
+    entries = [(deduction.description, deduction.amount_minor) for deduction in document.discounts]
+    within = ", in the prices" if document.prices_include_tax else ""
+    entries += [(f"{tax.rate.name} {_figure(tax.rate.percent)} %{within}", tax.amount.minor) for tax in document.taxes]
+    entries.append(("total", document.total_minor))
+    if isinstance(issued, Invoice):
+        # The credit that the document speaks of is in what the books say is credited.
+        settled = {"collected": issued.collected_minor, "credited": issued.credited_minor}
+        settled["written off"] = issued.written_off_minor
+        entries += [(name, minor) for name, minor in settled.items() if minor]
+        entries.append(("open", issued.open.minor))
+    return [(f"  {name}", f"{amount(minor, document.currency)} {document.currency}") for name, minor in entries]
+
+
+def _figure(number: Decimal) -> str:
+    return f"{number.normalize(EXACT):f}"

@@ -1,0 +1,62 @@
+"""What a customer is told of a correction: one e-mail for each, and a line about what became of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
+
+from cli.console import note
+from cli.system import System
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.month import Notice, NoticeState
+from monthclose.errors import ProviderRefusedError, TryLaterError
+from monthclose.use_cases.notices.tell_correction import CorrectionTeller
+
+NoMail = Annotated[bool, typer.Option("--no-mail", help="Send the customer no e-mail about it.")]
+
+_IN_WORDS: Mapping[NoticeState, str] = {
+    NoticeState.SENT: "told by e-mail",
+    NoticeState.REFUSED: "not told: the mail service does not take their address",
+    NoticeState.CLAIMED: "the e-mail may have been sent or not: nobody is written to twice on a guess",
+}
+
+
+def tell_customer(system: System, credit_note: CreditNote) -> NoticeState:
+    """Send the customer the e-mail of a booked credit note, once, and say in a line what became of it.
+
+    The credit note stands whatever happens here. What surely was not sent (`WITHDRAWN`) is sent when called again.
+    """
+    state = _told(system, credit_note, lambda teller: teller.tell(credit_note))
+    return state or NoticeState.WITHDRAWN
+
+
+def tell_of_replacement(system: System, invoice: Invoice, reason: str) -> NoticeState | None:
+    """Send the customer the e-mail of an invoice that has replaced another; like `tell_customer`.
+
+    None if it has no e-mail of its own: the close's, or that of a newer invoice, tells them of the month.
+    """
+    return _told(system, invoice, lambda teller: teller.tell_replacement(invoice, reason))
+
+
+def _told_before(system: System, issued: CreditNote | Invoice) -> Notice | None:
+    sent = system.books.month(issued.customer_id, issued.period).correction_notices
+    return next((n for n in sent if n.step == issued.number and n.state is NoticeState.SENT), None)
+
+
+def _told(
+    system: System, issued: CreditNote | Invoice, tell: Callable[[CorrectionTeller], NoticeState | None]
+) -> NoticeState | None:
+    who = issued.customer_id
+    before = _told_before(system, issued)
+    try:
+        state = tell(CorrectionTeller(system.books, system.mailer(), system.notice_texts(), system.clock))
+    except (TryLaterError, ProviderRefusedError) as error:
+        note(f"{who}: not told yet: {error}\n{issued.number} stands; the same command again sends the e-mail")
+        return NoticeState.WITHDRAWN
+    if state is NoticeState.SENT and before:
+        note(f"{who}: told by e-mail on {before.time:%Y-%m-%d %H:%M} UTC; nothing is sent again", "")
+        return state
+    said = _IN_WORDS[state] if state else "told of the month by the e-mail of the close, or of a newer invoice"
+    note(f"{who}: {said}", "" if state in (None, NoticeState.SENT) else "yellow")
+    return state

@@ -1,0 +1,161 @@
+"""`monthclose providers`: the payment providers, how fast they are asked, and whether they are well."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.connect import connected
+from cli.console import grid, note, print_json, show
+from cli.system import System
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.payments.provider_health import Circuit
+from monthclose.domain.payments.throttle import Limit, LimitChanges
+from monthclose.ports import ProviderState
+from monthclose.settings import Provider
+
+app = typer.Typer(help="Show the payment providers, and change how fast they are asked.", no_args_is_help=False)
+
+_PUNCTUAL_SECONDS = 0.1
+"""Slots that are good for less than so long are lost to threads that wake late."""
+_HEADER = ("provider", "adapter", "queue", "limit/s", "reserve", "burst", "now/s", "circuit", "since (UTC)")
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One provider as it stands."""
+
+    provider: Provider
+    has_adapter: bool
+    state: ProviderState
+    now: float
+
+    @property
+    def limit(self) -> Limit:
+        return self.state.changes.over(self.provider.limit)
+
+    @property
+    def circuit(self) -> Circuit:
+        return self.state.health.circuit(self.now)
+
+    @property
+    def usable(self) -> float:
+        """Requests a second, per lane, that are made at the most now."""
+        if self.circuit is not Circuit.CLOSED:
+            return 0.0
+        return self.limit.usable(self.state.health.speed(self.now))
+
+    @property
+    def condition(self) -> str:
+        if self.circuit is Circuit.CLOSED and self.state.health.speed(self.now) < 1:
+            return f"closed, slowed to {self.state.health.speed(self.now):.0%}"
+        return self.circuit.value
+
+    @property
+    def since(self) -> datetime | None:
+        health = self.state.health
+        if self.circuit is not Circuit.CLOSED:
+            return datetime.fromtimestamp(health.paused_at, UTC)
+        return datetime.fromtimestamp(health.slowed_at, UTC) if health.speed(self.now) < 1 else None
+
+
+@app.callback(invoke_without_command=True)
+def providers(
+    ctx: typer.Context,
+    in_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show the payment providers: their limits, how fast they are asked now, and whether they are paused."""
+    if ctx.invoked_subcommand:
+        return
+    system = connected(ctx)
+    views = [_view(system, name) for name in sorted(system.providers)]
+    if in_json:
+        print_json([_as_json(view) for view in views])
+    else:
+        _print(views)
+
+
+@app.command("set")
+def set_limit(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="PROVIDER")],
+    rate: Annotated[float | None, typer.Option(help="The provider's limit, in requests a second.")] = None,
+    reserve: Annotated[float | None, typer.Option(help="Share of it kept free for live traffic, like 0.2.")] = None,
+    burst: Annotated[int | None, typer.Option(help="Requests that may come at once, at least 2.")] = None,
+) -> None:
+    """Change how fast a provider is asked, while a close runs, too; workers follow within about a second."""
+    system = connected(ctx)
+    changes = LimitChanges(rate, reserve, burst)
+    if changes == LimitChanges():
+        raise UserMistakeError("say what to change: --rate, --reserve or --burst")
+    before = _view(system, name)
+    after = before.state.changes.with_more(changes)
+    limit = after.over(before.provider.limit)
+    system.limits.put_changes(name, after)
+    _print([_view(system, name)])
+    tolerance = limit.pace().tolerance
+    if tolerance < _PUNCTUAL_SECONDS:
+        enough = round(limit.usable() * _PUNCTUAL_SECONDS) + 2
+        note(f"slots are good for {tolerance * 1000:.0f} ms only and may get lost; --burst {enough} would do", "")
+
+
+@app.command()
+def reset(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="PROVIDER")]) -> None:
+    """Go back to the limit that was deployed."""
+    system = connected(ctx)
+    _view(system, name)
+    system.limits.put_changes(name, LimitChanges())
+    _print([_view(system, name)])
+
+
+def _view(system: System, name: str) -> _View:
+    if name not in system.providers:
+        known = ", ".join(sorted(system.providers))
+        raise UserMistakeError(f"there is no provider {name!r}; those in the settings are: {known}")
+    return _View(system.providers[name], name in system.adapters, system.limits.state(name), system.clock().timestamp())
+
+
+def _print(views: Iterable[_View]) -> None:
+    rows = [
+        (
+            view.provider.name,
+            "yes" if view.has_adapter else "no",
+            view.provider.queue_url.rpartition("/")[2],
+            _changed(f"{view.limit.rate_per_second:g}", f"{view.provider.requests_per_second:g}"),
+            _changed(f"{view.limit.reserve_share:.0%}", f"{view.provider.reserve_share:.0%}"),
+            _changed(str(view.limit.burst), str(view.provider.burst)),
+            f"{view.usable:.1f}",
+            view.condition,
+            f"{view.since:%Y-%m-%d %H:%M:%S}" if view.since else "",
+        )
+        for view in views
+    ]
+    show(grid(rows, right=(6,), header=_HEADER))
+
+
+def _changed(now: str, deployed: str) -> str:
+    return now if now == deployed else f"{now} (deployed: {deployed})"
+
+
+def _as_json(view: _View) -> dict[str, Any]:
+    limit, deployed = view.limit, view.provider.limit
+    return {
+        "provider": view.provider.name,
+        "adapter": view.has_adapter,
+        "queue_url": view.provider.queue_url,
+        "limit_scope": view.provider.limit_scope,
+        "rate_per_second": limit.rate_per_second,
+        "reserve_share": limit.reserve_share,
+        "burst": limit.burst,
+        "deployed": {
+            "rate_per_second": deployed.rate_per_second,
+            "reserve_share": deployed.reserve_share,
+            "burst": deployed.burst,
+        },
+        "usable_per_second": round(view.usable, 3),
+        "speed": round(view.state.health.speed(view.now), 3),
+        "circuit": view.circuit,
+        "since": view.since.isoformat() if view.since else None,
+    }

@@ -1,0 +1,263 @@
+"""`monthclose reconcile`: settle what is outstanding, compare the books with the providers', prove them again."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any
+
+import typer
+
+from cli.commands.close import FINDINGS
+from cli.commands.report import print_loose_ends
+from cli.connect import connected
+from cli.console import amount, err, grid, note, print_json, say, show
+from cli.system import System
+from cli.view import counts_line
+from monthclose.domain.closes.proof import Comparison, Finding
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+from monthclose.domain.words import count
+from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
+from monthclose.use_cases.batch_work import recent_closes
+from monthclose.use_cases.notices.send_notices import NoticeSender
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report_close import Reporter
+from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
+from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler, Reconciled, comparison_content
+from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler, Settled
+
+_IN_WORDS = {
+    "ConflictError": "others write to the same records",
+    "OutcomeUnknownError": "the provider's answer broke off",
+    "ProviderDownError": "the provider cannot be reached or fails",
+    "RateLimitedError": "the provider says that we ask too often",
+    "TryLaterError": "the provider or AWS was briefly unable, see above",
+}
+"""What an error means to the person who runs the command."""
+_READERS = 16
+_MOST_ROWS = 50
+
+type Tell = Callable[[str], None]
+
+
+def reconcile(
+    ctx: typer.Context,
+    period: Annotated[
+        str | None, typer.Argument(metavar="PERIOD", help="A month to compare; the last three closed by default.")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option("--provider", metavar="NAME", help="One payment provider only; then no report changes."),
+    ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--now", help="Ask about every payment in flight, not only those that are due.")
+    ] = False,
+    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
+) -> None:
+    """Settle payments whose outcome is outstanding, and compare the books with the providers', from both sides.
+
+    Charges of theirs without ours, payments of ours without theirs and amounts that differ are listed, never guessed
+    away; what a provider says of a payment that we know is booked. Safe at any time. Exit status 4: there are findings.
+    """
+    chosen = Period.parse(period) if period else None
+    system = connected(ctx)
+    providers = _providers(system, provider)
+    done = Outcome()
+    with _progress() as tell:
+        for name in providers:
+            _settle(system, name, done, tell, everyone=everyone)
+        periods = [chosen] if chosen else [close.period for close in recent_closes(system.closes)]
+        for each in periods:
+            done.periods[each] = _compare(system, each, [provider] if provider else [], tell)
+        booked = [each for each in periods if any(comparison.booked for comparison in done.periods[each].comparisons)]
+        if booked:
+            _finish(system, providers, done, tell)
+        for each in booked:
+            done.prove_again(each, _compare(system, each, [provider] if provider else [], tell))
+    if in_json:
+        print_json(done.content())
+    else:
+        _print(done)
+    raise typer.Exit(FINDINGS if done.findings() else 0)
+
+
+@dataclass
+class Outcome:
+    """What came of it all."""
+
+    drained: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    settled: dict[str, Settled] = field(default_factory=dict)
+    beside: list[Finding] = field(default_factory=list)
+    """Findings of no period: of dead letters, leases, providers that cannot be reached."""
+    periods: dict[Period, Reconciled] = field(default_factory=dict)
+
+    def prove_again(self, period: Period, again: Reconciled) -> None:
+        """Take a later look at a period for the last word, without forgetting what the one before has booked."""
+        before = {c.provider: c.booked for c in self.periods[period].comparisons}
+        comparisons = [replace(c, booked=c.booked + before.get(c.provider, 0)) for c in again.comparisons]
+        self.periods[period] = replace(again, comparisons=comparisons)
+
+    def findings(self) -> list[dict[str, str]]:
+        """List all findings, those of the periods' proofs included."""
+        beside = [{"period": "", **asdict(finding)} for finding in self.beside]
+        return beside + [
+            {"period": str(period), **finding}
+            for period, done in self.periods.items()
+            for finding in done.report["proof"]["findings"]
+        ]
+
+    def content(self) -> dict[str, Any]:
+        """Put it into JSON."""
+        return {
+            "ties": not self.findings(),
+            "findings": self.findings(),
+            "settled": {
+                name: {**settled.counts(), "batches": settled.batches, "left": settled.left, "waiting": settled.waiting}
+                for name, settled in self.settled.items()
+            },
+            "dead_letters": {name: dict(counts) for name, counts in self.drained.items()},
+            "comparisons": [
+                comparison_content(comparison) for done in self.periods.values() for comparison in done.comparisons
+            ],
+            "closes": {str(period): done.report["status"] for period, done in self.periods.items()},
+            **{
+                kind: {str(period): done.report[kind] for period, done in self.periods.items()}
+                for kind in ("unfinished", "waiting")
+            },
+        }
+
+
+class _Notes:
+    """A log for people."""
+
+    def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        """Note something odd that passes."""
+        note(f"{message}: {', '.join(str(value) for value in extra.values())}")
+
+    error = warning
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """Show one line of progress on a terminal, and nothing elsewhere."""
+    with err().status("reconciling") as status:
+        yield status.update
+
+
+def _providers(system: System, name: str | None) -> list[str]:
+    known = sorted(system.providers)
+    if name is not None and name not in known:
+        raise UserMistakeError(f"there is no provider {name!r} in the settings; known are {', '.join(known)}")
+    return [name] if name else known
+
+
+def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: bool) -> None:
+    """Drain a provider's dead letters and settle its payments."""
+    settings = system.providers[name]
+    tell(f"{name}: dead letters")
+    drain = DeadLetterDrain(system.closes, system.workflow, system.documents, _Notes())
+    drained = drain.drain_charges(name, system.dead_letters(settings.dead_letters_url))
+    done.drained[name] = drained.counts()
+    done.beside += drained.findings
+    try:
+        with ThreadPoolExecutor(settings.threads, "settle") as executor:
+            finisher = _finisher(system, name, executor)
+            settled, changed = finisher.settler.settle(everyone=everyone, tell=tell)
+            done.settled[name] = settled
+            finisher.finish(settled, changed, tell=tell)
+            done.beside += settled.findings
+    except (ProviderRefusedError, TryLaterError) as error:
+        done.beside.append(Finding("provider_unreachable", f"{name} could not be asked: {error}"))
+
+
+def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell) -> None:
+    """Tell whoever was found to have paid."""
+    for name in providers:
+        if name in done.settled:
+            with ThreadPoolExecutor(_READERS, "finish") as executor:
+                _finisher(system, name, executor).finish(done.settled[name], set(), tell=tell)
+
+
+def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
+    charger = Charger(system.books, system.gateways[name](), system.clock)
+    settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
+    teller = system.customer_teller()
+    sender = NoticeSender(system.books, system.closes, teller, system.clock)
+    return BatchFinisher(settler, system.books, system.closes, sender, teller.keeper, system.clock, executor)
+
+
+def _compare(system: System, period: Period, providers: Sequence[str], tell: Tell) -> Reconciled:
+    with ThreadPoolExecutor(_READERS, "compare") as executor:
+        comparer = BookComparer(system.books, system.closes, system.gateways, system.clock, executor, heals=True)
+        reporter = Reporter(comparer, system.closes, system.documents, system.clock, system.settings.company_name)
+        reconciler = PeriodReconciler(comparer, reporter, system.closes, system.documents)
+        return reconciler.reconcile(period, providers, tell=tell)
+
+
+def _print(done: Outcome) -> None:
+    for name, settled in done.settled.items():
+        finished = f"; {count(settled.batches, 'batch', 'batches')} summed up anew" if settled.batches else ""
+        looked_at = count(settled.states.total(), "payment")
+        came_to = f": {counts_line(settled.states)}" if settled.states else ""
+        say(f"{name}: {looked_at} settled or asked about{came_to}{finished}")
+        for line in _left(settled):
+            say(f"  {line}", "yellow")
+        letters = done.drained[name]
+        if any(letters.values()):
+            say(f"  dead letters: {counts_line(letters)}")
+    for period, reconciled in done.periods.items():
+        for comparison in reconciled.comparisons:
+            say(f"{period} {_line(comparison)}")
+        ties = reconciled.report["proof"]["ties"]
+        say(
+            f"{period} the books tie" if ties else f"{period} the books do not tie",
+            "bold green" if ties else "bold red",
+        )
+        print_loose_ends(reconciled.report)
+    if not done.periods:
+        note("no month has been closed yet", "")
+    _print_findings(done.findings())
+
+
+def _left(settled: Settled) -> Iterator[str]:
+    """Say in words what isn't settled, and what becomes of it."""
+    if settled.waiting:
+        yield (
+            f"{count(settled.waiting, 'payment')} not begun with: the customer is being charged for another one; "
+            "the reconciler begins afterwards"
+        )
+    errors = dict(settled.errors)
+    paused = errors.pop(ProviderPausedError.__name__, 0)
+    if settled.left:
+        why = f"{settled.provider} is not asked for the moment, see: monthclose providers" if paused else "time was up"
+        yield f"{count(settled.left, 'payment')} not asked about: {why}; run it again later"
+    for error, number in errors.items():
+        why = _IN_WORDS.get(error, f"a defect ({error}), named above")
+        yield f"{count(number, 'payment')} met trouble: {why}; run it again"
+
+
+def _line(comparison: Comparison) -> str:
+    theirs = ", ".join(f"{amount(minor, currency)} {currency}" for currency, minor in comparison.theirs.items())
+    ours = ", ".join(f"{amount(minor, currency)} {currency}" for currency, minor in comparison.ours.items())
+    sums = (
+        f"{theirs or 'nothing'} on both sides"
+        if theirs == ours
+        else f"{theirs or 'nothing'}; we have {ours or 'nothing'}"
+    )
+    booked = f"; {count(comparison.booked, 'payment')} brought up to date" if comparison.booked else ""
+    whole = "" if comparison.complete else " (not complete)"
+    charges = f"{count(comparison.charges, 'charge')} of theirs, {count(comparison.payments, 'payment')} of ours"
+    return f"{comparison.provider}: {charges}, {sums}{booked}{whole}"
+
+
+def _print_findings(findings: Sequence[Mapping[str, str]]) -> None:
+    if not findings:
+        return
+    say(count(len(findings), "finding"), "bold red")
+    rows = [[f["period"], f["check"], f["customer_id"], f["detail"]] for f in findings[:_MOST_ROWS]]
+    show(grid(rows, header=("period", "finding", "customer", "what")))
+    if len(findings) > _MOST_ROWS:
+        note(f"and {len(findings) - _MOST_ROWS:,} more: monthclose reconcile --json")

@@ -1,0 +1,126 @@
+"""`monthclose status` and `monthclose closes`: how closes stand."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.commands.close import INTERRUPTED, conclude, connect_for, watch_or_stop
+from cli.commands.report import require_close
+from cli.connect import connected
+from cli.console import duration, grid, note, print_json, say, show
+from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
+from monthclose.domain.closes.close import Close, CloseStatus, Stage, Totals
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.words import count
+
+_TAKEN_OFF = {"credited": "credited", "written_off": "written off", "lost": "lost"}
+"""Kinds of money that most closes have none of: without them, what is invoiced is collected or open."""
+
+
+def status(
+    ctx: typer.Context,
+    period: Annotated[
+        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
+    ] = None,
+    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Watch it until it ends; Ctrl-C stops watching.")] = False,
+) -> None:
+    """Show how far a close is, stage by stage, and how much money it has collected."""
+    if in_json and watching:
+        raise UserMistakeError("--json and --watch don't go together: say one of them")
+    system, chosen = connect_for(ctx, period)
+    require_close(system, chosen)
+    view = survey(system, chosen)
+    assert view is not None
+    if in_json:
+        print_json(as_json(view))
+        return
+    if watching and view.running:
+        ended = watch_or_stop(system, chosen, view.close.execution)
+        raise typer.Exit(conclude(system, chosen, ended) if ended else INTERRUPTED)
+    _print(view, (system.clock() - view.close.run_started_at).total_seconds())
+
+
+def _print(view: View, running_for: float) -> None:
+    close, totals = view.close, view.totals
+    ended = close.completed_at
+    spent = (ended - close.run_started_at).total_seconds() if ended else running_for
+    state = view.state.replace("_", " ")
+    style = "bold yellow" if view.interrupted else "bold"
+    say(f"{close.period} {state}: {count(close.customers, 'customer')}, run {close.run}, {duration(spent)}", style)
+    rows = [
+        (f"  {STAGE_NAMES[stage]}", f"{number:,}", _share(number, close.customers))
+        for stage, number in view.done.items()
+    ]
+    show(grid(rows, right=(1, 2)))
+    facts = [
+        ("  invoiced", money_line(totals, "invoiced")),
+        ("  collected", money_line(totals, "collected")),
+        *((f"  {name}", money_line(totals, of)) for of, name in _TAKEN_OFF.items() if _is_some(totals, of)),
+        ("  open", money_line(totals, "open")),
+        ("  payments", counts_line(totals.payments)),
+    ]
+    if totals.parked:
+        facts.append(("  parked", counts_line(totals.parked)))
+    facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
+    show(grid(facts))
+    for warning in close.warnings:
+        say(f"  warning: {warning}", "yellow")
+    _hint(view, running_for)
+
+
+def _is_some(totals: Totals, of: str) -> bool:
+    return any(sums.get(of, 0) for sums in totals.money.values())
+
+
+def _share(number: int, of: int) -> str:
+    return f"{number * 100 // of}%" if of else ""  # rounded down: 100% is all of them
+
+
+def _hint(view: View, running_for: float) -> None:
+    period, charged = view.close.period, view.done[Stage.CHARGED]
+    if view.interrupted:
+        note(
+            f"  its execution does not run any more; what is done stays done. Go on with: monthclose close {period}\n"
+            f"  what has been done so far: monthclose report {period}",
+            "",
+        )
+    elif view.close.status is not CloseStatus.RUNNING:
+        note(f"  report: monthclose report {period}")
+    elif charged and view.left_to_charge:
+        left = duration(running_for * view.left_to_charge / charged)
+        note(f"  {count(view.left_to_charge, 'customer')} left to charge, about {left}")
+
+
+def closes(
+    ctx: typer.Context,
+    in_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List all closes, the newest first."""
+    system = connected(ctx)
+    found = system.closes.all()
+    if in_json:
+        print_json([_as_json(close) for close in found])
+        return
+    if not found:
+        note("no month has been closed yet; close one with: monthclose close PERIOD", "")
+        return
+    rows = []
+    for close in found:
+        stuck = close.status is CloseStatus.RUNNING and not system.workflow.is_running(close.execution)
+        broke_off = "stopped" if close.stopped else "interrupted"
+        state = broke_off if stuck else close.status.replace("_", " ")
+        ended = f"{close.completed_at:%Y-%m-%d %H:%M}" if close.completed_at else ""
+        rows.append((str(close.period), state, f"{close.customers:,}", f"{close.opened_at:%Y-%m-%d %H:%M}", ended))
+    show(grid(rows, right=(2,), header=("period", "status", "customers", "opened (UTC)", "ended (UTC)")))
+
+
+def _as_json(close: Close) -> dict[str, Any]:
+    return {
+        "period": str(close.period),
+        "status": close.status,
+        "customers": close.customers,
+        "run": close.run,
+        "opened_at": close.opened_at.isoformat(),
+        "completed_at": close.completed_at.isoformat() if close.completed_at else None,
+    }

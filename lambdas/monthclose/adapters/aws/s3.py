@@ -1,0 +1,104 @@
+"""Documents, in their bucket."""
+
+from collections.abc import Callable, Iterable
+from tempfile import TemporaryFile
+from typing import Any
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from monthclose.adapters.aws.clients import client
+from monthclose.errors import TryLaterError
+
+
+class S3Documents:
+    """`Documents` on S3."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+
+    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
+        """Write an object."""
+        translated(client("s3").put_object, Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+
+    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
+        """Write an object if there is none: S3 decides it (If-None-Match), so of two writers one wins."""
+        arguments = {"Bucket": self._bucket, "Key": key, "Body": content, "ContentType": content_type}
+        try:
+            translated(client("s3").put_object, **arguments, IfNoneMatch="*")
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "PreconditionFailed":
+                return False
+            if code == "ConditionalRequestConflict":
+                raise TryLaterError(f"somebody else writes {key} at this moment") from error
+            raise
+        return True
+
+    def has(self, key: str) -> bool:
+        """Ask for an object's head."""
+        try:
+            translated(client("s3").head_object, Bucket=self._bucket, Key=key)
+        except KeyError:
+            return False
+        return True
+
+    def link(self, key: str, file_name: str, seconds: int) -> str:
+        """Sign a request for an object; it can do no more than who signed it."""
+        arguments = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": f'inline; filename="{file_name}"',
+            "ResponseCacheControl": "private, no-store",
+        }
+        address: str = client("s3").generate_presigned_url("get_object", Params=arguments, ExpiresIn=seconds)
+        return address
+
+    def write(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write an object by way of a file, in parts if it is large."""
+        with TemporaryFile() as file:
+            file.writelines(pieces)
+            file.seek(0)
+            try:
+                translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
+            except Boto3Error as error:
+                raise TryLaterError(f"S3 takes no object now: {error}") from error
+
+    def get(self, key: str) -> bytes:
+        """Read an object.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        return self._read(key)
+
+    def get_slice(self, key: str, offset: int, length: int) -> bytes:
+        """Read a part of an object."""
+        return self._read(key, Range=f"bytes={offset}-{offset + length - 1}")
+
+    def location(self, key: str) -> dict[str, str]:
+        """Name an object for others."""
+        return {"bucket": self._bucket, "key": key}
+
+    def _read(self, key: str, **more: str) -> bytes:
+        def read(**arguments: Any) -> bytes:
+            content: bytes = client("s3").get_object(**arguments)["Body"].read()
+            return content
+
+        return translated(read, Bucket=self._bucket, Key=key, **more)
+
+
+def translated[T](call: Callable[..., T], **arguments: Any) -> T:
+    """Call S3, with its errors as ours; a missing object is a `KeyError`."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "404"):
+            raise KeyError(arguments["Key"]) from None
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # SlowDown, InternalError
+            raise TryLaterError(f"S3 is briefly unable: {error}") from error
+        raise
+    except BotoCoreError as error:
+        raise TryLaterError(f"S3 cannot be reached: {error}") from error

@@ -1,0 +1,89 @@
+"""What Stripe's errors mean, and the reasons that it gives for a refusal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import stripe
+
+from monthclose.domain.payments.declines import is_decline
+from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN
+from monthclose.errors import (
+    ObjectBusyError,
+    OrderInvalidError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderDownError,
+    ProviderRefusedError,
+    RateLimitedError,
+)
+from monthclose.ports import Refused
+
+NO_SUCH_OBJECT = "resource_missing"
+INVALID_METHOD = "invalid payment_method"
+"""How `translated` names an error without a code whose `param` is the payment method."""
+_BUSY = frozenset({"lock_timeout", "payment_intent_rate_limit_exceeded", "card_decline_rate_limit_exceeded"})
+"""Codes of a 429 that concern one object, not the account's limit (Stripe, "Rate limits", "Object lock timeouts")."""
+_VAGUE = frozenset({"", "payment_intent_payment_attempt_failed", "payment_method_provider_decline"})
+"""Codes of a bank debit's failure that say less than its charge does."""
+
+
+def member(of: stripe.StripeObject | None, name: str) -> str:
+    """Read a member that Stripe leaves out where it has nothing to say."""
+    return str(getattr(of, name, None) or "")
+
+
+def failure_code(intent: stripe.PaymentIntent) -> str:
+    """Read why a PaymentIntent's last payment failed: of a bank debit the charge knows more."""
+    code, charge = member(intent.last_payment_error, "code"), intent.latest_charge
+    if code in _VAGUE and isinstance(charge, stripe.Charge):
+        return charge.failure_code or code
+    return code
+
+
+def refusal(error: stripe.StripeObject | None, request_id: str | None, code: str | None) -> Refused:
+    """Take the issuer's reason where Stripe passes it on (`insufficient_funds`), else the code, and any advice."""
+    reason = member(error, "decline_code") or code or "declined"
+    advice = member(error, "advice_code") or member(error, "network_advice_code")
+    needs_customer = reason == "authentication_required"
+    return Refused(reason, needs_customer=needs_customer, request_id=request_id or "", advice=advice)
+
+
+_UNTAKEN = {"amount_too_small": BELOW_MINIMUM, "amount_too_large": ABOVE_MAXIMUM}
+
+
+def _untaken(error: stripe.InvalidRequestError) -> str:
+    """Name what Stripe cannot take of an order's amount; empty if it is another matter."""
+    return _UNTAKEN.get(error.code or "") or (CURRENCY_NOT_TAKEN if error.param == "currency" else "")
+
+
+@contextmanager
+def translated(*, moves_money: bool) -> Iterator[None]:
+    """Translate the SDK's errors by what the caller must do (Stripe, "Error handling").
+
+    A card error passes through: it is an answer.
+    """
+    try:
+        yield
+    except stripe.CardError as error:
+        if moves_money:
+            raise
+        no = refusal(error.error, error.request_id, error.code)
+        raise OrderRefusedError(no.code, no.request_id, no.advice) from None
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
+    except stripe.RateLimitError as error:
+        if (code := member(error.error, "code")) in _BUSY:  # the SDK leaves the error's own `code` empty
+            raise ObjectBusyError(f"Stripe has something else to do with this object: {code}") from error
+        raise RateLimitedError("Stripe's rate limit") from error
+    except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
+        raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
+    except stripe.InvalidRequestError as error:
+        if untaken := _untaken(error):  # no mistake of ours: the bill is what it is
+            raise OrderRefusedError(untaken, error.request_id or "") from None
+        code = error.code or f"invalid {error.param or 'request'}"
+        kind = OrderRefusedError if is_decline("stripe", code) else OrderInvalidError
+        raise kind(code, error.request_id or "") from None
+    except stripe.StripeError as error:
+        # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
+        message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()
+        raise (OutcomeUnknownError if moves_money else ProviderDownError)(message) from error

@@ -1,0 +1,316 @@
+"""Stripe, through its official SDK.
+
+One PaymentIntent per payment, created, stored by the caller, then confirmed off-session: a PaymentIntent can be paid
+once only, whatever happens to idempotency keys (Stripe, "PaymentIntents": "no double charges"). A further attempt
+updates and confirms the same one. All calls carry keys made of payment and attempt, so that a repetition answers like
+the first call.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import stripe
+
+from monthclose.adapters.idempotency_keys import idempotency_key
+from monthclose.adapters.stripe import amounts as stripe_amounts
+from monthclose.adapters.stripe.amounts import our_amount, stripe_amount
+from monthclose.adapters.stripe.errors import (
+    INVALID_METHOD,
+    NO_SUCH_OBJECT,
+    failure_code,
+    member,
+    refusal,
+    translated,
+)
+from monthclose.adapters.stripe.money_back import gone_back
+from monthclose.adapters.stripe.record import StripeRecord
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.closes.proof import ProviderCharge
+from monthclose.domain.money import Money
+from monthclose.domain.payments.charge_limits import ChargeLimits
+from monthclose.domain.payments.declines import CUSTOMER_DELETED, METHOD_DETACHED
+from monthclose.domain.payments.payment import CANCELED
+from monthclose.domain.period import Period
+from monthclose.errors import (
+    OrderInvalidError,
+    OrderRefusedError,
+    PayerGoneError,
+)
+from monthclose.ports import (
+    Answer,
+    ChargeOrder,
+    ChargeOutcome,
+    Collected,
+    InProgress,
+    NotCollected,
+    Refused,
+)
+
+_TIMEOUT_SECONDS = 20
+_PAGE = 100
+
+
+class StripeGateway:
+    """`PaymentGateway` on Stripe's API v1. A call is a request: the SDK repeats nothing, so that it can be paced."""
+
+    provider = "stripe"
+    idempotency_window = timedelta(hours=24)
+    latest_effect = timedelta(hours=1)
+    one_order_per_payment = True
+
+    def __init__(self, api_key: str, api_base: str, http_client: stripe.HTTPClient | None = None) -> None:
+        self._client = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base},
+            max_network_retries=0,
+            http_client=http_client or stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+        ).v1
+        self._record = StripeRecord(self._client)
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Look it up in Stripe's tables."""
+        return stripe_amounts.charge_limits(currency)
+
+    def check(self) -> None:
+        """List one customer: any key that may charge may do that."""
+        with translated(moves_money=False):
+            self._client.customers.list({"limit": 1})
+
+    def register(self, customer: Customer) -> str:
+        """Create a Stripe customer for one who came without (`cus_…`)."""
+        profile = customer.profile
+        with translated(moves_money=False):
+            created = self._client.customers.create(
+                {"name": profile.name, "email": profile.email, "metadata": {"customer_id": customer.customer_id}},
+                # Each attempt has a key of its own: under the last one's, Stripe replays a 500 for a day, and refuses a
+                # corrected address. A second customer object at Stripe harms nobody.
+                {"idempotency_key": _key(customer.customer_id, "register", customer.version)},
+            )
+        return created.id
+
+    def prepare(self, order: ChargeOrder) -> str:
+        """Create the PaymentIntent (`pi_…`), or bring its amount and method up to date."""
+        if order.reference and self._revise(order):
+            return order.reference
+        with self._asking(order, moves_money=False):
+            intent = self._client.payment_intents.create(
+                {
+                    "amount": stripe_amount(order.amount),
+                    "currency": order.amount.currency.lower(),
+                    "customer": order.provider_customer,
+                    "payment_method": order.payment_method,
+                    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+                    "description": f"Invoice {order.invoice_number}",
+                    "metadata": {
+                        "payment": order.payment_id,
+                        "invoice": order.invoice_number,
+                        "close": str(order.period),
+                        "customer_id": order.customer_id,
+                    },
+                },
+                {"idempotency_key": _key(order.payment_id, order.attempt, "create")},
+            )
+        return intent.id
+
+    def _revise(self, order: ChargeOrder) -> bool:
+        """Update a PaymentIntent; False if it was canceled, or is another customer's, and another is needed."""
+        try:
+            with self._asking(order, moves_money=False):
+                self._client.payment_intents.update(
+                    order.reference,
+                    {"amount": stripe_amount(order.amount), "payment_method": order.payment_method},
+                    {"idempotency_key": _key(order.payment_id, order.attempt, "update")},
+                )
+        except OrderInvalidError as error:
+            if error.code == _UNEXPECTED_STATE:
+                return not _is_canceled(self._retrieve(order.reference))
+            if self._owner(order.reference) == order.provider_customer:
+                raise
+            # The customer has another account at Stripe now. A PaymentIntent keeps the one that it was made for.
+            return not _is_canceled(self.withdraw(order))
+        return True
+
+    def _owner(self, reference: str) -> str:
+        with translated(moves_money=False):
+            return _id(self._client.payment_intents.retrieve(reference).customer)
+
+    def collect(self, order: ChargeOrder) -> Answer:
+        """Confirm the PaymentIntent off-session."""
+        try:
+            with self._asking(order, moves_money=True):
+                intent = self._client.payment_intents.confirm(
+                    order.reference,
+                    {"payment_method": order.payment_method, "off_session": True},
+                    {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
+                )
+        except stripe.CardError as error:
+            return Answer(order.reference, refusal(error.error, error.request_id, error.code))
+        except OrderInvalidError as error:
+            if error.code != _UNEXPECTED_STATE:
+                raise
+            return self._retrieve(order.reference)  # somebody confirmed or canceled it before us
+        return self._answer(intent)
+
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; search would lag behind."""
+        return self._retrieve(order.reference) if order.reference else self._find(order)
+
+    def _retrieve(self, reference: str) -> Answer:
+        with translated(moves_money=False):
+            return self._answer(self._client.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
+
+    def _find(self, order: ChargeOrder) -> Answer:
+        try:
+            return self._find_among(order)
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            return Answer("", NotCollected())  # the customer is gone; what was never confirmed can't be collected
+
+    def _find_among(self, order: ChargeOrder) -> Answer:
+        with translated(moves_money=False):
+            intents = self._client.payment_intents.list(
+                {
+                    "customer": order.provider_customer,
+                    "created": {"gte": int(order.since.timestamp()) - _CLOCK_SKEW_SECONDS},
+                    "limit": _PAGE,
+                    "expand": ["data.latest_charge"],
+                }
+            )
+            for intent in intents.auto_paging_iter():
+                if _metadata(intent, "payment") == order.payment_id and intent.status != CANCELED:
+                    return self._answer(intent)
+        return Answer("", NotCollected())
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """Cancel the PaymentIntent; one that was collected, or is being, cannot be canceled any more."""
+        try:
+            with translated(moves_money=False):
+                return self._answer(self._client.payment_intents.cancel(order.reference))
+        except OrderInvalidError as error:
+            if error.code != _UNEXPECTED_STATE:
+                raise
+            return self._retrieve(order.reference)
+
+    @contextmanager
+    def _asking(self, order: ChargeOrder, *, moves_money: bool) -> Iterator[None]:
+        """Translate errors of a request that names the order's customer or method, and find out whether one is gone.
+
+        Stripe's answers don't tell a card that its customer has removed from one that is another account's.
+
+        Raises
+        ------
+        PayerGoneError
+            Stripe doesn't have the customer (any more).
+        OrderRefusedError
+            The payment method was removed: the customer must give another.
+        OrderInvalidError
+            We asked for something that Stripe cannot do.
+        """
+        try:
+            with translated(moves_money=moves_money):
+                yield
+        except OrderInvalidError as error:
+            if error.code not in (NO_SUCH_OBJECT, INVALID_METHOD):
+                raise
+            self._look_for_payer(order, error.request_id)
+            if self._is_detached(order.payment_method):
+                raise OrderRefusedError(METHOD_DETACHED, error.request_id) from None
+            raise
+
+    def _look_for_payer(self, order: ChargeOrder, request_id: str) -> None:
+        if not order.provider_customer:
+            return
+        try:
+            with translated(moves_money=False):
+                payer = self._client.customers.retrieve(order.provider_customer)
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            raise PayerGoneError(error.code, request_id, deleted=False) from None
+        if member(payer, "deleted"):
+            raise PayerGoneError(CUSTOMER_DELETED, request_id, deleted=True) from None
+
+    def _is_detached(self, payment_method: str) -> bool:
+        try:
+            with translated(moves_money=False):
+                return not self._client.payment_methods.retrieve(payment_method).customer
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            return False
+
+    def successor(self, method: str) -> str:  # noqa: ARG002
+        """Tell of none: Stripe keeps a payment method's id when its bank replaces the card."""
+        return ""
+
+    def payment_of(self, reference: str) -> str:
+        """Read the PaymentIntent's metadata."""
+        try:
+            with translated(moves_money=False):
+                return _metadata(self._client.payment_intents.retrieve(reference), "payment")
+        except OrderInvalidError as error:
+            if error.code != NO_SUCH_OBJECT:
+                raise
+            return ""
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """Go over Stripe's own record of the money: its balance transactions, a hundred at a time."""
+        with translated(moves_money=False):
+            yield from self._record.held_for(period, int(since.timestamp()) - _CLOCK_SKEW_SECONDS)
+
+    def held(self, reference: str) -> Money | None:
+        """Add up the money that moved for one PaymentIntent."""
+        with translated(moves_money=False):
+            return self._record.held(reference)
+
+    def _answer(self, intent: stripe.PaymentIntent) -> Answer:
+        outcome = _outcome(intent)
+        charge = intent.latest_charge
+        if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
+            outcome = gone_back(self._client, intent, charge, outcome)
+        return Answer(intent.id, outcome)
+
+
+_UNEXPECTED_STATE = "payment_intent_unexpected_state"
+
+
+def _key(*parts: object) -> str:
+    return idempotency_key(*parts, longest=_LONGEST_KEY)
+
+
+_LONGEST_KEY = 255
+_CLOCK_SKEW_SECONDS = 300
+"""How far Stripe's clock and ours may be apart."""
+
+
+def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
+    return str(getattr(intent.metadata, key, ""))
+
+
+def _id(reference: str | stripe.StripeObject | None) -> str:
+    """Read a member that holds an object's id, or is the object."""
+    return str(member(reference, "id") if isinstance(reference, stripe.StripeObject) else reference or "")
+
+
+def _is_canceled(answer: Answer) -> bool:
+    return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
+
+
+def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
+    """Read a PaymentIntent's status (Stripe, "How PaymentIntents work")."""
+    request_id = intent.last_response.request_id or "" if intent.last_response else ""
+    match intent.status:
+        case "succeeded":
+            return Collected(our_amount(intent.amount_received, intent.currency), request_id=request_id)
+        case "processing":
+            return InProgress(request_id)
+        case "requires_action":
+            return Refused("authentication_required", needs_customer=True, request_id=request_id)
+        case "requires_payment_method" if intent.last_payment_error:
+            return refusal(intent.last_payment_error, request_id, failure_code(intent))
+        case "canceled":
+            return Refused(CANCELED, request_id=request_id)
+        case _:
+            return NotCollected()

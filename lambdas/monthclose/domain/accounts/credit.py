@@ -1,0 +1,82 @@
+"""A customer's credit: what comes to it, what pays for an invoice, what is taken back, what expires.
+
+It is one amount, and grants are labels on parts of it. What has no label is the customer's own money: paid twice,
+prepaid, a negative invoice, a credit note over what was paid. It never expires, and it is used last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged, sum_minor, take
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+
+
+class Used(NamedTuple):
+    """The account afterwards, how much was used (minor units), and of which grants."""
+
+    customer: Customer
+    minor: int
+    parts: Parts
+
+
+def add(customer: Customer, minor: int, parts: Parts = ()) -> Customer:
+    """Add credit, of which parts may be of grants."""
+    grants = merged(*customer.grants, *parts)
+    return replace(customer, credit_minor=customer.credit_minor + minor, grants=grants)
+
+
+MOST_GRANTS = 500
+"""That an account has at a time: its item holds them all, and DynamoDB's items 400 KB."""
+
+
+def grant(customer: Customer, granted: Grant) -> Customer:
+    """Add all of a grant.
+
+    Raises
+    ------
+    UserMistakeError
+        The account has too many already.
+    """
+    if len(customer.grants) >= MOST_GRANTS:
+        raise UserMistakeError(
+            f"customer {customer.customer_id} has {len(customer.grants)} grants: wait until some are used up or expired"
+        )
+    return add(customer, granted.minor, (Part(granted, granted.minor),))
+
+
+def usable_minor(customer: Customer, period: Period) -> int:
+    """Sum up what can pay for a month's invoice."""
+    return customer.credit_minor - sum_minor(part for part in customer.grants if not part.grant.covers(period))
+
+
+def use(customer: Customer, most_minor: int, period: Period) -> Used:
+    """Pay for a month's invoice with credit, as far as it goes: grants that are good for the month first."""
+    good = [part for part in customer.grants if part.grant.covers(period)]
+    others = [part for part in customer.grants if not part.grant.covers(period)]
+    minor = min(usable_minor(customer, period), most_minor)
+    kept, used = take(good, min(minor, sum_minor(good)))
+    after = replace(customer, credit_minor=customer.credit_minor - minor, grants=merged(*kept, *others))
+    return Used(after, minor, used)
+
+
+def take_paid(customer: Customer, most_minor: int) -> Used:
+    """Take back credit that was paid for, as far as there is any: what has no label first, what was a gift never."""
+    gifts = [part for part in customer.grants if part.grant.kind is not GrantKind.PAID]
+    paid = [part for part in customer.grants if part.grant.kind is GrantKind.PAID]
+    minor = min(customer.credit_minor - sum_minor(gifts), most_minor)
+    unlabelled = customer.credit_minor - sum_minor(customer.grants)
+    kept, taken = take(reversed(paid), max(minor - unlabelled, 0))
+    after = replace(customer, credit_minor=customer.credit_minor - minor, grants=merged(*kept, *gifts))
+    return Used(after, minor, taken)
+
+
+def expire(customer: Customer, period: Period) -> Used:
+    """Take away what had expired when a month ended."""
+    lost = [part for part in customer.grants if not part.grant.covers(period)]
+    kept = [part for part in customer.grants if part.grant.covers(period)]
+    after = replace(customer, credit_minor=customer.credit_minor - sum_minor(lost), grants=merged(*kept))
+    return Used(after, sum_minor(lost), merged(*lost))

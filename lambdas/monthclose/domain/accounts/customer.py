@@ -1,0 +1,181 @@
+"""The customer: who is billed, what they owe, whether someone is charging them right now, whether they are held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from monthclose.domain.accounts.grant import Parts, sum_minor
+from monthclose.domain.money import Money, check_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the company knows about a customer; comes with an import, billing never changes it.
+
+    Parameters
+    ----------
+    payment_provider : str
+        Name of the provider that charges them (`stripe`).
+    payment_method : str
+        The provider's id of the card or mandate; empty if there is none.
+    payment_customer : str
+        The provider's id of the customer that the method belongs to; empty if the provider doesn't know them yet.
+    country, region : str
+        Where they are, for taxes: ISO 3166 (`US`, and `NY` within it).
+    tax_id : str
+        Valid and written plainly; empty for who has none.
+    address : str
+        As on a letter, line by line, without name and country.
+    """
+
+    name: str
+    email: str
+    currency: str
+    payment_provider: str
+    payment_method: str = ""
+    country: str = ""
+    payment_customer: str = ""
+    region: str = ""
+    tax_id: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer's account.
+
+    Parameters
+    ----------
+    account_currency : str
+        Currency of the amounts below; empty until the first invoice. An import may change the profile's currency,
+        what is already owed keeps its own.
+    receivable_minor, credit_minor : int
+        Open on their invoices, and credit of theirs not yet used; minor units, never negative.
+    grants : Parts
+        What of the credit has conditions (see `domain.credit`).
+    provider_customer : str
+        The provider's id of the customer, if it was Month close that registered them there.
+    lost_payer : str
+        The profile's id of them at the provider, if it is good for nothing any more: they were deleted there.
+    method_successors : mapping
+        Payment methods that the provider has put in the place of others by itself. Imports may go on naming the old.
+    open_payment : str
+        The lease: id of the one payment that is being collected; empty if none is.
+    check_at : datetime or None
+        When the reconciler is to look at the leased payment next, if it isn't settled before.
+    held_since : datetime or None
+        When the account was put on hold.
+    held_by : str
+        The person who put it on hold; empty if the policy did.
+    last_invoiced_minor : int
+        Total of their latest invoice: the plan expects a similar one and puts large ones first.
+    carried_minor : int
+        Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
+    late_usage : mapping
+        The closed months that usage came for since they were billed, each with when that was noticed last.
+    version : int
+        Fences every write; 0 means not stored yet.
+
+    Raises
+    ------
+    AmountTooLargeError
+        What they owe, or what we owe them, would be more than the books hold.
+    """
+
+    customer_id: str
+    profile: Profile
+    account_currency: str = ""
+    receivable_minor: int = 0
+    credit_minor: int = 0
+    grants: Parts = ()
+    provider_customer: str = ""
+    lost_payer: str = ""
+    method_successors: Mapping[str, str] = field(default_factory=dict)
+    open_payment: str = ""
+    check_at: datetime | None = None
+    held_since: datetime | None = None
+    hold_reason: str = ""
+    held_by: str = ""
+    last_invoiced_minor: int = 0
+    carried_minor: int = 0
+    late_usage: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        if self.receivable_minor < 0 or self.credit_minor < 0:
+            raise ValueError(
+                f"customer {self.customer_id}: receivable {self.receivable_minor} and credit {self.credit_minor} "
+                "must not be negative"
+            )
+        check_minor(self.receivable_minor, self.currency, f"what customer {self.customer_id} owes in all")
+        check_minor(self.credit_minor, self.currency, f"the credit of customer {self.customer_id}")
+        check_minor(self.carried_minor, self.currency, f"what is carried over for customer {self.customer_id}")
+        if sum_minor(self.grants) > self.credit_minor:
+            raise ValueError(f"customer {self.customer_id}: {sum_minor(self.grants)} of grants in {self.credit_minor}")
+
+    @property
+    def balance(self) -> Money:
+        """What they owe now; negative if we owe them."""
+        return Money(self.receivable_minor - self.credit_minor, self.currency)
+
+    @property
+    def payer(self) -> str:
+        """The provider's id of who is charged; empty if they must be registered first."""
+        known = (self.profile.payment_customer, self.provider_customer)
+        return next((payer for payer in known if payer and payer != self.lost_payer), "")
+
+    @property
+    def payment_method(self) -> str:
+        """The payment method to charge; empty if there is none."""
+        return self.current_method(self.profile.payment_method)
+
+    def current_method(self, method: str) -> str:
+        """Tell which payment method is charged in the place of one that was theirs: mostly that one itself."""
+        return self.method_successors.get(method, method)
+
+    def with_successor(self, method: str, successor: str) -> Customer:
+        """Note that the provider has put another payment method in the place of one of theirs."""
+        replaced = {old: successor if new == method else new for old, new in self.method_successors.items()}
+        return replace(self, method_successors={**replaced, method: successor})
+
+    def without_payer(self) -> Customer:
+        """Forget the provider's id of them, which is good for nothing any more: they are registered there again."""
+        if self.payer == self.profile.payment_customer:
+            return replace(self, lost_payer=self.payer)  # the next import would bring it again
+        return replace(self, provider_customer="")
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anything is open, credited or carried."""
+        return bool(self.receivable_minor or self.credit_minor or self.carried_minor)
+
+    @property
+    def currency(self) -> str:
+        """Currency of the account: while it is in use, the one that its amounts are in."""
+        return self.account_currency if self.in_use and self.account_currency else self.profile.currency
+
+    def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
+        """Take the lease for a payment, or keep it; the reconciler looks at the payment at `check_at`.
+
+        Raises
+        ------
+        ValueError
+            Another payment has it.
+        """
+        if self.open_payment not in ("", payment_id):
+            raise ValueError(f"customer {self.customer_id} is leased to {self.open_payment}")
+        return replace(self, open_payment=payment_id, check_at=check_at)
+
+    def put_on_hold(self, since: datetime, reason: str, by: str = "") -> Customer:
+        """Put the account on hold; `by` is the person who does it, if one does."""
+        return replace(self, held_since=since, hold_reason=reason, held_by=by)
+
+    def off_hold(self) -> Customer:
+        """Lift the hold."""
+        return replace(self, held_since=None, hold_reason="", held_by="")
+
+    def released_by(self, payment_id: str) -> Customer:
+        """Give the lease back; a lease of another payment stays."""
+        return replace(self, open_payment="", check_at=None) if self.open_payment == payment_id else self

@@ -1,0 +1,297 @@
+"""The close of a period: its batches, how far each got, and the sums that the status and the report are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import batched
+from typing import NamedTuple
+
+from monthclose.domain.accounts.ledger import Account, Entry, sums_by_account
+from monthclose.domain.collections.dunning import telling_due
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.period import Period
+
+MAX_BATCHES = 10_000
+"""A Distributed Map's hard limit on children in parallel: with no more batches, every batch is in flight at once."""
+MAX_BATCH_SIZE = 100
+
+
+class CloseStatus(StrEnum):
+    """Where a close stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    """Through: the books tie, and everybody has an outcome, a bank debit under way perhaps, and was told."""
+    WAITING = "waiting"
+    """The books tie, and all that is left waits for what takes days: it goes on by itself."""
+    UNFINISHED = "unfinished"
+    """The books tie, and something is left to do: a customer is parked, not charged, or not told yet."""
+    COMPLETED_WITH_FINDINGS = "completed_with_findings"
+    """Through, and the books do not tie: the proof says where."""
+
+
+class Stop(NamedTuple):
+    """That a person stopped a run of a close, and why; the reason may be empty."""
+
+    time: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """One period's close; kept for good, run again as often as needed.
+
+    Parameters
+    ----------
+    execution : str
+        The execution that runs it, or ran it last.
+    opened_at, run_started_at : datetime
+        When the first run and the present one began.
+    run : int
+        How many executions have worked on it; `round` counts the passes over its batches, over all runs.
+    first_round : int
+        The first round of the present run: repair rounds are bounded per run.
+    snapshot_key : str
+        Where the list of its batches is; empty until planned, fixed from then on.
+    expected_seconds : int
+        How long charging takes at the providers' allowed rates.
+    price_book, tax_table : str
+        Versions that the present run bills with.
+    stops : tuple of Stop
+        When persons stopped runs of it, in order.
+    """
+
+    period: Period
+    status: CloseStatus
+    execution: str
+    run: int
+    opened_at: datetime
+    run_started_at: datetime
+    round: int = 0
+    first_round: int = 0
+    snapshot_key: str = ""
+    price_book: str = ""
+    tax_table: str = ""
+    customers: int = 0
+    batches: int = 0
+    expected_seconds: int = 0
+    warnings: tuple[str, ...] = ()
+    completed_at: datetime | None = None
+    stops: tuple[Stop, ...] = ()
+    version: int = 0
+
+    @property
+    def stopped(self) -> Stop | None:
+        """How the present run was stopped, if it was."""
+        last = self.stops[-1] if self.stops else None
+        return last if last and last.time >= self.run_started_at and self.completed_at is None else None
+
+
+class Planned(NamedTuple):
+    """What the plan needs to know of a customer."""
+
+    customer_id: str
+    provider: str
+    expected_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The customers that one child execution handles, all of one provider; numbered from 0, money first."""
+
+    number: int
+    provider: str
+    customer_ids: tuple[str, ...]
+
+
+def cut_into_batches(customers: Iterable[Planned], max_batches: int = MAX_BATCHES) -> list[Batch]:
+    """Cut the customers into batches of one provider each, largest expected amounts first.
+
+    As many batches as may run in parallel (`max_batches`), so each is as small as it can be, up to
+    `MAX_BATCH_SIZE` customers; a small close has one customer per batch, which reads well in the console.
+    """
+    ordered = sorted(customers, key=lambda c: (-c.expected_minor, c.customer_id))
+    by_provider: dict[str, list[str]] = {}
+    for customer in ordered:
+        by_provider.setdefault(customer.provider, []).append(customer.customer_id)
+    size = max(-(-len(ordered) // max_batches), 1)
+    while size < MAX_BATCH_SIZE and sum(-(-len(ids) // size) for ids in by_provider.values()) > max_batches:
+        size += 1  # each provider's last batch may be short
+    size = min(size, MAX_BATCH_SIZE)
+    chunks = [
+        (index, provider, chunk)
+        for provider, ids in by_provider.items()
+        for index, chunk in enumerate(batched(ids, size, strict=False))
+    ]
+    chunks.sort(key=lambda c: (c[0], c[1]))  # the providers' queues fill side by side, each money first
+    return [Batch(number, provider, ids) for number, (_, provider, ids) in enumerate(chunks)]
+
+
+class Stage(StrEnum):
+    """The last stage that a batch is through with."""
+
+    GENERATED = "generated"
+    CHARGED = "charged"
+    NOTIFIED = "notified"
+    CLOSED = "closed"
+
+    @property
+    def order(self) -> int:
+        """Place among the stages, from 0."""
+        return list(Stage).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts, and sums of money in minor units by currency. Adding two is the whole arithmetic of the status."""
+
+    customers: Mapping[str, int] = field(default_factory=dict)
+    """`invoiced`, `nothing_to_bill`, `parked`."""
+    payments: Mapping[str, int] = field(default_factory=dict)
+    """By the state of the payment that collects each customer's invoice."""
+    notices: Mapping[str, int] = field(default_factory=dict)
+    """By notice state."""
+    holds: Mapping[str, int] = field(default_factory=dict)
+    """`placed`, `lifted`."""
+    parked: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+    declines: Mapping[str, int] = field(default_factory=dict)
+    """By the provider's code."""
+    money: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By currency: of all invoices, replaced ones too, `invoiced`, `credited`, `collected`, `open`, `written_off`;
+    `negative`, the sum of the negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected
+    less what went back; `lost`, what of that had been used elsewhere, as credit; `pending`, what they are collecting;
+    `credit_granted`, everything that became credit;
+    `credit_notes` and `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
+    ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By currency and account: the sums of the ledger's legs, to hold against `money`."""
+    untold: int = 0
+    """Customers whose payment's outcome is known and who have had no notice of it."""
+    waiting: int = 0
+    """Customers whose payment is begun with once another one, which takes days, has ended."""
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            customers=_plus(self.customers, other.customers),
+            payments=_plus(self.payments, other.payments),
+            notices=_plus(self.notices, other.notices),
+            holds=_plus(self.holds, other.holds),
+            parked=_plus(self.parked, other.parked),
+            declines=_plus(self.declines, other.declines),
+            money=_plus_nested(self.money, other.money),
+            ledger=_plus_nested(self.ledger, other.ledger),
+            untold=self.untold + other.untold,
+            waiting=self.waiting + other.waiting,
+        )
+
+
+def _plus(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    return {key: a.get(key, 0) + b.get(key, 0) for key in sorted({*a, *b})}
+
+
+def _plus_nested(
+    a: Mapping[str, Mapping[str, int]], b: Mapping[str, Mapping[str, int]]
+) -> dict[str, Mapping[str, int]]:
+    return {key: _plus(a.get(key, {}), b.get(key, {})) for key in sorted({*a, *b})}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch got and what came of it. Each stage overwrites it whole, so it cannot drift."""
+
+    period: Period
+    batch: Batch
+    stage: Stage
+    round: int
+    totals: Totals
+    unsettled: int
+    """Customers whose payment isn't settled yet, or whose invoice is being made anew."""
+    time: datetime
+
+    @property
+    def finished(self) -> bool:
+        """Whether a close has nothing more to do for this batch."""
+        return self.stage is Stage.CLOSED and not self.unsettled
+
+
+def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:
+    """Count and sum the records of a batch's customers.
+
+    Returns
+    -------
+    tuple
+        The totals, and the number of customers with whom something is left to do (see `BatchProgress.unsettled`).
+    """
+    total, unsettled = Totals(), 0
+    for month in months:
+        total += _totals_of_one(month)
+        unsettled += month.unsettled
+    return total, unsettled
+
+
+def _totals_of_one(month: CustomerMonth) -> Totals:
+    state, payment = month.collected_how, month.collecting
+    return Totals(
+        customers={_customer_outcome(month): 1},
+        payments={state: 1} if state else {},
+        notices={month.notice.state: 1} if month.notice else {},
+        holds={month.hold.action: 1} if month.hold else {},
+        parked={month.parking.reason: 1} if month.parking and month.parked else {},
+        declines={payment.code: 1} if payment and state is PaymentState.DECLINED else {},
+        money=_money(month),
+        ledger=sums_by_account(month.entries),
+        untold=int(telling_due(month) is not None),
+        waiting=int(any(payment.waits_for for payment in month.payments)),
+    )
+
+
+def _customer_outcome(month: CustomerMonth) -> str:
+    if month.invoice:
+        return "invoiced"
+    if month.parked:
+        return "parked"
+    return "carried" if month.carried else "nothing_to_bill"
+
+
+def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:
+    sums: dict[str, Mapping[str, int]] = {}
+    for invoice in month.invoices:
+        sums = _plus_nested(sums, {invoice.currency: _of_invoice(invoice)})
+    if month.invoice:
+        sums = _plus_nested(sums, {month.invoice.currency: _of_payments(month)})
+    for note in month.credit_notes:
+        taken_back = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
+        sums = _plus_nested(sums, {note.currency: taken_back})
+    for entry in month.entries:
+        sums = _plus_nested(sums, {entry.currency: {"credit_granted": _granted(entry)}})
+    return sums
+
+
+def _of_invoice(invoice: Invoice) -> dict[str, int]:
+    return {
+        "invoiced": max(invoice.total_minor, 0),
+        "negative": max(-invoice.total_minor, 0),
+        "tax": invoice.tax_minor,
+        "credited": invoice.credited_minor,
+        "collected": invoice.collected_minor,
+        "written_off": invoice.written_off_minor,
+        "open": invoice.open.minor,
+    }
+
+
+def _of_payments(month: CustomerMonth) -> dict[str, int]:
+    return {
+        "by_providers": sum(payment.net_minor for payment in month.payments),
+        "lost": sum(payment.lost_minor for payment in month.payments),
+        "pending": sum(payment.amount_minor for payment in month.payments if payment.in_flight),
+    }
+
+
+def _granted(entry: Entry) -> int:
+    """What an entry adds to the customer's credit."""
+    return sum(max(-leg.minor, 0) for leg in entry.legs if leg.account is Account.CREDIT)

@@ -1,0 +1,91 @@
+"""Loose ends: customers with whom a close is not through, and those who wait for what takes days. Neither is an error.
+
+That is not the proof's business: sums that do not tie are findings (`domain/proof`), whoever is unfinished or waits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monthclose.domain.closes.close import BatchProgress, Stage
+from monthclose.domain.collections.dunning import telling_due
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import Payment, PaymentState
+
+
+class LooseEndKind(StrEnum):
+    """What a loose end is."""
+
+    UNFINISHED = "unfinished"
+    """Something is left to do: for a person, the reconciler, or another run of the close."""
+    WAITING = "waiting"
+    """It goes on by itself, in days perhaps: a bank has the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class LooseEnd:
+    """A customer whom a close is not through with, and what for.
+
+    Parameters
+    ----------
+    what : str
+        What is left to do or waited for, as a sentence for a person.
+    since : datetime or None
+        Since when, if that is known.
+    """
+
+    kind: LooseEndKind
+    customer_id: str
+    what: str
+    since: datetime | None = None
+
+
+def count_loose_ends(progress: BatchProgress) -> Mapping[LooseEndKind, int]:
+    """Count a batch's loose ends by its sums, at least: without reading its customers."""
+    totals = progress.totals
+    unfinished = max(sum(totals.parked.values()), progress.unsettled) + totals.untold
+    pending = totals.payments.get(PaymentState.PENDING, 0)
+    return {
+        LooseEndKind.UNFINISHED: unfinished or int(progress.stage is not Stage.CLOSED and bool(totals.money)),
+        LooseEndKind.WAITING: pending + totals.waiting,
+    }
+
+
+def loose_ends(progress: BatchProgress, months: Mapping[str, CustomerMonth]) -> list[LooseEnd]:
+    """Find the loose ends of a batch's customers, in order."""
+    found = (_loose_end(customer_id, month, progress.stage) for customer_id, month in months.items())
+    return [end for end in found if end]
+
+
+def _loose_end(customer_id: str, month: CustomerMonth, stage: Stage) -> LooseEnd | None:
+    if month.parked and month.parking:
+        what = f"parked, {month.parking.reason}: {month.parking.detail}"
+        return LooseEnd(LooseEndKind.UNFINISHED, customer_id, what, month.parking.time)
+    for payment in month.payments:
+        if payment.waits_for or payment.state is PaymentState.PENDING:
+            return _waiting(customer_id, payment)
+        if not payment.settled and not payment.waits:
+            since = payment.history[-1].time if payment.history else None
+            what = f"payment {payment.payment_id} is {payment.state}"
+            return LooseEnd(LooseEndKind.UNFINISHED, customer_id, what, since)
+    return _left_to_do(customer_id, month, stage)
+
+
+def _waiting(customer_id: str, payment: Payment) -> LooseEnd:
+    if payment.waits_for:
+        what = f"payment {payment.payment_id} begins once payment {payment.waits_for}, which is under way, has ended"
+        return LooseEnd(LooseEndKind.WAITING, customer_id, what)
+    what = f"{payment.provider} collects {payment.amount} (payment {payment.payment_id})"
+    return LooseEnd(LooseEndKind.WAITING, customer_id, what, payment.attempt_begun_at)
+
+
+def _left_to_do(customer_id: str, month: CustomerMonth, stage: Stage) -> LooseEnd | None:
+    what, telling = "", telling_due(month)
+    if month.invoice and month.invoice.being_replaced:
+        what = f"invoice {month.invoice.number} is being made anew: say the same `invoice regenerate` again"
+    elif telling:
+        what = f"not told yet: {telling.kind.replace('_', ' ')}"
+    elif month.invoice and stage is not Stage.CLOSED:
+        what = f"their batch got no further than {stage}"
+    return LooseEnd(LooseEndKind.UNFINISHED, customer_id, what) if what else None

@@ -1,0 +1,165 @@
+"""ColumnMapping: the fields of each kind of file, and which column of somebody's file holds which."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.numerals import COMMA, POINT, with_point
+
+
+@dataclass(frozen=True, slots=True)
+class FileSchema:
+    """The fields of one kind of file; each required one needs a column or a default."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All fields."""
+        return (*self.required, *self.optional)
+
+
+CUSTOMERS = FileSchema(
+    "customers",
+    ("customer_id", "name", "email", "currency", "payment_provider", "payment_method"),
+    ("country", "payment_customer", "region", "tax_id", "address"),
+)
+PRICES = FileSchema("prices", ("sku", "currency", "unit_price"), ("unit", "description"))
+USAGE = FileSchema(
+    "usage",
+    ("customer_id", "sku", "quantity", "time"),
+    ("event_id", "unit_price", "description", "resource", "replaces"),
+)
+NUMBERS = ("quantity", "unit_price")
+"""The fields that are numbers, in whatever kind of file."""
+
+
+class LayoutError(UserMistakeError):
+    """A file's columns are not what is needed.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, without a word of the file's content.
+    columns : sequence of str
+        The file's columns: of a file without a header, somebody's data.
+    advice : str
+        How to mend it.
+    unknown : sequence of str
+        Columns that are none of the fields, among others that are.
+    """
+
+    def __init__(self, problem: str, columns: Sequence[str], advice: str = "", unknown: Sequence[str] = ()) -> None:
+        strange = f" (unknown: {_listed(unknown)})" if unknown else ""
+        told = f"{problem}; the columns are {_listed(columns)}{strange}"
+        super().__init__(f"{told}\n{advice}" if advice else told)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """How a column, a default and a decimal mark are said where a file comes from; `{}` is the field or the mark."""
+
+    mapped: str
+    default: str
+    decimal: str
+
+
+COMMAND = Hints("--map {}=COLUMN", "--default {}=VALUE", "--decimal {}")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Which column holds which field, what stands in for an empty cell, and how numbers are written.
+
+    Parameters
+    ----------
+    decimal : str
+        `.` or `,`; empty if nobody has said: then it is the point, unless a number shows that it isn't.
+    """
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, str]
+    decimal: str = ""
+
+    @classmethod
+    def resolve(
+        cls,
+        schema: FileSchema,
+        columns: Sequence[str],
+        mapped: Mapping[str, str],
+        defaults: Mapping[str, str],
+        hints: Hints = COMMAND,
+        decimal: str = "",
+        *,
+        open_ended: bool = False,
+    ) -> "ColumnMapping":
+        """Find each field's column: the mapped one, or the one of the field's own name.
+
+        Where the columns are `open_ended`, optional fields may come in later rows.
+
+        Raises
+        ------
+        UserMistakeError
+            A field does not exist, or the decimal mark is none.
+        LayoutError
+            A column does not exist or is there twice, or a required field has neither column nor default.
+        """
+        if decimal not in ("", POINT, COMMA):
+            raise UserMistakeError(f"{hints.decimal.format(decimal)}: a decimal mark is {POINT} or {COMMA}")
+        for name in (*mapped, *defaults):
+            if name not in schema.fields:
+                raise UserMistakeError(
+                    f"a {schema.name} file has no field {name!r}; its fields are {_listed(schema.fields)}"
+                )
+        for name, column in mapped.items():
+            if column not in columns:
+                raise LayoutError(f"there is no column {column!r} (for {name})", columns)
+        found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
+        twice = [column for column in found.values() if columns.count(column) > 1]
+        if twice:
+            raise LayoutError(f"the column {twice[0]!r} is there twice", columns)
+        missing = [name for name in schema.required if name not in found and name not in defaults]
+        if missing:
+            mapping, default = hints.mapped.format(missing[0]), hints.default.format(missing[0])
+            raise LayoutError(
+                f"there is no column for {_listed(missing)}",
+                columns,
+                f"name it with {mapping}, or give all rows one value with {default}",
+                [column for column in columns if column not in found.values()] if found else (),
+            )
+        later = {name: name for name in schema.optional if open_ended and name not in {**found, **mapped}}
+        return cls({**found, **later}, dict(defaults), decimal)
+
+    def fields(self, cells: Mapping[str, str]) -> dict[str, str]:
+        """Read the fields of a row; an empty cell takes the default. Numbers come with a decimal point.
+
+        Raises
+        ------
+        UserMistakeError
+            A number is not written with the decimal comma that the file has.
+        """
+        values = dict(self.defaults)
+        for name, column in self.columns.items():
+            value = cells.get(column, "").strip()
+            if value:
+                values[name] = value
+        if self.decimal == COMMA:
+            for name in NUMBERS:
+                if name in values:
+                    values[name] = _with_point(values[name], name)
+        return values
+
+
+def _with_point(value: str, name: str) -> str:
+    number = with_point(value)
+    if number is None:
+        raise UserMistakeError(f"{name} is not a number with a decimal comma")
+    return number
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,262 @@
+"""Intake: from the rows of somebody's file to customers, prices and usage.
+
+A row that cannot be taken gets a reason: a short phrase that stays the same from row to row, so that rejected rows
+can be counted by it. Cells are text; spaces around them don't count. Ids are opaque: `12347.0` stays `12347.0`.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.money import EXPONENT_BY_CURRENCY
+from monthclose.domain.pricing import Price
+from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check_text, parse_decimal
+
+_EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
+_MAX_EMAIL_LENGTH = 254
+_MAX_ADDRESS_LINES, _MAX_ADDRESS_LENGTH = 8, 500
+_PROVIDER = re.compile(r"[a-z][a-z0-9]{0,49}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Row(NamedTuple):
+    """One row as it was read; `fault` says why it could not even be read."""
+
+    number: int
+    """The line that it begins in, counted from the header or, where there is none, from 1. So it stays what it is when
+    a quote is mended in a row before it."""
+    cells: Mapping[str, str]
+    surplus: tuple[str, ...] = ()
+    """What the row has beyond the columns."""
+    fault: str = ""
+    size: int = 0
+    """Characters that it was read from: about what it takes of memory."""
+
+
+class Span(NamedTuple):
+    """The times that usage can have."""
+
+    oldest: datetime
+    newest: datetime
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows: every one is taken, rejected or withheld.
+
+    Parameters
+    ----------
+    withheld : int
+        Good rows that were not taken because of bad ones beside them.
+    groups : Counter
+        The taken rows by what they belong to: usage by period, customers by provider, prices by currency.
+    late : Counter
+        New usage of periods whose close has begun, by period: their customers' next invoices will have it.
+    untaxable : int
+        Taken customers whom the tax table doesn't cover: a close would park them.
+    unpriced, untaxed : Counter
+        Taken usage that could not be billed as things are: by SKU what has no price, by customer whom the tax table
+        doesn't cover. Of many names the last ones are counted together, as `OTHERS`.
+    """
+
+    taken: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    withheld: int = 0
+    groups: Counter[str] = field(default_factory=Counter)
+    late: Counter[str] = field(default_factory=Counter)
+    untaxable: int = 0
+    unpriced: Counter[str] = field(default_factory=Counter)
+    untaxed: Counter[str] = field(default_factory=Counter)
+
+    def rejected_above(self, percent: int) -> bool:
+        """Whether more than that share of the rows was rejected."""
+        bad = self.rejected.total()
+        return 100 * bad > percent * (bad + self.taken)
+
+
+MAX_REJECTED_PERCENT = 5
+"""With more rejected rows an import counts as failed, though all others are taken, unless a setting says otherwise."""
+MOST_NAMED = 1000
+OTHERS = ""
+
+
+def add_named(counter: Counter[str], name: str, number: int = 1) -> None:
+    """Count something that comes from a file under its name, in bounded memory."""
+    counter[name if name in counter or len(counter) < MOST_NAMED else OTHERS] += number
+
+
+type Reject = Callable[[Row, str], None]
+"""Called with each rejected row and the reason."""
+
+
+def read_row[T](row: Row, mapping: ColumnMapping, read: Callable[[Mapping[str, str]], T]) -> tuple[T | None, str]:
+    """Read one row: what it says, or None and the reason it cannot be taken."""
+    if row.fault:
+        return None, row.fault
+    try:
+        return read(mapping.fields(row.cells)), ""
+    except UserMistakeError as error:
+        return None, str(error)
+
+
+type CheckTaxId = Callable[[str, str], str]
+"""Given a country and a tax id, returns it as it is written plainly, or raises `UserMistakeError`."""
+
+
+def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[str, Profile]:
+    """Read a customer's id and profile.
+
+    Raises
+    ------
+    UserMistakeError
+        The reason why the row cannot be taken.
+    """
+    customer_id = check_key(fields.get("customer_id", ""), "customer_id")
+    provider = _given(fields, "payment_provider").lower()
+    if not _PROVIDER.fullmatch(provider):
+        raise UserMistakeError("payment_provider is not a provider's name")
+    country = _line(fields.get("country", ""), "country")
+    tax_id = _optional_key(fields, "tax_id")
+    return customer_id, Profile(
+        name=_line(_given(fields, "name"), "name"),
+        email=_email(_given(fields, "email")),
+        currency=_currency(fields),
+        payment_provider=provider,
+        payment_method=_optional_key(fields, "payment_method"),
+        country=country,
+        payment_customer=_optional_key(fields, "payment_customer"),
+        region=_line(fields.get("region", ""), "region"),
+        tax_id=check_tax_id(country, tax_id) if tax_id else "",
+        address=_address(fields.get("address", "")),
+    )
+
+
+def read_price(fields: Mapping[str, str]) -> Price:
+    """Read a price.
+
+    Raises
+    ------
+    UserMistakeError
+        The reason why the row cannot be taken.
+    """
+    unit_price = parse_decimal(_given(fields, "unit_price"), "unit_price")
+    if unit_price < 0:
+        raise UserMistakeError("unit_price is negative")
+    return Price.plain(
+        sku=check_key(fields.get("sku", ""), "sku"),
+        currency=_currency(fields),
+        unit_price=unit_price,
+        unit=_line(fields.get("unit", ""), "unit"),
+        description=check_text(fields.get("description", ""), "description"),
+    )
+
+
+def read_usage(fields: Mapping[str, str], event_id: str, span: Span | None = None) -> UsageEvent:
+    """Read a usage event; `event_id` is for rows that bring none, `span` the times that can be.
+
+    A correction is a negative quantity. A negative unit price is rejected: with it, the sign of a line could come
+    from either side, and upstream systems use it for things that are not usage (adjusted debts).
+
+    Raises
+    ------
+    UserMistakeError
+        The reason why the row cannot be taken.
+    """
+    customer_id = check_key(fields.get("customer_id", ""), "customer_id")
+    price_text = fields.get("unit_price", "")
+    unit_price = parse_decimal(price_text, "unit_price") if price_text else None
+    if unit_price is not None and unit_price < 0:
+        raise UserMistakeError("unit_price is negative")
+    time = parse_time(_given(fields, "time"))
+    if span and time > span.newest:
+        raise UserMistakeError("time is in the future")
+    if span and time < span.oldest:
+        raise UserMistakeError("time is too long ago")
+    return UsageEvent(
+        event_id=check_key(fields.get("event_id", "") or event_id, "event_id"),
+        customer_id=customer_id,
+        sku=check_key(fields.get("sku", ""), "sku"),
+        quantity=parse_decimal(_given(fields, "quantity"), "quantity"),
+        time=time,
+        unit_price=unit_price,
+        resource=_optional_key(fields, "resource"),
+        replaces=_optional_key(fields, "replaces"),
+        description=check_text(fields.get("description", ""), "description"),
+    )
+
+
+def derived_event_id(file_name: str, number: int) -> str:
+    """Make an event id from the place of a row (`Row.number`), so that the same file imported again has the same ids.
+
+    The name counts without its folder and without `.gz`: a file and its compressed twin are the same usage.
+    """
+    source = file_name.removesuffix(".gz")
+    if not source.isprintable() or len(source) > MAX_KEY_LENGTH // 2:
+        source = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
+    return f"{source}#{number}"
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 time; without a zone it is UTC.
+
+    Raises
+    ------
+    UserMistakeError
+        The text is no such time, or lies before 1970 or after 9998.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        raise UserMistakeError("time is out of range") from None
+    except ValueError:
+        raise UserMistakeError("time is not ISO 8601") from None
+    if not 1970 <= time.year <= 9998:
+        raise UserMistakeError("time is out of range")
+    return time
+
+
+def _given(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name, "")
+    if not value:
+        raise UserMistakeError(f"{name} is missing")
+    return value
+
+
+def _optional_key(fields: Mapping[str, str], name: str) -> str:
+    text = fields.get(name, "")
+    return check_key(text, name) if text else ""
+
+
+def _currency(fields: Mapping[str, str]) -> str:
+    currency = _given(fields, "currency").upper()
+    if currency not in EXPONENT_BY_CURRENCY:
+        raise UserMistakeError("currency is not ISO 4217")
+    return currency
+
+
+def _email(text: str) -> str:
+    if len(text) > _MAX_EMAIL_LENGTH or _CONTROL.search(text) or not _EMAIL.fullmatch(text):
+        raise UserMistakeError("email is not an address")
+    return text
+
+
+def _address(text: str) -> str:
+    lines = [line.strip() for line in check_text(text, "address").splitlines()]
+    if len(lines) > _MAX_ADDRESS_LINES or len(text) > _MAX_ADDRESS_LENGTH:
+        raise UserMistakeError(f"address has more than {_MAX_ADDRESS_LINES} lines or {_MAX_ADDRESS_LENGTH} characters")
+    return "\n".join(line for line in lines if line)
+
+
+def _line(text: str, what: str) -> str:
+    """Check a text that must stay on one line: it goes into mail headers and tables."""
+    if _CONTROL.search(text):
+        raise UserMistakeError(f"{what} has unprintable characters")
+    return check_text(text, what)

@@ -1,0 +1,221 @@
+"""The document of an invoice or credit note: everything it says, fixed for good when it gets its number.
+
+As JSON it is canonical: the same document is the same bytes and the same SHA-256, whoever writes it. Documents of the
+first releases lack the newer entries; they are read all the same and written back byte for byte, because an entry
+that holds nothing is not written, and one that says how the invoice came about (its price book, the usage's cut-off) is
+kept as it is. Decimals are text, amounts whole minor units, days ISO 8601.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from monthclose.domain.invoices.document_parts import (
+    Buyer,
+    Deduction,
+    DocumentLine,
+    Seller,
+    filled,
+    line_content,
+    read_part,
+    read_tax,
+    tax_content,
+)
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.domain.tax.tax import Taxed, TaxLine
+
+
+class DocumentKind(StrEnum):
+    """What the document is."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    """It takes back what the invoice it names has charged: its amounts are negative."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """An invoice or a credit note; amounts in minor units.
+
+    Parameters
+    ----------
+    number : str
+        Empty in a draft.
+    corrects : str
+        Number of the invoice that a credit note takes back.
+    replaces : str
+        Number of the invoice whose place an invoice takes.
+    total_minor : int
+        Lines + discounts + taxes that aren't in the prices.
+    more : mapping
+        What else its JSON holds: how it came about. It is kept, and not shown.
+
+    Raises
+    ------
+    ValueError
+        The total is not that sum. Always a defect of ours.
+    """
+
+    number: str
+    period: Period
+    issued_on: date
+    currency: str
+    seller: Seller
+    customer: Buyer
+    lines: tuple[DocumentLine, ...]
+    total_minor: int
+    kind: DocumentKind = DocumentKind.INVOICE
+    due_on: date | None = None
+    discounts: tuple[Deduction, ...] = ()
+    taxes: tuple[TaxLine, ...] = ()
+    prices_include_tax: bool = False
+    credits: tuple[Deduction, ...] = ()
+    corrects: str = ""
+    replaces: str = ""
+    notes: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        added = 0 if self.prices_include_tax else self.tax_minor
+        if self.total_minor != self.subtotal_minor + added:
+            raise ValueError(f"document {self.number or 'draft'}: lines and taxes are not its total")
+
+    def bills_the_same(self, other: InvoiceDocument) -> bool:
+        """Whether two invoices ask the same customer for the same money for the same, whatever their numbers."""
+        return _billed(self) == _billed(other)
+
+    @property
+    def subtotal_minor(self) -> int:
+        """Lines and discounts together, as they are priced."""
+        return sum(line.amount_minor for line in self.lines) + sum(d.amount_minor for d in self.discounts)
+
+    @property
+    def tax_minor(self) -> int:
+        """All taxes together."""
+        return sum(tax.amount.minor for tax in self.taxes)
+
+    @property
+    def net_minor(self) -> int:
+        """The total without tax."""
+        return self.total_minor - self.tax_minor
+
+    @property
+    def due_minor(self) -> int:
+        """The total less the credits that were applied when it was issued."""
+        return self.total_minor + sum(credit.amount_minor for credit in self.credits)
+
+    @property
+    def terms(self) -> str:
+        """How to pay, where there is something to pay."""
+        return self.seller.terms if self.due_minor > 0 else ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it corrects or replaces another: that is what such a document notes."""
+        return self.notes if self.corrects or self.replaces else ()
+
+    def with_taxes(self, taxed: Taxed, *, inclusive: bool) -> InvoiceDocument:
+        """Put the taxes on it; the total follows."""
+        return replace(self, taxes=taxed.lines, prices_include_tax=inclusive, total_minor=taxed.total.minor)
+
+    def content(self) -> dict[str, Any]:
+        """Make what JSON holds; a draft's has no number."""
+        seller, customer = filled(self.seller), filled(self.customer)
+        content = {
+            "period": str(self.period),
+            "issued_on": self.issued_on.isoformat(),
+            "currency": self.currency,
+            "seller": self.seller.name,
+            "customer": {"email": "", "country": "", **customer},
+            "lines": [line_content(line) for line in self.lines],
+            "total_minor": self.total_minor,
+        }
+        optional = {
+            "number": self.number,
+            "kind": "" if self.kind is DocumentKind.INVOICE else self.kind,
+            "seller_details": seller if len(seller) > 1 else {},
+            "due_on": self.due_on.isoformat() if self.due_on else "",
+            "discounts": [filled(discount) for discount in self.discounts],
+            "taxes": [tax_content(tax) for tax in self.taxes],
+            "prices_include_tax": self.prices_include_tax,
+            "credits": [filled(credit) for credit in self.credits],
+            "corrects": self.corrects,
+            "replaces": self.replaces,
+            "notes": list(self.notes),
+        }
+        return {**self.more, **content, **{name: value for name, value in optional.items() if value}}
+
+    def canonical(self) -> bytes:
+        """Write the one form that is stored and hashed."""
+        return canonical(self.content())
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical form, in hex."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    @classmethod
+    def parse(cls, text: bytes | str) -> InvoiceDocument:
+        """Read a document from JSON.
+
+        Raises
+        ------
+        ValueError
+            It isn't one (KeyError and TypeError are turned into this).
+        """
+        try:
+            return cls.of(json.loads(text))
+        except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"this is no invoice's document: {error!r}") from error
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> InvoiceDocument:
+        """Read a document from what JSON held."""
+        currency = content["currency"]
+        due = content.get("due_on")
+        return cls(
+            number=content.get("number", ""),
+            period=Period.parse(content["period"]),
+            issued_on=date.fromisoformat(content["issued_on"]),
+            currency=currency,
+            seller=read_part(Seller, {"name": content["seller"]} | content.get("seller_details", {})),
+            customer=read_part(Buyer, content["customer"]),
+            lines=tuple(DocumentLine.of(line) for line in content["lines"]),
+            total_minor=content["total_minor"],
+            kind=DocumentKind(content.get("kind", DocumentKind.INVOICE)),
+            due_on=date.fromisoformat(due) if due else None,
+            discounts=tuple(Deduction(**entry) for entry in content.get("discounts", [])),
+            taxes=tuple(read_tax(entry, currency) for entry in content.get("taxes", [])),
+            prices_include_tax=content.get("prices_include_tax", False),
+            credits=tuple(Deduction(**entry) for entry in content.get("credits", [])),
+            corrects=content.get("corrects", ""),
+            replaces=content.get("replaces", ""),
+            notes=tuple(content.get("notes", [])),
+            more={name: value for name, value in content.items() if name not in _ENTRIES},
+        )
+
+
+_ENTRIES = frozenset({field.name for field in fields(InvoiceDocument)} | {"seller_details"}) - {"more"}
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """Write JSON in one way only: sorted keys, no spaces, UTF-8."""
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], currency: str) -> list[Money]:
+    """List what is taxed: the lines, then the discounts."""
+    minor = [line.amount_minor for line in lines] + [discount.amount_minor for discount in discounts]
+    return [Money(amount, currency) for amount in minor]
+
+
+def _billed(document: InvoiceDocument) -> tuple[object, ...]:
+    lines = tuple(replace(line, steps=()) for line in document.lines)
+    return (document.customer, document.seller, lines, document.discounts, document.taxes, document.total_minor)

@@ -1,0 +1,192 @@
+"""What a document is made of: seller, buyer, lines, deductions and taxes, and how JSON holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.money import EXACT, Money
+from monthclose.domain.pricing.explanation import Step, in_words, worth_saying
+from monthclose.domain.tax.tax import TaxCategory, TaxLine, TaxRate
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """The company, as its documents show it.
+
+    Parameters
+    ----------
+    country : str
+        ISO 3166, two letters.
+    registration : str
+        Where and as what it is registered: `HRB 12345, Amtsgericht Berlin`.
+    terms, footer : str
+        Printed below the totals, and at the foot of each page.
+    logo : str
+        Key of an object that never changes; empty if there is none.
+    """
+
+    name: str
+    address: tuple[str, ...] = ()
+    postcode: str = ""
+    city: str = ""
+    country: str = ""
+    tax_id: str = ""
+    registration: str = ""
+    email: str = ""
+    phone: str = ""
+    website: str = ""
+    bank: str = ""
+    iban: str = ""
+    bic: str = ""
+    terms: str = ""
+    footer: str = ""
+    logo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """The customer, as they were when the document was issued."""
+
+    customer_id: str
+    name: str
+    email: str = ""
+    country: str = ""
+    region: str = ""
+    address: tuple[str, ...] = ()
+    tax_id: str = ""
+
+    @classmethod
+    def of(cls, customer: Customer) -> Buyer:
+        """Take down a customer."""
+        profile = customer.profile
+        address = tuple(line.strip() for line in profile.address.splitlines() if line.strip())
+        return cls(
+            customer.customer_id,
+            profile.name,
+            profile.email,
+            profile.country,
+            profile.region,
+            address,
+            profile.tax_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """One line.
+
+    Parameters
+    ----------
+    unit_price : Decimal or None
+        Major units; None where no single price says it (tiers): `explanation` then says how it came about.
+    amount_minor : int
+        With tax in it where the document's prices include tax.
+    period : str
+        Only if it isn't the document's: late usage of an earlier month.
+    model, kind : str
+        The pricing model; what the line is for if not usage (see `domain/pricing/line.py`).
+    starts, ends : str
+        ISO 8601, only if the line isn't for its whole month; the end is exclusive.
+    steps : tuple
+        The arithmetic, as pricing has written it down.
+    tax_category : str
+        Only if it isn't that of the document's tax lines.
+    """
+
+    sku: str
+    description: str
+    quantity: Decimal
+    amount_minor: int
+    unit: str = ""
+    unit_price: Decimal | None = None
+    resource: str = ""
+    period: str = ""
+    tax_category: str = ""
+    model: str = ""
+    kind: str = ""
+    starts: str = ""
+    ends: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> DocumentLine:
+        """Read a line from what JSON held."""
+        price = content["unit_price"]
+        numbers = {"quantity": Decimal(content["quantity"]), "unit_price": None if price is None else Decimal(price)}
+        return read_part(cls, {_LINE_FIELDS.get(name, name): value for name, value in {**content, **numbers}.items()})
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """The arithmetic in words, where quantity and unit price don't say it all."""
+        plain_price = self.unit_price is not None and len(self.steps) < 2
+        return () if plain_price else tuple(in_words(step) for step in worth_saying(self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Deduction:
+    """A discount on the whole document (part of what is taxed), or a credit applied (taken off the total)."""
+
+    description: str
+    amount_minor: int
+    """Negative: it is added to the sum."""
+
+
+_LINE_ENTRIES = {"starts": "from", "ends": "until"}
+"""Entries that are called otherwise than their fields."""
+_LINE_FIELDS = {entry: name for name, entry in _LINE_ENTRIES.items()}
+
+
+def filled(record: Any) -> dict[str, Any]:
+    """Take the entries that hold something."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if value not in ("", ())
+    }
+
+
+def read_part[T](kind: type[T], values: Mapping[str, Any]) -> T:
+    """Read a seller or buyer from what JSON held."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def line_content(line: DocumentLine) -> dict[str, Any]:
+    """Make what JSON holds of a line."""
+    always = {
+        "sku": line.sku,
+        "description": line.description,
+        "unit": line.unit,
+        "quantity": _plain(line.quantity),
+        "unit_price": None if line.unit_price is None else _plain(line.unit_price),
+        "amount_minor": line.amount_minor,
+    }
+    more = {_LINE_ENTRIES.get(name, name): value for name, value in filled(line).items() if name not in always}
+    return always | more
+
+
+def tax_content(tax: TaxLine) -> dict[str, Any]:
+    """Make what JSON holds of a tax."""
+    rate = tax.rate
+    content = {
+        "name": rate.name,
+        "percent": _plain(rate.percent),
+        "category": rate.category.value,
+        "base_minor": tax.base.minor,
+        "amount_minor": tax.amount.minor,
+    }
+    return content | ({"note": rate.note} if rate.note else {})
+
+
+def read_tax(values: Mapping[str, Any], currency: str) -> TaxLine:
+    """Read a tax from what JSON held."""
+    rate = TaxRate(values["name"], Decimal(values["percent"]), TaxCategory(values["category"]), values.get("note", ""))
+    return TaxLine(rate, Money(values["base_minor"], currency), Money(values["amount_minor"], currency))
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize(EXACT):f}"

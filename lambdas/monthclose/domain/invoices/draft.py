@@ -1,0 +1,143 @@
+"""Drafts: everything that an invoice will say but its number, fixed before it gets one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from monthclose.domain.accounts import credit
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.grant import Grant, GrantKind, sum_minor
+from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.money import check_minor
+from monthclose.domain.period import Period, day_in_words
+from monthclose.domain.pricing import InvoiceLine
+from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.tax.tax import Taxation, taxed
+
+Draft = dict[str, Any]
+"""An invoice's document without its number, as JSON."""
+
+
+_CREDIT_IN_WORDS = {
+    GrantKind.PROMOTIONAL: "Promotional credit",
+    GrantKind.GOODWILL: "Goodwill credit",
+    GrantKind.PAID: "Prepaid credit",
+}
+
+
+def documents_key(period: Period, batch: int, first: int) -> str:
+    """Name the object that holds the documents of a batch's run of numbers."""
+    return f"invoices/{period}/{batch:05}-{first:08}.jsonl"
+
+
+def draft_invoice(
+    customer: Customer,
+    period: Period,
+    lines: Iterable[InvoiceLine | LineContent],
+    taxation: Taxation,
+    issued_on: date,
+    seller: Seller,
+    *,
+    due_on: date | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Draft:
+    """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
+
+    Credit is what the account had when this was written. `issue` uses what there is then: the two differ if somebody
+    changes the account in between, and the document stays true of its day.
+
+    Parameters
+    ----------
+    lines : iterable of InvoiceLine or LineContent
+        As priced, or as another document has them.
+    more : mapping or None
+        What it was made from (see `use_cases.invoices.draft_invoice`).
+
+    Raises
+    ------
+    AmountTooLargeError
+        It has an amount that the books cannot hold.
+    """
+    currency = customer.profile.currency
+    content = [line.content(period) if isinstance(line, InvoiceLine) else line for line in lines]
+    untaxed = InvoiceDocument(
+        number="",
+        period=period,
+        issued_on=issued_on,
+        currency=currency,
+        seller=seller,
+        customer=Buyer.of(customer),
+        lines=tuple(DocumentLine.of(line) for line in content),
+        total_minor=sum(line["amount_minor"] for line in content),
+        due_on=due_on,
+        more=more or {},
+    )
+    sums = taxed(amounts_of(untaxed.lines, (), currency), taxation, currency)
+    document = untaxed.with_taxes(sums, inclusive=taxation.inclusive)
+    _check_amounts(document)
+    return replace(document, credits=_credits(document, customer)).content()
+
+
+def _check_amounts(document: InvoiceDocument) -> None:
+    for line in document.lines:
+        check_minor(line.amount_minor, document.currency, f"the line of {line.sku or line.description!r}")
+    for tax in document.taxes:
+        check_minor(tax.amount.minor, document.currency, f"the tax {tax.rate.name!r}")
+    for minor in (document.subtotal_minor, document.total_minor):
+        check_minor(minor, document.currency, "the total")
+
+
+def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:
+    """Say what of the total the customer's credit covers."""
+    if customer.currency != document.currency or document.total_minor <= 0:
+        return ()
+    _, used, parts = credit.use(customer, document.total_minor, document.period)
+    own = used - sum_minor(parts)
+    granted = [Deduction(_described(part.grant), -part.minor) for part in parts]
+    return (*granted, *((Deduction(f"Your credit on {day_in_words(document.issued_on)}", -own),) if own else ()))
+
+
+def _described(grant: Grant) -> str:
+    last = grant.last_day
+    when = f", good until {day_in_words(last)}" if last else f" of {day_in_words(grant.granted_at)}"
+    return _CREDIT_IN_WORDS[grant.kind] + when
+
+
+def number_drafts(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
+    """Number drafts one after the other, and write their documents.
+
+    Returns
+    -------
+    tuple
+        The invoices, each with its place in the object `key`, and that object's content: one canonical JSON
+        document a line, so that the same drafts give the same bytes and hashes.
+    """
+    invoices, content = [], bytearray()
+    for number, content_of_one in enumerate(drafts, start=first):
+        name = Series.INVOICES.numbered(number)
+        document = json.dumps(
+            {"number": name, **content_of_one}, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+        invoices.append(
+            Invoice(
+                number=name,
+                customer_id=content_of_one["customer"]["customer_id"],
+                period=Period.parse(content_of_one["period"]),
+                currency=content_of_one["currency"],
+                total_minor=content_of_one["total_minor"],
+                tax_minor=sum(tax["amount_minor"] for tax in content_of_one.get("taxes", ())),
+                issued_on=date.fromisoformat(content_of_one["issued_on"]),
+                document=DocumentPlace(key, len(content), len(document), hashlib.sha256(document).hexdigest()),
+                replaces=content_of_one.get("replaces", ""),
+            )
+        )
+        content += document + b"\n"
+    return invoices, bytes(content)

@@ -1,0 +1,82 @@
+"""What of a month is invoiced at all, and what goes on to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.money import Money
+from monthclose.domain.pricing.explanation import Explanation
+from monthclose.domain.pricing.line import InvoiceLine, LineKind
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicingPolicy:
+    """Which amounts are invoiced.
+
+    Parameters
+    ----------
+    minimum_minor : mapping
+        By currency, and `default`, in minor units: a smaller amount is carried to the next month instead.
+    zero_invoices : bool
+        Whether a month that comes to nothing (all of it free, say) has an invoice. One without usage never has.
+    """
+
+    minimum_minor: Mapping[str, int] = field(default_factory=dict)
+    zero_invoices: bool = False
+
+    def invoices(self, draft: Draft) -> bool:
+        """Whether a draft becomes an invoice now."""
+        if not draft["total_minor"]:
+            return self.zero_invoices and bool(draft["lines"])
+        return not self.carries(draft)
+
+    def carries(self, draft: Draft) -> bool:
+        """Whether a draft's amount is too small to be invoiced now, tax apart. What we owe is never too small."""
+        minimum = self.minimum_minor.get(draft["currency"], self.minimum_minor.get("default", 0))
+        return 0 < carried_minor(draft) < minimum
+
+
+INVOICE_EVERYTHING = InvoicingPolicy()
+"""No amount is too small, and what comes to nothing has no invoice."""
+
+
+def carried_line(customer: Customer) -> InvoiceLine:
+    """Make the line of what earlier months have carried over."""
+    amount = Money(customer.carried_minor, customer.currency)
+    explanation = Explanation()
+    explanation.add("carried", value=amount.major, period="earlier months")
+    return InvoiceLine(
+        sku="",
+        description="Carried over from earlier months, too small to be invoiced then",
+        unit="",
+        quantity=Decimal(1),
+        unit_price=None,
+        amount=amount,
+        kind=LineKind.CARRIED,
+        model=LineKind.CARRIED.value,
+        steps=tuple(explanation.steps),
+    )
+
+
+def carried_minor(draft: Draft) -> int:
+    """What a draft that is too small carries on: its lines without tax, which the next invoice adds anew."""
+    return sum(line["amount_minor"] for line in draft["lines"])
+
+
+def account_after(customer: Customer, draft: Draft) -> Customer:
+    """Take off an account what a draft has taken up: what was carried over, and the late usage that it prices.
+
+    A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
+    """
+    covered: Mapping[str, str] = draft.get("late_usage", {})
+    noted = {period: since for period, since in customer.late_usage.items() if covered.get(period) != since}
+    if draft.get("usage_left"):
+        noted.setdefault(draft["period"], draft["usage_until"])
+    taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
+    if draft.get("replaces"):
+        taken = 0  # the invoice whose place it takes took it off
+    return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken)

@@ -1,0 +1,230 @@
+"""Adjust an account by hand: charge a customer now, book money received outside, grant credit.
+
+All of it while a close may be charging the same customer: what the close then collects is decided when it does.
+"""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from monthclose.domain.accounts import credit
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.grant import Grant, GrantKind, last_day
+from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
+from monthclose.domain.collections.hold import lift_if_paid_up
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.notices.notice import notice_due
+from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
+from monthclose.domain.period import Period
+from monthclose.errors import TryLaterError
+from monthclose.ports import Books, Clock, Closes
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.cover_open import OpenMonths, cover_with_credit, open_months, settle_up
+from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.payments.own_payment import new_payment
+from monthclose.use_cases.tellers import TellsOutcomes
+
+
+class _Coming(NamedTuple):
+    """Credit that comes to an account: where from, and the conditions that make it a grant."""
+
+    amount: Money
+    source: Account
+    memo: str
+    entry_id: str = ""
+    """Empty: any that is new."""
+    kind: GrantKind | None = None
+    expires_at: datetime | None = None
+
+    def book(self, customer: Customer, entry_id: str, now: datetime) -> Customer:
+        """Add it to an account."""
+        if self.kind is None:
+            more = credit.add(customer, self.amount.minor)
+        else:
+            more = credit.grant(customer, Grant(entry_id, self.kind, self.amount.minor, now, self.expires_at))
+        return replace(more, account_currency=self.amount.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Cashier:
+    """Does what a person asks for on one customer's account."""
+
+    books: Books
+    closes: Closes
+    clock: Clock
+    charger: Callable[[str], Charger]
+    """Makes the charger of a provider."""
+    keeper: HoldKeeper
+    teller: TellsOutcomes
+
+    def under_way(self, customer_id: str) -> Payment | None:
+        """Find the payment by which a customer is being charged right now, perhaps a bank debit that takes days."""
+        key = PaymentKey.parse(self._customer(customer_id).open_payment)
+        payment = self.books.month(key.customer_id, key.period).payment_of(key.sequence) if key else None
+        return payment if payment and payment.in_flight else None
+
+    def pay(self, customer_id: str, amount: Money | None = None) -> list[Payment]:
+        """Charge a customer now for their open invoices, oldest first, up to an amount; return the payments made.
+
+        Each is a payment of its own beside the close's, by the same protocol and under the same lease. A payment
+        whose outcome is not known yet is among them: repeat nothing, the reconciler settles it.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such customer, or nothing is open that can be charged.
+        TryLaterError
+            They are being charged right now, or the provider is briefly unable.
+        """
+        customer = self._customer(customer_id)
+        left = self._checked(customer, amount) if amount is not None else None
+        if not customer.profile.payment_method:
+            raise UserMistakeError(f"customer {customer_id} has no payment method: import one first")
+        charger, made = self.charger(customer.profile.payment_provider), list[Payment]()
+        for period, month in open_months(self.books, customer_id):
+            if left is not None and not left:
+                break
+            try:
+                payments = self._pay_one(charger, customer, period, month, left)
+            except TryLaterError:
+                if not made:
+                    raise
+                break  # what was paid is to be told; the rest can be asked for again
+            made += payments
+            if payments[-1].state is not PaymentState.PAID:
+                break
+            collected = sum(payment.collected_minor for payment in payments)
+            left = left - Money(collected, left.currency) if left is not None else None
+        if not made:
+            raise UserMistakeError(f"customer {customer_id} has no open invoice")
+        return made
+
+    def _pay_one(
+        self, charger: Charger, customer: Customer, period: Period, month: CustomerMonth, limit: Money | None
+    ) -> list[Payment]:
+        """Charge for one invoice: several times where one charge cannot take all."""
+        key = retry_conflicts(partial(new_payment, self.books, customer, period, limit))
+        try:
+            charger.charge(key)
+        finally:
+            self._tell(customer.customer_id, period)
+            self._settle_up(customer.customer_id, [(period, month)])
+        payments = [p for p in self.books.month(customer.customer_id, period).payments if p.sequence >= key.sequence]
+        if not payments:
+            raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
+        return payments
+
+    def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
+        """Book money that was received outside of the providers; it covers the open invoices, oldest first.
+
+        Parameters
+        ----------
+        reference : str
+            The bank's: the same one again for the same customer is refused.
+        expires_at : datetime or None
+            When what is left of it expires, if it was paid for prepaid credit that does.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such customer, the amount cannot be, or the reference was booked before.
+        """
+        entry_id = f"received/{_short(reference)}"
+        for month in self.books.months(customer_id).values():
+            for entry in month.entries:
+                if entry.entry_id == entry_id:
+                    raise UserMistakeError(_booked_before(reference, entry))
+        memo = f"received outside: {reference}" + (f" (prepaid{_until(expires_at)})" if expires_at else "")
+        kind = GrantKind.PAID if expires_at else None
+        return self._add_credit(customer_id, _Coming(amount, Account.BANK, memo, entry_id, kind, expires_at))
+
+    def credit(
+        self,
+        customer_id: str,
+        amount: Money,
+        reason: str,
+        kind: GrantKind = GrantKind.GOODWILL,
+        expires_at: datetime | None = None,
+    ) -> Customer:
+        """Grant a customer credit; it covers the open invoices, oldest first, and then the months to come.
+
+        Parameters
+        ----------
+        expires_at : datetime or None
+            It pays for months that end until then.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such customer, or the amount cannot be.
+        """
+        memo = f"{kind} credit granted{_until(expires_at)}: {reason}"
+        return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
+
+    def _add_credit(self, customer_id: str, coming: _Coming) -> Customer:
+        self._checked(self._customer(customer_id), coming.amount)
+        if coming.expires_at and coming.expires_at <= self.clock():
+            raise UserMistakeError("credit cannot expire before it is granted")
+        changed = retry_conflicts(partial(self._commit_credit, customer_id, coming))
+        self._settle_up(customer_id, changed)
+        self._tell(customer_id)
+        return self._customer(customer_id)
+
+    def _commit_credit(self, customer_id: str, coming: _Coming) -> OpenMonths:
+        customer, now, amount = self._customer(customer_id), self.clock(), coming.amount
+        self._checked(customer, amount)
+        entry_id = coming.entry_id or f"granted/{customer.version}"
+        legs = entry_legs({coming.source: amount.minor, Account.CREDIT: -amount.minor})
+        granted = Entry(entry_id, customer_id, Period.of(now), amount.currency, now, legs, coming.memo)
+        account = coming.book(customer, entry_id, now)
+        cover = cover_with_credit(account, open_months(self.books, customer_id), entry_id, now)
+        number = len(self.books.month(customer_id, granted.period).holds) + 1
+        account, change = lift_if_paid_up(cover.customer, granted.period, number, now)
+        self.books.commit(account, granted, *cover.records, *change)
+        return cover.months
+
+    def _customer(self, customer_id: str) -> Customer:
+        customer = self.books.customer(customer_id)
+        if customer is None:
+            raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+        return customer
+
+    def _checked(self, customer: Customer, amount: Money) -> Money:
+        if amount.minor <= 0:
+            raise UserMistakeError("the amount must be more than nothing")
+        if amount.currency != customer.currency:
+            raise UserMistakeError(f"customer {customer.customer_id} is billed in {customer.currency}")
+        return amount
+
+    def _tell(self, customer_id: str, period: Period | None = None) -> None:
+        """Tell the customer what has changed for them; what the mail service cannot take now is told later."""
+        with suppress(TryLaterError):
+            if period and not notice_due(self.books.month(customer_id, period)):  # the close's own comes with its batch
+                self.teller.tell(customer_id, period)
+            self.keeper.tell(customer_id)
+
+    def _settle_up(self, customer_id: str, changed: OpenMonths) -> None:
+        settle_up(self.keeper, customer_id, changed)
+
+
+def _booked_before(reference: str, entry: Entry) -> str:
+    received = Money(sum(leg.minor for leg in entry.legs if leg.account is Account.BANK), entry.currency)
+    return (
+        f"{reference!r} was booked for customer {entry.customer_id} before: {received} on {entry.time:%Y-%m-%d}; "
+        "another transfer needs another reference"
+    )
+
+
+def _until(expires_at: datetime | None) -> str:
+    return f", good until {last_day(expires_at)}" if expires_at else ""
+
+
+def _short(reference: str) -> str:
+    return hashlib.sha256(reference.encode()).hexdigest()[:24]

@@ -1,0 +1,112 @@
+"""Apply holds: put those who don't pay on hold, and lift the holds of those who did."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from monthclose.domain.closes.close import BatchProgress, Stage
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy, decide_hold
+from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Clock, Closes
+from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
+from monthclose.use_cases.tellers import TellsHolds
+
+
+@dataclass(frozen=True, slots=True)
+class HoldKeeper:
+    """Decides customers' holds, by all of their months.
+
+    Parameters
+    ----------
+    teller : TellsHolds or None
+        Tells customers of changes that no other e-mail tells; None tells nobody.
+    """
+
+    books: Books
+    closes: Closes
+    policy: HoldPolicy
+    clock: Clock
+    dunning: DunningPolicy
+    teller: TellsHolds | None = None
+
+    def apply(self, period: Period, number: int, round_number: int) -> BatchProgress:
+        """Place and lift the holds of a batch; its last stage."""
+        begun = begun_batch(self.closes, period, number)
+        months = [self._month_after_review(name, period) for name in begun.batch.customer_ids]
+        return record_progress(self.closes, self.books, self.clock, begun, Stage.CLOSED, round_number, months)
+
+    def review_all(self, customer_ids: Iterable[str], today: date, closing: frozenset[Period]) -> list[HoldChange]:
+        """Place and lift the holds of customers outside of a close, and return what changed.
+
+        Parameters
+        ----------
+        closing : frozenset of Period
+            Months that a close works on right now: their customers are left to it.
+        """
+        changes = []
+        for name in customer_ids:
+            if closing and closing & self.books.months(name).keys():
+                continue
+            change = self.keep(name, today=today)
+            if change:
+                changes.append(change)
+                self._refresh(change)
+        return changes
+
+    def review(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
+        """Decide a customer's hold anew, and return what changed. The caller tells the customer.
+
+        Parameters
+        ----------
+        period : Period or None
+            The month to note the change in; the one that it is about if not said.
+        """
+        return retry_conflicts(partial(self._decide, customer_id, period, today))
+
+    def keep(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
+        """Decide a customer's hold anew, tell them if it has changed, and return what changed.
+
+        Raises
+        ------
+        TryLaterError
+            Lost every race, or the mail service is briefly unable; the same call goes on.
+        """
+        change = self.review(customer_id, period=period, today=today)
+        self.tell(customer_id)
+        return change
+
+    def tell(self, customer_id: str) -> None:
+        """Tell a customer of the last change of their hold, if that is news to them."""
+        if self.teller:
+            self.teller.tell(customer_id)
+
+    def _month_after_review(self, customer_id: str, period: Period) -> CustomerMonth:
+        customer = self.books.customer(customer_id)
+        if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
+            self.keep(customer_id, period=period)
+        return self.books.month(customer_id, period)
+
+    def _decide(self, customer_id: str, period: Period | None, today: date | None) -> HoldChange | None:
+        # The account first: a payment that begins after this changes it, and then nothing is written.
+        customer = self.books.customer(customer_id)
+        if customer is None:
+            return None
+        months, now = self.books.months(customer_id), self.clock()
+        decision = decide_hold(customer, months, self.policy, self.dunning, today or now.date())
+        if decision is None:
+            return None
+        noted = period or decision.period
+        number = len(months[noted].holds) + 1 if noted in months else 1
+        placed = decision.action is HoldAction.PLACED
+        after = customer.put_on_hold(now, decision.reason) if placed else customer.off_hold()
+        change = HoldChange(customer_id, noted, decision.action, decision.reason, now, number)
+        self.books.commit(after, change)
+        return change
+
+    def _refresh(self, change: HoldChange) -> None:
+        payment = self.books.month(change.customer_id, change.period).payment
+        if payment:
+            refresh_progress(self.closes, self.books, self.clock, change.period, payment.batch)

@@ -1,0 +1,86 @@
+"""Hold and release by hand: what a person decides about a customer's hold, and why."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.month import HoldAction, HoldChange
+from monthclose.domain.period import Period
+from monthclose.domain.usage import check_reason
+from monthclose.ports import Books, Clock
+from monthclose.use_cases.batch_work import retry_conflicts
+
+_MONTHS_AT_ONCE = 90
+"""Open months that one release can speak of: a transaction holds 100 items."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDesk:
+    """Does what a person asks for about one customer's hold."""
+
+    books: Books
+    clock: Clock
+
+    def hold(self, customer_id: str, reason: str, by: str) -> Customer:
+        """Put a customer on hold; a hold that the policy placed becomes the person's, who alone lifts it then.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such customer, or a person holds them already.
+        """
+        return retry_conflicts(partial(self._hold, customer_id, _given(reason), by))
+
+    def release(self, customer_id: str, reason: str, by: str) -> Customer:
+        """Lift a customer's hold, whoever placed it; none of the invoices that are open now holds them again.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such customer, or they are not on hold.
+        """
+        return retry_conflicts(partial(self._release, customer_id, _given(reason), by))
+
+    def _hold(self, customer_id: str, reason: str, by: str) -> Customer:
+        customer, now = self._customer(customer_id), self.clock()
+        if customer.held_since and customer.held_by:
+            raise UserMistakeError(f"customer {customer_id} is on hold already, by {customer.held_by}")
+        period = Period.of(now)
+        number = len(self.books.month(customer_id, period).holds) + 1
+        change = HoldChange(customer_id, period, HoldAction.PLACED, reason, now, number, by)
+        return self._commit(customer.put_on_hold(customer.held_since or now, reason, by), change)
+
+    def _release(self, customer_id: str, reason: str, by: str) -> Customer:
+        customer, now = self._customer(customer_id), self.clock()
+        if customer.held_since is None:
+            raise UserMistakeError(f"customer {customer_id} is not on hold")
+        months = self.books.months(customer_id)
+        periods = [period for period, month in months.items() if month.invoice and month.invoice.open]
+        changes = [
+            HoldChange(
+                customer_id,
+                period,
+                HoldAction.LIFTED,
+                reason,
+                now,
+                len(months[period].holds) + 1 if period in months else 1,
+                by,
+            )
+            for period in periods[-_MONTHS_AT_ONCE:] or [Period.of(now)]
+        ]
+        return self._commit(customer.off_hold(), *changes)
+
+    def _commit(self, customer: Customer, *changes: HoldChange) -> Customer:
+        self.books.commit(customer, *changes)
+        return customer
+
+    def _customer(self, customer_id: str) -> Customer:
+        customer = self.books.customer(customer_id)
+        if customer is None:
+            raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+        return customer
+
+
+def _given(reason: str) -> str:
+    return check_reason(reason, "a reason is needed: support and the customer will ask for it")

@@ -1,0 +1,210 @@
+"""What the work on a batch has in common: read the customers' months, park, record progress, retry lost races."""
+
+import traceback
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Executor, wait
+from dataclasses import replace
+from pathlib import Path
+
+from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
+from monthclose.domain.errors import AmountTooLargeError, MonthCloseError, ParkCustomerError, UserMistakeError
+from monthclose.domain.month import CustomerMonth, Parking
+from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.period import Period
+from monthclose.errors import ConflictError, IllegalTransitionError, RecordRefusedError, TryLaterError
+from monthclose.ports import Books, Clock, Closes, Log
+
+_RACES = 5
+"""How often a lost race is run again at once before the caller is told to come back later."""
+
+
+OF_ONE_CUSTOMER = (
+    *(ParkCustomerError, UserMistakeError, IllegalTransitionError, RecordRefusedError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
+"""What working out or booking one customer's invoice may raise: they are parked, and the others are billed.
+
+What a store raises that is briefly unable, or that refuses us altogether, is nobody's own and is none of these.
+"""
+
+
+def reason_to_park(error: Exception) -> ParkCustomerError:
+    """Say why a customer is parked for an error of theirs alone: what it says, or where we failed on their data."""
+    match error:
+        case ParkCustomerError():
+            return error
+        case AmountTooLargeError():
+            return ParkCustomerError("amount_too_large", str(error))
+        case MonthCloseError():
+            return ParkCustomerError("cannot_be_billed", str(error))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    found = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:_MOST_SAID]}"
+    return ParkCustomerError(
+        "cannot_be_billed",
+        f"Month close fails on this customer's data ({found}); report that, and close again once mended",
+    )
+
+
+_MOST_SAID = 300
+"""Characters of an error of unknown kind that a parking keeps."""
+
+
+def retry_conflicts[T](step: Callable[[], T]) -> T:
+    """Run a read-decide-commit step again, from the read, when somebody else wrote first.
+
+    Raises
+    ------
+    TryLaterError
+        It lost every time.
+    """
+    for _ in range(_RACES - 1):
+        try:
+            return step()
+        except ConflictError:
+            continue
+    return step()
+
+
+def side_by_side[T, R](executor: Executor, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Do work on each item in the executor's threads, and wait for all of them.
+
+    Nothing may be under way any more when a function's process is put to sleep, not even if one of them raised.
+    """
+    done = [executor.submit(work, item) for item in items]
+    wait(done)
+    return [future.result() for future in done]
+
+
+def log_failure(log: Log, message: str, payment_id: str, error: Exception) -> None:
+    """Note a defect that one payment met: what and where, not its message, which may hold addresses or amounts."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    found = {"payment": payment_id, "error": type(error).__name__, "where": f"{where.name}:{where.lineno}"}
+    log.error(message, extra=found)
+
+
+_RECENT = 3
+"""Closes that the reconciler still looks into."""
+
+
+def recent_closes(closes: Closes) -> list[Close]:
+    """Find the closes that ended last and don't run, the latest first."""
+    ended = [close for close in closes.all() if close.completed_at and close.status is not CloseStatus.RUNNING]
+    return sorted(ended, key=lambda close: str(close.completed_at), reverse=True)[:_RECENT]
+
+
+def providers_of(closes: Closes, period: Period) -> set[str]:
+    """Name the providers that a close's customers are charged by: others have nothing to say of it, nor need a key."""
+    return {progress.batch.provider for progress in closes.all_progress(period)}
+
+
+def read_months(books: Books, customer_ids: Iterable[str], period: Period) -> dict[str, CustomerMonth]:
+    """Read the months of a batch's customers."""
+    return {customer_id: books.month(customer_id, period) for customer_id in customer_ids}
+
+
+def begun_batch(closes: Closes, period: Period, number: int) -> BatchProgress:
+    """Read the progress of a batch whose invoices were generated.
+
+    Raises
+    ------
+    TryLaterError
+        It has none yet: the message came before its time.
+    """
+    progress = closes.progress(period, number)
+    if progress is None:
+        raise TryLaterError(f"batch {number} of {period} has not begun")
+    return progress
+
+
+def record_progress(
+    closes: Closes,
+    books: Books,
+    clock: Clock,
+    begun: BatchProgress,
+    stage: Stage,
+    round_number: int,
+    months: Iterable[CustomerMonth] | None = None,
+) -> BatchProgress:
+    """Sum up a batch's customers from their records and overwrite its progress.
+
+    A message that comes late, from a run that was stopped, changes the sums but never sets a batch back.
+
+    Parameters
+    ----------
+    begun : BatchProgress
+        The progress as the stage found it.
+    months : iterable of CustomerMonth or None
+        The records, if the stage has read them and knows what it changed; they are read otherwise.
+    """
+    if months is None:
+        months = read_months(books, begun.batch.customer_ids, begun.period).values()
+    reached, in_round = stage, round_number
+    if (begun.round, begun.stage.order) > (round_number, stage.order):
+        reached, in_round = begun.stage, begun.round
+    progress = summed_up(begun.period, begun.batch, months, reached, in_round, clock)
+    closes.put_progress(progress)
+    return progress
+
+
+def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> None:
+    """Sum a batch up again after a customer's records were changed outside of a close.
+
+    Whoever writes the sums reads the records once more: of two that sum up at the same time, the one who writes last
+    would otherwise leave what it read before the other's change.
+    """
+    refresh_gathered(closes, books, clock, _sum_up_again(closes, books, clock, period, number))
+
+
+def refresh_gathered(closes: Closes, books: Books, clock: Clock, months: Iterable[CustomerMonth]) -> None:
+    """Sum up anew the batches of earlier closes whose invoices were paid together with some months' own."""
+    paid = [p for month in months for p in month.payments if p.gathers and p.state is PaymentState.PAID]
+    earlier = {(period, books.month(p.customer_id, period).payment) for p in paid for period in p.gathers}
+    for period, number in sorted({(period, payment.batch) for period, payment in earlier if payment}):
+        _sum_up_again(closes, books, clock, period, number)
+
+
+def _sum_up_again(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> Collection[CustomerMonth]:
+    months: Collection[CustomerMonth] = ()
+    for _ in range(_RACES):
+        begun = closes.progress(period, number)
+        if begun is None:
+            break
+        written = record_progress(closes, books, clock, begun, begun.stage, begun.round)
+        months = read_months(books, begun.batch.customer_ids, period).values()
+        if totals_of(months) == (written.totals, written.unsettled):
+            break
+    return months
+
+
+def summed_up(
+    period: Period, batch: Batch, months: Iterable[CustomerMonth], stage: Stage, round_number: int, clock: Clock
+) -> BatchProgress:
+    """Make a batch's progress from its customers' records."""
+    totals, unsettled = totals_of(months)
+    return BatchProgress(
+        period=period,
+        batch=batch,
+        stage=stage,
+        round=round_number,
+        totals=totals,
+        unsettled=unsettled,
+        time=clock(),
+    )
+
+
+def unparked(parking: Parking | None) -> list[Parking]:
+    """Make what ends a parking, to be committed with what ended its reason; nothing if nobody is parked."""
+    return [replace(parking, active=False)] if parking and parking.active else []
+
+
+def park(books: Books, clock: Clock, customer_id: str, period: Period, error: ParkCustomerError) -> None:
+    """Set a customer aside with the reason; parking them again for the same reason writes nothing."""
+
+    def step() -> None:
+        before = books.month(customer_id, period).parking
+        if before and before.active and (before.reason, before.detail) == (error.reason, error.detail):
+            return
+        version = before.version if before else 0
+        books.commit(Parking(customer_id, period, error.reason, error.detail, clock(), version=version))
+
+    retry_conflicts(step)

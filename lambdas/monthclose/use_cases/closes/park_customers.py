@@ -1,0 +1,72 @@
+"""Park customers: after the last repair round, set aside with a reason whoever has no outcome yet."""
+
+from monthclose.domain.closes.close import Stage
+from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Clock, Closes, Documents
+from monthclose.use_cases.batch_work import park, read_months, summed_up
+from monthclose.use_cases.closes.snapshot import read_batches
+
+
+def park_customers(period: Period, *, books: Books, closes: Closes, documents: Documents, clock: Clock) -> int:
+    """Park the customers of unfinished batches that have no outcome, and return how many there were.
+
+    A parked payment keeps its state and its lease: nobody charges it anew before it is known what became of it.
+    """
+    close = closes.get(period)
+    if close is None:
+        raise UserMistakeError(f"{period} was never closed")
+    parked = 0
+    begun = {progress.batch.number: progress for progress in closes.all_progress(period)}
+    for batch in read_batches(documents, close.snapshot_key):
+        began = begun.get(batch.number)
+        if began and began.finished:
+            continue
+        for customer_id, month in read_months(books, batch.customer_ids, period).items():
+            reason = _reason(month, _being_charged(books, customer_id, month), generated=began is not None)
+            if reason:
+                park(books, clock, customer_id, period, reason)
+                parked += 1
+        months = read_months(books, batch.customer_ids, period).values()
+        stage = began.stage if began else Stage.GENERATED
+        closes.put_progress(summed_up(period, batch, months, stage, close.round, clock))
+    return parked
+
+
+def _being_charged(books: Books, customer_id: str, month: CustomerMonth) -> str:
+    """Name another payment of the customer that a payment waits for; empty if it doesn't."""
+    if month.payment is None or month.payment.state is not PaymentState.READY:
+        return ""
+    customer = books.customer(customer_id)
+    leased = customer.open_payment if customer else ""
+    return leased if leased != month.payment.payment_id else ""
+
+
+def _reason(month: CustomerMonth, being_charged: str, *, generated: bool) -> ParkCustomerError | None:
+    if month.parked:
+        return None
+    if being_charged and month.payment:
+        return ParkCustomerError(
+            "payment_unsettled",
+            f"payment {month.payment.payment_id} is still {month.payment.state}: the customer is being charged for "
+            f"payment {being_charged}; the reconciler, or closing again, begins with this one afterwards",
+        )
+    if month.payment is not None and month.payment.state is PaymentState.READY and month.payment.code:
+        return ParkCustomerError(
+            "payment_unsettled",
+            f"payment {month.payment.payment_id} was not taken: {month.payment.provider} refuses the order as it is "
+            f"({month.payment.code}), and waiting does not mend that; correct the customer's data or the settings "
+            "and close the period again, or book a transfer with payments record",
+        )
+    if month.payment is not None and not month.payment.settled:
+        return ParkCustomerError(
+            "payment_unsettled",
+            f"payment {month.payment.payment_id} is still {month.payment.state}"
+            + (f" ({month.payment.code})" if month.payment.code else "")
+            + "; close the period again once the reason is gone",
+        )
+    if month.invoice is None and not generated:
+        return ParkCustomerError("not_generated", "the invoice could not be generated; see the execution's history")
+    return None

@@ -1,0 +1,26 @@
+"""Note that a person has stopped a close, and why: for the status, the report and the customers' stories."""
+
+from dataclasses import replace
+from functools import partial
+
+from monthclose.domain.closes.close import Stop
+from monthclose.domain.period import Period
+from monthclose.ports import Clock, Closes
+from monthclose.use_cases.batch_work import retry_conflicts
+
+
+def note_stop(period: Period, reason: str, *, closes: Closes, clock: Clock) -> None:
+    """Write down that the present run of a close was stopped.
+
+    Raises
+    ------
+    TryLaterError
+        Others write it at the same time, again and again.
+    """
+    retry_conflicts(partial(_note, period, Stop(clock(), reason), closes))
+
+
+def _note(period: Period, stop: Stop, closes: Closes) -> None:
+    close = closes.get(period)
+    if close and close.completed_at is None:
+        closes.put(replace(close, stops=(*close.stops, stop)))

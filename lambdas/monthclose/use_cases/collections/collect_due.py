@@ -1,0 +1,110 @@
+"""Collect what is due: try again what was refused, when the dunning schedule says so.
+
+What to charge again is decided here, at the moment of charging, not by whoever found the customers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, StepKind, next_step, trouble_of
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import PaymentKey, PaymentState
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Clock, Closes, Log
+from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.payments.charge_customers import HandedBack, charge_each
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.payments.own_payment import new_payment
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What a batch of customers brought."""
+
+    retried: int
+    paid: int
+    handed_back: HandedBack
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Retries the payments of customers of one provider, as many customers at a time as the executor has threads."""
+
+    charger: Charger
+    books: Books
+    closes: Closes
+    clock: Clock
+    log: Log
+    executor: Executor
+    policy: DunningPolicy
+
+    def collect(
+        self,
+        customer_ids: Iterable[str],
+        today: date,
+        closing: frozenset[Period] = frozenset(),
+        time_is_up: Callable[[], bool] = lambda: False,
+    ) -> Collection:
+        """Retry what is due today; called again on the same day, it does what is left.
+
+        Parameters
+        ----------
+        closing : frozenset of Period
+            Months that a close works on right now: their customers are left to it.
+
+        Raises
+        ------
+        ProviderRefusedError
+            The provider doesn't accept us; there is no point in going on.
+        """
+        made: list[tuple[Period, int, PaymentState | None]] = []
+        jobs = {name: partial(self._collect_one, name, today, closing, made) for name in customer_ids}
+        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
+        for period, batch in {(period, batch) for period, batch, _ in made}:
+            refresh_progress(self.closes, self.books, self.clock, period, batch)
+        return Collection(len(made), sum(state is PaymentState.PAID for *_, state in made), handed_back)
+
+    def _collect_one(
+        self,
+        customer_id: str,
+        today: date,
+        closing: frozenset[Period],
+        made: list[tuple[Period, int, PaymentState | None]],
+    ) -> None:
+        """Go through a customer's open months, oldest first."""
+        months: Mapping[Period, CustomerMonth] = self.books.months(customer_id)
+        if closing & months.keys():
+            return
+        for period, month in months.items():
+            customer = self.books.customer(customer_id)  # anew each time: the last charge has changed it
+            if customer is None or customer.profile.payment_provider != self.charger.gateway.provider:
+                return
+            job = self._job(customer, period, month, today)
+            if job:
+                made.append((period, month.payment.batch if month.payment else -1, job()))
+
+    def _job(
+        self, customer: Customer, period: Period, month: CustomerMonth, today: date
+    ) -> Callable[[], PaymentState | None] | None:
+        step, trouble = next_step(month, customer, self.policy, today), trouble_of(month)
+        if step is None or trouble is None:
+            return None
+        if step.kind is StepKind.RETRY:
+            return partial(self._retry, customer, period, month)
+        mine = trouble.payment.provider == self.charger.gateway.provider
+        if trouble.obstacle is Obstacle.ACTION and mine:
+            # Nobody is asked to confirm what they have confirmed since.
+            return partial(self.charger.look_up, PaymentKey(customer.customer_id, period, trouble.payment.sequence))
+        return None
+
+    def _retry(self, customer: Customer, period: Period, month: CustomerMonth) -> PaymentState | None:
+        """Go on with the invoice's own payment; one more is made if that is another provider's or has done its part."""
+        own = month.collecting
+        key = PaymentKey(customer.customer_id, period, own.sequence if own else 1)
+        if own and (own.provider != self.charger.gateway.provider or own.collected_minor):
+            key = retry_conflicts(partial(new_payment, self.books, customer, period))
+        return self.charger.charge(key, again=True)

@@ -1,0 +1,109 @@
+"""Find who owes: begin a run of the collections, and write down its customers in batches of one provider each."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from monthclose.domain.closes.close import MAX_BATCH_SIZE, Batch, CloseStatus
+from monthclose.domain.period import Period
+from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
+from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.closes.snapshot import row_of
+
+CLAIM = "collections"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer: whether this execution may go on, for which day, and with whom.
+
+    Parameters
+    ----------
+    closing : tuple of Period
+        Months that a close works on right now: their customers are left to it.
+    key : str
+        Object that lists the batches.
+    """
+
+    outcome: Literal["begun", "already_running"]
+    day: date
+    closing: tuple[Period, ...] = ()
+    batches: int = 0
+    customers: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwingFinder:
+    """Begins runs, one at a time."""
+
+    claims: Claims
+    closes: Closes
+    directory: CustomerDirectory
+    documents: Documents
+    workflow: Workflow
+    clock: Clock
+    queues: Mapping[str, str]
+    """The URL of each provider's queue."""
+
+    def find(self, execution: str, day: date | None = None) -> Found:
+        """Begin a run for a day, today if none is said, unless another one still works.
+
+        As with a close, whether it does is asked of the workflow engine.
+
+        Raises
+        ------
+        ConflictError
+            Another execution began at the same moment; ask again.
+        """
+        before, now = self.claims.get(CLAIM), self.clock()
+        again = before is not None and before.execution == execution
+        if before and still_works(before.execution, execution, self.workflow):
+            return Found("already_running", before.since.date())
+        if not again:
+            self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))
+        today = day or (before.since if before and again else now).date()
+        counted = _Counted()
+        key = f"snapshots/collections/{today}/{execution.rpartition(':')[2]}.json"
+        self.documents.write(key, _as_json(counted.watch(self._batches()), self.queues))
+        return Found("begun", today, self._closing(), counted.batches, counted.customers, key)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Cut the customers into batches as they come, so that no more than a batch a provider is held in memory."""
+        number, waiting = 0, dict[str, list[str]]()
+        for owing in self.directory.owing():
+            ids = waiting.setdefault(owing.provider, [])
+            ids.append(owing.customer_id)
+            if len(ids) == MAX_BATCH_SIZE:
+                yield Batch(number, owing.provider, tuple(waiting.pop(owing.provider)))
+                number += 1
+        for provider, ids in sorted(waiting.items()):
+            yield Batch(number, provider, tuple(ids))
+            number += 1
+
+    def _closing(self) -> tuple[Period, ...]:
+        running = [close for close in self.closes.all() if close.status is CloseStatus.RUNNING]
+        return tuple(close.period for close in running if self.workflow.is_running(close.execution))
+
+
+class _Counted:
+    """Counts what passes."""
+
+    batches = customers = 0
+
+    def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self.batches += 1
+            self.customers += len(batch.customer_ids)
+            yield batch
+
+
+def _as_json(batches: Iterator[Batch], queues: Mapping[str, str]) -> Iterator[bytes]:
+    """Write a JSON array piece by piece."""
+    opening = b"["
+    for batch in batches:
+        yield opening + json.dumps(row_of(batch, queues)).encode()
+        opening = b",\n"
+    yield b"[]" if opening == b"[" else b"]"

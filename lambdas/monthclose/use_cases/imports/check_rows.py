@@ -1,0 +1,44 @@
+"""Checking a file's rows before anything of it is taken, and taking them piece by piece."""
+
+from collections.abc import Iterable, Iterator
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.column_mapping import COMMAND, NUMBERS, ColumnMapping, Hints
+from monthclose.domain.imports.intake import Row
+from monthclose.domain.imports.numerals import COMMA, POINT, shows_comma
+
+_CHUNK, _CHUNK_CHARACTERS = 2000, 4 << 20
+"""Most rows that are in memory together, and the length from which on there are fewer: each may have a million."""
+
+
+def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Hand rows on in lists that fit into memory, however long the rows are."""
+    chunk, characters = list[Row](), 0
+    for row in rows:
+        chunk.append(row)
+        characters += row.size
+        if len(chunk) >= _CHUNK or characters > _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def checked(name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints = COMMAND) -> Iterator[Row]:
+    """Hand rows on, unless one shows that the whole file must not be taken as it is.
+
+    Raises
+    ------
+    UserMistakeError
+        A number is written with a decimal comma, and nobody has said how they are written.
+    """
+    columns = [(field, mapping.columns[field]) for field in NUMBERS if field in mapping.columns and not mapping.decimal]
+    for row in rows:
+        for field, column in columns:
+            if not row.fault and shows_comma(row.cells.get(column, "").strip()):
+                raise UserMistakeError(
+                    f"{name}: the {field} of row {row.number:,} seems to have a decimal comma, and 1.500 would mean "
+                    "1500; nothing was imported\n"
+                    f"say which it is: {hints.decimal.format(COMMA)} or {hints.decimal.format(POINT)}"
+                )
+        yield row

@@ -1,0 +1,59 @@
+"""Finish the import of a split usage file: bring together what came of its parts."""
+
+import heapq
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from monthclose.domain.imports.dropped_file import add_tally
+from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
+from monthclose.errors import BrokeOffError
+from monthclose.ports import Inbox
+from monthclose.use_cases.imports.import_lock import ImportLock
+from monthclose.use_cases.imports.rejected_rows import Cells
+from monthclose.use_cases.imports.split_usage import Split, part_key, split_key
+from monthclose.use_cases.imports.usage_outcome import Outcome, OutcomeKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFinisher:
+    """Finishes imports, in memory that doesn't grow with the rejected rows."""
+
+    inbox: Inbox
+    lock: ImportLock
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
+
+    def finish(self, run: str, execution: str) -> Outcome:
+        """Add the parts' tallies up, and write their rejected rows in the file's order.
+
+        Raises
+        ------
+        BrokeOffError
+            A part has not been loaded, or it is not the execution's turn any more.
+        """
+        split = Split.read(self.inbox.get(split_key(run)))
+        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        found = keeper.find(split.file)
+        if found:
+            return found
+        self.lock.require(split.file, execution)
+        tally, with_rejects = Tally(), dict[int, list[int]]()
+        for lane, parts in enumerate(split.parts):
+            for part in range(parts):
+                if self._add(tally, run, lane, part):
+                    with_rejects.setdefault(lane, []).append(part)
+        lanes = [self._rejected(run, lane, parts) for lane, parts in with_rejects.items()]
+        return keeper.keep(split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]))
+
+    def _add(self, tally: Tally, run: str, lane: int, part: int) -> bool:
+        try:
+            content = json.loads(self.inbox.get(part_key(run, lane, part, "tally.json")))
+        except KeyError:
+            raise BrokeOffError(f"part {part} of lane {lane} of {run} is not loaded; drop the file again") from None
+        add_tally(tally, content)
+        return bool(content["rejected"])
+
+    def _rejected(self, run: str, lane: int, parts: list[int]) -> Iterator[Cells]:
+        for part in parts:
+            for line in self.inbox.lines(part_key(run, lane, part, "rejects.jsonl")):
+                yield json.loads(line)

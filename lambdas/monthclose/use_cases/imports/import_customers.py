@@ -1,0 +1,54 @@
+"""Import customers: create them, or replace the profiles of those already known."""
+
+from collections.abc import Iterable
+from datetime import date
+from functools import partial
+
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.imports.intake import CheckTaxId, Reject, Row, Tally, add_named, read_customer, read_row
+from monthclose.ports import CustomerDirectory, Taxes
+from monthclose.use_cases.imports.check_rows import chunks
+
+
+def import_customers(
+    rows: Iterable[Row],
+    mapping: ColumnMapping,
+    *,
+    directory: CustomerDirectory,
+    check_tax_id: CheckTaxId,
+    taxes: Taxes,
+    today: date,
+    reject: Reject,
+) -> Tally:
+    """Take every row that says a customer; of two rows with the same id, the later one holds.
+
+    Accounts stay as they are, so importing again is always safe. Whom the taxes don't cover today is taken and counted:
+    a table that does may come later.
+    """
+    read = partial(read_customer, check_tax_id=check_tax_id)
+    tally = Tally()
+    for chunk in chunks(rows):
+        profiles: dict[str, Profile] = {}
+        for row in chunk:
+            customer, reason = read_row(row, mapping, read)
+            if customer is None:
+                tally.rejected[reason] += 1
+                reject(row, reason)
+                continue
+            customer_id, profile = customer
+            profiles[customer_id] = profile
+            tally.taken += 1
+            tally.untaxable += not _covered(profile, taxes, today)
+            add_named(tally.groups, profile.payment_provider if profile.payment_method else "no payment method")
+        directory.put_profiles(profiles.items())
+    return tally
+
+
+def _covered(profile: Profile, taxes: Taxes, today: date) -> bool:
+    try:
+        taxes.for_customer(profile.country, profile.region, profile.tax_id, today)
+    except ParkCustomerError:
+        return False
+    return True

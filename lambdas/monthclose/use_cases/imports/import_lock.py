@@ -1,0 +1,45 @@
+"""One import at a time for each file name, so that no version of a file overtakes another."""
+
+from dataclasses import dataclass
+
+from monthclose.domain.imports.dropped_file import DroppedFile
+from monthclose.errors import BrokeOffError
+from monthclose.ports import Claim, Claims, Clock, Workflow
+from monthclose.use_cases.claim_holder import still_works
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLock:
+    """Lets one execution at a time import a file. The workflow engine says whether the holder still works."""
+
+    claims: Claims
+    workflow: Workflow
+    clock: Clock
+
+    def acquire(self, file: DroppedFile, execution: str) -> bool:
+        """Acquire the lock, unless an execution that still works holds it.
+
+        Raises
+        ------
+        ConflictError
+            Another execution came at the same moment; ask again.
+        """
+        before = self.claims.get(file.claim)
+        if before and before.execution == execution:
+            return True
+        if before and still_works(before.execution, execution, self.workflow):
+            return False
+        self.claims.put(Claim(file.claim, execution, self.clock(), before.version if before else 0))
+        return True
+
+    def require(self, file: DroppedFile, execution: str) -> None:
+        """Check that an execution still holds the lock: one that failed and was redriven may have lost it.
+
+        Raises
+        ------
+        BrokeOffError
+            Another one has taken it since.
+        """
+        holder = self.claims.get(file.claim)
+        if not holder or holder.execution != execution:
+            raise BrokeOffError("a file of this name was dropped again; this version is not loaded any further")

@@ -1,0 +1,85 @@
+"""Import prices: all of a file's, or none of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.imports.intake import Reject, Row, Tally, read_price, read_row
+from monthclose.domain.pricing import Commitment, Discount, Price, PriceBook
+from monthclose.domain.pricing.reading import PriceBookError
+from monthclose.ports import PriceBooks
+
+_MOST_PRICES = 100_000
+"""A book is held in memory wherever it is used, too."""
+
+
+def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: PriceBooks, reject: Reject) -> Tally:
+    """Merge a file's prices into the price book, if every row of it can be taken.
+
+    A price book with holes would park customers or bill some of them by the old prices, so one bad row withholds
+    the others. It is small enough to be held in memory. A row that says no unit or description leaves those there are.
+
+    Raises
+    ------
+    UserMistakeError
+        There are more prices than any price book has.
+    """
+    tally = Tally()
+    prices: dict[tuple[str, str], Price] = {}
+    for row in rows:
+        price, reason = read_row(row, mapping, read_price)
+        if price is not None and prices.get((price.sku, price.currency), price).model != price.model:
+            price, reason = None, "sku and currency are there twice with different prices"
+        if price is None:
+            tally.rejected[reason] += 1
+            reject(row, reason)
+            continue
+        prices[price.sku, price.currency] = price
+        if len(prices) > _MOST_PRICES:
+            raise UserMistakeError(f"there are more than {_MOST_PRICES:,} prices: nothing was imported")
+        tally.taken += 1
+        tally.groups[price.currency] += 1
+    if tally.rejected:
+        return Tally(withheld=tally.taken, rejected=tally.rejected)
+    if prices:
+        book = price_books.get(price_books.latest())
+        price_books.merge(PriceBook.of(book.filled_in(price) for price in prices.values()))
+    return tally
+
+
+def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
+    """Lay a whole book, with all it can have, over the latest one.
+
+    Raises
+    ------
+    PriceBookError
+        A discount or a commitment is for a fee, which it would not reach.
+    """
+    mistakes = _fees_as_skus(book, price_books.get(price_books.latest()).merged(book))
+    if mistakes:
+        raise PriceBookError(mistakes)
+    groups: Counter[str] = Counter(price.currency for price in book.prices)
+    for name, entries in (("fees", book.fees), ("discounts", book.discounts), ("commitments", book.commitments)):
+        if entries:
+            groups[name] = len(entries)
+    if groups:
+        price_books.merge(book)
+    return Tally(taken=groups.total(), groups=groups)
+
+
+def _fees_as_skus(book: PriceBook, known: PriceBook) -> list[str]:
+    """Find what names a fee where SKUs are meant: their names are apart, so it would silently do nothing."""
+    fees = {fee.id for fee in known.fees} - {price.sku for price in known.prices}
+    return [*_naming(fees, "discounts", book.discounts), *_naming(fees, "commitments", book.commitments)]
+
+
+def _naming(fees: Set[str], section: str, entries: Sequence[Discount | Commitment]) -> Iterator[str]:
+    for number, entry in enumerate(entries, 1):
+        for sku in entry.skus:
+            if sku in fees:
+                yield (
+                    f'{section}[{number}] "{entry.id}": its skus name "{sku}", which is a fee and no SKU of the price '
+                    "book; fees count as part of the whole invoice only: take it out of skus, or give the fee another "
+                    "id if usage has this SKU"
+                )

@@ -1,0 +1,144 @@
+"""Import usage: store the events of customers that we know, and note which of them came late."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.imports.acceptance import UsageAcceptance, keys_of, successors_of
+from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.imports.intake import Reject, Row, Span, Tally, derived_event_id, read_row, read_usage
+from monthclose.domain.period import Period
+from monthclose.domain.usage import EventKey, UsageEvent
+from monthclose.ports import Books, Clock, Closes, CustomerDirectory, PriceBooks, TaxTables, UsageStore
+from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.imports.check_billable import BillableCheck
+from monthclose.use_cases.imports.check_rows import chunks
+
+_A_CHUNK_TAKES = timedelta(minutes=15)
+"""At most, from when its events count as received until they are written."""
+_REMEMBERED = 20_000
+"""Most ids of which it is remembered whose they are: bounds the memory."""
+UNKNOWN_CUSTOMER = "unknown customer"
+HORIZON = timedelta(days=20 * 366)
+"""Usage older than this is a broken clock's, unless somebody says otherwise."""
+_CLOCKS_DIFFER = timedelta(minutes=15)
+"""Usage that much in the future is taken: the clocks of those who meter are not ours."""
+type _Read = tuple[Row, UsageEvent | None, str, str]
+"""A row, the event that it says or the reason why it says none, and the id of its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageImporter:
+    """Imports usage."""
+
+    directory: CustomerDirectory
+    usage: UsageStore
+    closes: Closes
+    books: Books
+    clock: Clock
+    price_books: PriceBooks
+    tax_tables: TaxTables
+    horizon: timedelta = HORIZON
+
+    def load(self, rows: Iterable[Row], mapping: ColumnMapping, source: str, reject: Reject) -> Tally:
+        """Take every row that says usage of a known customer.
+
+        Events have ids (of their own, or derived from the file's name and the row's number), so that importing the
+        same file again, or going on after a break, stores nothing twice. Memory does not grow with the file. What could
+        not be billed as things are is taken and counted: prices and taxes may come later.
+
+        Parameters
+        ----------
+        source : str
+            Name of the file, without its folder.
+        """
+        tally, customers = Tally(), _Customers(self.directory)
+        billable = BillableCheck(self.price_books, self.tax_tables, tally)
+        for chunk in chunks(rows):
+            read = self._read(chunk, mapping, source)
+            self._load_chunk(read, customers, billable, tally, reject)
+        return tally
+
+    def _read(self, rows: Sequence[Row], mapping: ColumnMapping, source: str) -> "list[_Read]":
+        now = self.clock()
+        span = Span(now - self.horizon, now + _CLOCKS_DIFFER)
+        read = []
+        for row in rows:
+            place = derived_event_id(source, row.number)
+            event, fault = read_row(row, mapping, partial(read_usage, event_id=place, span=span))
+            read.append((row, event, fault, place))
+        return read
+
+    def _load_chunk(
+        self, read: "list[_Read]", customers: "_Customers", billable: BillableCheck, tally: Tally, reject: Reject
+    ) -> None:
+        now = self.clock()
+        known = customers.known({event.customer_id for _, event, _, _ in read if event})
+        stored = self._stored([event for _, event, _, _ in read if event and event.customer_id in known])
+        acceptance = UsageAcceptance(stored, now)
+        for row, event, fault, place in read:
+            reason = fault or UNKNOWN_CUSTOMER
+            if event and event.customer_id in known:
+                reason = acceptance.accept(event, id_from_position=event.event_id == place)
+            if reason or not event:
+                tally.rejected[reason] += 1
+                reject(row, reason)
+            else:
+                tally.taken += 1
+                tally.groups[str(event.period)] += 1
+                billable.look_at(event, known[event.customer_id])
+        self._store(acceptance, stored.values(), tally)
+
+    def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
+        """Look up what is stored of events, of what they replace, and of what has replaced those."""
+        stored = self.usage.stored(keys_of(events))
+        asked: set[EventKey] = set()
+        while later := successors_of(stored) - asked:
+            stored |= self.usage.stored(later)
+            asked |= later  # one that isn't there: an import broke off
+        return stored
+
+    def _store(self, acceptance: UsageAcceptance, stored: Collection[UsageEvent], tally: Tally) -> None:
+        """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
+
+        The close's worker reads what was written before it began; what is written later is noted here, on the
+        customer, and priced anew with the customer's next month. What was stored already and came late is noted once
+        more: an import may have broken off between the two. What has been billed by then is not billed again.
+        """
+        events = list(acceptance.to_write.values())
+        self.usage.put(events)
+        found = {period: self.closes.get(period) for period in {event.period for event in (*events, *stored)}}
+        since = {period: close.opened_at - _A_CHUNK_TAKES for period, close in found.items() if close}
+        tally.late.update(str(event.period) for event in acceptance.came if event.period in since)
+        late = [event for event in events if event.period in since]
+        late += [event for event in stored if event.period in since and _came_after(event, since[event.period])]
+        for customer_id, period in sorted({(event.customer_id, event.period) for event in late}):
+            retry_conflicts(partial(self._note, customer_id, period))
+
+    def _note(self, customer_id: str, period: Period) -> None:
+        customer = self.books.customer(customer_id)
+        if customer:
+            noted = {**customer.late_usage, str(period): self.clock().isoformat()}
+            self.books.commit(replace(customer, late_usage=noted))
+
+
+def _came_after(event: UsageEvent, time: datetime) -> bool:
+    return any(at is not None and at > time for at in (event.received_at, event.replaced_at))
+
+
+class _Customers:
+    """Asks the directory about each customer once."""
+
+    def __init__(self, directory: CustomerDirectory) -> None:
+        self._directory = directory
+        self._answers: dict[str, Profile | None] = {}
+
+    def known(self, customer_ids: set[str]) -> dict[str, Profile]:
+        if len(self._answers) > _REMEMBERED:
+            self._answers.clear()
+        asked = customer_ids - self._answers.keys()
+        found = self._directory.known(asked) if asked else {}
+        self._answers.update((customer_id, found.get(customer_id)) for customer_id in asked)
+        return {customer_id: profile for customer_id in customer_ids if (profile := self._answers[customer_id])}

@@ -1,0 +1,137 @@
+"""Receive a dropped usage file: load it at once if it is small, else split it.
+
+Its arrival is told at least once, and a file may be dropped again while it is imported. So one execution at a time
+works on files of a name, only the latest version counts, and what came of a version is remembered.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Literal
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.dropped_file import HINTS, DroppedFile, read_options
+from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
+from monthclose.names import USAGE_PREFIX
+from monthclose.ports import Arrival, Inbox
+from monthclose.settings import DropSettings
+from monthclose.use_cases.imports.check_rows import checked
+from monthclose.use_cases.imports.import_lock import ImportLock
+from monthclose.use_cases.imports.import_usage import UsageImporter
+from monthclose.use_cases.imports.rejected_rows import Cells, rejected
+from monthclose.use_cases.imports.split_usage import Splitter
+from monthclose.use_cases.imports.tables import Table, read_table
+from monthclose.use_cases.imports.usage_outcome import Outcome, OutcomeKeeper
+
+type TimeIsUp = Callable[[], bool]
+
+_AROUND_A_ROW = 16
+"""What a part has around a row's cells, in bytes. Without it, rows without cells would be read without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The answer.
+
+    Parameters
+    ----------
+    result : str
+        `done`: `outcome` says what came of it. `split`: the lanes wait to be loaded. `busy`: another execution imports
+        a file of this name; ask again. `nothing`: it was replaced or deleted since, or is a folder.
+    run : str
+        What a split file's parts are kept under.
+    again : bool
+        The outcome was known before.
+    """
+
+    result: Literal["done", "split", "busy", "nothing"]
+    run: str = ""
+    outcome: Outcome | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReceiver:
+    """Receives files."""
+
+    inbox: Inbox
+    lock: ImportLock
+    importer: UsageImporter
+    settings: DropSettings
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
+
+    def receive(self, key: str, version: str, execution: str, time_is_up: TimeIsUp = lambda: False) -> Received:
+        """Receive one version of an object; an empty version means its latest.
+
+        Raises
+        ------
+        ConflictError
+            Another execution came at the same moment; ask again.
+        """
+        name = key.removeprefix(USAGE_PREFIX)
+        if key == name or not name or name.endswith("/"):
+            return Received("nothing")
+        if not self.lock.acquire(DroppedFile(name, version), execution):
+            return Received("busy")
+        latest = self.inbox.latest(key)  # asked once it is ours: a later version may have been imported meanwhile
+        if not latest or version not in ("", latest):
+            return Received("nothing")
+        return self._import(DroppedFile(name, latest), time_is_up)
+
+    def _import(self, file: DroppedFile, time_is_up: TimeIsUp) -> Received:
+        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        found = keeper.find(file)
+        if found:
+            return Received("done", outcome=found, again=True)
+        try:
+            with self.inbox.open(f"{USAGE_PREFIX}{file.name}", file.version) as arrival:
+                return self._read(file, arrival, keeper, time_is_up)
+        except UserMistakeError as mistake:
+            return Received("done", outcome=keeper.refuse(file, mistake))
+
+    def _read(self, file: DroppedFile, arrival: Arrival, keeper: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
+        options = read_options(arrival.metadata)
+        table = read_table(file.name, arrival.stream, options.decimal)
+        mapping = ColumnMapping.resolve(
+            USAGE,
+            table.columns,
+            options.mapped,
+            options.defaults,
+            HINTS,
+            options.decimal,
+            open_ended=table.open_ended,
+        )
+        importer = replace(self.importer, horizon=options.horizon or self.importer.horizon)
+        part_bytes = self.settings.part_kb * 1024
+        checked_rows = checked(file.name, table.rows, mapping, HINTS)
+        head, ended = _begin(checked_rows, part_bytes)
+        if ended:
+            return Received("done", outcome=_load(importer, keeper, file, table._replace(rows=iter(head)), mapping))
+        splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
+        rows = chain(head, checked_rows)
+        splitter.split(file, rows, table.columns, mapping, importer.horizon.days, time_is_up)
+        return Received("split", run=file.run)
+
+
+def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
+    """Read as many rows as a part may hold; says whether these are all. Unpacked: gzip makes a thousand of one."""
+    head, read = list[Row](), 0
+    for row in rows:
+        head.append(row)
+        read += row.size + _AROUND_A_ROW
+        if read > size:
+            return head, False
+    return head, True
+
+
+def _load(
+    importer: UsageImporter, keeper: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
+) -> Outcome:
+    lines: list[Cells] = []
+
+    def reject(row: Row, reason: str) -> None:
+        lines.append(rejected(row, reason, table.columns))
+
+    tally = importer.load(table.rows, mapping, file.name, reject)
+    return keeper.keep(file, table.columns, tally, lines)

@@ -1,0 +1,117 @@
+"""What came of a dropped file: kept beside it, told to the company, remembered so that the same is told again."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.column_mapping import LayoutError
+from monthclose.domain.imports.dropped_file import DroppedFile
+from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
+from monthclose.domain.words import count
+from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
+from monthclose.ports import Inbox
+from monthclose.use_cases.imports.check_billable import summary_of, told_unbillable
+from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
+
+IMPORTED, UNUSABLE = "imported", "unusable"
+
+type Outcome = dict[str, Any]
+"""What the company's event says: names, counts and reasons, nothing of the file's content."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeKeeper:
+    """Keeps what came of files.
+
+    Parameters
+    ----------
+    max_rejected_percent : int
+        With a larger share of rejected rows its outcome says so.
+    """
+
+    inbox: Inbox
+    max_rejected_percent: int = MAX_REJECTED_PERCENT
+
+    def find(self, file: DroppedFile) -> Outcome | None:
+        """Find what came of a file's version, if its import is done."""
+        try:
+            found: Outcome = json.loads(self.inbox.get(_outcome_key(file)))
+        except KeyError:
+            return None
+        return found
+
+    def keep(self, file: DroppedFile, columns: Sequence[str], tally: Tally, rejected: Iterable[Cells]) -> Outcome:
+        """Keep the rejected rows and the outcome of a file that was read to its end.
+
+        Raises
+        ------
+        UserMistakeError
+            It has no rows.
+        """
+        if not tally.taken and not tally.rejected:
+            raise UserMistakeError(f"{file.name} has columns but no rows")
+        table, error = _table_key(file), ""
+        if tally.rejected:
+            self.inbox.write(table, as_csv(columns, rejected))
+        else:
+            self._forget(table)  # an earlier version's rejects would be taken for this one's
+        unbillable = told_unbillable(tally)
+        if unbillable:
+            self._put_text(file, "\n".join(unbillable))
+        elif tally.taken:
+            self._forget(_text_key(file))
+        else:
+            commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
+            reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
+            error = f"nothing of {file.name} was imported: {reasons}"
+            self._put_text(file, f"{error}\nthe rejected rows: {table}")
+        return self._remember(file, tally, error, table if tally.rejected else "")
+
+    def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> Outcome:
+        """Keep why a file cannot be used. The text beside it may quote the file's columns, the outcome doesn't."""
+        self._forget(_table_key(file))
+        told = str(mistake)
+        self._put_text(file, told if file.name in told else f"{file.name}: {told}")
+        problem = mistake.problem if isinstance(mistake, LayoutError) else told
+        return self._remember(file, Tally(), problem, _text_key(file))
+
+    def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> Outcome:
+        outcome: Outcome = {
+            "key": f"{USAGE_PREFIX}{file.name}",
+            "version": file.version,
+            "status": UNUSABLE if error else IMPORTED,
+            "error": error,
+            "taken": tally.taken,
+            "rejected": dict(tally.rejected),
+            "periods": dict(sorted(tally.groups.items())),
+            "late": dict(sorted(tally.late.items())),
+            "without_price": summary_of(tally.unpriced, "skus"),
+            "without_tax": summary_of(tally.untaxed, "customers"),
+            "too_many_rejected": tally.rejected_above(self.max_rejected_percent),
+            "rejects": self.inbox.location(rejects) if rejects else None,
+        }
+        if self.inbox.put_new(_outcome_key(file), json.dumps(outcome).encode()):
+            return outcome
+        return self.find(file) or outcome
+
+    def _put_text(self, file: DroppedFile, text: str) -> None:
+        content = f"{text}\n".encode(errors="backslashreplace")
+        self.inbox.put(_text_key(file), content, "text/plain; charset=utf-8")
+
+    def _forget(self, key: str) -> None:
+        if self.inbox.has(key):  # in a versioned bucket each deletion leaves a mark, of nothing, too
+            self.inbox.delete(key)
+
+
+def _table_key(file: DroppedFile) -> str:
+    return f"{REJECTS_PREFIX}{file.beside}.csv"
+
+
+def _text_key(file: DroppedFile) -> str:
+    return f"{REJECTS_PREFIX}{file.beside}.txt"
+
+
+def _outcome_key(file: DroppedFile) -> str:
+    return f"{PARTS_PREFIX}{file.run}/outcome.json"

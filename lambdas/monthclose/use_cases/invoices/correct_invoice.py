@@ -1,0 +1,182 @@
+"""Correct an issued invoice with a credit note: of a part, or of everything that is left.
+
+As for invoices, the order makes it safe to break off anywhere: the draft stored, then a number reserved for that very
+draft, then the numbered document stored, then the credit note booked. Reservations are kept by the invoice, and each
+is fenced by how many there were: two people who correct it at once can't take back more than there is, and whoever
+comes first finishes what another has left, so that no number is lost.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.collections.hold import lift_if_paid_up
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoices.credit_note import (
+    CreditNote,
+    amount_to_credit,
+    book_credit_note,
+    draft_credit_note,
+    left_to_credit,
+    number_credit_note,
+)
+from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.domain.usage import check_reason
+from monthclose.errors import TryLaterError
+from monthclose.ports import Books, Clock, Closes, Documents, Reservation
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.accounts.cover_open import Cover, cover_with_credit, open_months, settle_up
+from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+from monthclose.use_cases.invoices.stored_drafts import store_drafts
+
+
+class _Asked(NamedTuple):
+    """What somebody asks for."""
+
+    invoice: Invoice
+    amount: Money | None
+    reason: str
+
+    @property
+    def correction(self) -> str:
+        """Names it: the same invoice, amount and reason are the same correction."""
+        minor = self.amount.minor if self.amount else None
+        said = json.dumps([self.invoice.number, minor, self.reason], ensure_ascii=False)
+        return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrector:
+    """Issues credit notes."""
+
+    books: Books
+    closes: Closes
+    documents: Documents
+    issued: IssuedDocuments
+    keeper: HoldKeeper
+    clock: Clock
+
+    def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
+        """Take an amount of an invoice back, tax and all; None is everything that is left of it.
+
+        What is open of it is not owed any more; what was paid becomes credit, which covers other open invoices at
+        once. The same amount for the same reason again is the same correction: its credit note is returned.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such invoice, it has less left than that, or there is no reason.
+        TryLaterError
+            The invoice is being charged right now.
+        """
+        reason = check_reason(reason, "a reason is needed: the credit note says it")
+        asked = _Asked(self.issued.find(number), amount, reason)
+        if amount is not None and amount.currency != asked.invoice.currency:
+            raise UserMistakeError(f"invoice {asked.invoice.number} is in {asked.invoice.currency}")
+        if amount is not None and amount.minor <= 0:
+            raise UserMistakeError("the amount must be more than nothing")
+        note = retry_conflicts(partial(self._correct, asked))
+        settle_up(self.keeper, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
+        return note
+
+    def void(self, number: str, reason: str) -> CreditNote:
+        """Take back everything that is left of an invoice; see `credit`."""
+        return self.credit(number, None, reason)
+
+    def rehearse(self, invoice: Invoice, reason: str) -> Customer:
+        """Work out what the account would be after everything that is left is taken back; writes nothing.
+
+        Raises
+        ------
+        UserMistakeError, TryLaterError
+            As `credit`.
+        """
+        customer, _, _ = self._read(invoice.customer_id, invoice.period)
+        _, account = self._draft(_Asked(invoice, None, reason))
+        return self._cover(customer, account, invoice.period, "", self.clock()).customer
+
+    def finish(self, invoice: Invoice) -> list[CreditNote]:
+        """Issue the credit notes on an invoice that have numbers; returns them in order."""
+        owner = Series.INVOICES.number_of(invoice.number)
+        reserved = self.closes.reservations(invoice.period, owner, Series.CREDIT_NOTES)
+        return [self._issue(r, json.loads(self.documents.get(r.drafts_key))) for r in reserved]
+
+    def _correct(self, asked: _Asked) -> CreditNote:
+        invoice = asked.invoice
+        owner, issued = Series.INVOICES.number_of(invoice.number), self.finish(invoice)
+        for note in issued:
+            if note.correction == asked.correction:
+                return note
+        draft, _ = self._draft(asked)
+        key = store_drafts(self.documents, invoice.period, invoice.number, draft)
+        reservation = self.closes.reserve(invoice.period, owner, len(issued), key, 1, Series.CREDIT_NOTES)
+        return self._issue(reservation, draft)
+
+    def _draft(self, asked: _Asked) -> tuple[Draft, Customer]:
+        """Draft the credit note, and see that it can be booked: once it has a number it must be.
+
+        Returns
+        -------
+        tuple
+            The draft, and the account as it would be then.
+        """
+        customer, month, invoice = self._read(asked.invoice.customer_id, asked.invoice.period)
+        if invoice.number != asked.invoice.number:
+            by = asked.invoice.replaced_by or invoice.number
+            raise UserMistakeError(f"{asked.invoice.number} was replaced by {by}: correct that one")
+        notes = month.notes_on(invoice.number)
+        amount = amount_to_credit(invoice, notes, asked.amount)
+        before = invoice.total - left_to_credit(invoice, notes)
+        document, day = self.issued.document(invoice), self.clock().date()
+        draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
+        _, account, _ = book_credit_note(number_credit_note(draft, 0)[0], invoice, customer, notes)
+        return draft, account
+
+    def _issue(self, reservation: Reservation, draft: Draft) -> CreditNote:
+        """Store the document of a reserved number, and book it if it isn't booked yet."""
+        note, content = number_credit_note(draft, reservation.first)
+        month = self.books.month(note.customer_id, note.period)
+        if all(issued.number != note.number for issued in month.credit_notes):
+            self.documents.put_new(note.document.key, content)  # from the same draft comes the same content
+            changed = self._commit(note)
+            settle_up(self.keeper, note.customer_id, changed.months)
+        return note
+
+    def _read(self, customer_id: str, period: Period) -> tuple[Customer, CustomerMonth, Invoice]:
+        customer, month = self.books.customer(customer_id), self.books.month(customer_id, period)
+        if customer is None or month.invoice is None:
+            raise ValueError(f"customer {customer_id} or their invoice of {period} vanished")
+        if any(payment.in_flight for payment in month.payments):
+            raise TryLaterError(f"{month.invoice.number} is being charged; try again when its outcome is known")
+        return customer, month, month.invoice
+
+    def _commit(self, note: CreditNote) -> Cover:
+        customer, month, invoice = self._read(note.customer_id, note.period)
+        if invoice.number != note.corrects:
+            raise ValueError(f"{note.number} corrects {note.corrects}, which was replaced by {invoice.number}")
+        corrected, account, legs = book_credit_note(note, invoice, customer, month.notes_on(invoice.number))
+        now, entry_id = self.clock(), note.entry_id
+        memo = f"credit note {note.number} for {note.total} of invoice {note.corrects}: {note.reason}"
+        entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
+        cover = self._cover(customer, account, note.period, entry_id, now)
+        account, change = lift_if_paid_up(cover.customer, note.period, len(month.holds) + 1, now)
+        self.books.commit(account, corrected, note, entry, *cover.records, *change)
+        return cover
+
+    def _cover(self, before: Customer, account: Customer, period: Period, entry_id: str, now: datetime) -> Cover:
+        """Let new credit cover what is open in other months."""
+        if account.credit_minor <= before.credit_minor:
+            return Cover(account, [], [])
+        others = [(p, m) for p, m in open_months(self.books, account.customer_id) if p != period]
+        return cover_with_credit(account, others, entry_id, now)

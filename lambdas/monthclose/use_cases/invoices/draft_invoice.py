@@ -1,0 +1,182 @@
+"""Draft one customer's invoice: the same code for a close and for a preview. It reads, and writes nothing."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.invoices.draft import Draft, draft_invoice
+from monthclose.domain.invoices.invoicing import carried_line
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.domain.pricing import InvoiceLine, Terms, rate
+from monthclose.domain.pricing.adjustment import adjustments, billed_for
+from monthclose.domain.pricing.line import LineContent
+from monthclose.domain.pricing.rating import not_too_many
+from monthclose.domain.pricing.replacement import billed_since, kept_lines
+from monthclose.domain.tax.tax import UNTAXED, Taxation
+from monthclose.domain.usage import AsOf
+from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
+from monthclose.settings import Company
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDrafter:
+    """Drafts invoices."""
+
+    books: Books
+    closes: Closes
+    usage: UsageStore
+    price_books: PriceBooks
+    documents: Documents
+    tax_tables: TaxTables
+    company: Company
+    logo: str
+    """Key of the logo that invoices have now."""
+
+    def draft(
+        self, customer: Customer, period: Period, price_book: str, tax_table: str, watermark: datetime, day: date
+    ) -> Draft:
+        """Draft an invoice from the usage that was received until the watermark.
+
+        Usage that came after earlier months' closes is priced with it, and what those carried over is added. The draft
+        says what it has taken up (see `invoicing.account_after`).
+
+        Parameters
+        ----------
+        price_book, tax_table : str
+            Their versions. Taxes are those of the month's last day.
+        day : date
+            The invoice's date.
+
+        Raises
+        ------
+        ParkCustomerError
+            A person must act before this customer can be billed.
+        """
+        known, lines = self._rated(customer, period, price_book, watermark)
+        late, covered = self._late(customer, period, watermark)
+        newest = self.price_books.latest()
+        carried = [carried_line(customer)] if customer.carried_minor else []
+        more = {
+            "price_book": price_book,
+            "tax_table": tax_table,
+            "usage_until": watermark.isoformat(),
+            "late_usage": covered,
+            "later_prices": {str(line.period): newest for line in late if newest},
+            "usage_left": known.left,
+        }
+        return self._written(customer, period, [*lines, *late, *carried], day, more)
+
+    def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
+        """Draft an invoice that takes the place of another, from all that there is now: prices, taxes, profile, usage.
+
+        What the other had taken up besides its own month is taken over as it was. What later invoices have billed for
+        the month is taken off, and usage that they would still have to bill is in it.
+
+        Parameters
+        ----------
+        replaced : dict
+            The other's document.
+
+        Raises
+        ------
+        ParkCustomerError
+            A person must act before this customer can be billed.
+        """
+        period = Period.parse(replaced["period"])
+        price_book, tax_table = self.price_books.latest(), self.tax_tables.latest()
+        known, lines = self._rated(customer, period, price_book, now)
+        months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
+        later = self._documents(month for of, month in months.items() if of > period)
+        again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
+        more = {
+            "price_book": price_book,
+            "tax_table": tax_table,
+            "usage_until": now.isoformat(),
+            "late_usage": {str(period): noted} if noted and not known.left else {},
+            "later_prices": replaced.get("later_prices"),
+            "usage_left": known.left,
+        }
+        draft = self._written(customer, period, [*lines, *again], now.date(), more)
+        return draft | {"replaces": replaced["number"], "notes": [reason]}
+
+    def _rated(
+        self, customer: Customer, period: Period, price_book: str, watermark: datetime
+    ) -> tuple[AsOf, list[InvoiceLine]]:
+        known = AsOf(self.usage.events(customer.customer_id, period), watermark)
+        terms = Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
+        return known, rate(known, terms)
+
+    def _written(
+        self,
+        customer: Customer,
+        period: Period,
+        lines: list[InvoiceLine | LineContent],
+        day: date,
+        more: Mapping[str, Any],
+    ) -> Draft:
+        return draft_invoice(
+            customer,
+            period,
+            not_too_many(lines),
+            self._taxation(customer, period, more["tax_table"]) if lines else UNTAXED,
+            day,
+            replace(self.company.seller, logo=self.logo),
+            due_on=day + timedelta(days=self.company.payment_days),
+            more={name: value for name, value in more.items() if value},
+        )
+
+    def _taxation(self, customer: Customer, period: Period, tax_table: str) -> Taxation:
+        profile, last_day = customer.profile, (period.end - timedelta(days=1)).date()
+        taxes = self.tax_tables.get(tax_table)
+        return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
+
+    def _late(
+        self, customer: Customer, period: Period, watermark: datetime
+    ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
+        """Price again what usage came late for; returns the lines, and the notes that they cover."""
+        noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
+        earlier = sorted(month for month in noted if month < period)
+        if not earlier:
+            return [], {}
+        months, lines, covered = self.books.months(customer.customer_id), list[InvoiceLine](), dict[str, str]()
+        for month in earlier:
+            record = months.get(month, CustomerMonth())
+            if record.parked:
+                continue  # billed when their close runs again; the note stays until after that
+            known = AsOf(self.usage.events(customer.customer_id, month), watermark)
+            documents = self._documents(record for of, record in months.items() if month <= of < period)
+            lines += self._adjusted(customer, month, known, documents)
+            if not known.left:
+                covered[str(month)] = noted[month]
+        return lines, covered
+
+    def _adjusted(
+        self, customer: Customer, month: Period, known: AsOf, documents: list[dict[str, Any]]
+    ) -> list[InvoiceLine]:
+        own = next((document for document in documents if document["period"] == str(month)), None)
+        close = self.closes.get(month)
+        billed_by = own.get("price_book") if own else None
+        version = billed_by or (close.price_book if close else "")
+        currency = own["currency"] if own else customer.profile.currency
+        used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
+        versions = dict.fromkeys((*used, self.price_books.latest()))  # what a SKU was billed with stays its price
+        later = tuple(self.price_books.get(name) for name in versions if name != version)
+        terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
+        lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)
+        if lines and currency != customer.profile.currency:
+            raise ParkCustomerError(
+                "currency_mismatch",
+                f"late usage of {month} is in {currency}, the profile says {customer.profile.currency}; change the "
+                f"profile back to {currency} for this period, or undo that usage, and close again",
+            )
+        return lines
+
+    def _documents(self, months: Iterable[CustomerMonth]) -> list[dict[str, Any]]:
+        issued = [month.invoice or month.carried for month in months]
+        places = [record.document for record in issued if record]
+        return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]

@@ -1,0 +1,332 @@
+"""Generate the invoices of a batch, numbered without gaps, and book them on the customers' accounts.
+
+The order is what makes it safe to break off anywhere: drafts stored, then numbers reserved for those very drafts,
+then the numbered documents stored, then each invoice booked. A later run first finishes what has numbers.
+
+What is wrong with one customer parks that one and bills the others. Before numbers are reserved each invoice is booked
+on paper, so that one which cannot be booked gets none; if it can't be all the same, it keeps its number and waits.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.closes.close import Batch, BatchProgress, Close, Stage
+from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.invoices import invoice as invoices
+from monthclose.domain.invoices.draft import Draft, documents_key, number_drafts
+from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, account_after, carried_minor
+from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
+from monthclose.domain.month import Carried, CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.errors import ConflictError, TryLaterError
+from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
+from monthclose.settings import Company
+from monthclose.use_cases.accounts.expire_credit import expire_credit
+from monthclose.use_cases.batch_work import (
+    OF_ONE_CUSTOMER,
+    park,
+    read_months,
+    reason_to_park,
+    retry_conflicts,
+    summed_up,
+    unparked,
+)
+from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.replace_invoice import Replacer
+from monthclose.use_cases.invoices.stored_drafts import store_drafts
+from monthclose.use_cases.payments.own_payment import own_payment
+
+MOST_BYTES = 16 * 2**20
+"""Of one invoice's document: a batch of a hundred is put together in memory."""
+
+
+class _Seen(NamedTuple):
+    """A customer as this call has read them: what is decided on it holds unless a commit conflicts."""
+
+    customer: Customer
+    month: CustomerMonth
+
+
+class _Issue(NamedTuple):
+    """An invoice to be booked, what it was made of, and the batch whose it is."""
+
+    invoice: Invoice
+    draft: Draft
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A batch's progress, and how many without an invoice are on hold: perhaps they have paid meanwhile."""
+
+    progress: BatchProgress
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceGenerator:
+    """Generates invoices, one batch at a time."""
+
+    books: Books
+    closes: Closes
+    usage: UsageStore
+    price_books: PriceBooks
+    documents: Documents
+    clock: Clock
+    adapters: frozenset[str]
+    """The providers that can be charged through."""
+    tax_tables: TaxTables
+    company: Company
+    policy: InvoicingPolicy = INVOICE_EVERYTHING
+
+    def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
+        """Bring every customer of the batch to an invoice, to nothing to bill, or to a parking place.
+
+        Raises
+        ------
+        ConflictError
+            Another worker generates the same batch right now; come again.
+        """
+        reserved = self.closes.reservations(period, batch.number)
+        waiting = set[str]().union(*(self._finish(period, batch, reservation) for reservation in reserved))
+        months = read_months(self.books, (name for name in batch.customer_ids if name not in waiting), period)
+        seen: dict[str, _Seen] = {}
+        drafts, held = self._drafts(period, batch, months, seen)
+        if drafts:
+            key = store_drafts(self.documents, period, f"{batch.number:05}", drafts)
+            reservation = self.closes.reserve(period, batch.number, len(reserved), key, len(drafts))
+            self._issue(period, batch, reservation, drafts, seen)
+        months = read_months(self.books, batch.customer_ids, period)
+        progress = summed_up(period, batch, months.values(), Stage.GENERATED, round_number, self.clock)
+        if not progress.totals.customers.get("invoiced") and not held:
+            progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, to write to, or to hold
+        self.closes.put_progress(progress)
+        return Generated(progress, held)
+
+    def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> set[str]:
+        """Issue what has numbers; an invoice that takes another's place waits while that one is being charged.
+
+        Returns
+        -------
+        set of str
+            The customers whose invoices have numbers and cannot be booked: they must not get others.
+        """
+        drafts = json.loads(self.documents.get(reservation.drafts_key))
+        if not drafts[0].get("replaces"):
+            return self._issue(period, batch, reservation, drafts, {})
+        with suppress(TryLaterError):
+            replacer = Replacer(self.books, self.documents, self.clock, self.adapters)
+            replacer.issue(reservation, drafts[0], batch.number)
+        return set()
+
+    def _drafts(
+        self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], seen: dict[str, _Seen]
+    ) -> tuple[list[Draft], int]:
+        """Write the drafts of all who have no invoice yet, and count those of them who are on hold.
+
+        `seen` takes up what was read on the way.
+        """
+        todo = [name for name, month in months.items() if not month.invoice and not month.carried]
+        if not todo:
+            return [], 0
+        close, drafter = self._frozen(period), self._drafter()
+        drafts, small, held = list[Draft](), list[Draft](), 0
+        for customer_id in todo:
+            try:
+                customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
+                held += customer.held_since is not None
+                draft = self._draft(drafter, period, customer, close, parked=months[customer_id].parked)
+                seen[customer_id] = _Seen(customer, months[customer_id])
+                self._rehearse(draft, customer)
+                if self.policy.invoices(draft):
+                    drafts.append(draft)
+                elif self.policy.carries(draft):
+                    small.append(draft)
+                else:
+                    self._commit_nothing(draft, seen[customer_id])
+            except OF_ONE_CUSTOMER as error:
+                park(self.books, self.clock, customer_id, period, reason_to_park(error))
+        self._carry(period, batch, small, seen)
+        return drafts, held
+
+    def _frozen(self, period: Period) -> Close | None:
+        """Read the close; its price book and tax table can be read, too: if they can't, that is nobody's own matter."""
+        close = self.closes.get(period)
+        if close:
+            self.price_books.get(close.price_book)
+            self.tax_tables.get(close.tax_table)
+        return close
+
+    def _rehearse(self, draft: Draft, customer: Customer) -> None:
+        """Book a draft on paper: what cannot be booked or stored must not get a number.
+
+        Raises
+        ------
+        ParkCustomerError
+            Its document is too large.
+        AmountTooLargeError
+            The account would hold more than accounts do.
+        """
+        [invoice], content = number_drafts([draft], 1, "")
+        if len(content) > MOST_BYTES:
+            raise ParkCustomerError(
+                "document_too_large",
+                f"the invoice's document has more than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by SKU "
+                "instead of by resource",
+            )
+        invoices.issue(invoice, account_after(customer, draft))
+
+    def _commit_nothing(self, draft: Draft, seen: _Seen) -> None:
+        account = account_after(seen.customer, draft)
+        changed = [account] if account != seen.customer else []
+        self.books.commit(*changed, *unparked(seen.month.parking))
+
+    def _carry(self, period: Period, batch: Batch, small: list[Draft], seen: Mapping[str, _Seen]) -> None:
+        """Add amounts that are too small to be invoiced to what the accounts carry, and keep what they are made of."""
+        if not small:
+            return
+        content = [json.dumps(draft, sort_keys=True, ensure_ascii=False).encode() + b"\n" for draft in small]
+        key = f"carried/{period}/{batch.number:05}-{hashlib.sha256(b''.join(content)).hexdigest()[:16]}.jsonl"
+        self.documents.put(key, b"".join(content), "application/jsonl")
+        offset = 0
+        for draft, text in zip(small, content, strict=True):
+            place = DocumentPlace(key, offset, len(text), hashlib.sha256(text).hexdigest())
+            offset += len(text)
+            customer_id = draft["customer"]["customer_id"]
+            try:
+                currency, minor = draft["currency"], carried_minor(draft)
+                record = Carried(customer_id, period, currency, minor, self.clock(), place)
+                self._commit_carried(seen[customer_id], draft, record)
+            except OF_ONE_CUSTOMER as error:
+                park(self.books, self.clock, customer_id, period, reason_to_park(error))
+
+    def _commit_carried(self, seen: _Seen, draft: Draft, record: Carried) -> None:
+        account = account_after(seen.customer, draft)
+        carried = account.carried_minor + record.amount_minor
+        account = replace(account, account_currency=record.currency, carried_minor=carried)
+        self.books.commit(account, record, *unparked(seen.month.parking))
+
+    def _billable(self, customer_id: str, batch: Batch, period: Period) -> Customer:
+        customer = self.books.customer(customer_id)
+        if customer is None:
+            raise ParkCustomerError("no_customer", f"customer {customer_id} was removed after the snapshot")
+        currency, provider = customer.profile.currency, customer.profile.payment_provider
+        if provider != batch.provider:
+            raise ParkCustomerError(
+                "provider_changed",
+                f"the snapshot has them with {batch.provider!r}, the profile now says {provider!r}; "
+                "change it back for this period",
+            )
+        if currency not in EXPONENT_BY_CURRENCY:
+            raise ParkCustomerError(
+                "unknown_currency", f"{currency!r} is no currency of ISO 4217; import the customer anew"
+            )
+        if customer.currency != currency:
+            minor = customer.balance.minor or customer.carried_minor or customer.receivable_minor
+            what = Money(minor, customer.currency)
+            raise ParkCustomerError(
+                "currency_mismatch",
+                f"the profile says {currency}, but {what} is open; settle that or change the profile back",
+            )
+        return expire_credit(self.books, customer, period, self.clock())
+
+    def _drafter(self) -> InvoiceDrafter:
+        return InvoiceDrafter(
+            self.books,
+            self.closes,
+            self.usage,
+            self.price_books,
+            self.documents,
+            self.tax_tables,
+            self.company,
+            current_logo(self.documents),
+        )
+
+    def _draft(
+        self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None, *, parked: bool
+    ) -> Draft:
+        """Draft from what was received until the close opened: its watermark, the same for each of its runs.
+
+        Who cannot be billed by that, and was parked for it, is billed by what has been corrected until this run.
+        """
+        now = self.clock()
+        if close is None:
+            return drafter.draft(customer, period, "", "", now, now.date())
+        draft = partial(drafter.draft, customer, period, close.price_book, close.tax_table, day=now.date())
+        try:
+            return draft(watermark=close.opened_at)
+        except ParkCustomerError:
+            if not parked:
+                raise
+        return draft(watermark=close.run_started_at)
+
+    def _issue(
+        self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]
+    ) -> set[str]:
+        """Store the documents of a reservation and book those of its invoices that aren't booked yet.
+
+        Returns
+        -------
+        set of str
+            The customers whose invoices cannot be booked. They are parked, and closing again tries again.
+        """
+        key = documents_key(period, batch.number, reservation.first)
+        numbered, content = number_drafts(drafts, reservation.first, key)
+        if not seen:
+            numbered = [i for i in numbered if not self.books.month(i.customer_id, period).invoice]
+        if not numbered:
+            return set()
+        self.documents.put_new(key, content, "application/jsonl")  # from the same drafts comes the same content
+        by_customer, unbooked = {draft["customer"]["customer_id"]: draft for draft in drafts}, set[str]()
+        for invoice in numbered:
+            issue = _Issue(invoice, by_customer[invoice.customer_id], batch.number)
+            try:
+                self._book(issue, seen.get(invoice.customer_id))
+            except OF_ONE_CUSTOMER as error:
+                park(self.books, self.clock, invoice.customer_id, period, _not_booked(invoice, error))
+                unbooked.add(invoice.customer_id)
+        return unbooked
+
+    def _book(self, issue: _Issue, seen: _Seen | None) -> None:
+        """Book an invoice on what was seen; if that is no longer so, on what is there now."""
+        if seen:
+            try:
+                return self._commit(issue, seen)
+            except ConflictError:
+                pass
+        return retry_conflicts(partial(self._book_afresh, issue))
+
+    def _book_afresh(self, issue: _Issue) -> None:
+        invoice = issue.invoice
+        customer = self.books.customer(invoice.customer_id)
+        if customer is None:
+            raise ValueError(f"customer {invoice.customer_id} vanished after invoice {invoice.number} was numbered")
+        month = self.books.month(invoice.customer_id, invoice.period)
+        if not month.invoice:
+            self._commit(issue, _Seen(customer, month))
+
+    def _commit(self, issue: _Issue, seen: _Seen) -> None:
+        invoice = issue.invoice
+        issued, account, legs = invoices.issue(invoice, account_after(seen.customer, issue.draft))
+        memo = f"invoice {invoice.number} for {invoice.total}"
+        entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
+        entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
+        payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)
+        self.books.commit(account, issued, *entries, payment, *unparked(seen.month.parking))
+
+
+def _not_booked(invoice: Invoice, error: Exception) -> ParkCustomerError:
+    return ParkCustomerError(
+        "not_booked",
+        f"{invoice.number} has its number and its document, and cannot be booked: {reason_to_park(error).detail}; "
+        f"close {invoice.period} again once that is mended: it keeps its number",
+    )

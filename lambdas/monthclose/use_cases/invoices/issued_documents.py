@@ -1,0 +1,174 @@
+"""Issued invoices and credit notes: find one by its number, read its document, have its PDF made and kept.
+
+A document is read against the hash that its invoice's item holds: what was changed behind our back is never shown.
+A PDF is made when first asked for and kept under a key that names that hash; of two makers the first one's stays.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from monthclose.domain.errors import MonthCloseError, UserMistakeError
+from monthclose.domain.invoices.credit_note import CreditNote, credit_note_key
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.draft import documents_key
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Closes, Documents, EInvoices, InvoiceRenderer
+from monthclose.settings import Company
+from monthclose.use_cases.invoices.company_logo import current_logo
+
+type Issued = Invoice | CreditNote
+"""What has a number and a document that never changes."""
+
+
+class DocumentAlteredError(MonthCloseError):
+    """A stored document isn't what its invoice was issued with. A person must find out what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedDocuments:
+    """Finds and shows invoices.
+
+    Parameters
+    ----------
+    renderer, e_invoices : Callable
+        Make the adapters when the first PDF or XML is asked for.
+    """
+
+    books: Books
+    closes: Closes
+    documents: Documents
+    renderer: Callable[[], InvoiceRenderer]
+    e_invoices: Callable[[], EInvoices]
+    company: Company
+
+    def find(self, number: str) -> Invoice:
+        """Find an invoice by its number: its run's batch, then its document's customer, then its item.
+
+        Raises
+        ------
+        UserMistakeError
+            There is none of that number.
+        """
+        wanted = Series.INVOICES.number_of(number)
+        run = self.closes.run_of(wanted)
+        if run is None:
+            raise UserMistakeError(f"there is no invoice {number}: that number has not been given out")
+        not_yet = UserMistakeError(
+            f"{number} is reserved, but its invoice isn't issued yet; close {run.period} again, or say the same "
+            "`invoice regenerate` again if one broke off"
+        )
+        try:
+            content = self.documents.get(documents_key(run.period, run.batch, run.first))
+        except KeyError:
+            raise not_yet from None
+        document = json.loads(content.split(b"\n")[wanted - run.first])
+        invoice = self.books.month(document["customer"]["customer_id"], run.period).invoice_of(document["number"])
+        if invoice is None:
+            raise not_yet
+        return invoice
+
+    def find_credit_note(self, number: str) -> CreditNote:
+        """Find a credit note by its number: its document names the customer.
+
+        Raises
+        ------
+        UserMistakeError
+            There is none of that number.
+        """
+        wanted = Series.CREDIT_NOTES.number_of(number)
+        run = self.closes.run_of(wanted, Series.CREDIT_NOTES)
+        if run is None:
+            raise UserMistakeError(f"there is no credit note {number}: that number has not been given out")
+        name, invoice = Series.CREDIT_NOTES.numbered(wanted), Series.INVOICES.numbered(run.batch)
+        try:
+            document = json.loads(self.documents.get(credit_note_key(run.period, name)))
+            notes = self.books.month(document["customer"]["customer_id"], run.period).credit_notes
+        except KeyError:
+            notes = ()
+        found = next((note for note in notes if note.number == name), None)
+        if found is None:
+            raise UserMistakeError(
+                f"{name} is reserved for {invoice}, but isn't issued yet; correct {invoice} for the same reason again"
+            )
+        return found
+
+    def find_issued(self, number: str) -> Issued:
+        """Find an invoice or a credit note by its number.
+
+        Raises
+        ------
+        UserMistakeError
+            There is none of that number.
+        """
+        return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
+
+    def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
+        """Read the invoice or credit note of that number, if it is one of the customer's in the period."""
+        month = self.books.month(customer_id, period)
+        issued: list[Issued] = [*month.invoices, *month.credit_notes]
+        return next((one for one in issued if one.number == number), None)
+
+    def content(self, invoice: Issued) -> bytes:
+        """Read the stored document, byte for byte.
+
+        Raises
+        ------
+        DocumentAlteredError
+            It isn't what the invoice was issued with.
+        """
+        place = invoice.document
+        content = self.documents.get_slice(place.key, place.offset, place.length)
+        if hashlib.sha256(content).hexdigest() != place.sha256:
+            raise DocumentAlteredError(f"the document of {invoice.number} was changed after it was issued: {place.key}")
+        return content
+
+    def document(self, invoice: Issued) -> InvoiceDocument:
+        """Read the document; one from before documents named the company's details gets today's.
+
+        Raises
+        ------
+        DocumentAlteredError
+            It isn't what the invoice was issued with.
+        """
+        document = InvoiceDocument.parse(self.content(invoice))
+        if document.seller != Seller(document.seller.name):
+            return document
+        seller = self.company.seller
+        return replace(document, seller=replace(seller, name=document.seller.name, logo=current_logo(self.documents)))
+
+    def pdf_key(self, invoice: Issued) -> str:
+        """Name the stored PDF of an invoice, having it made if there is none yet."""
+        key = f"pdf/{invoice.period}/{invoice.number}-{invoice.document.sha256[:16]}.pdf"
+        if not self.documents.has(key):
+            self.documents.put_new(key, self._set(invoice), "application/pdf")
+        return key
+
+    def pdf(self, invoice: Issued) -> bytes:
+        """Read the PDF of an invoice, having it made if there is none yet."""
+        return self.documents.get(self.pdf_key(invoice))
+
+    def xml(self, invoice: Issued) -> bytes:
+        """Write an invoice as XML by EN 16931.
+
+        Raises
+        ------
+        UserMistakeError
+            The norm cannot express it; the message says why.
+        """
+        return self.e_invoices().xml(self.document(invoice))
+
+    def _set(self, invoice: Issued) -> bytes:
+        document = self.document(invoice)
+        logo = self.documents.get(document.seller.logo) if document.seller.logo else None
+        pdf = self.renderer().render(document, logo)
+        if not self.company.e_invoice:
+            return pdf
+        try:
+            return self.e_invoices().embed(pdf, document)
+        except UserMistakeError:  # not every invoice is one of the norm's (two taxes, three decimals): still a PDF
+            return pdf

@@ -1,0 +1,252 @@
+"""Make an issued invoice anew: a credit note over everything that is left of it, and a new invoice in its place.
+
+The new invoice is drafted by a close's own code, from the prices, taxes, profile and usage that there are now. First
+all of it is tried out, so that what cannot be made anew stays untouched. Then, each step stored before the next: the
+credit note by its own protocol, the draft, a number reserved for that very draft among those of the old invoice's
+batch, the document, the booking. The draft names the invoice that it replaces: whoever comes finds it and goes on.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import partial
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.errors import ParkCustomerError, UserMistakeError
+from monthclose.domain.invoices.credit_note import CreditNote, left_to_credit
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.draft import Draft, number_drafts
+from monthclose.domain.invoices.invoice import Invoice, amount_due
+from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after
+from monthclose.domain.invoices.replacing import take_its_place
+from monthclose.domain.invoices.series import Series
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.usage import check_reason
+from monthclose.errors import TryLaterError
+from monthclose.ports import Reservation
+from monthclose.use_cases.accounts.cover_open import settle_up
+from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.correct_invoice import Corrector
+from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.replace_invoice import Replacer
+from monthclose.use_cases.invoices.stored_drafts import store_drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Regenerated:
+    """An invoice made anew.
+
+    Parameters
+    ----------
+    note : CreditNote or None
+        The last credit note on the replaced invoice; None if it charged nothing.
+    credited : Money
+        What had been taken back of the replaced invoice before, and is billed anew by the new one.
+    """
+
+    replaced: Invoice
+    note: CreditNote | None
+    invoice: Invoice
+    credited: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an invoice would be, made anew.
+
+    Parameters
+    ----------
+    due : Money
+        What would have to be paid of it, with what was paid and credited already taken off.
+    credited : Money
+        What credit notes have taken back of the replaced one already: the new one knows nothing of them.
+    unchanged : bool
+        Whether it would ask for the same as the replaced one.
+    """
+
+    replaced: Invoice
+    draft: Draft
+    due: Money
+    credited: Money
+    unchanged: bool
+
+    @property
+    def total(self) -> Money:
+        """What the new invoice would be over."""
+        return Money(self.draft["total_minor"], self.draft["currency"])
+
+
+@dataclass(frozen=True, slots=True)
+class Regenerator:
+    """Makes invoices anew."""
+
+    corrector: Corrector
+    drafter: InvoiceDrafter
+    replacer: Replacer
+    policy: InvoicingPolicy
+
+    def preview(self, number: str, reason: str = "") -> Preview:
+        """Try out what an invoice would be, made anew now, and write nothing.
+
+        Raises
+        ------
+        UserMistakeError
+            There is no such invoice, it was replaced before, or it cannot be made anew; the message says why.
+        TryLaterError
+            The invoice is being charged right now.
+        """
+        invoice = self.corrector.issued.find(number)
+        if invoice.replaced_by:
+            raise _replaced(invoice)
+        if self._begun(invoice, self._reserved(invoice, self._batch(invoice))):
+            raise UserMistakeError(f"a new invoice for {invoice.number} has its number already: regenerate finishes it")
+        return self._try_out(invoice, reason)
+
+    def _try_out(self, invoice: Invoice, reason: str) -> Preview:
+        customer, month = self._read(invoice)
+        self._check(invoice, customer, month)
+        left = left_to_credit(invoice, month.notes_on(invoice.number))
+        if left:
+            customer = self.corrector.rehearse(invoice, reason)
+        try:
+            draft = self._draft(customer, invoice, reason)
+        except ParkCustomerError as error:
+            raise UserMistakeError(f"{_cannot(invoice, error)}; {invoice.number} stays as it is") from None
+        if not self.policy.invoices(draft) and not self.policy.carries(draft):
+            raise UserMistakeError(
+                f"made anew, {invoice.number} would come to nothing: void it (monthclose invoice void {invoice.number})"
+            )
+        [new], _ = number_drafts([draft], 0, "")
+        held = sum(payment.net_minor for payment in month.payments)
+        issued, account, _ = take_its_place(new, account_after(customer, draft), held)
+        unchanged = InvoiceDocument.of(draft).bills_the_same(self.corrector.issued.document(invoice))
+        return Preview(invoice, draft, amount_due(issued, account), invoice.total - left, unchanged)
+
+    def regenerate(self, number: str, reason: str) -> Regenerated:
+        """Take an invoice back, and issue a new one of the same month in its place.
+
+        The new one is issued even if its amount is below the policy's minimum: the month has an invoice already. What
+        is due of it is charged by the daily collections, or when a person asks for it. The same again, for the same
+        reason, finishes what broke off, or shows what was done.
+
+        Raises
+        ------
+        UserMistakeError
+            As `preview`, or there is no reason. If it can't be made anew any more after the credit note was issued,
+            the message says so, and the same again goes on from there.
+        TryLaterError
+            The invoice is being charged right now.
+        """
+        reason = check_reason(reason, "a reason is needed: the credit note and the new invoice say it")
+        invoice = self.corrector.issued.find(number)
+        if not invoice.replaced_by:
+            batch = self._batch(invoice)
+            if not self._begun(invoice, self._reserved(invoice, batch)):
+                self._try_out(invoice, reason)
+                self._take_back(invoice, reason)
+            retry_conflicts(partial(self._replace, invoice, batch, reason))
+        done = self._done(invoice, reason)
+        month = self.corrector.books.month(invoice.customer_id, invoice.period)
+        settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
+        return done
+
+    def _check(self, invoice: Invoice, customer: Customer, month: CustomerMonth) -> None:
+        if invoice.total_minor < 0:
+            raise UserMistakeError(
+                f"{invoice.number} is for {invoice.total}, which has become credit: no credit note can take that back"
+            )
+        if customer.profile.currency != invoice.currency:
+            raise UserMistakeError(
+                f"{invoice.number} is in {invoice.currency}, the profile of customer {invoice.customer_id} says "
+                f"{customer.profile.currency}: change it back for this, or void the invoice"
+            )
+        if customer.currency != invoice.currency:
+            raise UserMistakeError(
+                f"{invoice.number} is in {invoice.currency}, the account of customer {invoice.customer_id} is in "
+                f"{customer.currency} now: settle that first"
+            )
+        if any(payment.in_flight for payment in month.payments):
+            raise TryLaterError(f"{invoice.number} is being charged; try again when its outcome is known")
+
+    def _take_back(self, invoice: Invoice, reason: str) -> None:
+        """Issue the credit note; what was taken back whole before needs none."""
+        self.corrector.finish(invoice)
+        _, month = self._read(invoice)
+        if left_to_credit(invoice, month.notes_on(invoice.number)):
+            self.corrector.void(invoice.number, reason)
+
+    def _replace(self, invoice: Invoice, batch: int, reason: str) -> None:
+        """Issue the new invoice: the one that has its number already, or else a draft that is made and numbered now."""
+        reserved = self._reserved(invoice, batch)
+        begun = self._begun(invoice, reserved)  # and if somebody reserves after this look, reserving is a conflict
+        if begun:
+            self.replacer.issue(*begun, batch)
+            return
+        customer, _ = self._read(invoice)
+        try:
+            draft = self._draft(customer, invoice, reason)
+        except ParkCustomerError as error:
+            raise UserMistakeError(
+                f"{invoice.number} is taken back, but {_cannot(invoice, error)}; mend that and say the same again"
+            ) from None
+        key = store_drafts(self.corrector.documents, invoice.period, f"{batch:05}", [draft])
+        self._mark(invoice)
+        reservation = self.corrector.closes.reserve(invoice.period, batch, len(reserved), key, 1)
+        self.replacer.issue(reservation, draft, batch)
+
+    def _mark(self, invoice: Invoice) -> None:
+        """Say on the old invoice that a number is about to be given: if this breaks off, its batch has that to do."""
+        _, month = self._read(invoice)
+        if month.invoice and month.invoice.number == invoice.number and not month.invoice.being_replaced:
+            self.corrector.books.commit(replace(month.invoice, being_replaced=True))
+            settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
+
+    def _reserved(self, invoice: Invoice, batch: int) -> list[Reservation]:
+        return self.corrector.closes.reservations(invoice.period, batch)
+
+    def _begun(self, invoice: Invoice, reserved: list[Reservation]) -> tuple[Reservation, Draft] | None:
+        """Find the number that was reserved for an invoice in another's place, and its draft."""
+        for reservation in reserved:
+            if reservation.count == 1:
+                [draft] = json.loads(self.corrector.documents.get(reservation.drafts_key))
+                if draft.get("replaces") == invoice.number:
+                    return reservation, draft
+        return None
+
+    def _done(self, invoice: Invoice, reason: str) -> Regenerated:
+        _, month = self._read(invoice)
+        replaced = month.invoice_of(invoice.number)
+        new = month.invoice_of(replaced.replaced_by) if replaced else None
+        if replaced is None or new is None:
+            raise ValueError(f"{invoice.number} was replaced, and the new invoice cannot be read")
+        if self.corrector.issued.document(new).notes != (reason,):
+            raise _replaced(replaced)
+        notes = month.notes_on(replaced.number)
+        before = sum(note.total_minor for note in notes if note.reason != reason)
+        return Regenerated(replaced, notes[-1] if notes else None, new, Money(before, replaced.currency))
+
+    def _draft(self, customer: Customer, invoice: Invoice, reason: str) -> Draft:
+        document = json.loads(self.corrector.issued.content(invoice))
+        drafter = replace(self.drafter, logo=current_logo(self.corrector.documents))
+        return drafter.redraft(customer, document, reason, self.corrector.clock())
+
+    def _batch(self, invoice: Invoice) -> int:
+        run = self.corrector.closes.run_of(Series.INVOICES.number_of(invoice.number))
+        if run is None:
+            raise ValueError(f"{invoice.number} is in no run of numbers")
+        return run.batch
+
+    def _read(self, invoice: Invoice) -> tuple[Customer, CustomerMonth]:
+        customer = self.corrector.books.customer(invoice.customer_id)
+        if customer is None:
+            raise ValueError(f"customer {invoice.customer_id} of {invoice.number} vanished")
+        return customer, self.corrector.books.month(invoice.customer_id, invoice.period)
+
+
+def _replaced(invoice: Invoice) -> UserMistakeError:
+    return UserMistakeError(f"{invoice.number} was replaced by {invoice.replaced_by} before: regenerate that one")
+
+
+def _cannot(invoice: Invoice, error: ParkCustomerError) -> str:
+    return f"customer {invoice.customer_id} cannot be billed for {invoice.period}: {error.detail}"

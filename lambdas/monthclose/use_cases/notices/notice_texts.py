@@ -1,0 +1,307 @@
+"""What a notice says: one e-mail per kind, plain text and HTML, from the templates in `templates/mail/`.
+
+`<kind>.txt.j2` has a kind's subject, headline and message, once; `layout.txt.j2` and `layout.html.j2` set them.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.collections.hold import news_in
+from monthclose.domain.invoices.credit_note import CreditNote, Effect
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
+from monthclose.domain.notices.notice import NoticeKind
+from monthclose.domain.payments.declines import decline
+from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
+from monthclose.domain.period import Period
+from monthclose.ports import Mail
+from monthclose.templates import environment
+from monthclose.use_cases.invoices.issued_documents import Issued
+
+_GOOD, _WAITING, _ACTION = "#1a7f5a", "#3b74c4", "#c2571a"
+_ACCENT: Mapping[NoticeKind, str] = {
+    NoticeKind.RECEIPT: _GOOD,
+    NoticeKind.CREDIT: _GOOD,
+    NoticeKind.DECLINED: _ACTION,
+    NoticeKind.ACTION_REQUIRED: _ACTION,
+    NoticeKind.NO_PAYMENT_METHOD: _ACTION,
+    NoticeKind.PENDING: _WAITING,
+    NoticeKind.OPEN: _WAITING,
+    NoticeKind.TOO_SMALL: _WAITING,
+    NoticeKind.NOT_CHARGEABLE: _ACTION,
+    NoticeKind.REMINDER: _ACTION,
+    NoticeKind.LAST_REMINDER: _ACTION,
+    NoticeKind.NEW_METHOD: _ACTION,
+    NoticeKind.ACTION_REMINDER: _ACTION,
+    NoticeKind.REVERSED: _ACTION,
+    NoticeKind.CREDIT_NOTE: _GOOD,
+    NoticeKind.REPLACED: _WAITING,
+    NoticeKind.HOLD_PLACED: _ACTION,
+    NoticeKind.HOLD_LIFTED: _GOOD,
+}
+
+_EFFECTS: Mapping[str, str] = {
+    "less_owed": "Off this invoice",
+    "covered": "Off other open invoices",
+    "kept": "Credit for later",
+}
+"""What a credit note does, as its mail sets it out."""
+
+_UNTAKEN: Mapping[str, str] = {
+    ABOVE_MAXIMUM: "the amount is larger than one payment can be.",
+    CURRENCY_NOT_TAKEN: "it cannot pay in the currency of the invoice.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeTexts:
+    """Writes the notices of a company.
+
+    Parameters
+    ----------
+    company : str
+        The seller's name, as customers know it.
+    link : Callable or None
+        Writes the address at which a customer finds an invoice or a credit note; without it mails have none.
+    """
+
+    company: str
+    link: Callable[[Issued], str] | None = None
+
+    def mail(
+        self,
+        customer: Customer,
+        month: CustomerMonth,
+        kind: NoticeKind,
+        *,
+        payment: Payment | None = None,
+        step: str = "",
+        held_on: date | None = None,
+    ) -> Mail:
+        """Write the mail that tells a customer what became of their month's invoice.
+
+        Parameters
+        ----------
+        payment : Payment or None
+            The one that it is about, if not the one that collects the invoice.
+        step : str
+            The dunning step that it is; empty for the close's notice.
+        held_on : date or None
+            When the account is put on hold if nothing is paid, if it is then.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice or no payment: there is nothing to tell.
+        """
+        payment = payment or month.collecting
+        if month.invoice is None or payment is None:
+            raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
+        facts = _facts(month.invoice, payment) | {"held_on": _day(held_on) if held_on else ""}
+        rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number))
+        if step and month.invoice.open < customer.balance:
+            rows.append(("Owed in all", str(customer.balance)))
+        return self._mail(
+            customer, kind, facts, rows, month.invoice, step, month.invoice.period, _standing(customer, month)
+        )
+
+    def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
+        """Write the mail that tells a customer that their account was put on hold, or is on hold no more."""
+        facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
+        rows = [("Date", _day(change.time.date())), ("Owed in all", str(max(customer.balance, _nothing(customer))))]
+        return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
+
+    def credit_note_mail(
+        self, customer: Customer, note: CreditNote, effect: Effect, month: CustomerMonth | None = None
+    ) -> Mail:
+        """Write the mail that tells a customer of a credit note, and what was done with its amount.
+
+        Parameters
+        ----------
+        month : CustomerMonth or None
+            The month that it is of, for what there is to say of a hold.
+        """
+        done = {name: Money(minor, note.currency) for name, minor in effect._asdict().items()}
+        facts = {
+            "number": note.corrects,
+            "month": f"{note.period.start:%B %Y}",
+            "credit_note": note.number,
+            "amount": note.total,
+            "reason": note.reason,
+            "owes": bool(customer.receivable_minor),
+            "dated": any(part.grant.expires_at for part in customer.grants),
+            **done,
+        }
+        rows = [
+            ("Credit note", note.number),
+            ("Date", _day(note.issued_on)),
+            ("Invoice", note.corrects),
+            ("Period", f"{note.period.start:%B %Y}"),
+            *((label, str(done[name])) for name, label in _EFFECTS.items() if done[name]),
+            ("Amount", str(note.total)),
+        ]
+        standing = _standing(customer, month or CustomerMonth())
+        return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, standing)
+
+    def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
+        """Write the mail that tells a customer of the invoice that has taken another one's place.
+
+        Parameters
+        ----------
+        covered_minor : int
+            What of the money and credit of the old one went to other open invoices, in minor units.
+
+        Raises
+        ------
+        ValueError
+            The month has no such invoice.
+        """
+        invoice, payment = month.invoice, month.collecting
+        if invoice is None or payment is None or not invoice.replaces:
+            raise ValueError(f"customer {customer.customer_id} has no invoice that replaces another")
+        facts = _facts(invoice, payment) | {
+            "replaces": invoice.replaces,
+            "why": reason,
+            "covered": Money(covered_minor, invoice.currency),
+            "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
+        }
+        rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
+        standing = _standing(customer, month)
+        return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, standing)
+
+    def _mail(
+        self,
+        customer: Customer,
+        kind: NoticeKind,
+        facts: Mapping[str, Any],
+        rows: Sequence[tuple[str, str]],
+        issued: Issued | None,
+        step: str,
+        period: Period,
+        standing: str = "",
+    ) -> Mail:
+        company, held = _one_line(self.company), customer.held_since is not None
+        facts = {**facts, "name": _one_line(customer.profile.name), "company": company, "held": held}
+        template = environment().get_template(f"mail/{kind}.txt.j2")
+        context = template.new_context(facts)
+        blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
+        letter = facts | {
+            "subject": _one_line(blocks["subject"]),
+            "headline": _one_line(blocks["headline"]),
+            "paragraphs": [
+                _one_line(text) for text in re.split(r"\n\s*\n", f"{blocks['message']}\n\n{standing}".strip())
+            ],
+            "rows": rows,
+            "label_width": max(len(label) for label, _ in rows),
+            "value_width": max(len(value) for _, value in rows),
+            "accent": _ACCENT[kind],
+            "link": self.link(issued) if self.link and issued else "",
+            "linked": "credit note" if isinstance(issued, CreditNote) else "invoice",
+        }
+        return Mail(
+            to=customer.profile.email,
+            subject=letter["subject"],
+            text=environment().get_template("mail/layout.txt.j2").render(letter),
+            html=environment().get_template("mail/layout.html.j2").render(letter),
+            tag=notice_tag(period, customer.customer_id, step),
+        )
+
+
+def _standing(customer: Customer, month: CustomerMonth) -> str:
+    """Say how the customer's hold stands, if there is one, or if it is news that there is none."""
+    if customer.held_since:
+        since = f"Your account is on hold since {_day(customer.held_since.date())}."
+        lifts = (
+            "Please write to us about it." if customer.held_by else "The hold ends once nothing is overdue any more."
+        )
+        return f"{since} {lifts}"
+    lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
+    return "Your account is not on hold any more." if lifted else ""
+
+
+def _nothing(customer: Customer) -> Money:
+    return Money(0, customer.currency)
+
+
+def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+    """Name what the messages may speak of."""
+    nothing = Money(0, invoice.currency)
+    return _left_by(invoice, payment) | {
+        "number": invoice.number,
+        "month": f"{invoice.period.start:%B %Y}",
+        "total": invoice.total,
+        "collected": Money(invoice.collected_minor, invoice.currency),
+        "paid": bool(invoice.collected_minor) and not invoice.open,
+        "credited": Money(invoice.credited_minor, invoice.currency),
+        "granted": max(-invoice.total, nothing),
+        "open": invoice.open,
+        "attempted": payment.amount,
+        "no_method": payment.state is PaymentState.NO_PAYMENT_METHOD,
+        "reason": decline(payment.provider, payment.code, payment.advice).sentence,
+    }
+
+
+def _left_by(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+    """Name what a payment took besides its invoice, and what it could not take."""
+    return {
+        "untaken": _UNTAKEN.get(payment.code, ""),
+        "more": Money(payment.more_minor, invoice.currency),
+        "gathered": Money(payment.gathered_minor, invoice.currency),
+        "rest": Money(min(payment.rest_minor, invoice.written_off_minor), invoice.currency),
+    }
+
+
+def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequence[CreditNote]) -> list[tuple[str, str]]:
+    """Set out how the invoice is settled, so that the reader can add it up."""
+    rows = [
+        ("Invoice", invoice.number),
+        ("Date", _day(invoice.issued_on)),
+        ("Period", f"{invoice.period.start:%B %Y}"),
+        ("Total", str(invoice.total)),
+    ]
+    taken_back = min(sum(note.total_minor for note in notes), invoice.credited_minor)
+    settled = {
+        "Taken back": taken_back,
+        "Credit used": invoice.credited_minor - taken_back,
+        "Waived": invoice.written_off_minor,
+        "Paid": invoice.collected_minor,
+    }
+    rows += [(label, str(Money(-minor, invoice.currency))) for label, minor in settled.items() if minor]
+    if payment.state is PaymentState.PENDING:
+        rows.append(("Being collected", str(payment.amount)))
+    if invoice.total_minor >= 0:
+        rows.append(("Open", str(invoice.open)))
+    if customer.credit_minor:
+        rows.append(("Credit left", str(Money(customer.credit_minor, customer.currency))))
+    return rows
+
+
+def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
+    """Name a notice in the mail service's events: `2026-10_C-1`, from `2026-10` and `C-1`.
+
+    That of a dunning step or correction has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
+
+    SES allows 256 of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a dot and
+    two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that ends
+    in `.-` and a hash.
+    """
+    escaped = re.sub(rb"[^A-Za-z0-9_@-]", lambda m: b".%02X" % m[0][0], customer_id.encode()).decode()
+    tag = f"{period}.{step}_{escaped}" if step else f"{period}_{escaped}"
+    if len(tag) <= 256:
+        return tag
+    return f"{tag[:222]}.-{hashlib.sha256(customer_id.encode()).hexdigest()[:32]}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _one_line(text: str) -> str:
+    """Make a text fit for a header: one line of printable characters."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())

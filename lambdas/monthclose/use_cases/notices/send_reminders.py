@@ -1,0 +1,87 @@
+"""Send reminders: what dunning has to tell customers, each step once, one e-mail per customer and day at most."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.collections.dunning import (
+    AfterLast,
+    DunningPolicy,
+    StepKind,
+    Telling,
+    next_step,
+    telling_due,
+    trouble_of,
+)
+from monthclose.domain.month import CustomerMonth, NoticeState
+from monthclose.domain.notices.notice import NoticeKind, notice_due
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Clock
+from monthclose.use_cases.notices.tell_customer import CustomerTeller
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderSender:
+    """Sends the reminders of customers.
+
+    Parameters
+    ----------
+    adapters : frozenset of str
+        The providers that can be asked. Who is due to be charged again is not reminded before that was tried.
+    """
+
+    books: Books
+    teller: CustomerTeller
+    clock: Clock
+    policy: DunningPolicy
+    adapters: frozenset[str]
+
+    def send(self, customer_ids: Iterable[str], today: date, closing: frozenset[Period] = frozenset()) -> int:
+        """Send each customer the reminder that is due, and return how many were sent.
+
+        Parameters
+        ----------
+        closing : frozenset of Period
+            Months that a close works on right now: their customers are left to it.
+
+        Raises
+        ------
+        TryLaterError
+            The mail service is briefly unable; those not sent yet are sent when called again.
+        """
+        return sum(self._remind(customer_id, today, closing) for customer_id in customer_ids)
+
+    def _remind(self, customer_id: str, today: date, closing: frozenset[Period]) -> bool:
+        customer, months = self.books.customer(customer_id), self.books.months(customer_id)
+        if customer is None or closing & months.keys() or any(_told_on(today, month) for month in months.values()):
+            return False
+        due = self._first_due(customer, months, today)
+        return due is not None and self._send_one(customer_id, *due, today)
+
+    def _first_due(
+        self, customer: Customer, months: Mapping[Period, CustomerMonth], today: date
+    ) -> tuple[Period, CustomerMonth, Telling] | None:
+        """Find what to tell: an outcome that they don't know yet, or the oldest month's reminder."""
+        for period, month in months.items():
+            telling = None if notice_due(month) else telling_due(month)  # the close's own is sent with its batch
+            if telling:
+                return period, month, telling
+        can_retry = customer.profile.payment_provider in self.adapters
+        for period, month in months.items():
+            step, trouble = next_step(month, customer, self.policy, today, can_retry=can_retry), trouble_of(month)
+            if step and step.kind is StepKind.TELL and step.notice and trouble:
+                return period, month, Telling(step.notice, trouble.payment, step.key)
+        return None
+
+    def _send_one(self, customer_id: str, period: Period, month: CustomerMonth, telling: Telling, today: date) -> bool:
+        customer, month = self.teller.with_hold(customer_id, period, month, today)
+        if customer is None:
+            return False
+        holds = telling.kind is NoticeKind.LAST_REMINDER and self.policy.after_last is AfterLast.HOLD
+        held_on = self.clock().date() + timedelta(self.policy.final_days) if holds else None
+        return self.teller.send(customer, period, month, telling, held_on)
+
+
+def _told_on(today: date, month: CustomerMonth) -> bool:
+    return any(n.time.date() == today and n.state is not NoticeState.WITHDRAWN for n in month.notices)

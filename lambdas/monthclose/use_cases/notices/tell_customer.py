@@ -1,0 +1,86 @@
+"""Tell a customer what became of their payment: at the close, or whenever the outcome is learnt afterwards.
+
+The hold is decided before the e-mail is written, by the same policy everywhere, so that the e-mail says it.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.collections.dunning import Telling, telling_due
+from monthclose.domain.month import CustomerMonth, Notice, NoticeState
+from monthclose.domain.period import Period
+from monthclose.ports import Books, Clock, Mailer
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.notices.deliver import deliver
+from monthclose.use_cases.notices.notice_texts import NoticeTexts
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerTeller:
+    """Sends notices about payments, each once, whoever comes upon it first: a close, a webhook, the reconciler."""
+
+    books: Books
+    mailer: Mailer
+    texts: NoticeTexts
+    clock: Clock
+    keeper: HoldKeeper
+
+    def tell(self, customer_id: str, period: Period, month: CustomerMonth | None = None) -> CustomerMonth:
+        """Send a customer what is due of a month's payment, and return the month as it then is.
+
+        Parameters
+        ----------
+        month : CustomerMonth or None
+            What the caller has just read.
+
+        Raises
+        ------
+        TryLaterError
+            The mail service is briefly unable; it is sent when called again.
+        """
+        month = month or self.books.month(customer_id, period)
+        if telling_due(month) is None:
+            return month
+        customer, month = self.with_hold(customer_id, period, month)
+        telling = telling_due(month)
+        if customer is None or telling is None:
+            return month
+        self.send(customer, period, month, telling)
+        return self.books.month(customer_id, period)
+
+    def with_hold(
+        self, customer_id: str, period: Period, month: CustomerMonth, today: date | None = None
+    ) -> tuple[Customer | None, CustomerMonth]:
+        """Decide a customer's hold, and return account and month as they are then."""
+        customer = self.books.customer(customer_id)
+        owing = customer and (customer.held_since or customer.receivable_minor)
+        if not owing or not self.keeper.review(customer_id, period=period, today=today):
+            return customer, month
+        return self.books.customer(customer_id), self.books.month(customer_id, period)
+
+    def send(
+        self,
+        customer: Customer,
+        period: Period,
+        month: CustomerMonth,
+        telling: Telling,
+        held_on: date | None = None,
+    ) -> bool:
+        """Send one notice, and say whether it was sent; not if somebody else has it, or it is refused.
+
+        Parameters
+        ----------
+        held_on : date or None
+            When the account is put on hold if nothing is paid, if it is then.
+        """
+        kind, payment, step = telling
+        # Written before the claim: what cannot be written isn't claimed.
+        mail = self.texts.mail(customer, month, kind, payment=payment, step=step, held_on=held_on)
+        before = next((n for n in month.notices if n.step == step), None)
+        version = before.version if before else 0
+        claim = Notice(
+            customer.customer_id, period, kind, NoticeState.CLAIMED, self.clock(), step=step, version=version
+        )
+        delivered = deliver(self.books, self.mailer, claim, mail)
+        return delivered is not None and delivered.state is NoticeState.SENT

@@ -1,0 +1,82 @@
+"""What a provider may still do about orders of before: asked and settled before an invoice is charged once more."""
+
+from dataclasses import dataclass, replace
+from typing import TypeIs
+
+from monthclose.domain.payments.payment import REFUSED, Payment, PaymentState
+from monthclose.errors import ConflictError
+from monthclose.ports import ChargeOrder, ChargeOutcome, Collected, InProgress, NotCollected, PaymentGateway
+from monthclose.use_cases.payments.book_outcomes import Bookkeeper, Case
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierOrders:
+    """The orders of a payment's earlier attempts, and of its invoice's other payments, with one provider."""
+
+    gateway: PaymentGateway
+    keeper: Bookkeeper
+
+    def look_back(self, case: Case) -> PaymentState | None:
+        """Before another attempt, see whether the last one was collected after all (the customer authenticated it)."""
+        if not case.payment.provider_ref or case.payment.state not in REFUSED:
+            return None
+        outcome = self.gateway.look_up(order_of(case)).outcome
+        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
+
+    def retire_others(self, case: Case) -> None:
+        """See to it that no other payment of this invoice is, or can be, collected: one that waits for its customer.
+
+        Money that went back may have come back, or be on its way again: that is asked before it is charged once more.
+
+        Raises
+        ------
+        ConflictError
+            One of them turned out to be collected; decide anew.
+        """
+        for other in case.others:
+            if other.provider != self.gateway.provider or not other.provider_ref:
+                continue
+            theirs = case.of(other)
+            if other.spent:
+                outcome = self.gateway.look_up(order_of(theirs)).outcome
+                if _is_news(outcome, other):
+                    self.keeper.book(theirs, outcome)
+                    raise ConflictError(f"the money of payment {other.payment_id} has moved")
+            elif other.state in REFUSED:
+                outcome = self.gateway.withdraw(order_of(theirs)).outcome
+                if isinstance(outcome, Collected | InProgress):
+                    self.keeper.book(theirs, outcome)
+                    raise ConflictError(f"payment {other.payment_id} is collected after all")
+                self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
+
+    def withdraw(self, case: Case) -> PaymentState | None:
+        """See to it that an earlier attempt is never collected; its state if it was, or is being."""
+        if not case.payment.provider_ref:
+            return None
+        outcome = self.gateway.withdraw(order_of(case)).outcome
+        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
+
+
+def order_of(case: Case) -> ChargeOrder:
+    """Write down what the provider is asked to collect for a payment: the same each time, for one attempt."""
+    payment: Payment = case.payment
+    return ChargeOrder(
+        payment_id=payment.payment_id,
+        attempt=payment.attempt,
+        amount=payment.amount,
+        invoice_number=case.invoice.number,
+        period=payment.period,
+        customer_id=payment.customer_id,
+        provider_customer=case.customer.payer,
+        payment_method=case.customer.current_method(payment.payment_method),
+        since=payment.begun_at,
+        reference=payment.provider_ref,
+    )
+
+
+def _is_news(outcome: ChargeOutcome | NotCollected, payment: Payment) -> TypeIs[Collected | InProgress]:
+    """Whether a payment whose money went back has some of it again, or lost more, or is being collected again."""
+    if isinstance(outcome, Collected):
+        booked = (payment.refunded_minor, payment.reversed_minor)
+        return (outcome.refunded_minor, outcome.reversed_minor) != booked
+    return isinstance(outcome, InProgress)

@@ -1,0 +1,170 @@
+"""A payment gateway that keeps to the provider's limit: a slot before each request, and a note of how it went."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.closes.proof import ProviderCharge
+from monthclose.domain.money import Money
+from monthclose.domain.payments.charge_limits import ChargeLimits
+from monthclose.domain.period import Period
+from monthclose.errors import (
+    ObjectBusyError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderDownError,
+    ProviderRefusedError,
+    RateLimitedError,
+)
+from monthclose.names import LimitScope
+from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
+
+_READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held")
+_CALLS = (*_READS, "register", "prepare", "collect", "withdraw")
+LANES: Mapping[LimitScope, Mapping[str, str]] = {
+    LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
+    LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
+}
+"""The lane of each call. Where each endpoint has a limit of its own, each call that changes something is one; those
+that read share one, for they share the endpoint that lists payments."""
+
+_TRIES = 4
+"""Of a call that is answered with 429."""
+_PAGE = 100
+_LOST = (ProviderDownError, OutcomeUnknownError)
+_ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
+"""Noes, or that one object is busy: the provider is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottledGateway:
+    """`PaymentGateway` around another one.
+
+    Every method may raise `ProviderPausedError`, too: no slot is free in time, or the provider is down.
+
+    Parameters
+    ----------
+    lanes : Mapping[str, str]
+        The limiter's lane of each method.
+    largest_minor : mapping
+        By currency, in minor units: the most in one charge that the provider has agreed to for the company's account.
+    """
+
+    gateway: PaymentGateway
+    limiter: Limiter
+    lanes: Mapping[str, str]
+    largest_minor: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def provider(self) -> str:
+        """The name that settings and customers know it by."""
+        return self.gateway.provider
+
+    @property
+    def idempotency_window(self) -> timedelta:
+        """How long the provider surely recognises a repetition."""
+        return self.gateway.idempotency_window
+
+    @property
+    def latest_effect(self) -> timedelta:
+        """After how long an unanswered call can surely take effect no more."""
+        return self.gateway.latest_effect
+
+    @property
+    def one_order_per_payment(self) -> bool:
+        """Whether a payment keeps one reference for all its attempts."""
+        return self.gateway.one_order_per_payment
+
+    def charge_limits(self, currency: str) -> ChargeLimits | None:
+        """Tell what it takes of a currency in one charge."""
+        limits, largest = self.gateway.charge_limits(currency), self.largest_minor.get(currency)
+        return limits.with_largest(largest) if limits and largest else limits
+
+    def check(self) -> None:
+        """Ask whether the provider accepts us."""
+        self._ask("check", self.gateway.check)
+
+    def register(self, customer: Customer) -> str:
+        """Make the customer known to the provider."""
+        return self._ask("register", lambda: self.gateway.register(customer))
+
+    def prepare(self, order: ChargeOrder) -> str:
+        """Create the provider's object for the payment; a provider without such a step is not asked."""
+        if not self.gateway.one_order_per_payment:
+            return self.gateway.prepare(order)
+        return self._ask("prepare", lambda: self.gateway.prepare(order))
+
+    def collect(self, order: ChargeOrder) -> Answer:
+        """Collect an order."""
+        return self._ask("collect", lambda: self.gateway.collect(order))
+
+    def look_up(self, order: ChargeOrder) -> Answer:
+        """Ask what became of an order."""
+        return self._ask("look_up", lambda: self.gateway.look_up(order))
+
+    def withdraw(self, order: ChargeOrder) -> Answer:
+        """See to it that an order can never be collected."""
+        return self._ask("withdraw", lambda: self.gateway.withdraw(order))
+
+    def successor(self, method: str) -> str:
+        """Tell which payment method the provider has put in the place of one."""
+        return self._ask("successor", lambda: self.gateway.successor(method))
+
+    def payment_of(self, reference: str) -> str:
+        """Tell which of our payments the provider's object names."""
+        return self._ask("payment_of", lambda: self.gateway.payment_of(reference))
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        """Go over the money collected, with a slot for every hundred charges; it cannot be repeated in the middle."""
+        lane = self.lanes["collected_for"]
+        charges = self.gateway.collected_for(period, since)
+        for number in count():
+            if number % _PAGE == 0:
+                self.limiter.acquire(lane)
+            with self._noted(lane):
+                charge = next(charges, None)
+            if charge is None:
+                return
+            yield charge
+
+    def held(self, reference: str) -> Money | None:
+        """Add up what the provider holds for one payment."""
+        return self._ask("held", lambda: self.gateway.held(reference))
+
+    def _ask[T](self, call: str, request: Callable[[], T]) -> T:
+        """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.
+
+        Raises
+        ------
+        RateLimitedError
+            It was, each time.
+        """
+        lane = self.lanes[call]
+        for tries_left in reversed(range(_TRIES)):
+            self.limiter.acquire(lane)
+            try:
+                with self._noted(lane):
+                    return request()
+            except RateLimitedError:
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    @contextmanager
+    def _noted(self, lane: str) -> Iterator[None]:
+        try:
+            yield
+        except RateLimitedError:
+            self.limiter.limited(lane)
+            raise
+        except _LOST:
+            self.limiter.failed(lane)
+            raise
+        except _ANSWERED:
+            self.limiter.succeeded(lane)
+            raise
+        else:
+            self.limiter.succeeded(lane)

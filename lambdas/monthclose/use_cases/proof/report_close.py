@@ -1,0 +1,218 @@
+"""Report a close: sum up the batches, prove that the books tie, write the report for finance."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from monthclose.domain.closes.close import BatchProgress, Close, CloseStatus, Totals
+from monthclose.domain.closes.loose_end import LooseEnd, LooseEndKind, count_loose_ends, loose_ends
+from monthclose.domain.closes.proof import MOST_FINDINGS, Comparison, Finding, check_totals
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import exponent
+from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.period import Period
+from monthclose.domain.words import count
+from monthclose.ports import Books, Clock, Closes, Documents
+from monthclose.use_cases.batch_work import read_months
+from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report_page import render_report
+
+_MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Proves and reports closes."""
+
+    comparer: BookComparer
+    closes: Closes
+    documents: Documents
+    clock: Clock
+    company: str
+
+    def report(self, period: Period, run: int) -> dict[str, Any]:
+        """Finish a close and return its report; also stored as JSON and as a page.
+
+        Raises
+        ------
+        UserMistakeError
+            The period was never closed.
+        """
+        close = self.closes.get(period)
+        if close is None or close.run != run:
+            raise UserMistakeError(f"there is no run {run} of a close of {period}")
+        comparisons = self.comparer.compare(close)
+        done, report = self._prove(replace(close, completed_at=self.clock()), comparisons)
+        self._store(close, done, report)
+        return report
+
+    def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> dict[str, Any]:
+        """Make a close's report anew after its payments went on, and return it.
+
+        Parameters
+        ----------
+        comparisons : sequence of Comparison
+            Just made.
+        stored : bool
+            Whether it takes the place of the one there is: not if only some of the providers were asked.
+
+        Raises
+        ------
+        ConflictError
+            Somebody closes the period again at this moment, and will report it.
+        """
+        done, report = self._prove(close, comparisons)
+        if stored:
+            self._store(close, done, report)
+        return report
+
+    def _store(self, before: Close, done: Close, report: dict[str, Any]) -> None:
+        self.documents.put(report_key(done.period, "json"), json.dumps(report, indent=2).encode())
+        self.documents.put(report_key(done.period, "html"), render_report(report), "text/html; charset=utf-8")
+        if done != before:
+            self.closes.put(done)
+
+    def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, dict[str, Any]]:
+        totals, findings, left = Totals(), list[Finding](), _Left()
+        for progress in self.closes.all_progress(close.period):
+            totals += progress.totals
+            left.take(progress, self.comparer.books)
+        findings += check_totals(totals, close.customers)
+        findings += [finding for comparison in comparisons for finding in comparison.findings]
+        unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
+        done = replace(close, status=_status(findings, totals, left))
+        content = report_content(done, totals, findings, self.company, unlisted=unlisted)
+        return done, content | left.content()
+
+
+@dataclass(slots=True)
+class _Left:
+    """The loose ends of a close: each kind is counted, and the first of it are listed."""
+
+    ends: dict[LooseEndKind, list[LooseEnd]] = field(default_factory=lambda: {kind: [] for kind in LooseEndKind})
+    in_all: Counter[LooseEndKind] = field(default_factory=Counter)
+
+    def take(self, progress: BatchProgress, books: Books) -> None:
+        """Take a batch's. Its customers are read only if any has one and there is room to list it."""
+        counted = {kind: number for kind, number in count_loose_ends(progress).items() if number}
+        if all(len(self.ends[kind]) >= MOST_FINDINGS for kind in counted):
+            self.in_all.update(counted)
+            return
+        for end in loose_ends(progress, read_months(books, progress.batch.customer_ids, progress.period)):
+            self.in_all[end.kind] += 1
+            if len(self.ends[end.kind]) < MOST_FINDINGS:
+                self.ends[end.kind].append(end)
+
+    def content(self) -> dict[str, Any]:
+        """Put them into the report's shape."""
+        return {
+            str(kind): {"customers": [_end(end) for end in ends], "in_all": self.in_all[kind]}
+            for kind, ends in self.ends.items()
+        }
+
+
+def _end(end: LooseEnd) -> dict[str, Any]:
+    since = end.since.isoformat() if end.since else None
+    return {"customer_id": end.customer_id, "what": end.what, "since": since}
+
+
+def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseStatus:
+    """Decide a close's status; a bank debit that is under way, and was told, leaves nothing to do."""
+    if findings:
+        return CloseStatus.COMPLETED_WITH_FINDINGS
+    if left.in_all[LooseEndKind.UNFINISHED]:
+        return CloseStatus.UNFINISHED
+    return CloseStatus.WAITING if totals.waiting else CloseStatus.COMPLETED
+
+
+def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> dict[str, Any]:
+    """Report on a close that was stopped or broke off: what is done, in the report's shape. Nothing is stored.
+
+    The providers are not asked. Who has not been begun with is unfinished, and no finding.
+
+    Parameters
+    ----------
+    state : str
+        What to give for its status.
+    """
+    totals, left = Totals(), _Left()
+    for progress in closes.all_progress(close.period):
+        totals += progress.totals
+        left.take(progress, books)
+    begun = sum(totals.customers.values())
+    left.in_all[LooseEndKind.UNFINISHED] += close.customers - begun
+    content = report_content(close, totals, check_totals(totals, begun), company) | left.content()
+    warning = f"partial: {count(close.customers - begun, 'customer')} not begun with"
+    return content | {"status": state, "partial": True, "warnings": [warning, *content["warnings"]]}
+
+
+def _notice_warnings(totals: Totals) -> list[str]:
+    texts = {
+        "refused": "the mail service will not take: their addresses cannot be",
+        "claimed": "may have been sent or not: their sender broke off, and nobody is written to twice on a guess",
+    }
+    untold = [f"{count(totals.untold, 'customer')} not told yet: reconciling tells them"] if totals.untold else []
+    return untold + [
+        f"{totals.notices[state]} notices {text}" for state, text in texts.items() if totals.notices.get(state)
+    ]
+
+
+def report_key(period: Period, kind: str) -> str:
+    """Name the report's object; `kind` is `json` or `html`."""
+    return f"reports/{period}/report.{kind}"
+
+
+def report_content(
+    close: Close, totals: Totals, findings: list[Finding], company: str, *, unlisted: int = 0
+) -> dict[str, Any]:
+    """Put a close, its totals and the proof into the report's shape. Amounts are in minor units.
+
+    Parameters
+    ----------
+    unlisted : int
+        Findings that are counted only.
+    """
+    ended = close.completed_at
+    money = (*_MONEY, "tax") if close.tax_table else _MONEY
+    return {
+        "period": str(close.period),
+        "status": close.status,
+        "company": company,
+        "run": close.run,
+        "rounds": close.round - close.first_round,
+        "opened_at": close.opened_at.isoformat(),
+        "completed_at": ended.isoformat() if ended else None,
+        "duration_seconds": (ended - close.run_started_at).total_seconds() if ended else None,
+        "price_book": close.price_book,
+        **({"tax_table": close.tax_table} if close.tax_table else {}),
+        "customers": {
+            "snapshot": close.customers,
+            **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
+            **({"carried": totals.customers["carried"]} if totals.customers.get("carried") else {}),
+        },
+        "exponents": {currency: exponent(currency) for currency in sorted(totals.money)},
+        "money": {
+            currency: {name: sums.get(name, 0) for name in money} for currency, sums in sorted(totals.money.items())
+        },
+        "ledger": {currency: dict(sums) for currency, sums in sorted(totals.ledger.items())},
+        "payments": {state.value: totals.payments.get(state, 0) for state in PaymentState},
+        "declines": dict(totals.declines),
+        "parked": dict(totals.parked),
+        "notices": {
+            "sent": totals.notices.get("sent", 0),
+            "refused": totals.notices.get("refused", 0),
+            "unconfirmed": totals.notices.get("claimed", 0),
+        },
+        "holds": {name: totals.holds.get(name, 0) for name in ("placed", "lifted")},
+        "proof": {
+            "ties": not findings,
+            "findings": [
+                {"check": f.check, "detail": f.detail, "customer_id": f.customer_id} for f in findings[:MOST_FINDINGS]
+            ],
+            "findings_in_all": len(findings) + unlisted,
+        },
+        "stops": [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops],
+        "warnings": [*close.warnings, *_notice_warnings(totals)],
+    }

@@ -1,0 +1,159 @@
+"""Drain dead letters: make up for messages that nobody could handle, and only then delete them.
+
+A message that cannot be read is kept among the documents, with a finding: nothing is lost, and nobody empties a queue
+by hand.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.closes.proof import Finding
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+from monthclose.errors import TryLaterError
+from monthclose.names import COLLECT_DUE
+from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, Workflow
+from monthclose.use_cases.batch_work import recent_closes
+
+_TARGET, _ERROR = "TARGET_ARN", "ERROR_CODE"
+"""Attributes that EventBridge gives a dead letter (its guide, "Using dead-letter queues")."""
+
+
+@dataclass(slots=True)
+class Drained:
+    """What came of a queue's dead letters.
+
+    Parameters
+    ----------
+    answered : int
+        Their tasks still waited and go on.
+    taken_up : int
+        Nobody waited any more: settling takes their batches up, or there is nothing left to do for them.
+    started : int
+        Starts that had not arrived.
+    """
+
+    answered: int = 0
+    taken_up: int = 0
+    started: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """The counts, for people and programs."""
+        return {"answered": self.answered, "taken_up": self.taken_up, "started": self.started}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterDrain:
+    """Drains the dead letters of the providers' queues, and of the rules."""
+
+    closes: Closes
+    workflow: Workflow
+    documents: Documents
+    log: Log
+
+    def drain_charges(
+        self, provider: str, queue: DeadLetters, time_is_up: Callable[[], bool] = lambda: False
+    ) -> Drained:
+        """Make up for batches that a provider's queue gave up.
+
+        Their tasks hear that it failed: a child that waits sends its message again, or leaves the batch to the repair
+        round. A batch that no child waits for has unsettled payments in its progress, which settling takes up; what
+        the collections had to do is due on their next day, too.
+        """
+
+        def handle(letter: DeadLetter, drained: Drained) -> None:
+            message = _charge_message(letter.body)
+            if message is None:
+                self._keep(provider, letter, drained, "dead_letter", "a message cannot be read")
+            elif self.workflow.still_waits(message["task_token"]):
+                self.workflow.fail(message["task_token"], TryLaterError.__name__, "the queue gave its message up")
+                drained.answered += 1
+            else:
+                drained.taken_up += 1
+                if message.get("kind") == COLLECT_DUE:
+                    return
+                self._require_taken_up(provider, Period.parse(message["period"]), message["batch"], drained)
+
+        return self._drain(queue, handle, time_is_up)
+
+    def drain_starts(
+        self, queue: DeadLetters, restarted: frozenset[str], time_is_up: Callable[[], bool] = lambda: False
+    ) -> Drained:
+        """Make up for starts of the rules that did not arrive: start closes and imports, report the others.
+
+        Each is started with the event that its rule had for it.
+
+        Parameters
+        ----------
+        restarted : frozenset of str
+            ARNs of the state machines that close a month and that import dropped usage. To start them is safe: they
+            find what runs, and do nothing for what is done.
+        """
+
+        def handle(letter: DeadLetter, drained: Drained) -> None:
+            request, target = _object(letter.body), letter.attributes.get(_TARGET, "")
+            if request is not None and target in restarted:
+                self.workflow.start(target, f"missed-{letter.message_id}", request)
+                drained.started += 1
+                return
+            what = f"a start of {target.rpartition(':')[2] or 'something'} did not arrive"
+            self._keep(
+                "starts", letter, drained, "missed_start", f"{what} ({letter.attributes.get(_ERROR, 'no reason')})"
+            )
+
+        return self._drain(queue, handle, time_is_up)
+
+    def _drain(
+        self, queue: DeadLetters, handle: Callable[[DeadLetter, Drained], None], time_is_up: Callable[[], bool]
+    ) -> Drained:
+        drained = Drained()
+        while not time_is_up() and (letters := queue.receive()):
+            for letter in letters:
+                try:
+                    handle(letter, drained)
+                    queue.delete(letter)
+                except TryLaterError as error:  # it stays, and comes again
+                    self.log.warning("a dead letter stays", extra={"message": letter.message_id, "why": str(error)})
+        return drained
+
+    def _keep(self, source: str, letter: DeadLetter, drained: Drained, check: str, why: str) -> None:
+        key = f"dead-letters/{source}/{letter.message_id}.json"
+        kept = {"body": letter.body, "attributes": dict(letter.attributes)}
+        self.documents.put(key, json.dumps(kept, indent=2).encode())
+        drained.findings.append(Finding(check, f"{why}; it is kept as {key}"))
+
+    def _require_taken_up(self, provider: str, period: Period, batch: int, drained: Drained) -> None:
+        """See whether settling, or the close that runs, will come upon a batch; else it is a finding."""
+        close, progress = self.closes.get(period), self.closes.progress(period, batch)
+        if close and close.status is CloseStatus.RUNNING:
+            return  # its repair rounds take whatever is unfinished
+        if progress and (not progress.unsettled or close in recent_closes(self.closes)):
+            return
+        text = f"{provider}'s queue gave up batch {batch} of {period}, which nobody takes up; close {period} again"
+        drained.findings.append(Finding("dead_letter", text))
+
+
+def _object(body: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(body)
+    except json.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _charge_message(body: str) -> Mapping[str, Any] | None:
+    """Read a message of the charge queue; None if it is none."""
+    message = _object(body)
+    if message is None or not isinstance(message.get("task_token"), str) or not isinstance(message.get("batch"), int):
+        return None
+    if message.get("kind") == COLLECT_DUE:
+        return message
+    try:
+        Period.parse(str(message.get("period")))
+    except UserMistakeError:
+        return None
+    return message

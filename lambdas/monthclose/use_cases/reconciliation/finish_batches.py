@@ -1,0 +1,122 @@
+"""Finish batches of closes that have ended: charge who was not charged, then sum up, tell and hold as the close does.
+
+A close that runs does this itself; what it leaves behind is finished here, however late.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import batched
+
+from monthclose.domain.closes.close import BatchProgress, CloseStatus, totals_of
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState, next_check
+from monthclose.domain.period import Period
+from monthclose.errors import TryLaterError
+from monthclose.ports import Books, Clock, Closes
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.batch_work import read_months, recent_closes, refresh_gathered, side_by_side
+from monthclose.use_cases.notices.send_notices import NoticeSender
+from monthclose.use_cases.reconciliation.settle_payments import SHARE_TO_FINISH, Look, PaymentSettler, Settled
+
+_AT_ONCE = 64
+_SHARE_KEPT = 0.05
+"""What of the time is kept to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinisher:
+    """Finishes the batches of one provider."""
+
+    settler: PaymentSettler
+    books: Books
+    closes: Closes
+    sender: NoticeSender
+    keeper: HoldKeeper
+    clock: Clock
+    executor: Executor
+
+    def finish(
+        self,
+        settled: Settled,
+        changed: set[tuple[Period, int]],
+        share_left: Callable[[], float] = lambda: 1.0,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Finish the batches whose payments have changed, and what recent closes left: unsettled, waiting or not told.
+
+        What time does not suffice for is found again, by what is unsettled or by the comparison of the books.
+
+        Parameters
+        ----------
+        settled : Settled
+            Is counted on.
+        changed : set
+            Batches, by period and number.
+
+        Raises
+        ------
+        ProviderRefusedError
+            The provider doesn't accept us.
+        """
+
+        def one(progress: BatchProgress) -> tuple[bool, list[Look]]:
+            if share_left() <= _SHARE_KEPT:
+                return False, []
+            return self._finish_one(progress, ask=not settled.paused and share_left() > SHARE_TO_FINISH)
+
+        for some in batched(self._unfinished(changed), _AT_ONCE, strict=False):
+            for finished, looks in side_by_side(self.executor, one, some):
+                settled.batches += finished
+                for look in looks:
+                    settled.take(look)
+            tell(f"{settled.provider}: {settled.batches:,} batches finished")
+
+    def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:
+        recent = [close for close in recent_closes(self.closes) if close.status is not CloseStatus.COMPLETED]
+        for close in recent:
+            for progress in self.closes.all_progress(close.period):
+                left = progress.unsettled or progress.totals.untold or progress.totals.waiting
+                if left and progress.batch.provider == self.settler.provider:
+                    changed.discard((close.period, progress.batch.number))
+                    yield progress
+        for period, number in sorted(changed):
+            close_of = self.closes.get(period)
+            found = self.closes.progress(period, number)
+            if found and close_of and close_of.status is not CloseStatus.RUNNING:
+                yield found
+
+    def _finish_one(self, progress: BatchProgress, *, ask: bool) -> tuple[bool, list[Look]]:
+        """Charge who is ready, and do what the close does after charging if anything has changed."""
+        months = read_months(self.books, progress.batch.customer_ids, progress.period)
+        ready = [payment for month in months.values() for payment in month.payments if self._is_due(payment)]
+        if ready and not ask:
+            return False, [Look(left=True)]
+        looks = [self._charge(payment) for payment in ready]
+        for payment in ready:
+            months[payment.customer_id] = self.books.month(payment.customer_id, payment.period)
+        if not _has_changed(progress, list(months.values())):
+            return False, looks
+        period, number, in_round = progress.period, progress.batch.number, progress.round
+        refresh_gathered(self.closes, self.books, self.clock, months.values())
+        try:
+            self.sender.send(period, number, in_round)
+            self.keeper.apply(period, number, in_round)
+        except TryLaterError as error:
+            looks.append(Look(error=type(error).__name__))
+        return True, looks
+
+    def _charge(self, payment: Payment) -> Look:
+        key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
+        return self.settler.attempt(payment, lambda: self.settler.charger.charge(key))
+
+    def _is_due(self, payment: Payment) -> bool:
+        """Whether to begin with a payment now; one that was put back rests longer with every time."""
+        if payment.state is not PaymentState.READY or payment.provider != self.settler.provider:
+            return False
+        return not payment.history or self.clock() >= next_check(payment.begun_at, payment.history[-1].time)
+
+
+def _has_changed(progress: BatchProgress, months: list[CustomerMonth]) -> bool:
+    totals, unsettled = totals_of(months)
+    return bool(totals.untold) or (totals, unsettled) != (progress.totals, progress.unsettled)

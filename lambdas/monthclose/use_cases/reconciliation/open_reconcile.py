@@ -1,0 +1,78 @@
+"""Open a reconciliation: one at a time, and say which periods it is time to compare."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.period import Period
+from monthclose.ports import Claim, Claims, Clock, Closes, Documents, Workflow
+from monthclose.use_cases.batch_work import providers_of, recent_closes
+from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.reconciliation.reconcile_period import comparison_key
+
+CLAIM = "reconcile"
+_COMPARE_EVERY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The answer: whether this execution may go on, with which providers, and the periods to compare."""
+
+    outcome: Literal["opened", "already_running"]
+    periods: tuple[Period, ...] = ()
+    providers: tuple[str, ...] = ()
+    """Those that the running and the recent closes charge by: one that nobody uses needs no key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileOpener:
+    """Opens reconciliations."""
+
+    claims: Claims
+    closes: Closes
+    documents: Documents
+    workflow: Workflow
+    clock: Clock
+    providers: Collection[str]
+
+    def open(self, execution: str, *, compare: bool = False) -> Opened:
+        """Claim the work for an execution, unless another one still runs.
+
+        Whether it does is asked of the workflow engine: a dead one holds nobody up.
+
+        Parameters
+        ----------
+        compare : bool
+            Compare the recent periods now, not only those that were compared a day ago or never.
+
+        Raises
+        ------
+        ConflictError
+            Another execution claimed it at the same moment; ask again.
+        """
+        before, now = self.claims.get(CLAIM), self.clock()
+        again = before is not None and before.execution == execution
+        if before and still_works(before.execution, execution, self.workflow):
+            return Opened("already_running")
+        if not again:
+            self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))
+        used = {close.period: self._used_by(close) for close in recent_closes(self.closes)}
+        due = [period for period, names in used.items() if compare or self._is_due(period, names, now)]
+        running = [self._used_by(close) for close in self.closes.all() if close.status is CloseStatus.RUNNING]
+        return Opened("opened", tuple(due), tuple(sorted(set[str]().union(*used.values(), *running))))
+
+    def _used_by(self, close: Close) -> set[str]:
+        return providers_of(self.closes, close.period) & set(self.providers)
+
+    def _is_due(self, period: Period, providers: Collection[str], now: datetime) -> bool:
+        return any(self._compared_at(period, name) <= now - _COMPARE_EVERY for name in providers)
+
+    def _compared_at(self, period: Period, provider: str) -> datetime:
+        try:
+            content = json.loads(self.documents.get(comparison_key(period, provider)))
+        except KeyError:
+            return period.start  # never
+        return datetime.fromisoformat(content["compared_at"])

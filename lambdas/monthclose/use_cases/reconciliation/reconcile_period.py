@@ -1,0 +1,79 @@
+"""Reconcile a period: compare its books with the providers', keep what was found, and prove the close again."""
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.closes.proof import Comparison
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+from monthclose.ports import Closes, Documents
+from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report_close import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What came of a period."""
+
+    comparisons: list[Comparison]
+    report: dict[str, Any]
+    """The close's report, made anew; stored, unless only some of the providers were asked."""
+
+    @property
+    def findings(self) -> int:
+        """Findings of the proof, those of the comparisons included."""
+        return int(self.report["proof"]["findings_in_all"])
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReconciler:
+    """Reconciles the periods of closes that have ended."""
+
+    comparer: BookComparer
+    reporter: Reporter
+    closes: Closes
+    documents: Documents
+
+    def reconcile(
+        self,
+        period: Period,
+        providers: Collection[str] = (),
+        *,
+        time_is_up: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Reconciled:
+        """Compare a period with its providers from both sides, book what they say, and prove it again.
+
+        Raises
+        ------
+        UserMistakeError
+            The period was never closed, or is being closed.
+        """
+        close = self.closes.get(period)
+        if close is None:
+            raise UserMistakeError(f"{period} has not been closed\nclose it with: monthclose close {period}")
+        if close.status is CloseStatus.RUNNING or close.completed_at is None:
+            raise UserMistakeError(f"{period} is being closed; its books are compared at the end of it")
+        comparisons = self.comparer.compare(close, providers, thorough=True, time_is_up=time_is_up, tell=tell)
+        for comparison in comparisons:
+            content = json.dumps(comparison_content(comparison), indent=2)
+            self.documents.put(comparison_key(period, comparison.provider), content.encode())
+        report = self.reporter.prove_again(close, comparisons, stored=not providers)
+        return Reconciled(comparisons, report)
+
+
+def comparison_key(period: Period, provider: str) -> str:
+    """Name the object of a comparison."""
+    return f"reconciliations/{period}/{provider}.json"
+
+
+def comparison_content(comparison: Comparison) -> dict[str, Any]:
+    """Put a comparison into JSON; amounts in minor units."""
+    return asdict(comparison) | {
+        "period": str(comparison.period),
+        "compared_at": comparison.compared_at.isoformat(),
+        "ties": not comparison.findings_in_all,
+    }

@@ -1,0 +1,244 @@
+"""Settle payments: find out what became of every payment in flight that is due to be looked at.
+
+UNKNOWN, stale CHARGING and old PENDING payments hold their customer's lease, and the lease says when to look. Each look
+that changes nothing moves that time on, further and further. What is settled is told and summed up by `finish_batches`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import batched
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.closes.proof import MOST_FINDINGS, Finding
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import IN_FLIGHT, Payment, PaymentKey, PaymentState, next_check
+from monthclose.domain.period import Period
+from monthclose.errors import BeingChargedError, ProviderPausedError, ProviderRefusedError, TryLaterError
+from monthclose.ports import Books, Clock, CustomerDirectory, Log
+from monthclose.use_cases.batch_work import log_failure, retry_conflicts, side_by_side
+from monthclose.use_cases.payments.charge_payment import Charger
+
+SHARE_TO_FINISH = 0.25
+"""What of the time is kept to sum up and tell what was settled."""
+_AT_ONCE = 200
+_EVERYONE = timedelta(days=2)
+"""Nobody is to be looked at later than that."""
+_REST = timedelta(days=1)
+"""Until a finding is reported again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What came of looking at one payment."""
+
+    state: PaymentState | None = None
+    error: str = ""
+    finding: Finding | None = None
+    changed: tuple[Period, int] | None = None
+    """The batch whose sums changed with it."""
+    left: bool = False
+    """Nothing was asked: time is up, or the provider has paused."""
+    waits: bool = False
+    """Nothing was begun: another payment of the customer is under way."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What came of settling one provider's payments.
+
+    Parameters
+    ----------
+    states : mapping
+        How many of the payments that were asked about are now in each state.
+    errors : mapping
+        How many met each kind of error; they are looked at again.
+    left : int
+        Payments that were due and that nothing was asked for.
+    waiting : int
+        Payments that are begun with once another payment of their customer has ended.
+    batches : int
+        Batches that were summed up anew, with notices and holds.
+    """
+
+    provider: str
+    states: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    left: int = 0
+    waiting: int = 0
+    batches: int = 0
+    paused: bool = False
+
+    def take(self, look: Look) -> None:
+        """Count a look."""
+        self.left += look.left
+        self.waiting += look.waits
+        if look.state:
+            self.states[str(look.state)] += 1
+        if look.error:
+            self.errors[look.error] += 1
+        if look.finding and len(self.findings) < MOST_FINDINGS:
+            self.findings.append(look.finding)
+        self.paused = self.paused or look.error == ProviderPausedError.__name__
+
+    @property
+    def time_was_up(self) -> bool:
+        """Whether it is worth going on at once."""
+        return bool(self.left) and not self.paused
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """States and errors, for people and programs."""
+        return {"states": dict(sorted(self.states.items())), "errors": dict(sorted(self.errors.items()))}
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSettler:
+    """Settles one provider's payments. Safe at any time, any number at once: the books' versions fence it."""
+
+    charger: Charger
+    books: Books
+    directory: CustomerDirectory
+    clock: Clock
+    log: Log
+    executor: Executor
+
+    @property
+    def provider(self) -> str:
+        """Whose payments."""
+        return self.charger.gateway.provider
+
+    def settle(
+        self,
+        *,
+        everyone: bool = False,
+        share_left: Callable[[], float] = lambda: 1.0,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> tuple[Settled, set[tuple[Period, int]]]:
+        """Look at all payments of this provider that are due.
+
+        Parameters
+        ----------
+        everyone : bool
+            All payments in flight, due or not.
+        share_left : callable
+            The share of the time that is left, from 1 to 0.
+        tell : callable
+            Hears how far it is, for people.
+
+        Returns
+        -------
+        tuple
+            What came of it, and the batches (period and number) whose sums have changed.
+
+        Raises
+        ------
+        ProviderRefusedError
+            The provider doesn't accept us; there is no point in going on.
+        """
+        settled, changed, seen = Settled(self.provider), set[tuple[Period, int]](), set[str]()
+        until = self.clock() + (_EVERYONE if everyone else timedelta())
+
+        def one(customer_id: str) -> Look:
+            return self._look_at(
+                customer_id, everyone=everyone, ask=not settled.paused and share_left() > SHARE_TO_FINISH
+            )
+
+        for chunk in batched(self.directory.being_charged(until), _AT_ONCE, strict=False):
+            # With everyone, a look's new time puts a customer further back in the same list.
+            some = [name for name in chunk if name not in seen]
+            if everyone:
+                seen.update(some)
+            for look in side_by_side(self.executor, one, some):
+                settled.take(look)
+                changed |= {look.changed} if look.changed else set()
+            tell(f"{self.provider}: {settled.states.total():,} payments looked at")
+            if settled.left:
+                break
+        return settled, changed
+
+    def _look_at(self, customer_id: str, *, everyone: bool, ask: bool) -> Look:
+        customer = self.books.customer(customer_id)
+        if customer is None or customer.check_at is None or not (everyone or customer.check_at <= self.clock()):
+            return Look()  # settled or looked at meanwhile: the index lags
+        key = PaymentKey.parse(customer.open_payment)
+        month = self.books.month(key.customer_id, key.period) if key else CustomerMonth()
+        payment = month.payment_of(key.sequence) if key else None
+        if key is None or payment is None:
+            return self._unknown_lease(customer)
+        if payment.provider != self.provider:
+            return Look()
+        if not payment.in_flight:
+            return self._left_lease(customer, payment)
+        return self._ask(key, payment, month.payment.batch if month.payment else -1) if ask else Look(left=True)
+
+    def _ask(self, key: PaymentKey, payment: Payment, batch: int) -> Look:
+        look = self.attempt(payment, lambda: self.charger.look_up(key, go_on=True))
+        if look.state in IN_FLIGHT or (look.error and not look.left):
+            self._look_later(key)
+        settled = look.state not in (None, payment.state)
+        return replace(look, changed=(key.period, batch)) if settled else look
+
+    def attempt(self, payment: Payment, work: Callable[[], PaymentState | None]) -> Look:
+        """Do something with one payment, its trouble apart from the others'.
+
+        Raises
+        ------
+        ProviderRefusedError
+            The provider doesn't accept us.
+        """
+        try:
+            return Look(work())
+        except ProviderRefusedError:
+            raise
+        except ProviderPausedError as error:
+            return Look(error=type(error).__name__, left=True)
+        except BeingChargedError:
+            return Look(waits=True)
+        except TryLaterError as error:
+            self.log.warning("settling comes later", extra={"payment": payment.payment_id, "why": str(error)})
+            return Look(error=type(error).__name__)
+        except Exception as error:
+            log_failure(self.log, "settling failed", payment.payment_id, error)
+            return Look(error=type(error).__name__)
+
+    def _look_later(self, key: PaymentKey) -> None:
+        """Move the time of the next look on, unless somebody else did."""
+
+        def step() -> None:
+            customer = self.books.customer(key.customer_id)
+            payment = self.books.month(key.customer_id, key.period).payment_of(key.sequence)
+            now = self.clock()
+            leased = customer and payment and payment.in_flight and customer.open_payment == key.payment_id
+            if leased and customer and payment and customer.check_at and customer.check_at <= now:
+                self.books.commit(customer.leased_to(key.payment_id, next_check(payment.attempt_begun_at, now)))
+
+        with suppress(TryLaterError):  # whoever wins all the races settles it
+            retry_conflicts(step)
+
+    def _unknown_lease(self, customer: Customer) -> Look:
+        """Report a lease of a payment that isn't there, and keep it: nobody knows what it was about."""
+        if customer.profile.payment_provider != self.provider:
+            return Look()  # one settler reports it
+        self._put(customer.leased_to(customer.open_payment, self.clock() + _REST))
+        text = (
+            f"the customer is leased to payment {customer.open_payment}, which does not exist: nobody can charge them"
+        )
+        return Look(finding=Finding("lease_left", text, customer.customer_id))
+
+    def _left_lease(self, customer: Customer, payment: Payment) -> Look:
+        """Release the lease of a payment that is surely settled; one that isn't is begun by whoever charges next."""
+        text = f"payment {payment.payment_id} had its customer's lease and is {payment.state}"
+        if payment.settled:
+            self._put(customer.released_by(payment.payment_id))
+            text += "; the lease is released"
+        else:
+            self._put(customer.leased_to(payment.payment_id, self.clock() + _REST))
+        return Look(finding=Finding("lease_left", text, customer.customer_id))
+
+    def _put(self, customer: Customer) -> None:
+        with suppress(TryLaterError):  # somebody else changed the customer: then the next look decides
+            self.books.commit(customer)

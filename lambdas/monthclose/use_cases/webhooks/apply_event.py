@@ -1,0 +1,125 @@
+"""Apply a provider's event: find the payment that it is about, ask the provider anew, and book what has changed.
+
+An event is a reason to ask, never an outcome: it may come twice, late and out of order. What it leads to is decided by
+the provider's present word and our record alone (`book_outcomes`), so any order of events ends the same.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from monthclose.domain.notices.notice import notice_due
+from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
+from monthclose.errors import BrokeOffError, TryLaterError
+from monthclose.ports import Books, Clock, Closes, ProviderEvent
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.tellers import TellsOutcomes
+
+_A_CHARGE_TAKES = timedelta(minutes=5)
+"""Longer than any charge of one customer. Whoever is at it books the outcome; after that nobody is at it any more."""
+
+
+class Result(StrEnum):
+    """What came of an event."""
+
+    NOT_OURS = "not_ours"
+    """It is about a payment that we know nothing of."""
+    KNOWN = "known"
+    """We have booked what it could tell; the provider was not asked."""
+    UNCHANGED = "unchanged"
+    """The provider says what we have booked."""
+    BOOKED = "booked"
+
+
+class Applied(NamedTuple):
+    """What came of an event, and for which payment."""
+
+    result: Result
+    key: PaymentKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventApplier:
+    """Applies one provider's events."""
+
+    charger: Charger
+    books: Books
+    closes: Closes
+    keeper: HoldKeeper
+    teller: TellsOutcomes
+    clock: Clock
+
+    def book(self, event: ProviderEvent) -> Applied:
+        """Bring our record of the event's payment to where the provider's is.
+
+        Raises
+        ------
+        TryLaterError
+            The payment is being charged right now, or the provider is briefly unable; nothing was done.
+        ProviderRefusedError
+            The provider doesn't accept us.
+        """
+        key = PaymentKey.parse(event.payment_id or self.charger.gateway.payment_of(event.reference))
+        if key and event.method:
+            return self._follow(key, event.method)
+        payment = self._payment(key) if key else None
+        if key is None or payment is None or payment.provider != self.charger.gateway.provider:
+            return Applied(Result.NOT_OURS)
+        if payment.state in event.known_in:
+            return Applied(Result.KNOWN, key)
+        self._leave_to_the_charge(payment)
+        self.charger.look_up(key)
+        return Applied(Result.UNCHANGED if self._payment(key) == payment else Result.BOOKED, key)
+
+    def _follow(self, key: PaymentKey, method: str) -> Applied:
+        """Note which payment method has taken another's place; whose it is, a payment made by it tells."""
+        successor = self.charger.gateway.successor(method)
+
+        def step() -> bool:
+            customer = self.books.customer(key.customer_id)
+            return customer is not None and self.charger.follow(customer, method, successor)
+
+        return Applied(Result.BOOKED if retry_conflicts(step) else Result.UNCHANGED, key)
+
+    def finish(self, applied: Applied) -> None:
+        """Do what follows from a booking: the hold is decided, the customer is told, the batch is summed up anew.
+
+        A batch whose close hasn't told the customer yet is left as it is, unsettled: then the close's next round or the
+        reconciler takes it up, and tells them; only a hold whose reason is gone is lifted at once. Doing all of this
+        once more does no harm.
+
+        Raises
+        ------
+        BrokeOffError
+            It could not be done to its end.
+        """
+        if applied.key is None:
+            return
+        customer_id, period, _ = applied.key
+        try:
+            if notice_due(self.books.month(customer_id, period)):
+                self._lift(customer_id)
+                return
+            month = self.teller.tell(customer_id, period)
+            self.keeper.keep(customer_id, period=period)
+            if month.payment:
+                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+        except TryLaterError as error:
+            raise BrokeOffError(
+                f"payment {applied.key.payment_id} is booked, and not told and summed up yet"
+            ) from error
+
+    def _lift(self, customer_id: str) -> None:
+        customer = self.books.customer(customer_id)
+        if customer and customer.held_since:
+            self.keeper.review_all([customer_id], self.clock().date(), closing=frozenset())
+
+    def _payment(self, key: PaymentKey) -> Payment | None:
+        return self.books.month(key.customer_id, key.period).payment_of(key.sequence)
+
+    def _leave_to_the_charge(self, payment: Payment) -> None:
+        if payment.state is PaymentState.CHARGING and self.clock() - payment.attempt_begun_at < _A_CHARGE_TAKES:
+            raise TryLaterError(f"payment {payment.payment_id} is being charged right now")

@@ -1,0 +1,135 @@
+"""Take a webhook: believe it if the provider signed it, and put what it tells of into the queue. Nothing else.
+
+The provider waits for the answer, and gives up on those who are slow. What the events mean is found out later
+(`apply_event`); they are answered for only when the queue has them, so that nothing is lost.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from monthclose.domain.payments.payment import PaymentState
+from monthclose.errors import WebhookRefusedError
+from monthclose.ports import Clock, EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
+
+_READERS_KEPT = timedelta(minutes=5)
+"""After a change of the secret, the old one is believed for no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookMessage:
+    """A provider's event on its way to be applied.
+
+    Parameters
+    ----------
+    again : bool
+        It was tried before, and whoever did so may have stopped half-way.
+    """
+
+    provider: str
+    event: ProviderEvent
+    received_at: datetime
+    again: bool = False
+
+    def to_message(self) -> dict[str, Any]:
+        """Write it as a queue's message."""
+        return {
+            "provider": self.provider,
+            "event_id": self.event.event_id,
+            "kind": self.event.kind,
+            "reference": self.event.reference,
+            "payment_id": self.event.payment_id,
+            "known_in": sorted(self.event.known_in),
+            "method": self.event.method,
+            "received_at": self.received_at.isoformat(),
+            "again": self.again,
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> "WebhookMessage":
+        """Read a queue's message."""
+        event = ProviderEvent(
+            event_id=message["event_id"],
+            kind=message["kind"],
+            reference=message["reference"],
+            payment_id=message["payment_id"],
+            known_in=frozenset(map(PaymentState, message["known_in"])),
+            method=message.get("method", ""),
+        )
+        return cls(message["provider"], event, datetime.fromisoformat(message["received_at"]), message["again"])
+
+    def tried(self) -> "WebhookMessage":
+        """Note that it was tried before."""
+        return replace(self, again=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a webhook told: how many events go on, and how many say nothing that concerns us."""
+
+    queued: int
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTaker:
+    """Takes webhooks.
+
+    Parameters
+    ----------
+    readers : callable
+        Makes the readers of a provider's webhooks: one for each secret that it may sign with.
+    """
+
+    readers: Callable[[str], Sequence[WebhookReader]]
+    queue: EventQueue
+    clock: Clock
+    _known: dict[str, tuple[datetime, Sequence[WebhookReader]]] = field(default_factory=dict)
+
+    def take(self, provider: str, headers: Mapping[str, str], body: bytes) -> Taken:
+        """Put a webhook's events into the queue.
+
+        Raises
+        ------
+        WebhookRefusedError
+            It is not the provider's, or too old, or cannot be read. Those of its events that can be read are in the
+            queue all the same; when it is delivered again, they are applied once.
+        ProviderRefusedError
+            The secret that it is signed with is not known here: a person must enter it.
+        TryLaterError
+            The queue, or the store of secrets, is briefly unable.
+        """
+        now = self.clock()
+        try:
+            events = _read(self._readers(provider, now), headers, body, now)
+        except PartlyUnreadableError as error:
+            self._queue_up(provider, error.events, now)
+            raise
+        return self._queue_up(provider, events, now)
+
+    def _queue_up(self, provider: str, events: Sequence[ProviderEvent], now: datetime) -> Taken:
+        messages = [WebhookMessage(provider, event, now) for event in events if event.reference]
+        self.queue.put([each.to_message() for each in messages])
+        return Taken(len(messages), len(events) - len(messages))
+
+    def _readers(self, provider: str, now: datetime) -> Sequence[WebhookReader]:
+        since, readers = self._known.get(provider, (now, ()))
+        if not readers or now - since >= _READERS_KEPT:
+            readers = self.readers(provider)
+            self._known[provider] = (now, readers)
+        return readers
+
+
+def _read(
+    readers: Sequence[WebhookReader], headers: Mapping[str, str], body: bytes, now: datetime
+) -> list[ProviderEvent]:
+    *others, last = readers
+    for reader in others:
+        try:
+            return reader.read(headers, body, now)
+        except PartlyUnreadableError:
+            raise
+        except WebhookRefusedError:
+            continue
+    return last.read(headers, body, now)

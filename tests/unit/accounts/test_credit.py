@@ -1,0 +1,141 @@
+"""A customer's credit: which of it is used first, what expires when, and that none of it is used twice."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from monthclose.domain.accounts import credit
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged, sum_minor, take
+from tests.unit.any import OCTOBER, a_customer, a_grant, any_parts
+
+PROMOTION = a_grant("promotion", kind=GrantKind.PROMOTIONAL)
+OUTAGE = a_grant("outage", kind=GrantKind.GOODWILL)
+PREPAID = a_grant("prepaid", kind=GrantKind.PAID, age=9)
+AMOUNTS = st.integers(0, 5000)
+
+
+def a_customer_with(*grants: Grant, own: int = 0) -> Customer:
+    """A customer with all of some grants, and credit of their own beside."""
+    parts = merged(*(Part(grant, grant.minor) for grant in grants))
+    return a_customer(credit=own + sum_minor(parts), grants=parts)
+
+
+def any_account() -> SearchStrategy[Customer]:
+    return st.builds(
+        lambda own, parts: a_customer(credit=own + sum_minor(parts), grants=parts), st.integers(0, 900), any_parts()
+    )
+
+
+def own_minor(customer: Customer) -> int:
+    return customer.credit_minor - sum_minor(customer.grants)
+
+
+def test_promotional_credit_goes_before_goodwill_that_before_prepaid_and_all_before_the_customers_own() -> None:
+    _, minor, parts = credit.use(a_customer_with(PREPAID, OUTAGE, PROMOTION, own=100), 350, OCTOBER)
+    assert (minor, parts) == (350, (Part(PROMOTION, 100), Part(OUTAGE, 100), Part(PREPAID, 100)))
+
+
+def test_of_one_kind_the_soonest_to_expire_goes_first_however_old_it_is() -> None:
+    for_ever, later = a_grant("a", age=9), a_grant("b", age=5, good_until=date(2026, 12, 31))
+    soon = a_grant("c", age=1, good_until=date(2026, 11, 30))
+    used = credit.use(a_customer_with(for_ever, later, soon), 220, OCTOBER).parts
+    assert used == (Part(soon, 100), Part(later, 100), Part(for_ever, 20))
+
+
+@pytest.mark.parametrize("good_until", [None, date(2026, 11, 30)])
+def test_of_those_that_expire_together_the_oldest_goes_first_and_of_one_instant_the_first_by_id(
+    good_until: date | None,
+) -> None:
+    old = a_grant("c", age=5, good_until=good_until)
+    one, two = (a_grant(name, age=1, good_until=good_until) for name in "ab")
+    used = credit.use(a_customer_with(two, one, old), 220, OCTOBER).parts
+    assert used == (Part(old, 100), Part(one, 100), Part(two, 20))
+
+
+@given(any_account(), AMOUNTS)
+def test_nothing_is_used_while_there_is_something_of_its_kind_that_expires_sooner(
+    customer: Customer, most: int
+) -> None:
+    after, _, used = credit.use(customer, most, OCTOBER)
+    for kept, _ in after.grants:
+        for gone, _ in used:
+            if kept.kind is gone.kind and kept.expires_at and kept.covers(OCTOBER):
+                assert gone.expires_at is not None
+                assert gone.expires_at <= kept.expires_at
+
+
+@pytest.mark.parametrize(("last_day", "used"), [(30, 0), (31, 100)])
+def test_a_grant_pays_for_the_months_that_end_before_it_expires(last_day: int, used: int) -> None:
+    grant = a_grant(good_until=date(2026, 10, last_day))
+    customer = a_customer_with(grant)
+    assert credit.use(customer, 100, OCTOBER).minor == used
+    assert credit.expire(customer, OCTOBER).minor == 100 - used
+    assert credit.expire(customer, OCTOBER.next).minor == 100
+
+
+def test_what_was_a_gift_is_never_taken_for_money_that_is_gone() -> None:
+    after, minor, parts = credit.take_paid(a_customer_with(PROMOTION, OUTAGE, PREPAID, own=50), 1000)
+    assert (minor, parts) == (150, (Part(PREPAID, 100),))
+    assert after.grants == (Part(PROMOTION, 100), Part(OUTAGE, 100))
+
+
+@given(any_account(), AMOUNTS)
+def test_nothing_falls_below_zero_and_every_unit_is_accounted_for(customer: Customer, most: int) -> None:
+    after, minor, parts = credit.use(customer, most, OCTOBER)
+    assert minor == min(credit.usable_minor(customer, OCTOBER), most)
+    assert after.credit_minor == customer.credit_minor - minor
+    assert own_minor(after) == own_minor(customer) - (minor - sum_minor(parts)) >= 0
+    assert merged(*after.grants, *parts) == customer.grants
+
+
+@given(any_account(), AMOUNTS)
+def test_the_customers_own_is_touched_only_when_no_grant_is_left_that_could_pay(customer: Customer, most: int) -> None:
+    after, _, _ = credit.use(customer, most, OCTOBER)
+    assert own_minor(after) == own_minor(customer) or not any(part.grant.covers(OCTOBER) for part in after.grants)
+
+
+@given(any_account(), st.lists(st.integers(0, 800), max_size=4))
+def test_using_credit_bit_by_bit_takes_the_same_as_at_once(customer: Customer, bits: list[int]) -> None:
+    after = customer
+    for bit in bits:
+        after = credit.use(after, bit, OCTOBER).customer
+    assert after == credit.use(customer, sum(bits), OCTOBER).customer
+
+
+@given(any_account(), AMOUNTS)
+def test_what_is_given_back_is_as_it_was(customer: Customer, most: int) -> None:
+    after, minor, parts = credit.use(customer, most, OCTOBER)
+    assert credit.add(after, minor, parts) == customer
+
+
+@given(any_account())
+def test_what_expires_is_what_could_not_pay_and_it_expires_once(customer: Customer) -> None:
+    after, lost, parts = credit.expire(customer, OCTOBER)
+    assert after.credit_minor == credit.usable_minor(customer, OCTOBER)
+    assert lost == sum_minor(parts) == customer.credit_minor - after.credit_minor
+    assert credit.expire(after, OCTOBER) == (after, 0, ())
+
+
+@given(any_parts(), st.randoms())
+def test_the_order_in_which_parts_come_does_not_matter(parts: Parts, random: object) -> None:
+    shuffled = list(parts)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert merged(*shuffled) == parts
+
+
+def test_there_is_never_more_of_a_grant_than_was_granted() -> None:
+    with pytest.raises(ValueError, match="there cannot be 101"):
+        merged(Part(PROMOTION, 100), Part(PROMOTION, 1))
+    with pytest.raises(ValueError, match="100 of grants in 99"):
+        a_customer(credit=99, grants=(Part(PROMOTION, 100),))
+
+
+def test_amounts_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be covered"):
+        take((), -1)
+    with pytest.raises(ValueError, match="grants nothing"):
+        a_grant(minor=0)

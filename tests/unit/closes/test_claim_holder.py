@@ -1,0 +1,50 @@
+"""Claims outlive the state machine that holds them: a deployment may replace it at any time."""
+
+from collections.abc import Callable
+
+import pytest
+
+from monthclose.use_cases.closes.open_close import open_close
+from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
+from tests.dropping import GOOD, KEY, Drop, of
+from tests.world import OCTOBER, World
+
+_ARN = "arn:aws:states:eu-central-1:123456789012:execution:"
+OLD, NEW = f"{_ARN}Machine-AAAA:first", f"{_ARN}Machine-BBBB:second"
+
+
+def _drop(world: World, execution: str) -> str:
+    world.inbox.drop(KEY, of(GOOD))
+    return Drop(world).receive(execution=execution).result
+
+
+def _reconcile(world: World, execution: str) -> str:
+    opener = ReconcileOpener(world.claims, world.closes, world.documents, world.workflow, world.clock, ["stripe"])
+    return opener.open(execution).outcome
+
+
+def _close(world: World, execution: str) -> str:
+    return open_close(OCTOBER, execution, closes=world.closes, workflow=world.workflow, clock=world.clock).outcome
+
+
+DOORS: dict[str, tuple[Callable[[World, str], str], str]] = {
+    "a dropped file": (_drop, "done"),
+    "a reconciliation": (_reconcile, "opened"),
+    "the collections": (lambda world, execution: world.finder.find(execution).outcome, "begun"),
+    "a close": (_close, "opened"),
+}
+
+
+@pytest.mark.parametrize(("begin", "begun"), DOORS.values(), ids=DOORS)
+def test_an_execution_of_a_machine_that_was_replaced_holds_nobody_up_and_is_not_asked_after(
+    begin: Callable[[World, str], str], begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    world.add_customer("acme")
+    assert begin(world, OLD) == begun
+
+    def asked(execution: str) -> bool:
+        raise AssertionError(f"the role may not ask after {execution}")
+
+    monkeypatch.setattr(world.workflow, "is_running", asked)
+    assert begin(world, NEW) == begun

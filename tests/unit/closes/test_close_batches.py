@@ -1,0 +1,93 @@
+"""Cutting the customers into batches."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monthclose.domain.closes.close import MAX_BATCH_SIZE, MAX_BATCHES, Batch, Planned, cut_into_batches
+from tests.unit.any import any_planned
+
+any_customers = st.lists(any_planned(), max_size=300, unique_by=lambda customer: customer.customer_id)
+any_limit = st.sampled_from([4, 7, 20, 400])
+
+
+def of_all(batches: list[Batch]) -> list[str]:
+    return [customer_id for batch in batches for customer_id in batch.customer_ids]
+
+
+@given(any_customers, any_limit)
+def test_every_customer_is_in_exactly_one_batch(customers: list[Planned], limit: int) -> None:
+    batches = cut_into_batches(customers, limit)
+    assert sorted(of_all(batches)) == sorted(customer.customer_id for customer in customers)
+    assert all(batch.customer_ids for batch in batches)
+
+
+@given(any_customers, any_limit)
+def test_a_batch_has_customers_of_one_provider_only(customers: list[Planned], limit: int) -> None:
+    provider = {customer.customer_id: customer.provider for customer in customers}
+    for batch in cut_into_batches(customers, limit):
+        assert {provider[customer_id] for customer_id in batch.customer_ids} == {batch.provider}
+
+
+@given(any_customers, any_limit)
+def test_batches_are_numbered_from_zero_and_no_larger_than_allowed(customers: list[Planned], limit: int) -> None:
+    batches = cut_into_batches(customers, limit)
+    assert [batch.number for batch in batches] == list(range(len(batches)))
+    assert all(len(batch.customer_ids) <= MAX_BATCH_SIZE for batch in batches)
+
+
+@given(any_customers, any_limit)
+def test_there_are_no_more_batches_than_run_in_parallel(customers: list[Planned], limit: int) -> None:
+    assert len(cut_into_batches(customers, limit)) <= limit  # 300 customers never need batches of more than 100
+
+
+@given(any_customers, any_limit)
+def test_each_provider_s_largest_amounts_come_first(customers: list[Planned], limit: int) -> None:
+    amount = {customer.customer_id: customer.expected_minor for customer in customers}
+    batches = cut_into_batches(customers, limit)
+    for provider in {batch.provider for batch in batches}:
+        amounts = [amount[c] for c in of_all([batch for batch in batches if batch.provider == provider])]
+        assert all(a >= b for a, b in pairwise(amounts))
+
+
+@given(any_customers, any_limit, st.randoms())
+def test_the_same_customers_are_cut_the_same_way_in_whatever_order(
+    customers: list[Planned], limit: int, random: object
+) -> None:
+    shuffled = list(customers)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert cut_into_batches(shuffled, limit) == cut_into_batches(customers, limit)
+
+
+def test_the_providers_begin_side_by_side() -> None:
+    customers = [Planned(f"{p}-{i}", p, 100 - i) for p in ("a", "b") for i in range(3)]
+    assert of_all(cut_into_batches(customers)) == ["a-0", "b-0", "a-1", "b-1", "a-2", "b-2"]
+
+
+def test_a_small_close_has_one_customer_per_batch() -> None:
+    batches = cut_into_batches(Planned(f"{i:05}", "stripe", 0) for i in range(MAX_BATCHES))
+    assert [len(batch.customer_ids) for batch in batches] == [1] * MAX_BATCHES
+
+
+def test_one_customer_more_than_batches_makes_batches_of_two() -> None:
+    batches = cut_into_batches(Planned(f"{i:05}", "stripe", 0) for i in range(MAX_BATCHES + 1))
+    assert {len(batch.customer_ids) for batch in batches} == {1, 2}
+    assert len(batches) <= MAX_BATCHES
+
+
+def test_close_to_a_million_customers_fit_into_ten_thousand_batches() -> None:
+    providers = 3
+    count = MAX_BATCH_SIZE * (MAX_BATCHES - providers)
+    batches = cut_into_batches(Planned(str(i), f"p{i % providers}", 0) for i in range(count))
+    assert len(batches) <= MAX_BATCHES
+    assert max(len(batch.customer_ids) for batch in batches) == MAX_BATCH_SIZE
+
+
+def test_a_batch_stays_within_its_size_even_if_that_makes_too_many_batches() -> None:
+    batches = cut_into_batches([Planned(f"{i:03}", "stripe", 0) for i in range(250)], max_batches=2)
+    assert [len(batch.customer_ids) for batch in batches] == [100, 100, 50]
+
+
+def test_no_customers_make_no_batches() -> None:
+    assert cut_into_batches([]) == []

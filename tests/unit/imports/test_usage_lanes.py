@@ -1,0 +1,172 @@
+"""Large usage files: split into lanes that may be loaded in any order, side by side, again and again."""
+
+import gzip
+import tracemalloc
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monthclose.domain.imports.column_mapping import ColumnMapping
+from monthclose.domain.imports.dropped_file import DroppedFile
+from monthclose.domain.imports.intake import Row
+from monthclose.errors import BrokeOffError, TryLaterError
+from monthclose.use_cases.imports.split_usage import Split, Splitter, split_key
+from tests.dropping import GOOD, KEY, LARGE, SMALL, Drop, of
+from tests.fakes.inbox import FakeInbox
+from tests.world import World
+
+
+@pytest.fixture
+def drop() -> Drop:
+    world = World()
+    world.add_customer("acme")
+    return Drop(world, LARGE)
+
+
+def test_a_small_file_that_was_packed_a_thousandfold_is_split(drop: Drop) -> None:
+    drop.settings = SMALL
+    packed = gzip.compress(of(GOOD * 10_000))
+    assert len(packed) < SMALL.part_kb * 1024
+    drop.world.inbox.drop(KEY, packed)
+    assert drop.receive().result == "split"
+
+
+def test_rows_without_cells_are_not_gathered_without_end(drop: Drop) -> None:
+    drop.settings = SMALL
+    drop.world.inbox.drop(
+        KEY, b'{"customer_id":"acme","sku":"s","quantity":1,"time":"2026-10-02"}\n' + b"{}\n" * 20_000
+    )
+    assert drop.receive().result == "split"
+
+
+def test_splitting_takes_the_memory_of_a_part_for_each_lane_however_short_the_rows_are() -> None:
+    lanes, part, mapping = 8, 1 << 18, ColumnMapping({"customer_id": "customer_id", "quantity": "quantity"}, {})
+    rows = (Row(number, {"customer_id": f"c{number % 997}", "quantity": "1"}) for number in range(50_000))
+    splitter = Splitter(FakeInbox(), lanes, part)
+    tracemalloc.start()
+    split = splitter.split(DroppedFile("a.csv", "1"), rows, list(mapping.columns), mapping, 400, lambda: False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert set(split.parts) == {1}, "all of them were in memory at the same time"
+    assert most < 1.5 * lanes * part
+
+
+def test_a_file_too_large_for_the_time_is_told_and_nothing_of_it_is_stored(drop: Drop) -> None:
+    drop.settings = replace(LARGE, part_kb=1)
+    drop.world.inbox.drop(KEY, of(GOOD * 10_000))
+    outcome = drop.receive(time_is_up=lambda: True).outcome
+    assert outcome
+    assert "a.csv is too large: time was up after row 10,000" in outcome["error"]
+    assert "drop it in pieces" in drop.text()
+    assert drop.events() == []
+
+
+def test_splitting_twice_writes_the_same(drop: Drop) -> None:
+    drop.world.inbox.drop(KEY, of(GOOD, "globex,s,1,2026-10-03\n", "acme,s,1\n", ",,,2026-10-03,,x\n"))
+    assert drop.receive().result == "split"
+    written = dict(drop.world.inbox.objects)
+    assert drop.receive().result == "split"
+    assert drop.world.inbox.objects == written
+
+
+def test_usage_that_comes_after_its_close_began_is_counted_as_late_once(drop: Drop) -> None:
+    drop.world.open()
+    drop.world.inbox.drop(KEY, of(GOOD, GOOD, "globex,s,1,2026-10-02\n"))
+    run = drop.receive().run
+    for _ in range(2):  # the machine's Map, started twice
+        for lane in drop.lanes(run):
+            drop.load(run, lane)
+        drop.world.add_customer("globex")
+    assert drop.finish(run)["late"] == {"2026-10": 2}
+    assert drop.events("globex") == []
+
+
+def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop.world.inbox.drop(KEY, of(*[GOOD] * 3))
+    run = drop.receive().run
+    [lane] = drop.lanes(run)
+    assert drop.load(run, lane, time_is_up=lambda: True) == 1
+    put = drop.world.inbox.put_new
+
+    def unable(*_: Any) -> bool:
+        raise TryLaterError("S3 is briefly unable")
+
+    monkeypatch.setattr(drop.world.inbox, "put_new", unable)
+    with pytest.raises(TryLaterError):
+        drop.load(run, lane, 1)
+    with pytest.raises(BrokeOffError, match="drop the file again"):
+        drop.finish(run)
+    monkeypatch.setattr(drop.world.inbox, "put_new", put)
+
+    assert drop.load(run, lane, 1) == -1
+    assert drop.finish(run)["taken"] == len(drop.events()) == 3
+
+
+def test_an_import_that_failed_is_taken_up_again_unless_the_file_was_dropped_again(drop: Drop) -> None:
+    drop.world.inbox.drop(KEY, of(GOOD, GOOD))
+    first = drop.receive()
+    [lane] = drop.lanes(first.run)
+    assert drop.load(first.run, lane, time_is_up=lambda: True) == 1
+    drop.world.inbox.drop(KEY, of(GOOD, GOOD.replace("24", "25")))
+    drop.run(execution="import-2")
+
+    with pytest.raises(BrokeOffError, match="dropped again"):
+        drop.load(first.run, lane, 1)
+    with pytest.raises(BrokeOffError, match="dropped again"):
+        drop.finish(first.run)
+    assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
+
+
+def test_what_describes_a_split_file_is_read_as_it_was_written(drop: Drop) -> None:
+    drop.world.inbox.drop(KEY, of(GOOD, GOOD), horizon="800")
+    run = drop.receive().run
+    split = Split.read(drop.world.inbox.get(split_key(run)))
+    assert split.file == DroppedFile("a.csv", "version-1")
+    assert split.layout.columns == {name: name for name in ("customer_id", "sku", "quantity", "time")}
+    assert timedelta(days=split.horizon_days) == timedelta(days=800)
+    assert Split.read(split.content()) == split
+
+
+CELLS = st.tuples(
+    st.sampled_from(["acme", "acme", "acme", "globex", "globex", "stranger", ""]),
+    st.sampled_from(["1", "1", "2", "x"]),
+    st.just("2026-10-01"),
+    st.sampled_from(["", "e1", "e2", "a.csv#2"]),
+    st.sampled_from(["", "", "e1", "e2", "a.csv#1"]),
+)
+
+
+def told(outcome: dict[str, Any]) -> dict[str, Any]:
+    return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
+
+
+@settings(max_examples=150)
+@given(st.lists(st.lists(CELLS, min_size=4, max_size=12), min_size=1, max_size=2), st.data())
+def test_lanes_in_any_order_come_out_as_the_whole_file(files: list[list[tuple[str, ...]]], data: st.DataObject) -> None:
+    whole, split = Drop(World()), Drop(World(), LARGE)
+    for drop in (whole, split):
+        for name in ("acme", "globex"):
+            drop.world.add_customer(name)
+    for number, rows in enumerate(files, 1):  # the second file is the first one, mended
+        lines = [f"{customer},s,{quantity},{time},{own},{old}\n" for customer, quantity, time, own, old in rows]
+        content = ("customer_id,sku,quantity,time,event_id,replaces\n" + "".join(lines)).encode()
+        for drop in (whole, split):
+            drop.world.inbox.drop(KEY, content)
+        execution = f"import-{number}"
+        expected = whole.run(execution=execution)
+        run = split.receive(execution=execution).run
+        left = dict.fromkeys(split.lanes(run), 0)
+        while left:
+            lane = data.draw(st.sampled_from(sorted(left)))
+            left[lane] = split.load(run, lane, left[lane], execution, time_is_up=lambda: True)
+            if left[lane] == -1:
+                del left[lane]
+        assert told(split.finish(run, execution)) == told(expected)
+        for name in ("acme", "globex"):
+            assert split.events(name) == whole.events(name)
+        if expected["rejected"]:
+            assert split.rejects() == whole.rejects()

@@ -1,0 +1,145 @@
+"""Money that goes back and comes back: what is booked does not depend on the order in which we hear of it."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monthclose.domain.accounts import credit
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.accounts.ledger import Account, Entry
+from monthclose.domain.invoices.invoice import Invoice, issue, settle
+from monthclose.domain.invoices.money_back import Effect, refund, returned_by, reverse, undo_refund, undo_reversal
+from monthclose.domain.money import Money
+from tests.unit.any import OCTOBER, a_customer, an_entry, an_invoice
+
+
+def usd(minor: int) -> Money:
+    return Money(minor, "USD")
+
+
+@dataclass
+class Booked:
+    """An invoice and its payment, as somebody books it who hears of refunds and reversals."""
+
+    invoice: Invoice
+    customer: Customer
+    paid: int
+    refunded: int = 0
+    reversed: int = 0
+    lost: int = 0
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def excess(self) -> int:
+        return self.paid - self.refunded - self.reversed - self.invoice.collected_minor
+
+    def hear(self, refunded: int, reversed_: int) -> None:
+        """Hear what has gone back in all, and book the differences."""
+        if self.reversed > reversed_:
+            done = returned_by(self.entries, "reversal/")
+            self._book(undo_reversal(self.invoice, self.customer, usd(self.reversed - reversed_), done), "reversal/")
+            self.reversed = reversed_
+        if self.refunded > refunded:
+            done = returned_by(self.entries, "refund/")
+            self._book(undo_refund(self.invoice, self.customer, usd(self.refunded - refunded), done), "refund/")
+            self.refunded = refunded
+        if self.reversed < reversed_:
+            more = usd(reversed_ - self.reversed)
+            self._book(reverse(self.invoice, self.customer, more, self.excess), "reversal/")
+            self.reversed = reversed_
+        if self.refunded < refunded:
+            self._book(refund(self.invoice, self.customer, usd(refunded - self.refunded), self.excess), "refund/")
+            self.refunded = refunded
+
+    def _book(self, effect: Effect, what: str) -> None:
+        self.invoice, self.customer, legs = effect.booking
+        self.lost += effect.lost
+        if legs:
+            self.entries.append(an_entry(legs, f"{what}{len(self.entries)}"))
+
+    @property
+    def books(self) -> tuple[dict[Account, int], int, int, int]:
+        """The ledger by account, and what the customer owes and is owed."""
+        legs = Counter[Account]()
+        for entry in self.entries:
+            for leg in entry.legs:
+                legs[leg.account] += leg.minor
+        sums = {account: minor for account, minor in legs.items() if minor}
+        return sums, self.invoice.open.minor, self.customer.receivable_minor, self.customer.credit_minor
+
+
+def paid_with(paid: int, used_elsewhere: int = 0, total: int = 1_000) -> Booked:
+    invoice, customer, _ = issue(an_invoice(total), a_customer())
+    invoice, customer, _ = settle(invoice, customer, usd(paid))
+    customer = credit.use(customer, min(used_elsewhere, customer.credit_minor), OCTOBER).customer
+    return Booked(invoice, customer, paid)
+
+
+amounts = st.integers(0, 1_500)
+states = st.tuples(amounts, amounts)
+
+
+@given(paid=st.integers(1, 1_500), used=amounts, path=st.lists(states, max_size=6), last=states)
+def test_whatever_was_heard_before_the_books_end_the_same(
+    paid: int, used: int, path: list[tuple[int, int]], last: tuple[int, int]
+) -> None:
+    step_by_step, at_once = paid_with(paid, used), paid_with(paid, used)
+    for refunded, reversed_ in (*path, last):
+        step_by_step.hear(min(refunded, paid), min(reversed_, paid))
+    at_once.hear(min(last[0], paid), min(last[1], paid))
+    assert step_by_step.books == at_once.books
+
+
+@given(paid=st.integers(1, 1_500), refunded=amounts, reversed_=amounts)
+def test_refund_first_or_dispute_first_is_the_same(paid: int, refunded: int, reversed_: int) -> None:
+    refunded, reversed_ = min(refunded, paid), min(reversed_, paid)
+    refund_first, dispute_first = paid_with(paid), paid_with(paid)
+    refund_first.hear(refunded, 0)
+    refund_first.hear(refunded, reversed_)
+    dispute_first.hear(0, reversed_)
+    dispute_first.hear(refunded, reversed_)
+    assert refund_first.books == dispute_first.books
+
+
+@pytest.mark.parametrize(
+    ("refunded", "reversed_", "still_open", "written_off"),
+    [
+        (0, 200, 200, 0),
+        (500, 500, 500, 500),
+        (500, 1_000, 1_000, 500),  # the bank returns all of it, also what was refunded: that refund is our loss
+        (1_000, 0, 0, 1_000),
+    ],
+)
+def test_a_refund_is_written_off_and_a_reversal_is_owed_again(
+    refunded: int, reversed_: int, still_open: int, written_off: int
+) -> None:
+    told = paid_with(1_000)
+    told.hear(refunded, reversed_)
+    assert told.invoice.open.minor == told.customer.receivable_minor == still_open
+    assert told.invoice.written_off_minor + told.lost == written_off
+
+
+def test_a_refund_that_failed_leaves_no_trace_in_the_sums() -> None:
+    told, before = paid_with(1_300), paid_with(1_300)
+    told.hear(700, 0)
+    assert (told.customer.credit_minor, told.invoice.written_off_minor) == (0, 400)
+    told.hear(0, 0)
+    assert (told.invoice, replace(told.customer, version=0)) == (before.invoice, replace(before.customer, version=0))
+
+
+def test_a_dispute_that_is_won_in_part_leaves_the_rest_owed() -> None:
+    told = paid_with(1_000)
+    told.hear(0, 600)
+    told.hear(0, 350)
+    assert (told.invoice.open.minor, told.invoice.collected_minor) == (350, 650)
+
+
+def test_credit_that_was_used_elsewhere_is_lost_when_its_money_goes_back_and_regained_when_it_returns() -> None:
+    told = paid_with(1_300, used_elsewhere=300)
+    told.hear(0, 1_300)
+    assert (told.invoice.open.minor, told.lost) == (1_000, 300)
+    told.hear(0, 0)
+    assert (told.invoice.open.minor, told.lost, told.customer.credit_minor) == (0, 0, 0)

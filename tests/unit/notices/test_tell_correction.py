@@ -1,0 +1,241 @@
+"""A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
+
+from datetime import timedelta
+
+import pytest
+
+from monthclose.domain.accounts.grant import GrantKind
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.month import NoticeState
+from monthclose.domain.notices.notice import NoticeKind
+from monthclose.errors import MailRefusedError, OutcomeUnknownError, TryLaterError
+from monthclose.ports import Record
+from monthclose.use_cases.closes.snapshot import read_batches
+from tests.unit.accounts.test_adjust_account import usd
+from tests.unit.invoices.regenerating import a_world as a_priced_world
+from tests.unit.invoices.regenerating import closed as priced_and_closed
+from tests.unit.invoices.regenerating import mended, metered
+from tests.unit.invoices.test_correct_invoice import INV, WHY, a_world, closed, settle_method
+from tests.world import OCTOBER, World
+
+
+def credited(world: World, amount: int = 2_500) -> CreditNote:
+    """Issue a credit note, after the close's mails were read."""
+    world.mailer.sent.clear()
+    return world.corrector.credit(INV, usd(amount), WHY)
+
+
+def the_mail(world: World) -> str:
+    [mail] = world.mailer.sent
+    return " ".join(mail.text.split())
+
+
+def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
+    world = closed("declined")
+    assert world.teller.tell(credited(world)) is NoticeState.SENT
+    assert "You owe 25.00 USD less for this invoice." in the_mail(world)
+    assert f"The reason: {WHY}" in the_mail(world)
+    assert "What else you owe stays open." in the_mail(world)
+    assert "have to do anything" not in the_mail(world)
+
+
+def test_who_has_paid_is_told_of_their_credit() -> None:
+    world = closed()
+    world.teller.tell(credited(world))
+    assert "You don't have to do anything." in the_mail(world)
+    assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
+
+
+def test_who_has_paid_a_part_is_told_of_both() -> None:
+    world = closed("declined")
+    world.cashier.record("acme", usd(6_000), "transfer")
+    world.teller.tell(credited(world, 10_000))
+    assert "You owe 40.00 USD less" in the_mail(world)
+    assert "60.00 USD of what you had paid or used credit for is now credit" in the_mail(world)
+
+
+def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
+    world = closed("declined")
+    settle_method(world, "ok")
+    world.use("acme", "30", period=OCTOBER.next)
+    world.clock.now = OCTOBER.next.end
+    world.close(OCTOBER.next, "execution-2")
+    november = world.month("acme", OCTOBER.next).invoice
+    assert november
+    world.mailer.sent.clear()
+    world.teller.tell(world.corrector.credit(november.number, None, WHY))
+    assert "30.00 USD of what you had paid or used credit for now pays what was open of other invoices." in the_mail(
+        world
+    )
+    assert "credit of yours" not in the_mail(world)
+
+
+def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_since() -> None:
+    world = closed()
+    note = credited(world)
+    world.use("acme", "60", period=OCTOBER.next)
+    world.clock.now = OCTOBER.next.end
+    world.close(OCTOBER.next, "execution-2")
+    world.mailer.sent.clear()
+    world.teller.tell(note)
+    assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
+
+
+def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None:
+    world = a_world()
+    world.cashier.credit("acme", usd(10_000), "welcome", GrantKind.PROMOTIONAL, OCTOBER.end + timedelta(days=20))
+    world.close()
+    world.teller.tell(credited(world))
+    assert "your next invoices. Credit that had a last day keeps it." in the_mail(world)
+
+
+def test_each_credit_note_has_one_mail_however_often_it_is_told() -> None:
+    world = closed()
+    first = credited(world)
+    second = world.corrector.credit(INV, usd(100), "another reason")
+    for note in (first, second, first, second):
+        assert world.teller.tell(note) is NoticeState.SENT
+    assert [mail.tag for mail in world.mailer.sent] == [f"2026-10.{n.number}_acme" for n in (first, second)]
+
+
+def test_a_mail_that_surely_was_not_sent_is_sent_by_the_next() -> None:
+    world = closed()
+    note = credited(world)
+    world.mailer.failures = [TryLaterError("down")]
+    with pytest.raises(TryLaterError):
+        world.teller.tell(note)
+    assert world.teller.tell(note) is NoticeState.SENT
+    assert len(world.mailer.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(OutcomeUnknownError("lost"), NoticeState.CLAIMED), (MailRefusedError("no"), NoticeState.REFUSED)],
+    ids=str,
+)
+def test_a_mail_that_may_have_been_sent_or_is_refused_is_not_sent_again(error: Exception, state: NoticeState) -> None:
+    world = closed()
+    note = credited(world)
+    world.mailer.failures = [error]
+    assert [world.teller.tell(note) for _ in range(2)] == [state, state]
+    assert world.mailer.sent == []
+
+
+def test_of_two_who_tell_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = closed()
+    note, original = credited(world), world.books.commit
+
+    def overtaken(*records: Record) -> None:
+        monkeypatch.undo()
+        world.teller.tell(note)
+        original(*records)
+
+    monkeypatch.setattr(world.books, "commit", overtaken)
+    world.teller.tell(note)
+    assert len(world.mailer.sent) == 1
+
+
+def test_the_close_s_one_mail_and_its_counts_are_not_disturbed() -> None:
+    world = closed()
+    notice = world.month("acme").notice
+    world.teller.tell(credited(world))
+    assert world.month("acme").notice == notice
+    assert world.month("acme").reminders == ()
+    assert world.reporter.report(OCTOBER, 1)["notices"] == {"sent": 1, "refused": 0, "unconfirmed": 0}
+
+
+def test_dunning_reminds_of_the_rest_as_if_nothing_had_been_said() -> None:
+    """A credit note on the day of a reminder puts it off until the next day, and no further."""
+    told, untold = closed("declined"), closed("declined")
+    for world in (told, untold):
+        world.clock.pass_time(days=3)
+        note = world.corrector.credit(INV, usd(2_500), WHY)
+        if world is told:
+            world.teller.tell(note)
+            world.collect()
+            assert world.month("acme").reminders == ()
+            world.clock.pass_time(days=1)
+        world.collect()
+    [late], [on_time] = told.month("acme").reminders, untold.month("acme").reminders
+    assert late.step == on_time.step
+
+
+def made_anew(world: World, price: str) -> Invoice:
+    """Make the October invoice anew, after the close's mails were read."""
+    world.mailer.sent.clear()
+    return mended(world, price)
+
+
+@pytest.mark.parametrize(
+    ("method", "price", "said"),
+    [
+        ("ok", "0.8", "Nothing is left to pay."),
+        ("ok", "1.2", "20.00 USD is still to be paid. We charge your payment method for it"),
+        ("", "1.2", "120.00 USD is still to be paid, and your account has no payment method"),
+    ],
+)
+def test_who_gets_a_new_invoice_is_told_once_what_is_left_to_pay(method: str, price: str, said: str) -> None:
+    world = priced_and_closed(method)
+    invoice = made_anew(world, price)
+    for _ in range(2):
+        assert world.teller.tell_replacement(invoice, WHY) is NoticeState.SENT
+    assert said in the_mail(world)
+    assert f"invoice {INV}, which covers October 2026, back whole, and invoice {invoice.number}" in the_mail(world)
+    assert f"The reason: {WHY}" in the_mail(world)
+
+
+def test_whom_the_close_has_not_told_of_the_month_it_tells_of_the_new_invoice() -> None:
+    world = a_priced_world()
+    plan = world.planner.plan(OCTOBER, world.open())
+    [batch] = read_batches(world.documents, plan.round_key)
+    world.generator.generate(OCTOBER, batch, plan.close.round)
+    invoice = mended(world)
+    assert world.teller.tell_replacement(invoice, WHY) is None
+    world.batch_charger.charge(OCTOBER, batch.number, 1)
+    world.sender.send(OCTOBER, batch.number, 1)
+    assert f"invoice {invoice.number}" in the_mail(world)
+
+
+def test_what_went_to_other_open_invoices_is_said_not_to_count_for_the_new_one() -> None:
+    world = priced_and_closed("declined")
+    settle_method(world, "ok")
+    world.clock.now = OCTOBER.next.end
+    metered(world, 120, "n1", OCTOBER.next)
+    world.close(OCTOBER.next, "execution-2")
+    world.mailer.sent.clear()
+    invoice = world.regenerator.regenerate("INV-00000002", WHY).invoice
+    world.teller.tell_replacement(invoice, WHY)
+    assert "100.00 USD of what you had paid or been credited for the old invoice now pays what was" in the_mail(world)
+    assert "100.00 USD is still to be paid." in the_mail(world)
+
+
+def test_of_a_new_invoice_that_was_replaced_itself_nobody_is_told_any_more() -> None:
+    world = priced_and_closed()
+    first = made_anew(world, "1.2")
+    second = mended(world, "1.5", first.number)
+    assert world.teller.tell_replacement(first, WHY) is None
+    assert world.teller.tell_replacement(second, WHY) is NoticeState.SENT
+    assert f"invoice {first.number}, which covers October 2026, back whole" in the_mail(world)
+
+
+def test_a_mail_of_a_new_invoice_is_no_reminder() -> None:
+    world = priced_and_closed("declined")
+    reminders = world.month("acme").reminders
+    world.teller.tell_replacement(made_anew(world, "1.2"), WHY)
+    assert world.month("acme").reminders == reminders
+
+
+def test_a_reminder_tells_what_was_taken_back_from_what_credit_has_paid() -> None:
+    world = closed("declined")
+    world.corrector.credit(INV, usd(2_500), WHY)
+    world.cashier.credit("acme", usd(1_000), "sorry")
+    customer, month = world.customer("acme"), world.month("acme")
+    text = world.customer_teller.texts.mail(customer, month, NoticeKind.REMINDER, step="2026-11-01-day-3").text
+    rows = dict(line.rsplit("  ", 1) for line in text.splitlines() if line.endswith(" USD") and "  " in line)
+    assert {label.strip(): amount.strip() for label, amount in rows.items()} == {
+        "Total": "100.00 USD",
+        "Taken back": "-25.00 USD",
+        "Credit used": "-10.00 USD",
+        "Open": "65.00 USD",
+    }

@@ -1,0 +1,191 @@
+"""The gateway that keeps to the limit: a slot for each request, a note of each answer, and the answer unchanged."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.closes.proof import ProviderCharge
+from monthclose.domain.money import Money
+from monthclose.domain.period import Period
+from monthclose.errors import (
+    MonthCloseError,
+    ObjectBusyError,
+    OrderInvalidError,
+    OrderRefusedError,
+    OutcomeUnknownError,
+    ProviderDownError,
+    ProviderPausedError,
+    ProviderRefusedError,
+    RateLimitedError,
+)
+from monthclose.names import LimitScope
+from monthclose.ports import ChargeOrder, Collected, PaymentGateway
+from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+from tests.fakes import FakeGateway
+from tests.fakes.throttle import FakeLimiter
+from tests.world import OCTOBER
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+CUSTOMER = Customer("acme", Profile("Acme", "billing@acme.example", "USD", "stripe", "ok"))
+
+
+def order(reference: str = "") -> ChargeOrder:
+    return ChargeOrder(
+        payment_id="2026-10/acme",
+        attempt=1,
+        amount=Money(1000, "USD"),
+        invoice_number="INV-1",
+        period=OCTOBER,
+        customer_id="acme",
+        provider_customer="cus_acme",
+        payment_method="ok",
+        since=NOON,
+        reference=reference,
+    )
+
+
+class ManyCharges(FakeGateway):
+    """A provider with many charges for October, that breaks after some if it is told to."""
+
+    charges = 250
+    breaks_after: int | None = None
+
+    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
+        for number in range(self.charges):
+            if number == self.breaks_after:
+                raise RateLimitedError("slow down")
+            yield ProviderCharge("stripe", f"pi_{number}", f"2026-10/c{number}", "USD", 100)
+
+
+@pytest.fixture
+def limiter() -> FakeLimiter:
+    return FakeLimiter()
+
+
+@pytest.fixture
+def fake() -> ManyCharges:
+    return ManyCharges()
+
+
+@pytest.fixture
+def gateway(fake: ManyCharges, limiter: FakeLimiter) -> PaymentGateway:
+    return ThrottledGateway(fake, limiter, LANES[LimitScope.ENDPOINT])
+
+
+def test_it_is_the_gateway_it_stands_before(gateway: PaymentGateway, fake: FakeGateway) -> None:
+    assert gateway.charge_limits("KWD") == fake.charge_limits("KWD")
+    assert (gateway.provider, gateway.idempotency_window, gateway.latest_effect, gateway.one_order_per_payment) == (
+        fake.provider,
+        fake.idempotency_window,
+        fake.latest_effect,
+        fake.one_order_per_payment,
+    )
+
+
+def call_everything(gateway: PaymentGateway) -> None:
+    gateway.check()
+    assert gateway.register(CUSTOMER) == "cus_acme"
+    reference = gateway.prepare(order())
+    assert gateway.collect(order(reference)).outcome == Collected(Money(1000, "USD"), request_id="req_1")
+    assert gateway.look_up(order(reference)).reference == reference
+    assert gateway.withdraw(order(reference)).reference == reference
+    assert gateway.successor("ok") == ""
+    assert gateway.payment_of(reference) == "2026-10/acme"
+    assert len(list(gateway.collected_for(OCTOBER, NOON))) == 250
+
+
+def test_each_call_takes_a_slot_of_its_lane_and_its_answer_comes_through(
+    gateway: PaymentGateway, limiter: FakeLimiter
+) -> None:
+    call_everything(gateway)
+    assert limiter.slots() == {"read": 7, "register": 1, "prepare": 1, "collect": 1, "withdraw": 1}
+    assert {what for what, _ in limiter.notes} == {"acquire", "succeeded"}
+
+
+def test_a_provider_that_counts_all_requests_has_one_lane(fake: ManyCharges, limiter: FakeLimiter) -> None:
+    call_everything(ThrottledGateway(fake, limiter, LANES[LimitScope.ACCOUNT]))
+    assert limiter.slots() == {"all": 11}
+
+
+def test_a_step_that_a_provider_does_not_have_costs_no_slot(limiter: FakeLimiter) -> None:
+    gateway = ThrottledGateway(FakeGateway(one_order_per_payment=False), limiter, LANES[LimitScope.ACCOUNT])
+    assert gateway.prepare(order()) == ""
+    assert limiter.notes == []
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (ProviderDownError("time-out"), "failed"),
+        (OutcomeUnknownError("reset"), "failed"),
+        (OrderRefusedError("expired_card"), "succeeded"),
+        (OrderInvalidError("no_such_method"), "succeeded"),
+        (ProviderRefusedError("key revoked"), "succeeded"),
+        (ObjectBusyError("lock_timeout"), "succeeded"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)
+def test_how_a_call_went_is_noted_and_told(
+    gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter, error: MonthCloseError, note: str
+) -> None:
+    fake.failures["prepare", "before"] = [error]
+    with pytest.raises(type(error)) as raised:
+        gateway.prepare(order())
+    assert raised.value is error
+    assert limiter.notes == [("acquire", "prepare"), (note, "prepare")]
+
+
+def test_a_429_is_repeated_in_a_new_slot(gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter) -> None:
+    reference = gateway.prepare(order())
+    limiter.notes.clear()
+    fake.failures["collect", "before"] = [RateLimitedError("slow down"), RateLimitedError("slow down")]
+    assert isinstance(gateway.collect(order(reference)).outcome, Collected)
+    assert [what for what, _ in limiter.notes] == ["acquire", "limited", "acquire", "limited", "acquire", "succeeded"]
+    assert len(fake.money_moved) == 1
+
+
+def test_a_provider_that_answers_429_only_is_given_up(
+    gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter
+) -> None:
+    fake.failures["prepare", "before"] = [RateLimitedError("slow down")] * 50
+    with pytest.raises(RateLimitedError):
+        gateway.prepare(order())
+    assert 2 <= limiter.slots()["prepare"] <= 5
+
+
+def test_without_a_slot_the_provider_is_not_asked(
+    gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter
+) -> None:
+    reference = gateway.prepare(order())
+    limiter.full["collect"] = ProviderPausedError("stripe is down", 5)
+    with pytest.raises(ProviderPausedError):
+        gateway.collect(order(reference))
+    assert fake.money_moved == []
+
+
+@pytest.mark.parametrize(("charges", "slots"), [(0, 1), (99, 1), (101, 2), (250, 3)])
+def test_a_list_takes_a_slot_for_every_hundred(
+    gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter, charges: int, slots: int
+) -> None:
+    fake.charges = charges
+    assert len(list(gateway.collected_for(OCTOBER, NOON))) == charges
+    assert limiter.slots() == {"read": slots}
+
+
+def test_a_list_that_breaks_off_is_noted(gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter) -> None:
+    fake.breaks_after = 120
+    charges = gateway.collected_for(OCTOBER, NOON)
+    for _ in range(120):
+        next(charges)
+    with pytest.raises(RateLimitedError):
+        next(charges)
+    assert limiter.notes[-1] == ("limited", "read")
+
+
+def test_an_accounts_own_largest_charge_takes_the_place_of_everybodys(limiter: FakeLimiter) -> None:
+    gateway = ThrottledGateway(FakeGateway(), limiter, LANES[LimitScope.ACCOUNT], {"EUR": 2_000_000, "USD": 1})
+    largest = {code: limits.largest_minor for code in ("EUR", "USD", "JPY") if (limits := gateway.charge_limits(code))}
+    assert largest == {"EUR": 2_000_000, "USD": 100, "JPY": 99_999_999}
+    assert gateway.charge_limits("CLF") is None

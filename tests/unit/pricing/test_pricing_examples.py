@@ -1,0 +1,63 @@
+"""The table of hand-worked examples: what each pricing model makes of a month's usage."""
+
+import random
+import tomllib
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monthclose.domain.pricing import PriceBook, Terms, rate
+from monthclose.domain.pricing.explanation import in_words, recomputed
+from monthclose.domain.pricing.reading import read_book
+from monthclose.domain.usage import UsageEvent
+from tests.unit.any import OCTOBER
+
+EXAMPLES = tomllib.loads(Path(__file__).with_name("pricing_examples.toml").read_text())["example"]
+
+
+def book_of(example: dict[str, Any]) -> PriceBook:
+    usual = {"currency": example.get("currency", "USD")}
+    sections = {
+        "prices": [{"sku": "sku", **usual, **entry} for entry in example.get("prices", [])],
+        "overrides": [{"sku": "sku", **usual, **entry} for entry in example.get("overrides", [])],
+        "fees": [usual | entry for entry in example.get("fees", [])],
+        "discounts": example.get("discounts", []),
+        "commitments": [usual | entry for entry in example.get("commitments", [])],
+        "settings": example.get("settings", {}),
+    }
+    return read_book(sections)
+
+
+def events_of(example: dict[str, Any]) -> list[UsageEvent]:
+    usual = ("1", "", "2026-10-05")
+    padded = [(*given, *usual[len(given) :]) for given in example["events"]]
+    return [
+        UsageEvent(f"e{number}", "C-1", "sku", Decimal(quantity), at(time), None, "", resource)
+        for number, (quantity, resource, time) in enumerate(padded)
+    ]
+
+
+def at(time: str) -> datetime:
+    return datetime.fromisoformat(time).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
+def test_a_model_makes_of_the_usage_what_a_person_makes_of_it(example: dict[str, Any]) -> None:
+    currency = example.get("currency", "USD")
+    events, terms = events_of(example), Terms(book_of(example), "C-1", currency, OCTOBER)
+
+    lines = rate(events, terms)
+
+    assert [line.amount.minor for line in lines] == example["lines"], example["arithmetic"]
+    for line in lines:
+        assert recomputed(line.steps, currency) == line.amount
+        assert all(in_words(step) for step in line.steps)
+    random.Random(7).shuffle(events)
+    assert rate(events, terms) == lines
+
+
+def test_every_example_says_where_its_rule_comes_from() -> None:
+    assert all(example["source"] and example["arithmetic"] for example in EXAMPLES)

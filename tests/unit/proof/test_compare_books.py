@@ -1,0 +1,364 @@
+"""Comparing the books: what is found from either side, what the provider's word mends, and what is proved again."""
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monthclose.domain.closes.close import BatchProgress, CloseStatus
+from monthclose.domain.closes.proof import Comparison, ProviderCharge
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.money import Money
+from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
+from monthclose.domain.period import Period
+from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
+from monthclose.ports import Answer, ChargeOrder, Collected
+from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.proof import comparison_sides
+from monthclose.use_cases.proof.comparison_sides import Side
+from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
+from tests.fakes import FakeGateway, taken_back
+from tests.world import OCTOBER, World
+
+
+@pytest.fixture(params=[True, False], ids=["card", "bank debit"])
+def world(request: pytest.FixtureRequest) -> World:
+    """A closed month of three customers who paid 10, 20 and 30."""
+    world = World(gateway=FakeGateway(one_order_per_payment=request.param))
+    for number, name in enumerate(("a", "b", "c"), 1):
+        world.use(world.add_customer(name), f"{number}0")
+    assert world.close()["proof"]["ties"]
+    world.clock.pass_time(days=1)
+    return world
+
+
+def payment_of(world: World, customer_id: str) -> Payment:
+    payment = world.month(customer_id).payment
+    assert payment
+    return payment
+
+
+def comparison(reconciled: Reconciled) -> Comparison:
+    [found] = reconciled.comparisons
+    return found
+
+
+def found(reconciled: Reconciled) -> list[tuple[str, str]]:
+    return [(finding.check, finding.customer_id) for finding in comparison(reconciled).findings]
+
+
+def test_books_that_tie_have_no_finding_and_equal_sums(world: World) -> None:
+    reconciled = world.reconcile()
+    of_stripe = comparison(reconciled)
+    assert of_stripe.findings == ()
+    assert of_stripe.complete
+    assert (of_stripe.charges, of_stripe.payments, of_stripe.booked) == (3, 3, 0)
+    assert of_stripe.ours == of_stripe.theirs == {"USD": 6000}
+    assert reconciled.report["proof"]["ties"]
+
+
+def test_money_that_only_the_provider_knows_is_named_and_nothing_is_booked(world: World) -> None:
+    order = world.gateway.orders[payment_of(world, "a").provider_ref]
+    stray = replace(order, payment_id="2026-10/nobody", customer_id="nobody", amount=Money(777, "EUR"))
+    world.gateway.orders["stray"] = stray
+    world.gateway.settle("stray", Collected(stray.amount))
+
+    reconciled = world.reconcile()
+
+    assert found(reconciled) == [("provider_unknown", "nobody"), ("provider_sum", "")]
+    assert "stray" in comparison(reconciled).findings[0].detail
+    assert comparison(reconciled).theirs == {"EUR": 777, "USD": 6000}
+    assert reconciled.report["status"] == "completed_with_findings"
+
+
+def test_a_second_charge_for_a_payment_that_we_know_is_found(world: World) -> None:
+    first = payment_of(world, "a").provider_ref
+    world.gateway.orders["second"] = replace(world.gateway.orders[first], attempt=7)
+    world.gateway.settle("second", Collected(payment_of(world, "a").amount))
+    assert found(world.reconcile()) == [("provider_unknown", "a"), ("provider_sum", "")]
+
+
+def test_a_charge_that_names_no_payment_of_ours_is_found(world: World) -> None:
+    order = world.gateway.orders[payment_of(world, "a").provider_ref]
+    world.gateway.orders["odd"] = replace(order, payment_id="somebody's own")
+    world.gateway.settle("odd", Collected(order.amount))
+    assert found(world.reconcile())[0] == ("provider_unknown", "")
+
+
+def test_a_payment_that_the_provider_does_not_list_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = payment_of(world, "b").provider_ref
+    del world.gateway.outcomes[missing]
+
+    reconciled = world.reconcile()
+
+    assert found(reconciled) == [("provider_missing", "b"), ("provider_sum", "")]
+    assert missing in comparison(reconciled).findings[0].detail
+    assert payment_of(world, "b").state is PaymentState.PAID, "nothing is guessed"
+
+
+def test_an_amount_that_differs_is_found_with_both(world: World) -> None:
+    world.gateway.outcomes[payment_of(world, "c").provider_ref] = Collected(Money(2999, "USD"))
+    reconciled = world.reconcile()
+    assert found(reconciled) == [("provider_amount", "c"), ("provider_sum", "")]
+    assert "29.99 USD, ours is paid with 30.00 USD" in comparison(reconciled).findings[0].detail
+
+
+def test_what_was_given_back_at_the_provider_is_booked_and_ties(world: World) -> None:
+    reference = payment_of(world, "c").provider_ref
+    world.gateway.settle(reference, Collected(Money(3000, "USD"), refunded_minor=500))
+
+    reconciled = world.reconcile()
+
+    assert found(reconciled) == []
+    assert comparison(reconciled).booked == 1
+    assert payment_of(world, "c").net_minor == 2500
+    assert comparison(reconciled).ours == {"USD": 5500}
+    assert reconciled.report["proof"]["ties"]
+    assert reconciled.report["money"]["USD"]["collected"] == 5500
+
+
+def test_what_was_taken_back_is_booked_and_ties(world: World) -> None:
+    world.gateway.settle(payment_of(world, "c").provider_ref, taken_back(Money(3000, "USD")))
+    reconciled = world.reconcile()
+    assert found(reconciled) == []
+    assert payment_of(world, "c").state is PaymentState.REVERSED
+    assert reconciled.report["proof"]["ties"]
+
+
+def test_a_charge_that_we_missed_is_booked(world: World) -> None:
+    world.use(world.add_customer("d"), "40")
+    world.close(execution="execution-2")
+    world.use(world.add_customer("late", method="authenticate"), "5", period=Period(2026, 11))
+    world.clock.pass_time(days=31)
+    world.close(Period(2026, 11), "execution-3")
+    payment = world.month("late", Period(2026, 11)).payment
+    assert payment
+    world.gateway.settle(payment.provider_ref, Collected(payment.amount))  # they authenticated it; nobody told us
+
+    reconciled = world.reconcile(Period(2026, 11))
+
+    assert found(reconciled) == []
+    after = world.month("late", Period(2026, 11)).payment
+    assert after
+    assert after.state is PaymentState.PAID
+    assert reconciled.report["proof"]["ties"]
+
+
+def test_a_payment_made_while_the_lists_are_read_is_no_finding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = world.gateway.collected_for
+
+    def collected_for(period: Period, since: datetime) -> Any:
+        yield from [charge for charge in real(period, since) if "/b" not in charge.payment_id]
+
+    monkeypatch.setattr(world.gateway, "collected_for", collected_for)
+    reconciled = world.reconcile()
+    assert found(reconciled) == []
+    assert comparison(reconciled).theirs == {"USD": 6000}
+
+
+def test_charges_are_listed_from_the_months_end_on_whenever_the_close_was_opened(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A close that was restored from a backup and opened anew must come upon the charges of its first life."""
+    asked = []
+
+    def collected_for(period: Period, since: datetime) -> Any:
+        asked.append(since)
+        return iter(())
+
+    close = world.closes.get(OCTOBER)
+    assert close
+    world.closes.put(replace(close, opened_at=close.opened_at + timedelta(days=3)))
+    monkeypatch.setattr(world.gateway, "collected_for", collected_for)
+    world.reconcile()
+    assert asked == [OCTOBER.end]
+
+
+def test_sums_that_drifted_since_the_close_are_made_anew(world: World) -> None:
+    for progress in list(world.closes.all_progress(OCTOBER)):
+        world.closes.put_progress(replace(progress, totals=replace(progress.totals, money={}), unsettled=3))
+    report = world.reconcile().report
+    assert report["proof"]["ties"]
+    assert report["money"]["USD"]["collected"] == 6000
+
+
+def test_if_the_sums_tie_the_progress_of_the_batches_is_read_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, reads = world.closes.all_progress, list[Period]()
+
+    def counted(period: Period) -> Iterator[BatchProgress]:
+        reads.append(period)
+        return original(period)
+
+    monkeypatch.setattr(world.closes, "all_progress", counted)
+    close = world.closes.get(OCTOBER)
+    assert close
+    [compared] = world.comparer.compare(close)
+    assert compared.findings == ()
+    assert reads == [OCTOBER]
+
+
+def test_a_comparison_that_changes_nothing_writes_no_progress(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.closes, "put_progress", None)
+    assert world.reconcile().report["proof"]["ties"]
+
+
+def test_a_proof_that_ties_again_completes_the_close_and_keeps_its_time(world: World) -> None:
+    close = world.closes.get(OCTOBER)
+    assert close
+    world.closes.put(replace(close, status=CloseStatus.COMPLETED_WITH_FINDINGS))
+    report = world.reconcile().report
+    after = world.closes.get(OCTOBER)
+    assert after
+    assert (after.status, after.completed_at) == (CloseStatus.COMPLETED, close.completed_at)
+    assert json.loads(world.documents.get("reports/2026-10/report.json")) == report
+
+
+def test_a_comparison_is_kept_for_each_provider(world: World) -> None:
+    world.reconcile()
+    kept = json.loads(world.documents.get("reconciliations/2026-10/stripe.json"))
+    assert kept["ties"]
+    assert (kept["charges"], kept["theirs"]) == (3, {"USD": 6000})
+
+
+def test_a_comparison_with_some_providers_leaves_the_report_as_it_is(world: World) -> None:
+    before = world.documents.get("reports/2026-10/report.json")
+    world.gateway.outcomes.clear()
+    reconciled = world.reconcile(OCTOBER, "stripe")
+    assert reconciled.findings
+    assert world.documents.get("reports/2026-10/report.json") == before
+
+
+@pytest.mark.parametrize("error", [ProviderRefusedError("no such key"), TryLaterError("down")], ids=str)
+def test_a_provider_that_cannot_be_asked_is_the_only_finding(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def collected_for(period: Period, since: datetime) -> Any:
+        raise error
+
+    monkeypatch.setattr(world.gateway, "collected_for", collected_for)
+    reconciled = world.reconcile()
+    assert found(reconciled) == [("provider_unreachable", "")]
+    assert not comparison(reconciled).complete
+
+
+def test_money_of_a_provider_that_left_the_settings_is_found(world: World) -> None:
+    other = FakeGateway()
+    other.provider = "other"
+    gateways: dict[str, Any] = {"other": lambda: other}
+    world.comparer = replace(world.comparer, gateways=gateways)
+    [stripe] = world.reconcile().comparisons  # whom nobody is charged by is not asked
+    assert [finding.check for finding in stripe.findings] == ["provider_unreachable"]
+    assert stripe.ours == {"USD": 6000}
+
+
+def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_too(world: World) -> None:
+    other = FakeGateway()
+    other.provider = "other"
+    gateways: dict[str, Any] = {"stripe": lambda: world.gateway, "other": lambda: other}
+    world.comparer = replace(world.comparer, gateways=gateways)
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
+    world.reconcile()
+    world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))
+    cashier = replace(world.cashier, charger=lambda _: Charger(world.books, other, world.clock))
+    assert [payment.provider for payment in cashier.pay("a")] == ["other"]
+    world.clock.pass_time(days=1)
+
+    of_stripe, of_other = world.reconcile().comparisons
+
+    assert (of_stripe.ours, of_other.ours) == ({"USD": 5000}, {"USD": 1000})
+    assert of_stripe.findings == of_other.findings == ()
+
+
+def test_a_charge_that_was_taken_back_is_still_matched_when_the_invoice_was_collected_again(world: World) -> None:
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
+    world.reconcile()
+    world.change("a", profile=replace(world.customer("a").profile, payment_method="another"))
+    assert world.charger.charge(PaymentKey("a", OCTOBER), again=True) is PaymentState.REVERSED
+    assert [payment.state for payment in world.cashier.pay("a")] == [PaymentState.PAID]
+    assert found(world.reconcile()) == []
+    assert comparison(world.reconcile()).ours == {"USD": 6000}
+
+
+def test_when_time_is_up_nothing_is_concluded_from_what_was_not_read(world: World) -> None:
+    close = world.closes.get(OCTOBER)
+    assert close
+    [stripe] = world.comparer.compare(close, thorough=True, time_is_up=lambda: True)
+    assert {finding.check for finding in stripe.findings} == {"compare_incomplete"}
+    assert not stripe.complete
+
+
+def test_a_month_that_was_not_closed_or_is_being_closed_cannot_be_reconciled(world: World) -> None:
+    with pytest.raises(UserMistakeError, match="has not been closed"):
+        world.reconcile(Period(2026, 9))
+    world.open(execution="execution-2")
+    with pytest.raises(UserMistakeError, match="is being closed"):
+        world.reconcile()
+
+
+def test_a_provider_whose_list_is_empty_is_not_asked_for_each_of_thousands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison_sides, "MOST_FINDINGS", 50)
+    world = World()
+    for number in range(150):
+        world.use(world.add_customer(f"c{number}"), "1")
+    world.close()
+    asked: list[ChargeOrder] = []
+    real = world.gateway.look_up
+
+    def look_up(order: ChargeOrder) -> Answer:
+        asked.append(order)
+        return real(order)
+
+    monkeypatch.setattr(world.gateway, "look_up", look_up)
+    world.gateway.outcomes.clear()
+
+    [stripe] = world.reconcile().comparisons
+
+    assert stripe.findings_in_all == 150 + 1
+    assert len(stripe.findings) == 50
+    assert len(asked) < 2 * 150
+
+
+def test_a_charge_takes_eight_bytes_of_memory() -> None:
+    side = Side("stripe")
+    charge = ProviderCharge("stripe", "pi_0", "2026-10/c0", "USD", 1)
+    tracemalloc.start()
+    for number in range(100_000):
+        side.take_theirs(replace(charge, reference=f"pi_{number}"), 1, None, booked=False)
+    side.seal()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 12 * 100_000
+    payment = Payment("c0", OCTOBER, "stripe", "USD", provider_ref="pi_77777")
+    assert side.lists(payment)
+    assert not side.lists(replace(payment, provider_ref="pi_100000"))
+
+
+def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
+    world = World()
+    world.use(world.add_customer("acme"), "10")
+    world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
+    world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 2
+    world.close()
+    reconciled = world.reconcile()
+    assert reconciled.report["proof"]["ties"]
+    assert reconciled.report["status"] == "unfinished"
+    assert reconciled.report["warnings"] == ["1 customer not told yet: reconciling tells them"]
+    assert reconciled.report["unfinished"]["customers"][0]["what"] == "not told yet: receipt"
+
+    world.settle()
+
+    assert len(world.mailer.sent) == 1
+    assert world.reconcile().report["status"] == "completed"
+
+
+def test_a_refund_between_two_comparisons_is_found_by_the_next(world: World) -> None:
+    world.reconcile()
+    world.gateway.settle(payment_of(world, "a").provider_ref, Collected(Money(1000, "USD"), refunded_minor=1000))
+    world.clock.now += timedelta(days=1)
+    assert comparison(world.reconcile()).ours == {"USD": 5000}
