@@ -28,7 +28,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, issue, settle
 from monthclose.domain.invoices.money_back import Effect as Moved
-from monthclose.domain.invoices.money_back import Returned, refund, returned_by, reverse, undo_refund, undo_reversal
+from monthclose.domain.invoices.money_back import come_back, refund, returned_by, reverse
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
@@ -66,8 +66,11 @@ class AnInvoicesLife(RuleBasedStateMachine):
         self.lost += moved.lost
         self.book(moved.booking, what)
 
-    def done(self, what: str) -> Returned:
-        return returned_by(self.entries, what)
+    def come_back(self, *, refunded: int, reversed_: int) -> None:
+        done = returned_by(self.entries, ("refund/", "reversal/"), self.lost)
+        moved = come_back(self.invoice, self.customer, done, usd(refunded), usd(reversed_), self.excess)
+        self.book_moved(moved, "refund/")
+        self.refunded, self.reversed = refunded, reversed_
 
     @property
     def excess(self) -> int:
@@ -90,8 +93,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_refund_fails(self, data: st.DataObject) -> None:
         minor = data.draw(st.integers(1, self.refunded))
-        self.book_moved(undo_refund(self.invoice, self.customer, usd(minor), self.done("refund/")), "refund/")
-        self.refunded -= minor
+        self.come_back(refunded=self.refunded - minor, reversed_=self.reversed)
 
     @precondition(lambda self: self.collected > self.reversed)
     @rule(data=st.data())
@@ -105,8 +107,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_dispute_is_won(self, data: st.DataObject) -> None:
         minor = data.draw(st.integers(1, self.reversed))
-        self.book_moved(undo_reversal(self.invoice, self.customer, usd(minor), self.done("reversal/")), "reversal/")
-        self.reversed -= minor
+        self.come_back(refunded=self.refunded, reversed_=self.reversed - minor)
 
     @precondition(lambda self: bool(self.customer.credit_minor))
     @rule(data=st.data())

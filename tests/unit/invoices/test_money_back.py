@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Account, Entry
 from monthclose.domain.invoices.invoice import Invoice, issue, settle
-from monthclose.domain.invoices.money_back import Effect, refund, returned_by, reverse, undo_refund, undo_reversal
+from monthclose.domain.invoices.money_back import Effect, come_back, refund, returned_by, reverse
 from monthclose.domain.money import Money
 from tests.unit.any import OCTOBER, a_customer, an_entry, an_invoice
 
@@ -38,14 +38,13 @@ class Booked:
 
     def hear(self, refunded: int, reversed_: int) -> None:
         """Hear what has gone back in all, and book the differences."""
-        if self.reversed > reversed_:
-            done = returned_by(self.entries, "reversal/")
-            self._book(undo_reversal(self.invoice, self.customer, usd(self.reversed - reversed_), done), "reversal/")
-            self.reversed = reversed_
-        if self.refunded > refunded:
-            done = returned_by(self.entries, "refund/")
-            self._book(undo_refund(self.invoice, self.customer, usd(self.refunded - refunded), done), "refund/")
-            self.refunded = refunded
+        if self.reversed > reversed_ or self.refunded > refunded:
+            done = returned_by(self.entries, ("reversal/", "refund/"), self.lost)
+            still = min(self.refunded, refunded), min(self.reversed, reversed_)
+            self._book(
+                come_back(self.invoice, self.customer, done, usd(still[0]), usd(still[1]), self.excess), "refund/"
+            )
+            self.refunded, self.reversed = still
         if self.reversed < reversed_:
             more = usd(reversed_ - self.reversed)
             self._book(reverse(self.invoice, self.customer, more, self.excess), "reversal/")
@@ -82,6 +81,9 @@ amounts = st.integers(0, 1_500)
 states = st.tuples(amounts, amounts)
 
 
+@example(paid=1_001, used=0, path=[(1, 1_001)], last=(1, 0))
+@example(paid=1_001, used=0, path=[(1, 0), (1, 1_001)], last=(0, 1_001))
+@example(paid=1_002, used=1, path=[(1, 1_001)], last=(1, 0))
 @given(paid=st.integers(1, 1_500), used=amounts, path=st.lists(states, max_size=6), last=states)
 def test_whatever_was_heard_before_the_books_end_the_same(
     paid: int, used: int, path: list[tuple[int, int]], last: tuple[int, int]

@@ -6,10 +6,12 @@ undone: a refund fails, a dispute is won, whole or in part.
 
 Whatever the order in which we hear of them, the same refunds and reversals end in the same ledger. So each works on its
 own part first: a refund on what was paid beyond the invoice, a reversal on what the invoice was paid with. What the
-invoice did not need has become credit of the customer's and comes out of that; if the credit was used meanwhile, it is
-our loss, and belongs to the payment. What a refund or reversal did is read from the ledger when it is undone.
+invoice did not need has become the customer's credit and comes out of that; if the credit was used meanwhile, it is
+our loss, and belongs to the payment. When money comes back, what the payment's refunds and reversals did is read from
+the ledger and undone, and what is still gone is booked again.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,14 +24,21 @@ from monthclose.domain.money import Money
 
 
 class Returned(NamedTuple):
-    """What a payment's refunds, or its reversals, have done so far, in minor units."""
+    """What a payment's refunds and reversals have done so far, in minor units."""
 
     reopened: int = 0
     """Owed again."""
     from_credit: int = 0
     """Taken out of the customer's credit."""
     written_off: int = 0
-    """Written off, or lost."""
+    """Written off: on the invoice, or as our loss."""
+    lost: int = 0
+    """What of that is our loss."""
+
+    @property
+    def gone(self) -> int:
+        """What has gone back in all."""
+        return self.reopened + self.from_credit + self.written_off
 
 
 class Effect(NamedTuple):
@@ -39,10 +48,14 @@ class Effect(NamedTuple):
     lost: int = 0
 
 
-def returned_by(entries: Iterable[Entry], prefix: str) -> Returned:
-    """Read from the ledger what the entries whose ids begin with a prefix have done."""
-    legs = [leg for entry in entries if entry.entry_id.startswith(prefix) for leg in entry.legs]
-    return Returned(*(_sum(legs, account) for account in (Account.RECEIVABLE, Account.CREDIT, Account.WRITE_OFF)))
+_TOUCHED = (Account.RECEIVABLE, Account.CREDIT, Account.WRITE_OFF)
+
+
+def returned_by(entries: Iterable[Entry], prefixes: tuple[str, ...], lost_minor: int) -> Returned:
+    """Read what a payment's refunds and reversals have done from the ledger, where their entries' ids begin so."""
+    legs = [leg for entry in entries if entry.entry_id.startswith(prefixes) for leg in entry.legs]
+    reopened, from_credit, written_off = (_sum(legs, account) for account in _TOUCHED)
+    return Returned(reopened, from_credit, written_off, lost_minor)
 
 
 def _sum(legs: Iterable[Leg], account: Account) -> int:
@@ -70,26 +83,6 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
         Account.WRITE_OFF: amount.minor - from_credit,
     }
     return Effect((refunded, after, entry_legs(legs)), lost=amount.minor - from_credit - from_collected)
-
-
-def undo_refund(invoice: Invoice, customer: Customer, amount: Money, done: Returned) -> Effect:
-    """Book that money given back has come back to us: the refund failed, or was cancelled.
-
-    Parameters
-    ----------
-    done : Returned
-        What the payment's refunds have done.
-    """
-    written_off = min(amount.minor, done.written_off)
-    collected = min(written_off, invoice.written_off_minor)
-    to_credit = amount.minor - written_off
-    restored = replace(
-        invoice,
-        collected_minor=invoice.collected_minor + collected,
-        written_off_minor=invoice.written_off_minor - collected,
-    )
-    legs = {Account.CLEARING: amount.minor, Account.CREDIT: -to_credit, Account.WRITE_OFF: -written_off}
-    return Effect((restored, credit.add(customer, to_credit), entry_legs(legs)), lost=collected - written_off)
 
 
 def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Effect:
@@ -123,25 +116,47 @@ def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: i
     return Effect((reversed_, after, entry_legs(legs)), lost=lost + from_written_off)
 
 
-def undo_reversal(invoice: Invoice, customer: Customer, amount: Money, done: Returned) -> Effect:
-    """Book that money which the bank took is ours again (a dispute won, in whole or part).
+def come_back(
+    invoice: Invoice,
+    customer: Customer,
+    done: Returned,
+    still_refunded: Money,
+    still_reversed: Money,
+    excess_minor: int,
+) -> Effect:
+    """Book that money is ours again which had gone back: a refund failed, a dispute was won, in whole or part.
+
+    All that was booked is undone, and what is still gone is booked again as if it had been heard of at once. So a
+    refund that was our loss, because the bank had taken the same money, is none any more; and the other way round.
 
     Parameters
     ----------
     done : Returned
-        What the payment's reversals have done.
+        What the payment's refunds and reversals have done.
+    still_refunded, still_reversed : Money
+        What of the payment is refunded and reversed after this.
+    excess_minor : int
+        What of the invoice's payments is not collected for it, before this.
     """
-    regained = min(amount.minor, done.written_off)
-    # Below zero where money that came back found the invoice paid otherwise: then no credit is missing.
-    to_credit = min(amount.minor - regained, max(done.from_credit, 0))
-    applied = min(amount.minor - regained - to_credit, invoice.open.minor)
-    excess = amount.minor - regained - applied
-    settled = replace(invoice, collected_minor=invoice.collected_minor + applied)
-    legs = {
-        Account.CLEARING: amount.minor,
+    applied = min(done.reopened, done.reopened + done.from_credit, invoice.open.minor)
+    to_credit = done.reopened + done.from_credit - applied
+    # A credit note may have covered what a refund wrote off: then the money that comes back is our gain.
+    written_off = min(done.written_off - done.lost, invoice.written_off_minor)
+    collected = invoice.collected_minor + applied + written_off
+    restored = replace(invoice, collected_minor=collected, written_off_minor=invoice.written_off_minor - written_off)
+    paid = credit.add(replace(customer, receivable_minor=customer.receivable_minor - applied), to_credit)
+    excess = excess_minor + done.gone - applied - written_off
+    again = reverse(restored, paid, still_reversed, excess)
+    reopened, owing, taken = again.booking
+    excess += collected - reopened.collected_minor - still_reversed.minor
+    rest = refund(reopened, owing, still_refunded, excess)
+    undone = {
+        Account.CLEARING: done.gone,
         Account.RECEIVABLE: -applied,
-        Account.CREDIT: -excess,
-        Account.WRITE_OFF: -regained,
+        Account.CREDIT: -to_credit,
+        Account.WRITE_OFF: -done.written_off,
     }
-    after = replace(customer, receivable_minor=customer.receivable_minor - applied)
-    return Effect((settled, credit.add(after, excess), entry_legs(legs)), lost=-regained)
+    legs = Counter(undone)
+    for leg in (*taken, *rest.booking[2]):
+        legs[leg.account] += leg.minor
+    return Effect((*rest.booking[:2], entry_legs(legs)), lost=again.lost + rest.lost + written_off - done.written_off)

@@ -48,9 +48,11 @@ class Case(NamedTuple):
         """What the providers hold of the month's payments beyond what is collected for the invoice, in minor units."""
         return sum(p.net_minor for p in (self.payment, *self.others)) - self.invoice.collected_minor
 
-    def returned(self, what: str) -> Returned:
-        """What this payment's refunds, or its reversals, have done so far."""
-        return returned_by(self.entries, f"{what}/{self.payment.sequence}/")
+    @property
+    def returned(self) -> Returned:
+        """What this payment's refunds and reversals have done so far."""
+        prefixes = (f"refund/{self.payment.sequence}/", f"reversal/{self.payment.sequence}/")
+        return returned_by(self.entries, prefixes, self.payment.lost_minor)
 
     def of(self, other: Payment) -> "Case":
         """The same about another payment of the invoice."""
@@ -140,10 +142,8 @@ class Bookkeeper:
         """
         if not case.payment.collected_minor:
             case = self._pay(case, said)
-        if case.payment.reversed_minor > said.reversed_minor:
-            case = self._undo_reversal(case, said)
-        if case.payment.refunded_minor > said.refunded_minor:
-            case = self._undo_refund(case, said)
+        if case.payment.reversed_minor > said.reversed_minor or case.payment.refunded_minor > said.refunded_minor:
+            case = self._come_back(case, said)
         if case.payment.reversed_minor < said.reversed_minor:
             case = self._reverse(case, said)
         if case.payment.refunded_minor < said.refunded_minor:
@@ -177,13 +177,6 @@ class Bookkeeper:
         memo = f"{amount} of invoice {case.paid_number} given back by {payment.provider}"
         return self._write_effect(case, payment, effect, "refund", memo)
 
-    def _undo_refund(self, case: Case, said: Collected) -> Case:
-        amount = Money(case.payment.refunded_minor - said.refunded_minor, case.invoice.currency)
-        payment = replace(case.payment, refunded_minor=said.refunded_minor)
-        effect = money_back.undo_refund(case.invoice, case.customer, amount, case.returned("refund"))
-        memo = f"refund of {amount} of invoice {case.paid_number} by {payment.provider} failed"
-        return self._write_effect(case, payment, effect, "refund", memo)
-
     def _reverse(self, case: Case, said: Collected) -> Case:
         amount = Money(said.reversed_minor - case.payment.reversed_minor, case.invoice.currency)
         payment = replace(self._stand(case.payment, said), reversed_minor=said.reversed_minor)
@@ -191,12 +184,23 @@ class Bookkeeper:
         memo = f"{amount} of invoice {case.paid_number} taken back from {payment.provider}: {said.code}"
         return self._write_effect(case, payment, effect, "reversal", memo)
 
-    def _undo_reversal(self, case: Case, said: Collected) -> Case:
-        amount = Money(case.payment.reversed_minor - said.reversed_minor, case.invoice.currency)
-        payment = replace(self._stand(case.payment, said), reversed_minor=said.reversed_minor)
-        effect = money_back.undo_reversal(case.invoice, case.customer, amount, case.returned("reversal"))
-        memo = f"{amount} of invoice {case.paid_number} returned to {payment.provider} by the customer's bank"
-        return self._write_effect(case, payment, effect, "reversal", memo)
+    def _come_back(self, case: Case, said: Collected) -> Case:
+        before, currency = case.payment, case.invoice.currency
+        refunded = Money(min(before.refunded_minor, said.refunded_minor), currency)
+        reversed_ = Money(min(before.reversed_minor, said.reversed_minor), currency)
+        failed = Money(before.refunded_minor, currency) - refunded
+        returned = Money(before.reversed_minor, currency) - reversed_
+        payment = self._stand(before, said) if returned else before
+        payment = replace(payment, refunded_minor=refunded.minor, reversed_minor=reversed_.minor)
+        effect = money_back.come_back(
+            case.invoice, case.customer, case.returned, refunded, reversed_, case.excess_minor
+        )
+        memos = [
+            f"{returned} of invoice {case.paid_number} returned to {payment.provider} by the customer's bank",
+            f"refund of {failed} of invoice {case.paid_number} by {payment.provider} failed",
+        ]
+        memo = "; ".join(memo for memo, amount in zip(memos, (returned, failed), strict=True) if amount)
+        return self._write_effect(case, payment, effect, "reversal" if returned else "refund", memo)
 
     def _stand(self, payment: Payment, said: Collected) -> Payment:
         """Bring a payment that has collected into the state that fits what its bank has taken back."""
