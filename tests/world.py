@@ -45,6 +45,7 @@ from monthclose.use_cases.notices.tell_hold import HoldTeller
 from monthclose.use_cases.payments.charge_customers import BatchCharger
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import Reporter
 from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
 from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
@@ -255,7 +256,7 @@ class World:
         assert opened.outcome == "opened"
         return opened.run
 
-    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> dict[str, Any]:
+    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
         run = self.open(period, execution)
         while (plan := self.planner.plan(period, run)).unfinished:

@@ -219,9 +219,23 @@ def test_a_part_is_one_line_that_a_program_can_multiply() -> None:
             "issued_on": "2026-11-01",
             "currency": "USD",
             "seller": "Example Cloud",
-            "seller_details": {"terms": "Payable at once.", "email": "billing@example.com"},
-            "customer": {"customer_id": "C-1", "name": "Ada"},
-            "lines": [{"sku": "x", "description": "X", "quantity": "1", "unit_price": "11.9", "amount_minor": 1190}],
+            "seller_details": {
+                "name": "Example Cloud",
+                "terms": "Payable at once.",
+                "email": "billing@example.com",
+            },
+            "customer": {"customer_id": "C-1", "name": "Ada", "email": "", "country": ""},
+            "lines": [
+                {
+                    "sku": "x",
+                    "description": "X",
+                    "model": "rated",
+                    "unit": "",
+                    "quantity": "1",
+                    "unit_price": "11.9",
+                    "amount_minor": 1190,
+                }
+            ],
             "taxes": [
                 {"name": "VAT", "percent": "19", "category": "S", "base_minor": 1000, "amount_minor": 190},
             ],

@@ -22,15 +22,12 @@ from monthclose.domain.accounts.ledger import Account, Entry, entry_legs, used_i
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
 from monthclose.domain.invoices.document_parts import Deduction, DocumentLine
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.tax.tax import TaxLine
-
-_CORRECTION = "correction"
-"""Entry of the document that names the correction it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,7 @@ def draft_credit_note(
         seller=replace(document.seller, terms=""),  # they say how to pay
         credits=(),
         notes=(reason,),
-        more={_CORRECTION: correction},
+        more={"correction": correction},
     ).content()
 
 
@@ -214,7 +211,7 @@ def number_credit_note(draft: Draft, number: int) -> tuple[CreditNote, bytes]:
         tax_minor=-document.tax_minor,
         issued_on=document.issued_on,
         reason=document.notes[0],
-        correction=str(document.more[_CORRECTION]),
+        correction=str(document.more["correction"]),
         document=place,
     )
     return note, content

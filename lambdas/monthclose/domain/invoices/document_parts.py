@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.invoices.draft_content import DeductionContent, TaxContent
 from monthclose.domain.money import EXACT, Money
 from monthclose.domain.pricing.explanation import Step, in_words, worth_saying
+from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import TaxCategory, TaxLine, TaxRate
 
 
@@ -93,8 +95,6 @@ class DocumentLine:
         ISO 8601, only if the line isn't for its whole month; the end is exclusive.
     steps : tuple
         The arithmetic, as pricing has written it down.
-    tax_category : str
-        Only if it isn't that of the document's tax lines.
     """
 
     sku: str
@@ -105,7 +105,6 @@ class DocumentLine:
     unit_price: Decimal | None = None
     resource: str = ""
     period: str = ""
-    tax_category: str = ""
     model: str = ""
     kind: str = ""
     starts: str = ""
@@ -113,7 +112,7 @@ class DocumentLine:
     steps: tuple[Step, ...] = ()
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> DocumentLine:
+    def of(cls, content: LineContent) -> DocumentLine:
         """Read a line from what JSON held."""
         price = content["unit_price"]
         numbers = {"quantity": Decimal(content["quantity"]), "unit_price": None if price is None else Decimal(price)}
@@ -155,7 +154,7 @@ def read_part[T](kind: type[T], values: Mapping[str, Any]) -> T:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def line_content(line: DocumentLine) -> dict[str, Any]:
+def line_content(line: DocumentLine) -> LineContent:
     """Make what JSON holds of a line."""
     always = {
         "sku": line.sku,
@@ -166,23 +165,30 @@ def line_content(line: DocumentLine) -> dict[str, Any]:
         "amount_minor": line.amount_minor,
     }
     more = {_LINE_ENTRIES.get(name, name): value for name, value in filled(line).items() if name not in always}
-    return always | more
+    return cast("LineContent", always | more)
 
 
-def tax_content(tax: TaxLine) -> dict[str, Any]:
+def deduction_content(deduction: Deduction) -> DeductionContent:
+    """Make what JSON holds of a discount or a credit."""
+    return {"description": deduction.description, "amount_minor": deduction.amount_minor}
+
+
+def tax_content(tax: TaxLine) -> TaxContent:
     """Make what JSON holds of a tax."""
     rate = tax.rate
-    content = {
+    content: TaxContent = {
         "name": rate.name,
         "percent": _plain(rate.percent),
         "category": rate.category.value,
         "base_minor": tax.base.minor,
         "amount_minor": tax.amount.minor,
     }
-    return content | ({"note": rate.note} if rate.note else {})
+    if rate.note:
+        content["note"] = rate.note
+    return content
 
 
-def read_tax(values: Mapping[str, Any], currency: str) -> TaxLine:
+def read_tax(values: TaxContent, currency: str) -> TaxLine:
     """Read a tax from what JSON held."""
     rate = TaxRate(values["name"], Decimal(values["percent"]), TaxCategory(values["category"]), values.get("note", ""))
     return TaxLine(rate, Money(values["base_minor"], currency), Money(values["amount_minor"], currency))

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, sum_minor
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import check_minor
@@ -21,10 +21,6 @@ from monthclose.domain.period import Period, day_in_words
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import Taxation, taxed
-
-Draft = dict[str, Any]
-"""An invoice's document without its number, as JSON."""
-
 
 _CREDIT_IN_WORDS = {
     GrantKind.PROMOTIONAL: "Promotional credit",
@@ -47,7 +43,7 @@ def draft_invoice(
     seller: Seller,
     *,
     due_on: date | None = None,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Draft:
     """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
 
@@ -111,7 +107,7 @@ def _described(grant: Grant) -> str:
     return _CREDIT_IN_WORDS[grant.kind] + when
 
 
-def number_drafts(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
+def number_drafts(drafts: Iterable[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
     """Number drafts one after the other, and write their documents.
 
     Returns

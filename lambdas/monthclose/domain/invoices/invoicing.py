@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind

@@ -12,7 +12,7 @@ from monthclose.ports import Inbox
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.rejected_rows import Cells
 from monthclose.use_cases.imports.split_usage import Split, part_key, split_key
-from monthclose.use_cases.imports.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class UsageFinisher:
     lock: ImportLock
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
-    def finish(self, run: str, execution: str) -> Outcome:
+    def finish(self, run: str, execution: str) -> UsageOutcome:
         """Add the parts' tallies up, and write their rejected rows in the file's order.
 
         Raises

@@ -22,7 +22,7 @@ from monthclose.use_cases.imports.import_usage import UsageImporter
 from monthclose.use_cases.imports.rejected_rows import Cells, rejected
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import Table, read_table
-from monthclose.use_cases.imports.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
 type TimeIsUp = Callable[[], bool]
 
@@ -47,7 +47,7 @@ class Received:
 
     result: Literal["done", "split", "busy", "nothing"]
     run: str = ""
-    outcome: Outcome | None = None
+    outcome: UsageOutcome | None = None
     again: bool = False
 
 
@@ -127,7 +127,7 @@ def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
 
 def _load(
     importer: UsageImporter, keeper: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
-) -> Outcome:
+) -> UsageOutcome:
     lines: list[Cells] = []
 
     def reject(row: Row, reason: str) -> None:

@@ -1,9 +1,9 @@
 """What came of a dropped file: kept beside it, told to the company, remembered so that the same is told again."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import LayoutError
@@ -17,8 +17,32 @@ from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
 IMPORTED, UNUSABLE = "imported", "unusable"
 
-type Outcome = dict[str, Any]
-"""What the company's event says: names, counts and reasons, nothing of the file's content."""
+
+class UsageOutcome(TypedDict):
+    """What the company's event says: names, counts and reasons, nothing of the file's content.
+
+    The names are those of the stored JSON and of the event, and never change.
+    """
+
+    key: str
+    version: str
+    status: str
+    """`imported` or `unusable`."""
+    error: str
+    """Why nothing was imported; empty if something was."""
+    taken: int
+    """Rows that were imported."""
+    rejected: Mapping[str, int]
+    """Rows that were not, by reason."""
+    periods: Mapping[str, int]
+    """Imported rows by month."""
+    late: Mapping[str, int]
+    """Those of months that are closed, by month."""
+    without_price: Mapping[str, int]
+    without_tax: Mapping[str, int]
+    too_many_rejected: bool
+    rejects: Mapping[str, str] | None
+    """Where the rejected rows are: `{"bucket": …, "key": …}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +58,15 @@ class OutcomeKeeper:
     inbox: Inbox
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
-    def find(self, file: DroppedFile) -> Outcome | None:
+    def find(self, file: DroppedFile) -> UsageOutcome | None:
         """Find what came of a file's version, if its import is done."""
         try:
-            found: Outcome = json.loads(self.inbox.get(_outcome_key(file)))
+            found: UsageOutcome = json.loads(self.inbox.get(_outcome_key(file)))
         except KeyError:
             return None
         return found
 
-    def keep(self, file: DroppedFile, columns: Sequence[str], tally: Tally, rejected: Iterable[Cells]) -> Outcome:
+    def keep(self, file: DroppedFile, columns: Sequence[str], tally: Tally, rejected: Iterable[Cells]) -> UsageOutcome:
         """Keep the rejected rows and the outcome of a file that was read to its end.
 
         Raises
@@ -69,7 +93,7 @@ class OutcomeKeeper:
             self._put_text(file, f"{error}\nthe rejected rows: {table}")
         return self._remember(file, tally, error, table if tally.rejected else "")
 
-    def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> Outcome:
+    def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> UsageOutcome:
         """Keep why a file cannot be used. The text beside it may quote the file's columns, the outcome doesn't."""
         self._forget(_table_key(file))
         told = str(mistake)
@@ -77,8 +101,8 @@ class OutcomeKeeper:
         problem = mistake.problem if isinstance(mistake, LayoutError) else told
         return self._remember(file, Tally(), problem, _text_key(file))
 
-    def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> Outcome:
-        outcome: Outcome = {
+    def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> UsageOutcome:
+        outcome: UsageOutcome = {
             "key": f"{USAGE_PREFIX}{file.name}",
             "version": file.version,
             "status": UNUSABLE if error else IMPORTED,

@@ -25,7 +25,7 @@ from monthclose.domain.invoices.credit_note import (
     left_to_credit,
     number_credit_note,
 )
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money

@@ -20,7 +20,8 @@ from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices import invoice as invoices
-from monthclose.domain.invoices.draft import Draft, documents_key, number_drafts
+from monthclose.domain.invoices.draft import documents_key, number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, account_after, carried_minor
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money

@@ -14,7 +14,8 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.credit_note import CreditNote, left_to_credit
 from monthclose.domain.invoices.document import InvoiceDocument
-from monthclose.domain.invoices.draft import Draft, number_drafts
+from monthclose.domain.invoices.draft import number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice, amount_due
 from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after
 from monthclose.domain.invoices.replacing import take_its_place

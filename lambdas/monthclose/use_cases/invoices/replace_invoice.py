@@ -11,7 +11,8 @@ from functools import partial
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
-from monthclose.domain.invoices.draft import Draft, documents_key, number_drafts
+from monthclose.domain.invoices.draft import documents_key, number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.invoicing import account_after
 from monthclose.domain.invoices.replacing import take_its_place
