@@ -18,7 +18,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_key, check_reason
+from monthclose.domain.text import check_key, check_reason
 from monthclose.errors import BeingChargedError, TryLaterError
 
 NOT_COLLECTED = 4

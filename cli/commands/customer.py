@@ -18,7 +18,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_key
+from monthclose.domain.text import check_key
 
 _KIND_OF_ENTRY = {
     "received": "received",

@@ -1,8 +1,7 @@
-"""Closes: how far they are, which numbers they gave out, and who does what only one may do."""
+"""Closes: how far they are, and which numbers they gave out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from monthclose.domain.closes.close import BatchProgress, Close
@@ -81,29 +80,3 @@ class Closes(Protocol):
 
     def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
         """Find the run that a number of the series was reserved in; None if it never was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Work that one execution at a time may do, and which one claimed it last."""
-
-    name: str
-    execution: str
-    since: datetime
-    version: int = 0
-
-
-class Claims(Protocol):
-    """Who does what only one may do at a time."""
-
-    def get(self, name: str) -> Claim | None:
-        """Read who claimed a work last."""
-
-    def put(self, claim: Claim) -> None:
-        """Claim it, fenced by the version.
-
-        Raises
-        ------
-        ConflictError
-            Somebody else claimed it first.
-        """

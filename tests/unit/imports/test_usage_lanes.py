@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.domain.imports.intake import Row
 from monthclose.errors import BrokeOffError, TryLaterError
+from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.split_usage import Split, Splitter, split_key
 from monthclose.use_cases.imports.usage_outcome import UsageOutcome
 from tests.dropping import GOOD, KEY, LARGE, SMALL, Drop, of

@@ -192,7 +192,7 @@ def test_the_credit_notes_of_an_invoice_add_up_to_it_tax_by_tax(
         amount = amount_to_credit(invoice, tuple(notes), amount)
         before = invoice.total - left_to_credit(invoice, notes)
         draft = draft_credit_note(document, before, amount, "why", "id", TODAY)
-        note, stored = number_credit_note(draft, len(notes) + 1)
+        note, stored = number_credit_note(draft, len(notes) + 1, "key")
         notes.append(note)
         content.append(InvoiceDocument.parse(stored))
         assert content[-1].canonical() == stored

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.tax.tax import TaxCategory
-from monthclose.settings import Company
 from monthclose.use_cases.invoices.company_logo import import_logo
 from monthclose.use_cases.proof.report import Report
 from tests.world import OCTOBER, World

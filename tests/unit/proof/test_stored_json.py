@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.money import Money
-from monthclose.settings import Company
 from monthclose.use_cases.proof.report_close import report_so_far
 from tests.dropping import GOOD, KEY, Drop, of
 from tests.unit.invoices.regenerating import NOVEMBER, metered, priced_at

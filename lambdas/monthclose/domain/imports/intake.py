@@ -17,7 +17,8 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.pricing import Price
-from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check_text, parse_decimal
+from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
+from monthclose.domain.usage import UsageEvent
 
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254

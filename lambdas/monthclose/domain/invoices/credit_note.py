@@ -102,11 +102,6 @@ def effect_of(note: CreditNote, entries: Iterable[Entry]) -> Effect:
     return Effect(less_owed, covered, granted - covered)
 
 
-def credit_note_key(period: Period, number: str) -> str:
-    """Name the object that holds a credit note's document."""
-    return f"credit_notes/{period}/{number}.json"
-
-
 def left_to_credit(invoice: Invoice, notes: Iterable[CreditNote]) -> Money:
     """What of an invoice has not been taken back; nothing of a negative one."""
     return Money(max(invoice.total_minor, 0) - sum(note.total_minor for note in notes), invoice.currency)
@@ -194,13 +189,17 @@ def _part(document: InvoiceDocument, before: int, minor: int) -> InvoiceDocument
     )
 
 
-def number_credit_note(draft: Draft, number: int) -> tuple[CreditNote, bytes]:
-    """Give a draft its number, and write its document: the same draft and number give the same bytes and hash."""
+def number_credit_note(draft: Draft, number: int, key: str) -> tuple[CreditNote, bytes]:
+    """Give a draft its number, and write its document: the same draft and number give the same bytes and hash.
+
+    Parameters
+    ----------
+    key : str
+        Where the document will be stored.
+    """
     document = InvoiceDocument.of({**draft, "number": Series.CREDIT_NOTES.numbered(number)})
     content = document.canonical()
-    place = DocumentPlace(
-        credit_note_key(document.period, document.number), 0, len(content), hashlib.sha256(content).hexdigest()
-    )
+    place = DocumentPlace(key, 0, len(content), hashlib.sha256(content).hexdigest())
     note = CreditNote(
         number=document.number,
         corrects=document.corrects,

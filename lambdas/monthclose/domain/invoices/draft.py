@@ -29,11 +29,6 @@ _CREDIT_IN_WORDS = {
 }
 
 
-def documents_key(period: Period, batch: int, first: int) -> str:
-    """Name the object that holds the documents of a batch's run of numbers."""
-    return f"invoices/{period}/{batch:05}-{first:08}.jsonl"
-
-
 def draft_invoice(
     customer: Customer,
     period: Period,

@@ -22,6 +22,10 @@ LEASE_SECONDS = 1.0
 ASK_AHEAD_SECONDS = 0.2
 """How long before its slots run out a worker asks for more: longer than the store takes to answer."""
 _GATHER_SECONDS = 0.5
+_SLOW_CHARGE_SECONDS = 4
+"""What a charge takes on a bad day: two calls at 1.5 s each, and the books' writes."""
+_FEWEST_THREADS, _MOST_THREADS = 4, 128
+"""Of one worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +192,8 @@ def threads_needed(limit: Limit, seconds_per_request: float, workers: int) -> in
         From one request of a lane to the same thread's next one: the answer's mean latency and whatever else it does.
     """
     return max(math.ceil(limit.usable() * (seconds_per_request + LEASE_SECONDS) / workers), 1)
+
+
+def charging_threads(limit: Limit, workers: int) -> int:
+    """How many charges a worker has under way at once, so that all together use the limit up at slow answers, too."""
+    return min(max(threads_needed(limit, _SLOW_CHARGE_SECONDS, workers), _FEWEST_THREADS), _MOST_THREADS)

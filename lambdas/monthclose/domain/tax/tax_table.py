@@ -40,8 +40,8 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXACT
 from monthclose.domain.tax.places import check_places, spelt_out
 from monthclose.domain.tax.tax import EU, UNTAXED, Taxation, TaxCategory, TaxRate, not_covered
+from monthclose.domain.text import parse_decimal
 from monthclose.domain.toml import read_toml
-from monthclose.domain.usage import parse_decimal
 
 _RATE_KEYS = ("countries", "regions", "name", "percent", "category", "note", "from", "until", "inclusive")
 _REVERSE_KEYS = ("countries", "name", "note", "from", "until")

@@ -7,7 +7,7 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_reason
+from monthclose.domain.text import check_reason
 from monthclose.ports import Books, Clock
 from monthclose.use_cases.batch_work import retry_conflicts
 

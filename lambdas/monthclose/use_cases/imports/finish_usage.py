@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monthclose.domain.imports.dropped_file import add_tally
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Inbox
+from monthclose.use_cases.imports.dropped_file import add_tally
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.rejected_rows import Cells
 from monthclose.use_cases.imports.split_usage import Split, part_key, split_key

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from monthclose.domain.imports.dropped_file import tally_content
 from monthclose.domain.imports.intake import Row
 from monthclose.ports import Inbox
+from monthclose.use_cases.imports.dropped_file import tally_content
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.import_usage import UsageImporter
 from monthclose.use_cases.imports.rejected_rows import rejected

@@ -7,12 +7,12 @@ from typing import TypedDict
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import LayoutError
-from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from monthclose.ports import Inbox
 from monthclose.use_cases.imports.check_billable import summary_of, told_unbillable
+from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
 IMPORTED, UNUSABLE = "imported", "unusable"

@@ -31,12 +31,13 @@ from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_reason
+from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, Reservation
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.accounts.cover_open import Cover, cover_with_credit, open_months, settle_up
 from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.invoices.document_keys import credit_note_key
 from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
 
@@ -140,12 +141,14 @@ class Corrector:
         before = invoice.total - left_to_credit(invoice, notes)
         document, day = self.issued.document(invoice), self.clock().date()
         draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
-        _, account, _ = book_credit_note(number_credit_note(draft, 0)[0], invoice, customer, notes)
+        _, account, _ = book_credit_note(number_credit_note(draft, 0, "")[0], invoice, customer, notes)
         return draft, account
 
     def _issue(self, reservation: Reservation, draft: Draft) -> CreditNote:
         """Store the document of a reserved number, and book it if it isn't booked yet."""
-        note, content = number_credit_note(draft, reservation.first)
+        number = reservation.first
+        key = credit_note_key(Period.parse(draft["period"]), Series.CREDIT_NOTES.numbered(number))
+        note, content = number_credit_note(draft, number, key)
         month = self.books.month(note.customer_id, note.period)
         if all(issued.number != note.number for issued in month.credit_notes):
             self.documents.put_new(note.document.key, content)  # from the same draft comes the same content

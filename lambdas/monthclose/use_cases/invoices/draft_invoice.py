@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import ParkCustomerError
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import draft_invoice
 from monthclose.domain.invoices.draft_content import Draft, MadeFrom
 from monthclose.domain.invoices.invoicing import carried_line
@@ -20,7 +21,6 @@ from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
-from monthclose.settings import Company
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices import invoice as invoices
-from monthclose.domain.invoices.draft import documents_key, number_drafts
+from monthclose.domain.invoices.company import Company
+from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, account_after, carried_minor
@@ -29,7 +30,6 @@ from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
-from monthclose.settings import Company
 from monthclose.use_cases.accounts.expire_credit import expire_credit
 from monthclose.use_cases.batch_work import (
     OF_ONE_CUSTOMER,
@@ -41,6 +41,7 @@ from monthclose.use_cases.batch_work import (
     unparked,
 )
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.document_keys import documents_key
 from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
 from monthclose.use_cases.invoices.replace_invoice import Replacer
 from monthclose.use_cases.invoices.stored_drafts import store_drafts

@@ -22,7 +22,7 @@ from monthclose.domain.invoices.replacing import take_its_place
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.usage import check_reason
+from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Reservation
 from monthclose.use_cases.accounts.cover_open import settle_up

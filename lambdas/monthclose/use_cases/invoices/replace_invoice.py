@@ -11,7 +11,7 @@ from functools import partial
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
-from monthclose.domain.invoices.draft import documents_key, number_drafts
+from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.invoicing import account_after
@@ -22,6 +22,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Documents, Reservation
 from monthclose.use_cases.batch_work import retry_conflicts, unparked
+from monthclose.use_cases.invoices.document_keys import documents_key
 from monthclose.use_cases.payments.own_payment import own_payment
 
 
