@@ -167,7 +167,7 @@ def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in
 
 def _tell_of_hold(system: System, customer_id: str) -> None:
     try:
-        system.customer_teller().keeper.tell(customer_id)
+        system.customer_teller().holds.tell(customer_id)
     except TryLaterError as error:
         note(f"the customer has not been told: {error}")
 

@@ -30,7 +30,7 @@ class ChargeOrder:
     invoice_number: str
     period: Period
     customer_id: str
-    provider_customer: str
+    provider_customer_id: str
     payment_method: str
     since: datetime
     reference: str = ""

@@ -103,8 +103,8 @@ def proof(world: World, period: Period = OCTOBER) -> Report:
 
 def provider_says(world: World, outcome: ChargeOutcome, period: Period = OCTOBER) -> None:
     """The provider says something of the close's payment."""
-    keeper = Bookkeeper(world.books, world.clock)
-    case = keeper.read(PaymentKey("acme", period))
+    bookkeeper = Bookkeeper(world.books, world.clock)
+    case = bookkeeper.read(PaymentKey("acme", period))
     assert case
     world.gateway.outcomes[case.payment.provider_ref] = outcome
-    keeper.book(case, outcome)
+    bookkeeper.book(case, outcome)

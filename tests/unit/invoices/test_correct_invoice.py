@@ -220,10 +220,10 @@ def give_back(world: World, minor: int) -> None:
     payment = world.month("acme").payment
     assert payment
     world.gateway.outcomes[payment.provider_ref] = Collected(usd(10_000), refunded_minor=minor)
-    keeper = Bookkeeper(world.books, world.clock)
-    case = keeper.read(PaymentKey("acme", OCTOBER))
+    bookkeeper = Bookkeeper(world.books, world.clock)
+    case = bookkeeper.read(PaymentKey("acme", OCTOBER))
     assert case
-    keeper.book(case, Collected(usd(10_000), refunded_minor=minor))
+    bookkeeper.book(case, Collected(usd(10_000), refunded_minor=minor))
 
 
 def proof_of_books(world: World) -> None:

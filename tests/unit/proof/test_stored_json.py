@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
@@ -69,3 +70,10 @@ def expected(name: str, kept: Mapping[str, str]) -> None:
     """Compare key by key; the same keys, the same bytes."""
     before = json.loads((STORED / name).read_text())
     assert kept == before
+
+
+def test_a_customers_ids_at_the_provider_keep_the_names_that_they_are_stored_by() -> None:
+    stored = {name: attribute.attr_name for name, attribute in CustomerItem.get_attributes().items()}
+    assert stored["imported_provider_customer_id"] == "payment_customer"
+    assert stored["registered_provider_customer_id"] == "provider_customer"
+    assert stored["lost_provider_customer_id"] == "lost_payer"

@@ -63,7 +63,7 @@ def use(customer: Customer, most_minor: int, period: Period) -> Used:
     return Used(after, minor, used)
 
 
-def take_paid(customer: Customer, most_minor: int) -> Used:
+def claw_back(customer: Customer, most_minor: int) -> Used:
     """Take back credit that was paid for, as far as there is any: what has no label first, what was a gift never."""
     gifts = [part for part in customer.grants if part.grant.kind is not GrantKind.PAID]
     paid = [part for part in customer.grants if part.grant.kind is GrantKind.PAID]

@@ -265,8 +265,8 @@ def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:
     if month.invoice:
         sums = _plus_nested(sums, {month.invoice.currency: _of_payments(month)})
     for note in month.credit_notes:
-        taken_back = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
-        sums = _plus_nested(sums, {note.currency: taken_back})
+        by_notes = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
+        sums = _plus_nested(sums, {note.currency: by_notes})
     for entry in month.entries:
         sums = _plus_nested(sums, {entry.currency: {"credit_granted": _granted(entry)}})
     return sums

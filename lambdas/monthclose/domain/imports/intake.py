@@ -132,7 +132,7 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         payment_provider=provider,
         payment_method=_optional_key(fields, "payment_method"),
         country=country,
-        payment_customer=_optional_key(fields, "payment_customer"),
+        imported_provider_customer_id=_optional_key(fields, "payment_customer"),
         region=_line(fields.get("region", ""), "region"),
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),

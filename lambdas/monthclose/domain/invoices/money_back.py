@@ -57,7 +57,7 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
     excess_minor : int
         What of the invoice's payments is not collected for it: it had become credit, and goes first.
     """
-    after, from_credit, _ = credit.take_paid(customer, max(min(amount.minor, excess_minor), 0))
+    after, from_credit, _ = credit.claw_back(customer, max(min(amount.minor, excess_minor), 0))
     from_collected = min(amount.minor - from_credit, invoice.collected_minor)
     refunded = replace(
         invoice,
@@ -106,7 +106,7 @@ def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: i
     from_collected = min(amount.minor, invoice.collected_minor)
     from_written_off = min(amount.minor - from_collected, invoice.written_off_minor)
     reopened = from_collected + from_written_off
-    customer, from_credit, _ = credit.take_paid(customer, max(min(amount.minor - reopened, excess_minor), 0))
+    customer, from_credit, _ = credit.claw_back(customer, max(min(amount.minor - reopened, excess_minor), 0))
     lost = amount.minor - reopened - from_credit
     reversed_ = replace(
         invoice,

@@ -61,7 +61,7 @@ class Cashier:
     clock: Clock
     charger: Callable[[str], Charger]
     """Makes the charger of a provider."""
-    keeper: HoldKeeper
+    holds: HoldKeeper
     teller: TellsOutcomes
 
     def under_way(self, customer_id: str) -> Payment | None:
@@ -208,10 +208,10 @@ class Cashier:
         with suppress(TryLaterError):
             if period and not notice_due(self.books.month(customer_id, period)):  # the close's own comes with its batch
                 self.teller.tell(customer_id, period)
-            self.keeper.tell(customer_id)
+            self.holds.tell(customer_id)
 
     def _settle_up(self, customer_id: str, changed: OpenMonths) -> None:
-        settle_up(self.keeper, customer_id, changed)
+        settle_up(self.holds, customer_id, changed)
 
 
 def _booked_before(reference: str, entry: Entry) -> str:

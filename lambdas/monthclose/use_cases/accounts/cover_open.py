@@ -57,11 +57,11 @@ def cover_with_credit(
     return Cover(customer, records, covered)
 
 
-def settle_up(keeper: HoldKeeper, customer_id: str, changed: OpenMonths) -> None:
+def settle_up(holds: HoldKeeper, customer_id: str, changed: OpenMonths) -> None:
     """See whether the hold can be lifted, and bring the sums of the changed months up to date; the caller tells."""
-    customer = keeper.books.customer(customer_id)
+    customer = holds.books.customer(customer_id)
     if customer and customer.held_since:
-        keeper.review(customer_id)
+        holds.review(customer_id)
     for period, month in changed:
         if month.payment:
-            refresh_progress(keeper.closes, keeper.books, keeper.clock, period, month.payment.batch)
+            refresh_progress(holds.closes, holds.books, holds.clock, period, month.payment.batch)

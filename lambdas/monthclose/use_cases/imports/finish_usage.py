@@ -32,8 +32,8 @@ class UsageFinisher:
             A part has not been loaded, or it is not the execution's turn any more.
         """
         split = Split.read(self.inbox.get(split_key(run)))
-        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
-        found = keeper.find(split.file)
+        outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        found = outcomes.find(split.file)
         if found:
             return found
         self.lock.require(split.file, execution)
@@ -43,7 +43,7 @@ class UsageFinisher:
                 if self._add(tally, run, lane, part):
                     with_rejects.setdefault(lane, []).append(part)
         lanes = [self._rejected(run, lane, parts) for lane, parts in with_rejects.items()]
-        return keeper.keep(split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]))
+        return outcomes.keep(split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]))
 
     def _add(self, tally: Tally, run: str, lane: int, part: int) -> bool:
         try:

@@ -80,17 +80,17 @@ class UsageReceiver:
         return self._import(DroppedFile(name, latest), time_is_up)
 
     def _import(self, file: DroppedFile, time_is_up: TimeIsUp) -> Received:
-        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
-        found = keeper.find(file)
+        outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        found = outcomes.find(file)
         if found:
             return Received("done", outcome=found, again=True)
         try:
             with self.inbox.open(f"{USAGE_PREFIX}{file.name}", file.version) as arrival:
-                return self._read(file, arrival, keeper, time_is_up)
+                return self._read(file, arrival, outcomes, time_is_up)
         except UserMistakeError as mistake:
-            return Received("done", outcome=keeper.refuse(file, mistake))
+            return Received("done", outcome=outcomes.refuse(file, mistake))
 
-    def _read(self, file: DroppedFile, arrival: Arrival, keeper: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
+    def _read(self, file: DroppedFile, arrival: Arrival, outcomes: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
         options = read_options(arrival.metadata)
         table = read_table(file.name, arrival.stream, options.decimal)
         mapping = ColumnMapping.resolve(
@@ -107,7 +107,7 @@ class UsageReceiver:
         checked_rows = checked(file.name, table.rows, mapping, HINTS)
         head, ended = _begin(checked_rows, part_bytes)
         if ended:
-            return Received("done", outcome=_load(importer, keeper, file, table._replace(rows=iter(head)), mapping))
+            return Received("done", outcome=_load(importer, outcomes, file, table._replace(rows=iter(head)), mapping))
         splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
         rows = chain(head, checked_rows)
         splitter.split(file, rows, table.columns, mapping, importer.horizon.days, time_is_up)
@@ -126,7 +126,7 @@ def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
 
 
 def _load(
-    importer: UsageImporter, keeper: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
+    importer: UsageImporter, outcomes: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
 ) -> UsageOutcome:
     lines: list[Cells] = []
 
@@ -134,4 +134,4 @@ def _load(
         lines.append(rejected(row, reason, table.columns))
 
     tally = importer.load(table.rows, mapping, file.name, reject)
-    return keeper.keep(file, table.columns, tally, lines)
+    return outcomes.keep(file, table.columns, tally, lines)

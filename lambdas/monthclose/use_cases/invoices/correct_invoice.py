@@ -65,7 +65,7 @@ class Corrector:
     closes: Closes
     documents: Documents
     issued: IssuedDocuments
-    keeper: HoldKeeper
+    holds: HoldKeeper
     clock: Clock
 
     def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
@@ -88,7 +88,7 @@ class Corrector:
         if amount is not None and amount.minor <= 0:
             raise UserMistakeError("the amount must be more than nothing")
         note = retry_conflicts(partial(self._correct, asked))
-        settle_up(self.keeper, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
+        settle_up(self.holds, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
         return note
 
     def void(self, number: str, reason: str) -> CreditNote:
@@ -153,7 +153,7 @@ class Corrector:
         if all(issued.number != note.number for issued in month.credit_notes):
             self.documents.put_new(note.document.key, content)  # from the same draft comes the same content
             changed = self._commit(note)
-            settle_up(self.keeper, note.customer_id, changed.months)
+            settle_up(self.holds, note.customer_id, changed.months)
         return note
 
     def _read(self, customer_id: str, period: Period) -> tuple[Customer, CustomerMonth, Invoice]:

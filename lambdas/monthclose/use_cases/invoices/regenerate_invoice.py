@@ -145,11 +145,11 @@ class Regenerator:
             batch = self._batch(invoice)
             if not self._begun(invoice, self._reserved(invoice, batch)):
                 self._try_out(invoice, reason)
-                self._take_back(invoice, reason)
+                self._void(invoice, reason)
             retry_conflicts(partial(self._replace, invoice, batch, reason))
         done = self._done(invoice, reason)
         month = self.corrector.books.month(invoice.customer_id, invoice.period)
-        settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
+        settle_up(self.corrector.holds, invoice.customer_id, [(invoice.period, month)])
         return done
 
     def _check(self, invoice: Invoice, customer: Customer, month: CustomerMonth) -> None:
@@ -170,7 +170,7 @@ class Regenerator:
         if any(payment.in_flight for payment in month.payments):
             raise TryLaterError(f"{invoice.number} is being charged; try again when its outcome is known")
 
-    def _take_back(self, invoice: Invoice, reason: str) -> None:
+    def _void(self, invoice: Invoice, reason: str) -> None:
         """Issue the credit note; what was taken back whole before needs none."""
         self.corrector.finish(invoice)
         _, month = self._read(invoice)
@@ -201,7 +201,7 @@ class Regenerator:
         _, month = self._read(invoice)
         if month.invoice and month.invoice.number == invoice.number and not month.invoice.being_replaced:
             self.corrector.books.commit(replace(month.invoice, being_replaced=True))
-            settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
+            settle_up(self.corrector.holds, invoice.customer_id, [(invoice.period, month)])
 
     def _reserved(self, invoice: Invoice, batch: int) -> list[Reservation]:
         return self.corrector.closes.reservations(invoice.period, batch)

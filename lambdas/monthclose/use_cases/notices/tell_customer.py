@@ -24,7 +24,7 @@ class CustomerTeller:
     mailer: Mailer
     texts: NoticeTexts
     clock: Clock
-    keeper: HoldKeeper
+    holds: HoldKeeper
 
     def tell(self, customer_id: str, period: Period, month: CustomerMonth | None = None) -> CustomerMonth:
         """Send a customer what is due of a month's payment, and return the month as it then is.
@@ -55,7 +55,7 @@ class CustomerTeller:
         """Decide a customer's hold, and return account and month as they are then."""
         customer = self.books.customer(customer_id)
         owing = customer and (customer.held_since or customer.receivable_minor)
-        if not owing or not self.keeper.review(customer_id, period=period, today=today):
+        if not owing or not self.holds.review(customer_id, period=period, today=today):
             return customer, month
         return self.books.customer(customer_id), self.books.month(customer_id, period)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.ledger import Entry, Leg
+from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.invoices import money_back
@@ -261,7 +261,8 @@ class Bookkeeper:
         more = [*more, *unparked(case.parking), *change]
         if not legs:
             return self.commit(case, *more, payment=payment, customer=customer)
-        entry = _entry(payment, f"{what}/{payment.sequence}/{payment.version}", self, legs, memo)
+        entry_id = f"{what}/{payment.sequence}/{payment.version}"
+        entry = Entry(entry_id, payment.customer_id, payment.period, payment.currency, self.clock(), legs, memo)
         return self.commit(case, entry, *more, payment=payment, customer=customer, invoice=invoice)
 
     def commit(
@@ -292,10 +293,6 @@ class Bookkeeper:
 
 def _dropped(before: Invoice, after: Invoice) -> Money:
     return Money(after.written_off_minor - before.written_off_minor, before.currency)
-
-
-def _entry(payment: Payment, entry_id: str, keeper: Bookkeeper, legs: tuple[Leg, ...], memo: str) -> Entry:
-    return Entry(entry_id, payment.customer_id, payment.period, payment.currency, keeper.clock(), legs, memo)
 
 
 def _next[R: (Customer, Invoice, Payment)](record: R) -> R:

@@ -59,13 +59,13 @@ class Charger:
     clock: Clock
 
     @property
-    def keeper(self) -> Bookkeeper:
-        """Who books the outcomes."""
+    def bookkeeper(self) -> Bookkeeper:
+        """Books the outcomes."""
         return Bookkeeper(self.books, self.clock)
 
     @property
     def _earlier(self) -> EarlierOrders:
-        return EarlierOrders(self.gateway, self.keeper)
+        return EarlierOrders(self.gateway, self.bookkeeper)
 
     def charge(self, key: PaymentKey, *, again: bool = False) -> PaymentState | None:
         """Bring a payment as far as it goes now; None if there is no such payment.
@@ -97,7 +97,7 @@ class Charger:
         TryLaterError, ProviderRefusedError
             As `charge`.
         """
-        return retry_conflicts(lambda: self._look(key, go_on=go_on))
+        return retry_conflicts(lambda: self._look_up(key, go_on=go_on))
 
     def _advance(self, key: PaymentKey, *, again: bool) -> PaymentState | None:
         case = self._read(key)
@@ -112,7 +112,7 @@ class Charger:
             return self._resume(case)
         return state
 
-    def _look(self, key: PaymentKey, *, go_on: bool) -> PaymentState | None:
+    def _look_up(self, key: PaymentKey, *, go_on: bool) -> PaymentState | None:
         case = self._read(key)
         if case is None:
             return None
@@ -123,10 +123,10 @@ class Charger:
         answer = self.gateway.look_up(order_of(case))
         if isinstance(answer.outcome, NotCollected) or (_is_canceled(answer) and case.payment.state in UNSETTLED):
             return case.payment.state  # another order is made by whoever goes on with it
-        return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+        return self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
 
     def _read(self, key: PaymentKey) -> Case | None:
-        case = self.keeper.read(key)
+        case = self.bookkeeper.read(key)
         if case and case.payment.provider != self.gateway.provider:
             raise ValueError(f"payment {case.payment.payment_id} is not {self.gateway.provider}'s to collect")
         return case
@@ -137,7 +137,7 @@ class Charger:
         if customer.open_payment not in ("", payment.payment_id):
             self._note_wait(case)
             raise BeingChargedError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
-        settled = self._earlier.look_back(case)
+        settled = self._earlier.look_up_last(case)
         if settled:
             return settled
         self._earlier.retire_others(case)
@@ -153,7 +153,7 @@ class Charger:
         if not self.gateway.one_order_per_payment:
             started = replace(started, provider_ref="")
         leased = customer.leased_to(payment.payment_id, next_check(now, now))
-        return self._carry_out(self.keeper.commit(case, payment=started, customer=leased))
+        return self._carry_out(self.bookkeeper.commit(case, payment=started, customer=leased))
 
     def _note_wait(self, case: Case) -> None:
         """Write down what a payment waits for, if that takes days: no close need come again for it before."""
@@ -162,14 +162,14 @@ class Charger:
         if payment.state is not PaymentState.READY or other is None or other.state is not PaymentState.PENDING:
             return
         if payment.waits_for != other.payment_id:
-            self.keeper.commit(case, *unparked(case.parking), payment=replace(payment, waits_for=other.payment_id))
+            self.bookkeeper.commit(case, *unparked(case.parking), payment=replace(payment, waits_for=other.payment_id))
 
     def _without_method(self, case: Case) -> PaymentState:
         if case.payment.state is not PaymentState.READY:
             return case.payment.state
         payment = case.payment.to(PaymentState.NO_PAYMENT_METHOD, self.clock(), "the customer has no payment method")
         released = case.customer.released_by(payment.payment_id)
-        return self.keeper.commit(case, *unparked(case.parking), payment=payment, customer=released).payment.state
+        return self.bookkeeper.commit(case, *unparked(case.parking), payment=payment, customer=released).payment.state
 
     def _charge_nothing(self, case: Case, rest_minor: int = 0) -> PaymentState:
         if withdrawn := self._earlier.withdraw(case):
@@ -177,18 +177,18 @@ class Charger:
         if case.payment.state is PaymentState.NOTHING_DUE and not rest_minor:
             return case.payment.state
         why = "what is owed is less than can ever be charged" if rest_minor else "nothing is owed"
-        return self.keeper.settle_without_charge(case, why, rest_minor).payment.state
+        return self.bookkeeper.settle_without_charge(case, why, rest_minor).payment.state
 
     def _refuse_unasked(self, case: Case, started: Payment, code: str) -> PaymentState:
         """Book that the provider cannot take the amount, without asking it: what it would say is known."""
         if withdrawn := self._earlier.withdraw(case):
             return withdrawn
-        return self.keeper.book(case._replace(payment=started), Refused(code))
+        return self.bookkeeper.book(case._replace(payment=started), Refused(code))
 
     def _carry_out(self, case: Case) -> PaymentState:
         """Do an attempt: nobody has asked the provider for it yet, or asking again does no harm."""
         try:
-            if not case.customer.payer:
+            if not case.customer.provider_customer_id:
                 case = self._register(case)
             case = self._prepare(case)
         except OrderRefusedError as error:
@@ -196,14 +196,14 @@ class Charger:
         return self._collect(case)
 
     def _register(self, case: Case) -> Case:
-        provider_customer = self.gateway.register(case.customer)
-        return self.keeper.commit(case, customer=replace(case.customer, provider_customer=provider_customer))
+        registered = replace(case.customer, registered_provider_customer_id=self.gateway.register(case.customer))
+        return self.bookkeeper.commit(case, customer=registered)
 
     def _prepare(self, case: Case) -> Case:
         reference = self.gateway.prepare(order_of(case))
         if reference == case.payment.provider_ref:
             return case
-        return self.keeper.commit(case, payment=replace(case.payment, provider_ref=reference))
+        return self.bookkeeper.commit(case, payment=replace(case.payment, provider_ref=reference))
 
     def _collect(self, case: Case) -> PaymentState:
         try:
@@ -216,7 +216,7 @@ class Charger:
             return self._lose_sight(case, "the provider says that it has not collected it")
         if _is_canceled(answer):
             self._decide_anew(self._without_order(case))
-        state = self.keeper.book(_referring(case, answer.reference), answer.outcome)
+        state = self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
         return self._go_on(case) if state is PaymentState.PAID and case.payment.more_minor else state
 
     def _go_on(self, case: Case) -> PaymentState:
@@ -232,11 +232,11 @@ class Charger:
                 self.follow(case.customer, order_of(case).payment_method, successor)
                 raise ConflictError(f"payment {case.payment.payment_id} goes on with another payment method")
             case PayerGoneError():
-                return self._forget_payer(case, error)
+                return self._forget_provider_customer(case, error)
             case OrderInvalidError():
                 return self._put_back(case, error)
         refusal = Refused(error.code, request_id=error.request_id, advice=error.advice)
-        return self.keeper.book(case, refusal)
+        return self.bookkeeper.book(case, refusal)
 
     def follow(self, customer: Customer, method: str, successor: str) -> bool:
         """Note for good that the provider has put a payment method in the place of another; False if it was known.
@@ -251,7 +251,7 @@ class Charger:
         self.books.commit(customer.with_successor(method, successor))
         return True
 
-    def _forget_payer(self, case: Case, error: PayerGoneError) -> PaymentState:
+    def _forget_provider_customer(self, case: Case, error: PayerGoneError) -> PaymentState:
         """Charge under the dead id of a customer no more: they are registered again, at once or with a new method.
 
         Raises
@@ -259,15 +259,15 @@ class Charger:
         ConflictError
             It was an id of ours; decide anew, with another one.
         """
-        imported = case.customer.payer == case.customer.profile.payment_customer
+        imported = case.customer.provider_customer_id == case.customer.profile.imported_provider_customer_id
         if imported and not error.deleted:
             return self._put_back(case, error)  # the import's id is wrong, or our key
-        case = case._replace(customer=case.customer.without_payer())
+        case = case._replace(customer=case.customer.without_provider_customer())
         if not imported:
             why = "the provider does not have the customer any more: they are registered again"
             self._decide_anew(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
-        case = self.keeper.commit(case, customer=case.customer)
-        return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+        case = self.bookkeeper.commit(case, customer=case.customer)
+        return self.bookkeeper.book(case, Refused(error.code, request_id=error.request_id))
 
     def _without_order(self, case: Case) -> Case:
         """End an attempt whose order was cancelled at the provider, in memory: another order takes its place."""
@@ -283,7 +283,7 @@ class Charger:
         ConflictError
             Always: whoever meets it reads again. If it goes on like this, they come later.
         """
-        self.keeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
+        self.bookkeeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
         raise ConflictError(f"payment {case.payment.payment_id} is begun again: {case.payment.history[-1].why}")
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
@@ -292,18 +292,18 @@ class Charger:
             PaymentState.READY, self.clock(), error.code, code=error.code, request_id=error.request_id
         )
         released = case.customer.released_by(payment.payment_id)
-        return self.keeper.commit(case, payment=payment, customer=released).payment.state
+        return self.bookkeeper.commit(case, payment=payment, customer=released).payment.state
 
     def _resume(self, case: Case) -> PaymentState:
         """Go on with an attempt that broke off: first find out what became of it."""
-        answer = self._ask(case)
+        answer = self._look_up_order(case)
         if _is_canceled(answer):
             return self._begin(self._without_order(case))
         if not isinstance(answer.outcome, NotCollected):
-            return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+            return self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
         if answer.reference != case.payment.provider_ref:
             found = replace(case.payment, provider_ref=answer.reference)
-            case = self.keeper.commit(case, payment=found)
+            case = self.bookkeeper.commit(case, payment=found)
         if self.gateway.one_order_per_payment:
             return self._begin(self._abandon(case))
         passed = self.clock() - case.payment.attempt_begun_at
@@ -317,8 +317,8 @@ class Charger:
             raise TryLaterError(f"payment {case.payment.payment_id} may still take effect at the provider")
         return self._begin(self._abandon(case))
 
-    def _ask(self, case: Case) -> Answer:
-        if case.payment.provider_ref or case.customer.payer:
+    def _look_up_order(self, case: Case) -> Answer:
+        if case.payment.provider_ref or case.customer.provider_customer_id:
             return self.gateway.look_up(order_of(case))
         return Answer("", NotCollected())  # they were not even registered
 
@@ -326,7 +326,7 @@ class Charger:
         if case.payment.state is not PaymentState.UNKNOWN:
             return case
         why = "the provider has not collected it"
-        return self.keeper.commit(case, payment=case.payment.to(PaymentState.CHARGING, self.clock(), why))
+        return self.bookkeeper.commit(case, payment=case.payment.to(PaymentState.CHARGING, self.clock(), why))
 
     def _abandon(self, case: Case) -> Case:
         """End an attempt that came to nothing, in memory: the next one, or that nothing is due, is written with it."""
@@ -335,7 +335,7 @@ class Charger:
 
     def _lose_sight(self, case: Case, why: str) -> PaymentState:
         if case.payment.state is not PaymentState.UNKNOWN:
-            self.keeper.commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
+            self.bookkeeper.commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
         return PaymentState.UNKNOWN
 
 

@@ -32,7 +32,7 @@ class BatchFinisher:
     books: Books
     closes: Closes
     sender: NoticeSender
-    keeper: HoldKeeper
+    holds: HoldKeeper
     clock: Clock
     executor: Executor
 
@@ -101,7 +101,7 @@ class BatchFinisher:
         refresh_gathered(self.closes, self.books, self.clock, months.values())
         try:
             self.sender.send(period, number, in_round)
-            self.keeper.apply(period, number, in_round)
+            self.holds.apply(period, number, in_round)
         except TryLaterError as error:
             looks.append(Look(error=type(error).__name__))
         return True, looks

@@ -143,8 +143,8 @@ class PaymentSettler:
         until = self.clock() + (_EVERYONE if everyone else timedelta())
 
         def one(customer_id: str) -> Look:
-            return self._look_at(
-                customer_id, everyone=everyone, ask=not settled.paused and share_left() > SHARE_TO_FINISH
+            return self._settle_one(
+                customer_id, everyone=everyone, may_look_up=not settled.paused and share_left() > SHARE_TO_FINISH
             )
 
         for chunk in batched(self.directory.being_charged(until), _AT_ONCE, strict=False):
@@ -160,7 +160,7 @@ class PaymentSettler:
                 break
         return settled, changed
 
-    def _look_at(self, customer_id: str, *, everyone: bool, ask: bool) -> Look:
+    def _settle_one(self, customer_id: str, *, everyone: bool, may_look_up: bool) -> Look:
         customer = self.books.customer(customer_id)
         if customer is None or customer.check_at is None or not (everyone or customer.check_at <= self.clock()):
             return Look()  # settled or looked at meanwhile: the index lags
@@ -173,12 +173,14 @@ class PaymentSettler:
             return Look()
         if not payment.in_flight:
             return self._left_lease(customer, payment)
-        return self._ask(key, payment, month.payment.batch if month.payment else -1) if ask else Look(left=True)
+        if not may_look_up:
+            return Look(left=True)
+        return self._look_up(key, payment, month.payment.batch if month.payment else -1)
 
-    def _ask(self, key: PaymentKey, payment: Payment, batch: int) -> Look:
+    def _look_up(self, key: PaymentKey, payment: Payment, batch: int) -> Look:
         look = self.attempt(payment, lambda: self.charger.look_up(key, go_on=True))
         if look.state in IN_FLIGHT or (look.error and not look.left):
-            self._look_later(key)
+            self._look_up_later(key)
         settled = look.state not in (None, payment.state)
         return replace(look, changed=(key.period, batch)) if settled else look
 
@@ -205,7 +207,7 @@ class PaymentSettler:
             log_failure(self.log, "settling failed", payment.payment_id, error)
             return Look(error=type(error).__name__)
 
-    def _look_later(self, key: PaymentKey) -> None:
+    def _look_up_later(self, key: PaymentKey) -> None:
         """Move the time of the next look on, unless somebody else did."""
 
         def step() -> None:

@@ -48,7 +48,7 @@ class EventApplier:
     charger: Charger
     books: Books
     closes: Closes
-    keeper: HoldKeeper
+    holds: HoldKeeper
     teller: TellsOutcomes
     clock: Clock
 
@@ -104,7 +104,7 @@ class EventApplier:
                 self._lift(customer_id)
                 return
             month = self.teller.tell(customer_id, period)
-            self.keeper.keep(customer_id, period=period)
+            self.holds.keep(customer_id, period=period)
             if month.payment:
                 refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
         except TryLaterError as error:
@@ -115,7 +115,7 @@ class EventApplier:
     def _lift(self, customer_id: str) -> None:
         customer = self.books.customer(customer_id)
         if customer and customer.held_since:
-            self.keeper.review_all([customer_id], self.clock().date(), closing=frozenset())
+            self.holds.review_all([customer_id], self.clock().date(), closing=frozenset())
 
     def _payment(self, key: PaymentKey) -> Payment | None:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)
