@@ -51,7 +51,7 @@ _MEANING: Mapping[PaymentState, str] = {
     _S.CHARGING: "not known yet: the charge broke off. Don't pay again; the payment is looked up and settled",
     _S.DECLINED: "declined",
     _S.ACTION_REQUIRED: "declined: the customer must confirm the payment with their bank",
-    _S.REVERSED: "paid, and taken back by the customer's bank",
+    _S.REVERSED: "paid, and reversed by the customer's bank",
     _S.NOTHING_DUE: "nothing was due any more",
     _S.NO_PAYMENT_METHOD: "not charged: there is no payment method",
     _S.NO_ADAPTER: "not charged: the provider has no adapter",

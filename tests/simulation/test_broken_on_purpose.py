@@ -50,10 +50,10 @@ def _key(record: Record) -> Any:
 def no_looking_up(patch: pytest.MonkeyPatch) -> None:
     """An attempt that broke off is followed by another without asking what became of it."""
 
-    def ask(self: Charger, case: Case) -> Answer:
+    def look_up(self: Charger, case: Case) -> Answer:
         return Answer("", NotCollected())
 
-    patch.setattr(Charger, "_ask", ask)
+    patch.setattr(Charger, "_look_up_order", look_up)
 
 
 def no_intent(patch: pytest.MonkeyPatch) -> None:

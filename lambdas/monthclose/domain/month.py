@@ -128,15 +128,15 @@ class CustomerMonth:
     reminders : tuple of Notice
         Those of the dunning after it, in order.
     holds : tuple of HoldChange
-        What was done to the customer's hold, in order.
+        The changes of the customer's hold, in order.
     manual : tuple of Payment
         The payments that a person started for the same invoice, in order.
     credit_notes : tuple of CreditNote
-        What was taken back of the invoices, in order.
+        The credit notes on the invoices, in order.
     correction_notices : tuple of Notice
-        Those that tell of corrections, in order: dunning does not count them.
+        Those about corrections, in order: dunning does not count them.
     superseded : tuple of Invoice
-        The invoices that others took the place of, in order; `invoice` is the one that holds now.
+        The invoices that were replaced, in order; `invoice` is the one in force.
     """
 
     invoice: Invoice | None = None
@@ -167,7 +167,7 @@ class CustomerMonth:
 
     @property
     def hold(self) -> HoldChange | None:
-        """The last thing that was done to the customer's hold."""
+        """The latest change of the customer's hold."""
         return self.holds[-1] if self.holds else None
 
     @property
@@ -214,7 +214,7 @@ class CustomerMonth:
 
     @property
     def own_payments(self) -> tuple[Payment, ...]:
-        """The payments of the invoice that holds now, and those of one before it whose money was taken back since."""
+        """The payments of the invoice that holds now, and those of an earlier one that were reversed since."""
         if self.invoice is None or not self.superseded:
             return self.payments
         first, entry_id = self.invoice.first_payment, self.invoice.entry_id

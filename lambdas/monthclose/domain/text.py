@@ -74,7 +74,7 @@ def check_reason(text: str, needed: str) -> str:
     Parameters
     ----------
     needed : str
-        What is told to whoever gives none: `a reason is needed: the credit note says it`.
+        The message for somebody who gives none: `a reason is needed: the credit note says it`.
 
     Raises
     ------

@@ -61,28 +61,28 @@ class Customer:
     lost_provider_customer_id : str
         The imported id, once the provider has deleted that customer: it is never used again.
     method_successors : mapping
-        Payment methods that the provider has put in the place of others by itself. Imports may go on naming the old.
+        Payment methods by which the provider has replaced others on its own. Imports may still name the old ones.
     open_payment : str
         The lease: id of the one payment that is being collected; empty if none is.
     check_at : datetime or None
-        When the reconciler is to look at the leased payment next, if it isn't settled before.
+        When the reconciler looks up the leased payment next, if it isn't settled before.
     held_since : datetime or None
         When the account was put on hold.
     held_by : str
         The person who put it on hold; empty if the policy did.
     last_invoiced_minor : int
-        Total of their latest invoice: the plan expects a similar one and puts large ones first.
+        Total of their latest invoice: the plan expects a similar one, and charges large ones first.
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
     late_usage : mapping
-        The closed months that usage came for since they were billed, each with when that was noticed last.
+        The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
     version : int
         Fences every write; 0 means not stored yet.
 
     Raises
     ------
     AmountTooLargeError
-        What they owe, or what we owe them, would be more than the books hold.
+        What they owe, or what we owe them, would be more than the books can hold.
     """
 
     customer_id: str
@@ -133,11 +133,11 @@ class Customer:
         return self.current_method(self.profile.payment_method)
 
     def current_method(self, method: str) -> str:
-        """Tell which payment method is charged in the place of one that was theirs: mostly that one itself."""
+        """Name the payment method that is charged in place of one of theirs: mostly that one itself."""
         return self.method_successors.get(method, method)
 
     def with_successor(self, method: str, successor: str) -> Customer:
-        """Note that the provider has put another payment method in the place of one of theirs."""
+        """Note that the provider has replaced one of their payment methods by another."""
         replaced = {old: successor if new == method else new for old, new in self.method_successors.items()}
         return replace(self, method_successors={**replaced, method: successor})
 
@@ -159,7 +159,7 @@ class Customer:
         return self.account_currency if self.in_use and self.account_currency else self.profile.currency
 
     def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
-        """Take the lease for a payment, or keep it; the reconciler looks at the payment at `check_at`.
+        """Take the lease for a payment, or keep it; the reconciler looks up the payment at `check_at`.
 
         Raises
         ------
@@ -179,5 +179,5 @@ class Customer:
         return replace(self, held_since=None, hold_reason="", held_by="")
 
     def released_by(self, payment_id: str) -> Customer:
-        """Give the lease back; a lease of another payment stays."""
+        """Release the lease; a lease of another payment stays."""
         return replace(self, open_payment="", check_at=None) if self.open_payment == payment_id else self

@@ -26,7 +26,7 @@ class ProviderCharge:
     Parameters
     ----------
     minor : int
-        In minor units, less what was given or taken back.
+        In minor units, less refunds and reversals.
     """
 
     provider: str
@@ -51,7 +51,7 @@ class Comparison:
     charges, payments : int
         Charges that the provider lists; payments of ours that hold money of it (0 if only the sums were compared).
     theirs, ours : mapping
-        Money by currency, in minor units, less what was given or taken back.
+        Money by currency, in minor units, less refunds and reversals.
     booked : int
         Payments that were brought to what the provider says of them.
     findings_in_all : int

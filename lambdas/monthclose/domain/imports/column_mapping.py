@@ -46,15 +46,15 @@ class LayoutError(UserMistakeError):
     columns : sequence of str
         The file's columns: of a file without a header, somebody's data.
     advice : str
-        How to mend it.
+        How to fix it.
     unknown : sequence of str
         Columns that are none of the fields, among others that are.
     """
 
     def __init__(self, problem: str, columns: Sequence[str], advice: str = "", unknown: Sequence[str] = ()) -> None:
         strange = f" (unknown: {_listed(unknown)})" if unknown else ""
-        told = f"{problem}; the columns are {_listed(columns)}{strange}"
-        super().__init__(f"{told}\n{advice}" if advice else told)
+        text = f"{problem}; the columns are {_listed(columns)}{strange}"
+        super().__init__(f"{text}\n{advice}" if advice else text)
         self.problem = problem
 
 

@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
     number: int
     """The line that it begins in, counted from the header or, where there is none, from 1. So it stays what it is when
-    a quote is mended in a row before it."""
+    a quote is fixed in a row before it."""
     cells: Mapping[str, str]
     surplus: tuple[str, ...] = ()
     """What the row has beyond the columns."""

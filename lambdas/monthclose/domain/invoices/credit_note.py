@@ -1,7 +1,7 @@
-"""Credit notes: what is taken back of an issued invoice. The invoice itself never changes.
+"""Credit notes: what is credited of an issued invoice. The invoice itself never changes.
 
 What was open of it is no longer owed, what was given back already is no longer written off, and what was paid becomes
-credit of the customer's. So an invoice that was paid and is taken back counts as credited, not as collected: money
+credit of the customer's. So an invoice that was paid and then credited counts as credited, not as collected: money
 that the provider gives back later comes out of that credit. Credit that had paid goes back in the opposite order of
 its use: the customer's own first, then what was of grants, to the grants with their conditions.
 """
@@ -41,9 +41,9 @@ class CreditNote:
     corrects : str
         The invoice's number.
     total_minor, tax_minor : int
-        What it takes back, with its tax, and what of it is tax.
+        What it credits, tax included, and the tax in it.
     correction : str
-        What was asked for: the same again makes no second one.
+        Identifies what was asked for: asking for the same again makes no second one.
     """
 
     number: str
@@ -61,7 +61,7 @@ class CreditNote:
 
     @property
     def total(self) -> Money:
-        """What it takes back."""
+        """What it credits."""
         return Money(self.total_minor, self.currency)
 
     @property
@@ -103,12 +103,12 @@ def effect_of(note: CreditNote, entries: Iterable[Entry]) -> Effect:
 
 
 def left_to_credit(invoice: Invoice, notes: Iterable[CreditNote]) -> Money:
-    """What of an invoice has not been taken back; nothing of a negative one."""
+    """What of an invoice can still be credited; nothing of a negative one."""
     return Money(max(invoice.total_minor, 0) - sum(note.total_minor for note in notes), invoice.currency)
 
 
 def amount_to_credit(invoice: Invoice, notes: tuple[CreditNote, ...], amount: Money | None) -> Money:
-    """Check how much is to be taken back; None is everything that is left.
+    """Check how much is to be credited; None is everything that is left.
 
     Raises
     ------
@@ -130,15 +130,15 @@ def draft_credit_note(
 ) -> Draft:
     """Write down everything a credit note will say but its number.
 
-    One over the whole invoice is its exact opposite, line by line; one over a part has a single line. Taxes are taken
-    back in proportion, so that the credit notes of an invoice add up to its taxes to the minor unit.
+    One for the whole invoice is its exact opposite, line by line; one for a part has a single line. Taxes are credited
+    in proportion, so that the credit notes of an invoice add up to its taxes to the minor unit.
 
     Parameters
     ----------
     document : InvoiceDocument
         The invoice's.
     before : Money
-        What earlier credit notes have taken back of it.
+        What earlier credit notes have credited of it.
     """
     whole = amount.minor == document.total_minor
     return replace(

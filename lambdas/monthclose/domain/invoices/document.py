@@ -1,7 +1,7 @@
 """The document of an invoice or credit note: everything it says, fixed for good when it gets its number.
 
-As JSON it is canonical: the same document is the same bytes and the same SHA-256, whoever writes it. Documents of the
-first releases lack the newer entries; they are read all the same and written back byte for byte, because an entry
+As JSON it is canonical: the same document always gives the same bytes and the same SHA-256. Documents of the first
+releases lack the newer entries; they are read all the same and written back byte for byte, because an entry
 that holds nothing is not written, and one that says how the invoice came about (its price book, the usage's cut-off) is
 kept as it is. Decimals are text, amounts whole minor units, days ISO 8601.
 """
@@ -45,7 +45,7 @@ class DocumentKind(StrEnum):
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
-    """It takes back what the invoice it names has charged: its amounts are negative."""
+    """It credits what the invoice it names has charged: its amounts are negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class InvoiceDocument:
     number : str
         Empty in a draft.
     corrects : str
-        Number of the invoice that a credit note takes back.
+        Number of the invoice that a credit note credits.
     replaces : str
-        Number of the invoice whose place an invoice takes.
+        Number of the invoice that an invoice replaces.
     total_minor : int
         Lines + discounts + taxes that aren't in the prices.
     more : mapping

@@ -42,8 +42,8 @@ def draft_invoice(
 ) -> Draft:
     """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
 
-    Credit is what the account had when this was written. `issue` uses what there is then: the two differ if somebody
-    changes the account in between, and the document stays true of its day.
+    Its credit is what the account had when it was written. `issue` uses what the account has then: the two differ if
+    somebody changes the account in between, and the document stays true to its day.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def carried_line(customer: Customer) -> InvoiceLine:
 
 
 def carried_minor(draft: Draft) -> int:
-    """What a draft that is too small carries on: its lines without tax, which the next invoice adds anew."""
+    """What a draft that is too small carries over: its lines without tax, which the next invoice adds again."""
     return sum(line["amount_minor"] for line in draft["lines"])
 
 

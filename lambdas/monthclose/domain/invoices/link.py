@@ -30,7 +30,7 @@ MIN_KEY_LENGTH = 32
 
 
 class LinkRefusedError(MonthCloseError):
-    """A token is none of ours, or was altered. Deliberately says no more: whoever tries must learn nothing."""
+    """A token is none of ours, or was altered. Deliberately says no more: a forger must learn nothing."""
 
 
 class LinkExpiredError(MonthCloseError):

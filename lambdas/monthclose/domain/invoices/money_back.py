@@ -93,7 +93,7 @@ def undo_refund(invoice: Invoice, customer: Customer, amount: Money, done: Retur
 
 
 def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Effect:
-    """Book that the customer's bank took money back: the invoice is open again by as much as it was paid with.
+    """Book a reversal by the customer's bank: the invoice is open again by as much of it as it was paid with.
 
     That includes what a refund has given back before: the bank returns it a second time, and the refund's write-off
     becomes our loss.
@@ -124,7 +124,7 @@ def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: i
 
 
 def undo_reversal(invoice: Invoice, customer: Customer, amount: Money, done: Returned) -> Effect:
-    """Book that money which the bank took is ours again (a dispute won, in whole or part).
+    """Book that reversed money is ours again (a dispute won, in whole or part).
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class LineKind(StrEnum):
     ADJUSTMENT = "adjustment"
     """Of an earlier month, for usage that came after that month's close."""
     BILLED = "billed"
-    """What later invoices have billed for the month already, taken off an invoice that is made anew."""
+    """What later invoices have billed for the month already, taken off an invoice that is regenerated."""
     CARRIED = "carried"
     """An earlier month's amount that was too small to be charged."""
 

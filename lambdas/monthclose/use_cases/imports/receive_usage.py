@@ -1,6 +1,6 @@
 """Receive a dropped usage file: load it at once if it is small, else split it.
 
-Its arrival is told at least once, and a file may be dropped again while it is imported. So one execution at a time
+S3 announces it at least once, and a file may be dropped again while it is imported. So one execution at a time
 works on files of a name, only the latest version counts, and what came of a version is remembered.
 """
 

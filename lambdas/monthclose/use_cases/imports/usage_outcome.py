@@ -1,4 +1,4 @@
-"""What came of a dropped file: kept beside it, told to the company, remembered so that the same is told again."""
+"""What came of a dropped file: kept beside it, published to the company, stored so that a repetition says the same."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from monthclose.ports import Inbox
-from monthclose.use_cases.imports.check_billable import summary_of, told_unbillable
+from monthclose.use_cases.imports.check_billable import summary_of, unbillable_in_words
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
@@ -47,19 +47,19 @@ class UsageOutcome(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeKeeper:
-    """Keeps what came of files.
+    """Keeps the outcomes of files.
 
     Parameters
     ----------
     max_rejected_percent : int
-        With a larger share of rejected rows its outcome says so.
+        The largest share of rejected rows; an outcome says if it is exceeded.
     """
 
     inbox: Inbox
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def find(self, file: DroppedFile) -> UsageOutcome | None:
-        """Find what came of a file's version, if its import is done."""
+        """Find the outcome of a file's version, if its import is done."""
         try:
             found: UsageOutcome = json.loads(self.inbox.get(_outcome_key(file)))
         except KeyError:
@@ -81,7 +81,7 @@ class OutcomeKeeper:
             self.inbox.write(table, as_csv(columns, rejected))
         else:
             self._forget(table)  # an earlier version's rejects would be taken for this one's
-        unbillable = told_unbillable(tally)
+        unbillable = unbillable_in_words(tally)
         if unbillable:
             self._put_text(file, "\n".join(unbillable))
         elif tally.taken:
@@ -96,9 +96,9 @@ class OutcomeKeeper:
     def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> UsageOutcome:
         """Keep why a file cannot be used. The text beside it may quote the file's columns, the outcome doesn't."""
         self._forget(_table_key(file))
-        told = str(mistake)
-        self._put_text(file, told if file.name in told else f"{file.name}: {told}")
-        problem = mistake.problem if isinstance(mistake, LayoutError) else told
+        text = str(mistake)
+        self._put_text(file, text if file.name in text else f"{file.name}: {text}")
+        problem = mistake.problem if isinstance(mistake, LayoutError) else text
         return self._remember(file, Tally(), problem, _text_key(file))
 
     def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> UsageOutcome:

@@ -2,8 +2,8 @@
 
 As for invoices, the order makes it safe to break off anywhere: the draft stored, then a number reserved for that very
 draft, then the numbered document stored, then the credit note booked. Reservations are kept by the invoice, and each
-is fenced by how many there were: two people who correct it at once can't take back more than there is, and whoever
-comes first finishes what another has left, so that no number is lost.
+is fenced by how many there were: two people who correct it at once cannot credit more than is left, and the next one
+to come finishes what another has left, so that no number is lost.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ class Corrector:
     clock: Clock
 
     def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
-        """Take an amount of an invoice back, tax and all; None is everything that is left of it.
+        """Credit an amount of an invoice, tax included; None credits everything that is left of it.
 
         What is open of it is not owed any more; what was paid becomes credit, which covers other open invoices at
         once. The same amount for the same reason again is the same correction: its credit note is returned.
@@ -92,11 +92,11 @@ class Corrector:
         return note
 
     def void(self, number: str, reason: str) -> CreditNote:
-        """Take back everything that is left of an invoice; see `credit`."""
+        """Credit everything that is left of an invoice; see `credit`."""
         return self.credit(number, None, reason)
 
     def rehearse(self, invoice: Invoice, reason: str) -> Customer:
-        """Work out what the account would be after everything that is left is taken back; writes nothing.
+        """Work out what the account would be once everything that is left is credited; writes nothing.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, computed anew."""
+"""Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

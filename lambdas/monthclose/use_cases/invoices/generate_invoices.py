@@ -59,7 +59,7 @@ class _Seen(NamedTuple):
 
 
 class _Issue(NamedTuple):
-    """An invoice to be booked, what it was made of, and the batch whose it is."""
+    """An invoice to be booked, its draft, and its batch."""
 
     invoice: Invoice
     draft: Draft
@@ -68,7 +68,7 @@ class _Issue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A batch's progress, and how many without an invoice are on hold: perhaps they have paid meanwhile."""
+    """A batch's progress, and how many of its customers on hold got no invoice: perhaps they have paid meanwhile."""
 
     progress: BatchProgress
     held: int
@@ -258,7 +258,8 @@ class InvoiceGenerator:
     ) -> Draft:
         """Draft from what was received until the close opened: its watermark, the same for each of its runs.
 
-        Who cannot be billed by that, and was parked for it, is billed by what has been corrected until this run.
+        A customer who cannot be billed from that, and was parked for it, is billed with what was corrected before this
+        run began.
         """
         now = self.clock()
         if close is None:
@@ -321,7 +322,7 @@ class InvoiceGenerator:
         issued, account, legs = invoices.issue(invoice, account_after(seen.customer, issue.draft))
         memo = f"invoice {invoice.number} for {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
-        entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
+        entries = [Entry(*entry)] if legs else []  # an invoice for nothing books nothing
         payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)
         self.books.commit(account, issued, *entries, payment, *unparked(seen.month.parking))
 

@@ -1,8 +1,8 @@
-"""Put an invoice in the place of one that was taken back whole: its document, then the booking, in one commit.
+"""Issue an invoice in place of one that was credited in full: its document, then the booking, in one commit.
 
-Its draft and number were stored before. So whoever comes (the same command again, or a close that has its batch to do
-still) finishes what broke off, and whoever comes second finds it done. A close that runs again has it to do: before a
-number is reserved, the old invoice is marked, and with it its batch is unfinished.
+Its draft and number were stored before. So what broke off is finished by the same command, or by a close that still has
+the batch to do, and a second one finds it done. A close that runs again does have it to do: before a number is
+reserved, the old invoice is marked, which makes its batch unfinished.
 """
 
 from dataclasses import dataclass, replace
@@ -76,7 +76,7 @@ class Replacer:
             account,
             replace(issued, version=before.version),
             replace(before, replaced_by=issued.number, being_replaced=False, version=0),
-            *([entry] if legs else []),  # an invoice over nothing books nothing
+            *([entry] if legs else []),  # an invoice for nothing books nothing
             *payment,
             *change,
             *unparked(month.parking),

@@ -18,7 +18,7 @@ from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
 @dataclass(frozen=True, slots=True)
 class CustomerTeller:
-    """Sends notices about payments, each once, whoever comes upon it first: a close, a webhook, the reconciler."""
+    """Sends notices about payments, each once, by the first to find it due: a close, a webhook, the reconciler."""
 
     books: Books
     mailer: Mailer

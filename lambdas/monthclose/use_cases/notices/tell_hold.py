@@ -35,7 +35,7 @@ class HoldTeller:
         if customer is None or change is None or not self.policy.tells(change.action):
             return
         if (change.action is HoldAction.PLACED) is not bool(customer.held_since):
-            return  # the account has changed since: whoever changed it tells that
+            return  # the account has changed since: that change has its own notice
         step = _step(change)
         before = next((notice for notice in months[change.period].reminders if notice.step == step), None)
         claim = Notice(

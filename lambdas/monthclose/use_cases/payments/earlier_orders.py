@@ -1,4 +1,4 @@
-"""What a provider may still do about orders of before: asked and settled before an invoice is charged once more."""
+"""Earlier orders, and what a provider may still do about them: settled before an invoice is charged once more."""
 
 from dataclasses import dataclass, replace
 from typing import TypeIs
@@ -24,14 +24,14 @@ class EarlierOrders:
         return self.bookkeeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
 
     def retire_others(self, case: Case) -> None:
-        """See to it that no other payment of this invoice is, or can be, collected: one that waits for its customer.
+        """Make sure that no other payment of this invoice is, or can be, collected: one may wait for its customer.
 
-        Money that went back may have come back, or be on its way again: that is asked before it is charged once more.
+        Money that went back may have come back, or be on its way again: it is looked up before it is charged once more.
 
         Raises
         ------
         ConflictError
-            One of them turned out to be collected; decide anew.
+            One of them turned out to be collected: decide again.
         """
         for other in case.others:
             if other.provider != self.gateway.provider or not other.provider_ref:
@@ -50,7 +50,7 @@ class EarlierOrders:
                 self.bookkeeper.commit(theirs, payment=replace(other, provider_ref=""))
 
     def withdraw(self, case: Case) -> PaymentState | None:
-        """See to it that an earlier attempt is never collected; its state if it was, or is being."""
+        """Make sure that an earlier attempt is never collected; returns its state if it was, or is being."""
         if not case.payment.provider_ref:
             return None
         outcome = self.gateway.withdraw(order_of(case)).outcome
@@ -58,7 +58,7 @@ class EarlierOrders:
 
 
 def order_of(case: Case) -> ChargeOrder:
-    """Write down what the provider is asked to collect for a payment: the same each time, for one attempt."""
+    """Write the order for a payment: the same each time, for one attempt."""
     payment: Payment = case.payment
     return ChargeOrder(
         payment_id=payment.payment_id,

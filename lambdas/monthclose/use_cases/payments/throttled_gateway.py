@@ -36,7 +36,7 @@ _TRIES = 4
 _PAGE = 100
 _LOST = (ProviderDownError, OutcomeUnknownError)
 _ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
-"""Noes, or that one object is busy: the provider is well."""
+"""Refusals, or one busy object: the provider is healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class ThrottledGateway:
         return self.gateway.one_order_per_payment
 
     def charge_limits(self, currency: str) -> ChargeLimits | None:
-        """Tell what it takes of a currency in one charge."""
+        """Say how much of a currency it takes in one charge."""
         limits, largest = self.gateway.charge_limits(currency), self.largest_minor.get(currency)
         return limits.with_largest(largest) if limits and largest else limits
 
@@ -106,15 +106,15 @@ class ThrottledGateway:
         return self._request("look_up", lambda: self.gateway.look_up(order))
 
     def withdraw(self, order: ChargeOrder) -> Answer:
-        """See to it that an order can never be collected."""
+        """Make sure that an order can never be collected."""
         return self._request("withdraw", lambda: self.gateway.withdraw(order))
 
     def successor(self, method: str) -> str:
-        """Tell which payment method the provider has put in the place of one."""
+        """Name the payment method by which the provider has replaced one."""
         return self._request("successor", lambda: self.gateway.successor(method))
 
     def payment_of(self, reference: str) -> str:
-        """Tell which of our payments the provider's object names."""
+        """Find which of our payments the provider's object is about."""
         return self._request("payment_of", lambda: self.gateway.payment_of(reference))
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:

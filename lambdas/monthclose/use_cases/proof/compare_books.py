@@ -137,7 +137,7 @@ class BookComparer:
         side = Side(name)
         try:
             side.charger = charger = Charger(self.books, self.gateways[name](), self.clock)
-            # Since the month's end and not since the close was opened: whatever names this close is looked at.
+            # Since the month's end and not since the close was opened: everything that names this close is checked.
             charges = charger.gateway.collected_for(close.period, close.period.end)
             for some in batched(charges, _CHARGES_AT_ONCE, strict=False):
                 checked = side_by_side(self.executor, partial(self._check, close, charger), some)
@@ -181,7 +181,7 @@ class BookComparer:
             held = charger.gateway.held(before.provider_ref)
         except ProviderRefusedError:
             raise
-        except MonthCloseError:  # busy, or it cannot be told now: the difference stays
+        except MonthCloseError:  # busy, or unknown for now: the difference stays
             held = None
         after = self._payment(key)
         agreed = after is not None and after.provider_ref == before.provider_ref and held == _net(after)

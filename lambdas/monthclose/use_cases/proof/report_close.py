@@ -49,14 +49,14 @@ class Reporter:
         return report
 
     def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> Report:
-        """Make a close's report anew after its payments went on, and return it.
+        """Make a close's report again after its payments have changed, and return it.
 
         Parameters
         ----------
         comparisons : sequence of Comparison
             Just made.
         stored : bool
-            Whether it takes the place of the one there is: not if only some of the providers were asked.
+            Whether it replaces the stored one: not if only some of the providers were asked.
 
         Raises
         ------
@@ -119,7 +119,7 @@ def _entry(end: LooseEnd) -> LooseEndEntry:
 
 
 def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseStatus:
-    """Decide a close's status; a bank debit that is under way, and was told, leaves nothing to do."""
+    """Decide a close's status; a bank debit that is under way leaves nothing to do once the customer was told."""
     if findings:
         return CloseStatus.COMPLETED_WITH_FINDINGS
     if left.in_all[LooseEndKind.UNFINISHED]:
@@ -130,7 +130,7 @@ def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseSt
 def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> Report:
     """Report on a close that was stopped or broke off: what is done, in the report's shape. Nothing is stored.
 
-    The providers are not asked. Who has not been begun with is unfinished, and no finding.
+    The providers are not asked. Customers not begun yet are unfinished; they are no findings.
 
     Parameters
     ----------
