@@ -1,6 +1,6 @@
-"""What the use cases need of the world, as Protocols. Adapters and the tests' fakes implement them.
+"""What the use cases need from outside, as Protocols. Adapters and the tests' fakes implement them.
 
-Every method may raise `TryLaterError` when the world is briefly unable.
+Every method may raise `TryLaterError` if what is behind it is briefly unavailable.
 """
 
 from monthclose.ports.books import Books, CustomerDirectory, Owing, Record

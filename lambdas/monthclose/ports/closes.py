@@ -20,7 +20,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class NumberedRun:
-    """Whose a run of numbers is: a batch of a period; of credit notes, the number of the invoice that is corrected."""
+    """A run of numbers and its owner: a batch of a period; for credit notes, the number of the corrected invoice."""
 
     period: Period
     batch: int
@@ -31,7 +31,7 @@ class NumberedRun:
 class Closes(Protocol):
     """Closes, the progress of their batches, and the runs of numbers reserved for them.
 
-    Credit notes have a series of their own, and the number of the invoice that they correct in place of the batch's.
+    Credit notes have a series of their own; in place of a batch's number they have that of the invoice they correct.
     """
 
     def get(self, period: Period) -> Close | None:
@@ -56,7 +56,7 @@ class Closes(Protocol):
         """Overwrite one batch's progress."""
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
-        """Go over the progress of all batches that have begun."""
+        """Iterate over the progress of all batches that have begun."""
 
     def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """The runs of numbers reserved for a batch, oldest first."""

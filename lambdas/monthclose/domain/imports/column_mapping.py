@@ -1,4 +1,4 @@
-"""ColumnMapping: the fields of each kind of file, and which column of somebody's file holds which."""
+"""Column mapping: the fields of each kind of file, and the columns of somebody's file that hold them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ NUMBERS = ("quantity", "unit_price")
 
 
 class LayoutError(UserMistakeError):
-    """A file's columns are not what is needed.
+    """A file's columns do not fit.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class LayoutError(UserMistakeError):
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """How a column, a default and a decimal mark are said where a file comes from; `{}` is the field or the mark."""
+    """How to name a column, a default and a decimal mark where a file comes from; `{}` is the field or the mark."""
 
     mapped: str
     default: str

@@ -38,7 +38,7 @@ class Row(NamedTuple):
     """What the row has beyond the columns."""
     fault: str = ""
     size: int = 0
-    """Characters that it was read from: about what it takes of memory."""
+    """Characters that it was read from: roughly its size in memory."""
 
 
 class Span(NamedTuple):
@@ -50,7 +50,7 @@ class Span(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the rows: every one is taken, rejected or withheld.
+    """What came of the rows: each is taken, rejected or withheld.
 
     Parameters
     ----------

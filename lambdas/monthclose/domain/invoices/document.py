@@ -63,7 +63,7 @@ class InvoiceDocument:
     total_minor : int
         Lines + discounts + taxes that aren't in the prices.
     more : mapping
-        What else its JSON holds: how it came about. It is kept, and not shown.
+        Other entries of its JSON: how it came about. They are kept, and not shown.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class InvoiceDocument:
         return replace(self, taxes=taxed.lines, prices_include_tax=inclusive, total_minor=taxed.total.minor)
 
     def content(self) -> Draft:
-        """Make what JSON holds; a draft's has no number."""
+        """Write it as JSON; a draft's has no number."""
         content: RequiredEntries = {
             "period": str(self.period),
             "issued_on": self.issued_on.isoformat(),
@@ -185,7 +185,7 @@ class InvoiceDocument:
 
     @classmethod
     def of(cls, content: Draft) -> InvoiceDocument:
-        """Read a document from what JSON held."""
+        """Read a document from parsed JSON."""
         currency = content["currency"]
         due = content.get("due_on")
         return cls(

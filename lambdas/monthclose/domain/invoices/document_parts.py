@@ -1,4 +1,4 @@
-"""What a document is made of: seller, buyer, lines, deductions and taxes, and how JSON holds them."""
+"""The parts of a document: seller, buyer, lines, deductions and taxes, and their JSON."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Buyer:
 
     @classmethod
     def of(cls, customer: Customer) -> Buyer:
-        """Take down a customer."""
+        """Copy a customer."""
         profile = customer.profile
         address = tuple(line.strip() for line in profile.address.splitlines() if line.strip())
         return cls(
@@ -113,7 +113,7 @@ class DocumentLine:
 
     @classmethod
     def of(cls, content: LineContent) -> DocumentLine:
-        """Read a line from what JSON held."""
+        """Read a line from JSON."""
         price = content["unit_price"]
         numbers = {"quantity": Decimal(content["quantity"]), "unit_price": None if price is None else Decimal(price)}
         return read_part(cls, {_LINE_FIELDS.get(name, name): value for name, value in {**content, **numbers}.items()})
@@ -135,12 +135,12 @@ class Deduction:
 
 
 _LINE_ENTRIES = {"starts": "from", "ends": "until"}
-"""Entries that are called otherwise than their fields."""
+"""Entries whose names differ from their fields'."""
 _LINE_FIELDS = {entry: name for name, entry in _LINE_ENTRIES.items()}
 
 
 def filled(record: Any) -> dict[str, Any]:
-    """Take the entries that hold something."""
+    """Make entries of the fields that hold something."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
         name: list(value) if isinstance(value, tuple) else value
@@ -150,12 +150,12 @@ def filled(record: Any) -> dict[str, Any]:
 
 
 def read_part[T](kind: type[T], values: Mapping[str, Any]) -> T:
-    """Read a seller or buyer from what JSON held."""
+    """Read a seller, a buyer or a line from JSON."""
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def line_content(line: DocumentLine) -> LineContent:
-    """Make what JSON holds of a line."""
+    """Write a line as JSON."""
     always = {
         "sku": line.sku,
         "description": line.description,
@@ -169,12 +169,12 @@ def line_content(line: DocumentLine) -> LineContent:
 
 
 def deduction_content(deduction: Deduction) -> DeductionContent:
-    """Make what JSON holds of a discount or a credit."""
+    """Write a discount or a credit as JSON."""
     return {"description": deduction.description, "amount_minor": deduction.amount_minor}
 
 
 def tax_content(tax: TaxLine) -> TaxContent:
-    """Make what JSON holds of a tax."""
+    """Write a tax as JSON."""
     rate = tax.rate
     content: TaxContent = {
         "name": rate.name,
@@ -189,7 +189,7 @@ def tax_content(tax: TaxLine) -> TaxContent:
 
 
 def read_tax(values: TaxContent, currency: str) -> TaxLine:
-    """Read a tax from what JSON held."""
+    """Read a tax from JSON."""
     rate = TaxRate(values["name"], Decimal(values["percent"]), TaxCategory(values["category"]), values.get("note", ""))
     return TaxLine(rate, Money(values["base_minor"], currency), Money(values["amount_minor"], currency))
 

@@ -1,4 +1,4 @@
-"""Drafts: everything that an invoice will say but its number, fixed before it gets one."""
+"""Drafts: everything that an invoice will say except its number, fixed before it gets one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def draft_invoice(
     due_on: date | None = None,
     more: Mapping[str, object] | None = None,
 ) -> Draft:
-    """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
+    """Write everything that an invoice will say except its number, so that what gets the number is fixed before.
 
     Its credit is what the account had when it was written. `issue` uses what the account has then: the two differ if
     somebody changes the account in between, and the document stays true to its day.
@@ -87,7 +87,7 @@ def _check_amounts(document: InvoiceDocument) -> None:
 
 
 def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:
-    """Say what of the total the customer's credit covers."""
+    """List what of the total the customer's credit covers."""
     if customer.currency != document.currency or document.total_minor <= 0:
         return ()
     _, used, parts = credit.use(customer, document.total_minor, document.period)

@@ -1,4 +1,4 @@
-"""Money that leaves us after it was collected, and money that comes back to us after that.
+"""Refunds and reversals: money that leaves us after it was collected, and money that comes back to us after that.
 
 A *refund* gives money back on purpose: the invoice stays settled, and what it was paid with is written off. A
 *reversal* is the bank's doing (dispute, charge-back, late failure): the invoice is open again by that sum. Both can be
@@ -27,7 +27,7 @@ class Returned(NamedTuple):
     reopened: int = 0
     """Owed again."""
     from_credit: int = 0
-    """Taken out of the customer's credit."""
+    """Clawed back from the customer's credit."""
     written_off: int = 0
     """Written off, or lost."""
 
@@ -50,7 +50,7 @@ def _sum(legs: Iterable[Leg], account: Account) -> int:
 
 
 def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Effect:
-    """Book money given back on purpose: the invoice stays settled, and the amount is written off.
+    """Book a refund: the invoice stays settled, and the amount is written off.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
 
 
 def undo_refund(invoice: Invoice, customer: Customer, amount: Money, done: Returned) -> Effect:
-    """Book that money given back has come back to us: the refund failed, or was cancelled.
+    """Book that refunded money has come back to us: the refund failed, or was cancelled.
 
     Parameters
     ----------
