@@ -37,7 +37,7 @@ class CustomerTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; it is sent when called again.
+            The mail service is briefly unavailable; it is sent when called again.
         """
         month = month or self.books.month(customer_id, period)
         if telling_due(month) is None:

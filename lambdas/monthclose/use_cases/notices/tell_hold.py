@@ -28,7 +28,7 @@ class HoldTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; it is sent when called again.
+            The mail service is briefly unavailable; it is sent when called again.
         """
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)
         change = untold_change(months.values(), self.clock())

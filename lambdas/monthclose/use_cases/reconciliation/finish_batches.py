@@ -43,7 +43,7 @@ class BatchFinisher:
         share_left: Callable[[], float] = lambda: 1.0,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Finish the batches whose payments have changed, and those left by recent closes: unsettled, waiting or not told.
+        """Finish the batches whose payments changed, and those left by recent closes: unsettled, waiting or not told.
 
         What time does not suffice for is found again, by what is unsettled or by the comparison of the books.
 

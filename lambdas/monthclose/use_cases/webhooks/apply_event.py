@@ -58,7 +58,7 @@ class EventApplier:
         Raises
         ------
         TryLaterError
-            The payment is being charged right now, or the provider is briefly unable; nothing was done.
+            The payment is being charged right now, or the provider is briefly unavailable; nothing was done.
         ProviderRefusedError
             The provider doesn't accept us.
         """

@@ -98,7 +98,7 @@ class WebhookTaker:
         ProviderRefusedError
             The secret that it is signed with is not known here: a person must enter it.
         TryLaterError
-            The queue, or the store of secrets, is briefly unable.
+            The queue, or the store of secrets, is briefly unavailable.
         """
         now = self.clock()
         try:
