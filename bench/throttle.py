@@ -105,7 +105,7 @@ def charge_until(end: float, gateway: PaymentGateway, payer: str, name: str, num
             invoice_number="INV-1",
             period=Period(2026, 10),
             customer_id=name,
-            provider_customer=payer,
+            provider_customer_id=payer,
             payment_method="pm_card_visa",
             since=datetime.now(UTC),
         )

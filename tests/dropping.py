@@ -13,6 +13,7 @@ from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.load_usage import LaneLoader
 from monthclose.use_cases.imports.receive_usage import Received, UsageReceiver
 from monthclose.use_cases.imports.split_usage import lanes_key
+from monthclose.use_cases.imports.usage_outcome import UsageOutcome
 from tests.world import OCTOBER, World
 
 HEADER = "customer_id,sku,quantity,time\n"
@@ -43,13 +44,13 @@ class Drop:
         loader = LaneLoader(self.world.inbox, self.lock, self.world.importer)
         return loader.load(run, lane, first, execution, **changes)
 
-    def finish(self, run: str, execution: str = "import-1") -> dict[str, Any]:
+    def finish(self, run: str, execution: str = "import-1") -> UsageOutcome:
         return UsageFinisher(self.world.inbox, self.lock).finish(run, execution)
 
     def lanes(self, run: str) -> list[int]:
         return [item["lane"] for item in json.loads(self.world.inbox.get(lanes_key(run)))]
 
-    def run(self, version: str = "", execution: str = "import-1", *, key: str = KEY) -> dict[str, Any]:
+    def run(self, version: str = "", execution: str = "import-1", *, key: str = KEY) -> UsageOutcome:
         """Import a file to its end."""
         received = self.receive(version, execution, key=key)
         if received.result == "split":

@@ -11,6 +11,7 @@ from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import CustomerMonth
@@ -19,7 +20,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
-from monthclose.settings import CloseSettings, Company, DropSettings, LinkSettings, Provider, Settings
+from monthclose.settings import CloseSettings, DropSettings, LinkSettings, Provider, Settings
 from monthclose.use_cases.accounts.adjust_account import Cashier
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
@@ -45,6 +46,7 @@ from monthclose.use_cases.notices.tell_hold import HoldTeller
 from monthclose.use_cases.payments.charge_customers import BatchCharger
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import Reporter
 from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
 from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
@@ -255,7 +257,7 @@ class World:
         assert opened.outcome == "opened"
         return opened.run
 
-    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> dict[str, Any]:
+    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
         run = self.open(period, execution)
         while (plan := self.planner.plan(period, run)).unfinished:

@@ -18,7 +18,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_key, check_reason
+from monthclose.domain.text import check_key, check_reason
 from monthclose.errors import BeingChargedError, TryLaterError
 
 NOT_COLLECTED = 4
@@ -51,7 +51,7 @@ _MEANING: Mapping[PaymentState, str] = {
     _S.CHARGING: "not known yet: the charge broke off. Don't pay again; the payment is looked up and settled",
     _S.DECLINED: "declined",
     _S.ACTION_REQUIRED: "declined: the customer must confirm the payment with their bank",
-    _S.REVERSED: "paid, and taken back by the customer's bank",
+    _S.REVERSED: "paid, and reversed by the customer's bank",
     _S.NOTHING_DUE: "nothing was due any more",
     _S.NO_PAYMENT_METHOD: "not charged: there is no payment method",
     _S.NO_ADAPTER: "not charged: the provider has no adapter",
@@ -167,7 +167,7 @@ def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in
 
 def _tell_of_hold(system: System, customer_id: str) -> None:
     try:
-        system.customer_teller().keeper.tell(customer_id)
+        system.customer_teller().holds.tell(customer_id)
     except TryLaterError as error:
         note(f"the customer has not been told: {error}")
 

@@ -18,7 +18,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_key
+from monthclose.domain.text import check_key
 
 _KIND_OF_ENTRY = {
     "received": "received",
@@ -104,9 +104,9 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         now = f"replaced by {invoice.replaced_by}" if invoice.replaced_by else f"{invoice.open} of it open"
         detail = f"in place of {invoice.replaces}" if invoice.replaces else ""
         yield Happening(time, period, "invoice", f"{invoice.number} for {invoice.total}, {now}", detail)
-    for taken_back in month.credit_notes:
-        booked = [entry.time for entry in month.entries if entry.entry_id == taken_back.entry_id]
-        text = f"{taken_back.number} for {taken_back.total} of {taken_back.corrects}: {taken_back.reason}"
+    for credit_note in month.credit_notes:
+        booked = [entry.time for entry in month.entries if entry.entry_id == credit_note.entry_id]
+        text = f"{credit_note.number} for {credit_note.total} of {credit_note.corrects}: {credit_note.reason}"
         yield Happening(booked[0], period, "credit note", text, "")
     for entry in month.entries:
         kind = _KIND_OF_ENTRY.get(entry.entry_id.partition("/")[0], "ledger")
@@ -159,8 +159,8 @@ def _print(found: Customer, story: list[Happening]) -> None:
         *((("  of the credit"), _part_in_words(part, found.currency)) for part in found.grants),
         ("  hold", _hold(found)),
     ]
-    if found.provider_customer:
-        facts.append(("  at the provider", found.provider_customer))
+    if found.registered_provider_customer_id:
+        facts.append(("  at the provider", found.registered_provider_customer_id))
     if found.open_payment:
         facts.append(("  being charged", f"payment {found.open_payment}"))
     show(grid(facts))
@@ -218,7 +218,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
         "credit_minor": found.credit_minor,
         "grants": grants_as_json(found),
         "currency": profile.currency,
-        "provider_customer": found.provider_customer,
+        "provider_customer": found.registered_provider_customer_id,
         "open_payment": found.open_payment,
         "held_since": found.held_since.isoformat() if found.held_since else None,
         "hold_reason": found.hold_reason,

@@ -21,7 +21,7 @@ from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, C
 from monthclose.domain.imports.intake import Reject, Row, Tally
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.words import count
-from monthclose.use_cases.imports.check_billable import told_unbillable
+from monthclose.use_cases.imports.check_billable import unbillable_in_words
 from monthclose.use_cases.imports.check_rows import checked
 from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.imports.import_customers import import_customers
@@ -192,7 +192,7 @@ def usage(
                 f"the close of {period} had begun before {count(number, 'row')} of this file came: "
                 "they will be on the invoices of the next month, as adjustments"
             )
-        for line in told_unbillable(tally):
+        for line in unbillable_in_words(tally):
             note(line)
 
     _run(ctx, USAGE, file, _Wishes(mapped, default, rejects, decimal, max_rejected), work, tell)

@@ -186,7 +186,7 @@ def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
     settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
     teller = system.customer_teller()
     sender = NoticeSender(system.books, system.closes, teller, system.clock)
-    return BatchFinisher(settler, system.books, system.closes, sender, teller.keeper, system.clock, executor)
+    return BatchFinisher(settler, system.books, system.closes, sender, teller.holds, system.clock, executor)
 
 
 def _compare(system: System, period: Period, providers: Sequence[str], tell: Tell) -> Reconciled:

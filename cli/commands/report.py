@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import batched
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -26,6 +26,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.imports.csv_out import CsvWriter
+from monthclose.use_cases.proof.report import LooseEndEntry, LooseEndName, Report
 from monthclose.use_cases.proof.report_close import report_key, report_so_far
 from monthclose.use_cases.proof.report_page import render_report
 
@@ -51,7 +52,7 @@ _AT_ONCE = 400
 """Customers that are read ahead: bounds the memory."""
 _MOST_FINDINGS = 10
 _MOST_LOOSE_ENDS = 5
-_LOOSE_ENDS = {"unfinished": "yellow", "waiting": ""}
+_LOOSE_ENDS: Mapping[LooseEndName, str] = {"unfinished": "yellow", "waiting": ""}
 """Those with whom a close is not through, and those who wait for what takes days; in the report and how to print it."""
 _SPEAKING = {PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER}
 """Payment states whose last step says why nothing was charged."""
@@ -97,7 +98,7 @@ def report(
         print_report(read_report(system, chosen))
 
 
-def read_report(system: System, period: Period) -> dict[str, Any]:
+def read_report(system: System, period: Period) -> Report:
     """Read the report's JSON.
 
     Raises
@@ -106,7 +107,7 @@ def read_report(system: System, period: Period) -> dict[str, Any]:
         There is none (yet).
     """
     broke_off = _broken_off(system, period)
-    content: dict[str, Any] = broke_off or json.loads(_document(system, period, "json"))
+    content: Report = broke_off or json.loads(_document(system, period, "json"))
     return content
 
 
@@ -146,7 +147,7 @@ def _document(system: System, period: Period, kind: str) -> bytes:
     return earlier
 
 
-def _broken_off(system: System, period: Period) -> dict[str, Any] | None:
+def _broken_off(system: System, period: Period) -> Report | None:
     """Report on what a close that was stopped, or broke off, has done so far; None if it hasn't."""
     close = require_close(system, period)
     if close.completed_at is not None or system.workflow.is_running(close.execution):
@@ -162,7 +163,7 @@ def _if_there(system: System, key: str) -> bytes | None:
         return None
 
 
-def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
+def print_report(content: Report, took: float | None = None) -> None:
     """Print a report for people."""
     customers, proof = content["customers"], content["proof"]
     spent = took if took is not None else content.get("duration_seconds")
@@ -202,11 +203,11 @@ def print_report(content: Mapping[str, Any], took: float | None = None) -> None:
     say(f"  report: monthclose report {content['period']} --open", "dim")
 
 
-def print_loose_ends(content: Mapping[str, Any]) -> None:
+def print_loose_ends(content: Report) -> None:
     """Name the first customers who are unfinished or wait; neither is an error."""
     for name, style in _LOOSE_ENDS.items():
-        ends = content.get(name, {"customers": [], "in_all": 0})
-        if not ends["in_all"]:
+        ends = content.get(name)
+        if not ends or not ends["in_all"]:
             continue
         say(f"  {name}: {count(ends['in_all'], 'customer')}", style)
         for end in ends["customers"][:_MOST_LOOSE_ENDS]:
@@ -217,17 +218,19 @@ def print_loose_ends(content: Mapping[str, Any]) -> None:
             )
 
 
-def _since(end: Mapping[str, Any]) -> str:
+def _since(end: LooseEndEntry) -> str:
     return f", since {datetime.fromisoformat(end['since']):%Y-%m-%d %H:%M} UTC" if end["since"] else ""
 
 
-def print_findings(content: Mapping[str, Any]) -> None:
+def print_findings(content: Report) -> None:
     """List everything that the report names: what does not tie, and who is unfinished or waits."""
     proof = content["proof"]
     rows = [("does not tie", f["check"], f.get("customer_id", ""), f["detail"]) for f in proof["findings"]]
     left_out = proof.get("findings_in_all", len(proof["findings"])) - len(proof["findings"])
     for name in _LOOSE_ENDS:
-        ends = content.get(name, {"customers": [], "in_all": 0})
+        ends = content.get(name)
+        if not ends:
+            continue
         rows += [(name, "", end["customer_id"], end["what"] + _since(end)) for end in ends["customers"]]
         left_out += ends["in_all"] - len(ends["customers"])
     if not rows:

@@ -39,11 +39,11 @@ __all__ = [
 
 
 class TryLaterError(MonthCloseError):
-    """The world is briefly unable (throttled, network down). Nothing happened; the same call may succeed later."""
+    """Something is briefly unavailable (throttled, network down). Nothing happened; the same call may succeed later."""
 
 
 class ConflictError(TryLaterError):
-    """A condition on an item failed: somebody else changed it first. Read again, decide anew."""
+    """A condition on an item failed: somebody else changed it first. Read again and decide again."""
 
 
 class RecordRefusedError(MonthCloseError):
@@ -55,13 +55,13 @@ class BeingChargedError(TryLaterError):
 
 
 class RateLimitedError(TryLaterError):
-    """The provider answered that we ask too often. Nothing happened."""
+    """The provider answered that we send too many requests. Nothing happened."""
 
 
 class ObjectBusyError(TryLaterError):
-    """The provider answered that one object is busy: another request is at it, or it was asked about too often.
+    """The provider answered that one object is busy: another request is using it, or too many requests asked for it.
 
-    Nothing happened. It concerns this payment alone: the provider is well, and nobody else need wait.
+    Nothing happened. It concerns this payment alone: the provider is healthy, and nothing else need wait.
     """
 
 
@@ -70,32 +70,32 @@ class ProviderDownError(TryLaterError):
 
 
 class ProviderPausedError(TryLaterError):
-    """The provider is not asked for a while: it is down, or its limit leaves no room in time. Nothing happened."""
+    """No requests go to the provider for a while: it is down, or its limit leaves no slot in time. Nothing happened."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
-        """When it is worth asking again."""
+        """After how long it is worth trying again."""
 
 
 class OutcomeUnknownError(MonthCloseError):
-    """A provider call broke off after it may have taken effect. Never start anew: first find out."""
+    """A provider call broke off and may have taken effect. Never start over: first look it up."""
 
 
 class ProviderRefusedError(MonthCloseError):
-    """The provider refuses us altogether (key missing, revoked, wrong account). A person must mend the settings."""
+    """The provider refuses us altogether (key missing, revoked, wrong account). A person must correct the settings."""
 
 
 class BrokeOffError(MonthCloseError):
-    """What was to be done is done in part. The same again does the rest."""
+    """The work is half done; the same call completes it."""
 
 
 class MailRefusedError(MonthCloseError):
-    """The mail service will never take this mail (an address that cannot be)."""
+    """The mail service will never accept this mail (its address is impossible)."""
 
 
 class OrderRefusedError(MonthCloseError):
-    """The provider says no to this charge; `code` says why, in its words. Nothing was collected."""
+    """The provider refuses this charge; `code` says why, in its words. Nothing was collected."""
 
     def __init__(self, code: str, request_id: str = "", advice: str = "") -> None:
         super().__init__(code)
@@ -106,7 +106,7 @@ class OrderRefusedError(MonthCloseError):
 
 
 class MethodReplacedError(OrderRefusedError):
-    """The provider has put another payment method, `method`, in the place of this one. Nothing was collected."""
+    """The provider has replaced this payment method by another, `method`. Nothing was collected."""
 
     def __init__(self, code: str, method: str, request_id: str = "") -> None:
         super().__init__(code, request_id)
@@ -114,14 +114,14 @@ class MethodReplacedError(OrderRefusedError):
 
 
 class OrderInvalidError(OrderRefusedError):
-    """We asked for something that the provider cannot do: our data or settings are wrong, not the customer.
+    """We asked for something that the provider cannot do: our data or settings are wrong; the customer is not at fault.
 
-    Nobody may be told that they didn't pay, or be held, for this.
+    Nobody may be told that they did not pay, or be put on hold, because of this.
     """
 
 
 class PayerGoneError(OrderInvalidError):
-    """The provider doesn't have the customer who is to be charged (any more). Nothing was collected."""
+    """The provider does not know the customer to be charged (any more). Nothing was collected."""
 
     def __init__(self, code: str, request_id: str = "", *, deleted: bool) -> None:
         super().__init__(code, request_id)
@@ -130,4 +130,4 @@ class PayerGoneError(OrderInvalidError):
 
 
 class WebhookRefusedError(MonthCloseError):
-    """The webhook is not the provider's, or not to be read. Nothing in it may be believed."""
+    """The webhook is not the provider's, or cannot be read. Nothing in it may be believed."""

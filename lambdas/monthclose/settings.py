@@ -10,9 +10,10 @@ from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
-from monthclose.domain.payments.throttle import Limit, threads_needed
+from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.names import Env, LimitScope
 
 
@@ -57,13 +58,7 @@ class Provider:
     @property
     def threads(self) -> int:
         """Charges that one worker has under way at once, so that all together fill the limit at slow answers, too."""
-        needed = threads_needed(self.limit, _SLOW_CHARGE_SECONDS, self.maximum_concurrency)
-        return min(max(needed, _FEWEST_THREADS), _MOST_THREADS)
-
-
-_SLOW_CHARGE_SECONDS = 4
-"""Two calls at 1.5 s each and the books' writes."""
-_FEWEST_THREADS, _MOST_THREADS = 4, 128
+        return charging_threads(self.limit, self.maximum_concurrency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +77,6 @@ class CloseSettings:
     round_wait_seconds: int = 60
     deadline_hours: int = 8
     max_batches: int = MAX_BATCHES
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    """What invoices say of the company, and how they are written.
-
-    Parameters
-    ----------
-    payment_days : int
-        Days from an invoice's date until it is due.
-    e_invoice : bool
-        Whether PDFs carry the invoice as XML by EN 16931 (Factur-X) where the norm can express it.
-    """
-
-    seller: Seller
-    payment_days: int = 0
-    e_invoice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

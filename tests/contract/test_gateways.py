@@ -65,7 +65,7 @@ class Case:
             invoice_number="INV-1",
             period=OCTOBER,
             customer_id=customer_id,
-            provider_customer=self.gateway.register(Customer(customer_id, profile)),
+            provider_customer_id=self.gateway.register(Customer(customer_id, profile)),
             payment_method=self.methods[method],
             since=datetime.now(UTC),
         )

@@ -76,7 +76,7 @@ def an_order(mandate: str = "MD_OK", payment_id: str = "2026-10/acme", **other: 
         "invoice_number": "INV-1",
         "period": OCTOBER,
         "customer_id": payment_id.partition("/")[2],
-        "provider_customer": "CU_OK",
+        "provider_customer_id": "CU_OK",
         "payment_method": mandate,
         "since": datetime.now(UTC),
     }
@@ -130,7 +130,8 @@ def outcome(answer: Answer) -> Any:
 
 
 def customer(method: str = "MD_OK_acme", known_as: str = "") -> Customer:
-    return Customer("acme", Profile("Acme", "a@acme.example", "EUR", "gocardless", method, payment_customer=known_as))
+    profile = Profile("Acme", "a@acme.example", "EUR", "gocardless", method, imported_provider_customer_id=known_as)
+    return Customer("acme", profile)
 
 
 def test_a_mandate_tells_whose_it_is(case: Case) -> None:

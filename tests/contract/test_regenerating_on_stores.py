@@ -9,10 +9,10 @@ from monthclose.domain.closes.close import Batch, totals_of
 from monthclose.domain.closes.proof import check_totals
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING
 from monthclose.domain.usage import UsageEvent
-from monthclose.settings import Company
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.invoices.correct_invoice import Corrector
 from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter

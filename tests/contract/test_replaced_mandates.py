@@ -128,7 +128,7 @@ def an_order(mandate: str) -> ChargeOrder:
         invoice_number="INV-1",
         period=OCTOBER,
         customer_id="acme",
-        provider_customer="",
+        provider_customer_id="",
         payment_method=mandate,
         since=datetime.now(UTC),
     )

@@ -59,7 +59,7 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
         "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
     )
     customer = replace(customer, carried_minor=30, late_usage={"2026-09": NOON.isoformat()}, grants=(Part(GRANT, 2),))
-    customer = replace(customer.with_successor("MD1", "MD2"), lost_payer="cus_gone")
+    customer = replace(customer.with_successor("MD1", "MD2"), lost_provider_customer_id="cus_gone")
     carried = Carried("acme", OCTOBER, "USD", 30, NOON, DocumentPlace("carried/key", 5, 7, "hash"))
     notice = Notice("acme", OCTOBER, "receipt", NoticeState.SENT, NOON, "message-1")
     reminders = [Notice("acme", OCTOBER, "reminder", NoticeState.CLAIMED, NOON, step="2026-11-01-day-3")]

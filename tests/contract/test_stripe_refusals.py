@@ -78,7 +78,7 @@ class Case:
             invoice_number="INV-1",
             period=OCTOBER,
             customer_id="acme",
-            provider_customer=payer or self.register(),
+            provider_customer_id=payer or self.register(),
             payment_method=method,
             since=datetime.now(UTC),
             **more,
@@ -220,7 +220,7 @@ def test_nothing_of_a_deleted_customers_is_waiting_to_be_collected(case: Case) -
 def test_a_customer_with_another_id_at_stripe_pays_by_another_payment_intent_and_the_first_is_dead(case: Case) -> None:
     first, second = case.register(1), case.register(2)
     old = case.prepared(case.order(case.attached(first), first))
-    new = replace(old, attempt=2, provider_customer=second, payment_method=case.attached(second))
+    new = replace(old, attempt=2, provider_customer_id=second, payment_method=case.attached(second))
     again = case.prepared(new)
     assert again.reference != old.reference
     assert isinstance(case.gateway.collect(again).outcome, Collected)
@@ -232,7 +232,7 @@ def test_a_payment_intent_that_was_collected_meanwhile_is_kept_whoevers_it_is(ca
     first, second = case.register(1), case.register(2)
     old = case.prepared(case.order(case.attached(first), first))
     assert isinstance(case.gateway.collect(old).outcome, Collected)
-    new = replace(old, attempt=2, provider_customer=second, payment_method=case.attached(second))
+    new = replace(old, attempt=2, provider_customer_id=second, payment_method=case.attached(second))
     assert case.gateway.prepare(new) == old.reference
 
 

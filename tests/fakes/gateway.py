@@ -83,7 +83,7 @@ class FakeGateway:
         return f"{known}_{self.registered}" if known in self.deleted else known
 
     def _refuse_the_gone(self, order: ChargeOrder) -> None:
-        if order.provider_customer in self.deleted:
+        if order.provider_customer_id in self.deleted:
             raise PayerGoneError(CUSTOMER_DELETED, deleted=True)
         if order.payment_method == "detached":
             raise OrderRefusedError(METHOD_DETACHED)
@@ -107,7 +107,7 @@ class FakeGateway:
         self._refuse_untaken(order.amount)
         self._refuse_the_gone(order)
         reference = order.reference
-        if reference and self.orders[reference].provider_customer != order.provider_customer:
+        if reference and self.orders[reference].provider_customer_id != order.provider_customer_id:
             self.withdraw(order)
         if not reference or self._canceled(reference):
             reference = f"pi_{order.payment_id}_{order.attempt}"

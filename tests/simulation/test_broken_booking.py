@@ -107,7 +107,7 @@ def late_refusals_are_ignored(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_comes_back(patch: pytest.MonkeyPatch) -> None:
     """What went back to the customer or their bank stays booked, though it was undone."""
-    patch.setattr(Bookkeeper, "_come_back", lambda self, case, said: case)
+    patch.setattr(Bookkeeper, "_regain", lambda self, case, said: case)
 
 
 def charge_backs_are_ignored(patch: pytest.MonkeyPatch) -> None:

@@ -50,10 +50,10 @@ def _key(record: Record) -> Any:
 def no_looking_up(patch: pytest.MonkeyPatch) -> None:
     """An attempt that broke off is followed by another without asking what became of it."""
 
-    def ask(self: Charger, case: Case) -> Answer:
+    def look_up(self: Charger, case: Case) -> Answer:
         return Answer("", NotCollected())
 
-    patch.setattr(Charger, "_ask", ask)
+    patch.setattr(Charger, "_look_up_order", look_up)
 
 
 def no_intent(patch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def no_intent(patch: pytest.MonkeyPatch) -> None:
         due = case.invoice.open
         started = case.payment.start(due, case.customer.profile.payment_method, self.clock())
         pretended = replace(started, attempt=len(self.books.records))  # type: ignore[attr-defined]
-        if not case.customer.payer:
+        if not case.customer.provider_customer_id:
             case = self._register(case)
         reference = self.gateway.prepare(order_of(case._replace(payment=pretended)))
         return self._collect(case._replace(payment=replace(pretended, provider_ref=reference)))

@@ -64,7 +64,7 @@ class Month:
     def use_method(self, method: str) -> None:
         customer = self.world.customer(CUSTOMER)
         profile = replace(
-            customer.profile, payment_method=self.twin.methods[method], payment_customer=self.twin.customer
+            customer.profile, payment_method=self.twin.methods[method], imported_provider_customer_id=self.twin.customer
         )
         self.world.change(CUSTOMER, profile=profile)
 

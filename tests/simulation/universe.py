@@ -92,9 +92,9 @@ class Universe:
         self.charger = Charger(self.books, self.gateway, self.clock)
         keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock, DunningPolicy())
         teller = CustomerTeller(self.books, FakeMailer(), NoticeTexts("Example Cloud"), self.clock, keeper)
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller.keeper, teller)
+        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller.holds, teller)
         profile = Profile("Acme", "billing@acme.example", currency, self.gateway.provider, self.twin.methods[method])
-        self.books.commit(Customer(CUSTOMER, replace(profile, payment_customer=self.twin.customer)))
+        self.books.commit(Customer(CUSTOMER, replace(profile, imported_provider_customer_id=self.twin.customer)))
         if invoiced:
             self.invoice(TOTAL)
 

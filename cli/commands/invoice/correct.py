@@ -1,4 +1,4 @@
-"""`monthclose invoice credit` and `void`: take an issued invoice back, in part or whole, by a credit note."""
+"""`monthclose invoice credit` and `void`: credit an issued invoice, in part or in full, by a credit note."""
 
 from typing import Annotated, Any
 

@@ -9,10 +9,10 @@ from cli.connect import connected
 from cli.console import amount, grid, note, print_json, say, show
 from cli.system import System
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_key
+from monthclose.domain.text import check_key
 from monthclose.domain.words import count
 from monthclose.use_cases.invoices.explain_invoice import explain
 

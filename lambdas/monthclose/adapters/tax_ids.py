@@ -5,7 +5,7 @@ Imported when the first tax id comes up: most customers' files have none.
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.tax.tax import EU
-from monthclose.domain.usage import check_key
+from monthclose.domain.text import check_key
 
 _OTHER_MODULES = {"US": "tin", "ZA": "tin"}
 """Where what businesses have isn't what python-stdnum knows as the country's `vat`."""

@@ -1,16 +1,16 @@
-"""What can be wrong with the input or with one customer. Pure: the domain raises these and nothing else."""
+"""Errors in the input or about one customer. Pure: the domain raises these and nothing else."""
 
 
 class MonthCloseError(Exception):
-    """Base of all errors of ours."""
+    """Base of all our errors."""
 
 
 class UserMistakeError(MonthCloseError):
-    """Somebody's input cannot be used. The message is for them: what is wrong and how to mend it."""
+    """Somebody's input cannot be used. The message is for them: what is wrong and how to fix it."""
 
 
 class AmountTooLargeError(UserMistakeError):
-    """An amount is larger than any that the books hold (`money.MOST_MINOR`)."""
+    """An amount is larger than the books can hold (`money.MOST_MINOR`)."""
 
 
 class ParkCustomerError(MonthCloseError):
@@ -21,7 +21,7 @@ class ParkCustomerError(MonthCloseError):
     reason : str
         A stable code (`no_price`, `currency_mismatch`, …) that reports count by.
     detail : str
-        One sentence for the operator: what is missing and where to mend it.
+        One sentence for the operator: what is missing and where to fix it.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -31,4 +31,4 @@ class ParkCustomerError(MonthCloseError):
 
 
 class IllegalTransitionError(MonthCloseError):
-    """A payment was asked to make a step that its state machine does not have. Always a defect of ours."""
+    """A payment's state machine has no such step. Always a defect of ours."""

@@ -1,4 +1,4 @@
-"""One customer's month: everything that a close did for them, read in one query."""
+"""One customer's month: all records of what a close did for them, read in one query."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class Parking:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A month that was not invoiced because its amount is below the minimum: it goes on to the next invoice.
+    """A month that was not invoiced because its amount is below the minimum: it is carried to the next invoice.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ class Carried:
 
 
 class NoticeState(StrEnum):
-    """Where a notice stands."""
+    """How far a notice is."""
 
     CLAIMED = "claimed"
     """Somebody is sending it, or died doing so: it is never sent again on a guess."""
     SENT = "sent"
     WITHDRAWN = "withdrawn"
-    """Surely not sent; may be claimed again."""
+    """Certainly not sent; may be claimed again."""
     REFUSED = "refused"
-    """The mail service will not take it (an address that cannot be)."""
+    """The mail service refuses it (an impossible address)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ class Notice:
 
     @property
     def of_correction(self) -> bool:
-        """Whether it tells of a credit note or a new invoice, and not of the payment."""
+        """Whether it is about a credit note or a new invoice, and not about the payment."""
         return any(series.has(self.step) for series in Series)
 
 
 class HoldAction(StrEnum):
-    """What was done to a customer's hold."""
+    """A change of a customer's hold."""
 
     PLACED = "placed"
     LIFTED = "lifted"
@@ -128,15 +128,15 @@ class CustomerMonth:
     reminders : tuple of Notice
         Those of the dunning after it, in order.
     holds : tuple of HoldChange
-        What was done to the customer's hold, in order.
+        The changes of the customer's hold, in order.
     manual : tuple of Payment
         The payments that a person started for the same invoice, in order.
     credit_notes : tuple of CreditNote
-        What was taken back of the invoices, in order.
+        The credit notes on the invoices, in order.
     correction_notices : tuple of Notice
-        Those that tell of corrections, in order: dunning does not count them.
+        Those about corrections, in order: dunning does not count them.
     superseded : tuple of Invoice
-        The invoices that others took the place of, in order; `invoice` is the one that holds now.
+        The invoices that were replaced, in order; `invoice` is the one in force.
     """
 
     invoice: Invoice | None = None
@@ -154,7 +154,7 @@ class CustomerMonth:
 
     @property
     def invoices(self) -> tuple[Invoice, ...]:
-        """All invoices of the month, the one that holds now last."""
+        """All invoices of the month, the one in force last."""
         return (*self.superseded, *((self.invoice,) if self.invoice else ()))
 
     def invoice_of(self, number: str) -> Invoice | None:
@@ -167,7 +167,7 @@ class CustomerMonth:
 
     @property
     def hold(self) -> HoldChange | None:
-        """The last thing that was done to the customer's hold."""
+        """The latest change of the customer's hold."""
         return self.holds[-1] if self.holds else None
 
     @property
@@ -182,10 +182,10 @@ class CustomerMonth:
 
     @property
     def collecting(self) -> Payment | None:
-        """The payment that goes on until the invoice is collected: the close's, or the replacement's own.
+        """The payment that collects the invoice: the close's, or the replacement's own.
 
-        Once the money of that one went back, it is the next; where one charge could not take all, the last of those
-        that go on from one another.
+        Once its money has gone back, it is the next one; where one charge could not take all, the last of those that
+        continue one another.
         """
         if self.invoice is None:
             return self.payment
@@ -198,7 +198,7 @@ class CustomerMonth:
 
     @property
     def collected_how(self) -> PaymentState | None:
-        """How the collecting stands; a replacement's that nobody has begun has nothing to do once nothing is open."""
+        """The state of `collecting`; a replacement's payment never begun has nothing due once nothing is open."""
         payment = self.collecting
         if payment and payment.sequence > 1 and payment.never_begun and self.invoice and not self.invoice.open:
             return PaymentState.NOTHING_DUE
@@ -206,7 +206,7 @@ class CustomerMonth:
 
     @property
     def unsettled(self) -> bool:
-        """Whether a close has something left to do: a payment to charge or find out about, an invoice to replace."""
+        """Whether a close has something left to do: a payment to charge or to look up, an invoice to replace."""
         nothing_open = self.invoice is None or not self.invoice.open
         begun = (p for p in self.payments if not (p.waits or (p.continues and p.never_begun and nothing_open)))
         being_replaced = bool(self.invoice and self.invoice.being_replaced)
@@ -214,7 +214,7 @@ class CustomerMonth:
 
     @property
     def own_payments(self) -> tuple[Payment, ...]:
-        """The payments of the invoice that holds now, and those of one before it whose money was taken back since."""
+        """The payments of the invoice in force, and those of an earlier one that were reversed since."""
         if self.invoice is None or not self.superseded:
             return self.payments
         first, entry_id = self.invoice.first_payment, self.invoice.entry_id

@@ -66,7 +66,7 @@ def _too_deep(what: str, most: int, bare: str, place: int) -> UserMistakeError:
 
 
 def _check_numbers(values: Any) -> None:
-    """Look at all whole numbers: those written in base 16 may have any length, and cannot even be shown."""
+    """Check all whole numbers: those written in base 16 may have any length, and cannot even be shown."""
     left = [values]
     while left:
         value = left.pop()

@@ -30,7 +30,7 @@ def _applier(provider: str) -> EventApplier:
     world = runtime()
     charger = Charger(world.books, world.gateway(provider), world.clock)
     teller = world.customer_teller
-    return EventApplier(charger, world.books, world.closes, teller.keeper, teller, world.clock)
+    return EventApplier(charger, world.books, world.closes, teller.holds, teller, world.clock)
 
 
 @cache

@@ -23,7 +23,7 @@ def _finisher(provider: str) -> BatchFinisher:
     settler = PaymentSettler(charger, world.books, world.directory, world.clock, logger, executor)
     teller = world.customer_teller
     sender = NoticeSender(world.books, world.closes, teller, world.clock)
-    return BatchFinisher(settler, world.books, world.closes, sender, teller.keeper, world.clock, executor)
+    return BatchFinisher(settler, world.books, world.closes, sender, teller.holds, world.clock, executor)
 
 
 @timed_handler("settle_payments", key="[provider, entered]")

@@ -1,10 +1,11 @@
-"""What the use cases need of the world, as Protocols. Adapters and the tests' fakes implement them.
+"""What the use cases need from outside, as Protocols. Adapters and the tests' fakes implement them.
 
-Every method may raise `TryLaterError` when the world is briefly unable.
+Every method may raise `TryLaterError` if what is behind it is briefly unavailable.
 """
 
 from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
-from monthclose.ports.closes import Claim, Claims, Closes, NumberedRun, Reservation
+from monthclose.ports.claims import Claim, Claims
+from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
 from monthclose.ports.gateway import (
     Answer,
@@ -19,8 +20,11 @@ from monthclose.ports.gateway import (
 from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, Mailer
-from monthclose.ports.rating import PriceBooks, Taxes, TaxTables, UsageStore
+from monthclose.ports.objects import ObjectStore
+from monthclose.ports.prices import PriceBooks
 from monthclose.ports.system import Clock, Log
+from monthclose.ports.taxes import Taxes, TaxTables
+from monthclose.ports.usage import UsageStore
 from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
 from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Workflow
 
@@ -52,6 +56,7 @@ __all__ = [
     "Mailer",
     "NotCollected",
     "NumberedRun",
+    "ObjectStore",
     "Owing",
     "PartlyUnreadableError",
     "PaymentGateway",

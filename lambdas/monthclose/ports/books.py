@@ -1,4 +1,4 @@
-"""The customers: accounts, months, ledger; and all of them as a whole."""
+"""Customers: their accounts, months and ledger, and the directory of all of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -43,7 +43,7 @@ class Books(Protocol):
 
 
 class Owing(NamedTuple):
-    """A customer who owes something or is on hold, and who charges them."""
+    """A customer who owes something or is on hold, and the provider that charges them."""
 
     customer_id: str
     provider: str
@@ -56,13 +56,13 @@ class CustomerDirectory(Protocol):
         """Create customers or replace their profiles; their accounts stay as they are."""
 
     def scan(self) -> Iterator[Planned]:
-        """Go over all customers, in no order."""
+        """Iterate over all customers, in no order."""
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
-        """The profiles of those of the ids that are customers."""
+        """Read the profiles of those ids that are customers."""
 
     def owing(self) -> Iterator[Owing]:
-        """Go over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
+        """Iterate over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
 
     def being_charged(self, until: datetime) -> Iterator[str]:
-        """Go over the customers with a payment in flight that is to be looked at by then; may lag by a moment."""
+        """Iterate over the customers with a payment in flight that is due for a look-up by then; may lag a moment."""

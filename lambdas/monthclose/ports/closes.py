@@ -1,8 +1,7 @@
-"""Closes: how far they are, which numbers they gave out, and who does what only one may do."""
+"""Closes: how far they are, and which numbers they gave out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from monthclose.domain.closes.close import BatchProgress, Close
@@ -21,7 +20,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class NumberedRun:
-    """Whose a run of numbers is: a batch of a period; of credit notes, the number of the invoice that is corrected."""
+    """A run of numbers and its owner: a batch of a period; for credit notes, the number of the corrected invoice."""
 
     period: Period
     batch: int
@@ -32,7 +31,7 @@ class NumberedRun:
 class Closes(Protocol):
     """Closes, the progress of their batches, and the runs of numbers reserved for them.
 
-    Credit notes have a series of their own, and the number of the invoice that they correct in place of the batch's.
+    Credit notes have a series of their own; in place of a batch's number they have that of the invoice they correct.
     """
 
     def get(self, period: Period) -> Close | None:
@@ -57,7 +56,7 @@ class Closes(Protocol):
         """Overwrite one batch's progress."""
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
-        """Go over the progress of all batches that have begun."""
+        """Iterate over the progress of all batches that have begun."""
 
     def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """The runs of numbers reserved for a batch, oldest first."""
@@ -81,29 +80,3 @@ class Closes(Protocol):
 
     def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
         """Find the run that a number of the series was reserved in; None if it never was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Work that one execution at a time may do, and which one claimed it last."""
-
-    name: str
-    execution: str
-    since: datetime
-    version: int = 0
-
-
-class Claims(Protocol):
-    """Who does what only one may do at a time."""
-
-    def get(self, name: str) -> Claim | None:
-        """Read who claimed a work last."""
-
-    def put(self, claim: Claim) -> None:
-        """Claim it, fenced by the version.
-
-        Raises
-        ------
-        ConflictError
-            Somebody else claimed it first.
-        """

@@ -1,44 +1,20 @@
-"""Stored objects, what sets documents for people and programs, and what links to them are signed with."""
+"""Documents: where they are stored, what writes them for people and for programs, what signs links to them."""
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.link import LinkKeys
+from monthclose.ports.objects import ObjectStore
 
 
-class Documents(Protocol):
-    """Objects: snapshots, drafts, invoices' documents, reports."""
-
-    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
-        """Write an object."""
-
-    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
-        """Write an object that must never change: if there is one already, it stays, and False says so."""
-
-    def write(self, key: str, pieces: Iterable[bytes]) -> None:
-        """Write an object piece by piece, in memory that doesn't grow with it."""
-
-    def get(self, key: str) -> bytes:
-        """Read an object.
-
-        Raises
-        ------
-        KeyError
-            There is none.
-        """
-
-    def has(self, key: str) -> bool:
-        """Whether there is such an object."""
+class Documents(ObjectStore, Protocol):
+    """The bucket of documents: snapshots, drafts, invoices, credit notes, reports."""
 
     def link(self, key: str, file_name: str, seconds: int) -> str:
         """Make an address at which anybody can read one object for a while, in their browser, under a file's name."""
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
-        """Read a part of an object, in bytes."""
-
-    def location(self, key: str) -> dict[str, str]:
-        """Name an object for others: `{"bucket": …, "key": …}`."""
+        """Read a part of an object; offset and length are in bytes."""
 
 
 class InvoiceRenderer(Protocol):

@@ -1,10 +1,12 @@
 """The bucket that usage files are dropped into."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from monthclose.ports.objects import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,17 +16,17 @@ class Arrival:
     Parameters
     ----------
     stream : io.BufferedReader
-        Its bytes; a connection that breaks off is taken up again where it was.
+        Its bytes; if the connection breaks off, reading resumes where it was.
     metadata : mapping
-        What its sender said of it, by lower-case name, as it was sent.
+        Its metadata, by lower-case name, as its sender wrote it.
     """
 
     stream: "io.BufferedReader[Any]"
     metadata: Mapping[str, str]
 
 
-class Inbox(Protocol):
-    """What is dropped, and what is kept beside it."""
+class Inbox(ObjectStore, Protocol):
+    """The bucket of dropped files, and of what is kept beside them."""
 
     def latest(self, key: str) -> str:
         """Name the latest version of an object; empty if there is none or it was deleted."""
@@ -35,35 +37,11 @@ class Inbox(Protocol):
         Raises
         ------
         TryLaterError
-            Also where it was deleted at this moment.
+            Also if it was deleted at this moment.
         """
 
     def lines(self, key: str) -> Iterator[bytes]:
-        """Read an object of ours line by line, in memory that doesn't grow with it."""
-
-    def get(self, key: str) -> bytes:
-        """Read an object.
-
-        Raises
-        ------
-        KeyError
-            There is none.
-        """
-
-    def has(self, key: str) -> bool:
-        """Whether there is such an object."""
-
-    def put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
-        """Write an object."""
-
-    def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
-        """Write an object that must never change: if there is one already, it stays, and False says so."""
-
-    def write(self, key: str, pieces: Iterable[bytes]) -> None:
-        """Write an object piece by piece, in memory that doesn't grow with it."""
+        """Read an object line by line, in memory that doesn't grow with it."""
 
     def delete(self, key: str) -> None:
         """Delete an object; none is no error."""
-
-    def location(self, key: str) -> dict[str, str]:
-        """Name an object for others: `{"bucket": …, "key": …}`."""

@@ -1,4 +1,4 @@
-"""Providers' limits, and what keeps all workers to them together."""
+"""Providers' rate limits, and what keeps all workers together within them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,20 +9,20 @@ from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """What all workers know together of a provider: how its limit was changed, and whether it is well."""
+    """What all workers share about a provider: how its limit was changed, and whether it is healthy."""
 
     changes: LimitChanges
     health: Health
 
 
 class ProviderLimits(Protocol):
-    """The store of what the workers share to keep to the providers' limits. Times are seconds since the epoch."""
+    """The store that the workers share to keep to the providers' limits. Times are seconds since the epoch."""
 
     def state(self, provider: str) -> ProviderState:
         """Read a provider's state; strongly consistent."""
 
     def put_changes(self, provider: str, changes: LimitChanges) -> None:
-        """Replace what is changed of the deployment's limit; running workers see it within about a second."""
+        """Replace the changes to the deployment's limit; running workers see them within about a second."""
 
     def put_health(self, provider: str, health: Health) -> Health:
         """Write a provider's health, fenced by its version, and return it with the next one.
@@ -34,7 +34,7 @@ class ProviderLimits(Protocol):
         """
 
     def lease(self, provider: str, lane: str, count: int, pace: Pace, *, now: float, latest: float) -> Run:
-        """Lease the next free slots of a lane, which are nobody else's then.
+        """Lease the next free slots of a lane; nobody else gets them.
 
         Raises
         ------
@@ -44,25 +44,25 @@ class ProviderLimits(Protocol):
 
 
 class Limiter(Protocol):
-    """Keeps one provider's requests to its limit, among all workers. A lane is what shares one limit there."""
+    """Keeps all workers' requests to one provider within its limit. A lane is what shares one limit there."""
 
     def acquire(self, lane: str) -> None:
-        """Wait until a request may be started, now.
+        """Wait until a request may be started.
 
         Raises
         ------
         ProviderPausedError
-            That would take longer than the caller has patience, or the provider is down.
+            That would take longer than the limiter's patience, or the provider is down.
         """
 
     def wait_seconds(self, lane: str) -> float:
-        """Estimate how long `acquire` would wait; asks nobody."""
+        """Estimate how long `acquire` would wait; makes no request."""
 
     def succeeded(self, lane: str, /) -> None:
         """Note that the provider answered. This and the other notes never raise."""
 
     def limited(self, lane: str, /) -> None:
-        """Note that it answered that we ask too often."""
+        """Note that it answered that we send too many requests."""
 
     def failed(self, lane: str, /) -> None:
         """Note that it failed, or did not answer in time."""

@@ -1,4 +1,4 @@
-"""What providers tell us by themselves."""
+"""Webhooks: what providers report unasked."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from monthclose.errors import WebhookRefusedError
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """What a provider's webhook tells of. It may come twice, late and out of order: ask the provider anew.
+    """An event that a provider's webhook reports. It may come twice, late and out of order: look the payment up.
 
     Parameters
     ----------
     event_id : str
-        The provider's id of the event, the same each time that it is delivered.
+        The provider's id of the event, the same at each delivery.
     kind : str
         What happened, in the provider's words (`payment_intent.succeeded`, `payments.confirmed`).
     reference : str
-        The provider's id of the payment, or of its refund; empty if the event says nothing that concerns us.
+        The provider's id of the payment, or of its refund; empty if the event does not concern us.
     payment_id : str
-        Our payment's id, if the event quotes what we wrote on the provider's object: then it need not be asked for.
+        Our payment's id, if the event quotes what we wrote on the provider's object: that saves a request.
     known_in : frozenset of PaymentState
-        What a payment in one of these states could learn from the event, it knows.
+        States in which a payment knows already what the event says.
     method : str
-        The payment method that the event is about, if it is about none of our payments: another has taken its place.
+        The payment method that the event is about, if it is about none of our payments: it was replaced by another.
     """
 
     event_id: str
@@ -38,7 +38,7 @@ class ProviderEvent:
 
 
 class PartlyUnreadableError(WebhookRefusedError):
-    """Some events of a webhook cannot be read; `events` are the others, which are not to be lost for that."""
+    """Some events of a webhook cannot be read; `events` are the others, which must not be lost."""
 
     def __init__(self, message: str, events: list[ProviderEvent]) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class PartlyUnreadableError(WebhookRefusedError):
 
 
 class WebhookReader(Protocol):
-    """Reads what one of a provider's webhook endpoints receives."""
+    """Reads the deliveries to one of a provider's webhook endpoints."""
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:
         """Check that a delivery is the provider's and not an old one, and read its events.
@@ -61,7 +61,7 @@ class WebhookReader(Protocol):
 
 
 class EventQueue(Protocol):
-    """The queue of providers' events that are to be applied."""
+    """The queue of providers' events to be applied."""
 
     def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
         """Put messages into the queue: all of them, or it raises."""

@@ -12,16 +12,16 @@ class Workflow(Protocol):
         """Whether an execution still runs."""
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
-        """Start an execution of a state machine; one of that name that was started before is no error."""
+        """Start an execution of a state machine; if one of that name was started before, nothing happens."""
 
     def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
-        """Tell a waiting task that it succeeded; a task that doesn't wait any more is no error."""
+        """Report success to a waiting task; if it no longer waits, nothing happens."""
 
     def fail(self, task_token: str, error: str, cause: str) -> None:
-        """Tell a waiting task that it failed; a task that doesn't wait any more is no error."""
+        """Report failure to a waiting task; if it no longer waits, nothing happens."""
 
     def still_waits(self, task_token: str) -> bool:
-        """Tell a waiting task that its work goes on (a heartbeat), and whether it does wait."""
+        """Send a waiting task a heartbeat, and say whether it still waits."""
 
 
 class ChargeQueue(Protocol):
@@ -30,13 +30,13 @@ class ChargeQueue(Protocol):
     def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
         """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s.
 
-        A new message has received nothing yet: waiting doesn't use up its deliveries.
+        A new message has received nothing yet: waiting does not use up its deliveries.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that nobody could handle; `receipt` is what deletes it, `attributes` say why it is here."""
+    """A message that could not be handled; `receipt` deletes it, `attributes` say why it is here."""
 
     message_id: str
     body: str
@@ -45,10 +45,10 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """A queue of messages that nobody could handle."""
+    """A queue of messages that could not be handled."""
 
     def receive(self) -> list[DeadLetter]:
-        """Take some, hidden from others for a while; none if there are none."""
+        """Take some, hidden from other consumers for a while; empty if there are none."""
 
     def delete(self, letter: DeadLetter) -> None:
         """Delete one, once it has had its effect."""

@@ -24,7 +24,7 @@ OF_ONE_CUSTOMER = (
 )
 """What working out or booking one customer's invoice may raise: they are parked, and the others are billed.
 
-What a store raises that is briefly unable, or that refuses us altogether, is nobody's own and is none of these.
+Errors of a store that is briefly unavailable, or that refuses us altogether, concern no single customer: not these.
 """
 
 
@@ -83,7 +83,7 @@ def log_failure(log: Log, message: str, payment_id: str, error: Exception) -> No
 
 
 _RECENT = 3
-"""Closes that the reconciler still looks into."""
+"""Closes that the reconciler still checks."""
 
 
 def recent_closes(closes: Closes) -> list[Close]:
@@ -93,7 +93,7 @@ def recent_closes(closes: Closes) -> list[Close]:
 
 
 def providers_of(closes: Closes, period: Period) -> set[str]:
-    """Name the providers that a close's customers are charged by: others have nothing to say of it, nor need a key."""
+    """Name the providers that charge a close's customers: others know nothing of it, and need no key."""
     return {progress.batch.provider for progress in closes.all_progress(period)}
 
 
@@ -149,14 +149,14 @@ def record_progress(
 def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> None:
     """Sum a batch up again after a customer's records were changed outside of a close.
 
-    Whoever writes the sums reads the records once more: of two that sum up at the same time, the one who writes last
-    would otherwise leave what it read before the other's change.
+    The writer of the sums reads the records once more: of two that sum up at the same time, the last to write would
+    otherwise leave what it read before the other's change.
     """
     refresh_gathered(closes, books, clock, _sum_up_again(closes, books, clock, period, number))
 
 
 def refresh_gathered(closes: Closes, books: Books, clock: Clock, months: Iterable[CustomerMonth]) -> None:
-    """Sum up anew the batches of earlier closes whose invoices were paid together with some months' own."""
+    """Sum up again the batches of earlier closes whose invoices were paid together with some months' own."""
     paid = [p for month in months for p in month.payments if p.gathers and p.state is PaymentState.PAID]
     earlier = {(period, books.month(p.customer_id, period).payment) for p in paid for period in p.gathers}
     for period, number in sorted({(period, payment.batch) for period, payment in earlier if payment}):

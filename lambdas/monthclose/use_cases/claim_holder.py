@@ -1,13 +1,13 @@
-"""Whether who holds a claim still works."""
+"""Whether the holder of a claim is still working."""
 
 from monthclose.ports import Workflow
 
 
 def still_works(holder: str, execution: str, workflow: Workflow) -> bool:
-    """Say whether another execution of the same state machine than `execution` still runs.
+    """Say whether the holder is another execution than `execution`, of the same state machine, and still runs.
 
-    One of another machine doesn't: a deployment has replaced that machine, and claims outlive it. It is not asked
-    after, either: roles name today's machines only, so that Step Functions would refuse to say, for good.
+    An execution of another machine counts as ended: a deployment has replaced that machine, and claims outlive it. Step
+    Functions is not even asked: roles name today's machines only, so it would refuse to answer, for good.
     """
     same_machine = _machine(holder) == _machine(execution)
     return holder != execution and same_machine and workflow.is_running(holder)

@@ -1,6 +1,6 @@
-"""Writing to customers, as those see it who book payments and decide holds: `notices`, by its shape only.
+"""Writing to customers, for the use cases that book payments and decide holds: the shape of `notices`, no more.
 
-The notices build on the accounts and the invoices, so these cannot name what is up there.
+The notices build on the accounts and the invoices, so these cannot import them.
 """
 
 from typing import Protocol
@@ -18,7 +18,7 @@ class TellsOutcomes(Protocol):
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; it is sent when called again.
+            The mail service is briefly unavailable; it is sent by the next call.
         """
 
 
@@ -26,10 +26,10 @@ class TellsHolds(Protocol):
     """Tells customers of their holds."""
 
     def tell(self, customer_id: str) -> None:
-        """Send a customer the notice of the last change of their hold, if it is news to them.
+        """Send a customer the notice of the latest change of their hold, if it is news to them.
 
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; it is sent when called again.
+            The mail service is briefly unavailable; it is sent by the next call.
         """

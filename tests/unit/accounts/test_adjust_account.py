@@ -8,6 +8,7 @@ from monthclose.domain.payments.payment import PaymentState
 from monthclose.errors import OutcomeUnknownError, TryLaterError
 from monthclose.ports import InProgress
 from monthclose.use_cases.closes.snapshot import read_batches
+from monthclose.use_cases.proof.report import Report
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -33,7 +34,7 @@ def with_the_charge_queued(world: World) -> int:
     return batch.number
 
 
-def the_rest_of_the_close(world: World, batch: int) -> dict[str, object]:
+def the_rest_of_the_close(world: World, batch: int) -> Report:
     world.batch_charger.charge(OCTOBER, batch, 1)
     world.sender.send(OCTOBER, batch, 1)
     world.keeper.apply(OCTOBER, batch, 1)
@@ -78,7 +79,7 @@ def test_money_received_outside_while_the_charge_is_queued_is_not_charged(world:
     report = the_rest_of_the_close(world, batch)
     assert moved(world) == [6_500]
     assert report["status"] == "completed"
-    assert report["money"]["USD"]["credited"] == 3_500  # type: ignore[index]
+    assert report["money"]["USD"]["credited"] == 3_500
 
 
 def test_money_received_outside_in_full_leaves_nothing_to_charge(world: World) -> None:

@@ -78,7 +78,7 @@ def test_a_grant_pays_for_the_months_that_end_before_it_expires(last_day: int, u
 
 
 def test_what_was_a_gift_is_never_taken_for_money_that_is_gone() -> None:
-    after, minor, parts = credit.take_paid(a_customer_with(PROMOTION, OUTAGE, PREPAID, own=50), 1000)
+    after, minor, parts = credit.claw_back(a_customer_with(PROMOTION, OUTAGE, PREPAID, own=50), 1000)
     assert (minor, parts) == (150, (Part(PREPAID, 100),))
     assert after.grants == (Part(PROMOTION, 100), Part(OUTAGE, 100))
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from monthclose.domain.accounts.ledger import Account, sums_by_account
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.use_cases.proof.report import Report
 from tests.world import OCTOBER, World
 
 PROMOTION, GOODWILL = GrantKind.PROMOTIONAL, GrantKind.GOODWILL
@@ -36,7 +36,7 @@ def world() -> World:
     return world
 
 
-def closed(world: World, period: Period = OCTOBER) -> dict[str, Any]:
+def closed(world: World, period: Period = OCTOBER) -> Report:
     """Close a month on the first of the next, and see that the books tie."""
     report = world.at(period.end).close(period, f"execution-{period}")
     assert report["proof"]["ties"], report["proof"]

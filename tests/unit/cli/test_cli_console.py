@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_row_that_no_terminal_holds_is_longer_than_it(capsys: pytest.CaptureFi
 
 @pytest.mark.usefixtures("_narrow")
 def test_a_report_names_every_amounts_currency(capsys: pytest.CaptureFixture[str]) -> None:
-    content = {
+    content: Any = {
         "period": "2026-10",
         "customers": {"snapshot": 2},
         "money": MONEY,

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.domain.imports.intake import Row
 from monthclose.errors import BrokeOffError, TryLaterError
+from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.split_usage import Split, Splitter, split_key
+from monthclose.use_cases.imports.usage_outcome import UsageOutcome
 from tests.dropping import GOOD, KEY, LARGE, SMALL, Drop, of
 from tests.fakes.inbox import FakeInbox
 from tests.world import World
@@ -140,7 +141,7 @@ CELLS = st.tuples(
 )
 
 
-def told(outcome: dict[str, Any]) -> dict[str, Any]:
+def told(outcome: UsageOutcome) -> dict[str, Any]:
     return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
 
 

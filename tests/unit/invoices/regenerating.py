@@ -2,16 +2,17 @@
 
 import json
 from decimal import Decimal
-from typing import Any
 
 from monthclose.domain.closes.close import totals_of
 from monthclose.domain.closes.proof import check_totals
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.payments.payment import PaymentKey
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.ports import ChargeOutcome
 from monthclose.use_cases.payments.book_outcomes import Bookkeeper
+from monthclose.use_cases.proof.report import Report
 from tests.unit.invoices.test_late_usage import use
 from tests.world import OCTOBER, World
 
@@ -70,8 +71,8 @@ def account(world: World) -> tuple[int, int]:
     return world.customer("acme").receivable_minor, world.customer("acme").credit_minor
 
 
-def content_of(world: World, number: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(world.issued.content(world.issued.find(number)))
+def content_of(world: World, number: str) -> Draft:
+    content: Draft = json.loads(world.issued.content(world.issued.find(number)))
     return content
 
 
@@ -92,7 +93,7 @@ def books_tie(world: World, *periods: Period) -> None:
             assert min(settled(invoice)) >= 0
 
 
-def proof(world: World, period: Period = OCTOBER) -> dict[str, Any]:
+def proof(world: World, period: Period = OCTOBER) -> Report:
     """Prove the close again, from the sums as they are kept, and against the provider."""
     world.clock.pass_time(hours=1)
     report = world.reporter.report(period, 1)
@@ -102,8 +103,8 @@ def proof(world: World, period: Period = OCTOBER) -> dict[str, Any]:
 
 def provider_says(world: World, outcome: ChargeOutcome, period: Period = OCTOBER) -> None:
     """The provider says something of the close's payment."""
-    keeper = Bookkeeper(world.books, world.clock)
-    case = keeper.read(PaymentKey("acme", period))
+    bookkeeper = Bookkeeper(world.books, world.clock)
+    case = bookkeeper.read(PaymentKey("acme", period))
     assert case
     world.gateway.outcomes[case.payment.provider_ref] = outcome
-    keeper.book(case, outcome)
+    bookkeeper.book(case, outcome)

@@ -20,6 +20,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Collected
 from monthclose.use_cases.payments.book_outcomes import Bookkeeper
+from monthclose.use_cases.proof.report import Report
 from tests.unit.accounts.test_adjust_account import moved, the_rest_of_the_close, usd, with_the_charge_queued
 from tests.unit.dying import DiedError, dying_at
 from tests.unit.invoices.test_taxed_invoices import TAXES, settle_in
@@ -75,7 +76,7 @@ def legs(world: World, note: CreditNote) -> dict[str, int]:
     return {leg.account: leg.minor for leg in entry.legs}
 
 
-def proof(world: World, period: Period = OCTOBER) -> dict[str, Any]:
+def proof(world: World, period: Period = OCTOBER) -> Report:
     """Prove the close again, from the sums as they are kept."""
     world.clock.pass_time(hours=1)
     report = world.reporter.report(period, 1)
@@ -219,10 +220,10 @@ def give_back(world: World, minor: int) -> None:
     payment = world.month("acme").payment
     assert payment
     world.gateway.outcomes[payment.provider_ref] = Collected(usd(10_000), refunded_minor=minor)
-    keeper = Bookkeeper(world.books, world.clock)
-    case = keeper.read(PaymentKey("acme", OCTOBER))
+    bookkeeper = Bookkeeper(world.books, world.clock)
+    case = bookkeeper.read(PaymentKey("acme", OCTOBER))
     assert case
-    keeper.book(case, Collected(usd(10_000), refunded_minor=minor))
+    bookkeeper.book(case, Collected(usd(10_000), refunded_minor=minor))
 
 
 def proof_of_books(world: World) -> None:

@@ -28,7 +28,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, issue, settle
 from monthclose.domain.invoices.money_back import Effect as Moved
-from monthclose.domain.invoices.money_back import come_back, refund, returned_by, reverse
+from monthclose.domain.invoices.money_back import regain, refund, returned_by, reverse
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
@@ -66,9 +66,9 @@ class AnInvoicesLife(RuleBasedStateMachine):
         self.lost += moved.lost
         self.book(moved.booking, what)
 
-    def come_back(self, *, refunded: int, reversed_: int) -> None:
+    def regain(self, *, refunded: int, reversed_: int) -> None:
         done = returned_by(self.entries, ("refund/", "reversal/"), self.lost)
-        moved = come_back(self.invoice, self.customer, done, usd(refunded), usd(reversed_), self.excess)
+        moved = regain(self.invoice, self.customer, done, usd(refunded), usd(reversed_), self.excess)
         self.book_moved(moved, "refund/")
         self.refunded, self.reversed = refunded, reversed_
 
@@ -93,7 +93,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_refund_fails(self, data: st.DataObject) -> None:
         minor = data.draw(st.integers(1, self.refunded))
-        self.come_back(refunded=self.refunded - minor, reversed_=self.reversed)
+        self.regain(refunded=self.refunded - minor, reversed_=self.reversed)
 
     @precondition(lambda self: self.collected > self.reversed)
     @rule(data=st.data())
@@ -107,7 +107,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_dispute_is_won(self, data: st.DataObject) -> None:
         minor = data.draw(st.integers(1, self.reversed))
-        self.come_back(refunded=self.refunded, reversed_=self.reversed - minor)
+        self.regain(refunded=self.refunded, reversed_=self.reversed - minor)
 
     @precondition(lambda self: bool(self.customer.credit_minor))
     @rule(data=st.data())
@@ -193,7 +193,7 @@ def test_the_credit_notes_of_an_invoice_add_up_to_it_tax_by_tax(
         amount = amount_to_credit(invoice, tuple(notes), amount)
         before = invoice.total - left_to_credit(invoice, notes)
         draft = draft_credit_note(document, before, amount, "why", "id", TODAY)
-        note, stored = number_credit_note(draft, len(notes) + 1)
+        note, stored = number_credit_note(draft, len(notes) + 1, "key")
         notes.append(note)
         content.append(InvoiceDocument.parse(stored))
         assert content[-1].canonical() == stored
@@ -220,9 +220,23 @@ def test_a_part_is_one_line_that_a_program_can_multiply() -> None:
             "issued_on": "2026-11-01",
             "currency": "USD",
             "seller": "Example Cloud",
-            "seller_details": {"terms": "Payable at once.", "email": "billing@example.com"},
-            "customer": {"customer_id": "C-1", "name": "Ada"},
-            "lines": [{"sku": "x", "description": "X", "quantity": "1", "unit_price": "11.9", "amount_minor": 1190}],
+            "seller_details": {
+                "name": "Example Cloud",
+                "terms": "Payable at once.",
+                "email": "billing@example.com",
+            },
+            "customer": {"customer_id": "C-1", "name": "Ada", "email": "", "country": ""},
+            "lines": [
+                {
+                    "sku": "x",
+                    "description": "X",
+                    "model": "rated",
+                    "unit": "",
+                    "quantity": "1",
+                    "unit_price": "11.9",
+                    "amount_minor": 1190,
+                }
+            ],
             "taxes": [
                 {"name": "VAT", "percent": "19", "category": "S", "base_minor": 1000, "amount_minor": 190},
             ],

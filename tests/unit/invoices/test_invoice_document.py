@@ -3,12 +3,14 @@
 import hashlib
 import json
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monthclose.domain.invoices.document_parts import Seller
-from monthclose.domain.invoices.draft import Draft, draft_invoice, number_drafts
+from monthclose.domain.invoices.draft import draft_invoice, number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.tax.tax import UNTAXED
@@ -84,7 +86,7 @@ def test_each_invoice_s_place_holds_its_own_document_and_its_hash(drafts: list[D
 
 @given(any_drafts)
 def test_drafts_read_back_from_storage_give_the_same_bytes(drafts: list[Draft]) -> None:
-    stored = [dict(reversed(json.loads(json.dumps(written)).items())) for written in drafts]
+    stored: list[Any] = [dict(reversed(json.loads(json.dumps(written)).items())) for written in drafts]
     assert number_drafts(stored, 7, "key") == number_drafts(drafts, 7, "key")
 
 

@@ -10,6 +10,7 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
+from monthclose.use_cases.proof.report import Report
 from tests.world import OCTOBER, World
 
 NOVEMBER, DECEMBER = OCTOBER.next, OCTOBER.next.next
@@ -22,7 +23,7 @@ def world() -> World:
     return world
 
 
-def close(world: World, period: Period) -> dict[str, Any]:
+def close(world: World, period: Period) -> Report:
     world.clock.now = max(world.clock.now, period.end)
     report = world.close(period, f"execution-{period}-{world.clock.now.isoformat()}")
     world.clock.pass_time(hours=1)

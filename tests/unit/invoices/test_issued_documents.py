@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.period import Period
 from monthclose.domain.tax.tax import Taxation, taxed
 from monthclose.errors import ConflictError
-from monthclose.settings import CloseSettings, Company
+from monthclose.settings import CloseSettings
 from monthclose.use_cases.invoices.company_logo import current_logo, import_logo
 from monthclose.use_cases.invoices.issued_documents import DocumentAlteredError, IssuedDocuments
 from tests.unit.documents.samples import SELLER, VAT

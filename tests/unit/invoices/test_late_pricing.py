@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.pricing import Commitment, Discount, Fee, PerUnit, Price, PriceBook
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.price import ALWAYS
@@ -44,13 +45,13 @@ def changing(aggregation: Aggregation, **more: Any) -> PriceBook:
     return PriceBook((old, new))
 
 
-def explained(world: World, document: dict[str, Any]) -> list[dict[str, Any]]:
+def explained(world: World, document: Draft) -> list[dict[str, Any]]:
     found = list(explain(document, world.usage, 10)["lines"])
     assert all(line["recomputed_minor"] == line["amount_minor"] for line in found)
     return found
 
 
-def previewed(world: World, period: Any = OCTOBER) -> dict[str, Any]:
+def previewed(world: World, period: Any = OCTOBER) -> Draft:
     books, taxes = world.price_books.latest(), world.tax_tables.latest()
     return world.drafter.draft(world.customer("acme"), period, books, taxes, period.end, period.end.date())
 

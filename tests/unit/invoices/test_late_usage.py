@@ -18,6 +18,7 @@ from monthclose.domain.pricing import Graduated, PerUnit, Price, PriceBook, Tier
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.explanation import recomputed
 from monthclose.ports import Record
+from monthclose.use_cases.proof.report import Report
 from tests.world import OCTOBER, World
 
 NOVEMBER, DECEMBER = OCTOBER.next, OCTOBER.next.next
@@ -45,7 +46,7 @@ def use(world: World, event_id: str, quantity: str, **more: str) -> None:
     assert load(world, {"event_id": event_id, "quantity": quantity, **more}) == []
 
 
-def close(world: World, period: Period) -> dict[str, Any]:
+def close(world: World, period: Period) -> Report:
     """Close a month on the first of the next, and let some time pass."""
     world.clock.now = max(period.end, world.clock.now)
     report = world.close(period, f"execution-{period}-{world.clock.now.isoformat()}")

@@ -1,12 +1,12 @@
 """The lines of an invoice made anew: usage is billed once, whichever invoice came first."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.explanation import recomputed
@@ -27,7 +27,7 @@ def lines(world: World, number: str) -> list[tuple[str, str, int]]:
     return [(x.get("kind", "usage"), x.get("period", own), x["amount_minor"]) for x in content["lines"]]
 
 
-def texts(content: dict[str, Any]) -> list[str]:
+def texts(content: Draft) -> list[str]:
     return [line["description"] for line in content["lines"]]
 
 

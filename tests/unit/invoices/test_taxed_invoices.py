@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.tax.tax import TaxCategory
-from monthclose.settings import Company
 from monthclose.use_cases.invoices.company_logo import import_logo
+from monthclose.use_cases.proof.report import Report
 from tests.world import OCTOBER, World
 
 TAXES = b"""
@@ -63,7 +64,7 @@ def document_of(world: World, customer_id: str, period: Period = OCTOBER) -> Inv
     return document
 
 
-def close(world: World, period: Period) -> dict[str, Any]:
+def close(world: World, period: Period) -> Report:
     world.clock.now = max(world.clock.now, period.end)
     report = world.close(period, f"execution-{period}")
     world.clock.pass_time(hours=1)

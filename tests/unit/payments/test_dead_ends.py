@@ -40,7 +40,7 @@ def states(world: World) -> list[PaymentState]:
 
 def imports(world: World, method: str, payer: str = "") -> None:
     """Bring a new payment method, and perhaps whose it is."""
-    profile = replace(world.customer("acme").profile, payment_method=method, payment_customer=payer)
+    profile = replace(world.customer("acme").profile, payment_method=method, imported_provider_customer_id=payer)
     world.directory.put_profiles([("acme", profile)])
 
 
@@ -135,8 +135,8 @@ def test_a_customer_who_was_deleted_at_the_provider_is_told_and_registered_again
     imports(world, "debit", payer="cus_old")  # the import goes on naming the dead one
     assert world.charger.charge(KEY, again=True) is S.PENDING
     assert world.gateway.registered == 1
-    assert world.customer("acme").payer == "cus_acme"
-    assert [order.provider_customer for order in world.gateway.orders.values()] == ["cus_acme"]
+    assert world.customer("acme").provider_customer_id == "cus_acme"
+    assert [order.provider_customer_id for order in world.gateway.orders.values()] == ["cus_acme"]
 
 
 def test_a_customer_with_an_order_under_a_dead_id_gets_another_and_the_first_is_never_collected() -> None:
@@ -158,7 +158,7 @@ def test_a_customer_whom_we_registered_and_somebody_deleted_is_registered_again_
     world.gateway.deleted.add("cus_acme")
     imports(world, "ok")
     assert world.charger.charge(KEY, again=True) is S.PAID
-    assert world.customer("acme").payer == "cus_acme_2"
+    assert world.customer("acme").provider_customer_id == "cus_acme_2"
 
 
 def test_an_imported_customer_who_never_existed_there_is_our_mistake() -> None:
@@ -166,7 +166,7 @@ def test_an_imported_customer_who_never_existed_there_is_our_mistake() -> None:
     imports(world, "ok", payer="cus_of_another_account")
     world.gateway.failures["prepare", "before"] = [PayerGoneError("resource_missing", deleted=False)]
     assert world.charger.charge(KEY) is S.READY
-    assert world.customer("acme").payer == "cus_of_another_account"
+    assert world.customer("acme").provider_customer_id == "cus_of_another_account"
     assert issubclass(PayerGoneError, OrderInvalidError)
 
 

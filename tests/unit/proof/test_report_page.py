@@ -3,10 +3,11 @@
 import re
 from html import unescape
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_page import render_report
 
 EMPTY: dict[str, Any] = {
@@ -40,7 +41,7 @@ DOLLARS = {
 
 
 def a_page(**changes: Any) -> str:
-    return render_report({**EMPTY, **changes}).decode()
+    return render_report(cast("Report", {**EMPTY, **changes})).decode()
 
 
 def text_of(page: str) -> str:
@@ -170,7 +171,7 @@ def test_an_empty_close_says_so_instead_of_showing_empty_tables() -> None:
 
 
 def test_a_report_with_the_least_it_can_have_still_makes_a_page() -> None:
-    assert "Month close October 2026" in text_of(render_report({"period": "2026-10"}).decode())
+    assert "Month close October 2026" in text_of(render_report(cast("Report", {"period": "2026-10"})).decode())
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_a_refusal_that_is_told_later_holds_as_the_policy_says() -> None:
         world = a_world("debit")
         world.keeper = replace(world.keeper, policy=policy)
         world.applier = replace(
-            world.applier, keeper=world.keeper, teller=replace(world.customer_teller, keeper=world.keeper)
+            world.applier, holds=world.keeper, teller=replace(world.customer_teller, holds=world.keeper)
         )
         world.close()
         provider_says(world, Refused("insufficient_funds"))

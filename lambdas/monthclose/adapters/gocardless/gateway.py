@@ -117,8 +117,8 @@ class GoCardlessGateway:
 
     def register(self, customer: Customer) -> str:
         """Tell whose the customer's mandate is (`CU…`): it was given to us by somebody GoCardless knows."""
-        if customer.profile.payment_customer:
-            return customer.profile.payment_customer
+        if customer.profile.imported_provider_customer_id:
+            return customer.profile.imported_provider_customer_id
         return str(self._mandate(customer.payment_method).links.customer or "")
 
     def prepare(self, order: ChargeOrder) -> str:  # noqa: ARG002

@@ -98,7 +98,7 @@ class StripeGateway:
                 {
                     "amount": stripe_amount(order.amount),
                     "currency": order.amount.currency.lower(),
-                    "customer": order.provider_customer,
+                    "customer": order.provider_customer_id,
                     "payment_method": order.payment_method,
                     "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
                     "description": f"Invoice {order.invoice_number}",
@@ -125,7 +125,7 @@ class StripeGateway:
         except OrderInvalidError as error:
             if error.code == _UNEXPECTED_STATE:
                 return not _is_canceled(self._retrieve(order.reference))
-            if self._owner(order.reference) == order.provider_customer:
+            if self._owner(order.reference) == order.provider_customer_id:
                 raise
             # The customer has another account at Stripe now. A PaymentIntent keeps the one that it was made for.
             return not _is_canceled(self.withdraw(order))
@@ -172,7 +172,7 @@ class StripeGateway:
         with translated(moves_money=False):
             intents = self._client.payment_intents.list(
                 {
-                    "customer": order.provider_customer,
+                    "customer": order.provider_customer_id,
                     "created": {"gte": int(order.since.timestamp()) - _CLOCK_SKEW_SECONDS},
                     "limit": _PAGE,
                     "expand": ["data.latest_charge"],
@@ -220,11 +220,11 @@ class StripeGateway:
             raise
 
     def _look_for_payer(self, order: ChargeOrder, request_id: str) -> None:
-        if not order.provider_customer:
+        if not order.provider_customer_id:
             return
         try:
             with translated(moves_money=False):
-                payer = self._client.customers.retrieve(order.provider_customer)
+                payer = self._client.customers.retrieve(order.provider_customer_id)
         except OrderInvalidError as error:
             if error.code != NO_SUCH_OBJECT:
                 raise

@@ -1,7 +1,7 @@
-"""A customer's credit: what comes to it, what pays for an invoice, what is taken back, what expires.
+"""A customer's credit: what is added, what pays for an invoice, what is clawed back, what expires.
 
 It is one amount, and grants are labels on parts of it. What has no label is the customer's own money: paid twice,
-prepaid, a negative invoice, a credit note over what was paid. It never expires, and it is used last.
+prepaid, a negative invoice, a credit note for what was paid. It never expires, and it is used last.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def add(customer: Customer, minor: int, parts: Parts = ()) -> Customer:
 
 
 MOST_GRANTS = 500
-"""That an account has at a time: its item holds them all, and DynamoDB's items 400 KB."""
+"""The most that an account holds at a time: its item has them all, and a DynamoDB item holds 400 KB."""
 
 
 def grant(customer: Customer, granted: Grant) -> Customer:
@@ -63,8 +63,8 @@ def use(customer: Customer, most_minor: int, period: Period) -> Used:
     return Used(after, minor, used)
 
 
-def take_paid(customer: Customer, most_minor: int) -> Used:
-    """Take back credit that was paid for, as far as there is any: what has no label first, what was a gift never."""
+def claw_back(customer: Customer, most_minor: int) -> Used:
+    """Claw back credit that was paid for, as far as there is any: what has no label first, gifts never."""
     gifts = [part for part in customer.grants if part.grant.kind is not GrantKind.PAID]
     paid = [part for part in customer.grants if part.grant.kind is GrantKind.PAID]
     minor = min(customer.credit_minor - sum_minor(gifts), most_minor)
@@ -75,7 +75,7 @@ def take_paid(customer: Customer, most_minor: int) -> Used:
 
 
 def expire(customer: Customer, period: Period) -> Used:
-    """Take away what had expired when a month ended."""
+    """Remove what had expired when a month ended."""
     lost = [part for part in customer.grants if not part.grant.covers(period)]
     kept = [part for part in customer.grants if part.grant.covers(period)]
     after = replace(customer, credit_minor=customer.credit_minor - sum_minor(lost), grants=merged(*kept))

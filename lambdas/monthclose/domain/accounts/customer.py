@@ -20,12 +20,13 @@ class Profile:
         Name of the provider that charges them (`stripe`).
     payment_method : str
         The provider's id of the card or mandate; empty if there is none.
-    payment_customer : str
-        The provider's id of the customer that the method belongs to; empty if the provider doesn't know them yet.
+    imported_provider_customer_id : str
+        The provider's id of the customer that the method belongs to, as imported (column `payment_customer`); empty if
+        the provider doesn't know them yet.
     country, region : str
         Where they are, for taxes: ISO 3166 (`US`, and `NY` within it).
     tax_id : str
-        Valid and written plainly; empty for who has none.
+        Valid and written plainly; empty if they have none.
     address : str
         As on a letter, line by line, without name and country.
     """
@@ -36,7 +37,7 @@ class Profile:
     payment_provider: str
     payment_method: str = ""
     country: str = ""
-    payment_customer: str = ""
+    imported_provider_customer_id: str = ""
     region: str = ""
     tax_id: str = ""
     address: str = ""
@@ -55,33 +56,33 @@ class Customer:
         Open on their invoices, and credit of theirs not yet used; minor units, never negative.
     grants : Parts
         What of the credit has conditions (see `domain.credit`).
-    provider_customer : str
+    registered_provider_customer_id : str
         The provider's id of the customer, if it was Month close that registered them there.
-    lost_payer : str
-        The profile's id of them at the provider, if it is good for nothing any more: they were deleted there.
+    lost_provider_customer_id : str
+        The imported id, once the provider has deleted that customer: it is never used again.
     method_successors : mapping
-        Payment methods that the provider has put in the place of others by itself. Imports may go on naming the old.
+        Payment methods by which the provider has replaced others on its own. Imports may still name the old ones.
     open_payment : str
         The lease: id of the one payment that is being collected; empty if none is.
     check_at : datetime or None
-        When the reconciler is to look at the leased payment next, if it isn't settled before.
+        When the reconciler looks up the leased payment next, if it isn't settled before.
     held_since : datetime or None
         When the account was put on hold.
     held_by : str
         The person who put it on hold; empty if the policy did.
     last_invoiced_minor : int
-        Total of their latest invoice: the plan expects a similar one and puts large ones first.
+        Total of their latest invoice: the plan expects a similar one, and charges large ones first.
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
     late_usage : mapping
-        The closed months that usage came for since they were billed, each with when that was noticed last.
+        The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
     version : int
         Fences every write; 0 means not stored yet.
 
     Raises
     ------
     AmountTooLargeError
-        What they owe, or what we owe them, would be more than the books hold.
+        What they owe, or what we owe them, would be more than the books can hold.
     """
 
     customer_id: str
@@ -90,8 +91,8 @@ class Customer:
     receivable_minor: int = 0
     credit_minor: int = 0
     grants: Parts = ()
-    provider_customer: str = ""
-    lost_payer: str = ""
+    registered_provider_customer_id: str = ""
+    lost_provider_customer_id: str = ""
     method_successors: Mapping[str, str] = field(default_factory=dict)
     open_payment: str = ""
     check_at: datetime | None = None
@@ -121,10 +122,10 @@ class Customer:
         return Money(self.receivable_minor - self.credit_minor, self.currency)
 
     @property
-    def payer(self) -> str:
-        """The provider's id of who is charged; empty if they must be registered first."""
-        known = (self.profile.payment_customer, self.provider_customer)
-        return next((payer for payer in known if payer and payer != self.lost_payer), "")
+    def provider_customer_id(self) -> str:
+        """The provider's id of the customer to charge; empty if they must be registered first."""
+        known = (self.profile.imported_provider_customer_id, self.registered_provider_customer_id)
+        return next((known_as for known_as in known if known_as and known_as != self.lost_provider_customer_id), "")
 
     @property
     def payment_method(self) -> str:
@@ -132,19 +133,20 @@ class Customer:
         return self.current_method(self.profile.payment_method)
 
     def current_method(self, method: str) -> str:
-        """Tell which payment method is charged in the place of one that was theirs: mostly that one itself."""
+        """Name the payment method that is charged in place of one of theirs: mostly that one itself."""
         return self.method_successors.get(method, method)
 
     def with_successor(self, method: str, successor: str) -> Customer:
-        """Note that the provider has put another payment method in the place of one of theirs."""
+        """Note that the provider has replaced one of their payment methods by another."""
         replaced = {old: successor if new == method else new for old, new in self.method_successors.items()}
         return replace(self, method_successors={**replaced, method: successor})
 
-    def without_payer(self) -> Customer:
-        """Forget the provider's id of them, which is good for nothing any more: they are registered there again."""
-        if self.payer == self.profile.payment_customer:
-            return replace(self, lost_payer=self.payer)  # the next import would bring it again
-        return replace(self, provider_customer="")
+    def without_provider_customer(self) -> Customer:
+        """Forget the provider's id of them, which is dead: they will be registered there again."""
+        if self.provider_customer_id == self.profile.imported_provider_customer_id:
+            # Remembered as lost: the next import would bring it again.
+            return replace(self, lost_provider_customer_id=self.provider_customer_id)
+        return replace(self, registered_provider_customer_id="")
 
     @property
     def in_use(self) -> bool:
@@ -157,7 +159,7 @@ class Customer:
         return self.account_currency if self.in_use and self.account_currency else self.profile.currency
 
     def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
-        """Take the lease for a payment, or keep it; the reconciler looks at the payment at `check_at`.
+        """Take the lease for a payment, or keep it; the reconciler looks up the payment at `check_at`.
 
         Raises
         ------
@@ -177,5 +179,5 @@ class Customer:
         return replace(self, held_since=None, hold_reason="", held_by="")
 
     def released_by(self, payment_id: str) -> Customer:
-        """Give the lease back; a lease of another payment stays."""
+        """Release the lease; a lease of another payment stays."""
         return replace(self, open_payment="", check_at=None) if self.open_payment == payment_id else self

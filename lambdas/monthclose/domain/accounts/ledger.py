@@ -25,7 +25,7 @@ class Account(StrEnum):
     CLEARING = "clearing"
     """Collected by the payment provider, on its way to our bank."""
     BANK = "bank"
-    """Received outside of the payment providers (a bank transfer)."""
+    """Received outside the payment providers (a bank transfer)."""
     ALLOWANCE = "allowance"
     """Credit that we granted: what it costs us."""
     BREAKAGE = "breakage"
@@ -69,7 +69,7 @@ class Entry:
 
 
 def used_id(of: str) -> str:
-    """Name the entry, in its own month, of credit that covers an open invoice; `of` is where the credit comes from."""
+    """Make the id of the entry, in its own month, of credit that covers an open invoice; `of` is the credit's entry."""
     return f"used/{of}"
 
 

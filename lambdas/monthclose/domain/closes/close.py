@@ -26,7 +26,7 @@ class CloseStatus(StrEnum):
 
     RUNNING = "running"
     COMPLETED = "completed"
-    """Through: the books tie, and everybody has an outcome, a bank debit under way perhaps, and was told."""
+    """Finished: the books tie, everybody has an outcome (perhaps a bank debit under way), and was told."""
     WAITING = "waiting"
     """The books tie, and all that is left waits for what takes days: it goes on by itself."""
     UNFINISHED = "unfinished"
@@ -166,8 +166,8 @@ class Totals:
     """By currency: of all invoices, replaced ones too, `invoiced`, `credited`, `collected`, `open`, `written_off`;
     `negative`, the sum of the negative invoices; `tax`, of all invoices; `by_providers`, what the payments collected
     less what went back; `lost`, what of that had been used elsewhere, as credit; `pending`, what they are collecting;
-    `credit_granted`, everything that became credit;
-    `credit_notes` and `credit_notes_tax`, what was taken back of invoices (`credited` has what it settles of them)."""
+    `credit_granted`, everything that became credit; `credit_notes` and `credit_notes_tax`, the sums of the credit notes
+    (`credited` has what they settle of the invoices)."""
     ledger: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By currency and account: the sums of the ledger's legs, to hold against `money`."""
     untold: int = 0
@@ -210,7 +210,7 @@ class BatchProgress:
     round: int
     totals: Totals
     unsettled: int
-    """Customers whose payment isn't settled yet, or whose invoice is being made anew."""
+    """Customers whose payment isn't settled yet, or whose invoice is being replaced."""
     time: datetime
 
     @property
@@ -265,8 +265,8 @@ def _money(month: CustomerMonth) -> dict[str, Mapping[str, int]]:
     if month.invoice:
         sums = _plus_nested(sums, {month.invoice.currency: _of_payments(month)})
     for note in month.credit_notes:
-        taken_back = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
-        sums = _plus_nested(sums, {note.currency: taken_back})
+        by_notes = {"credit_notes": note.total_minor, "credit_notes_tax": note.tax_minor}
+        sums = _plus_nested(sums, {note.currency: by_notes})
     for entry in month.entries:
         sums = _plus_nested(sums, {entry.currency: {"credit_granted": _granted(entry)}})
     return sums

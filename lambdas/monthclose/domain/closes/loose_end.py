@@ -1,6 +1,6 @@
-"""Loose ends: customers with whom a close is not through, and those who wait for what takes days. Neither is an error.
+"""Loose ends: customers a close has not finished with, and those who wait for what takes days. Neither is an error.
 
-That is not the proof's business: sums that do not tie are findings (`domain/proof`), whoever is unfinished or waits.
+They are not part of the proof: sums that do not tie are findings (`domain/closes/proof`), with or without loose ends.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class LooseEndKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LooseEnd:
-    """A customer whom a close is not through with, and what for.
+    """A customer a close has not finished with, and why.
 
     Parameters
     ----------

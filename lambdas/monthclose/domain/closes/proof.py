@@ -26,7 +26,7 @@ class ProviderCharge:
     Parameters
     ----------
     minor : int
-        In minor units, less what was given or taken back.
+        In minor units, less refunds and reversals.
     """
 
     provider: str
@@ -51,7 +51,7 @@ class Comparison:
     charges, payments : int
         Charges that the provider lists; payments of ours that hold money of it (0 if only the sums were compared).
     theirs, ours : mapping
-        Money by currency, in minor units, less what was given or taken back.
+        Money by currency, in minor units, less refunds and reversals.
     booked : int
         Payments that were brought to what the provider says of them.
     findings_in_all : int
@@ -106,10 +106,10 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
     granted, received, expired = (legs.get(a, 0) for a in (Account.ALLOWANCE, Account.BANK, Account.BREAKAGE))
     # What the invoices did not need is the customer's credit; what of that went back after it was used is our loss.
     overpaid, lost = by_providers - sums.get("collected", 0), sums.get("lost", 0)
-    taken_back, tax_taken_back = sums.get("credit_notes", 0), sums.get("credit_notes_tax", 0)
-    tax = sums.get("tax", 0) - tax_taken_back
+    credit_notes, tax_credited = sums.get("credit_notes", 0), sums.get("credit_notes_tax", 0)
+    tax = sums.get("tax", 0) - tax_credited
     expected = {
-        Account.REVENUE: negative + taken_back - sums.get("invoiced", 0) + tax,
+        Account.REVENUE: negative + credit_notes - sums.get("invoiced", 0) + tax,
         Account.TAX: -tax,
         Account.CLEARING: by_providers,
         Account.BANK: received,
@@ -117,7 +117,7 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
         Account.BREAKAGE: expired,
         Account.RECEIVABLE: sums.get("open", 0),
         Account.CREDIT: sums.get("credited", 0)
-        - taken_back
+        - credit_notes
         - negative
         - granted
         - received

@@ -1,6 +1,6 @@
-"""Dunning: what is to be done next to collect an invoice that stayed open after its charge. Pure, and a table of days.
+"""Dunning: the next step to collect an invoice that stayed open after its charge. Pure, and a table of days.
 
-Days count from the first refusal of the invoice, or from the day its money was taken back. A day that was missed is not
+Days count from the first refusal of the invoice, or from the day its money was reversed. A missed day is not
 made up for: the latest step that is due is taken, once.
 """
 
@@ -22,11 +22,11 @@ from monthclose.domain.payments.payment import BELOW_MINIMUM, UNTAKEN, Payment, 
 
 
 class AfterLast(StrEnum):
-    """What becomes of a customer who doesn't react to the last reminder either."""
+    """What happens to a customer who doesn't react to the last reminder either."""
 
     HOLD = "hold"
     LEAVE_OPEN = "leave_open"
-    """Nothing more happens by itself: the invoice stays open for a person."""
+    """Nothing more happens automatically: the invoice stays open for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class DunningPolicy:
     Parameters
     ----------
     retry_days : tuple of int
-        When a soft decline is tried again.
+        When a soft decline is retried.
     reminder_days, last_reminder_day : tuple of int, int
-        When the customer is reminded, and for the last time.
+        When the customer is reminded, and when for the last time.
     final_days : int
-        Days after the last reminder until `after_last` comes.
+        Days from the last reminder until `after_last`.
     retry_reversed : bool
-        Whether money that the customer's bank took back may be charged again by itself, as after a soft decline.
+        Whether money that the customer's bank reversed may be charged again automatically, as after a soft decline.
     """
 
     retry_days: tuple[int, ...] = (1, 3, 5, 7)
@@ -77,7 +77,7 @@ class Obstacle(StrEnum):
     UNTAKEN = "untaken"
     """The provider cannot take the amount or its currency: only another payment method, or a transfer, helps."""
     NOT_CHARGED = "not_charged"
-    """Nobody has charged it yet: the invoice took another's place after the close, or one charge could not take all."""
+    """It has not been charged yet: the invoice replaced another after the close, or one charge could not take all."""
 
 
 class StepKind(StrEnum):
@@ -97,9 +97,9 @@ class Step:
     Parameters
     ----------
     key : str
-        Names the step among those of its invoice; each is taken once.
+        Identifies the step among those of its invoice; each is taken once.
     notice : NoticeKind or None
-        What the customer is told, if the step is to tell them.
+        What to tell the customer, if the step tells them anything.
     """
 
     kind: StepKind
@@ -116,7 +116,7 @@ class Telling(NamedTuple):
     payment : Payment
         What it is about.
     step : str
-        Names it among those of its month; empty for the one e-mail of the close.
+        Identifies it among those of its month; empty for the one e-mail of the close.
     """
 
     kind: NoticeKind
@@ -131,7 +131,7 @@ class Trouble:
     Parameters
     ----------
     payment : Payment
-        The one that was refused last.
+        The latest one that was refused.
     since : datetime
         When it was refused.
     began_at : datetime
@@ -160,7 +160,8 @@ _TOLD_BY: Mapping[Obstacle, frozenset[str]] = {
     Obstacle.ACTION: frozenset({_K.ACTION_REQUIRED, _K.ACTION_REMINDER}),
     Obstacle.REVERSED: frozenset({_K.REVERSED}),
 }
-"""Which messages tell a customer of an obstacle; who wasn't told is told at once. Of the others nobody is told."""
+"""The messages about each obstacle. A customer who has not been told yet is told at once. Other obstacles are not
+announced."""
 _FIRST_NEWS: Mapping[Obstacle, NoticeKind] = {
     Obstacle.SOFT: _K.DECLINED,
     Obstacle.HARD: _K.DECLINED,
@@ -168,7 +169,7 @@ _FIRST_NEWS: Mapping[Obstacle, NoticeKind] = {
     Obstacle.ACTION: _K.ACTION_REQUIRED,
     Obstacle.REVERSED: _K.REVERSED,
 }
-"""What tells of an obstacle to a customer who believes that all is well."""
+"""The first message about an obstacle to a customer who believes that all is well."""
 _REMINDER_OF: Mapping[Obstacle, NoticeKind] = {
     Obstacle.SOFT: _K.REMINDER,
     Obstacle.HARD: _K.NEW_METHOD,
@@ -180,14 +181,14 @@ _REMINDER_OF: Mapping[Obstacle, NoticeKind] = {
 
 _ALL_IS_WELL = frozenset({_K.RECEIPT, _K.CREDIT, _K.PENDING, _K.OPEN, _K.REPLACED})
 _UNPAID = frozenset({_K.PENDING, _K.OPEN, _K.REPLACED, *_FIRST_NEWS.values(), *_REMINDER_OF.values(), _K.LAST_REMINDER})
-"""What leaves a customer in the belief that the invoice isn't paid: who has paid since is told."""
+"""Messages that leave a customer believing that the invoice isn't paid: if they have paid since, they are told."""
 
 
 def telling_due(month: CustomerMonth) -> Telling | None:
-    """Decide what a customer is to be told now: the close's e-mail, or an outcome that came after it.
+    """Decide what to tell a customer now: the close's e-mail, or an outcome that came after it.
 
-    A bank debit that comes in or fails days later, a payment that is confirmed late, money that a bank took back: each
-    is told once, whoever learns of it first, as the outcome of the close's own charge is. None if the customer knows.
+    A bank debit that comes in or fails days later, a payment that is confirmed late, money that a bank reversed: each
+    is told once, by the first to learn of it, as the outcome of the close's own charge is. None if the customer knows.
     """
     kind, collecting = notice_due(month), month.collecting
     if kind and collecting:
@@ -221,10 +222,10 @@ def _told(month: CustomerMonth) -> list[Notice]:
 
 
 def trouble_of(month: CustomerMonth) -> Trouble | None:
-    """Tell why a month's invoice is open although its charge is through; None if it is not, or a person must look.
+    """Say why a month's invoice is open although its charge is done; None if it is not open, or a person must act.
 
-    Nothing is in trouble whose outcome is outstanding, which the close still has to charge, or which is so small
-    that the provider doesn't charge it.
+    There is no trouble with an invoice whose outcome is outstanding, that the close still has to charge, or that is too
+    small for the provider to charge.
     """
     invoice, collecting = month.invoice, month.collecting
     if invoice is None or not invoice.open or month.parked or collecting is None:
@@ -253,7 +254,7 @@ def next_step(
     Parameters
     ----------
     can_retry : bool
-        Whether the customer's provider can be asked at all.
+        Whether the customer's provider can be charged through at all.
     """
     trouble = trouble_of(month)
     if trouble is None or month.invoice is None:

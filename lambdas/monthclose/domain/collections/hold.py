@@ -15,7 +15,7 @@ from monthclose.domain.period import Period
 _PAID_UP = "nothing is owed any more"
 _DECLINED = (Obstacle.SOFT, Obstacle.HARD)
 _NEWS_FOR = timedelta(days=7)
-"""A change of a hold that is older is no news to anybody."""
+"""An older change of a hold is no longer news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class HoldPolicy:
     Parameters
     ----------
     grace_days : int
-        Days after the invoice's date in which nobody is held for it.
+        Days after the invoice's date during which nobody is held for it.
     threshold_minor : mapping
         By currency (`default` for the others): nobody is held for less, in minor units.
     lift_manual : bool
         Whether a hold that a person placed is lifted by payment, too.
     tell_placed, tell_lifted : bool
-        Whether the customer gets an e-mail for a hold that was placed or lifted, unless another one has said it.
+        Whether the customer gets an e-mail about a hold that was placed or lifted, unless another e-mail has said so.
     """
 
     grace_days: int = 0
@@ -70,10 +70,10 @@ def decide_hold(
 ) -> HoldDecision | None:
     """Decide whether a customer's hold changes, by all their months; None leaves it as it is.
 
-    A definite decline leads to a hold after the grace period; whoever was asked to do something (confirm the payment,
-    give a payment method, pay again what their bank took back) is held when the last reminder brought nothing. While a
-    payment's outcome is outstanding nobody is held, nor for an obstacle of our own making (no adapter for the
-    provider, a parked customer), nor for an invoice that a person released them from.
+    A definite decline leads to a hold after the grace period. A customer who was asked to do something (confirm the
+    payment, add a payment method, pay again what their bank reversed) is held once the last reminder has gone
+    unanswered. Nobody is held while a payment's outcome is outstanding, nor for an obstacle of our own making (no
+    adapter for the provider, a parked customer), nor for an invoice that a person released them from.
     """
     if customer.held_since is None:
         return _place(customer, months, policy, dunning, today)
@@ -105,7 +105,7 @@ def lift_if_paid_up(
 def untold_change(months: Iterable[CustomerMonth], now: datetime) -> HoldChange | None:
     """Find the last change of a customer's hold, if it is news to them.
 
-    Every e-mail says how the hold stands. So a change is news until one goes out about the month that it is noted in.
+    Every e-mail says whether the account is on hold. So a change is news until an e-mail about its month goes out.
     """
     changed = [(month.hold.time, month.hold.number, month) for month in months if month.hold]
     if not changed:
@@ -147,12 +147,12 @@ def _overdue(
     *,
     retry_first: bool,
 ) -> dict[Period, tuple[Invoice, str]]:
-    """Find the overdue invoices, oldest first; none if they don't come to the threshold together.
+    """Find the overdue invoices, oldest first; none if together they don't reach the threshold.
 
     Parameters
     ----------
     retry_first : bool
-        Leave out those that are due to be charged again: a provider that is down must hold nobody.
+        Leave out those that are due to be charged again: a provider that is down must put nobody on hold.
     """
     overdue = {}
     for period, month in sorted(months.items()):
@@ -185,7 +185,7 @@ def _in_flight(customer: Customer, months: Mapping[Period, CustomerMonth]) -> bo
 
 
 def _held_for(months: Mapping[Period, CustomerMonth], today: date) -> Period:
-    """Find the month whose hold this is: where one was placed last."""
+    """Find the month that the hold is about: the one where a hold was last placed."""
     placed = [
         (change.time, period)
         for period, month in months.items()

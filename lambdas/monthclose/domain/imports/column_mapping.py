@@ -1,4 +1,4 @@
-"""ColumnMapping: the fields of each kind of file, and which column of somebody's file holds which."""
+"""Column mapping: the fields of each kind of file, and the columns of somebody's file that hold them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ NUMBERS = ("quantity", "unit_price")
 
 
 class LayoutError(UserMistakeError):
-    """A file's columns are not what is needed.
+    """A file's columns do not fit.
 
     Parameters
     ----------
@@ -46,21 +46,21 @@ class LayoutError(UserMistakeError):
     columns : sequence of str
         The file's columns: of a file without a header, somebody's data.
     advice : str
-        How to mend it.
+        How to fix it.
     unknown : sequence of str
         Columns that are none of the fields, among others that are.
     """
 
     def __init__(self, problem: str, columns: Sequence[str], advice: str = "", unknown: Sequence[str] = ()) -> None:
         strange = f" (unknown: {_listed(unknown)})" if unknown else ""
-        told = f"{problem}; the columns are {_listed(columns)}{strange}"
-        super().__init__(f"{told}\n{advice}" if advice else told)
+        text = f"{problem}; the columns are {_listed(columns)}{strange}"
+        super().__init__(f"{text}\n{advice}" if advice else text)
         self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """How a column, a default and a decimal mark are said where a file comes from; `{}` is the field or the mark."""
+    """How to name a column, a default and a decimal mark where a file comes from; `{}` is the field or the mark."""
 
     mapped: str
     default: str

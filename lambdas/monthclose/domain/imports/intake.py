@@ -17,7 +17,8 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.pricing import Price
-from monthclose.domain.usage import MAX_KEY_LENGTH, UsageEvent, check_key, check_text, parse_decimal
+from monthclose.domain.text import MAX_KEY_LENGTH, check_key, check_text, parse_decimal
+from monthclose.domain.usage import UsageEvent
 
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
@@ -31,13 +32,13 @@ class Row(NamedTuple):
 
     number: int
     """The line that it begins in, counted from the header or, where there is none, from 1. So it stays what it is when
-    a quote is mended in a row before it."""
+    a quote is fixed in a row before it."""
     cells: Mapping[str, str]
     surplus: tuple[str, ...] = ()
     """What the row has beyond the columns."""
     fault: str = ""
     size: int = 0
-    """Characters that it was read from: about what it takes of memory."""
+    """Characters that it was read from: roughly its size in memory."""
 
 
 class Span(NamedTuple):
@@ -49,7 +50,7 @@ class Span(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the rows: every one is taken, rejected or withheld.
+    """What came of the rows: each is taken, rejected or withheld.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         payment_provider=provider,
         payment_method=_optional_key(fields, "payment_method"),
         country=country,
-        payment_customer=_optional_key(fields, "payment_customer"),
+        imported_provider_customer_id=_optional_key(fields, "payment_customer"),
         region=_line(fields.get("region", ""), "region"),
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),

@@ -1,7 +1,7 @@
-"""Credit notes: what is taken back of an issued invoice. The invoice itself never changes.
+"""Credit notes: what is credited of an issued invoice. The invoice itself never changes.
 
 What was open of it is no longer owed, what was given back already is no longer written off, and what was paid becomes
-credit of the customer's. So an invoice that was paid and is taken back counts as credited, not as collected: money
+credit of the customer's. So an invoice that was paid and then credited counts as credited, not as collected: money
 that the provider gives back later comes out of that credit. Credit that had paid goes back in the opposite order of
 its use: the customer's own first, then what was of grants, to the grants with their conditions.
 """
@@ -22,15 +22,12 @@ from monthclose.domain.accounts.ledger import Account, Entry, entry_legs, used_i
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument
 from monthclose.domain.invoices.document_parts import Deduction, DocumentLine
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.tax.tax import TaxLine
-
-_CORRECTION = "correction"
-"""Entry of the document that names the correction it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +41,9 @@ class CreditNote:
     corrects : str
         The invoice's number.
     total_minor, tax_minor : int
-        What it takes back, with its tax, and what of it is tax.
+        What it credits, tax included, and the tax in it.
     correction : str
-        What was asked for: the same again makes no second one.
+        Identifies what was asked for: asking for the same again makes no second one.
     """
 
     number: str
@@ -64,7 +61,7 @@ class CreditNote:
 
     @property
     def total(self) -> Money:
-        """What it takes back."""
+        """What it credits."""
         return Money(self.total_minor, self.currency)
 
     @property
@@ -105,18 +102,13 @@ def effect_of(note: CreditNote, entries: Iterable[Entry]) -> Effect:
     return Effect(less_owed, covered, granted - covered)
 
 
-def credit_note_key(period: Period, number: str) -> str:
-    """Name the object that holds a credit note's document."""
-    return f"credit_notes/{period}/{number}.json"
-
-
 def left_to_credit(invoice: Invoice, notes: Iterable[CreditNote]) -> Money:
-    """What of an invoice has not been taken back; nothing of a negative one."""
+    """What of an invoice can still be credited; nothing of a negative one."""
     return Money(max(invoice.total_minor, 0) - sum(note.total_minor for note in notes), invoice.currency)
 
 
 def amount_to_credit(invoice: Invoice, notes: tuple[CreditNote, ...], amount: Money | None) -> Money:
-    """Check how much is to be taken back; None is everything that is left.
+    """Check how much is to be credited; None is everything that is left.
 
     Raises
     ------
@@ -138,15 +130,15 @@ def draft_credit_note(
 ) -> Draft:
     """Write down everything a credit note will say but its number.
 
-    One over the whole invoice is its exact opposite, line by line; one over a part has a single line. Taxes are taken
-    back in proportion, so that the credit notes of an invoice add up to its taxes to the minor unit.
+    One for the whole invoice is its exact opposite, line by line; one for a part has a single line. Taxes are credited
+    in proportion, so that the credit notes of an invoice add up to its taxes to the minor unit.
 
     Parameters
     ----------
     document : InvoiceDocument
         The invoice's.
     before : Money
-        What earlier credit notes have taken back of it.
+        What earlier credit notes have credited of it.
     """
     whole = amount.minor == document.total_minor
     return replace(
@@ -160,7 +152,7 @@ def draft_credit_note(
         seller=replace(document.seller, terms=""),  # they say how to pay
         credits=(),
         notes=(reason,),
-        more={_CORRECTION: correction},
+        more={"correction": correction},
     ).content()
 
 
@@ -197,13 +189,17 @@ def _part(document: InvoiceDocument, before: int, minor: int) -> InvoiceDocument
     )
 
 
-def number_credit_note(draft: Draft, number: int) -> tuple[CreditNote, bytes]:
-    """Give a draft its number, and write its document: the same draft and number give the same bytes and hash."""
+def number_credit_note(draft: Draft, number: int, key: str) -> tuple[CreditNote, bytes]:
+    """Give a draft its number, and write its document: the same draft and number give the same bytes and hash.
+
+    Parameters
+    ----------
+    key : str
+        Where the document will be stored.
+    """
     document = InvoiceDocument.of({**draft, "number": Series.CREDIT_NOTES.numbered(number)})
     content = document.canonical()
-    place = DocumentPlace(
-        credit_note_key(document.period, document.number), 0, len(content), hashlib.sha256(content).hexdigest()
-    )
+    place = DocumentPlace(key, 0, len(content), hashlib.sha256(content).hexdigest())
     note = CreditNote(
         number=document.number,
         corrects=document.corrects,
@@ -214,7 +210,7 @@ def number_credit_note(draft: Draft, number: int) -> tuple[CreditNote, bytes]:
         tax_minor=-document.tax_minor,
         issued_on=document.issued_on,
         reason=document.notes[0],
-        correction=str(document.more[_CORRECTION]),
+        correction=str(document.more["correction"]),
         document=place,
     )
     return note, content

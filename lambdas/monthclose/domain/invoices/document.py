@@ -1,7 +1,7 @@
 """The document of an invoice or credit note: everything it says, fixed for good when it gets its number.
 
-As JSON it is canonical: the same document is the same bytes and the same SHA-256, whoever writes it. Documents of the
-first releases lack the newer entries; they are read all the same and written back byte for byte, because an entry
+As JSON it is canonical: the same document always gives the same bytes and the same SHA-256. Documents of the first
+releases lack the newer entries; they are read all the same and written back byte for byte, because an entry
 that holds nothing is not written, and one that says how the invoice came about (its price book, the usage's cut-off) is
 kept as it is. Decimals are text, amounts whole minor units, days ISO 8601.
 """
@@ -14,18 +14,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import cast
 
 from monthclose.domain.invoices.document_parts import (
     Buyer,
     Deduction,
     DocumentLine,
     Seller,
+    deduction_content,
     filled,
     line_content,
     read_part,
     read_tax,
     tax_content,
+)
+from monthclose.domain.invoices.draft_content import (
+    BuyerContent,
+    Draft,
+    OptionalEntries,
+    RequiredEntries,
+    SellerContent,
 )
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -37,7 +45,7 @@ class DocumentKind(StrEnum):
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
-    """It takes back what the invoice it names has charged: its amounts are negative."""
+    """It credits what the invoice it names has charged: its amounts are negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,13 @@ class InvoiceDocument:
     number : str
         Empty in a draft.
     corrects : str
-        Number of the invoice that a credit note takes back.
+        Number of the invoice that a credit note credits.
     replaces : str
-        Number of the invoice whose place an invoice takes.
+        Number of the invoice that an invoice replaces.
     total_minor : int
         Lines + discounts + taxes that aren't in the prices.
     more : mapping
-        What else its JSON holds: how it came about. It is kept, and not shown.
+        Other entries of its JSON: how it came about. They are kept, and not shown.
 
     Raises
     ------
@@ -80,7 +88,7 @@ class InvoiceDocument:
     corrects: str = ""
     replaces: str = ""
     notes: tuple[str, ...] = ()
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         added = 0 if self.prices_include_tax else self.tax_minor
@@ -125,32 +133,32 @@ class InvoiceDocument:
         """Put the taxes on it; the total follows."""
         return replace(self, taxes=taxed.lines, prices_include_tax=inclusive, total_minor=taxed.total.minor)
 
-    def content(self) -> dict[str, Any]:
-        """Make what JSON holds; a draft's has no number."""
-        seller, customer = filled(self.seller), filled(self.customer)
-        content = {
+    def content(self) -> Draft:
+        """Write it as JSON; a draft's has no number."""
+        content: RequiredEntries = {
             "period": str(self.period),
             "issued_on": self.issued_on.isoformat(),
             "currency": self.currency,
             "seller": self.seller.name,
-            "customer": {"email": "", "country": "", **customer},
+            "customer": cast("BuyerContent", {"email": "", "country": "", **filled(self.customer)}),
             "lines": [line_content(line) for line in self.lines],
             "total_minor": self.total_minor,
         }
-        optional = {
+        optional: OptionalEntries = {
             "number": self.number,
             "kind": "" if self.kind is DocumentKind.INVOICE else self.kind,
-            "seller_details": seller if len(seller) > 1 else {},
+            "seller_details": _details(self.seller),
             "due_on": self.due_on.isoformat() if self.due_on else "",
-            "discounts": [filled(discount) for discount in self.discounts],
+            "discounts": [deduction_content(discount) for discount in self.discounts],
             "taxes": [tax_content(tax) for tax in self.taxes],
             "prices_include_tax": self.prices_include_tax,
-            "credits": [filled(credit) for credit in self.credits],
+            "credits": [deduction_content(credit) for credit in self.credits],
             "corrects": self.corrects,
             "replaces": self.replaces,
             "notes": list(self.notes),
         }
-        return {**self.more, **content, **{name: value for name, value in optional.items() if value}}
+        said = {name: value for name, value in optional.items() if value}
+        return cast("Draft", {**self.more, **content, **said})
 
     def canonical(self) -> bytes:
         """Write the one form that is stored and hashed."""
@@ -176,8 +184,8 @@ class InvoiceDocument:
             raise ValueError(f"this is no invoice's document: {error!r}") from error
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> InvoiceDocument:
-        """Read a document from what JSON held."""
+    def of(cls, content: Draft) -> InvoiceDocument:
+        """Read a document from parsed JSON."""
         currency = content["currency"]
         due = content.get("due_on")
         return cls(
@@ -185,7 +193,7 @@ class InvoiceDocument:
             period=Period.parse(content["period"]),
             issued_on=date.fromisoformat(content["issued_on"]),
             currency=currency,
-            seller=read_part(Seller, {"name": content["seller"]} | content.get("seller_details", {})),
+            seller=read_part(Seller, {"name": content["seller"], **content.get("seller_details", {})}),
             customer=read_part(Buyer, content["customer"]),
             lines=tuple(DocumentLine.of(line) for line in content["lines"]),
             total_minor=content["total_minor"],
@@ -205,7 +213,7 @@ class InvoiceDocument:
 _ENTRIES = frozenset({field.name for field in fields(InvoiceDocument)} | {"seller_details"}) - {"more"}
 
 
-def canonical(content: Mapping[str, Any]) -> bytes:
+def canonical(content: Mapping[str, object]) -> bytes:
     """Write JSON in one way only: sorted keys, no spaces, UTF-8."""
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -214,6 +222,12 @@ def amounts_of(lines: Iterable[DocumentLine], discounts: Iterable[Deduction], cu
     """List what is taxed: the lines, then the discounts."""
     minor = [line.amount_minor for line in lines] + [discount.amount_minor for discount in discounts]
     return [Money(amount, currency) for amount in minor]
+
+
+def _details(seller: Seller) -> SellerContent:
+    """The company as the document shows it; nothing if there is no more than its name."""
+    content = filled(seller)
+    return cast("SellerContent", content if len(content) > 1 else {})
 
 
 def _billed(document: InvoiceDocument) -> tuple[object, ...]:

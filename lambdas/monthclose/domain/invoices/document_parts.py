@@ -1,15 +1,17 @@
-"""What a document is made of: seller, buyer, lines, deductions and taxes, and how JSON holds them."""
+"""The parts of a document: seller, buyer, lines, deductions and taxes, and their JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.invoices.draft_content import DeductionContent, TaxContent
 from monthclose.domain.money import EXACT, Money
 from monthclose.domain.pricing.explanation import Step, in_words, worth_saying
+from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import TaxCategory, TaxLine, TaxRate
 
 
@@ -61,7 +63,7 @@ class Buyer:
 
     @classmethod
     def of(cls, customer: Customer) -> Buyer:
-        """Take down a customer."""
+        """Copy a customer."""
         profile = customer.profile
         address = tuple(line.strip() for line in profile.address.splitlines() if line.strip())
         return cls(
@@ -93,8 +95,6 @@ class DocumentLine:
         ISO 8601, only if the line isn't for its whole month; the end is exclusive.
     steps : tuple
         The arithmetic, as pricing has written it down.
-    tax_category : str
-        Only if it isn't that of the document's tax lines.
     """
 
     sku: str
@@ -105,7 +105,6 @@ class DocumentLine:
     unit_price: Decimal | None = None
     resource: str = ""
     period: str = ""
-    tax_category: str = ""
     model: str = ""
     kind: str = ""
     starts: str = ""
@@ -113,8 +112,8 @@ class DocumentLine:
     steps: tuple[Step, ...] = ()
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> DocumentLine:
-        """Read a line from what JSON held."""
+    def of(cls, content: LineContent) -> DocumentLine:
+        """Read a line from JSON."""
         price = content["unit_price"]
         numbers = {"quantity": Decimal(content["quantity"]), "unit_price": None if price is None else Decimal(price)}
         return read_part(cls, {_LINE_FIELDS.get(name, name): value for name, value in {**content, **numbers}.items()})
@@ -136,12 +135,12 @@ class Deduction:
 
 
 _LINE_ENTRIES = {"starts": "from", "ends": "until"}
-"""Entries that are called otherwise than their fields."""
+"""Entries whose names differ from their fields'."""
 _LINE_FIELDS = {entry: name for name, entry in _LINE_ENTRIES.items()}
 
 
 def filled(record: Any) -> dict[str, Any]:
-    """Take the entries that hold something."""
+    """Make entries of the fields that hold something."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
         name: list(value) if isinstance(value, tuple) else value
@@ -151,12 +150,12 @@ def filled(record: Any) -> dict[str, Any]:
 
 
 def read_part[T](kind: type[T], values: Mapping[str, Any]) -> T:
-    """Read a seller or buyer from what JSON held."""
+    """Read a seller, a buyer or a line from JSON."""
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def line_content(line: DocumentLine) -> dict[str, Any]:
-    """Make what JSON holds of a line."""
+def line_content(line: DocumentLine) -> LineContent:
+    """Write a line as JSON."""
     always = {
         "sku": line.sku,
         "description": line.description,
@@ -166,24 +165,31 @@ def line_content(line: DocumentLine) -> dict[str, Any]:
         "amount_minor": line.amount_minor,
     }
     more = {_LINE_ENTRIES.get(name, name): value for name, value in filled(line).items() if name not in always}
-    return always | more
+    return cast("LineContent", always | more)
 
 
-def tax_content(tax: TaxLine) -> dict[str, Any]:
-    """Make what JSON holds of a tax."""
+def deduction_content(deduction: Deduction) -> DeductionContent:
+    """Write a discount or a credit as JSON."""
+    return {"description": deduction.description, "amount_minor": deduction.amount_minor}
+
+
+def tax_content(tax: TaxLine) -> TaxContent:
+    """Write a tax as JSON."""
     rate = tax.rate
-    content = {
+    content: TaxContent = {
         "name": rate.name,
         "percent": _plain(rate.percent),
         "category": rate.category.value,
         "base_minor": tax.base.minor,
         "amount_minor": tax.amount.minor,
     }
-    return content | ({"note": rate.note} if rate.note else {})
+    if rate.note:
+        content["note"] = rate.note
+    return content
 
 
-def read_tax(values: Mapping[str, Any], currency: str) -> TaxLine:
-    """Read a tax from what JSON held."""
+def read_tax(values: TaxContent, currency: str) -> TaxLine:
+    """Read a tax from JSON."""
     rate = TaxRate(values["name"], Decimal(values["percent"]), TaxCategory(values["category"]), values.get("note", ""))
     return TaxLine(rate, Money(values["base_minor"], currency), Money(values["amount_minor"], currency))
 

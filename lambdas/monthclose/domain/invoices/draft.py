@@ -1,4 +1,4 @@
-"""Drafts: everything that an invoice will say but its number, fixed before it gets one."""
+"""Drafts: everything that an invoice will say except its number, fixed before it gets one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Grant, GrantKind, sum_minor
 from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import check_minor
@@ -22,20 +22,11 @@ from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import Taxation, taxed
 
-Draft = dict[str, Any]
-"""An invoice's document without its number, as JSON."""
-
-
 _CREDIT_IN_WORDS = {
     GrantKind.PROMOTIONAL: "Promotional credit",
     GrantKind.GOODWILL: "Goodwill credit",
     GrantKind.PAID: "Prepaid credit",
 }
-
-
-def documents_key(period: Period, batch: int, first: int) -> str:
-    """Name the object that holds the documents of a batch's run of numbers."""
-    return f"invoices/{period}/{batch:05}-{first:08}.jsonl"
 
 
 def draft_invoice(
@@ -47,12 +38,12 @@ def draft_invoice(
     seller: Seller,
     *,
     due_on: date | None = None,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Draft:
-    """Write down everything an invoice will say but its number, so that what gets the number is fixed before.
+    """Write everything that an invoice will say except its number, so that what gets the number is fixed before.
 
-    Credit is what the account had when this was written. `issue` uses what there is then: the two differ if somebody
-    changes the account in between, and the document stays true of its day.
+    Its credit is what the account had when it was written. `issue` uses what the account has then: the two differ if
+    somebody changes the account in between, and the document stays true to its day.
 
     Parameters
     ----------
@@ -96,7 +87,7 @@ def _check_amounts(document: InvoiceDocument) -> None:
 
 
 def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:
-    """Say what of the total the customer's credit covers."""
+    """List what of the total the customer's credit covers."""
     if customer.currency != document.currency or document.total_minor <= 0:
         return ()
     _, used, parts = credit.use(customer, document.total_minor, document.period)
@@ -111,7 +102,7 @@ def _described(grant: Grant) -> str:
     return _CREDIT_IN_WORDS[grant.kind] + when
 
 
-def number_drafts(drafts: list[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
+def number_drafts(drafts: Iterable[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:
     """Number drafts one after the other, and write their documents.
 
     Returns

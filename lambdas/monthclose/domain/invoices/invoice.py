@@ -113,10 +113,10 @@ def issue(invoice: Invoice, customer: Customer) -> Booking:
 
 
 def settle(invoice: Invoice, customer: Customer, collected: Money, rest_minor: int = 0) -> Booking:
-    """Book money collected for an invoice; credit of the customer's covers what it leaves open, as far as it goes.
+    """Book money collected for an invoice; the customer's credit covers what it leaves open, as far as it goes.
 
     What is collected beyond what is open (a customer authenticates an old charge after they have paid otherwise)
-    becomes credit of theirs.
+    becomes their credit.
 
     Parameters
     ----------

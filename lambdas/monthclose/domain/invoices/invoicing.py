@@ -1,4 +1,4 @@
-"""What of a month is invoiced at all, and what goes on to the next one."""
+"""What of a month is invoiced, and what is carried to the next one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
@@ -63,12 +63,12 @@ def carried_line(customer: Customer) -> InvoiceLine:
 
 
 def carried_minor(draft: Draft) -> int:
-    """What a draft that is too small carries on: its lines without tax, which the next invoice adds anew."""
+    """What a draft that is too small carries over: its lines without tax, which the next invoice adds again."""
     return sum(line["amount_minor"] for line in draft["lines"])
 
 
 def account_after(customer: Customer, draft: Draft) -> Customer:
-    """Take off an account what a draft has taken up: what was carried over, and the late usage that it prices.
+    """Remove from an account what a draft has taken up: what was carried over, and the late usage that it prices.
 
     A note of late usage that is newer than the draft stays, and so does one of usage that the draft had to leave.
     """
@@ -78,5 +78,5 @@ def account_after(customer: Customer, draft: Draft) -> Customer:
         noted.setdefault(draft["period"], draft["usage_until"])
     taken = sum(line["amount_minor"] for line in draft["lines"] if line.get("kind") == LineKind.CARRIED)
     if draft.get("replaces"):
-        taken = 0  # the invoice whose place it takes took it off
+        taken = 0  # the invoice that it replaces took it off
     return replace(customer, late_usage=noted, carried_minor=customer.carried_minor - taken)

@@ -1,4 +1,4 @@
-"""Links to an invoice or credit note: tokens that nobody can forge, for one customer and one document, until a day.
+"""Links to an invoice or credit note: unforgeable tokens, for one customer and one document, valid until a day.
 
 A token is `v1.KEY.CLAIMS.SIGNATURE`: the id of the key it was signed with, what it claims (JSON), and an HMAC-SHA-256
 over the three parts before it; claims and signature in URL-safe base64. Nothing in it is secret but the key. A key is
@@ -30,11 +30,11 @@ MIN_KEY_LENGTH = 32
 
 
 class LinkRefusedError(MonthCloseError):
-    """A token is none of ours, or was altered. Deliberately says no more: whoever tries must learn nothing."""
+    """The token is not ours, or was altered. Deliberately says no more: a forger must learn nothing."""
 
 
 class LinkExpiredError(MonthCloseError):
-    """A genuine token whose time is over."""
+    """A genuine token that has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class LinkKeys:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLink:
-    """What a token says: this invoice or credit note of this customer may be seen until then (UTC)."""
+    """What a token says: this invoice or credit note of this customer may be read until then (UTC)."""
 
     number: str
     customer_id: str
@@ -74,7 +74,7 @@ class InvoiceLink:
 
     @classmethod
     def to(cls, issued: Invoice | CreditNote, now: datetime, valid_days: int) -> InvoiceLink:
-        """Make a link that works for so many days."""
+        """Make a link that works for a number of days."""
         return cls(issued.number, issued.customer_id, issued.period, now + timedelta(days=valid_days))
 
 
@@ -86,7 +86,7 @@ def sign(link: InvoiceLink, keys: LinkKeys) -> str:
 
 
 def verify(token: str, keys: LinkKeys, now: datetime) -> InvoiceLink:
-    """Read a token, if it is genuine and its time isn't over.
+    """Read a token if it is genuine and has not expired.
 
     Signatures are compared in constant time, and a token with an unknown key takes the same way, so that the time
     an answer takes tells nothing.

@@ -1,4 +1,4 @@
-"""Money that leaves us after it was collected, and money that comes back to us after that.
+"""Refunds and reversals: money that leaves us after it was collected, and money that comes back to us after that.
 
 A *refund* gives money back on purpose: the invoice stays settled, and what it was paid with is written off. A
 *reversal* is the bank's doing (dispute, charge-back, late failure): the invoice is open again by that sum. Both can be
@@ -29,7 +29,7 @@ class Returned(NamedTuple):
     reopened: int = 0
     """Owed again."""
     from_credit: int = 0
-    """Taken out of the customer's credit."""
+    """Clawed back from the customer's credit."""
     written_off: int = 0
     """Written off: on the invoice, or as our loss."""
     lost: int = 0
@@ -63,14 +63,14 @@ def _sum(legs: Iterable[Leg], account: Account) -> int:
 
 
 def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Effect:
-    """Book money given back on purpose: the invoice stays settled, and the amount is written off.
+    """Book a refund: the invoice stays settled, and the amount is written off.
 
     Parameters
     ----------
     excess_minor : int
         What of the invoice's payments is not collected for it: it had become credit, and goes first.
     """
-    after, from_credit, _ = credit.take_paid(customer, max(min(amount.minor, excess_minor), 0))
+    after, from_credit, _ = credit.claw_back(customer, max(min(amount.minor, excess_minor), 0))
     from_collected = min(amount.minor - from_credit, invoice.collected_minor)
     refunded = replace(
         invoice,
@@ -86,7 +86,7 @@ def refund(invoice: Invoice, customer: Customer, amount: Money, excess_minor: in
 
 
 def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: int) -> Effect:
-    """Book that the customer's bank took money back: the invoice is open again by as much as it was paid with.
+    """Book a reversal by the customer's bank: the invoice is open again by as much of it as it was paid with.
 
     That includes what a refund has given back before: the bank returns it a second time, and the refund's write-off
     becomes our loss.
@@ -99,7 +99,7 @@ def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: i
     from_collected = min(amount.minor, invoice.collected_minor)
     from_written_off = min(amount.minor - from_collected, invoice.written_off_minor)
     reopened = from_collected + from_written_off
-    customer, from_credit, _ = credit.take_paid(customer, max(min(amount.minor - reopened, excess_minor), 0))
+    customer, from_credit, _ = credit.claw_back(customer, max(min(amount.minor - reopened, excess_minor), 0))
     lost = amount.minor - reopened - from_credit
     reversed_ = replace(
         invoice,
@@ -116,7 +116,7 @@ def reverse(invoice: Invoice, customer: Customer, amount: Money, excess_minor: i
     return Effect((reversed_, after, entry_legs(legs)), lost=lost + from_written_off)
 
 
-def come_back(
+def regain(
     invoice: Invoice,
     customer: Customer,
     done: Returned,
@@ -124,10 +124,10 @@ def come_back(
     still_reversed: Money,
     excess_minor: int,
 ) -> Effect:
-    """Book that money is ours again which had gone back: a refund failed, a dispute was won, in whole or part.
+    """Book that money which went back is ours again: a refund failed, or a dispute was won, in whole or in part.
 
-    All that was booked is undone, and what is still gone is booked again as if it had been heard of at once. So a
-    refund that was our loss, because the bank had taken the same money, is none any more; and the other way round.
+    All that was booked is undone, and what is still gone is booked again, as if we heard of it now. So a
+    refund that was our loss only because the bank had taken the same money stops being one, and vice versa.
 
     Parameters
     ----------

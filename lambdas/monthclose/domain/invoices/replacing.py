@@ -1,8 +1,8 @@
-"""Invoices that take another's place: the other was taken back whole by credit notes, and keeps what it says for good.
+"""Invoices that replace another: the other was credited in full by credit notes, and keeps what it says for good.
 
 What was paid for the other has become the customer's own credit, and the new invoice uses that first. It counts as
-collected for it, not as credited: so money that the provider takes back later opens the new invoice again, as it would
-have opened the other.
+collected for it, not as credited: so money that the bank reverses later opens the new invoice again, as it would have
+opened the other.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from monthclose.domain.invoices.invoice import Booking, Invoice, issue
 
 
 def take_its_place(invoice: Invoice, customer: Customer, held_minor: int) -> Booking:
-    """Book an invoice in the place of one that has been taken back whole.
+    """Book an invoice in place of one that has been credited in full.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The number series of what is issued: no number of a series is left out, and none is given twice."""
+"""The number series of issued documents: no number of a series is skipped, and none is given twice."""
 
 import re
 from enum import StrEnum
@@ -14,7 +14,7 @@ class Series(StrEnum):
 
     @property
     def what(self) -> str:
-        """What has these numbers."""
+        """The kind of document that has these numbers."""
         return {Series.INVOICES: "invoice", Series.CREDIT_NOTES: "credit note"}[self]
 
     def numbered(self, number: int) -> str:
@@ -22,7 +22,7 @@ class Series(StrEnum):
         return f"{self}-{number:08}"
 
     def number_of(self, name: str) -> int:
-        """Read the number out of a name.
+        """Read the number from a name.
 
         Raises
         ------
@@ -35,5 +35,5 @@ class Series(StrEnum):
         return int(match[1])
 
     def has(self, name: str) -> bool:
-        """Whether a name begins like one of the series."""
+        """Whether a name begins like those of the series."""
         return name.strip().upper().startswith(f"{self}-")

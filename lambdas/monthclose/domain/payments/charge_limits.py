@@ -58,7 +58,7 @@ class ChargeLimits:
         >>> ChargeLimits(step_minor=10).cut(6_172)
         Cut(charge_minor=6170, more_minor=0, rest_minor=2)
         >>> ChargeLimits(smallest_minor=50, largest_minor=1_000).cut(1_020)
-        Cut(charge_minor=950, more_minor=70, rest_minor=0)
+        Cut(charge_minor=970, more_minor=50, rest_minor=0)
         """
         even, rest = self._down(due_minor), due_minor % self.step_minor
         if even < self._least:

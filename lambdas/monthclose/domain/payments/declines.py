@@ -1,7 +1,7 @@
-"""Declines: what a provider's code means for another attempt, and what the customer is told. The one table of them.
+"""Declines: what a provider's code means for another attempt, and what the customer is told. The only table of them.
 
-A code that is in the table lies with the customer, their bank or their payment method, whichever way the provider says
-it: an adapter that meets one as the reason of an error raises `OrderRefusedError`, not `OrderInvalidError`.
+A code in the table is about the customer, their bank or their payment method, in whatever form the provider says it: an
+adapter that meets one as the reason of an error raises `OrderRefusedError`, not `OrderInvalidError`.
 
 From the providers' own tables: https://docs.stripe.com/declines/codes ("Next steps"; Stripe's Smart Retries make no
 further attempt after a hard one), https://docs.stripe.com/error-codes, the failure codes of
@@ -42,7 +42,7 @@ class Decline:
 
 
 METHOD_DETACHED = "payment_method_detached"
-"""Code of a charge whose payment method was removed at the provider; there is none of theirs for that."""
+"""Code of a charge whose payment method was removed at the provider, which has no code for that."""
 CUSTOMER_DELETED = "customer_deleted"
 """Code of a charge whose customer was deleted at the provider, and their payment methods with them."""
 
@@ -102,7 +102,7 @@ _STRIPE_CARDS = _soft(
         "pickup_card": "",
         "restricted_card": "",
         "stolen_card": "",
-        # What is known of it is wrong, and the next attempt would say the same.
+        # Its details are wrong, and the next attempt would get the same answer.
         "incorrect_address": "The billing address does not match the card.",
         "incorrect_cvc": _CVC,
         "incorrect_number": _NUMBER,

@@ -19,7 +19,7 @@ class PaymentState(StrEnum):
     READY = "ready"
     """Nothing is asked of the provider; if something was, it surely did nothing."""
     CHARGING = "charging"
-    """The amount is frozen and the provider may have been asked: only looking up tells."""
+    """The amount is frozen and the provider may have been asked: only a look-up can tell."""
     UNKNOWN = "unknown"
     """The provider was asked and its answer was lost."""
     PENDING = "pending"
@@ -29,7 +29,7 @@ class PaymentState(StrEnum):
     ACTION_REQUIRED = "action_required"
     """The customer must authenticate the charge themselves."""
     REVERSED = "reversed"
-    """It was paid, and the customer's bank took all of it back, or a part (dispute, charge-back, late failure)."""
+    """It was paid, and the customer's bank reversed all of it, or a part (dispute, charge-back, late failure)."""
     NOTHING_DUE = "nothing_due"
     """Nothing was owed when the charge was due: credit covered it, or they had paid already."""
     NO_PAYMENT_METHOD = "no_payment_method"
@@ -60,7 +60,7 @@ TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
 IN_FLIGHT = frozenset({_S.CHARGING, _S.UNKNOWN, _S.PENDING})
 """The provider has the order: the payment holds the customer's lease, and nobody else touches its invoice."""
 UNSETTLED = frozenset({_S.READY, _S.CHARGING, _S.UNKNOWN})
-"""A close is not through with a payment in one of these."""
+"""A close has not finished with a payment in one of these."""
 REFUSED = frozenset({_S.DECLINED, _S.ACTION_REQUIRED})
 """The provider was asked and gave a definite no."""
 _RETRIABLE = REFUSED | {_S.NO_PAYMENT_METHOD, _S.NO_ADAPTER, _S.NOTHING_DUE}
@@ -71,7 +71,7 @@ ABOVE_MAXIMUM = "above_maximum"
 CURRENCY_NOT_TAKEN = "currency_not_taken"
 UNTAKEN = frozenset({BELOW_MINIMUM, ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN})
 """Codes of a charge that the provider doesn't make because of its amount: too small, too large in a way that nobody
-knew before, or of a currency that it doesn't take. No bank was asked, nobody is to blame, and waiting mends none:
+knew before, or of a currency that it doesn't take. No bank was asked, nobody is to blame, and waiting does not help:
 what is too small is charged with the customer's next invoice; for the others a transfer helps (`payments record`)."""
 
 
@@ -127,11 +127,11 @@ class Payment:
     Parameters
     ----------
     sequence : int
-        1 is the close's payment, which dunning goes on with; each payment that a person starts is one more.
+        1 is the close's payment, which dunning continues; each payment that a person starts has the next number.
     batch : int
         The close's batch whose sums the payment is part of.
     limit_minor : int or None
-        The most that a person said to collect, in minor units.
+        The most to collect, as a person has limited it, in minor units.
     amount_minor : int
         Frozen when the state becomes CHARGING, in minor units.
     more_minor : int
@@ -144,14 +144,14 @@ class Payment:
     gathered_minor : int
         What of the amount is for them, in minor units.
     continues : int
-        Sequence of the payment that it goes on from where one charge could not take all; 0 if it goes on from none.
+        Sequence of the payment that it continues, where one charge could not take all; 0 if it continues none.
     collected_minor, refunded_minor, reversed_minor : int
-        What the provider has collected, what was given back on purpose, and what the customer's bank took back, in
-        minor units, as booked.
+        What the provider has collected, what was refunded, and what the customer's bank reversed; in minor units, as
+        booked.
     lost_minor : int
         What of the money that went back had been used elsewhere meanwhile, as credit, or went back twice: our loss.
     attempt : int
-        How many times the provider was asked afresh; part of the idempotency keys.
+        How many attempts were made; part of the idempotency keys.
     payment_method : str
         Frozen with the amount: the same idempotency key must carry the same parameters.
     provider_ref : str
@@ -161,7 +161,7 @@ class Payment:
     advice : str
         What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
     waits_for : str
-        Another payment of the customer, which takes days: this one is begun with once that has ended.
+        Another payment of the customer, which takes days: this one begins once that one has ended.
     """
 
     customer_id: str
@@ -211,12 +211,12 @@ class Payment:
 
     @property
     def spent(self) -> bool:
-        """Whether it has collected once and its money went back: what is open again, another payment must collect."""
+        """Whether it has collected once and its money went back: another payment must collect what is open again."""
         return bool(self.collected_minor) and self.state not in (PaymentState.PAID, PaymentState.PENDING)
 
     @property
     def settled(self) -> bool:
-        """Whether a close has nothing more to do for it, or would have to wait for days."""
+        """Whether a close has nothing left to do for it, or would have to wait for days."""
         return self.state not in UNSETTLED or bool(self.waits_for)
 
     @property
@@ -231,7 +231,7 @@ class Payment:
 
     @property
     def reversed_at(self) -> datetime | None:
-        """When its bank took money back for the last time, if some of that is gone."""
+        """When its bank last reversed money, if some of that is still gone."""
         return self.history[-1].time if self.state is PaymentState.REVERSED else None
 
     @property
@@ -292,7 +292,7 @@ class Payment:
         )
 
     def go_on(self, sequence: int) -> Payment:
-        """Write the payment that takes what this one could not, as the provider takes no more in one charge."""
+        """Make the payment that collects what this one could not, as the provider takes no more in one charge."""
         limit = None if self.limit_minor is None else self.limit_minor - self.amount_minor
         return Payment(
             self.customer_id,
@@ -339,10 +339,10 @@ class Payment:
 
 
 _CHECKS = (timedelta(minutes=5), timedelta(days=1))
-"""The shortest and the longest time between two looks at a payment in flight."""
+"""The shortest and the longest time between two look-ups of a payment in flight."""
 
 
 def next_check(begun_at: datetime, now: datetime) -> datetime:
-    """Decide when to look at a payment in flight again: after as long as it has been in flight already."""
+    """Decide when to look up a payment in flight again: after as long as it has been in flight already."""
     shortest, longest = _CHECKS
     return now + min(max(now - begun_at, shortest), longest)

@@ -1,7 +1,7 @@
-"""Whether a provider is well: slowed down after it said that we ask too often, paused while it is down. Pure.
+"""Whether a provider is healthy: slowed down after a 429, paused while it is down. Pure.
 
-The states of a pause, as of a circuit breaker: closed (we ask) → open (we don't, until a time) → half-open (one
-request, the probe, finds out) → closed, or open again for twice as long. Times are seconds since the epoch.
+A pause is a circuit breaker: closed (requests are made) → open (none until a time) → half-open (one request, the probe,
+finds out) → closed, or open again for twice as long. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 FAILURES_IN_A_ROW = 5
-"""So many time-outs and 5xx without an answer in between are an outage, as seen by one worker."""
+"""This many time-outs and 5xx with no answer in between are an outage, as one worker sees it."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0
 PROBE_SECONDS = 30.0
 """How long a probe may take before another worker sends one: longer than a request's time-out."""
 SLOWED_TO, SLOWEST = 0.75, 0.05
 """Share of the speed that is left after a 429, and of the limit after many."""
 SETTLE_SECONDS = 2.0
-"""Requests that were under way at the old speed may bring more 429s for so long: they count as one."""
+"""For this long, requests that were under way at the old speed may bring more 429s: they count as one."""
 RECOVERY_PER_SECOND = 0.01
 """Share of the limit by which the speed grows each second after it was slowed down."""
 
 
 class Circuit(StrEnum):
-    """Whether the provider is asked."""
+    """Whether requests are made to the provider."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -37,13 +37,13 @@ class Health:
     Parameters
     ----------
     slowed_to : float
-        Share of the limit that we kept to at `slowed_at`; it has grown since, see `speed`.
+        Share of the limit in use at `slowed_at`; it has grown since, see `speed`.
     pause_seconds : float
         Length of the present pause; 0 when the circuit is closed.
     paused_at : float
         When the outage was noticed.
     paused_until, probed_until : float
-        When the pause ends, and until when the answer to a probe may be awaited.
+        When the pause ends, and how long to wait for the answer to a probe.
     """
 
     slowed_to: float = 1.0
@@ -60,13 +60,13 @@ class Health:
         return min(recovered, 1.0)
 
     def circuit(self, now: float) -> Circuit:
-        """Whether the provider is asked now."""
+        """Whether requests are made to the provider now."""
         if not self.pause_seconds:
             return Circuit.CLOSED
         return Circuit.OPEN if now < self.paused_until else Circuit.HALF_OPEN
 
     def seconds_to_wait(self, now: float) -> float:
-        """After how long it is worth asking again; 0 if nothing keeps one from it (but one probe at a time)."""
+        """After how long it is worth trying again; 0 if now (half-open: one probe at a time)."""
         if not self.pause_seconds:
             return 0.0
         return max(self.paused_until - now, min(self.probed_until - now, FIRST_PAUSE_SECONDS), 0.0)
@@ -89,7 +89,7 @@ class Health:
         )
 
     def probing(self, now: float) -> Health:
-        """Somebody sends the one request that finds out whether the provider is well again."""
+        """One worker sends the request that finds out whether the provider has recovered."""
         return replace(self, probed_until=now + PROBE_SECONDS)
 
     def well(self) -> Health:

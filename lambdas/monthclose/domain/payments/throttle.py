@@ -1,11 +1,11 @@
-"""How fast a provider may be asked, and who may ask when. Pure arithmetic; times are seconds of whatever clock.
+"""How fast requests to a provider may start, and when. Pure arithmetic; times are seconds of any clock.
 
 A lane (what shares one limit at the provider) has slots, one request each, `Pace.interval` apart. One number per lane
 says everything: when its next free slot is due (the theoretical arrival time of the generic cell rate algorithm).
 A worker leases a run of slots at a time, which moves that number on, and starts its requests in them.
 
-A slot is good from when it is due until `Pace.tolerance` later; then it is lost, never saved up. So however the workers
-take turns, any `t` seconds see at most `(t + tolerance) / interval + 1 = rate * t + burst` starts.
+A slot is good from when it is due until `Pace.tolerance` later; then it is lost, never saved up. So whatever the
+workers do, any `t` seconds see at most `(t + tolerance) / interval + 1 = rate * t + burst` starts.
 """
 
 from __future__ import annotations
@@ -18,25 +18,29 @@ from monthclose.domain.errors import UserMistakeError
 HEADROOM = 0.98
 """Share of the provider's limit that is used: clocks drift, and requests don't all travel equally fast."""
 LEASE_SECONDS = 1.0
-"""How long a worker gets along with a lease: it hears of changes, and costs a write, about once a second."""
+"""How long a lease lasts a worker: about once a second it costs a write, and brings news of changes."""
 ASK_AHEAD_SECONDS = 0.2
-"""How long before its slots run out a worker asks for more: longer than the store takes to answer."""
+"""How long before its slots run out a worker leases more: longer than the store takes to answer."""
 _GATHER_SECONDS = 0.5
+_SLOW_CHARGE_SECONDS = 4
+"""What a charge takes on a bad day: two calls at 1.5 s each, and the books' writes."""
+_FEWEST_THREADS, _MOST_THREADS = 4, 128
+"""Of one worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How fast a provider lets us ask, per lane.
+    """The request rate that a provider allows, per lane.
 
     Parameters
     ----------
     rate_per_second : float
         The provider's own limit.
     reserve_share : float
-        Share of it that is left to the company's live traffic, 0 to 0.95.
+        Share of it that is left for the company's live traffic, 0 to 0.95.
     burst : int
-        Requests that may come at once beyond the steady pace, at least 2: the provider must bear with that many. It is
-        what makes up for threads and networks that are not punctual; too few, and slots are lost.
+        Requests that may come at once beyond the steady pace, at least 2: the provider must tolerate that many. It
+        makes up for threads and networks that are not punctual; with too few, slots are lost.
     """
 
     rate_per_second: float
@@ -52,7 +56,7 @@ class Limit:
             raise UserMistakeError(f"the burst must be {_SMALLEST_BURST} to {_LARGEST_BURST} requests")
 
     def usable(self, speed: float = 1.0) -> float:
-        """Requests a second that we make at the most, when slowed down to a share `speed`."""
+        """The most requests a second that we make, when slowed down to a share `speed`."""
         return self.rate_per_second * (1 - self.reserve_share) * HEADROOM * speed
 
     def pace(self, speed: float = 1.0) -> Pace:
@@ -140,8 +144,8 @@ def lease(free_at: float | None, now: float, count: int, pace: Pace) -> Run:
 class LeaseSize:
     """How many slots a worker leases at the most, so that a lease lasts about `LEASE_SECONDS`.
 
-    Workers don't know of each other; each sees how long its run takes to be used up, which is longer the more the
-    others have leased. Growing by one and shrinking in proportion, they come to equal shares, as senders on a network.
+    Workers don't know of each other; each sees how long its run takes to be used up: longer, the more the others have
+    leased. Growing by one and shrinking in proportion, they converge on equal shares, as senders on a network do.
     """
 
     most: float = 4.0
@@ -152,9 +156,9 @@ class LeaseSize:
         Parameters
         ----------
         waiting : int
-            Requests that wait for a slot: no slot is leased that nobody would use.
+            Requests waiting for a slot: no more slots than that are leased.
         seconds : float
-            How long they have patience.
+            How long they are willing to wait.
         """
         in_time = math.floor(max(seconds, 0) / pace.interval)
         return max(min(waiting, math.floor(self.most), in_time), 1)
@@ -188,3 +192,8 @@ def threads_needed(limit: Limit, seconds_per_request: float, workers: int) -> in
         From one request of a lane to the same thread's next one: the answer's mean latency and whatever else it does.
     """
     return max(math.ceil(limit.usable() * (seconds_per_request + LEASE_SECONDS) / workers), 1)
+
+
+def charging_threads(limit: Limit, workers: int) -> int:
+    """How many charges a worker has under way at once, so that all together use the limit up at slow answers, too."""
+    return min(max(threads_needed(limit, _SLOW_CHARGE_SECONDS, workers), _FEWEST_THREADS), _MOST_THREADS)

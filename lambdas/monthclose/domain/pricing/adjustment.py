@@ -8,12 +8,11 @@ end paid for the month what it costs, once.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.explanation import MEASURING, Explanation
-from monthclose.domain.pricing.line import InvoiceLine, LineContent, LineKind
+from monthclose.domain.pricing.line import BilledDocument, InvoiceLine, LineContent, LineKind
 
 type _Key = tuple[str, ...]
 
@@ -28,7 +27,7 @@ class Billed:
     invoices: list[str] = field(default_factory=list)
 
 
-def billed_for(period: Period, documents: Iterable[Mapping[str, Any]]) -> dict[_Key, Billed]:
+def billed_for(period: Period, documents: Iterable[BilledDocument]) -> dict[_Key, Billed]:
     """Sum up what invoices' documents say of a month, line by line."""
     found: dict[_Key, Billed] = {}
     for document in documents:
@@ -54,7 +53,8 @@ def adjustments(
     for key in sorted(lines.keys() | billed.keys()):
         again, before = lines.get(key), billed.get(key)
         if (again.amount.minor if again else 0) != (before.amount_minor if before else 0):
-            found.append(_difference(again, before, period, currency))
+            like = again or _line_of(billed[key].template, currency)
+            found.append(_difference(like, again, before, period))
     return found
 
 
@@ -66,8 +66,8 @@ def _together(one: InvoiceLine, other: InvoiceLine) -> InvoiceLine:
     return replace(one, quantity=one.quantity + other.quantity, amount=one.amount + other.amount)
 
 
-def _difference(again: InvoiceLine | None, before: Billed | None, period: Period, currency: str) -> InvoiceLine:
-    explanation = Explanation()
+def _difference(like: InvoiceLine, again: InvoiceLine | None, before: Billed | None, period: Period) -> InvoiceLine:
+    explanation, currency = Explanation(), like.amount.currency
     quantity = again.quantity if again else Decimal(0)
     measured = [step for step in again.steps if step["kind"] in MEASURING] if again else []
     explanation.add("priced_again", value=again.amount.major if again else 0, period=str(period))
@@ -75,7 +75,6 @@ def _difference(again: InvoiceLine | None, before: Billed | None, period: Period
         quantity -= before.quantity
         numbers = ", ".join(dict.fromkeys(before.invoices))
         explanation.add("billed", value=Money(before.amount_minor, currency).major, invoice=numbers)
-    like = again or _line_of(before.template if before else {}, currency)
     return replace(
         like,
         description=f"{like.description}, adjustment for {period}",

@@ -119,7 +119,7 @@ class Explanation:
 
 
 def recomputed(steps: Iterable[Mapping[str, str]], currency: str) -> Money:
-    """Compute a line's amount anew from its explanation.
+    """Recompute a line's amount from its explanation.
 
     Raises
     ------

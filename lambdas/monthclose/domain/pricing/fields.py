@@ -10,7 +10,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.domain.pricing.special import Months
-from monthclose.domain.usage import check_key, check_text, parse_decimal
+from monthclose.domain.text import check_key, check_text, parse_decimal
 
 
 class Fields:

@@ -5,15 +5,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Step
 
-type LineContent = dict[str, Any]
-"""A line as an invoice's document holds it."""
+_OptionalEntries = TypedDict(
+    "_OptionalEntries",
+    {"kind": str, "resource": str, "period": str, "from": str, "until": str, "steps": list[Step]},
+    total=False,
+)  # written as a call because `from` is a keyword
+
+
+class LineContent(_OptionalEntries):
+    """A line as an invoice's document holds it; see `InvoiceLine`."""
+
+    sku: str
+    description: str
+    model: str
+    unit: str
+    quantity: str
+    unit_price: str | None
+    amount_minor: int
+
+
+class BilledDocument(TypedDict):
+    """What pricing reads of an invoice's document."""
+
+    number: NotRequired[str]
+    period: str
+    lines: list[LineContent]
 
 
 class LineKind(StrEnum):
@@ -27,7 +50,7 @@ class LineKind(StrEnum):
     ADJUSTMENT = "adjustment"
     """Of an earlier month, for usage that came after that month's close."""
     BILLED = "billed"
-    """What later invoices have billed for the month already, taken off an invoice that is made anew."""
+    """What later invoices have billed for the month already, taken off an invoice that is regenerated."""
     CARRIED = "carried"
     """An earlier month's amount that was too small to be charged."""
 
@@ -71,7 +94,7 @@ class InvoiceLine:
     def content(self, invoiced: Period) -> LineContent:
         """The line as JSON on the invoice of a month; what says nothing is left out, decimals are text."""
         period = self.period or invoiced
-        content = {
+        content: LineContent = {
             "sku": self.sku,
             "description": self.description,
             "model": self.model,
@@ -80,7 +103,7 @@ class InvoiceLine:
             "unit_price": None if self.unit_price is None else plain(self.unit_price),
             "amount_minor": self.amount.minor,
         }
-        more = {
+        more: _OptionalEntries = {
             "kind": self.kind.value if self.kind is not LineKind.USAGE else "",
             "resource": self.resource,
             "period": str(period) if period != invoiced else "",
@@ -88,7 +111,7 @@ class InvoiceLine:
             "until": self.ends.isoformat() if self.ends and self.ends != period.end else "",
             "steps": [dict(step) for step in self.steps],
         }
-        return content | {name: value for name, value in more.items() if value}
+        return cast("LineContent", {**content, **{name: value for name, value in more.items() if value}})
 
 
 def total_minor(lines: Iterable[InvoiceLine]) -> int:

@@ -1,17 +1,17 @@
 """Lines of an invoice that takes another's place, beside what its own month costs now."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import cast
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.adjustment import billed_for
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Explanation
-from monthclose.domain.pricing.line import LineContent, LineKind
+from monthclose.domain.pricing.line import BilledDocument, LineContent, LineKind
 
 
-def kept_lines(document: Mapping[str, Any]) -> list[LineContent]:
+def kept_lines(document: BilledDocument) -> list[LineContent]:
     """Take what a replaced invoice had taken up besides its own month, as it was.
 
     Those are the adjustments of earlier months, and what they had carried over: they are settled with that invoice.
@@ -22,7 +22,7 @@ def kept_lines(document: Mapping[str, Any]) -> list[LineContent]:
     ]
 
 
-def billed_since(period: Period, later: Iterable[Mapping[str, Any]], currency: str) -> list[LineContent]:
+def billed_since(period: Period, later: Iterable[BilledDocument], currency: str) -> list[LineContent]:
     """Take off what later invoices have billed for a month already, line by line.
 
     The month is priced with all usage that is known now, and they have billed what of it came late.
@@ -37,7 +37,9 @@ def billed_since(period: Period, later: Iterable[Mapping[str, Any]], currency: s
 def _taken_off(template: LineContent, minor: int, quantity: str, invoices: list[str], currency: str) -> LineContent:
     explanation, numbers = Explanation(), ", ".join(dict.fromkeys(invoices))
     explanation.add("billed", value=Money(minor, currency).major, invoice=numbers)
-    return {name: value for name, value in template.items() if name != "period"} | {
+    line = cast("LineContent", {name: value for name, value in template.items() if name != "period"})
+    return {
+        **line,
         "description": f"{template['description']}, billed already on {numbers}",
         "quantity": quantity,
         "amount_minor": -minor,

@@ -32,7 +32,7 @@ def spelt_out(countries: Iterable[str]) -> tuple[str, ...]:
 def check_places(what: str, countries: Collection[str], regions: Iterable[str] = ()) -> None:
     """Refuse what is no country's code, and what cannot be a region's.
 
-    Of regions only the form is looked at: ISO 3166-2 has 5,000, and they change.
+    Of regions only the form is checked: ISO 3166-2 has 5,000, and they change.
 
     Parameters
     ----------

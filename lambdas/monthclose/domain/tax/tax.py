@@ -66,7 +66,7 @@ class Taxation:
 
 
 UNTAXED = Taxation()
-"""What there is without a tax table: no tax lines, the total is the sum of the lines."""
+"""Without a tax table: no tax lines, and the total is the sum of the lines."""
 
 
 @dataclass(frozen=True, slots=True)

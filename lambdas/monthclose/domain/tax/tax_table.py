@@ -8,7 +8,7 @@
     percent = "19"
     from = 2007-01-01                   # first day; without it, always
     until = 2027-01-01                  # first day that it does not apply any more; without it, for good
-    inclusive = true                    # prices have this tax in them; false if not said
+    inclusive = true                    # prices include this tax; default: false
 
     [[rate]]
     countries = ["CA"]
@@ -40,8 +40,8 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import EXACT
 from monthclose.domain.tax.places import check_places, spelt_out
 from monthclose.domain.tax.tax import EU, UNTAXED, Taxation, TaxCategory, TaxRate, not_covered
+from monthclose.domain.text import parse_decimal
 from monthclose.domain.toml import read_toml
-from monthclose.domain.usage import parse_decimal
 
 _RATE_KEYS = ("countries", "regions", "name", "percent", "category", "note", "from", "until", "inclusive")
 _REVERSE_KEYS = ("countries", "name", "note", "from", "until")
@@ -126,7 +126,7 @@ class NoTaxTable:
 def new_tax_table(toml: bytes) -> TaxTable:
     """Read a table that somebody imports: its places must be codes, or customers there would never be found.
 
-    Stored ones are read by `read_tax_table`: closes go on with what was taken before this was looked at.
+    Stored ones are read by `read_tax_table`: closes continue with tables that were accepted before this was checked.
 
     Raises
     ------

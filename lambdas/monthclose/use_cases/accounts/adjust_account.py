@@ -1,6 +1,6 @@
 """Adjust an account by hand: charge a customer now, book money received outside, grant credit.
 
-All of it while a close may be charging the same customer: what the close then collects is decided when it does.
+A close may be charging the same customer meanwhile: what it collects is decided at that moment.
 """
 
 import hashlib
@@ -33,13 +33,13 @@ from monthclose.use_cases.tellers import TellsOutcomes
 
 
 class _Coming(NamedTuple):
-    """Credit that comes to an account: where from, and the conditions that make it a grant."""
+    """Credit for an account: where it comes from, and the conditions that make it a grant."""
 
     amount: Money
     source: Account
     memo: str
     entry_id: str = ""
-    """Empty: any that is new."""
+    """Empty: a new one."""
     kind: GrantKind | None = None
     expires_at: datetime | None = None
 
@@ -61,7 +61,7 @@ class Cashier:
     clock: Clock
     charger: Callable[[str], Charger]
     """Makes the charger of a provider."""
-    keeper: HoldKeeper
+    holds: HoldKeeper
     teller: TellsOutcomes
 
     def under_way(self, customer_id: str) -> Payment | None:
@@ -73,15 +73,15 @@ class Cashier:
     def pay(self, customer_id: str, amount: Money | None = None) -> list[Payment]:
         """Charge a customer now for their open invoices, oldest first, up to an amount; return the payments made.
 
-        Each is a payment of its own beside the close's, by the same protocol and under the same lease. A payment
-        whose outcome is not known yet is among them: repeat nothing, the reconciler settles it.
+        Each is a payment of its own beside the close's, by the same protocol and under the same lease. A payment whose
+        outcome is not known yet may be among them: do not repeat it, the reconciler settles it.
 
         Raises
         ------
         UserMistakeError
             There is no such customer, or nothing is open that can be charged.
         TryLaterError
-            They are being charged right now, or the provider is briefly unable.
+            They are being charged right now, or the provider is briefly unavailable.
         """
         customer = self._customer(customer_id)
         left = self._checked(customer, amount) if amount is not None else None
@@ -96,7 +96,7 @@ class Cashier:
             except TryLaterError:
                 if not made:
                     raise
-                break  # what was paid is to be told; the rest can be asked for again
+                break  # report what was paid; the rest can be asked for again
             made += payments
             if payments[-1].state is not PaymentState.PAID:
                 break
@@ -109,7 +109,7 @@ class Cashier:
     def _pay_one(
         self, charger: Charger, customer: Customer, period: Period, month: CustomerMonth, limit: Money | None
     ) -> list[Payment]:
-        """Charge for one invoice: several times where one charge cannot take all."""
+        """Charge one invoice: several times if one charge cannot take all."""
         key = retry_conflicts(partial(new_payment, self.books, customer, period, limit))
         try:
             charger.charge(key)
@@ -122,19 +122,19 @@ class Cashier:
         return payments
 
     def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
-        """Book money that was received outside of the providers; it covers the open invoices, oldest first.
+        """Book money that was received outside the providers; it covers the open invoices, oldest first.
 
         Parameters
         ----------
         reference : str
-            The bank's: the same one again for the same customer is refused.
+            The bank's. A second booking with the same reference for the same customer is refused.
         expires_at : datetime or None
             When what is left of it expires, if it was paid for prepaid credit that does.
 
         Raises
         ------
         UserMistakeError
-            There is no such customer, the amount cannot be, or the reference was booked before.
+            There is no such customer, the amount is not valid, or the reference was booked before.
         """
         entry_id = f"received/{_short(reference)}"
         for month in self.books.months(customer_id).values():
@@ -163,7 +163,7 @@ class Cashier:
         Raises
         ------
         UserMistakeError
-            There is no such customer, or the amount cannot be.
+            There is no such customer, or the amount is not valid.
         """
         memo = f"{kind} credit granted{_until(expires_at)}: {reason}"
         return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
@@ -208,10 +208,10 @@ class Cashier:
         with suppress(TryLaterError):
             if period and not notice_due(self.books.month(customer_id, period)):  # the close's own comes with its batch
                 self.teller.tell(customer_id, period)
-            self.keeper.tell(customer_id)
+            self.holds.tell(customer_id)
 
     def _settle_up(self, customer_id: str, changed: OpenMonths) -> None:
-        settle_up(self.keeper, customer_id, changed)
+        settle_up(self.holds, customer_id, changed)
 
 
 def _booked_before(reference: str, entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""Apply holds: put those who don't pay on hold, and lift the holds of those who did."""
+"""Apply holds: put customers who don't pay on hold, and lift the holds of those who did."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class HoldKeeper:
     Parameters
     ----------
     teller : TellsHolds or None
-        Tells customers of changes that no other e-mail tells; None tells nobody.
+        Tells customers about changes that no other e-mail mentions; with None nobody is told.
     """
 
     books: Books
@@ -57,29 +57,29 @@ class HoldKeeper:
         return changes
 
     def review(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
-        """Decide a customer's hold anew, and return what changed. The caller tells the customer.
+        """Decide a customer's hold again, and return what changed. The caller tells the customer.
 
         Parameters
         ----------
         period : Period or None
-            The month to note the change in; the one that it is about if not said.
+            The month to note the change in; default: the one that it is about.
         """
         return retry_conflicts(partial(self._decide, customer_id, period, today))
 
     def keep(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
-        """Decide a customer's hold anew, tell them if it has changed, and return what changed.
+        """Decide a customer's hold again, tell them if it has changed, and return what changed.
 
         Raises
         ------
         TryLaterError
-            Lost every race, or the mail service is briefly unable; the same call goes on.
+            Lost every race, or the mail service is briefly unavailable; the same call continues.
         """
         change = self.review(customer_id, period=period, today=today)
         self.tell(customer_id)
         return change
 
     def tell(self, customer_id: str) -> None:
-        """Tell a customer of the last change of their hold, if that is news to them."""
+        """Tell a customer about the latest change of their hold, if that is news to them."""
         if self.teller:
             self.teller.tell(customer_id)
 

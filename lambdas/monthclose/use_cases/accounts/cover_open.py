@@ -1,4 +1,4 @@
-"""What follows when a customer gets credit outside of a close: it covers what is open, and their hold is reviewed."""
+"""What follows when a customer gets credit outside a close: it covers what is open, and their hold is reviewed."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,13 +15,13 @@ from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import refresh_progress
 
 _INVOICES_AT_ONCE = 30
-"""Invoices that one commit lets credit cover: a transaction holds 100 items. The rest takes its turn when it is due."""
+"""Invoices that one commit lets credit cover: a transaction holds 100 items. The rest is covered when it is due."""
 
 type OpenMonths = list[tuple[Period, CustomerMonth]]
 
 
 class Cover(NamedTuple):
-    """The account when its credit has covered what it can, what must be committed with it, and the months that are."""
+    """The account after its credit has covered what it can, what to commit with it, and the months covered."""
 
     customer: Customer
     records: list[Record]
@@ -57,11 +57,11 @@ def cover_with_credit(
     return Cover(customer, records, covered)
 
 
-def settle_up(keeper: HoldKeeper, customer_id: str, changed: OpenMonths) -> None:
+def settle_up(holds: HoldKeeper, customer_id: str, changed: OpenMonths) -> None:
     """See whether the hold can be lifted, and bring the sums of the changed months up to date; the caller tells."""
-    customer = keeper.books.customer(customer_id)
+    customer = holds.books.customer(customer_id)
     if customer and customer.held_since:
-        keeper.review(customer_id)
+        holds.review(customer_id)
     for period, month in changed:
         if month.payment:
-            refresh_progress(keeper.closes, keeper.books, keeper.clock, period, month.payment.batch)
+            refresh_progress(holds.closes, holds.books, holds.clock, period, month.payment.batch)

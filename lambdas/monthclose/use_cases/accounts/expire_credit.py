@@ -12,10 +12,10 @@ from monthclose.ports import Books
 
 
 def expire_credit(books: Books, customer: Customer, period: Period, now: datetime) -> Customer:
-    """Take away grants that had expired when the month ended; returns the account as it then is.
+    """Remove grants that had expired when the month ended; returns the account as it then is.
 
-    What was a gift costs us that much less; what the customer had paid for is ours to keep. What is good for an earlier
-    month that waits for a person stays until that month has its invoice.
+    An expired gift costs us that much less; what the customer had paid for is ours to keep. A grant that is good for an
+    earlier month that waits for a person stays until that month has its invoice.
 
     Raises
     ------

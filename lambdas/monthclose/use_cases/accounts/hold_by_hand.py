@@ -7,28 +7,28 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_reason
+from monthclose.domain.text import check_reason
 from monthclose.ports import Books, Clock
 from monthclose.use_cases.batch_work import retry_conflicts
 
 _MONTHS_AT_ONCE = 90
-"""Open months that one release can speak of: a transaction holds 100 items."""
+"""Open months that one release can cover: a transaction holds 100 items."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldDesk:
-    """Does what a person asks for about one customer's hold."""
+    """Places and lifts one customer's hold for a person."""
 
     books: Books
     clock: Clock
 
     def hold(self, customer_id: str, reason: str, by: str) -> Customer:
-        """Put a customer on hold; a hold that the policy placed becomes the person's, who alone lifts it then.
+        """Put a customer on hold; a hold that the policy placed becomes the person's: only a person lifts it then.
 
         Raises
         ------
         UserMistakeError
-            There is no such customer, or a person holds them already.
+            There is no such customer, or a person has put them on hold already.
         """
         return retry_conflicts(partial(self._hold, customer_id, _given(reason), by))
 

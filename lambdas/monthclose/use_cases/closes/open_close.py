@@ -11,7 +11,7 @@ from monthclose.use_cases.claim_holder import still_works
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer: whether this execution may go on, and as which run of the close."""
+    """The answer: whether this execution may continue, and as which run of the close."""
 
     period: Period
     outcome: Literal["opened", "already_running"]

@@ -1,4 +1,4 @@
-"""Park customers: after the last repair round, set aside with a reason whoever has no outcome yet."""
+"""Park customers: after the last repair round, set aside with a reason the customers without an outcome."""
 
 from monthclose.domain.closes.close import Stage
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
@@ -13,7 +13,7 @@ from monthclose.use_cases.closes.snapshot import read_batches
 def park_customers(period: Period, *, books: Books, closes: Closes, documents: Documents, clock: Clock) -> int:
     """Park the customers of unfinished batches that have no outcome, and return how many there were.
 
-    A parked payment keeps its state and its lease: nobody charges it anew before it is known what became of it.
+    A parked payment keeps its state and its lease: nobody charges it again before its outcome is known.
     """
     close = closes.get(period)
     if close is None:

@@ -41,7 +41,7 @@ class Planner:
     """How to reach each provider: one that refuses us must stop the close before anything is charged or parked."""
 
     def plan(self, period: Period, run: int) -> Plan:
-        """Write the list of the batches that still need work, the snapshot in a close's first round.
+        """Write the list of the batches that still need work; in a close's first round, the snapshot.
 
         A run begins with the batches that aren't finished and those that have parked customers: perhaps the
         reason is gone. Its repair rounds take the unfinished ones only.
@@ -100,7 +100,7 @@ class Planner:
         return self.closes.put(planned)
 
     def _expect(self, customers: list[Planned]) -> tuple[int, tuple[str, ...]]:
-        """Estimate how long charging takes: each provider's customers by its allowed rate, side by side."""
+        """Estimate how long charging takes: each provider's customers at its allowed rate, side by side."""
         seconds, warnings = 0, []
         for name in sorted({customer.provider for customer in customers}):
             count = sum(customer.provider == name for customer in customers)

@@ -10,7 +10,7 @@ from monthclose.use_cases.batch_work import retry_conflicts
 
 
 def note_stop(period: Period, reason: str, *, closes: Closes, clock: Clock) -> None:
-    """Write down that the present run of a close was stopped.
+    """Record that the current run of a close was stopped.
 
     Raises
     ------

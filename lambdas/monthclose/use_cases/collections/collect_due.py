@@ -1,6 +1,6 @@
-"""Collect what is due: try again what was refused, when the dunning schedule says so.
+"""Collect what is due: retry what was refused, when the dunning schedule says so.
 
-What to charge again is decided here, at the moment of charging, not by whoever found the customers.
+What to charge again is decided here, at the moment of charging, not when the customers were found.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ from monthclose.use_cases.payments.own_payment import new_payment
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What a batch of customers brought."""
+    """What came of a batch of customers."""
 
     retried: int
     paid: int
@@ -49,7 +49,7 @@ class Collector:
         closing: frozenset[Period] = frozenset(),
         time_is_up: Callable[[], bool] = lambda: False,
     ) -> Collection:
-        """Retry what is due today; called again on the same day, it does what is left.
+        """Retry what is due today; a second call on the same day does what is left.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Collector:
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us; there is no point in going on.
+            The provider doesn't accept us; there is no point in continuing.
         """
         made: list[tuple[Period, int, PaymentState | None]] = []
         jobs = {name: partial(self._collect_one, name, today, closing, made) for name in customer_ids}
@@ -80,7 +80,7 @@ class Collector:
         if closing & months.keys():
             return
         for period, month in months.items():
-            customer = self.books.customer(customer_id)  # anew each time: the last charge has changed it
+            customer = self.books.customer(customer_id)  # read each time: the last charge has changed it
             if customer is None or customer.profile.payment_provider != self.charger.gateway.provider:
                 return
             job = self._job(customer, period, month, today)
@@ -97,12 +97,12 @@ class Collector:
             return partial(self._retry, customer, period, month)
         mine = trouble.payment.provider == self.charger.gateway.provider
         if trouble.obstacle is Obstacle.ACTION and mine:
-            # Nobody is asked to confirm what they have confirmed since.
+            # Looked up first: they may have confirmed it since.
             return partial(self.charger.look_up, PaymentKey(customer.customer_id, period, trouble.payment.sequence))
         return None
 
     def _retry(self, customer: Customer, period: Period, month: CustomerMonth) -> PaymentState | None:
-        """Go on with the invoice's own payment; one more is made if that is another provider's or has done its part."""
+        """Retry the invoice's own payment; make another if that is a different provider's or has collected already."""
         own = month.collecting
         key = PaymentKey(customer.customer_id, period, own.sequence if own else 1)
         if own and (own.provider != self.charger.gateway.provider or own.collected_minor):

@@ -1,4 +1,4 @@
-"""Find who owes: begin a run of the collections, and write down its customers in batches of one provider each."""
+"""Find customers who owe: begin a run of the collections, and list its customers in batches of one provider each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ CLAIM = "collections"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer: whether this execution may go on, for which day, and with whom.
+    """The answer: whether this execution may continue, for which day, and with which customers.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class OwingFinder:
     """The URL of each provider's queue."""
 
     def find(self, execution: str, day: date | None = None) -> Found:
-        """Begin a run for a day, today if none is said, unless another one still works.
+        """Begin a run for a day (default: today), unless another run is still working.
 
-        As with a close, whether it does is asked of the workflow engine.
+        As with a close, the workflow engine says whether it is.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class OwingFinder:
         return Found("begun", today, self._closing(), counted.batches, counted.customers, key)
 
     def _batches(self) -> Iterator[Batch]:
-        """Cut the customers into batches as they come, so that no more than a batch a provider is held in memory."""
+        """Cut the customers into batches as they come, so that at most one batch per provider is in memory."""
         number, waiting = 0, dict[str, list[str]]()
         for owing in self.directory.owing():
             ids = waiting.setdefault(owing.provider, [])

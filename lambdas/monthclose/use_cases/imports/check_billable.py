@@ -1,6 +1,6 @@
-"""Looking at once whether usage that is taken can be billed: by the prices and taxes that there are now.
+"""Check at import time whether usage can be billed, with the prices and taxes of today.
 
-A close would find out, and park the customers. Whoever imports can still do something about it.
+A close would find out, and park the customers. At import there is still time to do something about it.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ _MOST_SHOWN, _LONGEST = 20, 40
 
 
 class BillableCheck:
-    """Looks at events, and counts in a tally those that could not be billed."""
+    """Checks events, and counts in a tally those that could not be billed."""
 
     def __init__(self, price_books: PriceBooks, tax_tables: TaxTables, tally: Tally) -> None:
         self._book = price_books.get(price_books.latest())
@@ -32,8 +32,8 @@ class BillableCheck:
         self._prices: dict[tuple[str, str, str, Period], tuple[Window, ...]] = {}
         self._taxed: dict[tuple[str, str, str, Period], bool] = {}
 
-    def look_at(self, event: UsageEvent, profile: Profile) -> None:
-        """Look at an event of a customer."""
+    def check(self, event: UsageEvent, profile: Profile) -> None:
+        """Check an event of a customer."""
         if event.unit_price is None and not self._has_price(event, profile.currency):
             add_named(self._tally.unpriced, event.sku)
         if not self._has_tax(profile, event.period):
@@ -67,14 +67,14 @@ class BillableCheck:
         return self._taxed[key]
 
 
-def told_unbillable(tally: Tally) -> list[str]:
+def unbillable_in_words(tally: Tally) -> list[str]:
     """Say what of the taken usage could not be billed, with names: a line for prices and one for taxes."""
-    told = []
+    lines = []
     if tally.unpriced:
-        told.append(f"no price in the price book for {_named(tally.unpriced, 'SKU')}; a close parks such customers")
+        lines.append(f"no price in the price book for {_named(tally.unpriced, 'SKU')}; a close parks such customers")
     if tally.untaxed:
-        told.append(f"no rate in the tax table for {_named(tally.untaxed, 'customer')}; a close parks them")
-    return told
+        lines.append(f"no rate in the tax table for {_named(tally.untaxed, 'customer')}; a close parks them")
+    return lines
 
 
 def summary_of(counter: Counter[str], names: str) -> dict[str, int]:

@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monthclose.domain.imports.dropped_file import add_tally
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Inbox
+from monthclose.use_cases.imports.dropped_file import add_tally
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.rejected_rows import Cells
 from monthclose.use_cases.imports.split_usage import Split, part_key, split_key
-from monthclose.use_cases.imports.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class UsageFinisher:
     lock: ImportLock
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
-    def finish(self, run: str, execution: str) -> Outcome:
+    def finish(self, run: str, execution: str) -> UsageOutcome:
         """Add the parts' tallies up, and write their rejected rows in the file's order.
 
         Raises
@@ -32,8 +32,8 @@ class UsageFinisher:
             A part has not been loaded, or it is not the execution's turn any more.
         """
         split = Split.read(self.inbox.get(split_key(run)))
-        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
-        found = keeper.find(split.file)
+        outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        found = outcomes.find(split.file)
         if found:
             return found
         self.lock.require(split.file, execution)
@@ -43,7 +43,7 @@ class UsageFinisher:
                 if self._add(tally, run, lane, part):
                     with_rejects.setdefault(lane, []).append(part)
         lanes = [self._rejected(run, lane, parts) for lane, parts in with_rejects.items()]
-        return keeper.keep(split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]))
+        return outcomes.keep(split.file, split.columns, tally, heapq.merge(*lanes, key=lambda line: line[0]))
 
     def _add(self, tally: Tally, run: str, lane: int, part: int) -> bool:
         try:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Claim, Claims, Clock, Workflow
 from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.imports.dropped_file import DroppedFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class UsageImporter:
             else:
                 tally.taken += 1
                 tally.groups[str(event.period)] += 1
-                billable.look_at(event, known[event.customer_id])
+                billable.check(event, known[event.customer_id])
         self._store(acceptance, stored.values(), tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
@@ -104,7 +104,7 @@ class UsageImporter:
         """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
 
         The close's worker reads what was written before it began; what is written later is noted here, on the
-        customer, and priced anew with the customer's next month. What was stored already and came late is noted once
+        customer, and priced again with the customer's next month. What was stored already and came late is noted once
         more: an import may have broken off between the two. What has been billed by then is not billed again.
         """
         events = list(acceptance.to_write.values())

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from monthclose.domain.imports.dropped_file import tally_content
 from monthclose.domain.imports.intake import Row
 from monthclose.ports import Inbox
+from monthclose.use_cases.imports.dropped_file import tally_content
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.import_usage import UsageImporter
 from monthclose.use_cases.imports.rejected_rows import rejected
@@ -52,5 +52,5 @@ class LaneLoader:
         tally = importer.load(rows, split.layout, split.name, reject)
         if lines:
             self.inbox.put(part_key(run, lane, part, "rejects.jsonl"), "\n".join(lines).encode(), "application/jsonl")
-        # What is told of a part is told once: a second run finds its usage stored, and would count none as late.
+        # A part's tally is written once: a second run finds its usage stored, and would count none as late.
         self.inbox.put_new(part_key(run, lane, part, "tally.json"), json.dumps(tally_content(tally)).encode())

@@ -1,6 +1,6 @@
 """Receive a dropped usage file: load it at once if it is small, else split it.
 
-Its arrival is told at least once, and a file may be dropped again while it is imported. So one execution at a time
+S3 announces it at least once, and a file may be dropped again while it is imported. So one execution at a time
 works on files of a name, only the latest version counts, and what came of a version is remembered.
 """
 
@@ -11,18 +11,18 @@ from typing import Literal
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
-from monthclose.domain.imports.dropped_file import HINTS, DroppedFile, read_options
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
 from monthclose.names import USAGE_PREFIX
 from monthclose.ports import Arrival, Inbox
 from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.check_rows import checked
+from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile, read_options
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.import_usage import UsageImporter
 from monthclose.use_cases.imports.rejected_rows import Cells, rejected
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import Table, read_table
-from monthclose.use_cases.imports.usage_outcome import Outcome, OutcomeKeeper
+from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
 type TimeIsUp = Callable[[], bool]
 
@@ -47,7 +47,7 @@ class Received:
 
     result: Literal["done", "split", "busy", "nothing"]
     run: str = ""
-    outcome: Outcome | None = None
+    outcome: UsageOutcome | None = None
     again: bool = False
 
 
@@ -80,17 +80,17 @@ class UsageReceiver:
         return self._import(DroppedFile(name, latest), time_is_up)
 
     def _import(self, file: DroppedFile, time_is_up: TimeIsUp) -> Received:
-        keeper = OutcomeKeeper(self.inbox, self.max_rejected_percent)
-        found = keeper.find(file)
+        outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        found = outcomes.find(file)
         if found:
             return Received("done", outcome=found, again=True)
         try:
             with self.inbox.open(f"{USAGE_PREFIX}{file.name}", file.version) as arrival:
-                return self._read(file, arrival, keeper, time_is_up)
+                return self._read(file, arrival, outcomes, time_is_up)
         except UserMistakeError as mistake:
-            return Received("done", outcome=keeper.refuse(file, mistake))
+            return Received("done", outcome=outcomes.refuse(file, mistake))
 
-    def _read(self, file: DroppedFile, arrival: Arrival, keeper: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
+    def _read(self, file: DroppedFile, arrival: Arrival, outcomes: OutcomeKeeper, time_is_up: TimeIsUp) -> Received:
         options = read_options(arrival.metadata)
         table = read_table(file.name, arrival.stream, options.decimal)
         mapping = ColumnMapping.resolve(
@@ -107,7 +107,7 @@ class UsageReceiver:
         checked_rows = checked(file.name, table.rows, mapping, HINTS)
         head, ended = _begin(checked_rows, part_bytes)
         if ended:
-            return Received("done", outcome=_load(importer, keeper, file, table._replace(rows=iter(head)), mapping))
+            return Received("done", outcome=_load(importer, outcomes, file, table._replace(rows=iter(head)), mapping))
         splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
         rows = chain(head, checked_rows)
         splitter.split(file, rows, table.columns, mapping, importer.horizon.days, time_is_up)
@@ -126,12 +126,12 @@ def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
 
 
 def _load(
-    importer: UsageImporter, keeper: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
-) -> Outcome:
+    importer: UsageImporter, outcomes: OutcomeKeeper, file: DroppedFile, table: Table, mapping: ColumnMapping
+) -> UsageOutcome:
     lines: list[Cells] = []
 
     def reject(row: Row, reason: str) -> None:
         lines.append(rejected(row, reason, table.columns))
 
     tally = importer.load(table.rows, mapping, file.name, reject)
-    return keeper.keep(file, table.columns, tally, lines)
+    return outcomes.keep(file, table.columns, tally, lines)

@@ -13,10 +13,10 @@ from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
-from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.domain.imports.intake import Row
 from monthclose.names import PARTS_PREFIX
 from monthclose.ports import Inbox
+from monthclose.use_cases.imports.dropped_file import DroppedFile
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _LOOKS = 10_000

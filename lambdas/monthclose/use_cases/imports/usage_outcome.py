@@ -1,48 +1,72 @@
-"""What came of a dropped file: kept beside it, told to the company, remembered so that the same is told again."""
+"""What came of a dropped file: kept beside it, published to the company, stored so that a repetition says the same."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import LayoutError
-from monthclose.domain.imports.dropped_file import DroppedFile
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from monthclose.ports import Inbox
-from monthclose.use_cases.imports.check_billable import summary_of, told_unbillable
+from monthclose.use_cases.imports.check_billable import summary_of, unbillable_in_words
+from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
 
 IMPORTED, UNUSABLE = "imported", "unusable"
 
-type Outcome = dict[str, Any]
-"""What the company's event says: names, counts and reasons, nothing of the file's content."""
+
+class UsageOutcome(TypedDict):
+    """What the company's event says: names, counts and reasons, nothing of the file's content.
+
+    The names are those of the stored JSON and of the event, and never change.
+    """
+
+    key: str
+    version: str
+    status: str
+    """`imported` or `unusable`."""
+    error: str
+    """Why nothing was imported; empty if something was."""
+    taken: int
+    """Rows that were imported."""
+    rejected: Mapping[str, int]
+    """Rows that were not, by reason."""
+    periods: Mapping[str, int]
+    """Imported rows by month."""
+    late: Mapping[str, int]
+    """Those of months that are closed, by month."""
+    without_price: Mapping[str, int]
+    without_tax: Mapping[str, int]
+    too_many_rejected: bool
+    rejects: Mapping[str, str] | None
+    """Where the rejected rows are: `{"bucket": …, "key": …}`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeKeeper:
-    """Keeps what came of files.
+    """Keeps the outcomes of files.
 
     Parameters
     ----------
     max_rejected_percent : int
-        With a larger share of rejected rows its outcome says so.
+        The largest share of rejected rows; an outcome says if it is exceeded.
     """
 
     inbox: Inbox
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
-    def find(self, file: DroppedFile) -> Outcome | None:
-        """Find what came of a file's version, if its import is done."""
+    def find(self, file: DroppedFile) -> UsageOutcome | None:
+        """Find the outcome of a file's version, if its import is done."""
         try:
-            found: Outcome = json.loads(self.inbox.get(_outcome_key(file)))
+            found: UsageOutcome = json.loads(self.inbox.get(_outcome_key(file)))
         except KeyError:
             return None
         return found
 
-    def keep(self, file: DroppedFile, columns: Sequence[str], tally: Tally, rejected: Iterable[Cells]) -> Outcome:
+    def keep(self, file: DroppedFile, columns: Sequence[str], tally: Tally, rejected: Iterable[Cells]) -> UsageOutcome:
         """Keep the rejected rows and the outcome of a file that was read to its end.
 
         Raises
@@ -57,7 +81,7 @@ class OutcomeKeeper:
             self.inbox.write(table, as_csv(columns, rejected))
         else:
             self._forget(table)  # an earlier version's rejects would be taken for this one's
-        unbillable = told_unbillable(tally)
+        unbillable = unbillable_in_words(tally)
         if unbillable:
             self._put_text(file, "\n".join(unbillable))
         elif tally.taken:
@@ -69,16 +93,16 @@ class OutcomeKeeper:
             self._put_text(file, f"{error}\nthe rejected rows: {table}")
         return self._remember(file, tally, error, table if tally.rejected else "")
 
-    def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> Outcome:
+    def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> UsageOutcome:
         """Keep why a file cannot be used. The text beside it may quote the file's columns, the outcome doesn't."""
         self._forget(_table_key(file))
-        told = str(mistake)
-        self._put_text(file, told if file.name in told else f"{file.name}: {told}")
-        problem = mistake.problem if isinstance(mistake, LayoutError) else told
+        text = str(mistake)
+        self._put_text(file, text if file.name in text else f"{file.name}: {text}")
+        problem = mistake.problem if isinstance(mistake, LayoutError) else text
         return self._remember(file, Tally(), problem, _text_key(file))
 
-    def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> Outcome:
-        outcome: Outcome = {
+    def _remember(self, file: DroppedFile, tally: Tally, error: str, rejects: str) -> UsageOutcome:
+        outcome: UsageOutcome = {
             "key": f"{USAGE_PREFIX}{file.name}",
             "version": file.version,
             "status": UNUSABLE if error else IMPORTED,

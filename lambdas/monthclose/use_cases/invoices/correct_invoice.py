@@ -2,8 +2,8 @@
 
 As for invoices, the order makes it safe to break off anywhere: the draft stored, then a number reserved for that very
 draft, then the numbered document stored, then the credit note booked. Reservations are kept by the invoice, and each
-is fenced by how many there were: two people who correct it at once can't take back more than there is, and whoever
-comes first finishes what another has left, so that no number is lost.
+is fenced by how many there were: two people who correct it at once cannot credit more than is left, and the next one
+to come finishes what another has left, so that no number is lost.
 """
 
 import hashlib
@@ -25,18 +25,19 @@ from monthclose.domain.invoices.credit_note import (
     left_to_credit,
     number_credit_note,
 )
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
-from monthclose.domain.usage import check_reason
+from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, Reservation
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.accounts.cover_open import Cover, cover_with_credit, open_months, settle_up
 from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.invoices.document_keys import credit_note_key
 from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
 
@@ -64,11 +65,11 @@ class Corrector:
     closes: Closes
     documents: Documents
     issued: IssuedDocuments
-    keeper: HoldKeeper
+    holds: HoldKeeper
     clock: Clock
 
     def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
-        """Take an amount of an invoice back, tax and all; None is everything that is left of it.
+        """Credit an amount of an invoice, tax included; None credits everything that is left of it.
 
         What is open of it is not owed any more; what was paid becomes credit, which covers other open invoices at
         once. The same amount for the same reason again is the same correction: its credit note is returned.
@@ -87,15 +88,15 @@ class Corrector:
         if amount is not None and amount.minor <= 0:
             raise UserMistakeError("the amount must be more than nothing")
         note = retry_conflicts(partial(self._correct, asked))
-        settle_up(self.keeper, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
+        settle_up(self.holds, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
         return note
 
     def void(self, number: str, reason: str) -> CreditNote:
-        """Take back everything that is left of an invoice; see `credit`."""
+        """Credit everything that is left of an invoice; see `credit`."""
         return self.credit(number, None, reason)
 
     def rehearse(self, invoice: Invoice, reason: str) -> Customer:
-        """Work out what the account would be after everything that is left is taken back; writes nothing.
+        """Work out what the account would be once everything that is left is credited; writes nothing.
 
         Raises
         ------
@@ -140,17 +141,19 @@ class Corrector:
         before = invoice.total - left_to_credit(invoice, notes)
         document, day = self.issued.document(invoice), self.clock().date()
         draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
-        _, account, _ = book_credit_note(number_credit_note(draft, 0)[0], invoice, customer, notes)
+        _, account, _ = book_credit_note(number_credit_note(draft, 0, "")[0], invoice, customer, notes)
         return draft, account
 
     def _issue(self, reservation: Reservation, draft: Draft) -> CreditNote:
         """Store the document of a reserved number, and book it if it isn't booked yet."""
-        note, content = number_credit_note(draft, reservation.first)
+        number = reservation.first
+        key = credit_note_key(Period.parse(draft["period"]), Series.CREDIT_NOTES.numbered(number))
+        note, content = number_credit_note(draft, number, key)
         month = self.books.month(note.customer_id, note.period)
         if all(issued.number != note.number for issued in month.credit_notes):
             self.documents.put_new(note.document.key, content)  # from the same draft comes the same content
             changed = self._commit(note)
-            settle_up(self.keeper, note.customer_id, changed.months)
+            settle_up(self.holds, note.customer_id, changed.months)
         return note
 
     def _read(self, customer_id: str, period: Period) -> tuple[Customer, CustomerMonth, Invoice]:

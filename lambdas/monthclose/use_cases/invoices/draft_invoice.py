@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import ParkCustomerError
-from monthclose.domain.invoices.draft import Draft, draft_invoice
+from monthclose.domain.invoices.company import Company
+from monthclose.domain.invoices.draft import draft_invoice
+from monthclose.domain.invoices.draft_content import Draft, MadeFrom
 from monthclose.domain.invoices.invoicing import carried_line
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
@@ -20,7 +21,6 @@ from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
-from monthclose.settings import Company
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class InvoiceDrafter:
         late, covered = self._late(customer, period, watermark)
         newest = self.price_books.latest()
         carried = [carried_line(customer)] if customer.carried_minor else []
-        more = {
+        more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
             "usage_until": watermark.isoformat(),
@@ -79,7 +79,7 @@ class InvoiceDrafter:
 
         Parameters
         ----------
-        replaced : dict
+        replaced : Draft
             The other's document.
 
         Raises
@@ -93,16 +93,16 @@ class InvoiceDrafter:
         months, noted = self.books.months(customer.customer_id), customer.late_usage.get(str(period))
         later = self._documents(month for of, month in months.items() if of > period)
         again = [*billed_since(period, later, replaced["currency"]), *kept_lines(replaced)]
-        more = {
+        more: MadeFrom = {
             "price_book": price_book,
             "tax_table": tax_table,
             "usage_until": now.isoformat(),
             "late_usage": {str(period): noted} if noted and not known.left else {},
-            "later_prices": replaced.get("later_prices"),
+            "later_prices": replaced.get("later_prices", {}),
             "usage_left": known.left,
         }
         draft = self._written(customer, period, [*lines, *again], now.date(), more)
-        return draft | {"replaces": replaced["number"], "notes": [reason]}
+        return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _rated(
         self, customer: Customer, period: Period, price_book: str, watermark: datetime
@@ -117,7 +117,7 @@ class InvoiceDrafter:
         period: Period,
         lines: list[InvoiceLine | LineContent],
         day: date,
-        more: Mapping[str, Any],
+        more: MadeFrom,
     ) -> Draft:
         return draft_invoice(
             customer,
@@ -155,9 +155,7 @@ class InvoiceDrafter:
                 covered[str(month)] = noted[month]
         return lines, covered
 
-    def _adjusted(
-        self, customer: Customer, month: Period, known: AsOf, documents: list[dict[str, Any]]
-    ) -> list[InvoiceLine]:
+    def _adjusted(self, customer: Customer, month: Period, known: AsOf, documents: list[Draft]) -> list[InvoiceLine]:
         own = next((document for document in documents if document["period"] == str(month)), None)
         close = self.closes.get(month)
         billed_by = own.get("price_book") if own else None
@@ -176,7 +174,7 @@ class InvoiceDrafter:
             )
         return lines
 
-    def _documents(self, months: Iterable[CustomerMonth]) -> list[dict[str, Any]]:
+    def _documents(self, months: Iterable[CustomerMonth]) -> list[Draft]:
         issued = [month.invoice or month.carried for month in months]
         places = [record.document for record in issued if record]
         return [json.loads(self.documents.get_slice(place.key, place.offset, place.length)) for place in places]

@@ -1,12 +1,12 @@
-"""Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, computed anew."""
+"""Explain an invoice or a draft: for each line its events, its price book, and the arithmetic, recomputed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import EXACT
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.exact import plain
@@ -44,7 +44,7 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
 
     Parameters
     ----------
-    document : dict
+    document : Draft
         An invoice's document, or a draft.
     most_events : int
         How many events of each line are listed.
@@ -85,7 +85,7 @@ def _belongs(event: UsageEvent, line: LineContent) -> bool:
     if (line["model"] == "rated") != (event.unit_price is not None):
         return False
     if event.unit_price is not None:
-        return Decimal(line["unit_price"]) == event.unit_price
+        return line["unit_price"] is not None and Decimal(line["unit_price"]) == event.unit_price
     if line.get("resource") and line["resource"] != event.resource:
         return False
     starts, ends = _window(line)
@@ -103,7 +103,7 @@ def _window(line: LineContent) -> tuple[str | None, str | None]:
     return None if goes_on else line.get("from"), line.get("until")
 
 
-def _explained(seen: _Seen, document: Mapping[str, Any]) -> dict[str, Any]:
+def _explained(seen: _Seen, document: Draft) -> dict[str, Any]:
     line = seen.line
     steps = line.get("steps", [])
     return {
@@ -132,5 +132,5 @@ def _is_of_usage(line: LineContent) -> bool:
     return line.get("kind", LineKind.USAGE) in _OF_USAGE and line["model"] not in _BESIDE_USAGE
 
 
-def _period(line: LineContent, document: Mapping[str, Any]) -> Period:
+def _period(line: LineContent, document: Draft) -> Period:
     return Period.parse(line.get("period", document["period"]))

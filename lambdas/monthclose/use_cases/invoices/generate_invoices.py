@@ -20,7 +20,9 @@ from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices import invoice as invoices
-from monthclose.domain.invoices.draft import Draft, documents_key, number_drafts
+from monthclose.domain.invoices.company import Company
+from monthclose.domain.invoices.draft import number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, account_after, carried_minor
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
@@ -28,7 +30,6 @@ from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
-from monthclose.settings import Company
 from monthclose.use_cases.accounts.expire_credit import expire_credit
 from monthclose.use_cases.batch_work import (
     OF_ONE_CUSTOMER,
@@ -40,6 +41,7 @@ from monthclose.use_cases.batch_work import (
     unparked,
 )
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.document_keys import documents_key
 from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
 from monthclose.use_cases.invoices.replace_invoice import Replacer
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
@@ -57,7 +59,7 @@ class _Seen(NamedTuple):
 
 
 class _Issue(NamedTuple):
-    """An invoice to be booked, what it was made of, and the batch whose it is."""
+    """An invoice to be booked, its draft, and its batch."""
 
     invoice: Invoice
     draft: Draft
@@ -66,7 +68,7 @@ class _Issue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A batch's progress, and how many without an invoice are on hold: perhaps they have paid meanwhile."""
+    """A batch's progress, and how many of its customers on hold got no invoice: perhaps they have paid meanwhile."""
 
     progress: BatchProgress
     held: int
@@ -256,7 +258,8 @@ class InvoiceGenerator:
     ) -> Draft:
         """Draft from what was received until the close opened: its watermark, the same for each of its runs.
 
-        Who cannot be billed by that, and was parked for it, is billed by what has been corrected until this run.
+        A customer who cannot be billed from that, and was parked for it, is billed with what was corrected before this
+        run began.
         """
         now = self.clock()
         if close is None:
@@ -319,7 +322,7 @@ class InvoiceGenerator:
         issued, account, legs = invoices.issue(invoice, account_after(seen.customer, issue.draft))
         memo = f"invoice {invoice.number} for {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
-        entries = [Entry(*entry)] if legs else []  # an invoice over nothing books nothing
+        entries = [Entry(*entry)] if legs else []  # an invoice for nothing books nothing
         payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)
         self.books.commit(account, issued, *entries, payment, *unparked(seen.month.parking))
 

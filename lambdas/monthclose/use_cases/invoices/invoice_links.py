@@ -1,4 +1,4 @@
-"""Links to invoices: written into mails, and opened by whoever has them."""
+"""Links to invoices: written into e-mails, and opened by anybody who has them."""
 
 from dataclasses import dataclass
 

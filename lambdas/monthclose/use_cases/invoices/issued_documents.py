@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from monthclose.domain.errors import MonthCloseError, UserMistakeError
-from monthclose.domain.invoices.credit_note import CreditNote, credit_note_key
+from monthclose.domain.invoices.company import Company
+from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Seller
-from monthclose.domain.invoices.draft import documents_key
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Closes, Documents, EInvoices, InvoiceRenderer
-from monthclose.settings import Company
 from monthclose.use_cases.invoices.company_logo import current_logo
+from monthclose.use_cases.invoices.document_keys import credit_note_key, documents_key
 
 type Issued = Invoice | CreditNote
 """What has a number and a document that never changes."""

@@ -1,9 +1,9 @@
-"""Make an issued invoice anew: a credit note over everything that is left of it, and a new invoice in its place.
+"""Regenerate an issued invoice: a credit note for everything that is left of it, and a new invoice in its place.
 
-The new invoice is drafted by a close's own code, from the prices, taxes, profile and usage that there are now. First
-all of it is tried out, so that what cannot be made anew stays untouched. Then, each step stored before the next: the
+The new invoice is drafted by a close's own code, from today's prices, taxes, profile and usage. First all of it is
+tried out, so that an invoice that cannot be regenerated stays untouched. Then, each step stored before the next: the
 credit note by its own protocol, the draft, a number reserved for that very draft among those of the old invoice's
-batch, the document, the booking. The draft names the invoice that it replaces: whoever comes finds it and goes on.
+batch, the document, the booking. The draft names the invoice that it replaces: the next run finds it and continues.
 """
 
 import json
@@ -14,14 +14,15 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.credit_note import CreditNote, left_to_credit
 from monthclose.domain.invoices.document import InvoiceDocument
-from monthclose.domain.invoices.draft import Draft, number_drafts
+from monthclose.domain.invoices.draft import number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice, amount_due
 from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after
 from monthclose.domain.invoices.replacing import take_its_place
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
-from monthclose.domain.usage import check_reason
+from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Reservation
 from monthclose.use_cases.accounts.cover_open import settle_up
@@ -35,14 +36,14 @@ from monthclose.use_cases.invoices.stored_drafts import store_drafts
 
 @dataclass(frozen=True, slots=True)
 class Regenerated:
-    """An invoice made anew.
+    """A regenerated invoice.
 
     Parameters
     ----------
     note : CreditNote or None
         The last credit note on the replaced invoice; None if it charged nothing.
     credited : Money
-        What had been taken back of the replaced invoice before, and is billed anew by the new one.
+        What had been credited of the replaced invoice before; the new one bills it again.
     """
 
     replaced: Invoice
@@ -53,14 +54,14 @@ class Regenerated:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an invoice would be, made anew.
+    """What an invoice would be if it were regenerated.
 
     Parameters
     ----------
     due : Money
         What would have to be paid of it, with what was paid and credited already taken off.
     credited : Money
-        What credit notes have taken back of the replaced one already: the new one knows nothing of them.
+        What has been credited of the replaced one already: the new one bills it again.
     unchanged : bool
         Whether it would ask for the same as the replaced one.
     """
@@ -73,13 +74,13 @@ class Preview:
 
     @property
     def total(self) -> Money:
-        """What the new invoice would be over."""
+        """The new invoice's total."""
         return Money(self.draft["total_minor"], self.draft["currency"])
 
 
 @dataclass(frozen=True, slots=True)
 class Regenerator:
-    """Makes invoices anew."""
+    """Regenerates invoices."""
 
     corrector: Corrector
     drafter: InvoiceDrafter
@@ -87,12 +88,12 @@ class Regenerator:
     policy: InvoicingPolicy
 
     def preview(self, number: str, reason: str = "") -> Preview:
-        """Try out what an invoice would be, made anew now, and write nothing.
+        """Try out what an invoice would be if it were regenerated now; writes nothing.
 
         Raises
         ------
         UserMistakeError
-            There is no such invoice, it was replaced before, or it cannot be made anew; the message says why.
+            There is no such invoice, it was replaced before, or it cannot be regenerated; the message says why.
         TryLaterError
             The invoice is being charged right now.
         """
@@ -124,17 +125,17 @@ class Regenerator:
         return Preview(invoice, draft, amount_due(issued, account), invoice.total - left, unchanged)
 
     def regenerate(self, number: str, reason: str) -> Regenerated:
-        """Take an invoice back, and issue a new one of the same month in its place.
+        """Credit an invoice in full, and issue a new one for the same month in its place.
 
         The new one is issued even if its amount is below the policy's minimum: the month has an invoice already. What
-        is due of it is charged by the daily collections, or when a person asks for it. The same again, for the same
-        reason, finishes what broke off, or shows what was done.
+        is due of it is charged by the daily collections, or when a person asks for it. The same call, with
+        the same reason, finishes what broke off, or returns what was done.
 
         Raises
         ------
         UserMistakeError
-            As `preview`, or there is no reason. If it can't be made anew any more after the credit note was issued,
-            the message says so, and the same again goes on from there.
+            As `preview`, or there is no reason. If it can no longer be regenerated once the credit note is issued, the
+            message says so, and the same call continues from there.
         TryLaterError
             The invoice is being charged right now.
         """
@@ -144,11 +145,11 @@ class Regenerator:
             batch = self._batch(invoice)
             if not self._begun(invoice, self._reserved(invoice, batch)):
                 self._try_out(invoice, reason)
-                self._take_back(invoice, reason)
+                self._void(invoice, reason)
             retry_conflicts(partial(self._replace, invoice, batch, reason))
         done = self._done(invoice, reason)
         month = self.corrector.books.month(invoice.customer_id, invoice.period)
-        settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
+        settle_up(self.corrector.holds, invoice.customer_id, [(invoice.period, month)])
         return done
 
     def _check(self, invoice: Invoice, customer: Customer, month: CustomerMonth) -> None:
@@ -169,8 +170,8 @@ class Regenerator:
         if any(payment.in_flight for payment in month.payments):
             raise TryLaterError(f"{invoice.number} is being charged; try again when its outcome is known")
 
-    def _take_back(self, invoice: Invoice, reason: str) -> None:
-        """Issue the credit note; what was taken back whole before needs none."""
+    def _void(self, invoice: Invoice, reason: str) -> None:
+        """Issue the credit note; an invoice that was credited in full before needs none."""
         self.corrector.finish(invoice)
         _, month = self._read(invoice)
         if left_to_credit(invoice, month.notes_on(invoice.number)):
@@ -179,7 +180,7 @@ class Regenerator:
     def _replace(self, invoice: Invoice, batch: int, reason: str) -> None:
         """Issue the new invoice: the one that has its number already, or else a draft that is made and numbered now."""
         reserved = self._reserved(invoice, batch)
-        begun = self._begun(invoice, reserved)  # and if somebody reserves after this look, reserving is a conflict
+        begun = self._begun(invoice, reserved)  # if somebody reserves after this read, reserving is a conflict
         if begun:
             self.replacer.issue(*begun, batch)
             return
@@ -200,7 +201,7 @@ class Regenerator:
         _, month = self._read(invoice)
         if month.invoice and month.invoice.number == invoice.number and not month.invoice.being_replaced:
             self.corrector.books.commit(replace(month.invoice, being_replaced=True))
-            settle_up(self.corrector.keeper, invoice.customer_id, [(invoice.period, month)])
+            settle_up(self.corrector.holds, invoice.customer_id, [(invoice.period, month)])
 
     def _reserved(self, invoice: Invoice, batch: int) -> list[Reservation]:
         return self.corrector.closes.reservations(invoice.period, batch)

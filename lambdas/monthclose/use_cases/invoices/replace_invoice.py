@@ -1,8 +1,8 @@
-"""Put an invoice in the place of one that was taken back whole: its document, then the booking, in one commit.
+"""Issue an invoice in place of one that was credited in full: its document, then the booking, in one commit.
 
-Its draft and number were stored before. So whoever comes (the same command again, or a close that has its batch to do
-still) finishes what broke off, and whoever comes second finds it done. A close that runs again has it to do: before a
-number is reserved, the old invoice is marked, and with it its batch is unfinished.
+Its draft and number were stored before. So what broke off is finished by the same command, or by a close that still has
+the batch to do, and a second one finds it done. A close that runs again does have it to do: before a number is
+reserved, the old invoice is marked, which makes its batch unfinished.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,8 @@ from functools import partial
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
-from monthclose.domain.invoices.draft import Draft, documents_key, number_drafts
+from monthclose.domain.invoices.draft import number_drafts
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.invoicing import account_after
 from monthclose.domain.invoices.replacing import take_its_place
@@ -21,6 +22,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Documents, Reservation
 from monthclose.use_cases.batch_work import retry_conflicts, unparked
+from monthclose.use_cases.invoices.document_keys import documents_key
 from monthclose.use_cases.payments.own_payment import own_payment
 
 
@@ -74,7 +76,7 @@ class Replacer:
             account,
             replace(issued, version=before.version),
             replace(before, replaced_by=issued.number, being_replaced=False, version=0),
-            *([entry] if legs else []),  # an invoice over nothing books nothing
+            *([entry] if legs else []),  # an invoice for nothing books nothing
             *payment,
             *change,
             *unparked(month.parking),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from monthclose.domain.invoices.draft import Draft
+from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.period import Period
 from monthclose.ports import Documents
 

@@ -21,7 +21,7 @@ def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice |
     Raises
     ------
     TryLaterError
-        The mail service is briefly unable; the claim is withdrawn.
+        The mail service is briefly unavailable; the claim is withdrawn.
     """
     try:
         books.commit(claim)

@@ -265,10 +265,10 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequenc
         ("Period", f"{invoice.period.start:%B %Y}"),
         ("Total", str(invoice.total)),
     ]
-    taken_back = min(sum(note.total_minor for note in notes), invoice.credited_minor)
+    by_notes = min(sum(note.total_minor for note in notes), invoice.credited_minor)
     settled = {
-        "Taken back": taken_back,
-        "Credit used": invoice.credited_minor - taken_back,
+        "Taken back": by_notes,
+        "Credit used": invoice.credited_minor - by_notes,
         "Waived": invoice.written_off_minor,
         "Paid": invoice.collected_minor,
     }

@@ -24,7 +24,7 @@ class NoticeSender:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; those not sent yet are sent when called again.
+            The mail service is briefly unavailable; those not sent yet are sent when called again.
         """
         begun = begun_batch(self.closes, period, number)
         months = read_months(self.books, begun.batch.customer_ids, period)

@@ -48,7 +48,7 @@ class ReminderSender:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; those not sent yet are sent when called again.
+            The mail service is briefly unavailable; those not sent yet are sent when called again.
         """
         return sum(self._remind(customer_id, today, closing) for customer_id in customer_ids)
 

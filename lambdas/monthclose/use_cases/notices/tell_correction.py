@@ -18,7 +18,7 @@ from monthclose.use_cases.notices.notice_texts import NoticeTexts
 class CorrectionTeller:
     """Sends the notices of corrections. Each that was sent before, or may have been, is not sent again.
 
-    Every method raises `TryLaterError` if the mail service is briefly unable; the same call may send it later.
+    Every method raises `TryLaterError` if the mail service is briefly unavailable; the same call may send it later.
     """
 
     books: Books

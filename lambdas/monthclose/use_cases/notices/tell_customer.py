@@ -18,13 +18,13 @@ from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
 @dataclass(frozen=True, slots=True)
 class CustomerTeller:
-    """Sends notices about payments, each once, whoever comes upon it first: a close, a webhook, the reconciler."""
+    """Sends notices about payments, each once, by the first to find it due: a close, a webhook, the reconciler."""
 
     books: Books
     mailer: Mailer
     texts: NoticeTexts
     clock: Clock
-    keeper: HoldKeeper
+    holds: HoldKeeper
 
     def tell(self, customer_id: str, period: Period, month: CustomerMonth | None = None) -> CustomerMonth:
         """Send a customer what is due of a month's payment, and return the month as it then is.
@@ -37,7 +37,7 @@ class CustomerTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; it is sent when called again.
+            The mail service is briefly unavailable; it is sent when called again.
         """
         month = month or self.books.month(customer_id, period)
         if telling_due(month) is None:
@@ -55,7 +55,7 @@ class CustomerTeller:
         """Decide a customer's hold, and return account and month as they are then."""
         customer = self.books.customer(customer_id)
         owing = customer and (customer.held_since or customer.receivable_minor)
-        if not owing or not self.keeper.review(customer_id, period=period, today=today):
+        if not owing or not self.holds.review(customer_id, period=period, today=today):
             return customer, month
         return self.books.customer(customer_id), self.books.month(customer_id, period)
 

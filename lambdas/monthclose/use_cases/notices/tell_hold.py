@@ -28,14 +28,14 @@ class HoldTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unable; it is sent when called again.
+            The mail service is briefly unavailable; it is sent when called again.
         """
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)
         change = untold_change(months.values(), self.clock())
         if customer is None or change is None or not self.policy.tells(change.action):
             return
         if (change.action is HoldAction.PLACED) is not bool(customer.held_since):
-            return  # the account has changed since: whoever changed it tells that
+            return  # the account has changed since: that change has its own notice
         step = _step(change)
         before = next((notice for notice in months[change.period].reminders if notice.step == step), None)
         claim = Notice(

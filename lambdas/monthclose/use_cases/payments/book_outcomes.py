@@ -1,7 +1,7 @@
-"""Book what a provider says of a payment: bring our record to where the provider's is.
+"""Book what a provider says of a payment: bring our record in line with the provider's.
 
-Whoever learns of an outcome (the charge itself, a webhook, the reconciler) books it here. Nobody's order of events
-matters: the provider's present word is held against our record, and the difference is booked, in one commit.
+Every outcome is booked here, whether the charge itself, a webhook or the reconciler learns of it. The order of events
+does not matter: the provider's present answer is compared with our record, and the difference is booked, in one commit.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.ledger import Entry, Leg
+from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.invoices import money_back
@@ -24,7 +24,7 @@ from monthclose.use_cases.batch_work import retry_conflicts, unparked
 from monthclose.use_cases.payments.gather_small import settle_gathered
 
 _MAY_WAIT = (IN_FLIGHT | REFUSED | {PaymentState.REVERSED}) - {PaymentState.PENDING}
-"""Who may be told that the provider is collecting: also a debit that failed late, and is tried again over there."""
+"""States that may become PENDING: also that of a debit that failed late, and that the provider retries."""
 
 
 class Case(NamedTuple):
@@ -39,7 +39,7 @@ class Case(NamedTuple):
     holds: int = 0
     """How often the customer's hold was changed in the invoice's month."""
     superseded: tuple[Invoice, ...] = ()
-    """The invoices that it has taken the place of."""
+    """The invoices that it has replaced."""
     entries: tuple[Entry, ...] = ()
     """What the ledger has of the month."""
 
@@ -61,7 +61,7 @@ class Case(NamedTuple):
 
     @property
     def goes_on_with(self) -> PaymentKey | None:
-        """The payment that goes on where this one's charge could not take all, if it is to be charged."""
+        """The payment that continues this one, where one charge could not take all, if it is to be charged."""
         waiting = [p for p in self.others if p.continues == self.payment.sequence]
         if self.payment.state is not PaymentState.PAID or not waiting:
             return None
@@ -95,12 +95,12 @@ class Bookkeeper:
     def book(self, case: Case, outcome: ChargeOutcome) -> PaymentState:
         """Book an outcome on what was read before the call, or, if that has changed meanwhile, on what is there now.
 
-        Whoever comes second finds it booked.
+        The second to come finds it booked.
 
         Raises
         ------
         TryLaterError
-            Too many others write at the same time; the provider's word can be asked for again.
+            Too many others write at the same time; the outcome can be looked up again.
         """
         try:
             return self._converge(case, outcome).payment.state
@@ -112,7 +112,7 @@ class Bookkeeper:
         if current is None:
             raise TryLaterError(f"payment {payment.payment_id} cannot be read any more")
         if (current.payment.attempt, current.payment.provider_ref) != (payment.attempt, payment.provider_ref):
-            # Perhaps only the reference was stored meanwhile, perhaps a new attempt was begun: ask again and see.
+            # Perhaps only the reference was stored meanwhile, perhaps a new attempt began: a new look-up will tell.
             if current.payment.provider_ref or current.payment.attempt != payment.attempt:
                 raise TryLaterError(f"payment {payment.payment_id} went on meanwhile")
             current = current._replace(payment=replace(current.payment, provider_ref=payment.provider_ref))
@@ -138,12 +138,12 @@ class Bookkeeper:
     def _book_money(self, case: Case, said: Collected) -> Case:
         """Book the differences between what the provider holds for a payment and what we have booked, one by one.
 
-        Each is a commit of its own: whoever breaks off leaves the rest to be found by the next.
+        Each is a commit of its own: if this breaks off, the next run finds the rest.
         """
         if not case.payment.collected_minor:
             case = self._pay(case, said)
         if case.payment.reversed_minor > said.reversed_minor or case.payment.refunded_minor > said.refunded_minor:
-            case = self._come_back(case, said)
+            case = self._regain(case, said)
         if case.payment.reversed_minor < said.reversed_minor:
             case = self._reverse(case, said)
         if case.payment.refunded_minor < said.refunded_minor:
@@ -181,10 +181,10 @@ class Bookkeeper:
         amount = Money(said.reversed_minor - case.payment.reversed_minor, case.invoice.currency)
         payment = replace(self._stand(case.payment, said), reversed_minor=said.reversed_minor)
         effect = money_back.reverse(case.invoice, case.customer, amount, case.excess_minor)
-        memo = f"{amount} of invoice {case.paid_number} taken back from {payment.provider}: {said.code}"
+        memo = f"{amount} of invoice {case.paid_number} reversed by the customer's bank: {said.code}"
         return self._write_effect(case, payment, effect, "reversal", memo)
 
-    def _come_back(self, case: Case, said: Collected) -> Case:
+    def _regain(self, case: Case, said: Collected) -> Case:
         before, currency = case.payment, case.invoice.currency
         refunded = Money(min(before.refunded_minor, said.refunded_minor), currency)
         reversed_ = Money(min(before.reversed_minor, said.reversed_minor), currency)
@@ -192,7 +192,7 @@ class Bookkeeper:
         returned = Money(before.reversed_minor, currency) - reversed_
         payment = self._stand(before, said) if returned else before
         payment = replace(payment, refunded_minor=refunded.minor, reversed_minor=reversed_.minor)
-        effect = money_back.come_back(
+        effect = money_back.regain(
             case.invoice, case.customer, case.returned, refunded, reversed_, case.excess_minor
         )
         memos = [
@@ -203,7 +203,7 @@ class Bookkeeper:
         return self._write_effect(case, payment, effect, "reversal" if returned else "refund", memo)
 
     def _stand(self, payment: Payment, said: Collected) -> Payment:
-        """Bring a payment that has collected into the state that fits what its bank has taken back."""
+        """Bring a payment that has collected into the state that fits what its bank has reversed."""
         now, request_id = self.clock(), said.request_id
         if payment.state not in (PaymentState.PAID, PaymentState.REVERSED):
             payment = payment.to(PaymentState.PAID, now, f"{said.amount} collected", request_id=request_id)
@@ -265,7 +265,8 @@ class Bookkeeper:
         more = [*more, *unparked(case.parking), *change]
         if not legs:
             return self.commit(case, *more, payment=payment, customer=customer)
-        entry = _entry(payment, f"{what}/{payment.sequence}/{payment.version}", self, legs, memo)
+        entry_id = f"{what}/{payment.sequence}/{payment.version}"
+        entry = Entry(entry_id, payment.customer_id, payment.period, payment.currency, self.clock(), legs, memo)
         return self.commit(case, entry, *more, payment=payment, customer=customer, invoice=invoice)
 
     def commit(
@@ -296,10 +297,6 @@ class Bookkeeper:
 
 def _dropped(before: Invoice, after: Invoice) -> Money:
     return Money(after.written_off_minor - before.written_off_minor, before.currency)
-
-
-def _entry(payment: Payment, entry_id: str, keeper: Bookkeeper, legs: tuple[Leg, ...], memo: str) -> Entry:
-    return Entry(entry_id, payment.customer_id, payment.period, payment.currency, keeper.clock(), legs, memo)
 
 
 def _next[R: (Customer, Invoice, Payment)](record: R) -> R:

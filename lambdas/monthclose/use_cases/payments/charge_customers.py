@@ -1,4 +1,4 @@
-"""Charge a batch: each of its customers by the protocol of `charge_customers`, one's trouble apart from another's."""
+"""Charge the customers of a batch: each by the protocol of `charge_payment`, one's trouble apart from another's."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -23,7 +23,7 @@ from monthclose.use_cases.payments.charge_payment import Charger
 
 
 class HandedBack(NamedTuple):
-    """Customers that nothing was asked of the provider for, and after how many seconds to go on with them."""
+    """Customers for whom the provider was not asked, and after how many seconds to try them."""
 
     customers: int
     pause_seconds: float
@@ -34,12 +34,12 @@ def charge_each(
 ) -> HandedBack:
     """Do jobs that charge, as many at a time as the executor has threads, until done or `time_is_up`.
 
-    A job that broke off is logged under its name and stays what it was: whoever comes next takes it up.
+    A job that breaks off is logged under its name and left as it is: the next run takes it up.
 
     Raises
     ------
     ProviderRefusedError
-        The provider doesn't accept us; there is no point in going on.
+        The provider doesn't accept us; there is no point in continuing.
     """
 
     def one(name: str) -> float | None:
@@ -50,7 +50,7 @@ def charge_each(
 
 
 def _attempt(name: str, job: Callable[[], object], log: Log) -> float | None:
-    """Do a job; the answer is None, or after how many seconds to begin with it."""
+    """Do a job; returns None, or after how many seconds to try it if the provider was not asked."""
     try:
         job()
     except ProviderRefusedError:
@@ -71,9 +71,9 @@ class BatchResult:
     Parameters
     ----------
     handed_back : int
-        Customers that nothing was asked of the provider for: time didn't suffice, or it has paused.
+        Customers for whom the provider was not asked: time ran out, or it is paused.
     pause_seconds : float
-        When it is worth going on with them.
+        After how long it is worth trying them.
     """
 
     progress: BatchProgress
@@ -85,7 +85,7 @@ class BatchResult:
 class BatchCharger:
     """Charges the customers of a batch, as many at a time as the executor has threads.
 
-    How fast, is the gateway's limiter's business.
+    The gateway's limiter decides how fast.
     """
 
     charger: Charger
@@ -100,12 +100,12 @@ class BatchCharger:
     ) -> BatchResult:
         """Charge each customer of a batch that has something to pay, until done or `time_is_up`.
 
-        Each customer's payment is a checkpoint of its own: whoever takes the batch up again finds who is through.
+        Each customer's payment is a checkpoint of its own: the next run of the batch finds who is done.
 
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us; there is no point in going on.
+            The provider doesn't accept us; there is no point in continuing.
         """
         begun = begun_batch(self.closes, period, number)
 

@@ -1,4 +1,4 @@
-"""Charge customers: decide the amount now, from the ledger, and collect it once.
+"""Charge a payment: decide the amount now, from the ledger, and collect it once.
 
 The protocol (DESIGN, "Charging"): a durable intent before every effect and a proof after it.
 
@@ -7,8 +7,8 @@ The protocol (DESIGN, "Charging"): a durable intent before every effect and a pr
 3. Have it collected; a reference can be collected once only.
 4. Book the outcome: payment, invoice, account, ledger entry and lease in one commit.
 
-Whoever finds a payment in CHARGING or UNKNOWN first asks the provider what became of it. If it surely has not been
-collected and surely won't be, what to charge is decided anew: a frozen amount must not outlive what it was based on.
+A payment found in CHARGING or UNKNOWN is first looked up at the provider. If it surely has not been collected and
+surely won't be, the amount is decided again: a frozen amount must not outlive what it was based on.
 """
 
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ from monthclose.use_cases.payments.decide_amount import decide_amount
 from monthclose.use_cases.payments.earlier_orders import EarlierOrders, order_of
 
 _SURELY_RECOGNISED = 0.5
-"""Share of the time in which the provider recognises a repetition that is used: clocks differ, retries take time."""
+"""Share of the provider's idempotency window that we rely on: clocks differ, and retries take time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class Charger:
     clock: Clock
 
     @property
-    def keeper(self) -> Bookkeeper:
-        """Who books the outcomes."""
+    def bookkeeper(self) -> Bookkeeper:
+        """Books the outcomes."""
         return Bookkeeper(self.books, self.clock)
 
     @property
     def _earlier(self) -> EarlierOrders:
-        return EarlierOrders(self.gateway, self.keeper)
+        return EarlierOrders(self.gateway, self.bookkeeper)
 
     def charge(self, key: PaymentKey, *, again: bool = False) -> PaymentState | None:
-        """Bring a payment as far as it goes now; None if there is no such payment.
+        """Take a payment as far as it gets now; None if there is no such payment.
 
         Parameters
         ----------
@@ -78,26 +78,26 @@ class Charger:
         Raises
         ------
         TryLaterError
-            Somebody else charges this customer, or the provider is briefly unable: come again.
+            Somebody else is charging this customer, or the provider is briefly unavailable: try again later.
         ProviderRefusedError
             The provider doesn't accept us; nothing was charged.
         """
         return retry_conflicts(lambda: self._advance(key, again=again))
 
     def look_up(self, key: PaymentKey, *, go_on: bool = False) -> PaymentState | None:
-        """Ask the provider what a payment has come to, and book it; None if there is no such payment.
+        """Look up what became of a payment, and book it; None if there is no such payment.
 
         Parameters
         ----------
         go_on : bool
-            Go on with an attempt that broke off; otherwise it is left to whoever is at it.
+            Continue an attempt that broke off; otherwise it is left to the process that is working on it.
 
         Raises
         ------
         TryLaterError, ProviderRefusedError
             As `charge`.
         """
-        return retry_conflicts(lambda: self._look(key, go_on=go_on))
+        return retry_conflicts(lambda: self._look_up(key, go_on=go_on))
 
     def _advance(self, key: PaymentKey, *, again: bool) -> PaymentState | None:
         case = self._read(key)
@@ -112,7 +112,7 @@ class Charger:
             return self._resume(case)
         return state
 
-    def _look(self, key: PaymentKey, *, go_on: bool) -> PaymentState | None:
+    def _look_up(self, key: PaymentKey, *, go_on: bool) -> PaymentState | None:
         case = self._read(key)
         if case is None:
             return None
@@ -122,11 +122,11 @@ class Charger:
             return case.payment.state
         answer = self.gateway.look_up(order_of(case))
         if isinstance(answer.outcome, NotCollected) or (_is_canceled(answer) and case.payment.state in UNSETTLED):
-            return case.payment.state  # another order is made by whoever goes on with it
-        return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+            return case.payment.state  # the next attempt makes another order
+        return self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
 
     def _read(self, key: PaymentKey) -> Case | None:
-        case = self.keeper.read(key)
+        case = self.bookkeeper.read(key)
         if case and case.payment.provider != self.gateway.provider:
             raise ValueError(f"payment {case.payment.payment_id} is not {self.gateway.provider}'s to collect")
         return case
@@ -137,7 +137,7 @@ class Charger:
         if customer.open_payment not in ("", payment.payment_id):
             self._note_wait(case)
             raise BeingChargedError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
-        settled = self._earlier.look_back(case)
+        settled = self._earlier.look_up_last(case)
         if settled:
             return settled
         self._earlier.retire_others(case)
@@ -153,23 +153,23 @@ class Charger:
         if not self.gateway.one_order_per_payment:
             started = replace(started, provider_ref="")
         leased = customer.leased_to(payment.payment_id, next_check(now, now))
-        return self._carry_out(self.keeper.commit(case, payment=started, customer=leased))
+        return self._attempt(self.bookkeeper.commit(case, payment=started, customer=leased))
 
     def _note_wait(self, case: Case) -> None:
-        """Write down what a payment waits for, if that takes days: no close need come again for it before."""
+        """Note what a payment waits for, if that takes days: until then no close needs to try it again."""
         key, payment = PaymentKey.parse(case.customer.open_payment), case.payment
         other = self.books.month(key.customer_id, key.period).payment_of(key.sequence) if key else None
         if payment.state is not PaymentState.READY or other is None or other.state is not PaymentState.PENDING:
             return
         if payment.waits_for != other.payment_id:
-            self.keeper.commit(case, *unparked(case.parking), payment=replace(payment, waits_for=other.payment_id))
+            self.bookkeeper.commit(case, *unparked(case.parking), payment=replace(payment, waits_for=other.payment_id))
 
     def _without_method(self, case: Case) -> PaymentState:
         if case.payment.state is not PaymentState.READY:
             return case.payment.state
         payment = case.payment.to(PaymentState.NO_PAYMENT_METHOD, self.clock(), "the customer has no payment method")
         released = case.customer.released_by(payment.payment_id)
-        return self.keeper.commit(case, *unparked(case.parking), payment=payment, customer=released).payment.state
+        return self.bookkeeper.commit(case, *unparked(case.parking), payment=payment, customer=released).payment.state
 
     def _charge_nothing(self, case: Case, rest_minor: int = 0) -> PaymentState:
         if withdrawn := self._earlier.withdraw(case):
@@ -177,18 +177,18 @@ class Charger:
         if case.payment.state is PaymentState.NOTHING_DUE and not rest_minor:
             return case.payment.state
         why = "what is owed is less than can ever be charged" if rest_minor else "nothing is owed"
-        return self.keeper.settle_without_charge(case, why, rest_minor).payment.state
+        return self.bookkeeper.settle_without_charge(case, why, rest_minor).payment.state
 
     def _refuse_unasked(self, case: Case, started: Payment, code: str) -> PaymentState:
-        """Book that the provider cannot take the amount, without asking it: what it would say is known."""
+        """Book that the provider cannot take the amount, without a request: its answer is known."""
         if withdrawn := self._earlier.withdraw(case):
             return withdrawn
-        return self.keeper.book(case._replace(payment=started), Refused(code))
+        return self.bookkeeper.book(case._replace(payment=started), Refused(code))
 
-    def _carry_out(self, case: Case) -> PaymentState:
-        """Do an attempt: nobody has asked the provider for it yet, or asking again does no harm."""
+    def _attempt(self, case: Case) -> PaymentState:
+        """Make an attempt: the provider has not been asked for it yet, or asking again does no harm."""
         try:
-            if not case.customer.payer:
+            if not case.customer.provider_customer_id:
                 case = self._register(case)
             case = self._prepare(case)
         except OrderRefusedError as error:
@@ -196,50 +196,50 @@ class Charger:
         return self._collect(case)
 
     def _register(self, case: Case) -> Case:
-        provider_customer = self.gateway.register(case.customer)
-        return self.keeper.commit(case, customer=replace(case.customer, provider_customer=provider_customer))
+        registered = replace(case.customer, registered_provider_customer_id=self.gateway.register(case.customer))
+        return self.bookkeeper.commit(case, customer=registered)
 
     def _prepare(self, case: Case) -> Case:
         reference = self.gateway.prepare(order_of(case))
         if reference == case.payment.provider_ref:
             return case
-        return self.keeper.commit(case, payment=replace(case.payment, provider_ref=reference))
+        return self.bookkeeper.commit(case, payment=replace(case.payment, provider_ref=reference))
 
     def _collect(self, case: Case) -> PaymentState:
         try:
             answer = self.gateway.collect(order_of(case))
         except OutcomeUnknownError as error:
-            return self._lose_sight(case, str(error))
+            return self._mark_unknown(case, str(error))
         except OrderRefusedError as error:
             return self._not_taken(case, error)
         if isinstance(answer.outcome, NotCollected):
-            return self._lose_sight(case, "the provider says that it has not collected it")
+            return self._mark_unknown(case, "the provider says that it has not collected it")
         if _is_canceled(answer):
-            self._decide_anew(self._without_order(case))
-        state = self.keeper.book(_referring(case, answer.reference), answer.outcome)
+            self._start_over(self._without_order(case))
+        state = self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
         return self._go_on(case) if state is PaymentState.PAID and case.payment.more_minor else state
 
     def _go_on(self, case: Case) -> PaymentState:
-        """Charge at once what one charge could not take; if that breaks off, whoever comes next goes on with it."""
+        """Charge at once what one charge could not take; if that breaks off, the next run continues it."""
         payment = case.payment
         key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
         return self._advance(key, again=False) or PaymentState.PAID
 
     def _not_taken(self, case: Case, error: OrderRefusedError) -> PaymentState:
-        """Book that the provider doesn't take the order: surely nothing was collected."""
+        """Book that the provider refuses the order: surely nothing was collected."""
         match error:
             case MethodReplacedError(method=successor):
                 self.follow(case.customer, order_of(case).payment_method, successor)
                 raise ConflictError(f"payment {case.payment.payment_id} goes on with another payment method")
             case PayerGoneError():
-                return self._forget_payer(case, error)
+                return self._forget_provider_customer(case, error)
             case OrderInvalidError():
                 return self._put_back(case, error)
         refusal = Refused(error.code, request_id=error.request_id, advice=error.advice)
-        return self.keeper.book(case, refusal)
+        return self.bookkeeper.book(case, refusal)
 
     def follow(self, customer: Customer, method: str, successor: str) -> bool:
-        """Note for good that the provider has put a payment method in the place of another; False if it was known.
+        """Note for good that the provider has replaced a payment method by another; False if that was known.
 
         Raises
         ------
@@ -251,59 +251,59 @@ class Charger:
         self.books.commit(customer.with_successor(method, successor))
         return True
 
-    def _forget_payer(self, case: Case, error: PayerGoneError) -> PaymentState:
-        """Charge under the dead id of a customer no more: they are registered again, at once or with a new method.
+    def _forget_provider_customer(self, case: Case, error: PayerGoneError) -> PaymentState:
+        """Stop charging under a customer id that is dead: they are registered again, at once or with a new method.
 
         Raises
         ------
         ConflictError
-            It was an id of ours; decide anew, with another one.
+            We had registered that id; start over, with a new one.
         """
-        imported = case.customer.payer == case.customer.profile.payment_customer
+        imported = case.customer.provider_customer_id == case.customer.profile.imported_provider_customer_id
         if imported and not error.deleted:
             return self._put_back(case, error)  # the import's id is wrong, or our key
-        case = case._replace(customer=case.customer.without_payer())
+        case = case._replace(customer=case.customer.without_provider_customer())
         if not imported:
             why = "the provider does not have the customer any more: they are registered again"
-            self._decide_anew(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
-        case = self.keeper.commit(case, customer=case.customer)
-        return self.keeper.book(case, Refused(error.code, request_id=error.request_id))
+            self._start_over(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
+        case = self.bookkeeper.commit(case, customer=case.customer)
+        return self.bookkeeper.book(case, Refused(error.code, request_id=error.request_id))
 
     def _without_order(self, case: Case) -> Case:
-        """End an attempt whose order was cancelled at the provider, in memory: another order takes its place."""
+        """End an attempt whose order was cancelled at the provider, in memory: another order will replace it."""
         why = "the provider has cancelled the order: another takes its place"
         ended = case.payment.to(PaymentState.READY, self.clock(), why)
         return case._replace(payment=replace(ended, provider_ref=""))
 
-    def _decide_anew(self, case: Case) -> NoReturn:
-        """Write that an attempt came to nothing, and have the payment begun again from its start.
+    def _start_over(self, case: Case) -> NoReturn:
+        """Write that an attempt came to nothing, and have the payment begin again from the start.
 
         Raises
         ------
         ConflictError
-            Always: whoever meets it reads again. If it goes on like this, they come later.
+            Always: the caller reads again and retries. If that keeps failing, it is tried later.
         """
-        self.keeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
+        self.bookkeeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
         raise ConflictError(f"payment {case.payment.payment_id} is begun again: {case.payment.history[-1].why}")
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
-        """Give up an attempt that was put wrongly: it surely did nothing, and it is not the customer's doing."""
+        """Give up an attempt that we got wrong: it surely did nothing, and it is not the customer's fault."""
         payment = case.payment.to(
             PaymentState.READY, self.clock(), error.code, code=error.code, request_id=error.request_id
         )
         released = case.customer.released_by(payment.payment_id)
-        return self.keeper.commit(case, payment=payment, customer=released).payment.state
+        return self.bookkeeper.commit(case, payment=payment, customer=released).payment.state
 
     def _resume(self, case: Case) -> PaymentState:
-        """Go on with an attempt that broke off: first find out what became of it."""
-        answer = self._ask(case)
+        """Continue an attempt that broke off: first look up what became of it."""
+        answer = self._look_up_order(case)
         if _is_canceled(answer):
             return self._begin(self._without_order(case))
         if not isinstance(answer.outcome, NotCollected):
-            return self.keeper.book(_referring(case, answer.reference), answer.outcome)
+            return self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
         if answer.reference != case.payment.provider_ref:
             found = replace(case.payment, provider_ref=answer.reference)
-            case = self.keeper.commit(case, payment=found)
+            case = self.bookkeeper.commit(case, payment=found)
         if self.gateway.one_order_per_payment:
             return self._begin(self._abandon(case))
         passed = self.clock() - case.payment.attempt_begun_at
@@ -312,13 +312,13 @@ class Charger:
             decided.charge_minor == case.payment.amount_minor
             and passed < self.gateway.idempotency_window * _SURELY_RECOGNISED
         ):
-            return self._carry_out(self._regain(case))
+            return self._attempt(self._regain(case))
         if passed < self.gateway.latest_effect:
             raise TryLaterError(f"payment {case.payment.payment_id} may still take effect at the provider")
         return self._begin(self._abandon(case))
 
-    def _ask(self, case: Case) -> Answer:
-        if case.payment.provider_ref or case.customer.payer:
+    def _look_up_order(self, case: Case) -> Answer:
+        if case.payment.provider_ref or case.customer.provider_customer_id:
             return self.gateway.look_up(order_of(case))
         return Answer("", NotCollected())  # they were not even registered
 
@@ -326,26 +326,26 @@ class Charger:
         if case.payment.state is not PaymentState.UNKNOWN:
             return case
         why = "the provider has not collected it"
-        return self.keeper.commit(case, payment=case.payment.to(PaymentState.CHARGING, self.clock(), why))
+        return self.bookkeeper.commit(case, payment=case.payment.to(PaymentState.CHARGING, self.clock(), why))
 
     def _abandon(self, case: Case) -> Case:
-        """End an attempt that came to nothing, in memory: the next one, or that nothing is due, is written with it."""
+        """End an attempt that came to nothing, in memory: it is written together with what follows."""
         ended = case.payment.to(PaymentState.READY, self.clock(), "the provider has not collected it")
         return case._replace(payment=ended)
 
-    def _lose_sight(self, case: Case, why: str) -> PaymentState:
+    def _mark_unknown(self, case: Case, why: str) -> PaymentState:
         if case.payment.state is not PaymentState.UNKNOWN:
-            self.keeper.commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
+            self.bookkeeper.commit(case, payment=case.payment.to(PaymentState.UNKNOWN, self.clock(), why))
         return PaymentState.UNKNOWN
 
 
 def _referring(case: Case, reference: str) -> Case:
-    """Take up a reference that is learnt with an outcome, and stored with it."""
+    """Adopt a reference that came with an outcome; it is stored with it."""
     if not reference or reference == case.payment.provider_ref:
         return case
     return case._replace(payment=replace(case.payment, provider_ref=reference))
 
 
 def _is_canceled(answer: Answer) -> bool:
-    """Whether the order was cancelled at the provider, so that another must take its place: no bank said no."""
+    """Whether the order was cancelled at the provider, so that another must replace it: no bank refused it."""
     return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED

@@ -1,8 +1,8 @@
 """Decide the amount of a charge: what is due by the ledger, cut to what the provider takes in one charge.
 
-Decided before anything is asked of the provider, and frozen with the payment. What a charge leaves is never forgotten:
+Decided before the provider is asked, and frozen with the payment. What a charge leaves open is never forgotten:
 
-- More than the provider takes at once goes to a payment that goes on from this one.
+- What the provider does not take at once goes to a payment that continues this one.
 - A rest below the provider's smallest step is written off with the booking of the money: no charge could ever take it.
 - An amount too small for a charge stays open, and the customer's next charge gathers it.
 """
@@ -32,7 +32,7 @@ class Decided:
     due_minor : int
         What is owed of the invoice and of those gathered.
     refusal : str
-        Why the provider cannot take any of it (see `UNTAKEN`); empty if it can, or if less than a step is due.
+        Code of why the provider cannot take any of it (see `UNTAKEN`); empty if it can, or if less than a step is due.
     """
 
     due_minor: int
@@ -61,7 +61,7 @@ class Decided:
 
 
 def decide_amount(books: Books, gateway: PaymentGateway, case: Case) -> Decided:
-    """Decide what to charge for an invoice now, and what with it."""
+    """Decide what to charge for an invoice now, and which earlier invoices with it."""
     limit = case.payment.limit_minor
     own = invoices.amount_due(case.invoice, case.customer, limit).minor
     if not own:
@@ -73,14 +73,14 @@ def decide_amount(books: Books, gateway: PaymentGateway, case: Case) -> Decided:
     due = own + sum(gathered.values())
     charge, more, rest = limits.cut(due)
     if limit is not None or more:
-        rest = 0  # it is no rest: a person set the limit, or the next charge takes up all that is left
+        rest = 0  # no rest: a person set the limit, or the next charge collects all that is left
     if not charge:
         return Decided(due, rest_minor=rest, refusal="" if rest else BELOW_MINIMUM)
     return Decided(due, charge, more, rest, tuple(gathered), max(charge - own, 0))
 
 
 def _gathered(books: Books, limits: ChargeLimits, case: Case, own_minor: int) -> dict[Period, int]:
-    """Find what is charged with an invoice of earlier ones; nothing that would make it too large for one charge."""
+    """Find what to charge of earlier invoices with this one; nothing that would make it too large for one charge."""
     others = case.customer.receivable_minor - case.invoice.open.minor
     if others <= 0:
         return {}

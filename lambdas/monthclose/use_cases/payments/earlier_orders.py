@@ -1,4 +1,4 @@
-"""What a provider may still do about orders of before: asked and settled before an invoice is charged once more."""
+"""Earlier orders, and what a provider may still do about them: settled before an invoice is charged once more."""
 
 from dataclasses import dataclass, replace
 from typing import TypeIs
@@ -14,24 +14,24 @@ class EarlierOrders:
     """The orders of a payment's earlier attempts, and of its invoice's other payments, with one provider."""
 
     gateway: PaymentGateway
-    keeper: Bookkeeper
+    bookkeeper: Bookkeeper
 
-    def look_back(self, case: Case) -> PaymentState | None:
+    def look_up_last(self, case: Case) -> PaymentState | None:
         """Before another attempt, see whether the last one was collected after all (the customer authenticated it)."""
         if not case.payment.provider_ref or case.payment.state not in REFUSED:
             return None
         outcome = self.gateway.look_up(order_of(case)).outcome
-        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
+        return self.bookkeeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
 
     def retire_others(self, case: Case) -> None:
-        """See to it that no other payment of this invoice is, or can be, collected: one that waits for its customer.
+        """Make sure that no other payment of this invoice is, or can be, collected: one may wait for its customer.
 
-        Money that went back may have come back, or be on its way again: that is asked before it is charged once more.
+        Money that went back may have come back, or be on its way again: it is looked up before it is charged once more.
 
         Raises
         ------
         ConflictError
-            One of them turned out to be collected; decide anew.
+            One of them turned out to be collected: decide again.
         """
         for other in case.others:
             if other.provider != self.gateway.provider or not other.provider_ref:
@@ -40,25 +40,25 @@ class EarlierOrders:
             if other.spent:
                 outcome = self.gateway.look_up(order_of(theirs)).outcome
                 if _is_news(outcome, other):
-                    self.keeper.book(theirs, outcome)
+                    self.bookkeeper.book(theirs, outcome)
                     raise ConflictError(f"the money of payment {other.payment_id} has moved")
             elif other.state in REFUSED:
                 outcome = self.gateway.withdraw(order_of(theirs)).outcome
                 if isinstance(outcome, Collected | InProgress):
-                    self.keeper.book(theirs, outcome)
+                    self.bookkeeper.book(theirs, outcome)
                     raise ConflictError(f"payment {other.payment_id} is collected after all")
-                self.keeper.commit(theirs, payment=replace(other, provider_ref=""))
+                self.bookkeeper.commit(theirs, payment=replace(other, provider_ref=""))
 
     def withdraw(self, case: Case) -> PaymentState | None:
-        """See to it that an earlier attempt is never collected; its state if it was, or is being."""
+        """Make sure that an earlier attempt is never collected; returns its state if it was, or is being."""
         if not case.payment.provider_ref:
             return None
         outcome = self.gateway.withdraw(order_of(case)).outcome
-        return self.keeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
+        return self.bookkeeper.book(case, outcome) if isinstance(outcome, Collected | InProgress) else None
 
 
 def order_of(case: Case) -> ChargeOrder:
-    """Write down what the provider is asked to collect for a payment: the same each time, for one attempt."""
+    """Write the order for a payment: the same each time, for one attempt."""
     payment: Payment = case.payment
     return ChargeOrder(
         payment_id=payment.payment_id,
@@ -67,7 +67,7 @@ def order_of(case: Case) -> ChargeOrder:
         invoice_number=case.invoice.number,
         period=payment.period,
         customer_id=payment.customer_id,
-        provider_customer=case.customer.payer,
+        provider_customer_id=case.customer.provider_customer_id,
         payment_method=case.customer.current_method(payment.payment_method),
         since=payment.begun_at,
         reference=payment.provider_ref,

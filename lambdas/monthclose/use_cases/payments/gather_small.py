@@ -1,7 +1,7 @@
 """Amounts too small for a charge of their own: found when the customer's next invoice is charged, and settled with it.
 
-The money that a charge brings beyond its own invoice is the customer's credit for a moment, and covers the invoices
-that the charge was to gather, in the same commit.
+What a charge collects beyond its own invoice is the customer's credit for a moment, and covers the invoices that the
+charge gathers, in the same commit.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.ports import Books, Record
 
 _MOST = 12
-"""Invoices that one charge gathers: all are booked in one commit. Further ones take their turn with the next charge."""
+"""Invoices that one charge gathers: all are booked in one commit. Further ones go with the next charge."""
 
 
 def small_amounts(books: Books, customer_id: str, before: Period) -> Iterator[tuple[Period, int]]:

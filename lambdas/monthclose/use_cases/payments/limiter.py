@@ -49,19 +49,19 @@ class _Lane:
         return next(self._tickets)
 
     def wait(self, ticket: int, now: float) -> None:
-        """Step into the line; whoever lost a slot has the old place."""
+        """Join the line; a thread that lost its slot keeps its place."""
         with self._lock:
             self._threads[threading.get_ident()] = now
             self._waiting.add(ticket)
 
     def leave(self, ticket: int) -> None:
-        """Step out of the line."""
+        """Leave the line."""
         with self._lock:
             self._waiting.discard(ticket)
             self._given.pop(ticket, None)
 
     def slot(self, ticket: int) -> _Slot | None:
-        """Look whether a slot was given to a ticket."""
+        """Get the slot that a ticket was given, if it was."""
         with self._lock:
             return self._given.get(ticket)
 
@@ -93,7 +93,7 @@ class PacedLimiter:
     deployed : Limit
         What the deployment's settings allow; the operator's changes are laid over it.
     patience_seconds : float
-        How long a thread waits for a slot before it is sent away.
+        How long a thread waits for a slot before it gives up.
     sleep : Callable[[float], object]
         Takes seconds.
     """
@@ -167,7 +167,7 @@ class PacedLimiter:
             self._change(lambda health, _now: health.well())
 
     def _end_probe(self) -> bool:
-        """Whether this thread had the probe; it has it no more."""
+        """Take the probe from this thread; returns whether it had it."""
         with self._lock:
             had = self._prober == threading.get_ident()
             self._prober = 0 if had else self._prober
@@ -205,7 +205,7 @@ class PacedLimiter:
     def _enter(self) -> None:
         """Turn back while the circuit is open; in the first thread that comes afterwards, take the probe."""
         if self._known and self._may_ask():
-            return  # read anew with the next lease
+            return  # read again with the next lease
         health = self._state().health
         now = self._now()
         if health.circuit(now) is Circuit.CLOSED:
@@ -252,7 +252,7 @@ class PacedLimiter:
             mine.give(run, now)
 
     def _change(self, step: Callable[[Health, float], Health]) -> None:
-        """Change the provider's health for all; who reports to us has a provider's answer that must not get lost."""
+        """Change the provider's health for all workers; never raises: the caller has an answer that must survive."""
         with suppress(TryLaterError):
             for _ in range(_RACES):
                 state = self._limits.state(self._provider)

@@ -1,4 +1,4 @@
-"""The payments that an invoice is collected by: its own, and more of them if that one did not collect it."""
+"""The payments that collect an invoice: its own, and further ones if that one did not collect it."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -15,7 +15,7 @@ from monthclose.ports import Books
 def own_payment(
     invoice: Invoice, customer: Customer, adapters: Collection[str], now: datetime, *, sequence: int = 1, batch: int
 ) -> Payment:
-    """Write down an invoice's own payment: ready to be charged, or why nobody is asked for money.
+    """Make an invoice's own payment: ready to be charged, or saying why it is not.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def own_payment(
 
 
 def new_payment(books: Books, customer: Customer, period: Period, limit: Money | None = None) -> PaymentKey:
-    """Write down one more payment of an invoice, or take up the last one if it was never begun."""
+    """Make one more payment of an invoice, or reuse the last one if it was never begun."""
     month = books.month(customer.customer_id, period)
     payments = month.payments
     newest, provider = payments[-1], customer.profile.payment_provider
     wanted = limit.minor if limit else None
-    # What a replacement waits to be collected by goes on with the rest later: no limit may stay on it.
+    # The payment that a replacement waits for collects the rest later: no limit may stay on it.
     spare = newest.waits and (wanted is None or newest != month.collecting)
     if spare and newest.provider == provider:
         books.commit(replace(newest, limit_minor=wanted))

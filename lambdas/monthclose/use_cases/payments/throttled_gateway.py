@@ -36,7 +36,7 @@ _TRIES = 4
 _PAGE = 100
 _LOST = (ProviderDownError, OutcomeUnknownError)
 _ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
-"""Noes, or that one object is busy: the provider is well."""
+"""Refusals, or one busy object: the provider is healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +79,43 @@ class ThrottledGateway:
         return self.gateway.one_order_per_payment
 
     def charge_limits(self, currency: str) -> ChargeLimits | None:
-        """Tell what it takes of a currency in one charge."""
+        """Say how much of a currency it takes in one charge."""
         limits, largest = self.gateway.charge_limits(currency), self.largest_minor.get(currency)
         return limits.with_largest(largest) if limits and largest else limits
 
     def check(self) -> None:
         """Ask whether the provider accepts us."""
-        self._ask("check", self.gateway.check)
+        self._request("check", self.gateway.check)
 
     def register(self, customer: Customer) -> str:
         """Make the customer known to the provider."""
-        return self._ask("register", lambda: self.gateway.register(customer))
+        return self._request("register", lambda: self.gateway.register(customer))
 
     def prepare(self, order: ChargeOrder) -> str:
         """Create the provider's object for the payment; a provider without such a step is not asked."""
         if not self.gateway.one_order_per_payment:
             return self.gateway.prepare(order)
-        return self._ask("prepare", lambda: self.gateway.prepare(order))
+        return self._request("prepare", lambda: self.gateway.prepare(order))
 
     def collect(self, order: ChargeOrder) -> Answer:
         """Collect an order."""
-        return self._ask("collect", lambda: self.gateway.collect(order))
+        return self._request("collect", lambda: self.gateway.collect(order))
 
     def look_up(self, order: ChargeOrder) -> Answer:
-        """Ask what became of an order."""
-        return self._ask("look_up", lambda: self.gateway.look_up(order))
+        """Look up what became of an order."""
+        return self._request("look_up", lambda: self.gateway.look_up(order))
 
     def withdraw(self, order: ChargeOrder) -> Answer:
-        """See to it that an order can never be collected."""
-        return self._ask("withdraw", lambda: self.gateway.withdraw(order))
+        """Make sure that an order can never be collected."""
+        return self._request("withdraw", lambda: self.gateway.withdraw(order))
 
     def successor(self, method: str) -> str:
-        """Tell which payment method the provider has put in the place of one."""
-        return self._ask("successor", lambda: self.gateway.successor(method))
+        """Name the payment method by which the provider has replaced one."""
+        return self._request("successor", lambda: self.gateway.successor(method))
 
     def payment_of(self, reference: str) -> str:
-        """Tell which of our payments the provider's object names."""
-        return self._ask("payment_of", lambda: self.gateway.payment_of(reference))
+        """Find which of our payments the provider's object is about."""
+        return self._request("payment_of", lambda: self.gateway.payment_of(reference))
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """Go over the money collected, with a slot for every hundred charges; it cannot be repeated in the middle."""
@@ -132,9 +132,9 @@ class ThrottledGateway:
 
     def held(self, reference: str) -> Money | None:
         """Add up what the provider holds for one payment."""
-        return self._ask("held", lambda: self.gateway.held(reference))
+        return self._request("held", lambda: self.gateway.held(reference))
 
-    def _ask[T](self, call: str, request: Callable[[], T]) -> T:
+    def _request[T](self, call: str, request: Callable[[], T]) -> T:
         """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.
 
         Raises

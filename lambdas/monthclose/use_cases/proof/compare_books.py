@@ -50,8 +50,8 @@ class _Found(NamedTuple):
     booked: bool = False
 
 
-class _Asked(NamedTuple):
-    """A payment after its provider was asked about it once more."""
+class _LookedUp(NamedTuple):
+    """A payment after it was looked up at its provider once more."""
 
     payment: Payment | None
     agreed: bool
@@ -137,7 +137,7 @@ class BookComparer:
         side = Side(name)
         try:
             side.charger = charger = Charger(self.books, self.gateways[name](), self.clock)
-            # Since the month's end and not since the close was opened: whatever names this close is looked at.
+            # Since the month's end and not since the close was opened: everything that names this close is checked.
             charges = charger.gateway.collected_for(close.period, close.period.end)
             for some in batched(charges, _CHARGES_AT_ONCE, strict=False):
                 checked = side_by_side(self.executor, partial(self._check, close, charger), some)
@@ -159,7 +159,7 @@ class BookComparer:
         payment = self._payment(key) if key and key.period == close.period else None
         customer_id, booked = key.customer_id if key else "", False
         if key and payment and payment.provider == charge.provider and not _same(payment, charge):
-            payment, agreed, booked = self._ask(charger, key, payment)
+            payment, agreed, booked = self._look_up(charger, key, payment)
             if payment and agreed and payment.provider_ref == charge.reference:
                 return _Checked(payment.net_minor, booked=booked)
         named = f"{charge.provider} collected {charge.reference} for payment {charge.payment_id}"
@@ -172,7 +172,7 @@ class BookComparer:
         text = f"{named}: {theirs}, ours is {payment.state} with {ours}"
         return _Checked(charge.minor, Finding("provider_amount", text, customer_id), booked)
 
-    def _ask(self, charger: Charger, key: PaymentKey, before: Payment) -> _Asked:
+    def _look_up(self, charger: Charger, key: PaymentKey, before: Payment) -> _LookedUp:
         """Book what a provider says of a payment that differs, if that is wanted, and add up its money once more."""
         held: Money | None = None
         try:
@@ -181,11 +181,11 @@ class BookComparer:
             held = charger.gateway.held(before.provider_ref)
         except ProviderRefusedError:
             raise
-        except MonthCloseError:  # busy, or it cannot be told now: the difference stays
+        except MonthCloseError:  # busy, or unknown for now: the difference stays
             held = None
         after = self._payment(key)
         agreed = after is not None and after.provider_ref == before.provider_ref and held == _net(after)
-        return _Asked(after, agreed, after is not None and after.version != before.version)
+        return _LookedUp(after, agreed, after is not None and after.version != before.version)
 
     def _payment(self, key: PaymentKey) -> Payment | None:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)
@@ -239,7 +239,7 @@ class BookComparer:
         key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
         agreed = booked = False
         if not side.full:  # a list that lacks thousands isn't asked about one by one
-            after, agreed, booked = self._ask(charger, key, payment)
+            after, agreed, booked = self._look_up(charger, key, payment)
             payment = after or payment
         if agreed:  # collected after their list was read, or not recorded there yet
             return _Found(payment, listed=False, booked=booked)

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from monthclose.domain.closes.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.closes.loose_end import LooseEnd, LooseEndKind, count_loose_ends, loose_ends
@@ -17,6 +16,7 @@ from monthclose.domain.words import count
 from monthclose.ports import Books, Clock, Closes, Documents
 from monthclose.use_cases.batch_work import read_months
 from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report import Counts, LooseEndEntry, LooseEndList, LooseEnds, Report, ReportHead
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -32,7 +32,7 @@ class Reporter:
     clock: Clock
     company: str
 
-    def report(self, period: Period, run: int) -> dict[str, Any]:
+    def report(self, period: Period, run: int) -> Report:
         """Finish a close and return its report; also stored as JSON and as a page.
 
         Raises
@@ -48,15 +48,15 @@ class Reporter:
         self._store(close, done, report)
         return report
 
-    def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> dict[str, Any]:
-        """Make a close's report anew after its payments went on, and return it.
+    def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> Report:
+        """Make a close's report again after its payments have changed, and return it.
 
         Parameters
         ----------
         comparisons : sequence of Comparison
             Just made.
         stored : bool
-            Whether it takes the place of the one there is: not if only some of the providers were asked.
+            Whether it replaces the stored one: not if only some of the providers were asked.
 
         Raises
         ------
@@ -68,13 +68,13 @@ class Reporter:
             self._store(close, done, report)
         return report
 
-    def _store(self, before: Close, done: Close, report: dict[str, Any]) -> None:
+    def _store(self, before: Close, done: Close, report: Report) -> None:
         self.documents.put(report_key(done.period, "json"), json.dumps(report, indent=2).encode())
         self.documents.put(report_key(done.period, "html"), render_report(report), "text/html; charset=utf-8")
         if done != before:
             self.closes.put(done)
 
-    def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, dict[str, Any]]:
+    def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, Report]:
         totals, findings, left = Totals(), list[Finding](), _Left()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
@@ -84,7 +84,7 @@ class Reporter:
         unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, unlisted=unlisted)
-        return done, content | left.content()
+        return done, {**content, **left.content()}
 
 
 @dataclass(slots=True)
@@ -105,21 +105,21 @@ class _Left:
             if len(self.ends[end.kind]) < MOST_FINDINGS:
                 self.ends[end.kind].append(end)
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> LooseEnds:
         """Put them into the report's shape."""
-        return {
-            str(kind): {"customers": [_end(end) for end in ends], "in_all": self.in_all[kind]}
-            for kind, ends in self.ends.items()
-        }
+        return {"unfinished": self._list(LooseEndKind.UNFINISHED), "waiting": self._list(LooseEndKind.WAITING)}
+
+    def _list(self, kind: LooseEndKind) -> LooseEndList:
+        return {"customers": [_entry(end) for end in self.ends[kind]], "in_all": self.in_all[kind]}
 
 
-def _end(end: LooseEnd) -> dict[str, Any]:
+def _entry(end: LooseEnd) -> LooseEndEntry:
     since = end.since.isoformat() if end.since else None
     return {"customer_id": end.customer_id, "what": end.what, "since": since}
 
 
 def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseStatus:
-    """Decide a close's status; a bank debit that is under way, and was told, leaves nothing to do."""
+    """Decide a close's status; a bank debit that is under way leaves nothing to do once the customer was told."""
     if findings:
         return CloseStatus.COMPLETED_WITH_FINDINGS
     if left.in_all[LooseEndKind.UNFINISHED]:
@@ -127,10 +127,10 @@ def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseSt
     return CloseStatus.WAITING if totals.waiting else CloseStatus.COMPLETED
 
 
-def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> dict[str, Any]:
+def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> Report:
     """Report on a close that was stopped or broke off: what is done, in the report's shape. Nothing is stored.
 
-    The providers are not asked. Who has not been begun with is unfinished, and no finding.
+    The providers are not asked. Customers not begun yet are unfinished; they are no findings.
 
     Parameters
     ----------
@@ -143,9 +143,10 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
         left.take(progress, books)
     begun = sum(totals.customers.values())
     left.in_all[LooseEndKind.UNFINISHED] += close.customers - begun
-    content = report_content(close, totals, check_totals(totals, begun), company) | left.content()
+    content = report_content(close, totals, check_totals(totals, begun), company)
     warning = f"partial: {count(close.customers - begun, 'customer')} not begun with"
-    return content | {"status": state, "partial": True, "warnings": [warning, *content["warnings"]]}
+    warnings = [warning, *content["warnings"]]
+    return {**content, **left.content(), "status": state, "partial": True, "warnings": warnings}
 
 
 def _notice_warnings(totals: Totals) -> list[str]:
@@ -164,9 +165,7 @@ def report_key(period: Period, kind: str) -> str:
     return f"reports/{period}/report.{kind}"
 
 
-def report_content(
-    close: Close, totals: Totals, findings: list[Finding], company: str, *, unlisted: int = 0
-) -> dict[str, Any]:
+def report_content(close: Close, totals: Totals, findings: list[Finding], company: str, *, unlisted: int = 0) -> Report:
     """Put a close, its totals and the proof into the report's shape. Amounts are in minor units.
 
     Parameters
@@ -174,24 +173,10 @@ def report_content(
     unlisted : int
         Findings that are counted only.
     """
-    ended = close.completed_at
     money = (*_MONEY, "tax") if close.tax_table else _MONEY
     return {
-        "period": str(close.period),
-        "status": close.status,
-        "company": company,
-        "run": close.run,
-        "rounds": close.round - close.first_round,
-        "opened_at": close.opened_at.isoformat(),
-        "completed_at": ended.isoformat() if ended else None,
-        "duration_seconds": (ended - close.run_started_at).total_seconds() if ended else None,
-        "price_book": close.price_book,
-        **({"tax_table": close.tax_table} if close.tax_table else {}),
-        "customers": {
-            "snapshot": close.customers,
-            **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
-            **({"carried": totals.customers["carried"]} if totals.customers.get("carried") else {}),
-        },
+        **_head(close, company),
+        "customers": _customers(close, totals),
         "exponents": {currency: exponent(currency) for currency in sorted(totals.money)},
         "money": {
             currency: {name: sums.get(name, 0) for name in money} for currency, sums in sorted(totals.money.items())
@@ -215,4 +200,31 @@ def report_content(
         },
         "stops": [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops],
         "warnings": [*close.warnings, *_notice_warnings(totals)],
+    }
+
+
+def _head(close: Close, company: str) -> ReportHead:
+    ended = close.completed_at
+    head: ReportHead = {
+        "period": str(close.period),
+        "status": close.status,
+        "company": company,
+        "run": close.run,
+        "rounds": close.round - close.first_round,
+        "opened_at": close.opened_at.isoformat(),
+        "completed_at": ended.isoformat() if ended else None,
+        "duration_seconds": (ended - close.run_started_at).total_seconds() if ended else None,
+        "price_book": close.price_book,
+    }
+    if close.tax_table:
+        head["tax_table"] = close.tax_table
+    return head
+
+
+def _customers(close: Close, totals: Totals) -> Counts:
+    carried = totals.customers.get("carried")
+    return {
+        "snapshot": close.customers,
+        **{name: totals.customers.get(name, 0) for name in ("invoiced", "nothing_to_bill", "parked")},
+        **({"carried": carried} if carried else {}),
     }

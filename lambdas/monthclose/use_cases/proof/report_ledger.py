@@ -1,4 +1,4 @@
-"""The ledger's table on the report's page: what the month booked on each account, for whoever keeps the main books."""
+"""The ledger's table on the report's page: what the month booked on each account, for the main books."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -3,7 +3,7 @@
 The template is `templates/report.html.j2`; this module turns the report's numbers into what the page says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.templates import environment
+from monthclose.use_cases.proof.report import LooseEndList, LooseEndName, ProofEntry, Report
 from monthclose.use_cases.proof.report_ledger import ledger_table
 
 _MAX_FINDINGS = 200
@@ -26,7 +27,7 @@ _PARTS: Mapping[str, str] = {
 """The parts of a currency's bar, in their order; here `open` is without what is pending."""
 _SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "lost", "credit_granted", "tax")
 
-_LEFT = ("unfinished", "waiting")
+_LEFT: Sequence[LooseEndName] = ("unfinished", "waiting")
 """Customers with whom a close is not through, and those who wait for what takes days."""
 _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "paid": ("Paid", "collected"),
@@ -37,30 +38,31 @@ _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "ready": ("Not charged yet", "pending"),
     "declined": ("Declined", "open"),
     "action_required": ("Customer must confirm", "open"),
-    "reversed": ("Taken back by the bank", "open"),
+    "reversed": ("Reversed by the bank", "open"),
     "no_payment_method": ("No payment method", "open"),
     "no_adapter": ("Provider not connected", "open"),
 }
 """Label and colour of each payment state, in the order of the page."""
 
 
-def render_report(report: dict[str, Any]) -> bytes:
+def render_report(report: Report) -> bytes:
     """Render the report's JSON as a self-contained HTML page, UTF-8.
 
     Parameters
     ----------
-    report : dict
-        As the report stage writes it; amounts in minor units, times in ISO 8601.
+    report : Report
+        As it was stored: one of an earlier release may lack entries.
     """
-    findings = report.get("proof", {}).get("findings", [])[:_MAX_FINDINGS]
+    proof = report.get("proof")
+    findings = proof["findings"][:_MAX_FINDINGS] if proof else []
     page = {
         "company": report.get("company", ""),
         "period": report["period"],
         "month": f"{Period.parse(report['period']).start:%B %Y}",
         "verdict": _verdict(report),
         "findings": findings,
-        "findings_left_out": _count_findings(report.get("proof", {})) - len(findings),
-        "left": [_left(report, kind) for kind in _LEFT if report.get(kind, {}).get("in_all")],
+        "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
+        "left": [_left(kind, ends) for kind, ends in _loose_ends(report)],
         "warnings": report.get("warnings", []),
         "parts": [{"key": key, "label": label} for key, label in _PARTS.items()],
         "taxed": bool(report.get("tax_table")),
@@ -73,7 +75,7 @@ def render_report(report: dict[str, Any]) -> bytes:
     return environment().get_template("report.html.j2").render(page).encode()
 
 
-def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
+def _verdict(report: Report) -> dict[str, str]:
     """Say first what matters most: do the books tie, and does anything wait for a person."""
     customers = report.get("customers", {})
     waiting = sum(report.get("parked", {}).values())
@@ -98,23 +100,29 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
         return {"tone": "wait", "mark": "…", "headline": "The close is still running", "detail": f"{detail}."}
     findings = _count_findings(proof)
     if proof.get("ties") and not findings:
-        left = [f"{report[kind]['in_all']:,} {kind}" for kind in _LEFT if report.get(kind, {}).get("in_all")]
+        left = [f"{ends['in_all']:,} {kind}" for kind, ends in _loose_ends(report)]
         headline = ", ".join(("The books tie", *left))
         return {"tone": "good", "mark": "✓", "headline": headline, "detail": f"{detail}."}
     headline = f"The books do not tie: {count(findings, 'finding')}" if findings else "The books do not tie"
     return {"tone": "bad", "mark": "!", "headline": headline, "detail": f"{detail}."}
 
 
-def _left(report: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _loose_ends(report: Report) -> list[tuple[LooseEndName, LooseEndList]]:
+    """Find the kinds of loose ends that the close has."""
+    found = [(kind, report.get(kind)) for kind in _LEFT]
+    return [(kind, ends) for kind, ends in found if ends and ends["in_all"]]
+
+
+def _left(kind: str, ends: LooseEndList) -> dict[str, Any]:
     """List the customers of one kind of loose end."""
-    ends, in_all = report[kind]["customers"][:_MAX_FINDINGS], report[kind]["in_all"]
-    rows = [{**end, "since": _time(end["since"])} for end in ends]
+    in_all = ends["in_all"]
+    rows = [{**end, "since": _time(end["since"])} for end in ends["customers"][:_MAX_FINDINGS]]
     return {"title": f"{_words(kind)}: {count(in_all, 'customer')}", "rows": rows, "left_out": in_all - len(rows)}
 
 
-def _count_findings(proof: Mapping[str, Any]) -> int:
+def _count_findings(proof: ProofEntry) -> int:
     """Count all findings; the report lists only so many of them."""
-    return int(proof.get("findings_in_all", len(proof.get("findings", []))))
+    return proof.get("findings_in_all", len(proof["findings"]))
 
 
 def _currency(code: str, sums: Mapping[str, int]) -> dict[str, Any]:
@@ -146,7 +154,7 @@ def _bars(code: str, minor: Mapping[str, int]) -> list[dict[str, Any]]:
     return bars
 
 
-def _cards(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _cards(report: Report) -> list[dict[str, Any]]:
     customers, snapshot = report.get("customers", {}), report.get("customers", {}).get("snapshot", 0)
     outcomes = [
         _row("Invoiced", customers.get("invoiced", 0), "collected"),
@@ -198,7 +206,7 @@ def _by_count(counts: Mapping[str, int], tone: str = "count") -> list[dict[str, 
     return [_row(_words(name), number, tone) for name, number in sorted(counts.items(), key=lambda c: (-c[1], c[0]))]
 
 
-def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(report: Report) -> list[tuple[str, str]]:
     facts = (
         ("Opened", _time(report.get("opened_at"))),
         ("Completed", _time(report.get("completed_at"))),

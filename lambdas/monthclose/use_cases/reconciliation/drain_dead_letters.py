@@ -1,4 +1,4 @@
-"""Drain dead letters: make up for messages that nobody could handle, and only then delete them.
+"""Drain dead letters: make up for messages that could not be handled, and only then delete them.
 
 A message that cannot be read is kept among the documents, with a finding: nothing is lost, and nobody empties a queue
 by hand.
@@ -58,7 +58,7 @@ class DeadLetterDrain:
     def drain_charges(
         self, provider: str, queue: DeadLetters, time_is_up: Callable[[], bool] = lambda: False
     ) -> Drained:
-        """Make up for batches that a provider's queue gave up.
+        """Make up for batches that a provider's queue gave up on.
 
         Their tasks hear that it failed: a child that waits sends its message again, or leaves the batch to the repair
         round. A batch that no child waits for has unsettled payments in its progress, which settling takes up; what
@@ -127,7 +127,7 @@ class DeadLetterDrain:
         drained.findings.append(Finding(check, f"{why}; it is kept as {key}"))
 
     def _require_taken_up(self, provider: str, period: Period, batch: int, drained: Drained) -> None:
-        """See whether settling, or the close that runs, will come upon a batch; else it is a finding."""
+        """Check whether settling, or the running close, will reach a batch; else it is a finding."""
         close, progress = self.closes.get(period), self.closes.progress(period, batch)
         if close and close.status is CloseStatus.RUNNING:
             return  # its repair rounds take whatever is unfinished

@@ -1,4 +1,4 @@
-"""Finish batches of closes that have ended: charge who was not charged, then sum up, tell and hold as the close does.
+"""Finish batches of ended closes: charge customers still uncharged, then update sums, send notices and apply holds.
 
 A close that runs does this itself; what it leaves behind is finished here, however late.
 """
@@ -21,7 +21,7 @@ from monthclose.use_cases.reconciliation.settle_payments import SHARE_TO_FINISH,
 
 _AT_ONCE = 64
 _SHARE_KEPT = 0.05
-"""What of the time is kept to answer."""
+"""Share of the time that is kept for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class BatchFinisher:
     books: Books
     closes: Closes
     sender: NoticeSender
-    keeper: HoldKeeper
+    holds: HoldKeeper
     clock: Clock
     executor: Executor
 
@@ -43,7 +43,7 @@ class BatchFinisher:
         share_left: Callable[[], float] = lambda: 1.0,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Finish the batches whose payments have changed, and what recent closes left: unsettled, waiting or not told.
+        """Finish the batches whose payments changed, and those left by recent closes: unsettled, waiting or not told.
 
         What time does not suffice for is found again, by what is unsettled or by the comparison of the books.
 
@@ -87,7 +87,7 @@ class BatchFinisher:
                 yield found
 
     def _finish_one(self, progress: BatchProgress, *, ask: bool) -> tuple[bool, list[Look]]:
-        """Charge who is ready, and do what the close does after charging if anything has changed."""
+        """Charge the ready payments, and if anything has changed do what a close does after charging."""
         months = read_months(self.books, progress.batch.customer_ids, progress.period)
         ready = [payment for month in months.values() for payment in month.payments if self._is_due(payment)]
         if ready and not ask:
@@ -101,7 +101,7 @@ class BatchFinisher:
         refresh_gathered(self.closes, self.books, self.clock, months.values())
         try:
             self.sender.send(period, number, in_round)
-            self.keeper.apply(period, number, in_round)
+            self.holds.apply(period, number, in_round)
         except TryLaterError as error:
             looks.append(Look(error=type(error).__name__))
         return True, looks
@@ -111,7 +111,7 @@ class BatchFinisher:
         return self.settler.attempt(payment, lambda: self.settler.charger.charge(key))
 
     def _is_due(self, payment: Payment) -> bool:
-        """Whether to begin with a payment now; one that was put back rests longer with every time."""
+        """Whether to begin a payment now; one that was put back rests longer each time."""
         if payment.state is not PaymentState.READY or payment.provider != self.settler.provider:
             return False
         return not payment.history or self.clock() >= next_check(payment.begun_at, payment.history[-1].time)

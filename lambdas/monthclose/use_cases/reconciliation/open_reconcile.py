@@ -19,12 +19,12 @@ _COMPARE_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer: whether this execution may go on, with which providers, and the periods to compare."""
+    """The answer: whether this execution may continue, with which providers, and the periods to compare."""
 
     outcome: Literal["opened", "already_running"]
     periods: tuple[Period, ...] = ()
     providers: tuple[str, ...] = ()
-    """Those that the running and the recent closes charge by: one that nobody uses needs no key."""
+    """Those that the running and the recent closes charge through: an unused one needs no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ReconcileOpener:
     providers: Collection[str]
 
     def open(self, execution: str, *, compare: bool = False) -> Opened:
-        """Claim the work for an execution, unless another one still runs.
+        """Claim the work for an execution, unless another one is still running.
 
         Whether it does is asked of the workflow engine: a dead one holds nobody up.
 

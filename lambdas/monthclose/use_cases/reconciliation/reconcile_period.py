@@ -11,6 +11,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.ports import Closes, Documents
 from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import Reporter
 
 
@@ -19,13 +20,13 @@ class Reconciled:
     """What came of a period."""
 
     comparisons: list[Comparison]
-    report: dict[str, Any]
-    """The close's report, made anew; stored, unless only some of the providers were asked."""
+    report: Report
+    """The close's report, regenerated; stored unless only some of the providers were asked."""
 
     @property
     def findings(self) -> int:
         """Findings of the proof, those of the comparisons included."""
-        return int(self.report["proof"]["findings_in_all"])
+        return self.report["proof"]["findings_in_all"]
 
 
 @dataclass(frozen=True, slots=True)

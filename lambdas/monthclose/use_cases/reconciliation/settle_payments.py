@@ -1,7 +1,8 @@
-"""Settle payments: find out what became of every payment in flight that is due to be looked at.
+"""Settle payments: look up every payment in flight that is due for it.
 
-UNKNOWN, stale CHARGING and old PENDING payments hold their customer's lease, and the lease says when to look. Each look
-that changes nothing moves that time on, further and further. What is settled is told and summed up by `finish_batches`.
+UNKNOWN, stale CHARGING and old PENDING payments hold their customer's lease, and the lease says when to look them up.
+Each look-up that changes nothing moves that time on, further and further. Notices and sums of what was settled are
+`finish_batches`' part.
 """
 
 from collections import Counter
@@ -23,17 +24,17 @@ from monthclose.use_cases.batch_work import log_failure, retry_conflicts, side_b
 from monthclose.use_cases.payments.charge_payment import Charger
 
 SHARE_TO_FINISH = 0.25
-"""What of the time is kept to sum up and tell what was settled."""
+"""Share of the time that is kept for the sums and notices of what was settled."""
 _AT_ONCE = 200
 _EVERYONE = timedelta(days=2)
-"""Nobody is to be looked at later than that."""
+"""No payment's next look-up is later than that."""
 _REST = timedelta(days=1)
-"""Until a finding is reported again."""
+"""Time until a finding is reported again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What came of looking at one payment."""
+    """What came of looking up one payment."""
 
     state: PaymentState | None = None
     error: str = ""
@@ -41,9 +42,9 @@ class Look:
     changed: tuple[Period, int] | None = None
     """The batch whose sums changed with it."""
     left: bool = False
-    """Nothing was asked: time is up, or the provider has paused."""
+    """The provider was not asked: time is up, or it is paused."""
     waits: bool = False
-    """Nothing was begun: another payment of the customer is under way."""
+    """It was not begun: another payment of the customer is under way."""
 
 
 @dataclass(slots=True)
@@ -53,15 +54,15 @@ class Settled:
     Parameters
     ----------
     states : mapping
-        How many of the payments that were asked about are now in each state.
+        How many of the payments that were looked up are now in each state.
     errors : mapping
-        How many met each kind of error; they are looked at again.
+        How many met each kind of error; they will be looked up again.
     left : int
-        Payments that were due and that nothing was asked for.
+        Payments that were due and could not be looked up.
     waiting : int
-        Payments that are begun with once another payment of their customer has ended.
+        Payments that begin once another payment of their customer has ended.
     batches : int
-        Batches that were summed up anew, with notices and holds.
+        Batches that were summed up again, with notices and holds.
     """
 
     provider: str
@@ -87,7 +88,7 @@ class Settled:
 
     @property
     def time_was_up(self) -> bool:
-        """Whether it is worth going on at once."""
+        """Whether it is worth continuing at once."""
         return bool(self.left) and not self.paused
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -108,7 +109,7 @@ class PaymentSettler:
 
     @property
     def provider(self) -> str:
-        """Whose payments."""
+        """The provider whose payments it settles."""
         return self.charger.gateway.provider
 
     def settle(
@@ -118,7 +119,7 @@ class PaymentSettler:
         share_left: Callable[[], float] = lambda: 1.0,
         tell: Callable[[str], None] = lambda _: None,
     ) -> tuple[Settled, set[tuple[Period, int]]]:
-        """Look at all payments of this provider that are due.
+        """Look up all payments of this provider that are due.
 
         Parameters
         ----------
@@ -127,7 +128,7 @@ class PaymentSettler:
         share_left : callable
             The share of the time that is left, from 1 to 0.
         tell : callable
-            Hears how far it is, for people.
+            Gets a line on the progress, for people.
 
         Returns
         -------
@@ -137,18 +138,18 @@ class PaymentSettler:
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us; there is no point in going on.
+            The provider doesn't accept us; there is no point in continuing.
         """
         settled, changed, seen = Settled(self.provider), set[tuple[Period, int]](), set[str]()
         until = self.clock() + (_EVERYONE if everyone else timedelta())
 
         def one(customer_id: str) -> Look:
-            return self._look_at(
-                customer_id, everyone=everyone, ask=not settled.paused and share_left() > SHARE_TO_FINISH
+            return self._settle_one(
+                customer_id, everyone=everyone, may_look_up=not settled.paused and share_left() > SHARE_TO_FINISH
             )
 
         for chunk in batched(self.directory.being_charged(until), _AT_ONCE, strict=False):
-            # With everyone, a look's new time puts a customer further back in the same list.
+            # With `everyone`, the new time of the next look-up puts a customer further back in the same list.
             some = [name for name in chunk if name not in seen]
             if everyone:
                 seen.update(some)
@@ -160,10 +161,10 @@ class PaymentSettler:
                 break
         return settled, changed
 
-    def _look_at(self, customer_id: str, *, everyone: bool, ask: bool) -> Look:
+    def _settle_one(self, customer_id: str, *, everyone: bool, may_look_up: bool) -> Look:
         customer = self.books.customer(customer_id)
         if customer is None or customer.check_at is None or not (everyone or customer.check_at <= self.clock()):
-            return Look()  # settled or looked at meanwhile: the index lags
+            return Look()  # settled or looked up meanwhile: the index lags
         key = PaymentKey.parse(customer.open_payment)
         month = self.books.month(key.customer_id, key.period) if key else CustomerMonth()
         payment = month.payment_of(key.sequence) if key else None
@@ -173,17 +174,19 @@ class PaymentSettler:
             return Look()
         if not payment.in_flight:
             return self._left_lease(customer, payment)
-        return self._ask(key, payment, month.payment.batch if month.payment else -1) if ask else Look(left=True)
+        if not may_look_up:
+            return Look(left=True)
+        return self._look_up(key, payment, month.payment.batch if month.payment else -1)
 
-    def _ask(self, key: PaymentKey, payment: Payment, batch: int) -> Look:
+    def _look_up(self, key: PaymentKey, payment: Payment, batch: int) -> Look:
         look = self.attempt(payment, lambda: self.charger.look_up(key, go_on=True))
         if look.state in IN_FLIGHT or (look.error and not look.left):
-            self._look_later(key)
+            self._look_up_later(key)
         settled = look.state not in (None, payment.state)
         return replace(look, changed=(key.period, batch)) if settled else look
 
     def attempt(self, payment: Payment, work: Callable[[], PaymentState | None]) -> Look:
-        """Do something with one payment, its trouble apart from the others'.
+        """Work on one payment, keeping its trouble apart from the others'.
 
         Raises
         ------
@@ -205,8 +208,8 @@ class PaymentSettler:
             log_failure(self.log, "settling failed", payment.payment_id, error)
             return Look(error=type(error).__name__)
 
-    def _look_later(self, key: PaymentKey) -> None:
-        """Move the time of the next look on, unless somebody else did."""
+    def _look_up_later(self, key: PaymentKey) -> None:
+        """Move the time of the next look-up on, unless somebody else did."""
 
         def step() -> None:
             customer = self.books.customer(key.customer_id)
@@ -220,7 +223,7 @@ class PaymentSettler:
             retry_conflicts(step)
 
     def _unknown_lease(self, customer: Customer) -> Look:
-        """Report a lease of a payment that isn't there, and keep it: nobody knows what it was about."""
+        """Report a lease of a payment that doesn't exist, and keep it: nobody knows what it was for."""
         if customer.profile.payment_provider != self.provider:
             return Look()  # one settler reports it
         self._put(customer.leased_to(customer.open_payment, self.clock() + _REST))
@@ -230,7 +233,7 @@ class PaymentSettler:
         return Look(finding=Finding("lease_left", text, customer.customer_id))
 
     def _left_lease(self, customer: Customer, payment: Payment) -> Look:
-        """Release the lease of a payment that is surely settled; one that isn't is begun by whoever charges next."""
+        """Release the lease of a payment that is surely settled; the next charge begins one that isn't."""
         text = f"payment {payment.payment_id} had its customer's lease and is {payment.state}"
         if payment.settled:
             self._put(customer.released_by(payment.payment_id))
@@ -240,5 +243,5 @@ class PaymentSettler:
         return Look(finding=Finding("lease_left", text, customer.customer_id))
 
     def _put(self, customer: Customer) -> None:
-        with suppress(TryLaterError):  # somebody else changed the customer: then the next look decides
+        with suppress(TryLaterError):  # somebody else changed the customer: the next look-up decides
             self.books.commit(customer)

@@ -1,7 +1,7 @@
-"""Apply a provider's event: find the payment that it is about, ask the provider anew, and book what has changed.
+"""Apply a provider's event: find the payment that it is about, look it up, and book what has changed.
 
-An event is a reason to ask, never an outcome: it may come twice, late and out of order. What it leads to is decided by
-the provider's present word and our record alone (`book_outcomes`), so any order of events ends the same.
+An event is a reason to look up, never an outcome: it may come twice, late and out of order. The result depends only on
+the provider's present answer and our record (`book_outcomes`), so any order of events ends the same.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.tellers import TellsOutcomes
 
 _A_CHARGE_TAKES = timedelta(minutes=5)
-"""Longer than any charge of one customer. Whoever is at it books the outcome; after that nobody is at it any more."""
+"""Longer than any charge of one customer takes. Until then the charge itself books the outcome."""
 
 
 class Result(StrEnum):
@@ -28,7 +28,7 @@ class Result(StrEnum):
     NOT_OURS = "not_ours"
     """It is about a payment that we know nothing of."""
     KNOWN = "known"
-    """We have booked what it could tell; the provider was not asked."""
+    """We have booked what it could tell us; the provider was not asked."""
     UNCHANGED = "unchanged"
     """The provider says what we have booked."""
     BOOKED = "booked"
@@ -48,7 +48,7 @@ class EventApplier:
     charger: Charger
     books: Books
     closes: Closes
-    keeper: HoldKeeper
+    holds: HoldKeeper
     teller: TellsOutcomes
     clock: Clock
 
@@ -58,7 +58,7 @@ class EventApplier:
         Raises
         ------
         TryLaterError
-            The payment is being charged right now, or the provider is briefly unable; nothing was done.
+            The payment is being charged right now, or the provider is briefly unavailable; nothing was done.
         ProviderRefusedError
             The provider doesn't accept us.
         """
@@ -75,7 +75,7 @@ class EventApplier:
         return Applied(Result.UNCHANGED if self._payment(key) == payment else Result.BOOKED, key)
 
     def _follow(self, key: PaymentKey, method: str) -> Applied:
-        """Note which payment method has taken another's place; whose it is, a payment made by it tells."""
+        """Note which payment method has replaced another; a payment made with it tells whose it is."""
         successor = self.charger.gateway.successor(method)
 
         def step() -> bool:
@@ -85,16 +85,16 @@ class EventApplier:
         return Applied(Result.BOOKED if retry_conflicts(step) else Result.UNCHANGED, key)
 
     def finish(self, applied: Applied) -> None:
-        """Do what follows from a booking: the hold is decided, the customer is told, the batch is summed up anew.
+        """Do what follows from a booking: decide the hold, tell the customer, sum the batch up again.
 
         A batch whose close hasn't told the customer yet is left as it is, unsettled: then the close's next round or the
-        reconciler takes it up, and tells them; only a hold whose reason is gone is lifted at once. Doing all of this
-        once more does no harm.
+        reconciler takes it up, and tells them; only a hold whose reason is gone is lifted at once. Repeating all
+        of this does no harm.
 
         Raises
         ------
         BrokeOffError
-            It could not be done to its end.
+            It could not be completed.
         """
         if applied.key is None:
             return
@@ -104,7 +104,7 @@ class EventApplier:
                 self._lift(customer_id)
                 return
             month = self.teller.tell(customer_id, period)
-            self.keeper.keep(customer_id, period=period)
+            self.holds.keep(customer_id, period=period)
             if month.payment:
                 refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
         except TryLaterError as error:
@@ -115,7 +115,7 @@ class EventApplier:
     def _lift(self, customer_id: str) -> None:
         customer = self.books.customer(customer_id)
         if customer and customer.held_since:
-            self.keeper.review_all([customer_id], self.clock().date(), closing=frozenset())
+            self.holds.review_all([customer_id], self.clock().date(), closing=frozenset())
 
     def _payment(self, key: PaymentKey) -> Payment | None:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)

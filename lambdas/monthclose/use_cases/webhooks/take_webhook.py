@@ -24,7 +24,7 @@ class WebhookMessage:
     Parameters
     ----------
     again : bool
-        It was tried before, and whoever did so may have stopped half-way.
+        It was tried before, and that attempt may have stopped half-way.
     """
 
     provider: str
@@ -66,7 +66,7 @@ class WebhookMessage:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a webhook told: how many events go on, and how many say nothing that concerns us."""
+    """What came of a webhook: how many events were queued, and how many do not concern us."""
 
     queued: int
     ignored: int
@@ -98,7 +98,7 @@ class WebhookTaker:
         ProviderRefusedError
             The secret that it is signed with is not known here: a person must enter it.
         TryLaterError
-            The queue, or the store of secrets, is briefly unable.
+            The queue, or the store of secrets, is briefly unavailable.
         """
         now = self.clock()
         try:

@@ -29,7 +29,7 @@ class DroppedFile:
     name : str
         Its key below the prefix of what is dropped: what its events without ids are named after, as if it were a file.
     version : str
-        The object's version. Each is imported once, however often its arrival is told.
+        The object's version. Each is imported once, however often its arrival is announced.
     """
 
     name: str
@@ -47,7 +47,7 @@ class DroppedFile:
 
     @property
     def claim(self) -> str:
-        """What only one import of a file of this name may have at a time; packed, it is the same usage."""
+        """The claim that one import at a time may have on files of this name; a packed file is the same usage."""
         return f"usage-file/{_hashed(self.name.removesuffix('.gz'))}"
 
 

@@ -1,0 +1,115 @@
+"""The JSON of an invoice's or a credit note's document, entry by entry, so that a type checker guards its readers.
+
+The names are those of the stored JSON and never change. Amounts are whole minor units, decimals are text, days and
+times ISO 8601. An entry that holds nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NotRequired, Required, TypedDict
+
+from monthclose.domain.pricing.line import LineContent
+
+
+class SellerContent(TypedDict, total=False):
+    """The company, as its documents show it (see `document_parts.Seller`)."""
+
+    name: Required[str]
+    address: list[str]
+    postcode: str
+    city: str
+    country: str
+    tax_id: str
+    registration: str
+    email: str
+    phone: str
+    website: str
+    bank: str
+    iban: str
+    bic: str
+    terms: str
+    footer: str
+    logo: str
+
+
+class BuyerContent(TypedDict, total=False):
+    """The customer, as they were when the document was issued (see `document_parts.Buyer`)."""
+
+    customer_id: Required[str]
+    name: Required[str]
+    email: Required[str]
+    country: Required[str]
+    region: str
+    address: list[str]
+    tax_id: str
+
+
+class DeductionContent(TypedDict):
+    """A discount or an applied credit; its amount is negative."""
+
+    description: str
+    amount_minor: int
+
+
+class TaxContent(TypedDict):
+    """The tax at one rate."""
+
+    name: str
+    percent: str
+    category: str
+    base_minor: int
+    amount_minor: int
+    note: NotRequired[str]
+
+
+class MadeFrom(TypedDict, total=False):
+    """What a draft was made from. A document keeps it and does not show it."""
+
+    price_book: str
+    tax_table: str
+    """Their versions."""
+    usage_until: str
+    """The watermark: usage received later is not in it."""
+    late_usage: Mapping[str, str]
+    """The notes of late usage that it covers: since when, by period."""
+    later_prices: Mapping[str, str]
+    """By earlier period, the version of the price book that its late usage was priced with."""
+    usage_left: bool
+    """Whether some usage of its month was received after the watermark."""
+    correction: str
+    """In a credit note: what was asked for (see `CreditNote.correction`)."""
+
+
+class OptionalEntries(TypedDict, total=False):
+    """What only some documents say."""
+
+    number: str
+    """A draft has none."""
+    kind: str
+    seller_details: SellerContent
+    due_on: str
+    discounts: list[DeductionContent]
+    taxes: list[TaxContent]
+    prices_include_tax: bool
+    credits: list[DeductionContent]
+    corrects: str
+    replaces: str
+    notes: list[str]
+
+
+class RequiredEntries(TypedDict):
+    """What every document says."""
+
+    period: str
+    issued_on: str
+    currency: str
+    seller: str
+    """The company's name; `seller_details` has the rest."""
+    customer: BuyerContent
+    lines: list[LineContent]
+    total_minor: int
+
+
+class Draft(MadeFrom, RequiredEntries, OptionalEntries):
+    """A document as JSON, with everything that it says; its number, too, once it has one."""

@@ -1,0 +1,18 @@
+"""The price book."""
+
+from typing import Protocol
+
+from monthclose.domain.pricing import PriceBook
+
+
+class PriceBooks(Protocol):
+    """The price book, in versions."""
+
+    def latest(self) -> str:
+        """Name the latest version; empty if no book was imported yet."""
+
+    def get(self, version: str) -> PriceBook:
+        """Read one version; they never change. The version "" is an empty book."""
+
+    def merge(self, additions: PriceBook) -> PriceBook:
+        """Lay a book over the latest one (see `PriceBook.merged`), and make that the latest version."""

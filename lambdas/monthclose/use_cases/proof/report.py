@@ -1,0 +1,100 @@
+"""The report of a close, entry by entry: what its JSON holds, and what the page and the command read of it.
+
+The names are those of the stored JSON and never change. Amounts are in minor units, times ISO 8601. Reports of earlier
+releases are still read: they lack `LaterEntries`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
+
+type Counts = Mapping[str, int]
+type LooseEndName = Literal["unfinished", "waiting"]
+
+
+class FindingEntry(TypedDict):
+    """Something that does not tie (see `Finding`)."""
+
+    check: str
+    detail: str
+    customer_id: str
+
+
+class ProofEntry(TypedDict):
+    """Whether the books tie; only the first findings are listed."""
+
+    ties: bool
+    findings: Sequence[FindingEntry]
+    findings_in_all: int
+
+
+class StopEntry(TypedDict):
+    """A stop by a person."""
+
+    time: str
+    reason: str
+
+
+class LooseEndEntry(TypedDict):
+    """A customer the close is not through with (see `LooseEnd`)."""
+
+    customer_id: str
+    what: str
+    since: str | None
+
+
+class LooseEndList(TypedDict):
+    """The loose ends of one kind: the first are listed, all are counted."""
+
+    customers: Sequence[LooseEndEntry]
+    in_all: int
+
+
+class LooseEnds(TypedDict, total=False):
+    """The loose ends of each kind."""
+
+    unfinished: LooseEndList
+    waiting: LooseEndList
+
+
+class LaterEntries(LooseEnds, total=False):
+    """What reports of earlier releases lack, or what only some closes say."""
+
+    tax_table: str
+    """Only if the close used one."""
+    partial: bool
+    """Only of a close that was stopped or broke off."""
+
+
+class ReportHead(LaterEntries):
+    """Which close this is about, and how it went."""
+
+    period: str
+    status: str
+    company: str
+    run: int
+    rounds: int
+    opened_at: str
+    completed_at: str | None
+    duration_seconds: float | None
+    price_book: str
+
+
+class Report(ReportHead):
+    """The report of a close."""
+
+    customers: Counts
+    """The whole snapshot, and what came of its customers."""
+    exponents: Counts
+    """Decimals of each currency."""
+    money: Mapping[str, Counts]
+    """By currency and kind of money."""
+    ledger: Mapping[str, Counts]
+    """By currency and account, debits positive."""
+    payments: Counts
+    declines: Counts
+    parked: Counts
+    notices: Counts
+    holds: Counts
+    proof: ProofEntry
+    stops: Sequence[StopEntry]
+    warnings: Sequence[str]
