@@ -39,11 +39,11 @@ __all__ = [
 
 
 class TryLaterError(MonthCloseError):
-    """The world is briefly unable (throttled, network down). Nothing happened; the same call may succeed later."""
+    """A service is briefly unavailable (throttled, network down). Nothing happened; the same call may succeed later."""
 
 
 class ConflictError(TryLaterError):
-    """A condition on an item failed: somebody else changed it first. Read again, decide anew."""
+    """A condition on an item failed: somebody else changed it first. Read again and decide again."""
 
 
 class RecordRefusedError(MonthCloseError):
@@ -70,7 +70,7 @@ class ProviderDownError(TryLaterError):
 
 
 class ProviderPausedError(TryLaterError):
-    """The provider is not asked for a while: it is down, or its limit leaves no room in time. Nothing happened."""
+    """No requests are sent to the provider for now: it is down, or its limit has no room in time. Nothing happened."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -79,19 +79,19 @@ class ProviderPausedError(TryLaterError):
 
 
 class OutcomeUnknownError(MonthCloseError):
-    """A provider call broke off after it may have taken effect. Never start anew: first find out."""
+    """A provider call broke off after it may have taken effect. Never start again before finding out."""
 
 
 class ProviderRefusedError(MonthCloseError):
-    """The provider refuses us altogether (key missing, revoked, wrong account). A person must mend the settings."""
+    """The provider refuses us altogether (key missing, revoked, wrong account). A person must fix the settings."""
 
 
 class BrokeOffError(MonthCloseError):
-    """What was to be done is done in part. The same again does the rest."""
+    """The work is half done; the same call completes it."""
 
 
 class MailRefusedError(MonthCloseError):
-    """The mail service will never take this mail (an address that cannot be)."""
+    """The mail service will never accept this mail (its address is invalid)."""
 
 
 class OrderRefusedError(MonthCloseError):
@@ -130,4 +130,4 @@ class PayerGoneError(OrderInvalidError):
 
 
 class WebhookRefusedError(MonthCloseError):
-    """The webhook is not the provider's, or not to be read. Nothing in it may be believed."""
+    """The webhook is not the provider's, or cannot be read. Nothing in it may be believed."""

@@ -133,8 +133,8 @@ def _ended_well(dispute: Dispute) -> bool:
 def _cannot(dispute: Dispute, status: str) -> str:
     follows = ", ".join(FOLLOWING[dispute.status])
     if status == dispute.status or not follows:
-        return f"{dispute.id} is {dispute.status} already"
-    return f"{dispute.id} is {dispute.status}: {status} cannot follow, but {follows} can"
+        return f"{dispute.id} is already {dispute.status}"
+    return f"{dispute.id} is {dispute.status}: {status} cannot follow, only {follows} can"
 
 
 def _shift(account: Account, dispute: Dispute, move: Move) -> list[str]:

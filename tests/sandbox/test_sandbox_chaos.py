@@ -202,7 +202,7 @@ MISTAKES: list[tuple[object, str]] = [
     ({"rules": [{"fault": "reset", "provider": "stripe", "endpoint": "payments.create"}]}, "rule 1: endpoint"),
     ({"rules": [{"fault": "reset", "probability": 1.5}]}, "rule 1: probability should be a number from 0 to 1"),
     ({"rules": [{"fault": "reset", "probability": True}]}, "rule 1: probability should be a number"),
-    ({"rules": [{"fault": "reset", "count": 0}]}, "rule 1: count should be a whole number from 1"),
+    ({"rules": [{"fault": "reset", "count": 0}]}, "rule 1: count should be a whole number of at least 1"),
     ({"rules": [{"fault": "reset", "when": "later"}]}, "rule 1: when should be one of before, after"),
     ({"rules": [{"fault": "reset", "customer": ""}]}, "rule 1: customer should be a text"),
     ({"rules": [{"fault": "reset", "seconds": 3}]}, "rule 1: seconds has no meaning for reset"),

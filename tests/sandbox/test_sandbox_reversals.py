@@ -241,14 +241,14 @@ def test_a_payment_is_processing_until_it_is_settled(client: stripe.StripeClient
 
 CONTROL_MISTAKES: Sequence[tuple[str, str, int, str]] = [
     ("disputes", "{}", 400, "payment_intent is missing"),
-    ("disputes", '{"payment_intent": "pi_none"}', 404, "no PaymentIntent pi_none"),
+    ("disputes", '{"payment_intent": "pi_none"}', 404, "there is no PaymentIntent pi_none"),
     ("disputes", '{"payment_intent": "pi_none", "reason": "spite"}', 400, "reason should be one of"),
     ("disputes", "{", 400, "the body is no JSON"),
     ("disputes/du_none/close", '{"status": "won"}', 404, "no dispute du_none"),
     ("disputes/du_none/close", '{"status": "drawn"}', 400, "status should be one of lost, won"),
     ("payment_intents/pi_none/settle", '{"succeeds": 1}', 400, "succeeds should be true or false"),
     ("payment_intents/pi_none/settle", '{"succeed": true}', 400, "did you mean succeeds"),
-    ("payment_intents/pi_none/authenticate", "", 404, "no PaymentIntent pi_none"),
+    ("payment_intents/pi_none/authenticate", "", 404, "there is no PaymentIntent pi_none"),
     ("payment_intents", "", 404, "no control"),
     ("payment_intents//settle", "", 404, "no control"),
     ("disputes/du_none/close/again", "", 404, "no control"),

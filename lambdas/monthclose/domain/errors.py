@@ -6,7 +6,7 @@ class MonthCloseError(Exception):
 
 
 class UserMistakeError(MonthCloseError):
-    """Somebody's input cannot be used. The message is for them: what is wrong and how to mend it."""
+    """Somebody's input cannot be used. The message is for them: what is wrong and how to fix it."""
 
 
 class AmountTooLargeError(UserMistakeError):
@@ -14,14 +14,14 @@ class AmountTooLargeError(UserMistakeError):
 
 
 class ParkCustomerError(MonthCloseError):
-    """This customer cannot be billed until a person acts; the rest of the close goes on.
+    """This customer cannot be billed until a person acts; the rest of the close continues.
 
     Parameters
     ----------
     reason : str
         A stable code (`no_price`, `currency_mismatch`, …) that reports count by.
     detail : str
-        One sentence for the operator: what is missing and where to mend it.
+        One sentence for the operator: what is missing and where to fix it.
     """
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -218,5 +218,8 @@ def test_a_grant_that_would_be_gone_at_once_is_refused(world: World) -> None:
 def test_an_account_has_no_more_grants_than_its_item_holds(world: World) -> None:
     for number in range(MOST_GRANTS):
         world.at(day(10, 15) + timedelta(seconds=number)).cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))
-    with pytest.raises(UserMistakeError, match="customer acme has 500 grants: wait until some are used up or expired"):
+    with pytest.raises(
+        UserMistakeError,
+        match="customer acme has 500 credit grants, the most there can be: wait until some are used up or have expired",
+    ):
         world.cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))

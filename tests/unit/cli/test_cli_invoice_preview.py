@@ -68,7 +68,7 @@ def test_a_preview_has_the_usage_that_came_late_for_a_closed_month(monthclose: C
 
     (line,) = content["lines"]
     assert (line["period"], line["amount_minor"], line["events"]["count"]) == ("2026-10", 200, 4)
-    assert line["in_words"][1] == "billed for it on INV-00000001: -12.5"
+    assert line["in_words"][1] == "already billed on INV-00000001: -12.5"
 
 
 def test_what_would_be_carried_or_not_invoiced_is_said(monthclose: Command, world: World) -> None:

@@ -36,7 +36,7 @@ def test_they_wait_in_one_round_and_the_report_says_for_what(world: World) -> No
     assert report["unfinished"]["in_all"] == 0
     [end] = report["waiting"]["customers"]
     assert end["customer_id"] == "acme"
-    assert end["what"] == "payment 2026-11/acme begins once payment 2026-10/acme, which is under way, has ended"
+    assert end["what"] == "payment 2026-11/acme starts once payment 2026-10/acme, now under way, has ended"
 
 
 @pytest.mark.parametrize("outcome", [Collected(Money(10_000, "USD")), Refused("insufficient_funds")])

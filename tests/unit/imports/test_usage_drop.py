@@ -105,7 +105,7 @@ def test_columns_are_shown_beside_the_file_and_not_in_the_event(drop: Drop) -> N
     assert outcome["error"] == "there is no column for customer_id, sku, quantity, time"
     assert drop.text() == (
         "a.csv: there is no column for customer_id, sku, quantity, time; the columns are acme, jane@acme.example, 24\n"
-        "name it with the object's metadata map-customer_id = COLUMN, or give all rows one value with "
+        "name it with the object's metadata map-customer_id = COLUMN, or give every row the same value with "
         "default-customer_id = VALUE\n"
     )
 

@@ -153,8 +153,8 @@ def test_a_notice_says_what_the_customer_has_to_do(kind: NoticeKind, todo: str) 
         ("insufficient_funds", "There was not enough money in the account."),
         ("expired_card", "The card has expired."),
         ("generic_decline", "Your bank refused the payment and gave no reason."),
-        ("something_new", "Your bank gave no reason that we could pass on."),
-        ("", "Your bank gave no reason that we could pass on."),
+        ("something_new", "Your bank gave no reason that we can pass on."),
+        ("", "Your bank gave no reason that we can pass on."),
     ],
 )
 def test_a_decline_is_explained_in_words_and_never_by_its_code(code: str, reason: str) -> None:

@@ -66,7 +66,7 @@ def test_a_last_digit_that_no_charge_can_carry_is_written_off_and_told(world: Wo
     assert (world.customer("acme").balance.minor, world.customer("acme").held_since) == (0, None)
     [leg] = [leg for entry in month.entries for leg in entry.legs if leg.account is Account.WRITE_OFF]
     assert leg.minor == 2
-    assert "0.002 KWD written off, which stripe cannot charge" in month.entries[-1].memo
+    assert "0.002 KWD written off, because stripe cannot charge" in month.entries[-1].memo
     [mail] = mails(world)
     assert "We charged 6.170 KWD" in mail
     assert "waived the remaining 0.002 KWD" in mail

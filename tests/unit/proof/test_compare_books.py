@@ -348,7 +348,7 @@ def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
     reconciled = world.reconcile()
     assert reconciled.report["proof"]["ties"]
     assert reconciled.report["status"] == "unfinished"
-    assert reconciled.report["warnings"] == ["1 customer not told yet: reconciling tells them"]
+    assert reconciled.report["warnings"] == ["1 customer not notified yet: the reconciler sends their notices"]
     assert reconciled.report["unfinished"]["customers"][0]["what"] == "not told yet: receipt"
 
     world.settle()

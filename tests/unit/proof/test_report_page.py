@@ -165,8 +165,8 @@ def test_warnings_are_shown() -> None:
 def test_an_empty_close_says_so_instead_of_showing_empty_tables() -> None:
     text = text_of(a_page())
     assert "No money moved: nothing was invoiced for October 2026." in text
-    assert "Nobody was charged." in text
-    assert "Nobody is parked." in text
+    assert "No customer was charged." in text
+    assert "No customer is parked." in text
 
 
 def test_a_report_with_the_least_it_can_have_still_makes_a_page() -> None:
@@ -231,9 +231,9 @@ def test_the_ledger_is_set_out_by_account_and_sums_to_nothing() -> None:
     text = text_of(a_page(ledger={"USD": dollars, "JPY": {"receivable": 5, "revenue": -5}, "EUR": {}}))
     assert "Ledger Account JPY USD" in text
     assert "Receivable open on invoices 5 20.00" in text
-    assert "Allowance credit granted, less what of it expired 0 5.00" in text
+    assert "Allowance credit granted, less what has expired 0 5.00" in text
     assert "Breakage" not in text
-    assert "Sum debits are above zero, credits below 0 0.00" in text
+    assert "Sum debits are positive, credits negative 0 0.00" in text
 
 
 def test_a_month_without_bookings_has_no_ledger() -> None:

@@ -54,7 +54,7 @@ class Grant:
 
     def __post_init__(self) -> None:
         if self.minor <= 0:
-            raise ValueError(f"grant {self.grant_id} over {self.minor} grants nothing")
+            raise ValueError(f"grant {self.grant_id} for {self.minor} grants nothing")
 
     @property
     def last_day(self) -> date | None:
@@ -108,7 +108,7 @@ def merged(*parts: Part) -> Parts:
     for grant, minor in parts:
         sums[grant] = sums.get(grant, 0) + minor
         if sums[grant] > grant.minor:
-            raise ValueError(f"of grant {grant.grant_id} over {grant.minor} there cannot be {sums[grant]}")
+            raise ValueError(f"grant {grant.grant_id} is for {grant.minor}, so it cannot be {sums[grant]}")
     return tuple(Part(grant, sums[grant]) for grant in sorted(sums, key=lambda grant: grant.order) if sums[grant])
 
 

@@ -36,15 +36,15 @@ class NoticeKind(StrEnum):
     ACTION_REMINDER = "action_reminder"
     """That the customer must still authenticate the charge."""
     REVERSED = "reversed"
-    """That the customer's bank took the money back."""
+    """That the customer's bank reversed the payment."""
     CREDIT_NOTE = "credit_note"
-    """That the invoice was taken back, in part or whole, and what was done with the amount."""
+    """That the invoice was credited, in part or in full, and what was done with the amount."""
     REPLACED = "replaced"
-    """That another invoice has taken the invoice's place, and what is left to pay of it."""
+    """That another invoice replaces the invoice, and what is still due on it."""
     HOLD_PLACED = "hold_placed"
     """That the account was put on hold."""
     HOLD_LIFTED = "hold_lifted"
-    """That the account is on hold no more."""
+    """That the account is no longer on hold."""
 
 
 OF_HOLDS = frozenset({NoticeKind.HOLD_PLACED, NoticeKind.HOLD_LIFTED})

@@ -38,7 +38,7 @@ def _taken_off(template: LineContent, minor: int, quantity: str, invoices: list[
     explanation, numbers = Explanation(), ", ".join(dict.fromkeys(invoices))
     explanation.add("billed", value=Money(minor, currency).major, invoice=numbers)
     return {name: value for name, value in template.items() if name != "period"} | {
-        "description": f"{template['description']}, billed already on {numbers}",
+        "description": f"{template['description']}, already billed on {numbers}",
         "quantity": quantity,
         "amount_minor": -minor,
         "kind": LineKind.BILLED.value,

@@ -37,7 +37,7 @@ _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "ready": ("Not charged yet", "pending"),
     "declined": ("Declined", "open"),
     "action_required": ("Customer must confirm", "open"),
-    "reversed": ("Taken back by the bank", "open"),
+    "reversed": ("Reversed by the bank", "open"),
     "no_payment_method": ("No payment method", "open"),
     "no_adapter": ("Provider not connected", "open"),
 }
@@ -81,7 +81,7 @@ def _verdict(report: Mapping[str, Any]) -> dict[str, str]:
         (
             f"{customers.get('invoiced', 0):,} of {count(customers.get('snapshot', 0), 'customer')} invoiced",
             f"{customers.get('nothing_to_bill', 0):,} had nothing to bill",
-            f"{waiting:,} parked for a person to look at" if waiting else "nobody is parked",
+            f"{waiting:,} parked for somebody to resolve" if waiting else "none parked",
         )
     )
     proof = report.get("proof")
@@ -157,9 +157,9 @@ def _cards(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     payments = report.get("payments", {})
     paying = _payment_rows(payments, report.get("declines", {}))
     return [
-        _card("Payments", paying, "Nobody was charged.", ("In all", sum(payments.values()))),
+        _card("Payments", paying, "No customer was charged.", ("Total", sum(payments.values()))),
         _card("Customers", outcomes if snapshot else [], "There were no customers.", ("In the snapshot", snapshot)),
-        _card("Parked, by reason", _by_count(report.get("parked", {}), "open"), "Nobody is parked."),
+        _card("Parked, by reason", _by_count(report.get("parked", {}), "open"), "No customer is parked."),
         _card("Notices", _by_count(report.get("notices", {})), "No notice was due."),
         _card("Holds", _by_count(report.get("holds", {})), "No hold changed."),
     ]
@@ -202,7 +202,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = (
         ("Opened", _time(report.get("opened_at"))),
         ("Completed", _time(report.get("completed_at"))),
-        ("Took", _duration(report.get("duration_seconds"))),
+        ("Duration", _duration(report.get("duration_seconds"))),
         ("Run", str(report.get("run", ""))),
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
