@@ -226,7 +226,7 @@ def test_what_is_too_small_for_a_charge_is_told_and_charged_with_the_next_invoic
     assert report["holds"]["placed"] == 0
     assert report["proof"]["ties"]
     [mail] = mails(world)
-    assert "too little for a charge of its own, so we charge it together with your next invoice" in mail
+    assert "too little to charge on its own, so we will charge it together with your next invoice" in mail
     days_pass(world, 30)
     assert len(world.mailer.sent) == 1
     assert world.customer("acme").held_since is None
@@ -240,7 +240,7 @@ def test_what_is_too_small_for_a_charge_is_told_and_charged_with_the_next_invoic
     assert report["proof"]["ties"]
     mail = mails(world)[-1]
     assert "We charged 5.00 USD for invoice INV-00000002" in mail
-    assert "With the same payment we charged 0.30 USD" in mail
+    assert "The same payment includes 0.30 USD" in mail
     [batch] = world.closes.all_progress(OCTOBER)
     assert batch.totals.money["USD"]["open"] == 0
     assert world.close(execution="execution-3")["proof"]["ties"]

@@ -48,7 +48,7 @@ _ACCENT: Mapping[NoticeKind, str] = {
 
 _EFFECTS: Mapping[str, str] = {
     "less_owed": "Off this invoice",
-    "covered": "Towards other open invoices",
+    "covered": "Off other open invoices",
     "kept": "Added to your credit",
 }
 """What a credit note does, as its mail sets it out."""
@@ -171,7 +171,7 @@ class NoticeTexts:
             "covered": Money(covered_minor, invoice.currency),
             "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
         }
-        rows = [("Replaces", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
+        rows = [("Replaced invoice", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
         standing = _standing(customer, month)
         return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, standing)
 
