@@ -15,7 +15,7 @@ URL = "http://127.0.0.1:1/"
 def test_an_answer_that_does_not_come_is_a_reason_to_try_later(
     kind: type[QueryError], cause: ReadTimeoutError | ConnectTimeoutError
 ) -> None:
-    with pytest.raises(TryLaterError, match="DynamoDB is briefly unable"), translated():
+    with pytest.raises(TryLaterError, match="DynamoDB is briefly unavailable"), translated():
         raise kind("failed", cause)
 
 

@@ -149,7 +149,7 @@ def test_a_dispute_takes_the_money_and_a_won_one_gives_it_back(
         with pytest.raises(stripe.InvalidRequestError, match="charged back"):
             client.v1.refunds.create({"charge": disputed.id})
     again = httpx.post(f"{url}/_sandbox/stripe/disputes/{found.id}/close", json={"status": verdict})
-    assert (again.status_code, again.json()) == (409, {"error": f"{found.id} is {verdict} already"})
+    assert (again.status_code, again.json()) == (409, {"error": f"{found.id} is already {verdict}"})
 
 
 def test_a_test_card_is_disputed_as_soon_as_it_has_paid(client: stripe.StripeClient, url: str) -> None:
@@ -243,8 +243,8 @@ CONTROL_MISTAKES: Sequence[tuple[str, str, int, str]] = [
     ("disputes", "{}", 400, "payment_intent is missing"),
     ("disputes", '{"payment_intent": "pi_none"}', 404, "there is no PaymentIntent pi_none"),
     ("disputes", '{"payment_intent": "pi_none", "reason": "spite"}', 400, "reason should be one of"),
-    ("disputes", "{", 400, "the body is no JSON"),
-    ("disputes/du_none/close", '{"status": "won"}', 404, "no dispute du_none"),
+    ("disputes", "{", 400, "the body is not JSON"),
+    ("disputes/du_none/close", '{"status": "won"}', 404, "there is no dispute du_none"),
     ("disputes/du_none/close", '{"status": "drawn"}', 400, "status should be one of lost, won"),
     ("payment_intents/pi_none/settle", '{"succeeds": 1}', 400, "succeeds should be true or false"),
     ("payment_intents/pi_none/settle", '{"succeed": true}', 400, "did you mean succeeds"),

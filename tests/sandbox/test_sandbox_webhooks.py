@@ -262,7 +262,7 @@ MISTAKES: list[tuple[object, str]] = [
         "webhooks.stripe: events should be a",
     ),
     ({"stripe": {"url": "http://x", "secret": "s", "events": [""]}}, "webhooks.stripe: events should be a list of"),
-    ({"adyen": {"url": "http://x", "secret": "s"}}, "name adyen, which is none of stripe, gocardless"),
+    ({"adyen": {"url": "http://x", "secret": "s"}}, "name adyen, which is not one of stripe, gocardless"),
     ([], "webhooks should be a table by provider"),
 ]
 

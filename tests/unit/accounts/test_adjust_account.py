@@ -179,8 +179,8 @@ def test_the_status_knows_at_once_what_was_paid_by_hand() -> None:
 @pytest.mark.parametrize(
     ("amount", "message"),
     [
-        (Money(0, "USD"), "more than nothing"),
-        (Money(-5, "USD"), "more than nothing"),
+        (Money(0, "USD"), "more than zero"),
+        (Money(-5, "USD"), "more than zero"),
         (Money(5, "EUR"), "billed in USD"),
     ],
 )

@@ -68,8 +68,8 @@ def test_a_provider_that_refuses_us_is_one_line(monthclose: Command, world: Worl
     [
         ("12.505", "too many decimals: amounts in USD have at most 2 decimals"),
         ("12,50", "is not an amount"),
-        ("0", "more than nothing"),
-        ("-5", "more than nothing"),
+        ("0", "more than zero"),
+        ("-5", "more than zero"),
     ],
 )
 def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amount: str, message: str) -> None:

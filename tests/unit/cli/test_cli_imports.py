@@ -257,7 +257,7 @@ def test_a_price_book_with_a_bad_price_is_not_taken_at_all(
         (b"Dear all, please find enclosed\nthe usage\n", "there is no column for customer_id, sku, quantity, time"),
         (b"customer_id,sku,quantity,time\n", "has columns but no rows"),
         ("customer_id,sku,quantity,time\nM\u00fcller,s,1,2026-10-01\n".encode("latin-1"), "is not UTF-8 text"),
-        (LONG_GZIP[:-20], "breaks off after row"),
+        (LONG_GZIP[:-20], "is cut off after row"),
         (b"customer_id,sku,quantity,time\n" + b"x" * 2_000_000, "has a line of more than 1,048,576 characters"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -159,4 +159,6 @@ def test_a_preview_of_whoever_the_table_does_not_cover_says_what_to_do(monthclos
     world.tax_tables.put(TAXES)
     world.change("acme", profile=replace(world.customer("acme").profile, country="FR"))
     said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
-    assert "the tax table has no rate for FR (no region given) on 2026-10-31; add one and import the table anew" in said
+    assert (
+        "the tax table has no rate for FR (no region given) on 2026-10-31; add one and import the table again" in said
+    )

@@ -61,7 +61,7 @@ def test_a_debit_of_the_month_itself_is_waited_for_and_the_close_is_completed() 
     report = world.close()
     assert report["status"] == "completed"
     [end] = report["waiting"]["customers"]
-    assert end["what"] == "stripe collects 100.00 USD (payment 2026-10/acme)"
+    assert end["what"] == "stripe is collecting 100.00 USD (payment 2026-10/acme)"
     assert end["since"] == world.clock.now.isoformat()
 
 

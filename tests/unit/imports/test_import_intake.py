@@ -179,7 +179,7 @@ def test_a_layout_that_cannot_be_is_refused_with_the_names(
 
 
 def test_a_column_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(UserMistakeError, match="the column 'sku' is there twice"):
+    with pytest.raises(UserMistakeError, match="the column 'sku' appears twice"):
         ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {})
 
 

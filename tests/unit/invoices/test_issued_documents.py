@@ -190,7 +190,7 @@ def test_no_logo_is_no_logo(world: World) -> None:
         (b"GIF89a", "the logo is not a PNG, JPEG or SVG file"),
         (b"", "the logo is not a PNG, JPEG or SVG file"),
         (b"<html>", "the logo is not a PNG, JPEG or SVG file"),
-        (SVG + b" " * 200_001, "the logo has 200,042 bytes; at most 200,000 are taken"),
+        (SVG + b" " * 200_001, "the logo has 200,042 bytes; at most 200,000 are allowed"),
     ],
 )
 def test_what_is_no_logo_is_refused(world: World, content: bytes, message: str) -> None:

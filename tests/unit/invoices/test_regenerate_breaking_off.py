@@ -124,7 +124,7 @@ def test_what_broke_off_just_before_its_number_is_unfinished_until_it_is_said_ag
 
 def test_what_somebody_else_left_is_finished_first_and_then_named() -> None:
     world = broken_off(NUMBERED, after=True)
-    with pytest.raises(UserMistakeError, match=f"{OLD} was replaced by {NEW}: regenerate that one"):
+    with pytest.raises(UserMistakeError, match=f"{OLD} has already been replaced by {NEW}: regenerate that one"):
         world.regenerator.regenerate(OLD, "another reason")
     is_done_once(world)
 
@@ -133,7 +133,7 @@ def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> N
     world = broken_off(NUMBERED + 1, after=True)
     with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*say the same `invoice regenerate` again"):
         world.issued.find(NEW)
-    with pytest.raises(UserMistakeError, match=f"regenerating {OLD} has its number already"):
+    with pytest.raises(UserMistakeError, match=f"regenerating {OLD} broke off after the new invoice got its number"):
         world.regenerator.preview(OLD)
 
 

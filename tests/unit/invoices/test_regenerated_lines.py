@@ -75,7 +75,7 @@ def test_what_a_later_month_took_up_and_carried_over_is_taken_off_too_and_says_s
     new = world.regenerator.regenerate(OLD, WHY).invoice
 
     assert lines(world, new.number) == [("usage", "2026-10", 10_300), ("billed", "2026-10", -300)]
-    assert texts(content_of(world, new.number))[1].endswith("already billed on what 2026-11 carried over")
+    assert texts(content_of(world, new.number))[1].endswith("already billed on the amount that 2026-11 carried over")
 
 
 def test_a_new_price_is_what_later_adjustments_are_priced_by() -> None:

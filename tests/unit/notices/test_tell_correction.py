@@ -44,7 +44,9 @@ def test_who_has_paid_is_told_of_their_credit() -> None:
     world = closed()
     world.teller.tell(credited(world))
     assert "You don't have to do anything." in the_mail(world)
-    assert "25.00 USD that you had already paid, or covered with credit, is now credit on your account" in the_mail(world)
+    assert "25.00 USD that you had already paid, or covered with credit, is now credit on your account" in the_mail(
+        world
+    )
 
 
 def test_who_has_paid_a_part_is_told_of_both() -> None:
@@ -65,8 +67,9 @@ def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
     assert november
     world.mailer.sent.clear()
     world.teller.tell(world.corrector.credit(november.number, None, WHY))
-    assert "30.00 USD that you had already paid, or covered with credit, now goes towards your other open invoices." in the_mail(
-        world
+    assert (
+        "30.00 USD that you had already paid, or covered with credit, now goes towards your other open invoices."
+        in the_mail(world)
     )
     assert "credit of yours" not in the_mail(world)
 
@@ -79,7 +82,9 @@ def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_sinc
     world.close(OCTOBER.next, "execution-2")
     world.mailer.sent.clear()
     world.teller.tell(note)
-    assert "25.00 USD that you had already paid, or covered with credit, is now credit on your account" in the_mail(world)
+    assert "25.00 USD that you had already paid, or covered with credit, is now credit on your account" in the_mail(
+        world
+    )
 
 
 def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None:

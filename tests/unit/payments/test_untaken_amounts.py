@@ -66,7 +66,7 @@ def test_a_last_digit_that_no_charge_can_carry_is_written_off_and_told(world: Wo
     assert (world.customer("acme").balance.minor, world.customer("acme").held_since) == (0, None)
     [leg] = [leg for entry in month.entries for leg in entry.legs if leg.account is Account.WRITE_OFF]
     assert leg.minor == 2
-    assert "0.002 KWD written off, because stripe cannot charge" in month.entries[-1].memo
+    assert "0.002 KWD written off, because stripe cannot charge it" in month.entries[-1].memo
     [mail] = mails(world)
     assert "We charged 6.170 KWD" in mail
     assert "waived the remaining 0.002 KWD" in mail
@@ -313,7 +313,7 @@ def test_who_is_parked_for_an_order_that_is_refused_as_it_is_reads_what_helps_an
     world.close()
     parking = world.month("acme").parking
     assert parking
-    assert "(resource_missing), and waiting does not mend that" in parking.detail
+    assert "(resource_missing), and waiting does not change that" in parking.detail
     assert "payments record" in parking.detail
 
 

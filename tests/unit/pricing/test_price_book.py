@@ -96,7 +96,7 @@ MISTAKES = {
     ),
     "a field of another model": (
         price("unit_price = 1\nmonthly_fee = 3"),
-        "prices[1] \"vm\": it has a field 'monthly_fee' does not belong there",
+        "prices[1] \"vm\": the field 'monthly_fee' does not belong there",
     ),
     "a package of nothing": (
         price('model = "package"\npackage_price = 1\npackage_size = 0'),
@@ -104,7 +104,7 @@ MISTAKES = {
     ),
     "a currency that isn't one": (
         '[[prices]]\nsku = "vm"\ncurrency = "POUND"\nunit_price = 1',
-        "prices[1] \"vm\": currency 'POUND' is not ISO 4217",
+        "prices[1] \"vm\": currency 'POUND' is not an ISO 4217 code",
     ),
     "a SKU of ten thousand characters": (
         f'[[prices]]\nsku = "{"x" * 10_000}"\ncurrency = "USD"\nunit_price = 1',
@@ -121,15 +121,15 @@ MISTAKES = {
     ),
     "two prices at the same time": (
         price("unit_price = 1\nuntil = 2026-11-01") + "\n" + price("unit_price = 2\nfrom = 2026-10-01"),
-        'prices[2] "vm" and prices[1] "vm" both hold from 2026-10-01 on: separate them with from and until',
+        'prices[2] "vm" and prices[1] "vm" both apply from 2026-10-01 on: separate them with from and until',
     ),
     "two prices for ever": (
         price("unit_price = 1") + "\n" + price("unit_price = 2"),
-        'prices[2] "vm" and prices[1] "vm" both hold at the same time: separate them with from and until',
+        'prices[2] "vm" and prices[1] "vm" both apply at the same time: separate them with from and until',
     ),
     "an override for nobody": (
         '[[overrides]]\nsku = "vm"\ncurrency = "USD"\nunit_price = 1',
-        'overrides[1] "vm": customers is missing: whom is it for?',
+        'overrides[1] "vm": customers is missing: list the customers it is for',
     ),
     "an empty list": (
         '[[discounts]]\nid = "d"\npercent = 5\ncustomers = []',
@@ -238,7 +238,7 @@ def test_a_time_without_a_price_parks_and_names_it() -> None:
 
 
 def test_usage_that_names_no_resource_parks_where_the_price_needs_one() -> None:
-    with pytest.raises(ParkCustomerError, match="'vm' is priced by resource, and event 'e' names none") as parked:
+    with pytest.raises(ParkCustomerError, match="'vm' is priced by resource, but event 'e' names none") as parked:
         cost(book(price('model = "hourly"\nunit_price = 1')))
     assert parked.value.reason == "no_resource"
 

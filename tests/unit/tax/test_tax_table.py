@@ -194,7 +194,7 @@ OTHER = '[[rate]]\ncountries = ["FR", "DE"]\n'
         ('seller = "DE"\n' + RATE.replace('"VAT"', '" "'), "rate 1: name is needed"),
         ('seller = "DE"\n' + RATE + 'from = "2026-01-01"', "rate 1: from is not a date; write it without quotes"),
         ('seller = "DE"\n' + RATE + "from = 2026-01-01\nuntil = 2026-01-01", "rate 1: it ends .* before it begins"),
-        ('seller = "DE"\n' + RATE + 'category = "AE"', "rate 1: category 'AE' is none of S, Z, E, G, O"),
+        ('seller = "DE"\n' + RATE + 'category = "AE"', "rate 1: category 'AE' is not one of S, Z, E, G, O"),
         ('seller = "DE"\n' + RATE + 'category = "O"', "rate 1: category S is for rates above zero"),
         ('seller = "DE"\n' + RATE.replace('"19"', "0") + 'category = "E"', "rate 1: a note is needed"),
         ('seller = "DE"\n' + RATE + 'inclusive = "yes"', "rate 1: inclusive must be true or false"),

@@ -171,7 +171,10 @@ class NoticeTexts:
             "covered": Money(covered_minor, invoice.currency),
             "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
         }
-        rows = [("Replaced invoice", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
+        rows = [
+            ("Replaced invoice", invoice.replaces),
+            *_rows(customer, invoice, payment, month.notes_on(invoice.number)),
+        ]
         standing = _standing(customer, month)
         return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, standing)
 
