@@ -88,7 +88,7 @@ def test_the_process_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path) -> N
             process.kill()
     assert READY_LINE in first
     assert answer.status_code == 200
-    assert (code, last) == (0, "sandbox: ended\n")
+    assert (code, last) == (0, "sandbox: stopped\n")
     assert not ready_file.exists()
 
 

@@ -67,7 +67,7 @@ def test_gifts_are_used_before_what_was_paid_for_and_the_invoice_names_each(worl
 
     assert credits_shown(world) == [
         ("Promotional credit, valid until 31 October 2026", -4_000),
-        ("Goodwill credit of 15 October 2026", -2_000),
+        ("Goodwill credit granted on 15 October 2026", -2_000),
         ("Prepaid credit, valid until 30 December 2026", -4_000),
     ]
     assert left(world) == {GrantKind.PAID: 1_000}
@@ -85,7 +85,7 @@ def test_of_one_kind_the_soonest_to_expire_pays_first_whichever_was_granted_firs
     assert credits_shown(world) == [
         ("Promotional credit, valid until 14 November 2026", -4_000),
         ("Promotional credit, valid until 30 December 2026", -4_000),
-        ("Promotional credit of 15 October 2026", -2_000),
+        ("Promotional credit granted on 15 October 2026", -2_000),
     ]
     assert left(world) == {PROMOTION: 2_000}
     world.corrector.credit("INV-00000001", usd(5_000), "too much")

@@ -85,7 +85,7 @@ def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amo
 def test_money_from_outside_covers_what_is_open_and_is_booked_once(monthclose: Command, world: World) -> None:
     record = ("payments", "record", "acme", "--amount", "100", "--reference", "SEPA 4711")
     assert "100.00 USD booked as received; 0.00 USD, nothing owed" in monthclose(*record).stdout
-    assert "was already booked for customer acme before" in monthclose(*record, exit_code=2).stderr
+    assert "was already booked for customer acme:" in monthclose(*record, exit_code=2).stderr
     assert world.customer("acme").held_since is None
     assert "nobody" in monthclose("payments", "record", "nobody", *record[3:], exit_code=2).stderr
 

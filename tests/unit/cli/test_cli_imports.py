@@ -392,15 +392,15 @@ def test_usage_without_a_price_and_customers_without_a_tax_are_told_at_once_by_n
     told = monthclose("import", "usage", usage_file).stderr
 
     assert (
-        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close parks such customers"
+        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close would park these customers"
     ) in told
     assert "no rate in the tax table" not in told
 
     world.tax_tables.put(b'seller = "DE"\n[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n')
     world.price_books.merge(PriceBook.of([Price("volume", "USD", PerUnit(Decimal(1)))]))
     told = monthclose("import", "usage", usage_file).stderr
-    assert "for 2 rows, 2 SKUs: late (1), own (1); a close parks such customers" in told
-    assert "no rate in the tax table for 8 rows, 2 customers: acme (7), globex (1); a close parks them" in told
+    assert "for 2 rows, 2 SKUs: late (1), own (1); a close would park these customers" in told
+    assert "no rate in the tax table for 8 rows, 2 customers: acme (7), globex (1); a close would park them" in told
 
 
 def test_of_very_many_names_some_are_shown_and_all_rows_counted(monthclose: Command, usage_file: Path) -> None:

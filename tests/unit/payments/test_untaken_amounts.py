@@ -82,7 +82,7 @@ def test_what_is_less_than_can_ever_be_charged_is_written_off_without_a_charge(w
     assert report["payments"]["nothing_due"] == 1
     assert report["proof"]["ties"]
     [mail] = mails(world)
-    assert "Nothing is open" in mail
+    assert "Nothing is due" in mail
 
 
 def test_a_refused_charge_writes_nothing_off(world: World) -> None:
@@ -181,7 +181,7 @@ def test_the_next_part_of_a_bank_debit_is_asked_for_when_the_first_has_arrived(w
     world.close()
     [mail] = mails(world)
     assert "asked your bank for 99,999,999 JPY" in mail
-    assert "we ask for the remaining 50,000,001 JPY" in mail
+    assert "we will collect the remaining 50,000,001 JPY" in mail
     for expected in (99_999_999, 150_000_000):
         reference, order = list(world.gateway.orders.items())[-1]
         world.gateway.settle(reference, Collected(order.amount))
@@ -299,7 +299,7 @@ def test_what_no_charge_can_take_is_to_be_transferred_and_nobody_is_dunned_or_he
     assert report["parked"] == {}
     assert report["proof"]["ties"]
     [mail] = mails(world)
-    assert "Please transfer the amount and name the invoice number" in mail
+    assert "Please transfer the amount, quoting the invoice number" in mail
     assert "again" not in mail
     days_pass(world, 40)
     assert len(world.mailer.sent) == 1
@@ -322,7 +322,7 @@ def test_a_currency_that_the_provider_does_not_take_is_never_asked_for(world: Wo
     report = world.close()
     assert report["declines"] == {"currency_not_taken": 1}
     assert world.gateway.orders == {}
-    assert "it cannot pay in the currency of the invoice" in mails(world)[0]
+    assert "it does not support the currency of the invoice" in mails(world)[0]
     world.cashier.record("acme", Money(12_345, "CLF"), "a transfer")
     assert settlement(world.month("acme"))[2] == 0
 

@@ -43,7 +43,7 @@ MISTAKES = {
     ),
     "tiers that end": (
         price('model = "graduated"\ntiers = [{ up_to = 100, unit_price = 2 }]'),
-        'prices[1] "vm": nothing is said beyond 100: the last tier must have no up_to',
+        'prices[1] "vm": there is no price beyond 100: the last tier must have no up_to',
     ),
     "a tier after the last": (
         price('model = "graduated"\ntiers = [{ unit_price = 2 }, { unit_price = 1 }]'),
@@ -84,7 +84,7 @@ MISTAKES = {
     "another model's field is not unknown": (price("monthly_fee = 1"), 'prices[1] "vm": unit_price is missing'),
     "a model that isn't there": (
         price('model = "auction"'),
-        "prices[1] \"vm\": model 'auction' does not exist; there are per_unit, hourly, graduated",
+        "prices[1] \"vm\": model 'auction' does not exist; choose one of per_unit, hourly, graduated",
     ),
     "an aggregation that isn't there": (
         price('unit_price = 1\naggregation = "median"'),
@@ -155,7 +155,7 @@ MISTAKES = {
     ),
     "two discounts of one id": (
         '[[discounts]]\nid = "d"\npercent = 5\n[[discounts]]\nid = "d"\npercent = 6',
-        'discounts[2] "d": it has the same id as discounts[1] "d", too',
+        'discounts[2] "d": it has the same id as discounts[1] "d"',
     ),
     "a commitment to nothing": (
         '[[commitments]]\nid = "c"\ncurrency = "USD"\namount = 0',

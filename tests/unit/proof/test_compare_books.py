@@ -349,7 +349,7 @@ def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
     assert reconciled.report["proof"]["ties"]
     assert reconciled.report["status"] == "unfinished"
     assert reconciled.report["warnings"] == ["1 customer not notified yet: the reconciler sends their notices"]
-    assert reconciled.report["unfinished"]["customers"][0]["what"] == "not told yet: receipt"
+    assert reconciled.report["unfinished"]["customers"][0]["what"] == "notice not sent yet: receipt"
 
     world.settle()
 

@@ -163,7 +163,7 @@ def _sums(document: InvoiceDocument) -> list[dict[str, Any]]:
 
 
 def _tax_label(tax: TaxLine) -> str:
-    return f"{_soft(tax.rate.name)} {figure(tax.rate.percent)}\u00a0% on {_amount(tax.base.minor, tax.base.currency)}"
+    return f"{_soft(tax.rate.name)} {figure(tax.rate.percent)}% on {_amount(tax.base.minor, tax.base.currency)}"
 
 
 def _due(document: InvoiceDocument) -> dict[str, str]:

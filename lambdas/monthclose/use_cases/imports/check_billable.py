@@ -71,9 +71,11 @@ def told_unbillable(tally: Tally) -> list[str]:
     """Say what of the taken usage could not be billed, with names: a line for prices and one for taxes."""
     told = []
     if tally.unpriced:
-        told.append(f"no price in the price book for {_named(tally.unpriced, 'SKU')}; a close parks such customers")
+        told.append(
+            f"no price in the price book for {_named(tally.unpriced, 'SKU')}; a close would park these customers"
+        )
     if tally.untaxed:
-        told.append(f"no rate in the tax table for {_named(tally.untaxed, 'customer')}; a close parks them")
+        told.append(f"no rate in the tax table for {_named(tally.untaxed, 'customer')}; a close would park them")
     return told
 
 

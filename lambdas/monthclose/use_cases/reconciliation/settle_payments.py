@@ -199,7 +199,7 @@ class PaymentSettler:
         except BeingChargedError:
             return Look(waits=True)
         except TryLaterError as error:
-            self.log.warning("settling comes later", extra={"payment": payment.payment_id, "why": str(error)})
+            self.log.warning("settling is postponed", extra={"payment": payment.payment_id, "why": str(error)})
             return Look(error=type(error).__name__)
         except Exception as error:
             log_failure(self.log, "settling failed", payment.payment_id, error)
