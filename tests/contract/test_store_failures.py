@@ -35,5 +35,5 @@ def answered(code: str, message: str, *reasons: str) -> VerboseClientError:
     ],
 )
 def test_what_dynamodb_never_holds_is_told_from_what_passes(error: PutError | TransactWriteError) -> None:
-    with pytest.raises(RecordRefusedError, match="DynamoDB cannot hold that"), translated():
+    with pytest.raises(RecordRefusedError, match="DynamoDB cannot store that"), translated():
         raise error

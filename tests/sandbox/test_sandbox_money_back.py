@@ -122,7 +122,7 @@ def test_a_bank_disputes_the_whole_of_what_was_refunded_in_part(paid: Paid) -> N
 
 def test_what_was_refunded_whole_cannot_be_disputed(paid: Paid) -> None:
     paid.wire.post("refunds", {"payment_intent": paid.intent})
-    with pytest.raises(NotPossibleError, match="0 usd left"):
+    with pytest.raises(NotPossibleError, match="only 0 usd of"):
         paid.sandbox.act(open_dispute(paid.intent, amount=1))
 
 

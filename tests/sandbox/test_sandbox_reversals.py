@@ -164,7 +164,7 @@ def test_what_nobody_disputes_yet_can_be_disputed_also_what_was_refunded_in_part
 ) -> None:
     intent = pay(client)
     client.v1.refunds.create({"payment_intent": intent.id, "amount": 600})
-    with pytest.raises(NotPossibleError, match="1500 usd left"):
+    with pytest.raises(NotPossibleError, match="only 1500 usd of"):
         served.act(open_dispute(intent.id, amount=1501))
     opened = served.act(open_dispute(intent.id, "duplicate"))
     assert (opened["amount"], opened["reason"]) == (900, "duplicate")

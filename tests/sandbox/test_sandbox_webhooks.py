@@ -347,4 +347,4 @@ def test_a_provider_that_sends_each_event_by_itself_is_not_told_to_batch(url: st
         assert refused.status_code == 400
         assert "batch should be" in refused.json()["error"]
     refused = httpx.put(f"{url}/_sandbox/chaos", json={"webhooks": {"stripe": {"batch": 0.5}}})
-    assert "which sends each event separatelyf" in refused.json()["error"]
+    assert "which sends each event separately" in refused.json()["error"]

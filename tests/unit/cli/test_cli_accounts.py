@@ -128,7 +128,7 @@ def test_a_persons_hold_stays_when_the_customer_pays_until_a_person_lifts_it(mon
     assert "on hold" in monthclose("hold", "acme", "--reason", "looks like fraud", "--by", "ada").stdout
     monthclose("pay", "acme")
     assert world.customer("acme").held_by == "ada"
-    assert "on hold already, by ada" in monthclose("hold", "acme", "--reason", "x", exit_code=2).stderr
+    assert "already on hold, placed by ada" in monthclose("hold", "acme", "--reason", "x", exit_code=2).stderr
     assert "by ada: looks like fraud" in monthclose("customer", "acme").stdout
 
     monthclose("release", "acme", "--reason", "they called")

@@ -214,7 +214,7 @@ def test_a_discount_for_a_fee_is_refused_with_file_and_entry_whichever_file_the_
     told = " ".join(monthclose("import", "prices", path, exit_code=2).stderr.split())
 
     assert "nothing of discount.toml was imported" in told
-    assert 'discounts[1] "d": its skus name "support", which is a fee and no SKU of the price book' in told
+    assert 'discounts[1] "d": its skus name "support", which is a fee, not a SKU of the price book' in told
     assert monthclose.world.price_books.latest() == before
     sku = '[[prices]]\nsku = "support"\ncurrency = "USD"\nunit_price = 1\n'
     path.write_text(path.read_text() + sku)
@@ -392,7 +392,8 @@ def test_usage_without_a_price_and_customers_without_a_tax_are_told_at_once_by_n
     told = monthclose("import", "usage", usage_file).stderr
 
     assert (
-        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close would park these customers"
+        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close would "
+        "park these customers"
     ) in told
     assert "no rate in the tax table" not in told
 

@@ -235,7 +235,7 @@ def proof_of_books(world: World) -> None:
     ("number", "amount", "reason", "message"),
     [
         ("INV-00000009", None, WHY, "that number has not been used"),
-        ("CN-00000001", None, WHY, "is no invoice's number"),
+        ("CN-00000001", None, WHY, "is not the number of any invoice"),
         (INV, usd(10_001), WHY, r"at most 100.00 USD of INV-00000001 can be credited, not 100.01 USD"),
         (INV, usd(0), WHY, "more than zero"),
         (INV, usd(-5), WHY, "more than zero"),

@@ -246,7 +246,9 @@ def test_a_number_is_read_as_people_type_it(series: Series, name: str, number: i
 
 
 def test_a_number_of_another_series_says_how_they_look() -> None:
-    with pytest.raises(UserMistakeError, match="'INV-1' is no credit note number; they look like CN-00000042"):
+    with pytest.raises(
+        UserMistakeError, match="'INV-1' is not the number of any credit note; they look like CN-00000042"
+    ):
         Series.CREDIT_NOTES.number_of("INV-1")
 
 

@@ -54,10 +54,10 @@ def test_every_invoice_is_found_by_its_number(world: World) -> None:
     [
         ("INV-00000011", "that number has not been used"),
         ("INV-00000000", "that number has not been used"),
-        ("11", "'11' is no invoice number; they look like INV-00000042"),
-        ("", "is no invoice's number"),
-        ("INV-1'; drop", "is no invoice's number"),
-        ("CN-00000001", "is no invoice number; they look like INV-00000042"),
+        ("11", "'11' is not the number of any invoice; they look like INV-00000042"),
+        ("", "is not the number of any invoice"),
+        ("INV-1'; drop", "is not the number of any invoice"),
+        ("CN-00000001", "is not the number of any invoice; they look like INV-00000042"),
     ],
 )
 def test_a_number_without_an_invoice_says_so(world: World, number: str, message: str) -> None:
