@@ -47,50 +47,65 @@ def main(arguments: list[str] | None = None) -> int:
         listener.close()
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
-    _say("ended")
+    _say("stopped")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Fake payment providers on 127.0.0.1.")
-    parser.add_argument("--port", type=_port, default=0, help="0 (the default) lets the system choose")
-    parser.add_argument("--ready-file", type=_file, help="gets the port as soon as requests are answered")
-    parser.add_argument("--api-key", default=MOUNTS["stripe"].secret, help="Stripe's secret key (%(default)s)")
+    parser.add_argument("--port", type=_port, default=0, help="port to listen on (default: any free one)")
+    parser.add_argument("--ready-file", type=_file, help="file to write the port to once the sandbox is ready")
+    parser.add_argument("--api-key", default=MOUNTS["stripe"].secret, help="Stripe's secret key (default: %(default)s)")
     parser.add_argument(
-        "--key", type=_key, action="append", default=[], metavar="PROVIDER=KEY", help="another provider's key to accept"
+        "--key",
+        type=_key,
+        action="append",
+        default=[],
+        metavar="PROVIDER=KEY",
+        help="key to accept for another provider",
     )
-    parser.add_argument("--chaos", type=_plan, default=CALM, metavar="FILE", help="chaos plan, see docs/sandbox.md")
+    parser.add_argument("--chaos", type=_plan, default=CALM, metavar="FILE", help="chaos plan (see docs/sandbox.md)")
     parser.add_argument(
         "--rate-limit",
         type=_rate_limit,
         action="append",
         default=[],
         metavar="PROVIDER=RATE[/ACCOUNT]",
-        help="requests per second for each endpoint, and for all of them together; stripe=25/100 is Stripe's own",
+        help="requests a second allowed per endpoint, and in total; stripe=25/100 is Stripe's own limit",
     )
-    parser.add_argument("--latency-ms", type=_milliseconds, default=0, help="median time of an answer (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="repeats the same latencies (%(default)s)")
+    parser.add_argument(
+        "--latency-ms",
+        type=_milliseconds,
+        default=0,
+        help="median response time in milliseconds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the latencies, so that a run can be repeated (default: %(default)s)",
+    )
     return parser
 
 
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{port} is not a port: use 0 to 65535")
     return port
 
 
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{path.parent} is no folder")
+        raise argparse.ArgumentTypeError(f"{path.parent} is not a folder")
     return path
 
 
 def _milliseconds(text: str) -> float:
     milliseconds = float(text)
     if not 0 <= milliseconds < 600_000:
-        raise argparse.ArgumentTypeError(f"{text} is no latency: 0 to 600000 milliseconds")
+        raise argparse.ArgumentTypeError(f"{text} is not a latency: use 0 to 600000 milliseconds")
     return milliseconds
 
 
@@ -104,7 +119,7 @@ def _plan(text: str) -> Plan:
 def _key(text: str) -> tuple[str, str]:
     provider, _, key = text.partition("=")
     if provider not in MOUNTS or not key:
-        raise argparse.ArgumentTypeError(f"{text} is not PROVIDER=KEY with one of {', '.join(MOUNTS)}")
+        raise argparse.ArgumentTypeError(f"{text} is not PROVIDER=KEY; the providers are {', '.join(MOUNTS)}")
     return provider, key
 
 
@@ -116,7 +131,7 @@ def _rate_limit(text: str) -> tuple[str, Limit]:
         limit = {name: float(value) for name, value in given.items() if value}
         return provider, read_limits({provider: limit}, ENDPOINTS)[provider]
     except ValueError as error:  # no number, or a PlanError
-        raise argparse.ArgumentTypeError(f"{text} is no limit: {error}") from error
+        raise argparse.ArgumentTypeError(f"{text} is not a limit: {error}") from error
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -146,7 +146,7 @@ def _events(
         yield from _use(resource, month, rng)
     if overcredited:
         # More than the dearest small customer could have used in a month.
-        yield "droplet-8gb-hour", "-3000", month.at(month.days, rng), "Credit: outage of the region, all hours refunded"
+        yield "droplet-8gb-hour", "-3000", month.at(month.days, rng), "Credit: region outage, all hours refunded"
     elif count and _trait("correction", customer.number, seed) < _CORRECTED:
         hours = rng.randint(1, 12)
         yield "droplet-1gb-hour", str(-hours), month.at(month.days, rng), "Correction: hours counted twice"
@@ -163,7 +163,7 @@ def _use(resource: Resource, month: "_Month", rng: random.Random) -> Iterator[_E
         hours = rng.randint(1, 23) if day == first > 1 else 24
         if resource.metered:
             quantity = Decimal(rng.randint(max(1, size // 2), size * 3 // 2)).scaleb(-3)
-            yield resource.sku, str(quantity), month.at(day, rng), f"{name}, outgoing traffic of the day"
+            yield resource.sku, str(quantity), month.at(day, rng), f"{name}, outgoing traffic for the day"
         else:
             yield resource.sku, str(hours * size), month.at(day, rng), f"{name}, {hours} h"
 
@@ -177,7 +177,7 @@ class _Month:
     def parse(cls, period: str) -> "_Month":
         year, _, month = period.partition("-")
         if not (len(year) == 4 and len(month) == 2 and period.replace("-", "", 1).isdecimal()):
-            raise ValueError(f"{period!r} is no period: write it as 2026-10")
+            raise ValueError(f"{period!r} is not a period: write it like 2026-10")
         return cls(period, monthrange(int(year), int(month))[1])
 
     def at(self, day: int, rng: random.Random) -> str:

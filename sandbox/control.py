@@ -83,7 +83,7 @@ def _setting_routes(
         except PlanError as error:
             return JSONResponse({"error": str(error)}, 400)
         except ValueError as error:
-            return JSONResponse({"error": f"the body is no JSON: {error}"}, 400)
+            return JSONResponse({"error": f"the body is not JSON: {error}"}, 400)
         return JSONResponse(show())
 
     async def delete(_http: HTTPRequest) -> HTTPResponse:

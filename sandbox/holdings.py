@@ -74,7 +74,7 @@ def holdings(movements: Iterable[Mapping[str, Any]]) -> dict[str, Holding]:
 
 def _add(holding: Holding, kind: str, amount: int) -> None:
     if kind not in PARTS:
-        raise ValueError(f"no holding has a part for movements of the kind {kind!r}: add it to PARTS")
+        raise ValueError(f"no holding counts movements of the kind {kind!r}: add it to PARTS")
     part = PARTS[kind]
     # Money that went back is negative in the record.
     change = amount if part == "gross" else -amount

@@ -297,13 +297,13 @@ def _choose_port(wanted: int | None, default: int) -> int:
     if wanted is not None:
         if not _free(wanted):
             raise LocalAwsError(
-                f"port {wanted} is taken by another program\nname another one, or none for any free one"
+                f"port {wanted} is taken by another program\nchoose another port, or none for any free one"
             )
         return wanted
     for port in range(default, default + _PORTS_TRIED):
         if _free(port):
             return port
-    raise LocalAwsError(f"the ports {default} to {default + _PORTS_TRIED - 1} are all taken\nname a free one")
+    raise LocalAwsError(f"the ports {default} to {default + _PORTS_TRIED - 1} are all taken\nchoose a free one")
 
 
 def _free(port: int) -> bool:

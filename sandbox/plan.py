@@ -248,18 +248,20 @@ def _read_webhooks(provider: str, entry: Entry) -> WebhookChaos:
         batch=entry.number("batch", 0.0, 1.0, 0.0),
     )
     if chaos.batch and provider not in MOST_EVENTS:
-        entry.refuse("batch", f"has no meaning for {provider}, which sends each event by itself")
+        entry.refuse("batch", f"has no meaning for {provider}, which sends each event separately")
     entry.end()
     return chaos
 
 
 def _read_reversals(provider: str, entry: Entry) -> dict[str, float]:
     if provider not in REVERSALS:
-        raise PlanError(f"{entry.where}: nothing is reversed there; {', '.join(REVERSALS)} has reversals")
+        raise PlanError(f"{entry.where}: nothing can be reversed there; {', '.join(REVERSALS)} has reversals")
     shares = {kind: entry.number(kind, 0.0, 1.0, 0.0) for kind in REVERSALS[provider]}
     entry.end()
     if sum(shares.values()) > 1.0:
-        raise PlanError(f"{entry.where}: the probabilities add up to more than 1, but only one happens to each payment")
+        raise PlanError(
+            f"{entry.where}: the probabilities add up to more than 1, but only one can happen to each payment"
+        )
     return {kind: share for kind, share in shares.items() if share}
 
 

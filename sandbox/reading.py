@@ -36,7 +36,7 @@ class Entry:
         """Read a string that is not empty."""
         value = self._value(name)
         if value is not None and (not isinstance(value, str) or not value):
-            self.refuse(name, f"should be a text, not {_shown(value)}")
+            self.refuse(name, f"should be text, not {_shown(value)}")
         return value
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
@@ -66,7 +66,7 @@ class Entry:
         """Read a whole number."""
         value = self._value(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < low):
-            self.refuse(name, f"should be a whole number from {low} on, not {_shown(value)}")
+            self.refuse(name, f"should be a whole number of at least {low}, not {_shown(value)}")
         return value
 
     def span(self, name: str, high: float, default: tuple[float, float]) -> tuple[float, float]:
@@ -96,7 +96,7 @@ class Entry:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-            self.refuse(name, f"should be a list of texts, not {_shown(value)}")
+            self.refuse(name, f"should be a list of strings, not {_shown(value)}")
         return tuple(value)
 
     def entries(self, name: str, thing: str) -> list["Entry"]:
@@ -122,7 +122,7 @@ class Entry:
         """Refuse members that nobody read."""
         for name in self._document:
             if name not in self._known:
-                self.refuse(name, f"is not known here; known are {', '.join(self._known)}", name, self._known)
+                self.refuse(name, f"is not known here; choose from {', '.join(self._known)}", name, self._known)
 
     def missing(self, name: str) -> NoReturn:
         """Refuse an entry that lacks a member."""
@@ -141,7 +141,7 @@ class Entry:
         if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
             self.refuse(name, f"should be a number, not {_shown(value)}")
         if not low <= value <= high:
-            limits = f"from {low:g} to {high:g}" if high < math.inf else f"from {low:g} on"
+            limits = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
             self.refuse(name, f"should be a number {limits}, not {value:g}")
         return float(value)
 

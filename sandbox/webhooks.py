@@ -88,7 +88,7 @@ def read_endpoints(document: object, providers: Endpoints) -> dict[str, Endpoint
     top = Entry({"webhooks": document}, "the webhooks")
     for provider, entry in top.tables("webhooks").items():
         if provider not in providers or provider not in SIGN:
-            top.refuse("webhooks", f"name {provider}, which is none of {', '.join(providers)}", provider, providers)
+            top.refuse("webhooks", f"name {provider}, which is not one of {', '.join(providers)}", provider, providers)
         url = entry.text("url") or entry.missing("url")
         if not url.startswith(("http://", "https://")):
             entry.refuse("url", f"should begin with http:// or https://, not {url[:20]}")
@@ -103,7 +103,7 @@ def read_endpoints(document: object, providers: Endpoints) -> dict[str, Endpoint
         )
         most = MOST_EVENTS.get(provider, 1)
         if endpoints[provider].batch > most:
-            entry.refuse("batch", f"should be {most} at most: {provider} puts no more events into one webhook")
+            entry.refuse("batch", f"should be at most {most}: {provider} puts no more events into one webhook")
         entry.end()
     return endpoints
 

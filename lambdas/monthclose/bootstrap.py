@@ -258,9 +258,9 @@ class Runtime:
             It has no adapter, or its secret cannot be read.
         """
         if name not in _GATEWAYS:
-            raise ProviderRefusedError(f"nobody can be charged through provider {name!r}: it has no adapter")
+            raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it has no adapter")
         if name not in self.settings.providers:
-            raise ProviderRefusedError(f"nobody can be charged through provider {name!r}: it is not in the settings")
+            raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it is not in the settings")
         settings = self.settings.providers[name]
         lanes = LANES[settings.limit_scope]
         return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), lanes, settings.largest_charge_minor)

@@ -39,7 +39,7 @@ __all__ = [
 
 
 class TryLaterError(MonthCloseError):
-    """Something is briefly unavailable (throttled, network down). Nothing happened; the same call may succeed later."""
+    """A service is briefly unavailable (throttled, network down). Nothing happened; the same call may succeed later."""
 
 
 class ConflictError(TryLaterError):
@@ -70,7 +70,7 @@ class ProviderDownError(TryLaterError):
 
 
 class ProviderPausedError(TryLaterError):
-    """No requests go to the provider for a while: it is down, or its limit leaves no slot in time. Nothing happened."""
+    """No requests are sent to the provider for now: it is down, or its limit has no room in time. Nothing happened."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -79,11 +79,11 @@ class ProviderPausedError(TryLaterError):
 
 
 class OutcomeUnknownError(MonthCloseError):
-    """A provider call broke off and may have taken effect. Never start over: first look it up."""
+    """A provider call broke off after it may have taken effect. Never start again before finding out."""
 
 
 class ProviderRefusedError(MonthCloseError):
-    """The provider refuses us altogether (key missing, revoked, wrong account). A person must correct the settings."""
+    """The provider refuses us altogether (key missing, revoked, wrong account). A person must fix the settings."""
 
 
 class BrokeOffError(MonthCloseError):
@@ -91,7 +91,7 @@ class BrokeOffError(MonthCloseError):
 
 
 class MailRefusedError(MonthCloseError):
-    """The mail service will never accept this mail (its address is impossible)."""
+    """The mail service will never accept this mail (its address is invalid)."""
 
 
 class OrderRefusedError(MonthCloseError):

@@ -76,7 +76,7 @@ def control(request: Request, outside: Outside, terms: Terms) -> Response:
             case [kind, reference, act] if (kind, act) in _ACTS:
                 answer = _ACTS[kind, act](outside, reference, body)
             case _:
-                return Response.of(404, {"error": f"no control document at {request.path}"})
+                return Response.of(404, {"error": f"there is no control at {request.path}"})
     except LookupError as error:
         return Response.of(404, {"error": str(error)})
     except (IllegalAdvanceError, UnpublishedError) as error:

@@ -22,7 +22,7 @@ def end(account: Account, mandate: Mandate, status: str, cause: str = "") -> Non
         It does not end so for that cause.
     """
     if mandate.status not in OPEN:
-        raise IllegalAdvanceError(f"the mandate is {mandate.status} already")
+        raise IllegalAdvanceError(f"the mandate is already {mandate.status}")
     if status == "suspended_by_payer":
         mandate.status = status
         cancel_payments(account, mandate, "mandate_suspended_by_payer", "bank")
@@ -30,7 +30,7 @@ def end(account: Account, mandate: Mandate, status: str, cause: str = "") -> Non
         by_bank = status == "cancelled"
         end_mandate(account, mandate, status, cause or "mandate_cancelled" * by_bank, "bank" * by_bank)
     else:
-        raise IllegalAdvanceError(f"a mandate ends by {', '.join((*ENDS, 'suspended_by_payer'))}, not {status}")
+        raise IllegalAdvanceError(f"a mandate can only become {', '.join((*ENDS, 'suspended_by_payer'))}, not {status}")
 
 
 def replace(account: Account, mandate: Mandate) -> Mandate:
@@ -45,7 +45,7 @@ def replace(account: Account, mandate: Mandate) -> Mandate:
         It has ended already.
     """
     if mandate.status not in OPEN:
-        raise IllegalAdvanceError(f"the mandate is {mandate.status} already")
+        raise IllegalAdvanceError(f"the mandate is already {mandate.status}")
     new = Mandate(
         id=account.ids.new("MD"),
         created_at=account.now(),
@@ -82,7 +82,7 @@ def transfer(account: Account, mandate: Mandate) -> BankAccount:
         It has ended already.
     """
     if mandate.status not in OPEN:
-        raise IllegalAdvanceError(f"the mandate is {mandate.status} already")
+        raise IllegalAdvanceError(f"the mandate is already {mandate.status}")
     old = account.bank_accounts.get(mandate.bank_account)
     new = BankAccount(
         id=account.ids.new("BA"),

@@ -92,7 +92,7 @@ class Outside:
             left = row.amount - row.amount_refunded
             wanted = left if amount is None else amount
             if row.status not in lifecycle.COLLECTED or not 0 < wanted <= left:
-                raise IllegalAdvanceError(f"{left} are left to refund of the payment, which is {row.status}")
+                raise IllegalAdvanceError(f"only {left} of the payment, which is {row.status}, can still be refunded")
             made.append(refunds.begin(account, row, wanted).to_json())
 
         self._do(payment, _payments, begin)
@@ -173,5 +173,5 @@ def _mandates(account: Account) -> Shelf[Any]:
 
 def _take_back(account: Account, payment: Payment, status: str, cause: str) -> None:
     if payment.status not in lifecycle.COLLECTED:
-        raise IllegalAdvanceError(f"the payment is {payment.status}: there is no money to take back")
+        raise IllegalAdvanceError(f"the payment is {payment.status}: there is no money to reverse")
     lifecycle.advance(account, payment, status, cause)

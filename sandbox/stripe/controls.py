@@ -115,11 +115,11 @@ def read(request: Request) -> Command | Settings:
     is_setting = parts == [SETTINGS]
     known = is_setting or (reader is not None and len(parts) in (1, 3) and bool(reference) == bool(deed))
     if request.method != "POST" or not known:
-        raise NothingSuchError(f"no control {request.method} {request.path}")
+        raise NothingSuchError(f"there is no control {request.method} {request.path}")
     try:
         document = json.loads(request.body or b"{}")
     except ValueError as error:
-        raise PlanError(f"the body is no JSON: {error}") from error
+        raise PlanError(f"the body is not JSON: {error}") from error
     entry = Entry(document, "the body")
     wanted = reader(entry, reference) if reader is not None else _read_settings(entry)
     entry.end()

@@ -97,7 +97,9 @@ def advance(account: Account, dispute: Dispute, move: Move) -> None:
     if dispute.status == "lost" and dispute.withdrawn < dispute.amount:
         raise NotPossibleError(f"{dispute.id} was partly won: there is nothing to appeal")
     if not 0 <= (move.returned or 0) <= dispute.withdrawn:
-        raise NotPossibleError(f"{dispute.id} has {dispute.withdrawn} {dispute.currency} withdrawn to give back")
+        raise NotPossibleError(
+            f"only the {dispute.withdrawn} {dispute.currency} withdrawn for {dispute.id} can be returned"
+        )
     before = dispute.to_json()
     dispute.status = move.status
     funds = _shift(account, dispute, move)
@@ -133,8 +135,8 @@ def _ended_well(dispute: Dispute) -> bool:
 def _cannot(dispute: Dispute, status: str) -> str:
     follows = ", ".join(FOLLOWING[dispute.status])
     if status == dispute.status or not follows:
-        return f"{dispute.id} is {dispute.status} already"
-    return f"{dispute.id} is {dispute.status}: {status} cannot follow, but {follows} can"
+        return f"{dispute.id} is already {dispute.status}"
+    return f"{dispute.id} is {dispute.status}: {status} cannot follow, only {follows} can"
 
 
 def _shift(account: Account, dispute: Dispute, move: Move) -> list[str]:

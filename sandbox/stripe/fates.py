@@ -65,7 +65,7 @@ def _verdict(account: Account, rng: random.Random) -> tuple[str, JSON]:
         return "disputes partly won", outside.move_dispute(dispute.id, status, returned=returned)(account)
     words = {"won": "disputes won", "lost": "disputes lost", "prevented": "disputes prevented"}
     words |= {"warning_closed": "inquiries closed", "appeal_needs_response": "disputes appealed"}
-    return words.get(status, "disputes moved on"), outside.move_dispute(dispute.id, status)(account)
+    return words.get(status, "disputes that moved on"), outside.move_dispute(dispute.id, status)(account)
 
 
 def _refund(account: Account, rng: random.Random) -> tuple[str, JSON]:
@@ -89,7 +89,7 @@ def _refund_fate(account: Account, rng: random.Random) -> tuple[str, JSON]:
 def _late_failure(account: Account, rng: random.Random) -> tuple[str, JSON]:
     debits = [charge for charge in _paid(account) if isinstance(charge.means, BankAccount)]
     made = outside.fail_late(rng.choice(debits).payment_intent)(account)
-    return "debits taken back late", made
+    return "debits reversed late", made
 
 
 def _paid(account: Account) -> list[Charge]:

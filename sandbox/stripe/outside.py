@@ -59,7 +59,7 @@ def open_dispute(
         most = disputable(account, charge)
         usual = most - charge.amount_refunded
         if not 1 <= (usual if amount is None else amount) <= most:
-            raise NotPossibleError(f"{charge.id} has {most} {charge.currency} left to dispute")
+            raise NotPossibleError(f"only {most} {charge.currency} of {charge.id} can still be disputed")
         move = Move(status, takes)
         return begin(account, charge, reason, usual if amount is None else amount, move).to_json()
 
@@ -80,7 +80,7 @@ def move_dispute(dispute: str, status: str, *, takes: bool | None = None, return
     def command(account: Account) -> JSON:
         found = account.disputes.find(dispute)
         if found is None:
-            raise NothingSuchError(f"no dispute {dispute}")
+            raise NothingSuchError(f"there is no dispute {dispute}")
         advance(account, found, Move(status, takes, returned))
         return found.to_json()
 
@@ -135,7 +135,7 @@ def move_refund(refund: str, status: RefundStatus, reason: str | None = None) ->
     def command(account: Account) -> JSON:
         found = account.refunds.find(refund)
         if found is None:
-            raise NothingSuchError(f"no refund {refund}")
+            raise NothingSuchError(f"there is no refund {refund}")
         change(account, found, status, reason)
         return found.to_json()
 
@@ -153,7 +153,7 @@ def authenticate(payment_intent: str, *, succeeds: bool = True) -> Command:
         intent = _intent(account, payment_intent)
         reference = intent.payment_method if intent.status == "requires_action" else _declined_method(intent)
         if reference is None:
-            raise NotPossibleError(f"{intent.id} is {intent.status}: nobody is asked to authenticate")
+            raise NotPossibleError(f"{intent.id} is {intent.status}: nobody was asked to authenticate")
         if not succeeds:
             fail_authentication(account, intent, reference)
             return intent.to_json()
@@ -195,10 +195,10 @@ def fail_late(payment_intent: str) -> Command:
     def command(account: Account) -> JSON:
         charge = _paid_charge(account, payment_intent)
         if not isinstance(charge.means, BankAccount):
-            raise NotPossibleError(f"{charge.id} was paid by card: only a bank debit fails after it succeeded")
+            raise NotPossibleError(f"{charge.id} was paid by card: only a bank debit can fail after it has succeeded")
         left = disputable(account, charge) - charge.amount_refunded
         if left < 1:
-            raise NotPossibleError(f"{charge.id} has nothing left that a bank could take back")
+            raise NotPossibleError(f"{charge.id} has nothing left that a bank could reverse")
         dispute = begin(account, charge, DISPUTE_REASONS[charge.means.kind], left, Move("needs_response"))
         advance(account, dispute, Move("lost"))
         return dispute.to_json()
@@ -244,7 +244,7 @@ def _paid_charge(account: Account, payment_intent: str) -> Charge:
 def _intent(account: Account, reference: str) -> PaymentIntent:
     found = account.payment_intents.find(reference)
     if found is None:
-        raise NothingSuchError(f"no PaymentIntent {reference}")
+        raise NothingSuchError(f"there is no PaymentIntent {reference}")
     return found
 
 

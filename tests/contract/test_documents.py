@@ -109,7 +109,7 @@ def test_a_tax_table_that_cannot_be_used_leaves_the_one_there_is(world: AnyWorld
     version = world.tax_tables.put(TAXES).version
     with pytest.raises(UserMistakeError, match="rate 1: name is needed"):
         world.tax_tables.put(TAXES.replace(b'"VAT"', b'""'))
-    with pytest.raises(UserMistakeError, match='rate 1: "UK" is no country in ISO 3166; write "GB"'):
+    with pytest.raises(UserMistakeError, match='rate 1: "UK" is not an ISO 3166 country; write "GB"'):
         world.tax_tables.put(TAXES.replace(b'["DE"]', b'["UK"]'))
     assert world.tax_tables.latest() == version
 

@@ -132,7 +132,7 @@ def test_a_connection_that_never_holds_is_tried_again_later(aws: Runtime, monkey
         return answer | {"Body": StreamingBody(Broken(b"", 0), 7)}
 
     monkeypatch.setattr(client("s3"), "get_object", breaking)
-    with pytest.raises(TryLaterError, match="breaks off again and again after 0 bytes of 7"):
+    with pytest.raises(TryLaterError, match="keeps breaking off after 0 bytes of 7"):
         read(aws, version)
 
 

@@ -15,7 +15,7 @@ URL = "http://127.0.0.1:1/"
 def test_an_answer_that_does_not_come_is_a_reason_to_try_later(
     kind: type[QueryError], cause: ReadTimeoutError | ConnectTimeoutError
 ) -> None:
-    with pytest.raises(TryLaterError, match="DynamoDB is briefly unable"), translated():
+    with pytest.raises(TryLaterError, match="DynamoDB is briefly unavailable"), translated():
         raise kind("failed", cause)
 
 
@@ -35,5 +35,5 @@ def answered(code: str, message: str, *reasons: str) -> VerboseClientError:
     ],
 )
 def test_what_dynamodb_never_holds_is_told_from_what_passes(error: PutError | TransactWriteError) -> None:
-    with pytest.raises(RecordRefusedError, match="DynamoDB cannot hold that"), translated():
+    with pytest.raises(RecordRefusedError, match="DynamoDB cannot store that"), translated():
         raise error

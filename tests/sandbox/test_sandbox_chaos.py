@@ -202,9 +202,9 @@ MISTAKES: list[tuple[object, str]] = [
     ({"rules": [{"fault": "reset", "provider": "stripe", "endpoint": "payments.create"}]}, "rule 1: endpoint"),
     ({"rules": [{"fault": "reset", "probability": 1.5}]}, "rule 1: probability should be a number from 0 to 1"),
     ({"rules": [{"fault": "reset", "probability": True}]}, "rule 1: probability should be a number"),
-    ({"rules": [{"fault": "reset", "count": 0}]}, "rule 1: count should be a whole number from 1"),
+    ({"rules": [{"fault": "reset", "count": 0}]}, "rule 1: count should be a whole number of at least 1"),
     ({"rules": [{"fault": "reset", "when": "later"}]}, "rule 1: when should be one of before, after"),
-    ({"rules": [{"fault": "reset", "customer": ""}]}, "rule 1: customer should be a text"),
+    ({"rules": [{"fault": "reset", "customer": ""}]}, "rule 1: customer should be text"),
     ({"rules": [{"fault": "reset", "seconds": 3}]}, "rule 1: seconds has no meaning for reset"),
     ({"rules": [{"fault": "reset", "probabilty": 1}]}, "rule 1: probabilty is not known.*did you mean probability"),
     ({"outages": [{"start": 3}]}, "outage 1: duration is missing"),
@@ -280,7 +280,7 @@ def test_a_plan_is_set_shown_and_ended_over_http(url: str, desk: Desk) -> None:
     assert httpx.get(f"{url}/_sandbox/limits").json() == {"stripe": {"rate": 9.0}}
     assert create() == 500
 
-    for body, message in (('{"rules": [{}]}', "rule 1: fault is missing"), ("{", "the body is no JSON")):
+    for body, message in (('{"rules": [{}]}', "rule 1: fault is missing"), ("{", "the body is not JSON")):
         refused = httpx.put(f"{url}/_sandbox/chaos", content=body)
         assert refused.status_code == 400
         assert message in refused.json()["error"]

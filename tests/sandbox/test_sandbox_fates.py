@@ -56,8 +56,8 @@ def test_in_the_long_run_everything_happens() -> None:
             happened[sandbox.act(befall(rng))["happened"]] += 1
     assert {
         *("part disputes opened", "inquiries opened", "inquiries closed", "disputes lost", "disputes won"),
-        *("disputes partly won", "disputes appealed", "disputes moved on", "disputes prevented", "refunds"),
-        *("refunds that are pending", "refunds that failed", "refunds that succeeded later", "debits taken back late"),
+        *("disputes partly won", "disputes appealed", "disputes that moved on", "disputes prevented", "refunds"),
+        *("refunds that are pending", "refunds that failed", "refunds that succeeded later", "debits reversed late"),
     } <= {*happened}
 
 

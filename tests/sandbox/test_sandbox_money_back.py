@@ -82,13 +82,13 @@ def test_an_inquiry_becomes_a_dispute_is_lost_appealed_and_won(paid: Paid) -> No
         *("created", "updated", "updated", "funds_withdrawn", "updated", "closed"),
         *("updated", "updated", "closed", "funds_reinstated"),
     ]
-    with pytest.raises(NotPossibleError, match="is won already"):
+    with pytest.raises(NotPossibleError, match="is already won"):
         paid.sandbox.act(move_dispute(dispute, "needs_response"))
 
 
 def test_a_lost_dispute_may_be_partly_won(paid: Paid) -> None:
     dispute = paid.sandbox.act(open_dispute(paid.intent))["id"]
-    with pytest.raises(NotPossibleError, match="has 1500 usd withdrawn to give back"):
+    with pytest.raises(NotPossibleError, match="only the 1500 usd withdrawn"):
         paid.sandbox.act(move_dispute(dispute, "lost", returned=1501))
     closed = paid.sandbox.act(move_dispute(dispute, "lost", returned=400))
     assert closed["status"] == "lost"
@@ -102,7 +102,7 @@ def test_a_lost_dispute_may_be_partly_won(paid: Paid) -> None:
 def test_parts_of_a_charge_are_disputed_one_by_one_but_never_the_same_money_twice(paid: Paid) -> None:
     first = paid.sandbox.act(open_dispute(paid.intent, amount=500))["id"]
     paid.sandbox.act(open_dispute(paid.intent, amount=600))
-    with pytest.raises(NotPossibleError, match="400 usd left to dispute"):
+    with pytest.raises(NotPossibleError, match="only 400 usd"):
         paid.sandbox.act(open_dispute(paid.intent, amount=401))
     paid.sandbox.act(move_dispute(first, "won"))
     assert paid.held().withdrawn == 600
@@ -122,7 +122,7 @@ def test_a_bank_disputes_the_whole_of_what_was_refunded_in_part(paid: Paid) -> N
 
 def test_what_was_refunded_whole_cannot_be_disputed(paid: Paid) -> None:
     paid.wire.post("refunds", {"payment_intent": paid.intent})
-    with pytest.raises(NotPossibleError, match="0 usd left"):
+    with pytest.raises(NotPossibleError, match="only 0 usd of"):
         paid.sandbox.act(open_dispute(paid.intent, amount=1))
 
 

@@ -149,7 +149,7 @@ def test_a_dispute_takes_the_money_and_a_won_one_gives_it_back(
         with pytest.raises(stripe.InvalidRequestError, match="charged back"):
             client.v1.refunds.create({"charge": disputed.id})
     again = httpx.post(f"{url}/_sandbox/stripe/disputes/{found.id}/close", json={"status": verdict})
-    assert (again.status_code, again.json()) == (409, {"error": f"{found.id} is {verdict} already"})
+    assert (again.status_code, again.json()) == (409, {"error": f"{found.id} is already {verdict}"})
 
 
 def test_a_test_card_is_disputed_as_soon_as_it_has_paid(client: stripe.StripeClient, url: str) -> None:
@@ -164,7 +164,7 @@ def test_what_nobody_disputes_yet_can_be_disputed_also_what_was_refunded_in_part
 ) -> None:
     intent = pay(client)
     client.v1.refunds.create({"payment_intent": intent.id, "amount": 600})
-    with pytest.raises(NotPossibleError, match="1500 usd left"):
+    with pytest.raises(NotPossibleError, match="only 1500 usd of"):
         served.act(open_dispute(intent.id, amount=1501))
     opened = served.act(open_dispute(intent.id, "duplicate"))
     assert (opened["amount"], opened["reason"]) == (900, "duplicate")
@@ -241,14 +241,14 @@ def test_a_payment_is_processing_until_it_is_settled(client: stripe.StripeClient
 
 CONTROL_MISTAKES: Sequence[tuple[str, str, int, str]] = [
     ("disputes", "{}", 400, "payment_intent is missing"),
-    ("disputes", '{"payment_intent": "pi_none"}', 404, "no PaymentIntent pi_none"),
+    ("disputes", '{"payment_intent": "pi_none"}', 404, "there is no PaymentIntent pi_none"),
     ("disputes", '{"payment_intent": "pi_none", "reason": "spite"}', 400, "reason should be one of"),
-    ("disputes", "{", 400, "the body is no JSON"),
-    ("disputes/du_none/close", '{"status": "won"}', 404, "no dispute du_none"),
+    ("disputes", "{", 400, "the body is not JSON"),
+    ("disputes/du_none/close", '{"status": "won"}', 404, "there is no dispute du_none"),
     ("disputes/du_none/close", '{"status": "drawn"}', 400, "status should be one of lost, won"),
     ("payment_intents/pi_none/settle", '{"succeeds": 1}', 400, "succeeds should be true or false"),
     ("payment_intents/pi_none/settle", '{"succeed": true}', 400, "did you mean succeeds"),
-    ("payment_intents/pi_none/authenticate", "", 404, "no PaymentIntent pi_none"),
+    ("payment_intents/pi_none/authenticate", "", 404, "there is no PaymentIntent pi_none"),
     ("payment_intents", "", 404, "no control"),
     ("payment_intents//settle", "", 404, "no control"),
     ("disputes/du_none/close/again", "", 404, "no control"),

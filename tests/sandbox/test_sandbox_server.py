@@ -88,7 +88,7 @@ def test_the_process_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path) -> N
             process.kill()
     assert READY_LINE in first
     assert answer.status_code == 200
-    assert (code, last) == (0, "sandbox: ended\n")
+    assert (code, last) == (0, "sandbox: stopped\n")
     assert not ready_file.exists()
 
 
@@ -130,10 +130,10 @@ def test_the_process_has_every_provider_and_takes_plan_limits_and_keys(tmp_path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rate-limit", "stripe=fast"], "stripe=fast is no limit"),
+        (["--rate-limit", "stripe=fast"], "stripe=fast is not a limit"),
         (["--rate-limit", "adyen=25"], "the sandbox has no such provider; it has stripe"),
         (["--rate-limit", "stripe=0"], "rate should be a number from 0.001"),
-        (["--key", "adyen=k"], "is not PROVIDER=KEY with one of stripe, gocardless"),
+        (["--key", "adyen=k"], "is not PROVIDER=KEY; the providers are stripe, gocardless"),
         (["--chaos", "/none.toml"], "/none.toml cannot be read: No such file or directory"),
     ],
 )

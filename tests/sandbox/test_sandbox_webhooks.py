@@ -262,7 +262,7 @@ MISTAKES: list[tuple[object, str]] = [
         "webhooks.stripe: events should be a",
     ),
     ({"stripe": {"url": "http://x", "secret": "s", "events": [""]}}, "webhooks.stripe: events should be a list of"),
-    ({"adyen": {"url": "http://x", "secret": "s"}}, "name adyen, which is none of stripe, gocardless"),
+    ({"adyen": {"url": "http://x", "secret": "s"}}, "name adyen, which is not one of stripe, gocardless"),
     ([], "webhooks should be a table by provider"),
 ]
 
@@ -347,4 +347,4 @@ def test_a_provider_that_sends_each_event_by_itself_is_not_told_to_batch(url: st
         assert refused.status_code == 400
         assert "batch should be" in refused.json()["error"]
     refused = httpx.put(f"{url}/_sandbox/chaos", json={"webhooks": {"stripe": {"batch": 0.5}}})
-    assert "which sends each event by itself" in refused.json()["error"]
+    assert "which sends each event separately" in refused.json()["error"]

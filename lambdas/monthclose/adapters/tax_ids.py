@@ -28,13 +28,13 @@ def check_tax_id(country: str, tax_id: str) -> str:
 
     code = country.upper()
     if len(code) != 2 or not code.isascii() or not code.isalpha():
-        raise UserMistakeError("tax_id needs a country as two letters of ISO 3166, like DE")
+        raise UserMistakeError("tax_id needs a country, as two ISO 3166 letters like DE")
     module = get_cc_module(code, _OTHER_MODULES.get(code, "vat"))
     if module is None:
         return check_key(tax_id, "tax_id")
     try:
         plain = module.validate(tax_id)
     except ValidationError:
-        raise UserMistakeError(f"tax_id is not one of {code}") from None
+        raise UserMistakeError(f"tax_id is not a tax ID of {code}") from None
     letters = _LETTERS.get(code, code) if code in EU else ""
     return plain if plain.startswith(letters) else letters + plain

@@ -14,7 +14,7 @@ class AmountTooLargeError(UserMistakeError):
 
 
 class ParkCustomerError(MonthCloseError):
-    """This customer cannot be billed until a person acts; the rest of the close goes on.
+    """This customer cannot be billed until a person acts; the rest of the close continues.
 
     Parameters
     ----------

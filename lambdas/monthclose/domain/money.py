@@ -61,7 +61,7 @@ def exponent(currency: str) -> int:
     try:
         return EXPONENT_BY_CURRENCY[currency]
     except KeyError:
-        raise UserMistakeError(f"{currency!r} is not a currency of ISO 4217 (three capitals, e.g. EUR)") from None
+        raise UserMistakeError(f"{currency!r} is not an ISO 4217 currency (three capitals, like EUR)") from None
 
 
 def check_minor(minor: int, currency: str, what: str) -> None:
@@ -75,7 +75,7 @@ def check_minor(minor: int, currency: str, what: str) -> None:
     if abs(minor) > MOST_MINOR:
         raise AmountTooLargeError(
             f"{what} has {len(str(abs(minor)))} digits in the minor unit of {currency}; the books hold at most "
-            f"{len(str(MOST_MINOR))}: look for a quantity, a price or an amount that is wrong"
+            f"{len(str(MOST_MINOR))}: check the quantities, prices and amounts"
         )
 
 
@@ -123,7 +123,7 @@ class Money:
 
     def _same(self, other: Money) -> Money:
         if other.currency != self.currency:
-            raise ValueError(f"{self.currency} and {other.currency} do not mix")
+            raise ValueError(f"{self.currency} and {other.currency} cannot be mixed")
         return other
 
     @property

@@ -32,7 +32,7 @@ class Period:
         """
         match = _PATTERN.fullmatch(text)
         if not match or match[1] in ("0000", "9999"):
-            raise UserMistakeError(f"{text!r} is not a period; write year and month, like 2026-10")
+            raise UserMistakeError(f"{text!r} is not a period; write the year and month, like 2026-10")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod

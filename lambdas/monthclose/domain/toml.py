@@ -43,7 +43,7 @@ def read_toml(text: str) -> Mapping[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise UserMistakeError(f"this is not TOML: {error}") from None
     except (ValueError, ArithmeticError):  # from the conversion of one of its numbers
-        raise UserMistakeError("this has a number of far too many digits") from None
+        raise UserMistakeError("this contains a number with far too many digits") from None
     _check_numbers(values)
     return values
 
@@ -51,18 +51,18 @@ def read_toml(text: str) -> Mapping[str, Any]:
 def _check_shape(text: str) -> None:
     bare = _TEXT_OR_COMMENT.sub("s", text)
     if found := _DOTTED.search(bare):
-        raise _too_deep("a key of more than {} parts", _MOST_DOTS, bare, found.start())
+        raise _too_deep("a key with more than {} parts", _MOST_DOTS, bare, found.start())
     depth = 0
     for bracket in _BRACKET.finditer(bare):
         depth = depth + 1 if bracket[0] in "[{" else max(depth - 1, 0)
         if depth > _DEEPEST:
-            raise _too_deep("lists or tables in each other, more than {} deep", _DEEPEST, bare, bracket.start())
+            raise _too_deep("lists or tables nested more than {} deep", _DEEPEST, bare, bracket.start())
 
 
 def _too_deep(what: str, most: int, bare: str, place: int) -> UserMistakeError:
     # Texts of several lines are gone from `bare`, so only the first lines can be named for certain: say where it is.
     begins = bare.rfind("\n", 0, place) + 1
-    return UserMistakeError(f"this has {what.format(most)}, after {bare[begins:place][:40]!r}")
+    return UserMistakeError(f"this contains {what.format(most)}, after {bare[begins:place][:40]!r}")
 
 
 def _check_numbers(values: Any) -> None:
@@ -71,7 +71,7 @@ def _check_numbers(values: Any) -> None:
     while left:
         value = left.pop()
         if isinstance(value, int) and abs(value) > _LARGEST:
-            raise UserMistakeError("this has a number of far too many digits")
+            raise UserMistakeError("this contains a number with far too many digits")
         if isinstance(value, dict):
             left += value.values()
         elif isinstance(value, list):

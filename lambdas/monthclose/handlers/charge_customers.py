@@ -77,7 +77,7 @@ def _charge(message: Event, context: LambdaContext) -> Event:
     task = _Task(runtime().workflow, message["task_token"], context)
     result = _charger().charge(Period.parse(message["period"]), message["batch"], message["round"], task.is_over)
     if result.handed_back and task.waits:
-        raise ProviderPausedError(f"{result.handed_back} customers are left", result.pause_seconds)
+        raise ProviderPausedError(f"{result.handed_back} customers are still to be charged", result.pause_seconds)
     paid = result.progress.totals.payments.get(PaymentState.PAID, 0)
     count("CustomersCharged", paid)
     return {"paid": paid, "unsettled": result.progress.unsettled}
@@ -89,7 +89,7 @@ def _collect(message: Event, context: LambdaContext) -> Event:
     result = _collector().collect(message["customers"], today, closing, task.is_over)
     if result.handed_back.customers and task.waits:
         raise ProviderPausedError(
-            f"{result.handed_back.customers} customers are left", result.handed_back.pause_seconds
+            f"{result.handed_back.customers} customers are still to be charged", result.handed_back.pause_seconds
         )
     count("PaymentsRetried", result.retried)
     count("CustomersCollected", result.paid)

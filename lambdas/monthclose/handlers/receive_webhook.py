@@ -58,7 +58,7 @@ def _take(provider: str, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
     except WebhookRefusedError as error:
         return _refused(provider, str(error), HTTPStatus.BAD_REQUEST)
     except (ProviderRefusedError, TryLaterError) as error:
-        logger.error("a webhook cannot be taken", extra={"provider": provider, "why": str(error)})
+        logger.error("a webhook cannot be accepted", extra={"provider": provider, "why": str(error)})
         return HTTPStatus.SERVICE_UNAVAILABLE
     count("WebhookEventsQueued", taken.queued)
     count("WebhookEventsIgnored", taken.ignored)
@@ -66,6 +66,6 @@ def _take(provider: str, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
 
 
 def _refused(provider: str, why: str, status: HTTPStatus) -> HTTPStatus:
-    logger.warning("a webhook is refused", extra={"provider": provider, "why": why})
+    logger.warning("a webhook was refused", extra={"provider": provider, "why": why})
     count("WebhooksRefused", 1)
     return status

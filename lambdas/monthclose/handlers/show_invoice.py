@@ -1,6 +1,6 @@
-"""Lambda "Show invoice", behind a function URL: leads who has a genuine link to the invoice's PDF.
+"""Lambda "Show invoice", behind a function URL: redirects the holder of a valid link to the invoice's PDF.
 
-Whoever has not gets one plain page, the same for a forged, an altered and an expired link, without a word of data.
+Everybody else gets one plain page, the same for a forged, an altered and an expired link, without any data.
 """
 
 from functools import cache
@@ -55,7 +55,7 @@ def _show(event: Event, _context: LambdaContext) -> Event:
         count("InvoiceLinksExpired", 1)
         return _answer(410, "refused")
     except TryLaterError:
-        logger.exception("The invoice cannot be shown at this moment")
+        logger.exception("The invoice cannot be shown right now")
         return _answer(503, "later", {"Retry-After": "30"})
     count("InvoicesShown", 1)
     return _answer(302, "found", {"Location": address})

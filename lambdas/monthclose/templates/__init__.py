@@ -31,12 +31,12 @@ def _shown(value: object) -> object:
 
 
 _PAGES = {
-    "found": ("Your invoice", "Your browser takes you there."),
+    "found": ("Your invoice", "Your browser is taking you there."),
     "refused": (
         "This link does not work",
-        "It may be incomplete or too old. The mail with your latest invoice has a new one.",
+        "It may be incomplete or have expired. The email with your latest invoice has a new one.",
     ),
-    "later": ("Please come back in a minute", "Your invoice cannot be shown at this moment."),
+    "later": ("Please try again in a minute", "Your invoice cannot be shown right now."),
 }
 
 

@@ -41,7 +41,7 @@ def reason_to_park(error: Exception) -> ParkCustomerError:
     found = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:_MOST_SAID]}"
     return ParkCustomerError(
         "cannot_be_billed",
-        f"Month close fails on this customer's data ({found}); report that, and close again once mended",
+        f"Month close failed on this customer's data ({found}); report that, and close again once it is fixed",
     )
 
 

@@ -94,7 +94,7 @@ def test_money_received_outside_in_full_leaves_nothing_to_charge(world: World) -
 def test_the_same_bank_reference_is_booked_once(world: World) -> None:
     world.close()
     world.cashier.record("acme", usd(100), "SEPA 4711")
-    told = "'SEPA 4711' was booked for customer acme before: 1.00 USD on 2026-11-01"
+    told = "'SEPA 4711' was already booked for customer acme: 1.00 USD on 2026-11-01"
     with pytest.raises(UserMistakeError, match=told):
         world.cashier.record("acme", usd(250), "SEPA 4711")
     assert world.customer("acme").credit_minor == 100
@@ -180,8 +180,8 @@ def test_the_status_knows_at_once_what_was_paid_by_hand() -> None:
 @pytest.mark.parametrize(
     ("amount", "message"),
     [
-        (Money(0, "USD"), "more than nothing"),
-        (Money(-5, "USD"), "more than nothing"),
+        (Money(0, "USD"), "more than zero"),
+        (Money(-5, "USD"), "more than zero"),
         (Money(5, "EUR"), "billed in USD"),
     ],
 )

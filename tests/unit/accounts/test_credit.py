@@ -128,7 +128,7 @@ def test_the_order_in_which_parts_come_does_not_matter(parts: Parts, random: obj
 
 
 def test_there_is_never_more_of_a_grant_than_was_granted() -> None:
-    with pytest.raises(ValueError, match="there cannot be 101"):
+    with pytest.raises(ValueError, match="so it cannot be 101"):
         merged(Part(PROMOTION, 100), Part(PROMOTION, 1))
     with pytest.raises(ValueError, match="100 of grants in 99"):
         a_customer(credit=99, grants=(Part(PROMOTION, 100),))

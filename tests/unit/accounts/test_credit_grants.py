@@ -66,9 +66,9 @@ def test_gifts_are_used_before_what_was_paid_for_and_the_invoice_names_each(worl
     closed(world)
 
     assert credits_shown(world) == [
-        ("Promotional credit, good until 31 October 2026", -4_000),
-        ("Goodwill credit of 15 October 2026", -2_000),
-        ("Prepaid credit, good until 30 December 2026", -4_000),
+        ("Promotional credit, valid until 31 October 2026", -4_000),
+        ("Goodwill credit granted on 15 October 2026", -2_000),
+        ("Prepaid credit, valid until 30 December 2026", -4_000),
     ]
     assert left(world) == {GrantKind.PAID: 1_000}
     assert world.customer("acme").credit_minor == 1_700
@@ -83,9 +83,9 @@ def test_of_one_kind_the_soonest_to_expire_pays_first_whichever_was_granted_firs
     closed(world)
 
     assert credits_shown(world) == [
-        ("Promotional credit, good until 14 November 2026", -4_000),
-        ("Promotional credit, good until 30 December 2026", -4_000),
-        ("Promotional credit of 15 October 2026", -2_000),
+        ("Promotional credit, valid until 14 November 2026", -4_000),
+        ("Promotional credit, valid until 30 December 2026", -4_000),
+        ("Promotional credit granted on 15 October 2026", -2_000),
     ]
     assert left(world) == {PROMOTION: 2_000}
     world.corrector.credit("INV-00000001", usd(5_000), "too much")
@@ -113,7 +113,7 @@ def test_what_is_left_of_a_grant_goes_on_until_it_expires(world: World) -> None:
     assert left(world) == {PROMOTION: 3_000}
 
     closed(world, NOVEMBER)
-    assert credits_shown(world, NOVEMBER) == [("Promotional credit, good until 30 November 2026", -3_000)]
+    assert credits_shown(world, NOVEMBER) == [("Promotional credit, valid until 30 November 2026", -3_000)]
     assert [amount.minor for _, amount in world.gateway.money_moved] == [7_000]
     assert left(world) == {}
 
@@ -147,7 +147,7 @@ def test_credit_for_a_month_that_waits_for_a_person_does_not_expire_before_that_
 
     world.close(OCTOBER, "execution-again")
 
-    assert credits_shown(world) == [("Promotional credit, good until 31 October 2026", -4_000)]
+    assert credits_shown(world) == [("Promotional credit, valid until 31 October 2026", -4_000)]
     assert (left(world), world.customer("acme").credit_minor) == ({}, 0)
 
 
@@ -172,7 +172,7 @@ def test_a_voided_invoice_gives_each_grant_back_with_its_conditions(world: World
     assert (customer.credit_minor, left(world)) == (10_000, {PROMOTION: 4_000})
     closed(world, NOVEMBER)
     assert credits_shown(world, NOVEMBER) == [
-        ("Promotional credit, good until 30 November 2026", -4_000),
+        ("Promotional credit, valid until 30 November 2026", -4_000),
         ("Your credit on 1 December 2026", -6_000),
     ]
 
@@ -218,5 +218,8 @@ def test_a_grant_that_would_be_gone_at_once_is_refused(world: World) -> None:
 def test_an_account_has_no_more_grants_than_its_item_holds(world: World) -> None:
     for number in range(MOST_GRANTS):
         world.at(day(10, 15) + timedelta(seconds=number)).cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))
-    with pytest.raises(UserMistakeError, match="customer acme has 500 grants: wait until some are used up or expired"):
+    with pytest.raises(
+        UserMistakeError,
+        match="customer acme has 500 credit grants, the most there can be: wait until some are used up or have expired",
+    ):
         world.cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))

@@ -68,8 +68,8 @@ def test_a_provider_that_refuses_us_is_one_line(monthclose: Command, world: Worl
     [
         ("12.505", "too many decimals: amounts in USD have at most 2 decimals"),
         ("12,50", "is not an amount"),
-        ("0", "more than nothing"),
-        ("-5", "more than nothing"),
+        ("0", "more than zero"),
+        ("-5", "more than zero"),
     ],
 )
 def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amount: str, message: str) -> None:
@@ -85,7 +85,7 @@ def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amo
 def test_money_from_outside_covers_what_is_open_and_is_booked_once(monthclose: Command, world: World) -> None:
     record = ("payments", "record", "acme", "--amount", "100", "--reference", "SEPA 4711")
     assert "100.00 USD booked as received; 0.00 USD, nothing owed" in monthclose(*record).stdout
-    assert "was booked for customer acme before" in monthclose(*record, exit_code=2).stderr
+    assert "was already booked for customer acme:" in monthclose(*record, exit_code=2).stderr
     assert world.customer("acme").held_since is None
     assert "nobody" in monthclose("payments", "record", "nobody", *record[3:], exit_code=2).stderr
 
@@ -128,7 +128,7 @@ def test_a_persons_hold_stays_when_the_customer_pays_until_a_person_lifts_it(mon
     assert "on hold" in monthclose("hold", "acme", "--reason", "looks like fraud", "--by", "ada").stdout
     monthclose("pay", "acme")
     assert world.customer("acme").held_by == "ada"
-    assert "on hold already, by ada" in monthclose("hold", "acme", "--reason", "x", exit_code=2).stderr
+    assert "already on hold, placed by ada" in monthclose("hold", "acme", "--reason", "x", exit_code=2).stderr
     assert "by ada: looks like fraud" in monthclose("customer", "acme").stdout
 
     monthclose("release", "acme", "--reason", "they called")

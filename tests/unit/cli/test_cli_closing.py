@@ -149,7 +149,7 @@ def test_a_close_that_was_stopped_has_a_partial_report(monthclose: Command, worl
     said = monthclose("report", "2026-10").stdout
     assert "2026-10 stopped, a partial report: 3 customers" in said
     assert "stopped 2026-11-01 00:00 UTC: wrong prices" in said
-    assert "partial: 2 customers not begun with" in said
+    assert "partial: 2 customers not started" in said
     assert "the books tie so far" in said
     content = monthclose.json("report", "2026-10", "--json")
     assert (content["partial"], content["status"], content["proof"]["ties"]) == (True, "stopped", True)

@@ -107,9 +107,9 @@ def test_the_customer_s_story_has_the_mail(monthclose: Command) -> None:
     [
         (("credit", INV, "--amount", "100.01", *WHY), "at most 100.00 USD of INV-00000001 can be credited"),
         (("credit", INV, "--amount", "1.005", *WHY), "too many decimals"),
-        (("credit", INV, "--amount", "-1", *WHY), "more than nothing"),
+        (("credit", INV, "--amount", "-1", *WHY), "more than zero"),
         (("credit", INV, "--reason", " "), "a reason is needed"),
-        (("void", "INV-00000002", *WHY), "that number has not been given out"),
+        (("void", "INV-00000002", *WHY), "that number has not been used"),
         (("void", "CN-00000001", *WHY), "they look like INV-00000042"),
         (("show", "CN-00000001"), "there is no credit note CN-00000001"),
         (("void", INV), "--reason"),

@@ -214,7 +214,7 @@ def test_a_discount_for_a_fee_is_refused_with_file_and_entry_whichever_file_the_
     told = " ".join(monthclose("import", "prices", path, exit_code=2).stderr.split())
 
     assert "nothing of discount.toml was imported" in told
-    assert 'discounts[1] "d": its skus name "support", which is a fee and no SKU of the price book' in told
+    assert 'discounts[1] "d": its skus name "support", which is a fee, not a SKU of the price book' in told
     assert monthclose.world.price_books.latest() == before
     sku = '[[prices]]\nsku = "support"\ncurrency = "USD"\nunit_price = 1\n'
     path.write_text(path.read_text() + sku)
@@ -257,7 +257,7 @@ def test_a_price_book_with_a_bad_price_is_not_taken_at_all(
         (b"Dear all, please find enclosed\nthe usage\n", "there is no column for customer_id, sku, quantity, time"),
         (b"customer_id,sku,quantity,time\n", "has columns but no rows"),
         ("customer_id,sku,quantity,time\nM\u00fcller,s,1,2026-10-01\n".encode("latin-1"), "is not UTF-8 text"),
-        (LONG_GZIP[:-20], "breaks off after row"),
+        (LONG_GZIP[:-20], "is cut off after row"),
         (b"customer_id,sku,quantity,time\n" + b"x" * 2_000_000, "has a line of more than 1,048,576 characters"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -392,15 +392,16 @@ def test_usage_without_a_price_and_customers_without_a_tax_are_told_at_once_by_n
     told = monthclose("import", "usage", usage_file).stderr
 
     assert (
-        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close parks such customers"
+        "no price in the price book for 4 rows, 3 SKUs: volume (2), late (1), own (1); a close would "
+        "park these customers"
     ) in told
     assert "no rate in the tax table" not in told
 
     world.tax_tables.put(b'seller = "DE"\n[[rate]]\ncountries = ["DE"]\nname = "VAT"\npercent = "19"\n')
     world.price_books.merge(PriceBook.of([Price("volume", "USD", PerUnit(Decimal(1)))]))
     told = monthclose("import", "usage", usage_file).stderr
-    assert "for 2 rows, 2 SKUs: late (1), own (1); a close parks such customers" in told
-    assert "no rate in the tax table for 8 rows, 2 customers: acme (7), globex (1); a close parks them" in told
+    assert "for 2 rows, 2 SKUs: late (1), own (1); a close would park these customers" in told
+    assert "no rate in the tax table for 8 rows, 2 customers: acme (7), globex (1); a close would park them" in told
 
 
 def test_of_very_many_names_some_are_shown_and_all_rows_counted(monthclose: Command, usage_file: Path) -> None:

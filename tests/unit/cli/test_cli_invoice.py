@@ -60,7 +60,7 @@ def test_xml_of_an_invoice_that_the_norm_cannot_express_says_why(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("INV-00000099",), "that number has not been given out"),
+        (("INV-00000099",), "that number has not been used"),
         (("42",), "they look like INV-00000042"),
         (("INV-00000001", "--json", "--pdf", "x.pdf"), "don't go together"),
         (("INV-00000001", "--pdf", "/no/such/folder/x.pdf"), "cannot be written: No such file or directory"),
@@ -131,8 +131,8 @@ def test_customers_tax_ids_are_checked_when_they_are_imported(
     )
     said = monthclose("import", "customers", file, exit_code=2).stdout
     assert "2 rows taken, 2 rejected" in said
-    assert "tax_id is not one of DE" in said
-    assert "tax_id needs a country as two letters of ISO 3166, like DE" in said
+    assert "tax_id is not a tax ID of DE" in said
+    assert "tax_id needs a country, as two ISO 3166 letters like DE" in said
     profile = world.customer("a").profile
     assert (profile.tax_id, profile.address) == ("DE136695976", "Lindenallee 12\n10115 Berlin")
     assert world.customer("d").profile.region == "NY"

@@ -68,7 +68,7 @@ def test_a_preview_has_the_usage_that_came_late_for_a_closed_month(monthclose: C
 
     (line,) = content["lines"]
     assert (line["period"], line["amount_minor"], line["events"]["count"]) == ("2026-10", 200, 4)
-    assert line["in_words"][1] == "billed for it on INV-00000001: -12.5"
+    assert line["in_words"][1] == "already billed on INV-00000001: -12.5"
 
 
 def test_what_would_be_carried_or_not_invoiced_is_said(monthclose: Command, world: World) -> None:
@@ -159,4 +159,6 @@ def test_a_preview_of_whoever_the_table_does_not_cover_says_what_to_do(monthclos
     world.tax_tables.put(TAXES)
     world.change("acme", profile=replace(world.customer("acme").profile, country="FR"))
     said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
-    assert "the tax table has no rate for FR (no region given) on 2026-10-31; add one and import the table anew" in said
+    assert (
+        "the tax table has no rate for FR (no region given) on 2026-10-31; add one and import the table again" in said
+    )

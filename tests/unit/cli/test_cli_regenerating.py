@@ -113,8 +113,8 @@ def test_what_was_credited_before_is_said_to_be_billed_anew(monthclose: Command)
     ("arguments", "message"),
     [
         ((OLD,), "a reason is needed"),
-        (("INV-00000009", *WHY), "has not been given out"),
-        (("CN-00000001", *WHY), "is no invoice's number"),
+        (("INV-00000009", *WHY), "has not been used"),
+        (("CN-00000001", *WHY), "is not the number of any invoice"),
     ],
 )
 def test_a_mistake_is_explained_in_a_line(monthclose: Command, arguments: tuple[str, ...], message: str) -> None:

@@ -26,7 +26,7 @@ def test_the_customer_waits_for_the_payment_that_is_under_way_and_is_not_parked(
     story = monthclose.json("customer", "acme", "--json")["happened"]
     assert "parked" not in {happening["kind"] for happening in story}
     said = monthclose("report", "2026-11", "--findings").stdout
-    assert "payment 2026-11/acme begins once payment 2026-10/acme, which is under way, has ended" in said
+    assert "payment 2026-11/acme starts once payment 2026-10/acme, now under way, has ended" in said
     assert monthclose("status", "2026-11").stdout.startswith("2026-11 waiting")
 
 

@@ -92,7 +92,7 @@ def test_a_changed_account_of_the_ledger_is_found_and_named(account: str, change
     assert finding.check == "ledger"
     # Of credit that people booked there is no record but the ledger: what shows is that the credit doesn't fit.
     shows = "credit" if account in ("bank", "allowance", "breakage") else account
-    assert f"the ledger's {shows} is" in finding.detail
+    assert f"the ledger has {shows} at" in finding.detail
 
 
 def test_a_ledger_in_a_currency_without_invoices_is_found() -> None:

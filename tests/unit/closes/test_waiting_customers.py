@@ -36,7 +36,7 @@ def test_they_wait_in_one_round_and_the_report_says_for_what(world: World) -> No
     assert report["unfinished"]["in_all"] == 0
     [end] = report["waiting"]["customers"]
     assert end["customer_id"] == "acme"
-    assert end["what"] == "payment 2026-11/acme begins once payment 2026-10/acme, which is under way, has ended"
+    assert end["what"] == "payment 2026-11/acme starts once payment 2026-10/acme, now under way, has ended"
 
 
 @pytest.mark.parametrize("outcome", [Collected(Money(10_000, "USD")), Refused("insufficient_funds")])
@@ -61,7 +61,7 @@ def test_a_debit_of_the_month_itself_is_waited_for_and_the_close_is_completed() 
     report = world.close()
     assert report["status"] == "completed"
     [end] = report["waiting"]["customers"]
-    assert end["what"] == "stripe collects 100.00 USD (payment 2026-10/acme)"
+    assert end["what"] == "stripe is collecting 100.00 USD (payment 2026-10/acme)"
     assert end["since"] == world.clock.now.isoformat()
 
 

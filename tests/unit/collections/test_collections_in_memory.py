@@ -242,7 +242,7 @@ def test_a_customer_with_several_open_invoices_gets_one_mail_a_day() -> None:
     assert max(Counter(sent).values()) == 1
     kinds = [notice.kind for month in world.books.months("acme").values() for notice in month.reminders]
     assert Counter(kinds) == {"reminder": 2, "last_reminder": 2}
-    assert "Owed in all" in world.mailer.sent[-1].text
+    assert "Total owed" in world.mailer.sent[-1].text
 
 
 def test_what_the_provider_could_not_take_is_tried_the_next_day_and_nobody_suffers_for_it() -> None:

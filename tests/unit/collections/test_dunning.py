@@ -347,9 +347,9 @@ def test_a_day_that_was_missed_is_not_made_up_for() -> None:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ({"retry_days": (0,)}, "retry_days must be days from 1 on"),
-        ({"retry_days": (3, 1)}, "each later than the last"),
-        ({"reminder_days": (3, 3)}, "each later than the last"),
+        ({"retry_days": (0,)}, "retry_days must be days of at least 1"),
+        ({"retry_days": (3, 1)}, "each later than the one before"),
+        ({"reminder_days": (3, 3)}, "each later than the one before"),
         ({"reminder_days": (14,)}, "last_reminder_day must come after its reminder_days"),
         ({"retry_days": (20,)}, "last_reminder_day must come after its retry_days"),
         ({"retry_days": (), "reminder_days": (), "last_reminder_day": 0}, "must not be negative"),

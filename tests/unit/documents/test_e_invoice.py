@@ -158,10 +158,10 @@ def _of(line: DocumentLine) -> InvoiceDocument:
         (sample(rates=()), r"INV-00000042 has no tax line \(is there a tax table\?\)"),
         (sample(rates=(VAT, replace(VAT, name="Levy"))), "INV-00000042 has 2 taxes"),
         (sample(currency="KWD"), "is in KWD; EN 16931 writes amounts with two decimals"),
-        (sample(seller=replace(SELLER, country="")), "needs the company's country"),
-        (sample(seller=replace(SELLER, tax_id="")), "needs the company's tax_id"),
-        (sample(customer=replace(POLE, country="Poland")), "needs the customer's country as two letters"),
-        (sample(rates=(REVERSE,), customer=replace(POLE, tax_id="")), "needs the customer's tax_id"),
+        (sample(seller=replace(SELLER, country="")), "add the company's country"),
+        (sample(seller=replace(SELLER, tax_id="")), "add the company's tax_id"),
+        (sample(customer=replace(POLE, country="Poland")), "add the customer's country as two letters"),
+        (sample(rates=(REVERSE,), customer=replace(POLE, tax_id="")), "add the customer's tax_id"),
     ],
 )
 def test_what_the_norm_cannot_express_is_refused_with_the_reason(document: InvoiceDocument, message: str) -> None:

@@ -142,7 +142,7 @@ def test_many_taxes_discounts_and_credits_are_all_in_the_sums() -> None:
 def test_prices_with_tax_in_them_say_so() -> None:
     [page] = pages(sample(inclusive=True))
     assert "Total 79.21 EUR" in page
-    assert "Net, without tax 66.56 EUR" in page
+    assert "Net, excluding tax 66.56 EUR" in page
     assert "Includes VAT 19" in page
 
 

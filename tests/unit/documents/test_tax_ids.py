@@ -31,10 +31,10 @@ def test_a_genuine_id_is_written_plainly(country: str, tax_id: str, plain: str) 
 @pytest.mark.parametrize(
     ("country", "tax_id", "message"),
     [
-        ("DE", "DE136695978", "tax_id is not one of DE"),  # a check digit
-        ("DE", "FR40303265045", "tax_id is not one of DE"),
-        ("AU", "99 999 999 999", "tax_id is not one of AU"),
-        ("AU", "hello", "tax_id is not one of AU"),
+        ("DE", "DE136695978", "tax_id is not a tax ID of DE"),  # a check digit
+        ("DE", "FR40303265045", "tax_id is not a tax ID of DE"),
+        ("AU", "99 999 999 999", "tax_id is not a tax ID of AU"),
+        ("AU", "hello", "tax_id is not a tax ID of AU"),
         ("", "DE136695976", "tax_id needs a country"),
         ("Germany", "DE136695976", "tax_id needs a country"),
         ("d1", "DE136695976", "tax_id needs a country"),

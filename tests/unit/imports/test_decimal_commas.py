@@ -49,9 +49,9 @@ def test_one_cell_with_a_decimal_comma_at_the_very_end_refuses_the_whole_file(
     told = monthclose("import", "usage", path, exit_code=2).stderr
 
     assert told.splitlines()[-2:] == [
-        "error: usage.csv: the quantity of row 5,001 seems to have a decimal comma, and 1.500 would mean 1500; "
+        "error: usage.csv: the quantity of row 5,001 seems to have a decimal comma, so 1.500 may mean 1500; "
         "nothing was imported",
-        "       say which it is: --decimal , or --decimal .",
+        "       choose one: --decimal , or --decimal .",
     ]
     assert taken(monthclose.world) == []
 
@@ -66,9 +66,9 @@ def test_a_dropped_file_is_refused_as_a_whole_too_and_told_by_its_metadata(world
 
     assert (outcome["status"], outcome["taken"]) == ("unusable", 0)
     assert outcome["error"] == (
-        "a.csv: the unit_price of row 4 seems to have a decimal comma, and 1.500 would mean 1500; "
+        "a.csv: the unit_price of row 4 seems to have a decimal comma, so 1.500 may mean 1500; "
         "nothing was imported\n"
-        "say which it is: the object's metadata decimal = , or the object's metadata decimal = ."
+        "choose one: the object's metadata decimal = , or the object's metadata decimal = ."
     )
     assert taken(world) == []
 
@@ -142,7 +142,7 @@ def test_another_mark_is_no_decimal_mark(monthclose: Command, tmp_path: Path) ->
     path = tmp_path / "usage.csv"
     path.write_text(HEADER + row("1"))
     told = monthclose("import", "usage", path, "--decimal", ";", exit_code=2).stderr
-    assert "--decimal ;: a decimal mark is . or ," in told
+    assert "--decimal ;: the decimal mark must be . or ," in told
 
 
 @given(st.decimals(-(10**12), 10**12, places=3), st.sampled_from(["", ".", " ", "\u00a0"]))

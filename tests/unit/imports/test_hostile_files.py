@@ -45,20 +45,20 @@ def noisy(rows: int) -> bytes:
 
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a gzip file cut in its head": (lambda: gzip.compress(MANY)[:15], "is a broken gzip file"),
-    "a gzip file cut later": (lambda: noisy(20_000)[:-5000], "breaks off after row"),
+    "a gzip file cut later": (lambda: noisy(20_000)[:-5000], "is cut off after row"),
     "a gzip file damaged early": (lambda: damaged(noisy(20_000), 0.001), "gzip file"),
     "a gzip file damaged later": (lambda: damaged(noisy(20_000), 0.6), "is damaged after row"),
     "a wrong checksum": (lambda: noisy(20_000)[:-8] + b"\1\2\3\4\5\6\7\0", "is damaged after row 19,9"),
     "a header that breaks off": (
         lambda: packed(os.urandom(200_000).hex().encode())[:-300],
-        "breaks off before the first",
+        "is cut off before the first",
     ),
     "packed twice": (lambda: packed(packed(MANY)), "is compressed twice"),
     "zeros": (lambda: packed(bytes(MB), 300), "is not text"),
     "one line": (lambda: packed(b"x" * MB, 300), "has a line of more than 1,048,576 characters"),
     "a record of a million lines": (
         lambda: packed(HEADER.encode() + b'"x\n",' * 1_000_000),
-        "row 1 goes on for more than 1,048,576 characters",
+        "row 1 is longer than 1,048,576 characters",
     ),
     "a header of a million lines": (lambda: packed(b'a,"x\n",' * 1_000_000), "the header goes on for more than"),
     "a very wide header": (
@@ -145,7 +145,7 @@ def test_a_file_that_unpacks_without_end_is_refused_before_it_does(
     world.inbox.drop(KEY, packed(head) + content)
     outcome = Drop(world, DropSettings(part_kb=64, lanes=2)).receive().outcome
     assert outcome
-    assert outcome["error"].startswith("a.csv holds more than 500 times of what it is packed into")
+    assert outcome["error"].startswith("a.csv unpacks to more than 500 times its size")
 
 
 def test_a_file_that_packs_well_and_is_no_bomb_is_read() -> None:
@@ -259,7 +259,7 @@ def test_packed_toml_that_is_cut_damaged_or_a_bomb_is_told(kind: str, tmp_path: 
     monthclose = Command(world, FakeMachine(world))
     path = tmp_path / "p.toml.gz"
     for content, message in (
-        (whole[:-500], "breaks off"),
+        (whole[:-500], "is cut off"),
         (damaged(whole, 0.7), "is damaged"),
         (whole[:12], "is a broken gzip file"),
         (packed(b"[[prices]]\n" + b" " * MB, 300), "p.toml.gz: this is too large"),

@@ -70,7 +70,7 @@ def without(cells: Mapping[str, str], **changes: str) -> dict[str, str]:
         ({"email": "Acme <a@b.example>"}, "email is not an address"),
         ({"email": f"{'a' * 250}@b.example"}, "email is not an address"),
         ({"currency": ""}, "currency is missing"),
-        ({"currency": "POUND"}, "currency is not ISO 4217"),
+        ({"currency": "POUND"}, "currency is not an ISO 4217 code"),
         ({"payment_provider": ""}, "payment_provider is missing"),
         ({"payment_provider": "pay pal"}, "payment_provider is not a provider's name"),
         ({"payment_method": "pm\t1"}, "payment_method has unprintable characters"),
@@ -93,7 +93,7 @@ def test_a_customer_may_lack_a_payment_method_and_a_country() -> None:
     ("changes", "reason"),
     [
         ({"sku": ""}, "sku is missing"),
-        ({"currency": "usd!"}, "currency is not ISO 4217"),
+        ({"currency": "usd!"}, "currency is not an ISO 4217 code"),
         ({"unit_price": ""}, "unit_price is missing"),
         ({"unit_price": "cheap"}, "unit_price is not a number"),
         ({"unit_price": "1,50"}, "unit_price is not a number"),
@@ -179,7 +179,7 @@ def test_a_layout_that_cannot_be_is_refused_with_the_names(
 
 
 def test_a_column_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(UserMistakeError, match="the column 'sku' is there twice"):
+    with pytest.raises(UserMistakeError, match="the column 'sku' appears twice"):
         ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {})
 
 
@@ -314,7 +314,7 @@ def test_two_prices_for_the_same_thing_in_one_file_are_rejected() -> None:
 
     import_prices(rows, plain(PRICES.fields), price_books=World().price_books, reject=rejected)
 
-    assert rejected == [(3, "sku and currency are there twice with different prices")]
+    assert rejected == [(3, "sku and currency appear twice with different prices")]
 
 
 def test_a_price_that_says_no_texts_keeps_those_there_are() -> None:

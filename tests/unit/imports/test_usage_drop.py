@@ -76,7 +76,7 @@ BAD = {
     "empty": (b"", "a.csv is empty"),
     "a zip": (b"PK\x03\x04", "a.csv is a zip file or a spreadsheet; save it as CSV"),
     "no rows": (HEADER.encode(), "a.csv has columns but no rows"),
-    "cut off": (gzip.compress(of(GOOD) * 20_000)[:-9], "a.csv breaks off after row"),
+    "cut off": (gzip.compress(of(GOOD) * 20_000)[:-9], "a.csv is cut off after row"),
     "latin-1": (of(GOOD, "M\u00fcller,s,1,2026-10-01\n").decode().encode("latin-1"), "a.csv is not UTF-8 text"),
 }
 
@@ -105,7 +105,7 @@ def test_columns_are_shown_beside_the_file_and_not_in_the_event(drop: Drop) -> N
     assert outcome["error"] == "there is no column for customer_id, sku, quantity, time"
     assert drop.text() == (
         "a.csv: there is no column for customer_id, sku, quantity, time; the columns are acme, jane@acme.example, 24\n"
-        "name it with the object's metadata map-customer_id = COLUMN, or give all rows one value with "
+        "name the column with the object's metadata map-customer_id = COLUMN, or give every row the same value with "
         "default-customer_id = VALUE\n"
     )
 
@@ -117,7 +117,7 @@ def test_a_file_of_which_nothing_can_be_taken_is_unusable_and_its_rows_are_kept(
     outcome = drop.run()
 
     assert outcome["status"] == "unusable"
-    assert outcome["error"] == "nothing of a.csv was imported: unknown customer (2 rows)"
+    assert outcome["error"] == "nothing in a.csv was imported: unknown customer (2 rows)"
     assert (outcome["rejects"] or {})["key"] == "rejects/a.csv.csv"
     assert [line[0] for line in drop.rejects()] == ["row", "1", "2"]
     assert "rejects/a.csv.csv" in drop.text()
@@ -139,7 +139,7 @@ def test_metadata_say_columns_defaults_and_how_old_usage_may_be(drop: Drop) -> N
     [
         ({"map-sku": "=?utf-8?b?A?="}, "the object's metadata map-sku cannot be read"),
         ({"map-sku": "=?klingon?q?A?="}, "the object's metadata map-sku cannot be read"),
-        ({"default-event-id": "a", "default-event_id": "b"}, "the object's metadata default-event_id are there twice"),
+        ({"default-event-id": "a", "default-event_id": "b"}, "the object's metadata default-event_id appears twice"),
         ({"horizon": "0"}, "horizon must be a number of days"),
         ({"horizon": "a year"}, "horizon must be a number of days"),
     ],

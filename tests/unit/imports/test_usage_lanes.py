@@ -61,7 +61,7 @@ def test_a_file_too_large_for_the_time_is_told_and_nothing_of_it_is_stored(drop:
     drop.world.inbox.drop(KEY, of(GOOD * 10_000))
     outcome = drop.receive(time_is_up=lambda: True).outcome
     assert outcome
-    assert "a.csv is too large: time was up after row 10,000" in outcome["error"]
+    assert "a.csv is too large: time ran out after row 10,000" in outcome["error"]
     assert "drop it in pieces" in drop.text()
     assert drop.events() == []
 

@@ -235,11 +235,11 @@ def proof_of_books(world: World) -> None:
 @pytest.mark.parametrize(
     ("number", "amount", "reason", "message"),
     [
-        ("INV-00000009", None, WHY, "that number has not been given out"),
-        ("CN-00000001", None, WHY, "is no invoice's number"),
+        ("INV-00000009", None, WHY, "that number has not been used"),
+        ("CN-00000001", None, WHY, "is not the number of any invoice"),
         (INV, usd(10_001), WHY, r"at most 100.00 USD of INV-00000001 can be credited, not 100.01 USD"),
-        (INV, usd(0), WHY, "more than nothing"),
-        (INV, usd(-5), WHY, "more than nothing"),
+        (INV, usd(0), WHY, "more than zero"),
+        (INV, usd(-5), WHY, "more than zero"),
         (INV, Money(5, "EUR"), WHY, "INV-00000001 is in USD"),
         (INV, None, "  ", "a reason is needed"),
     ],
@@ -284,7 +284,7 @@ def test_an_invoice_that_is_being_charged_waits_for_the_outcome() -> None:
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("answer lost")]
     world.batch_charger.charge(OCTOBER, batch, 1)
 
-    with pytest.raises(TryLaterError, match="INV-00000001 is being charged; try again when its outcome is known"):
+    with pytest.raises(TryLaterError, match="INV-00000001 is being charged; try again once the outcome is known"):
         world.corrector.void(INV, WHY)
 
     the_rest_of_the_close(world, batch)
@@ -337,7 +337,7 @@ def test_a_reserved_number_whose_note_is_missing_says_what_to_do() -> None:
     with pytest.raises(DiedError):
         world.corrector.credit(INV, usd(2_500), WHY)
     revive()
-    with pytest.raises(UserMistakeError, match=r"reserved for INV-00000001, .* for the same reason again"):
+    with pytest.raises(UserMistakeError, match=r"reserved for INV-00000001, .* with the same reason"):
         world.issued.find_credit_note("CN-00000001")
 
 

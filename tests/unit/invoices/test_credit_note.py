@@ -28,7 +28,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.invoices.invoice import Booking, DocumentPlace, issue, settle
 from monthclose.domain.invoices.money_back import Effect as Moved
-from monthclose.domain.invoices.money_back import regain, refund, returned_by, reverse
+from monthclose.domain.invoices.money_back import refund, regain, returned_by, reverse
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
@@ -261,7 +261,9 @@ def test_a_number_is_read_as_people_type_it(series: Series, name: str, number: i
 
 
 def test_a_number_of_another_series_says_how_they_look() -> None:
-    with pytest.raises(UserMistakeError, match="'INV-1' is no credit note's number; they look like CN-00000042"):
+    with pytest.raises(
+        UserMistakeError, match="'INV-1' is not the number of any credit note; they look like CN-00000042"
+    ):
         Series.CREDIT_NOTES.number_of("INV-1")
 
 

@@ -120,7 +120,7 @@ def test_taxes_are_put_on_and_the_total_follows() -> None:
     ],
 )
 def test_a_document_whose_lines_are_not_its_total_cannot_be_made(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="INV-00000042: lines and taxes are not its total"):
+    with pytest.raises(ValueError, match="INV-00000042: lines and taxes do not add up to its total"):
         replace(DOCUMENT, **change)  # type: ignore[arg-type]
 
 

@@ -53,12 +53,12 @@ def test_every_invoice_is_found_by_its_number(world: World) -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        ("INV-00000011", "that number has not been given out"),
-        ("INV-00000000", "that number has not been given out"),
-        ("11", "'11' is no invoice's number; they look like INV-00000042"),
-        ("", "is no invoice's number"),
-        ("INV-1'; drop", "is no invoice's number"),
-        ("CN-00000001", "is no invoice's number; they look like INV-00000042"),
+        ("INV-00000011", "that number has not been used"),
+        ("INV-00000000", "that number has not been used"),
+        ("11", "'11' is not the number of any invoice; they look like INV-00000042"),
+        ("", "is not the number of any invoice"),
+        ("INV-1'; drop", "is not the number of any invoice"),
+        ("CN-00000001", "is not the number of any invoice; they look like INV-00000042"),
     ],
 )
 def test_a_number_without_an_invoice_says_so(world: World, number: str, message: str) -> None:
@@ -188,10 +188,10 @@ def test_no_logo_is_no_logo(world: World) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"GIF89a", "the logo is no PNG, JPEG or SVG"),
-        (b"", "the logo is no PNG, JPEG or SVG"),
-        (b"<html>", "the logo is no PNG, JPEG or SVG"),
-        (SVG + b" " * 200_001, "the logo has 200,042 bytes; at most 200,000 are taken"),
+        (b"GIF89a", "the logo is not a PNG, JPEG or SVG file"),
+        (b"", "the logo is not a PNG, JPEG or SVG file"),
+        (b"<html>", "the logo is not a PNG, JPEG or SVG file"),
+        (SVG + b" " * 200_001, "the logo has 200,042 bytes; at most 200,000 are allowed"),
     ],
 )
 def test_what_is_no_logo_is_refused(world: World, content: bytes, message: str) -> None:

@@ -11,7 +11,7 @@ from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Account, Entry
 from monthclose.domain.invoices.invoice import Invoice, issue, settle
-from monthclose.domain.invoices.money_back import Effect, regain, refund, returned_by, reverse
+from monthclose.domain.invoices.money_back import Effect, refund, regain, returned_by, reverse
 from monthclose.domain.money import Money
 from tests.unit.any import OCTOBER, a_customer, an_entry, an_invoice
 
@@ -41,9 +41,7 @@ class Booked:
         if self.reversed > reversed_ or self.refunded > refunded:
             done = returned_by(self.entries, ("reversal/", "refund/"), self.lost)
             still = min(self.refunded, refunded), min(self.reversed, reversed_)
-            self._book(
-                regain(self.invoice, self.customer, done, usd(still[0]), usd(still[1]), self.excess), "refund/"
-            )
+            self._book(regain(self.invoice, self.customer, done, usd(still[0]), usd(still[1]), self.excess), "refund/")
             self.refunded, self.reversed = still
         if self.reversed < reversed_:
             more = usd(reversed_ - self.reversed)

@@ -115,7 +115,7 @@ def test_what_broke_off_just_before_its_number_is_unfinished_until_it_is_said_ag
     refresh_progress(world.closes, world.books, world.clock, OCTOBER, 0)
     report = world.close(execution="execution-2")
     [left] = report["unfinished"]["customers"]
-    assert "is being made anew: say the same `invoice regenerate` again" in left["what"]
+    assert "is being regenerated: if that broke off, run the same `invoice regenerate` again" in left["what"]
     assert report["status"] == "unfinished"
     world.regenerator.regenerate(OLD, WHY)
     is_done_once(world)
@@ -124,7 +124,7 @@ def test_what_broke_off_just_before_its_number_is_unfinished_until_it_is_said_ag
 
 def test_what_somebody_else_left_is_finished_first_and_then_named() -> None:
     world = broken_off(NUMBERED, after=True)
-    with pytest.raises(UserMistakeError, match=f"{OLD} was replaced by {NEW} before: regenerate that one"):
+    with pytest.raises(UserMistakeError, match=f"{OLD} has already been replaced by {NEW}: regenerate that one"):
         world.regenerator.regenerate(OLD, "another reason")
     is_done_once(world)
 
@@ -133,7 +133,7 @@ def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> N
     world = broken_off(NUMBERED + 1, after=True)
     with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*say the same `invoice regenerate` again"):
         world.issued.find(NEW)
-    with pytest.raises(UserMistakeError, match=f"a new invoice for {OLD} has its number already"):
+    with pytest.raises(UserMistakeError, match=f"regenerating {OLD} broke off after the new invoice got its number"):
         world.regenerator.preview(OLD)
 
 
@@ -147,7 +147,7 @@ def test_if_it_cannot_be_billed_any_more_after_the_credit_note_that_is_said_and_
         return note
 
     regenerator = replace(world.regenerator, corrector=_Spoiling(world.corrector, then_spoilt))  # type: ignore[arg-type]
-    with pytest.raises(UserMistakeError, match=f"{OLD} is taken back, but customer acme cannot be billed"):
+    with pytest.raises(UserMistakeError, match=f"{OLD} is credited in full, but customer acme cannot be billed"):
         regenerator.regenerate(OLD, WHY)
     world.price_books.merge(PriceBook.of([Price.plain("disk", "USD", Decimal(1))]))
     world.regenerator.regenerate(OLD, WHY)

@@ -113,7 +113,7 @@ def test_the_new_one_can_be_made_anew_and_credited_and_the_old_one_no_more() -> 
     assert settled(newest) == (8_000, 0, 0, 0)
     with pytest.raises(UserMistakeError, match=f"{OLD} was replaced by {NEW}: correct that one"):
         world.corrector.credit(OLD, usd(100), "too late")
-    with pytest.raises(UserMistakeError, match=f"{NEW} was replaced by INV-00000003 before: regenerate that one"):
+    with pytest.raises(UserMistakeError, match=f"{NEW} has already been replaced by INV-00000003: regenerate that one"):
         world.regenerator.regenerate(NEW, "another reason")
     assert world.corrector.credit("INV-00000003", usd(1_000), "an outage").total_minor == 1_000
     assert account(world) == (0, 3_000)

@@ -54,9 +54,9 @@ def test_what_later_invoices_have_billed_for_the_month_is_taken_off_by_name() ->
 
     assert lines(world, "INV-00000003") == [("usage", "2026-10", 1_700), ("billed", "2026-10", -300)]
     new = content_of(world, "INV-00000003")
-    assert texts(new)[1] == f"vm, adjustment for 2026-10, billed already on {NEW}"
+    assert texts(new)[1] == f"vm, adjustment for 2026-10, already billed on {NEW}"
     taken_off = explain(new, world.usage, 10)["lines"][1]
-    assert (taken_off["in_words"], taken_off["events"]["count"]) == ([f"billed for it on {NEW}: -3"], 0)
+    assert (taken_off["in_words"], taken_off["events"]["count"]) == ([f"already billed on {NEW}: -3"], 0)
     close(world, DECEMBER)
     assert world.month("acme", DECEMBER).invoice is None, "everything is billed"
 
@@ -75,7 +75,7 @@ def test_what_a_later_month_took_up_and_carried_over_is_taken_off_too_and_says_s
     new = world.regenerator.regenerate(OLD, WHY).invoice
 
     assert lines(world, new.number) == [("usage", "2026-10", 10_300), ("billed", "2026-10", -300)]
-    assert texts(content_of(world, new.number))[1].endswith("billed already on what 2026-11 carried over")
+    assert texts(content_of(world, new.number))[1].endswith("already billed on the amount that 2026-11 carried over")
 
 
 def test_a_new_price_is_what_later_adjustments_are_priced_by() -> None:

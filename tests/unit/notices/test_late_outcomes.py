@@ -106,7 +106,7 @@ def test_money_that_came_another_way_lifts_the_hold_and_the_customer_is_told() -
     change = world.month("acme", OCTOBER.next).hold or world.month("acme").hold
     assert change
     assert change.action is HoldAction.LIFTED
-    assert world.mailer.sent[-1].subject == "Your Example Cloud account is not on hold any more"
+    assert world.mailer.sent[-1].subject == "Your Example Cloud account is no longer on hold"
 
 
 def test_a_payment_by_hand_is_told_once_like_any_other() -> None:

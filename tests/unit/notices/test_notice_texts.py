@@ -112,17 +112,17 @@ def test_no_two_kinds_have_the_same_subject_or_message() -> None:
     [
         (NoticeKind.RECEIPT, an_invoice(1000, collected=800, credited=200), 800, "We charged 8.00 USD"),
         (NoticeKind.CREDIT, an_invoice(1000, credited=1000), 0, "comes to 10.00 USD. Your credit covers it."),
-        (NoticeKind.CREDIT, an_invoice(1000, collected=800, credited=200), 0, "and you have paid it already"),
+        (NoticeKind.CREDIT, an_invoice(1000, collected=800, credited=200), 0, "and you have already paid it"),
         (NoticeKind.CREDIT, an_invoice(-500), 0, "adds 5.00 USD to your credit"),
-        (NoticeKind.CREDIT, an_invoice(1000, written_off=1000), 0, "Nothing is open on invoice INV-00000001"),
-        (NoticeKind.DECLINED, an_invoice(1000), 1000, "10.00 USD stays open"),
+        (NoticeKind.CREDIT, an_invoice(1000, written_off=1000), 0, "Nothing is due on invoice INV-00000001"),
+        (NoticeKind.DECLINED, an_invoice(1000), 1000, "10.00 USD remains outstanding"),
         (NoticeKind.ACTION_REQUIRED, an_invoice(1000), 700, "confirm the payment of 7.00 USD"),
         (NoticeKind.NO_PAYMENT_METHOD, an_invoice(1000), 0, "could not charge 10.00 USD"),
-        (NoticeKind.PENDING, an_invoice(1000), 900, "We asked your bank for 9.00 USD"),
-        (NoticeKind.OPEN, an_invoice(1000, currency="JPY"), 0, "1,000 JPY is open"),
+        (NoticeKind.PENDING, an_invoice(1000), 900, "We have asked your bank for 9.00 USD"),
+        (NoticeKind.OPEN, an_invoice(1000, currency="JPY"), 0, "1,000 JPY is due"),
         (NoticeKind.RECEIPT, an_invoice(1000, collected=1000, currency="KWD"), 1000, "We charged 1.000 KWD"),
-        (NoticeKind.TOO_SMALL, an_invoice(30), 0, "0.30 USD is open"),
-        (NoticeKind.NOT_CHARGEABLE, an_invoice(1000), 0, "10.00 USD is open"),
+        (NoticeKind.TOO_SMALL, an_invoice(30), 0, "0.30 USD is due"),
+        (NoticeKind.NOT_CHARGEABLE, an_invoice(1000), 0, "10.00 USD is outstanding"),
     ],
 )
 def test_a_notice_says_what_happened_with_the_money(kind: NoticeKind, invoice: Invoice, amount: int, says: str) -> None:
@@ -153,8 +153,8 @@ def test_a_notice_says_what_the_customer_has_to_do(kind: NoticeKind, todo: str) 
         ("insufficient_funds", "There was not enough money in the account."),
         ("expired_card", "The card has expired."),
         ("generic_decline", "Your bank refused the payment and gave no reason."),
-        ("something_new", "Your bank gave no reason that we could pass on."),
-        ("", "Your bank gave no reason that we could pass on."),
+        ("something_new", "Your bank gave no reason that we can pass on."),
+        ("", "Your bank gave no reason that we can pass on."),
     ],
 )
 def test_a_decline_is_explained_in_words_and_never_by_its_code(code: str, reason: str) -> None:
@@ -172,13 +172,13 @@ def test_the_amounts_are_set_out_so_that_they_add_up() -> None:
     invoice = an_invoice(10_000, collected=7000, credited=2000, written_off=1000)
     table = {line[:13].strip(): line[13:].strip() for line in a_mail(NoticeKind.RECEIPT, invoice).text.splitlines()}
     assert (table["Total"], table["Credit used"], table["Waived"]) == ("100.00 USD", "-20.00 USD", "-10.00 USD")
-    assert (table["Paid"], table["Open"]) == ("-70.00 USD", "0.00 USD")
+    assert (table["Paid"], table["Outstanding"]) == ("-70.00 USD", "0.00 USD")
 
 
 def test_credit_that_is_left_is_shown() -> None:
     mail = a_mail(NoticeKind.CREDIT, an_invoice(-500), customer=a_customer(credit=750))
     assert words(mail.text).count("Credit left 7.50 USD") == 1
-    assert "Open" not in mail.text
+    assert "Outstanding" not in mail.text
 
 
 @given(kind=st.sampled_from(OF_INVOICES), name=st.text(ANYTHING), company=st.text(ANYTHING), reason=st.text(ANYTHING))
@@ -248,7 +248,7 @@ def test_the_mail_carries_the_notice_s_tag() -> None:
 def test_a_mail_carries_the_link_to_the_invoice_where_there_are_links(kind: NoticeKind) -> None:
     link = "https://invoices.example.com/v1.k1.abc_-.def"
     mail = a_mail(kind, link=link)
-    assert f"\nYour invoice as PDF:\n{link}\n" in mail.text
+    assert f"\nYour invoice as a PDF:\n{link}\n" in mail.text
     assert f'<a href="{link}"' in mail.html
     without = a_mail(kind)
     assert "PDF" not in without.text + without.html
@@ -256,12 +256,14 @@ def test_a_mail_carries_the_link_to_the_invoice_where_there_are_links(kind: Noti
 
 
 EFFECTS = {
-    Effect(10_000, 0, 0): "You owe 100.00 USD less for this invoice.",
+    Effect(10_000, 0, 0): "You now owe 100.00 USD less on this invoice.",
     Effect(
         0, 10_000, 0
-    ): "100.00 USD of what you had paid or used credit for now pays what was open of other invoices.",
-    Effect(0, 0, 10_000): "100.00 USD of what you had paid or used credit for is now credit of yours, and we use it",
-    Effect(0, 0, 0): "We had waived or given back that amount before, so nothing changes in what you owe.",
+    ): "100.00 USD that you had already paid, or covered with credit, now goes towards your other open invoices.",
+    Effect(
+        0, 0, 10_000
+    ): "100.00 USD that you had already paid, or covered with credit, is now credit on your account, which we will use",
+    Effect(0, 0, 0): "We had already waived or refunded that amount, so what you owe does not change.",
 }
 
 
@@ -269,8 +271,8 @@ EFFECTS = {
 def test_a_credit_note_s_mail_says_why_and_what_was_done_and_nothing_else(effect: Effect, says: str) -> None:
     mail = NoticeTexts("Northwind").credit_note_mail(a_customer(), a_credit_note(), effect)
     for form in (words(mail.text), words(_Visible(mail.html).text)):
-        assert "We have taken 100.00 USD of invoice INV-00000001" in form
-        assert "The reason: billed twice" in form
+        assert "Credit note CN-00000007 takes 100.00 USD off invoice INV-00000001 (October 2026)." in form
+        assert "Reason: billed twice" in form
         assert [other for other in EFFECTS.values() if other in form] == [says]
     assert mail.subject == "Credit note CN-00000007: your Northwind invoice for October 2026"
     assert mail.tag == "2026-10.CN-00000007_C-1"
@@ -279,15 +281,15 @@ def test_a_credit_note_s_mail_says_why_and_what_was_done_and_nothing_else(effect
 def test_a_credit_note_of_many_effects_adds_up() -> None:
     text = NoticeTexts("Northwind").credit_note_mail(a_customer(), a_credit_note(), Effect(5000, 3000, 2000)).text
     table = {line[:23].strip(): line[23:].strip() for line in text.splitlines()}
-    rows = ("Off this invoice", "Off other open invoices", "Credit for later", "Amount")
+    rows = ("Off this invoice", "Off other open invoices", "Added to your credit", "Amount")
     assert [table[row] for row in rows] == ["50.00 USD", "30.00 USD", "20.00 USD", "100.00 USD"]
 
 
 def test_a_credit_note_s_link_and_reason_are_its_own() -> None:
     link = "https://invoices.example.com/v1.k1.abc_-.def"
     mail = a_mail(NoticeKind.CREDIT_NOTE, link=link)
-    assert f"\nYour credit note as PDF:\n{link}\n" in mail.text
-    assert "See your credit note (PDF)" in _Visible(mail.html).text
+    assert f"\nYour credit note as a PDF:\n{link}\n" in mail.text
+    assert "View your credit note (PDF)" in _Visible(mail.html).text
     evil = a_credit_note("sorry\r\n<script>alert(1)</script>")
     written = NoticeTexts("Northwind").credit_note_mail(a_customer(), evil, Effect(1, 0, 0))
     assert "<script>" not in written.html

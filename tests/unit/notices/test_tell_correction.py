@@ -34,9 +34,9 @@ def the_mail(world: World) -> str:
 def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
     world = closed("declined")
     assert world.teller.tell(credited(world)) is NoticeState.SENT
-    assert "You owe 25.00 USD less for this invoice." in the_mail(world)
-    assert f"The reason: {WHY}" in the_mail(world)
-    assert "What else you owe stays open." in the_mail(world)
+    assert "You now owe 25.00 USD less on this invoice." in the_mail(world)
+    assert f"Reason: {WHY}" in the_mail(world)
+    assert "Anything else you owe is still due." in the_mail(world)
     assert "have to do anything" not in the_mail(world)
 
 
@@ -44,15 +44,17 @@ def test_who_has_paid_is_told_of_their_credit() -> None:
     world = closed()
     world.teller.tell(credited(world))
     assert "You don't have to do anything." in the_mail(world)
-    assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
+    assert "25.00 USD that you had already paid, or covered with credit, is now credit on your account" in the_mail(
+        world
+    )
 
 
 def test_who_has_paid_a_part_is_told_of_both() -> None:
     world = closed("declined")
     world.cashier.record("acme", usd(6_000), "transfer")
     world.teller.tell(credited(world, 10_000))
-    assert "You owe 40.00 USD less" in the_mail(world)
-    assert "60.00 USD of what you had paid or used credit for is now credit" in the_mail(world)
+    assert "You now owe 40.00 USD less" in the_mail(world)
+    assert "60.00 USD that you had already paid, or covered with credit, is now credit" in the_mail(world)
 
 
 def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
@@ -65,8 +67,9 @@ def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
     assert november
     world.mailer.sent.clear()
     world.teller.tell(world.corrector.credit(november.number, None, WHY))
-    assert "30.00 USD of what you had paid or used credit for now pays what was open of other invoices." in the_mail(
-        world
+    assert (
+        "30.00 USD that you had already paid, or covered with credit, now goes towards your other open invoices."
+        in the_mail(world)
     )
     assert "credit of yours" not in the_mail(world)
 
@@ -79,7 +82,9 @@ def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_sinc
     world.close(OCTOBER.next, "execution-2")
     world.mailer.sent.clear()
     world.teller.tell(note)
-    assert "25.00 USD of what you had paid or used credit for is now credit of yours" in the_mail(world)
+    assert "25.00 USD that you had already paid, or covered with credit, is now credit on your account" in the_mail(
+        world
+    )
 
 
 def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None:
@@ -87,7 +92,7 @@ def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None
     world.cashier.credit("acme", usd(10_000), "welcome", GrantKind.PROMOTIONAL, OCTOBER.end + timedelta(days=20))
     world.close()
     world.teller.tell(credited(world))
-    assert "your next invoices. Credit that had a last day keeps it." in the_mail(world)
+    assert "your next invoices. Credit with an expiry date keeps that date." in the_mail(world)
 
 
 def test_each_credit_note_has_one_mail_however_often_it_is_told() -> None:
@@ -171,8 +176,8 @@ def made_anew(world: World, price: str) -> Invoice:
     ("method", "price", "said"),
     [
         ("ok", "0.8", "Nothing is left to pay."),
-        ("ok", "1.2", "20.00 USD is still to be paid. We charge your payment method for it"),
-        ("", "1.2", "120.00 USD is still to be paid, and your account has no payment method"),
+        ("ok", "1.2", "20.00 USD is still due. We will charge your payment method"),
+        ("", "1.2", "120.00 USD is still due, and your account has no payment method"),
     ],
 )
 def test_who_gets_a_new_invoice_is_told_once_what_is_left_to_pay(method: str, price: str, said: str) -> None:
@@ -181,8 +186,8 @@ def test_who_gets_a_new_invoice_is_told_once_what_is_left_to_pay(method: str, pr
     for _ in range(2):
         assert world.teller.tell_replacement(invoice, WHY) is NoticeState.SENT
     assert said in the_mail(world)
-    assert f"invoice {INV}, which covers October 2026, back whole, and invoice {invoice.number}" in the_mail(world)
-    assert f"The reason: {WHY}" in the_mail(world)
+    assert f"Invoice {INV} (October 2026) is cancelled; invoice {invoice.number}" in the_mail(world)
+    assert f"Reason: {WHY}" in the_mail(world)
 
 
 def test_whom_the_close_has_not_told_of_the_month_it_tells_of_the_new_invoice() -> None:
@@ -206,8 +211,8 @@ def test_what_went_to_other_open_invoices_is_said_not_to_count_for_the_new_one()
     world.mailer.sent.clear()
     invoice = world.regenerator.regenerate("INV-00000002", WHY).invoice
     world.teller.tell_replacement(invoice, WHY)
-    assert "100.00 USD of what you had paid or been credited for the old invoice now pays what was" in the_mail(world)
-    assert "100.00 USD is still to be paid." in the_mail(world)
+    assert "100.00 USD of what you had paid or been credited for the old invoice now goes towards" in the_mail(world)
+    assert "100.00 USD is still due." in the_mail(world)
 
 
 def test_of_a_new_invoice_that_was_replaced_itself_nobody_is_told_any_more() -> None:
@@ -216,7 +221,7 @@ def test_of_a_new_invoice_that_was_replaced_itself_nobody_is_told_any_more() -> 
     second = mended(world, "1.5", first.number)
     assert world.teller.tell_replacement(first, WHY) is None
     assert world.teller.tell_replacement(second, WHY) is NoticeState.SENT
-    assert f"invoice {first.number}, which covers October 2026, back whole" in the_mail(world)
+    assert f"Invoice {first.number} (October 2026) is cancelled" in the_mail(world)
 
 
 def test_a_mail_of_a_new_invoice_is_no_reminder() -> None:
@@ -235,7 +240,7 @@ def test_a_reminder_tells_what_was_taken_back_from_what_credit_has_paid() -> Non
     rows = dict(line.rsplit("  ", 1) for line in text.splitlines() if line.endswith(" USD") and "  " in line)
     assert {label.strip(): amount.strip() for label, amount in rows.items()} == {
         "Total": "100.00 USD",
-        "Taken back": "-25.00 USD",
+        "Credited": "-25.00 USD",
         "Credit used": "-10.00 USD",
-        "Open": "65.00 USD",
+        "Outstanding": "65.00 USD",
     }

@@ -136,7 +136,7 @@ def test_notes_never_raise_for_they_would_hide_a_providers_answer() -> None:
 
 
 class ContestedStore(FakeProviderLimits):
-    """A store in which somebody else writes the health just before us, once."""
+    """A store in which somebody else is writing the health just before us, once."""
 
     def put_health(self, provider: str, health: Health) -> Health:
         if not self.health_writes:

@@ -66,7 +66,7 @@ def test_a_last_digit_that_no_charge_can_carry_is_written_off_and_told(world: Wo
     assert (world.customer("acme").balance.minor, world.customer("acme").held_since) == (0, None)
     [leg] = [leg for entry in month.entries for leg in entry.legs if leg.account is Account.WRITE_OFF]
     assert leg.minor == 2
-    assert "0.002 KWD written off, which stripe cannot charge" in month.entries[-1].memo
+    assert "0.002 KWD written off, because stripe cannot charge it" in month.entries[-1].memo
     [mail] = mails(world)
     assert "We charged 6.170 KWD" in mail
     assert "waived the remaining 0.002 KWD" in mail
@@ -82,7 +82,7 @@ def test_what_is_less_than_can_ever_be_charged_is_written_off_without_a_charge(w
     assert report["payments"]["nothing_due"] == 1
     assert report["proof"]["ties"]
     [mail] = mails(world)
-    assert "Nothing is open" in mail
+    assert "Nothing is due" in mail
 
 
 def test_a_refused_charge_writes_nothing_off(world: World) -> None:
@@ -181,7 +181,7 @@ def test_the_next_part_of_a_bank_debit_is_asked_for_when_the_first_has_arrived(w
     world.close()
     [mail] = mails(world)
     assert "asked your bank for 99,999,999 JPY" in mail
-    assert "we ask for the remaining 50,000,001 JPY" in mail
+    assert "we will collect the remaining 50,000,001 JPY" in mail
     for expected in (99_999_999, 150_000_000):
         reference, order = list(world.gateway.orders.items())[-1]
         world.gateway.settle(reference, Collected(order.amount))
@@ -226,7 +226,7 @@ def test_what_is_too_small_for_a_charge_is_told_and_charged_with_the_next_invoic
     assert report["holds"]["placed"] == 0
     assert report["proof"]["ties"]
     [mail] = mails(world)
-    assert "too little for a charge of its own, so we charge it together with your next invoice" in mail
+    assert "too little to charge on its own, so we will charge it together with your next invoice" in mail
     days_pass(world, 30)
     assert len(world.mailer.sent) == 1
     assert world.customer("acme").held_since is None
@@ -240,7 +240,7 @@ def test_what_is_too_small_for_a_charge_is_told_and_charged_with_the_next_invoic
     assert report["proof"]["ties"]
     mail = mails(world)[-1]
     assert "We charged 5.00 USD for invoice INV-00000002" in mail
-    assert "With the same payment we charged 0.30 USD" in mail
+    assert "The same payment includes 0.30 USD" in mail
     [batch] = world.closes.all_progress(OCTOBER)
     assert batch.totals.money["USD"]["open"] == 0
     assert world.close(execution="execution-3")["proof"]["ties"]
@@ -299,7 +299,7 @@ def test_what_no_charge_can_take_is_to_be_transferred_and_nobody_is_dunned_or_he
     assert report["parked"] == {}
     assert report["proof"]["ties"]
     [mail] = mails(world)
-    assert "Please transfer the amount and name the invoice number" in mail
+    assert "Please transfer the amount, quoting the invoice number" in mail
     assert "again" not in mail
     days_pass(world, 40)
     assert len(world.mailer.sent) == 1
@@ -313,7 +313,7 @@ def test_who_is_parked_for_an_order_that_is_refused_as_it_is_reads_what_helps_an
     world.close()
     parking = world.month("acme").parking
     assert parking
-    assert "(resource_missing), and waiting does not mend that" in parking.detail
+    assert "(resource_missing), and waiting does not change that" in parking.detail
     assert "payments record" in parking.detail
 
 
@@ -322,7 +322,7 @@ def test_a_currency_that_the_provider_does_not_take_is_never_asked_for(world: Wo
     report = world.close()
     assert report["declines"] == {"currency_not_taken": 1}
     assert world.gateway.orders == {}
-    assert "it cannot pay in the currency of the invoice" in mails(world)[0]
+    assert "it does not support the currency of the invoice" in mails(world)[0]
     world.cashier.record("acme", Money(12_345, "CLF"), "a transfer")
     assert settlement(world.month("acme"))[2] == 0
 

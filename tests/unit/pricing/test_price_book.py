@@ -43,11 +43,11 @@ MISTAKES = {
     ),
     "tiers that end": (
         price('model = "graduated"\ntiers = [{ up_to = 100, unit_price = 2 }]'),
-        'prices[1] "vm": nothing is said beyond 100: the last tier must have no up_to',
+        'prices[1] "vm": there is no price beyond 100: the last tier must have no up_to',
     ),
     "a tier after the last": (
         price('model = "graduated"\ntiers = [{ unit_price = 2 }, { unit_price = 1 }]'),
-        'prices[1] "vm": tier 2: it can never be reached: tier 1 has no up_to',
+        'prices[1] "vm": tier 2: it can never be reached, because tier 1 has no up_to',
     ),
     "a tier without a price": (
         price('model = "graduated"\ntiers = [{ up_to = 5 }]'),
@@ -84,7 +84,7 @@ MISTAKES = {
     "another model's field is not unknown": (price("monthly_fee = 1"), 'prices[1] "vm": unit_price is missing'),
     "a model that isn't there": (
         price('model = "auction"'),
-        "prices[1] \"vm\": model 'auction' does not exist; there are per_unit, hourly, graduated",
+        "prices[1] \"vm\": model 'auction' does not exist; choose one of per_unit, hourly, graduated",
     ),
     "an aggregation that isn't there": (
         price('unit_price = 1\naggregation = "median"'),
@@ -96,7 +96,7 @@ MISTAKES = {
     ),
     "a field of another model": (
         price("unit_price = 1\nmonthly_fee = 3"),
-        "prices[1] \"vm\": it has a field 'monthly_fee' that does not belong there",
+        "prices[1] \"vm\": the field 'monthly_fee' does not belong there",
     ),
     "a package of nothing": (
         price('model = "package"\npackage_price = 1\npackage_size = 0'),
@@ -104,7 +104,7 @@ MISTAKES = {
     ),
     "a currency that isn't one": (
         '[[prices]]\nsku = "vm"\ncurrency = "POUND"\nunit_price = 1',
-        "prices[1] \"vm\": currency 'POUND' is not ISO 4217",
+        "prices[1] \"vm\": currency 'POUND' is not an ISO 4217 code",
     ),
     "a SKU of ten thousand characters": (
         f'[[prices]]\nsku = "{"x" * 10_000}"\ncurrency = "USD"\nunit_price = 1',
@@ -121,23 +121,23 @@ MISTAKES = {
     ),
     "two prices at the same time": (
         price("unit_price = 1\nuntil = 2026-11-01") + "\n" + price("unit_price = 2\nfrom = 2026-10-01"),
-        'prices[2] "vm" and prices[1] "vm" both hold from 2026-10-01 on: give them from and until',
+        'prices[2] "vm" and prices[1] "vm" both apply from 2026-10-01 on: separate them with from and until',
     ),
     "two prices for ever": (
         price("unit_price = 1") + "\n" + price("unit_price = 2"),
-        'prices[2] "vm" and prices[1] "vm" both hold at the same time: give them from and until',
+        'prices[2] "vm" and prices[1] "vm" both apply at the same time: separate them with from and until',
     ),
     "an override for nobody": (
         '[[overrides]]\nsku = "vm"\ncurrency = "USD"\nunit_price = 1',
-        'overrides[1] "vm": customers is missing: whom is it for?',
+        'overrides[1] "vm": customers is missing: list the customers it is for',
     ),
     "an empty list": (
         '[[discounts]]\nid = "d"\npercent = 5\ncustomers = []',
-        'discounts[1] "d": customers is an empty list: leave it out to mean all',
+        'discounts[1] "d": customers is an empty list: leave it out for all',
     ),
     "a discount over 100%": (
         '[[discounts]]\nid = "d"\npercent = 100.01',
-        'discounts[1] "d": percent is 100.01: a discount is 100% at the most',
+        'discounts[1] "d": percent is 100.01: a discount is at most 100%',
     ),
     "a negative discount": ('[[discounts]]\nid = "d"\npercent = -5', 'discounts[1] "d": percent is negative'),
     "a discount of two kinds": (
@@ -147,15 +147,15 @@ MISTAKES = {
     "an amount off in no currency": ('[[discounts]]\nid = "d"\namount = 5', 'discounts[1] "d": currency is missing'),
     "a discount for part of a month": (
         '[[discounts]]\nid = "d"\npercent = 5\nfrom = 2026-10-15',
-        'discounts[1] "d": from must be the first of a month: it holds for whole months',
+        'discounts[1] "d": from must be the first of a month: it applies to whole months',
     ),
     "a number of periods and an end": (
         '[[discounts]]\nid = "d"\npercent = 5\nfrom = "2026-10"\nuntil = "2026-12"\nperiods = 3',
-        'discounts[1] "d": periods counts months from `from`, which must be there, and `until` must not',
+        'discounts[1] "d": periods counts months from `from`: give `from`, and leave out `until`',
     ),
     "two discounts of one id": (
         '[[discounts]]\nid = "d"\npercent = 5\n[[discounts]]\nid = "d"\npercent = 6',
-        'discounts[2] "d": its id is that of discounts[1] "d", too',
+        'discounts[2] "d": it has the same id as discounts[1] "d"',
     ),
     "a commitment to nothing": (
         '[[commitments]]\nid = "c"\ncurrency = "USD"\namount = 0',
@@ -238,7 +238,7 @@ def test_a_time_without_a_price_parks_and_names_it() -> None:
 
 
 def test_usage_that_names_no_resource_parks_where_the_price_needs_one() -> None:
-    with pytest.raises(ParkCustomerError, match="'vm' is priced by resource, and event 'e' names none") as parked:
+    with pytest.raises(ParkCustomerError, match="'vm' is priced by resource, but event 'e' names none") as parked:
         cost(book(price('model = "hourly"\nunit_price = 1')))
     assert parked.value.reason == "no_resource"
 

@@ -104,7 +104,7 @@ def test_an_amount_that_differs_is_found_with_both(world: World) -> None:
     world.gateway.outcomes[payment_of(world, "c").provider_ref] = Collected(Money(2999, "USD"))
     reconciled = world.reconcile()
     assert found(reconciled) == [("provider_amount", "c"), ("provider_sum", "")]
-    assert "29.99 USD, ours is paid with 30.00 USD" in comparison(reconciled).findings[0].detail
+    assert "29.99 USD, but our payment is paid with 30.00 USD" in comparison(reconciled).findings[0].detail
 
 
 def test_what_was_given_back_at_the_provider_is_booked_and_ties(world: World) -> None:
@@ -348,8 +348,8 @@ def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
     reconciled = world.reconcile()
     assert reconciled.report["proof"]["ties"]
     assert reconciled.report["status"] == "unfinished"
-    assert reconciled.report["warnings"] == ["1 customer not told yet: reconciling tells them"]
-    assert reconciled.report["unfinished"]["customers"][0]["what"] == "not told yet: receipt"
+    assert reconciled.report["warnings"] == ["1 customer not notified yet: the reconciler sends their notices"]
+    assert reconciled.report["unfinished"]["customers"][0]["what"] == "notice not sent yet: receipt"
 
     world.settle()
 

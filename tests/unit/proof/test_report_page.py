@@ -56,7 +56,7 @@ def bars_of(page: str) -> list[tuple[str, float, float]]:
 
 def test_books_that_tie_are_the_first_thing_said() -> None:
     text = text_of(a_page(customers={"snapshot": 1200, "invoiced": 1190, "nothing_to_bill": 8, "parked": 2}))
-    assert "The books tie 1,190 of 1,200 customers invoiced, 8 had nothing to bill, nobody is parked." in text
+    assert "The books tie 1,190 of 1,200 customers invoiced, 8 had nothing to bill, none parked." in text
     assert text.index("The books tie") < text.index("Money")
 
 
@@ -140,7 +140,7 @@ def test_payments_are_named_in_words_with_the_reasons_of_the_declined() -> None:
     payments = {"paid": 1170, "declined": 3, "no_adapter": 4, "something_new": 1}
     text = text_of(a_page(payments=payments, declines={"insufficient_funds": 2, "expired_card": 1}))
     assert "Paid 1,170 Declined 3 Insufficient funds 2 Expired card 1 Provider not connected 4 Something new 1" in text
-    assert "In all 1,178" in text
+    assert "Total 1,178" in text
 
 
 def test_customers_notices_holds_and_parked_reasons_are_counted() -> None:
@@ -156,7 +156,7 @@ def test_customers_notices_holds_and_parked_reasons_are_counted() -> None:
     assert "Parked, by reason No price 2" in text
     assert "Notices Sent 8 Refused 1 Unconfirmed 0" in text
     assert "Holds Placed 5 Lifted 4" in text
-    assert "2 parked for a person to look at" in text
+    assert "2 parked for somebody to resolve" in text
 
 
 def test_warnings_are_shown() -> None:
@@ -166,8 +166,8 @@ def test_warnings_are_shown() -> None:
 def test_an_empty_close_says_so_instead_of_showing_empty_tables() -> None:
     text = text_of(a_page())
     assert "No money moved: nothing was invoiced for October 2026." in text
-    assert "Nobody was charged." in text
-    assert "Nobody is parked." in text
+    assert "No customer was charged." in text
+    assert "No customer is parked." in text
 
 
 def test_a_report_with_the_least_it_can_have_still_makes_a_page() -> None:
@@ -175,7 +175,7 @@ def test_a_report_with_the_least_it_can_have_still_makes_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(12.34, "Took 12.3 s"), (119.2, "Took 1 min 59 s"), (7325, "Took 2 h 2 min")]
+    ("seconds", "shown"), [(12.34, "Duration 12.3 s"), (119.2, "Duration 1 min 59 s"), (7325, "Duration 2 h 2 min")]
 )
 def test_the_run_s_facts_are_at_the_end_with_times_in_utc(seconds: float, shown: str) -> None:
     text = text_of(a_page(duration_seconds=seconds))
@@ -232,9 +232,9 @@ def test_the_ledger_is_set_out_by_account_and_sums_to_nothing() -> None:
     text = text_of(a_page(ledger={"USD": dollars, "JPY": {"receivable": 5, "revenue": -5}, "EUR": {}}))
     assert "Ledger Account JPY USD" in text
     assert "Receivable open on invoices 5 20.00" in text
-    assert "Allowance credit granted, less what of it expired 0 5.00" in text
+    assert "Allowance credit granted, less what has expired 0 5.00" in text
     assert "Breakage" not in text
-    assert "Sum debits are above zero, credits below 0 0.00" in text
+    assert "Sum debits are positive, credits negative 0 0.00" in text
 
 
 def test_a_month_without_bookings_has_no_ledger() -> None:

@@ -140,7 +140,7 @@ def test_another_rules_start_that_never_arrived_is_kept_and_found(world: World) 
     drained = world.drain.drain_starts(world.letters, RESTARTED)
     assert world.workflow.started == {}
     assert [finding.check for finding in drained.findings] == ["missed_start"]
-    assert "a start of MonthCloseWatch did not arrive (THROTTLING)" in drained.findings[0].detail
+    assert "a start request for MonthCloseWatch was not delivered (THROTTLING)" in drained.findings[0].detail
     assert json.loads(world.documents.get("dead-letters/starts/message-0.json"))["attributes"]["ERROR_CODE"]
 
 

@@ -24,6 +24,6 @@ class SqsEventQueue(SqsChargeQueue):
             try:
                 answer = client("sqs").send_message_batch(QueueUrl=self._queue_url, Entries=entries)
             except (ClientError, BotoCoreError) as error:
-                raise TryLaterError(f"the queue takes no messages: {type(error).__name__}") from error
+                raise TryLaterError(f"the queue does not accept messages: {type(error).__name__}") from error
             if answer.get("Failed"):
-                raise TryLaterError(f"the queue did not take {len(answer['Failed'])} of {len(entries)} messages")
+                raise TryLaterError(f"the queue did not accept {len(answer['Failed'])} of {len(entries)} messages")

@@ -31,7 +31,7 @@ class S3Documents:
             if code == "PreconditionFailed":
                 return False
             if code == "ConditionalRequestConflict":
-                raise TryLaterError(f"somebody else writes {key} at this moment") from error
+                raise TryLaterError(f"somebody else is writing {key}") from error
             raise
         return True
 
@@ -62,7 +62,7 @@ class S3Documents:
             try:
                 translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
             except Boto3Error as error:
-                raise TryLaterError(f"S3 takes no object now: {error}") from error
+                raise TryLaterError(f"S3 does not accept objects right now: {error}") from error
 
     def get(self, key: str) -> bytes:
         """Read an object.
@@ -98,7 +98,7 @@ def translated[T](call: Callable[..., T], **arguments: Any) -> T:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "404"):
             raise KeyError(arguments["Key"]) from None
         if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # SlowDown, InternalError
-            raise TryLaterError(f"S3 is briefly unable: {error}") from error
+            raise TryLaterError(f"S3 is briefly unavailable: {error}") from error
         raise
     except BotoCoreError as error:
         raise TryLaterError(f"S3 cannot be reached: {error}") from error

@@ -40,16 +40,17 @@ class S3Inbox(S3Documents):
         try:
             answer = translated(client("s3").get_object, **wanted)
         except KeyError:
-            raise TryLaterError(f"version {version} of a file was deleted at this moment") from None
+            raise TryLaterError(f"version {version} of the file has just been deleted") from None
         except ClientError as error:
             if error.response["Error"]["Code"] == "InvalidObjectState":
                 raise UserMistakeError(
-                    "the object is archived by its storage class\ndrop it again in the class STANDARD"
+                    "the object is archived by its storage class\ndrop it again with the storage class STANDARD"
                 ) from None
             raise
         if answer.get("MissingMeta"):
             raise UserMistakeError(
-                f"{answer['MissingMeta']} of the object's metadata cannot be read\nwrite them in ASCII, or by RFC 2047"
+                f"{answer['MissingMeta']} of the object's metadata cannot be read\nwrite it in ASCII, or encode it by "
+                "RFC 2047"
             )
         with _Stream(wanted, answer) as raw, io.BufferedReader(raw, _READ_AHEAD) as stream:
             yield Arrival(stream, {name.lower(): value for name, value in answer["Metadata"].items()})
@@ -66,7 +67,7 @@ class S3Inbox(S3Documents):
         try:
             translated(client("s3").upload_fileobj, Fileobj=stream, Bucket=self._bucket, Key=key, Config=_ONE_UPLOAD)
         except Boto3Error as error:
-            raise TryLaterError(f"S3 takes no object now: {error}") from error
+            raise TryLaterError(f"S3 does not accept objects right now: {error}") from error
 
     def delete(self, key: str) -> None:
         """Delete it; its earlier versions stay."""
@@ -98,7 +99,7 @@ class _Stream(io.RawIOBase):
             view[: len(content)] = content
             self._position += len(content)
             return len(content)
-        raise TryLaterError(f"S3 breaks off again and again after {self._position} bytes of {self._size}")
+        raise TryLaterError(f"reading from S3 keeps breaking off after {self._position} bytes of {self._size}")
 
     def _take_up(self) -> None:
         self._body.close()

@@ -80,7 +80,7 @@ def _read(secret_name: str) -> dict[str, Any]:
         code = error.response["Error"]["Code"]
         if code in ("ResourceNotFoundException", "AccessDeniedException", "DecryptionFailure"):
             raise ProviderRefusedError(f"the secret {secret_name} cannot be read ({code}); create it") from None
-        raise TryLaterError(f"Secrets Manager is briefly unable: {code}") from error
+        raise TryLaterError(f"Secrets Manager is briefly unavailable: {code}") from error
     except BotoCoreError as error:
         raise TryLaterError(f"Secrets Manager cannot be reached: {error}") from error
     try:

@@ -44,10 +44,10 @@ class SesMailer:
                 raise MailRefusedError(code) from error
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise OutcomeUnknownError(f"SES answered {code}") from error
-            raise TryLaterError(f"SES does not send now: {code}") from error
+            raise TryLaterError(f"SES does not send right now: {code}") from error
         except (ConnectTimeoutError, EndpointConnectionError) as error:
             raise TryLaterError(f"SES cannot be reached: {error}") from error
         except BotoCoreError as error:
-            raise OutcomeUnknownError(f"the answer of SES was lost: {error}") from error
+            raise OutcomeUnknownError(f"the answer from SES was lost: {error}") from error
         message_id: str = answer["MessageId"]
         return message_id

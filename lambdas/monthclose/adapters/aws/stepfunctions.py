@@ -60,7 +60,7 @@ def _call(operation: str, **arguments: Any) -> Any:
         return getattr(client("stepfunctions"), operation)(**arguments)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ThrottlingException", "ServiceUnavailable", "InternalFailure"):
-            raise TryLaterError(f"Step Functions is briefly unable: {error}") from error
+            raise TryLaterError(f"Step Functions is briefly unavailable: {error}") from error
         raise
     except BotoCoreError as error:
         raise TryLaterError(f"Step Functions cannot be reached: {error}") from error

@@ -56,7 +56,7 @@ class FacturX:
         try:
             xml: bytes = generate_xml(terms, **options)
         except Exception as error:  # factur-x raises bare ones, too
-            raise UserMistakeError(f"{document.number} cannot be written by EN 16931: {error}") from error
+            raise UserMistakeError(f"{document.number} cannot be written as an EN 16931 invoice: {error}") from error
         return xml
 
     def embed(self, pdf: bytes, document: InvoiceDocument) -> bytes:
@@ -243,7 +243,8 @@ def _the_tax(document: InvoiceDocument) -> TaxLine:
     if len(document.taxes) != 1:
         count = f"{len(document.taxes)} taxes" if document.taxes else "no tax line (is there a tax table?)"
         raise UserMistakeError(
-            f"{document.number} has {count}; an EN 16931 invoice has one VAT rate or reason for none"
+            f"{document.number} has {count}; an EN 16931 invoice has exactly one VAT rate, or one reason for charging "
+            "none"
         )
     if exponent(document.currency) > _MOST_DECIMALS:
         raise UserMistakeError(
@@ -265,7 +266,7 @@ def _check_parties(document: InvoiceDocument, tax: TaxLine) -> None:
         missing["the customer's tax_id"] = buyer.tax_id
     for what, there in missing.items():
         if not there:
-            raise UserMistakeError(f"an EN 16931 invoice of {document.number} needs {what}")
+            raise UserMistakeError(f"to write {document.number} as an EN 16931 invoice, add {what}")
 
 
 def _rate(tax: TaxLine) -> str | None:

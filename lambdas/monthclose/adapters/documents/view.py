@@ -88,7 +88,7 @@ def _buyer(document: InvoiceDocument) -> dict[str, Any]:
     return {
         "name": _soft(buyer.name),
         "address": [_soft(line) for line in _given(*buyer.address, buyer.region, buyer.country)],
-        "facts": [f"Tax id {_soft(buyer.tax_id)}"] if buyer.tax_id else [],
+        "facts": [f"Tax ID {_soft(buyer.tax_id)}"] if buyer.tax_id else [],
     }
 
 
@@ -146,14 +146,14 @@ def _sums(document: InvoiceDocument) -> list[dict[str, Any]]:
     currency = document.currency
     entries: list[tuple[str, int, bool]] = []
     if document.discounts:
-        entries.append(("Sum of lines", sum(line.amount_minor for line in document.lines), False))
+        entries.append(("Subtotal", sum(line.amount_minor for line in document.lines), False))
         entries += [(_soft(d.description), d.amount_minor, False) for d in document.discounts]
     if document.taxes and not document.prices_include_tax:
         entries.append(("Net total", document.net_minor, False))
         entries += [(_tax_label(tax), tax.amount.minor, False) for tax in document.taxes]
     entries.append(("Total", document.total_minor, True))
     if document.prices_include_tax:
-        entries.append(("Net, without tax", document.net_minor, False))
+        entries.append(("Net, excluding tax", document.net_minor, False))
         entries += [(f"Includes {_tax_label(tax)}", tax.amount.minor, False) for tax in document.taxes]
     entries += [(_soft(credit.description), credit.amount_minor, False) for credit in document.credits]
     return [
@@ -163,7 +163,7 @@ def _sums(document: InvoiceDocument) -> list[dict[str, Any]]:
 
 
 def _tax_label(tax: TaxLine) -> str:
-    return f"{_soft(tax.rate.name)} {figure(tax.rate.percent)}\u00a0% on {_amount(tax.base.minor, tax.base.currency)}"
+    return f"{_soft(tax.rate.name)} {figure(tax.rate.percent)}% on {_amount(tax.base.minor, tax.base.currency)}"
 
 
 def _due(document: InvoiceDocument) -> dict[str, str]:
@@ -196,7 +196,7 @@ def _footer_columns(document: InvoiceDocument) -> list[list[str]]:
     columns = [
         _given(seller.name, *_seller_address(document)),
         _given(seller.email, seller.phone, seller.website),
-        _given(f"Tax id {seller.tax_id}" if seller.tax_id else "", seller.registration),
+        _given(f"Tax ID {seller.tax_id}" if seller.tax_id else "", seller.registration),
     ]
     return [[_soft(text) for text in column] for column in columns if column]
 

@@ -43,9 +43,9 @@ def translated() -> Iterator[None]:
         if code == "ConditionalCheckFailedException" or reasons & _LOST_RACES:
             raise ConflictError("somebody else changed the item first") from error
         if code in _NEVER or reasons & _NEVER:
-            raise RecordRefusedError(f"DynamoDB cannot hold that: {error.cause_response_message}") from error
+            raise RecordRefusedError(f"DynamoDB cannot store that: {error.cause_response_message}") from error
         if code in _PASSING or isinstance(error.cause, BotoCoreError):
-            raise TryLaterError(f"DynamoDB is briefly unable: {code or error.cause}") from error
+            raise TryLaterError(f"DynamoDB is briefly unavailable: {code or error.cause}") from error
         raise
     except BotoCoreError as error:
         raise TryLaterError(f"DynamoDB cannot be reached: {error}") from error

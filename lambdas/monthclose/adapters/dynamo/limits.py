@@ -89,8 +89,8 @@ class DynamoProviderLimits:
                 return Run(first, count, pace)
             free_at = self._free_at(key) if way is ways[1] else 0
             if free_at > latest:
-                raise ProviderPausedError(f"{provider} is asked as fast as it allows", free_at - now)
-        raise TryLaterError(f"too many workers ask for {provider}'s slots at once")
+                raise ProviderPausedError(f"{provider} is already asked as fast as it allows", free_at - now)
+        raise TryLaterError(f"too many workers are asking for {provider}'s slots at once")
 
     def _free_at(self, key: tuple[str, str]) -> float:
         with translated():

@@ -215,10 +215,10 @@ class GoCardlessGateway:
             payment = self._get(reference)
             ordered = (order.amount, _metadata(order))
             if (Money(payment.amount, payment.currency), dict(payment.metadata or {})) != ordered:
-                raise OutcomeUnknownError(f"GoCardless knows the idempotency key with another payment, {reference}")
+                raise OutcomeUnknownError(f"GoCardless knows the idempotency key, but for another payment, {reference}")
             return self._answer(payment)
         except (TryLaterError, ProviderRefusedError) as error:  # to the caller these mean that nothing happened
-            raise OutcomeUnknownError(f"{reference} was created before, but cannot be asked for now") from error
+            raise OutcomeUnknownError(f"{reference} already exists, but cannot be read right now") from error
 
     def _get(self, reference: str) -> Any:
         with _looking():
@@ -237,7 +237,9 @@ class GoCardlessGateway:
             return str(self._mandate(mandate_id).links.customer or "")
         except OrderRefusedError as error:
             if error.code not in (_NO_SUCH_OBJECT, _INVALID_MANDATE):
-                raise OutcomeUnknownError(f"GoCardless doesn't say whose {mandate_id} is: {error.code}") from error
+                raise OutcomeUnknownError(
+                    f"GoCardless does not say whose mandate {mandate_id} is: {error.code}"
+                ) from error
             return ""
 
     def _mandate(self, mandate_id: str) -> Any:
@@ -268,7 +270,7 @@ class GoCardlessGateway:
             # What was refunded had been collected, also if it failed afterwards.
             code = status if status == _CHARGED_BACK else self._cause(payment)
             return replace(collected, reversed_minor=payment.amount, code=code)
-        raise OutcomeUnknownError(f"{payment.id} has a status that we don't know: {status}")
+        raise OutcomeUnknownError(f"{payment.id} has an unknown status: {status}")
 
     def _refunded(self, payment: Any) -> int:
         """Add up the refunds that have not failed; the payment's own sum counts those of any status."""
@@ -292,7 +294,7 @@ def _looking() -> Iterator[None]:
         with translated(moves_money=False):
             yield
     except OrderRefusedError as error:
-        raise OutcomeUnknownError(f"GoCardless doesn't say what became of it: {error.code}") from error
+        raise OutcomeUnknownError(f"GoCardless does not give the outcome: {error.code}") from error
 
 
 def _metadata(order: ChargeOrder) -> dict[str, str]:

@@ -129,9 +129,9 @@ def _translate(error: Any, *, moves_money: bool) -> MonthCloseError:
     request_id = str(document.get("request_id") or "")
     if isinstance(error, errors.AuthenticationError | errors.PermissionsError) or status in (401, 403):
         why = status if malformed else reason(error)
-        return ProviderRefusedError(f"GoCardless doesn't accept our access token: {why}")
+        return ProviderRefusedError(f"GoCardless does not accept our access token: {why}")
     if status == requests.codes.too_many_requests:
-        return RateLimitedError("GoCardless' rate limit")
+        return RateLimitedError("GoCardless's rate limit")
     if isinstance(error, _DEFINITE) and status in range(400, 500) and status != requests.codes.request_timeout:
         return _refusal(error, request_id)
     return _lost(f"{type(error).__name__} {status or ''}".rstrip(), moves_money=moves_money)
@@ -168,7 +168,7 @@ def _untaken(error: Any) -> str:
 
 
 def _lost(what: str, *, moves_money: bool) -> MonthCloseError:
-    return (OutcomeUnknownError if moves_money else ProviderDownError)(f"GoCardless' answer is lost: {what}")
+    return (OutcomeUnknownError if moves_money else ProviderDownError)(f"GoCardless's answer was lost: {what}")
 
 
 def _not_connected(error: requests.RequestException) -> bool:

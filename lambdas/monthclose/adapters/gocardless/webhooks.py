@@ -44,7 +44,7 @@ class GoCardlessWebhooks:
 
     def __init__(self, secret: str) -> None:
         if not secret:
-            raise ValueError("without a secret every webhook would be believed")
+            raise ValueError("without a secret, any webhook would be believed")
         self._secret = secret
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:  # noqa: ARG002

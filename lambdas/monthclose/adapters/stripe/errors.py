@@ -70,13 +70,13 @@ def translated(*, moves_money: bool) -> Iterator[None]:
         no = refusal(error.error, error.request_id, error.code)
         raise OrderRefusedError(no.code, no.request_id, no.advice) from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise ProviderRefusedError(f"Stripe doesn't accept our key: {error.code or error.http_status}") from None
+        raise ProviderRefusedError(f"Stripe does not accept our key: {error.code or error.http_status}") from None
     except stripe.RateLimitError as error:
         if (code := member(error.error, "code")) in _BUSY:  # the SDK leaves the error's own `code` empty
-            raise ObjectBusyError(f"Stripe has something else to do with this object: {code}") from error
+            raise ObjectBusyError(f"Stripe is busy with this object: {code}") from error
         raise RateLimitedError("Stripe's rate limit") from error
     except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
-        raise OutcomeUnknownError("Stripe knows the idempotency key with other parameters") from error
+        raise OutcomeUnknownError("Stripe knows the idempotency key, but with other parameters") from error
     except stripe.InvalidRequestError as error:
         if untaken := _untaken(error):  # no mistake of ours: the bill is what it is
             raise OrderRefusedError(untaken, error.request_id or "") from None
@@ -85,5 +85,5 @@ def translated(*, moves_money: bool) -> Iterator[None]:
         raise kind(code, error.request_id or "") from None
     except stripe.StripeError as error:
         # Connection broken, time-out, 5xx, or 409 for a request with the same key in flight: it may have happened.
-        message = f"Stripe's answer is lost: {type(error).__name__} {error.http_status or ''}".rstrip()
+        message = f"Stripe's answer was lost: {type(error).__name__} {error.http_status or ''}".rstrip()
         raise (OutcomeUnknownError if moves_money else ProviderDownError)(message) from error

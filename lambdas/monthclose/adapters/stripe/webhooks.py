@@ -47,7 +47,7 @@ class StripeWebhooks:
 
     def __init__(self, secret: str, tolerance_seconds: float = 300) -> None:
         if not secret:
-            raise ValueError("without a secret every webhook would be believed")
+            raise ValueError("without a secret, any webhook would be believed")
         self._secret = secret
         self._tolerance_seconds = tolerance_seconds
 
@@ -74,7 +74,7 @@ class StripeWebhooks:
 def _event(event: Mapping[str, Any]) -> ProviderEvent:
     event_id, kind = event.get("id"), event.get("type")
     if not isinstance(event_id, str) or not isinstance(kind, str):
-        raise WebhookRefusedError("the webhook has no event's id and type")
+        raise WebhookRefusedError("the webhook has no event id and type")
     data = event.get("data")
     about = data.get("object") if isinstance(data, dict) else None
     if kind not in _KNOWN_IN or not isinstance(about, dict):

@@ -43,7 +43,8 @@ def grant(customer: Customer, granted: Grant) -> Customer:
     """
     if len(customer.grants) >= MOST_GRANTS:
         raise UserMistakeError(
-            f"customer {customer.customer_id} has {len(customer.grants)} grants: wait until some are used up or expired"
+            f"customer {customer.customer_id} has {len(customer.grants)} credit grants, the most there can be: wait "
+            "until some are used up or have expired"
         )
     return add(customer, granted.minor, (Part(granted, granted.minor),))
 

@@ -110,9 +110,9 @@ class Customer:
                 f"customer {self.customer_id}: receivable {self.receivable_minor} and credit {self.credit_minor} "
                 "must not be negative"
             )
-        check_minor(self.receivable_minor, self.currency, f"what customer {self.customer_id} owes in all")
+        check_minor(self.receivable_minor, self.currency, f"the total that customer {self.customer_id} owes")
         check_minor(self.credit_minor, self.currency, f"the credit of customer {self.customer_id}")
-        check_minor(self.carried_minor, self.currency, f"what is carried over for customer {self.customer_id}")
+        check_minor(self.carried_minor, self.currency, f"the amount carried over for customer {self.customer_id}")
         if sum_minor(self.grants) > self.credit_minor:
             raise ValueError(f"customer {self.customer_id}: {sum_minor(self.grants)} of grants in {self.credit_minor}")
 

@@ -108,7 +108,7 @@ def merged(*parts: Part) -> Parts:
     for grant, minor in parts:
         sums[grant] = sums.get(grant, 0) + minor
         if sums[grant] > grant.minor:
-            raise ValueError(f"grant {grant.grant_id} is for {grant.minor}, there cannot be {sums[grant]}")
+            raise ValueError(f"grant {grant.grant_id} is for {grant.minor}, so it cannot be {sums[grant]}")
     return tuple(Part(grant, sums[grant]) for grant in sorted(sums, key=lambda grant: grant.order) if sums[grant])
 
 

@@ -1,6 +1,6 @@
-"""Loose ends: customers a close has not finished with, and those who wait for what takes days. Neither is an error.
+"""Loose ends: customers a close has not finished, and customers waiting for what takes days. Neither is an error.
 
-They are not part of the proof: sums that do not tie are findings (`domain/closes/proof`), with or without loose ends.
+The proof's findings (`domain/closes/proof`) are something else: sums that do not tie.
 """
 
 from collections.abc import Mapping
@@ -74,18 +74,19 @@ def _loose_end(customer_id: str, month: CustomerMonth, stage: Stage) -> LooseEnd
 
 def _waiting(customer_id: str, payment: Payment) -> LooseEnd:
     if payment.waits_for:
-        what = f"payment {payment.payment_id} begins once payment {payment.waits_for}, which is under way, has ended"
+        what = f"payment {payment.payment_id} starts once payment {payment.waits_for}, now under way, has ended"
         return LooseEnd(LooseEndKind.WAITING, customer_id, what)
-    what = f"{payment.provider} collects {payment.amount} (payment {payment.payment_id})"
+    what = f"{payment.provider} is collecting {payment.amount} (payment {payment.payment_id})"
     return LooseEnd(LooseEndKind.WAITING, customer_id, what, payment.attempt_begun_at)
 
 
 def _left_to_do(customer_id: str, month: CustomerMonth, stage: Stage) -> LooseEnd | None:
     what, telling = "", telling_due(month)
     if month.invoice and month.invoice.being_replaced:
-        what = f"invoice {month.invoice.number} is being made anew: say the same `invoice regenerate` again"
+        number = month.invoice.number
+        what = f"invoice {number} is being regenerated: if that broke off, run the same `invoice regenerate` again"
     elif telling:
-        what = f"not told yet: {telling.kind.replace('_', ' ')}"
+        what = f"notice not sent yet: {telling.kind.replace('_', ' ')}"
     elif month.invoice and stage is not Stage.CLOSED:
-        what = f"their batch got no further than {stage}"
+        what = f"their batch has only reached the stage {stage}"
     return LooseEnd(LooseEndKind.UNFINISHED, customer_id, what) if what else None

@@ -76,9 +76,7 @@ def check_totals(totals: Totals, snapshot: int) -> list[Finding]:
     findings = []
     accounted = sum(totals.customers.values())
     if accounted != snapshot:
-        findings.append(
-            Finding("customers", f"the snapshot has {snapshot} customers, {accounted} of them have an outcome")
-        )
+        findings.append(Finding("customers", f"the snapshot has {snapshot} customers, but {accounted} have an outcome"))
     for currency in sorted({*totals.money, *totals.ledger}):
         sums = totals.money.get(currency, {})
         findings += _check_equation(currency, sums)
@@ -129,8 +127,8 @@ def _check_ledger(currency: str, sums: Mapping[str, int], legs: Mapping[str, int
     return [
         Finding(
             "ledger",
-            f"the ledger's {account} is {Money(legs.get(account, 0), currency)}, "
-            f"the invoices say {Money(minor, currency)}",
+            f"the ledger has {account} at {Money(legs.get(account, 0), currency)}, "
+            f"the invoices give {Money(minor, currency)}",
         )
         for account in Account
         if legs.get(account, 0) != (minor := expected.get(account, 0))
@@ -142,7 +140,7 @@ def check_provider_sums(ours: Mapping[str, int], theirs: Mapping[str, int], prov
     return [
         Finding(
             "provider_sum",
-            f"we collected {Money(ours.get(currency, 0), currency)}, "
+            f"we have collected {Money(ours.get(currency, 0), currency)}, "
             f"{provider} says {Money(theirs.get(currency, 0), currency)}",
         )
         for currency in sorted({*ours, *theirs})

@@ -55,7 +55,9 @@ class DunningPolicy:
     def __post_init__(self) -> None:
         for name, days in (("retry_days", self.retry_days), ("reminder_days", self.reminder_days)):
             if any(day < 1 for day in days) or list(days) != sorted(set(days)):
-                raise UserMistakeError(f"the dunning policy's {name} must be days from 1 on, each later than the last")
+                raise UserMistakeError(
+                    f"the dunning policy's {name} must be days of at least 1, each later than the one before"
+                )
             if days and days[-1] >= self.last_reminder_day:
                 raise UserMistakeError(f"the dunning policy's last_reminder_day must come after its {name}")
         if self.last_reminder_day < 1 or self.final_days < 0:
@@ -260,7 +262,7 @@ def next_step(
     if trouble is None or month.invoice is None:
         return None
     if not amount_due(month.invoice, customer):
-        return Step(StepKind.RETRY, "credit", "credit of theirs covers it") if can_retry else None
+        return Step(StepKind.RETRY, "credit", "their credit covers it") if can_retry else None
     if trouble.obstacle is Obstacle.NOT_CHARGED:
         return Step(StepKind.RETRY, "first", "it has not been charged yet") if can_retry else None
     why = _reason_to_retry(month, trouble, customer, policy, today) if can_retry else ""
@@ -280,7 +282,7 @@ def _reason_to_retry(
     if not profile.payment_method:
         return ""
     if obstacle is Obstacle.NO_ADAPTER:
-        return "the provider can be asked now"
+        return "the provider is now connected"
     if obstacle is Obstacle.REVERSED and not policy.retry_reversed:
         return ""
     last = max((p for p in month.own_payments if p.starts), key=lambda p: p.starts[-1], default=None)
@@ -289,7 +291,7 @@ def _reason_to_retry(
         return "there is a new payment method"
     last_day = last.starts[-1].date()
     if obstacle is Obstacle.OURS:
-        return "tried once a day until the provider takes it" if last_day < today else ""
+        return "retried once a day until the provider accepts it" if last_day < today else ""
     in_time = obstacle in (Obstacle.SOFT, Obstacle.REVERSED)
     return _scheduled_retry(month, trouble, policy, last_day, today) if in_time else ""
 
@@ -308,7 +310,7 @@ def _tell_at_once(trouble: Trouble, sent: list[Notice]) -> Step | None:
         return None
     known = sent and sent[-1].kind not in _ALL_IS_WELL and trouble.obstacle is not Obstacle.REVERSED
     kind = (_REMINDER_OF if known else _FIRST_NEWS)[trouble.obstacle]
-    return _telling(f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}", kind, "they don't know yet", sent)
+    return _telling(f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}", kind, "the customer has not been told yet", sent)
 
 
 def _scheduled_reminder(trouble: Trouble, sent: list[Notice], policy: DunningPolicy, today: date) -> Step | None:
@@ -332,7 +334,7 @@ def _after_the_last(trouble: Trouble, sent: list[Notice], policy: DunningPolicy,
     if not final or today < final[-1].time.date() + timedelta(policy.final_days):
         return None
     kind = StepKind.HOLD if policy.after_last is AfterLast.HOLD else StepKind.GIVE_UP
-    return Step(kind, "after the last", "the last reminder brought nothing")
+    return Step(kind, "after the last", "no payment after the last reminder")
 
 
 def _obstacle(payment: Payment) -> Obstacle | None:

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from monthclose.domain.usage import EventKey, UsageEvent
 
-CONFLICT = "event_id is stored already with other content; a correction needs an id of its own and the field replaces"
-NOT_THERE = "the event that it replaces is not stored in its month"
-REPLACED_ALREADY = "the event that it replaces has been replaced already; replace the newer one"
+CONFLICT = (
+    "event_id is already stored with different content; a correction needs its own event_id and the field replaces"
+)
+NOT_THERE = "the event that it replaces is not stored for its month"
+REPLACED_ALREADY = "the event that it replaces has already been replaced; replace the newer one"
 
 
 class UsageAcceptance:

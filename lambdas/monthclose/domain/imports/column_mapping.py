@@ -37,7 +37,7 @@ NUMBERS = ("quantity", "unit_price")
 
 
 class LayoutError(UserMistakeError):
-    """A file's columns do not fit.
+    """A file's columns cannot be used.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class ColumnMapping:
             A column does not exist or is there twice, or a required field has neither column nor default.
         """
         if decimal not in ("", POINT, COMMA):
-            raise UserMistakeError(f"{hints.decimal.format(decimal)}: a decimal mark is {POINT} or {COMMA}")
+            raise UserMistakeError(f"{hints.decimal.format(decimal)}: the decimal mark must be {POINT} or {COMMA}")
         for name in (*mapped, *defaults):
             if name not in schema.fields:
                 raise UserMistakeError(
@@ -120,14 +120,14 @@ class ColumnMapping:
         found = {name: mapped.get(name, name) for name in schema.fields if mapped.get(name, name) in columns}
         twice = [column for column in found.values() if columns.count(column) > 1]
         if twice:
-            raise LayoutError(f"the column {twice[0]!r} is there twice", columns)
+            raise LayoutError(f"the column {twice[0]!r} appears twice", columns)
         missing = [name for name in schema.required if name not in found and name not in defaults]
         if missing:
             mapping, default = hints.mapped.format(missing[0]), hints.default.format(missing[0])
             raise LayoutError(
                 f"there is no column for {_listed(missing)}",
                 columns,
-                f"name it with {mapping}, or give all rows one value with {default}",
+                f"name the column with {mapping}, or give every row the same value with {default}",
                 [column for column in columns if column not in found.values()] if found else (),
             )
         later = {name: name for name in schema.optional if open_ended and name not in {**found, **mapped}}

@@ -239,7 +239,7 @@ def _optional_key(fields: Mapping[str, str], name: str) -> str:
 def _currency(fields: Mapping[str, str]) -> str:
     currency = _given(fields, "currency").upper()
     if currency not in EXPONENT_BY_CURRENCY:
-        raise UserMistakeError("currency is not ISO 4217")
+        raise UserMistakeError("currency is not an ISO 4217 code")
     return currency
 
 

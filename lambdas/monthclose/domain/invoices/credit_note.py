@@ -103,7 +103,7 @@ def effect_of(note: CreditNote, entries: Iterable[Entry]) -> Effect:
 
 
 def left_to_credit(invoice: Invoice, notes: Iterable[CreditNote]) -> Money:
-    """What of an invoice can still be credited; nothing of a negative one."""
+    """What of an invoice has not been credited; nothing of a negative one."""
     return Money(max(invoice.total_minor, 0) - sum(note.total_minor for note in notes), invoice.currency)
 
 
@@ -118,8 +118,8 @@ def amount_to_credit(invoice: Invoice, notes: tuple[CreditNote, ...], amount: Mo
     left = left_to_credit(invoice, notes)
     if not left:
         by = f" by {', '.join(note.number for note in notes)}" if notes else ""
-        why = f"it has been credited in full{by}" if notes else "it charges nothing"
-        raise UserMistakeError(f"nothing of {invoice.number} can be credited: {why}")
+        why = f"it has already been credited in full{by}" if notes else "it charges nothing"
+        raise UserMistakeError(f"{invoice.number} cannot be credited: {why}")
     if amount is not None and not amount <= left:
         raise UserMistakeError(f"at most {left} of {invoice.number} can be credited, not {amount}")
     return amount or left
@@ -234,7 +234,7 @@ def book_credit_note(note: CreditNote, invoice: Invoice, customer: Customer, ear
     if to_credit and customer.in_use and customer.currency != invoice.currency:
         raise UserMistakeError(
             f"invoice {invoice.number} is in {invoice.currency}, the account of customer {customer.customer_id} is in "
-            f"{customer.currency} now: settle that first"
+            f"{customer.currency} now: settle that account first"
         )
     from_grants = max(to_credit - from_collected - _own_credit(invoice, earlier), 0)
     kept, given_back = take(reversed(invoice.grants_used), from_grants)

@@ -93,7 +93,7 @@ class InvoiceDocument:
     def __post_init__(self) -> None:
         added = 0 if self.prices_include_tax else self.tax_minor
         if self.total_minor != self.subtotal_minor + added:
-            raise ValueError(f"document {self.number or 'draft'}: lines and taxes are not its total")
+            raise ValueError(f"document {self.number or 'draft'}: lines and taxes do not add up to its total")
 
     def bills_the_same(self, other: InvoiceDocument) -> bool:
         """Whether two invoices ask the same customer for the same money for the same, whatever their numbers."""
@@ -181,7 +181,7 @@ class InvoiceDocument:
         try:
             return cls.of(json.loads(text))
         except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
-            raise ValueError(f"this is no invoice's document: {error!r}") from error
+            raise ValueError(f"this is not an invoice's document: {error!r}") from error
 
     @classmethod
     def of(cls, content: Draft) -> InvoiceDocument:

@@ -79,7 +79,7 @@ def draft_invoice(
 
 def _check_amounts(document: InvoiceDocument) -> None:
     for line in document.lines:
-        check_minor(line.amount_minor, document.currency, f"the line of {line.sku or line.description!r}")
+        check_minor(line.amount_minor, document.currency, f"the line for {line.sku or line.description!r}")
     for tax in document.taxes:
         check_minor(tax.amount.minor, document.currency, f"the tax {tax.rate.name!r}")
     for minor in (document.subtotal_minor, document.total_minor):
@@ -87,7 +87,7 @@ def _check_amounts(document: InvoiceDocument) -> None:
 
 
 def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, ...]:
-    """List what of the total the customer's credit covers."""
+    """Say how much of the total the customer's credit covers."""
     if customer.currency != document.currency or document.total_minor <= 0:
         return ()
     _, used, parts = credit.use(customer, document.total_minor, document.period)
@@ -98,7 +98,7 @@ def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, 
 
 def _described(grant: Grant) -> str:
     last = grant.last_day
-    when = f", good until {day_in_words(last)}" if last else f" of {day_in_words(grant.granted_at)}"
+    when = f", valid until {day_in_words(last)}" if last else f" granted on {day_in_words(grant.granted_at)}"
     return _CREDIT_IN_WORDS[grant.kind] + when
 
 

@@ -51,7 +51,7 @@ def carried_line(customer: Customer) -> InvoiceLine:
     explanation.add("carried", value=amount.major, period="earlier months")
     return InvoiceLine(
         sku="",
-        description="Carried over from earlier months, too small to be invoiced then",
+        description="Carried over from earlier months (too small to invoice then)",
         unit="",
         quantity=Decimal(1),
         unit_price=None,

@@ -55,7 +55,9 @@ class LinkKeys:
             raise UserMistakeError(f"the current key {self.current!r} is not among the keys {sorted(self.keys)}")
         for name, key in self.keys.items():
             if not _KEY_ID.fullmatch(name):
-                raise UserMistakeError(f"{name!r} is no key's id: lower-case letters, digits and hyphens, at most 32")
+                raise UserMistakeError(
+                    f"{name!r} cannot be a key's id: use at most 32 lower-case letters, digits and hyphens"
+                )
             if len(key) < MIN_KEY_LENGTH:
                 raise UserMistakeError(f"the key {name!r} is shorter than {MIN_KEY_LENGTH} characters")
 

@@ -31,7 +31,7 @@ class Series(StrEnum):
         """
         match = re.fullmatch(rf"{self}-(\d{{1,15}})", name.strip().upper(), re.ASCII)
         if not match:
-            raise UserMistakeError(f"{name!r} is no {self.what}'s number; they look like {self.numbered(42)}")
+            raise UserMistakeError(f"{name!r} is not the number of any {self.what}; they look like {self.numbered(42)}")
         return int(match[1])
 
     def has(self, name: str) -> bool:

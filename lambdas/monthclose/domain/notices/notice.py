@@ -40,7 +40,7 @@ class NoticeKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     """That the invoice was credited, in part or in full, and what was done with the amount."""
     REPLACED = "replaced"
-    """That another invoice replaces the invoice, and what is left to pay of it."""
+    """That another invoice replaces the invoice, and what is still due on it."""
     HOLD_PLACED = "hold_placed"
     """That the account was put on hold."""
     HOLD_LIFTED = "hold_lifted"

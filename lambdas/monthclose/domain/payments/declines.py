@@ -46,18 +46,18 @@ METHOD_DETACHED = "payment_method_detached"
 CUSTOMER_DELETED = "customer_deleted"
 """Code of a charge whose customer was deleted at the provider, and their payment methods with them."""
 
-_NO_REASON = "Your bank gave no reason that we could pass on."
+_NO_REASON = "Your bank gave no reason that we can pass on."
 _CANCELED = "The payment was cancelled before it was collected."
 _CLOSED = "The bank account is closed."
-_DETAILS = "The bank details are not right."
-_MANDATE = "There is no valid direct debit mandate any more."
+_DETAILS = "The bank details are incorrect."
+_MANDATE = "There is no longer a valid direct debit mandate."
 _NO_DEBITS = "The bank account does not allow direct debits."
-_REMOVED = "The payment method has been removed, so it cannot be charged any more."
-_CVC = "The card's security code is not right."
-_NUMBER = "The card number is not right."
-_EXPIRY = "The card's expiry date is not right."
+_REMOVED = "The payment method has been removed, so it can no longer be charged."
+_CVC = "The card's security code is incorrect."
+_NUMBER = "The card number is incorrect."
+_EXPIRY = "The card's expiry date is incorrect."
 _POSTCODE = "The postal code does not match the card."
-_LIMIT = "The card's spending limit is used up."
+_LIMIT = "The card's spending limit has been reached."
 _NO_MONEY = "There was not enough money in the account."
 _NOT_ALLOWED = "Your bank does not allow this payment."
 _NOT_PROCESSED = "Your bank could not process the payment."
@@ -88,7 +88,7 @@ _STRIPE_CARDS = _soft(
         "try_again_later": _NOT_PROCESSED,
         "withdrawal_count_limit_exceeded": _LIMIT,
         # The customer can help by confirming the payment themselves.
-        "authentication_required": "Your bank wants you to confirm the payment yourself.",
+        "authentication_required": "Your bank needs you to confirm the payment yourself.",
         "payment_intent_authentication_failure": "The payment was not confirmed.",
     }
 ) | _hard(
@@ -96,7 +96,7 @@ _STRIPE_CARDS = _soft(
         # The card cannot be used any more. Stripe asks not to tell the customer that it was reported lost or stolen.
         "expired_card": "The card has expired.",
         "expired_payment_method": "The payment method has expired.",
-        "invalid_account": "The account that the card belongs to cannot be used.",
+        "invalid_account": "The card's account cannot be used.",
         "lost_card": "",
         "new_account_information_available": "The card or its account has been replaced.",
         "pickup_card": "",
@@ -165,7 +165,7 @@ _STRIPE_DEBITS = _soft(
         "bank_account_invalid_details": _DETAILS,
         "branch_does_not_exist": _DETAILS,
         "incorrect_account_holder_address": _DETAILS,
-        "incorrect_account_holder_name": "The name of the account's holder is not right.",
+        "incorrect_account_holder_name": "The account holder's name is incorrect.",
         "incorrect_account_holder_tax_id": _DETAILS,
         "invalid_account_number": _DETAILS,
         "no_account": _DETAILS,
@@ -183,7 +183,7 @@ _STRIPE_DEBITS = _soft(
 _GOCARDLESS = _soft(
     {
         "bank_declined_payment": _REFUSED,
-        "daily_payment_limit_reached": "The daily limit of your bank account is used up.",
+        "daily_payment_limit_reached": "Your bank account's daily limit has been reached.",
         "failed": _NOT_PROCESSED,
         "insufficient_funds": _NO_MONEY,
         "other": _NOT_PROCESSED,
@@ -231,7 +231,7 @@ _S, _H = DeclineKind.SOFT, DeclineKind.HARD
 ADVICE: Mapping[str, Mapping[str, Decline]] = {
     "stripe": {
         # https://docs.stripe.com/declines/card#retrying-issuer-declines
-        "confirm_card_data": Decline(_H, "The card's details are not right any more."),
+        "confirm_card_data": Decline(_H, "The card's details are no longer correct."),
         "do_not_try_again": Decline(_H),
         "try_again_later": Decline(_S),
         # The card networks' own, where the issuer gave no other: 01 new details, 03 never, 21 the customer has

@@ -37,7 +37,7 @@ def billed_for(period: Period, documents: Iterable[BilledDocument]) -> dict[_Key
             billed = found.setdefault(_key(line), Billed(line))
             billed.amount_minor += line["amount_minor"]
             billed.quantity += Decimal(line["quantity"])
-            billed.invoices.append(document.get("number") or f"what {document['period']} carried over")
+            billed.invoices.append(document.get("number") or f"the amount that {document['period']} carried over")
     return found
 
 

@@ -152,7 +152,7 @@ class Terms:
             hint = f"it has one, but not for {f'{time:%Y-%m-%d %H:%M} UTC' if self.prices(sku) else self.period}"
         else:
             hint = f"it has one in {', '.join(others)}" if others else "it has none for this SKU"
-        newer = ", nor has a newer one" if self.later else ""
+        newer = ", nor does a newer one" if self.later else ""
         return ParkCustomerError(
             "no_price",
             f"SKU {sku!r} has no price in {self.currency} for its usage of {self.period} in price book "

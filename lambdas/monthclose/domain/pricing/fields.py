@@ -55,7 +55,7 @@ class Fields:
         self._require("currency")
         code = self.text("currency").upper()
         if code not in EXPONENT_BY_CURRENCY:
-            raise UserMistakeError(f"currency {code!r} is not ISO 4217")
+            raise UserMistakeError(f"currency {code!r} is not an ISO 4217 code")
         return code
 
     def number(self, name: str) -> Decimal:
@@ -93,7 +93,7 @@ class Fields:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise UserMistakeError(f'{name} must be a list, like ["a", "b"]')
         if self.given(name) and not values:
-            raise UserMistakeError(f"{name} is an empty list: leave it out to mean all")
+            raise UserMistakeError(f"{name} is an empty list: leave it out for all")
         return tuple(dict.fromkeys(check_key(value, name) for value in values))
 
     def tables(self, name: str) -> list[Mapping[str, object]]:
@@ -108,7 +108,7 @@ class Fields:
         """Read one of some words."""
         value = self.text(name, default)
         if value not in choices:
-            raise UserMistakeError(f"{name} {value!r} does not exist; there are {', '.join(choices)}")
+            raise UserMistakeError(f"{name} {value!r} does not exist; choose one of {', '.join(choices)}")
         return value
 
     def window(self) -> Window:
@@ -125,7 +125,7 @@ class Fields:
         first, end = self._month("from"), self._month("until")
         if self.given("periods"):
             if end or not first:
-                raise UserMistakeError("periods counts months from `from`, which must be there, and `until` must not")
+                raise UserMistakeError("periods counts months from `from`: give `from`, and leave out `until`")
             end = first
             for _ in range(self._count("periods")):
                 end = end.next
@@ -137,7 +137,7 @@ class Fields:
         """Refuse fields that nobody has read."""
         unknown = [name for name in self._values if name not in self._read]
         if unknown:
-            raise UserMistakeError(f"it has a field {unknown[0]!r} that does not belong there")
+            raise UserMistakeError(f"the field {unknown[0]!r} does not belong there")
 
     def _require(self, name: str) -> None:
         if self._values.get(name, "") == "":
@@ -177,5 +177,5 @@ class Fields:
             return None
         period = Period.of(instant)
         if instant != period.start:
-            raise UserMistakeError(f"{name} must be the first of a month: it holds for whole months")
+            raise UserMistakeError(f"{name} must be the first of a month: it applies to whole months")
         return period

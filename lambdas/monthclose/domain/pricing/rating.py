@@ -62,7 +62,7 @@ def not_too_many[T](lines: Iterable[T]) -> list[T]:
         raise ParkCustomerError(
             "too_many_lines",
             f"the usage comes to more than {MOST_LINES:,} lines: price it by SKU instead of by resource, or "
-            "have what is rated upstream come with fewer different unit prices",
+            "send usage that is rated upstream with fewer different unit prices",
         )
     return some
 
@@ -209,7 +209,7 @@ def _naming_its_resource(sku: str, add: _Add) -> _Add:
         if not event.resource:
             raise ParkCustomerError(
                 "no_resource",
-                f"SKU {sku!r} is priced by resource, and event {event.event_id!r} names none: "
+                f"SKU {sku!r} is priced by resource, but event {event.event_id!r} names none: "
                 "import its usage with the field resource",
             )
         add(event)

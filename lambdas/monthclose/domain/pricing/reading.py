@@ -58,7 +58,9 @@ def read_book(data: Mapping[str, object]) -> PriceBook:
         Something in it cannot be used.
     """
     reader = _Reader()
-    unknown = [f"there is no section {name!r}; there are {', '.join(_SECTIONS)}" for name in data.keys() - _SECTIONS]
+    unknown = [
+        f"there is no section {name!r}; choose one of {', '.join(_SECTIONS)}" for name in data.keys() - _SECTIONS
+    ]
     reader.mistakes += sorted(unknown)
     reader.settings(data.get("settings", {}))
     prices = [
@@ -120,7 +122,7 @@ class _Reader:
         seen: dict[str, str] = {}
         for label, entry in entries:
             if entry.id in seen:
-                self.mistakes.append(f"{label}: its id is that of {seen[entry.id]}, too")
+                self.mistakes.append(f"{label}: it has the same id as {seen[entry.id]}")
             seen.setdefault(entry.id, label)
         return tuple(entry for _, entry in entries)
 
@@ -132,12 +134,14 @@ class _Reader:
                 both = overlap(price.valid, other.valid)
                 if both:
                     since = f"from {both.start:%Y-%m-%d} on" if both.start.year > 1 else "at the same time"
-                    self.mistakes.append(f"{label} and {other_label} both hold {since}: give them from and until")
+                    self.mistakes.append(
+                        f"{label} and {other_label} both apply {since}: separate them with from and until"
+                    )
             known[price.identity].append((label, price))
 
     def override(self, fields: Fields) -> list[Price]:
         if not fields.given("customers"):
-            raise UserMistakeError(f"customers is missing{fields.unknown}: whom is it for?")
+            raise UserMistakeError(f"customers is missing{fields.unknown}: list the customers it is for")
         return self.price(fields)
 
     def price(self, fields: Fields) -> list[Price]:
@@ -180,14 +184,14 @@ def _tiers(fields: Fields) -> tuple[Tier, ...]:
         except UserMistakeError as error:
             raise UserMistakeError(str(error) if "tiers" in str(error) else f"tier {number}: {error}") from None
     if tiers[-1].up_to is not None:
-        raise UserMistakeError(f"nothing is said beyond {plain(tiers[-1].up_to)}: the last tier must have no up_to")
+        raise UserMistakeError(f"there is no price beyond {plain(tiers[-1].up_to)}: the last tier must have no up_to")
     return tuple(tiers)
 
 
 def _tier(number: int, fields: Fields, end: Decimal | None) -> Tier:
     """Read a tier; `end` is where the one before it ends."""
     if end is None:
-        raise UserMistakeError(f"it can never be reached: tier {number - 1} has no up_to")
+        raise UserMistakeError(f"it can never be reached, because tier {number - 1} has no up_to")
     start, up_to = fields.optional_number("from"), fields.optional_number("up_to")
     if start is not None and start != end:
         raise UserMistakeError(_not_joined(number, start, end))
@@ -231,9 +235,9 @@ def _discount(fields: Fields) -> Discount:
     if (percent is None) == (off is None):
         raise UserMistakeError(f"it must have either percent or amount{fields.unknown}")
     if not (percent or off):
-        raise UserMistakeError("a discount of nothing")
+        raise UserMistakeError("a discount of zero")
     if percent is not None and percent > 100:
-        raise UserMistakeError(f"percent is {plain(percent)}: a discount is 100% at the most")
+        raise UserMistakeError(f"percent is {plain(percent)}: a discount is at most 100%")
     return Discount(
         id=fields.key("id"),
         percent=percent,

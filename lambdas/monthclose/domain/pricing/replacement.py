@@ -40,7 +40,7 @@ def _taken_off(template: LineContent, minor: int, quantity: str, invoices: list[
     line = cast("LineContent", {name: value for name, value in template.items() if name != "period"})
     return {
         **line,
-        "description": f"{template['description']}, billed already on {numbers}",
+        "description": f"{template['description']}, already billed on {numbers}",
         "quantity": quantity,
         "amount_minor": -minor,
         "kind": LineKind.BILLED.value,

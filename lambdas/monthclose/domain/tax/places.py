@@ -47,13 +47,13 @@ def check_places(what: str, countries: Collection[str], regions: Iterable[str] =
     for country in countries:
         if country not in COUNTRIES:
             hint = f'; write "{_MEANT[country]}"' if country in _MEANT else ""
-            raise UserMistakeError(f'{what}: "{country}" is no country in ISO 3166{hint}')
+            raise UserMistakeError(f'{what}: "{country}" is not an ISO 3166 country{hint}')
     for region in regions:
         country, _, part = region.partition("-")
         if country in countries and _REGION.fullmatch(part):
-            raise UserMistakeError(f'{what}: the region "{region}" has its country in it; write "{part}"')
+            raise UserMistakeError(f'{what}: the region "{region}" includes its country; write "{part}"')
         if not _REGION.fullmatch(region):
             raise UserMistakeError(
-                f'{what}: "{region}" is no region\'s code: 1 to 3 letters or digits, what ISO 3166-2 has after the '
-                'country and the hyphen, like "NY"'
+                f'{what}: "{region}" is not a region code: write 1 to 3 letters or digits, the part of ISO 3166-2 '
+                'after the country and the hyphen, like "NY"'
             )

@@ -133,11 +133,11 @@ def not_covered(country: str, region: str, on: date) -> ParkCustomerError:
     """Say that a customer's jurisdiction has no rates: they wait for a person instead of being billed untaxed."""
     if not country:
         return ParkCustomerError(
-            "tax_not_covered", "the customer has no country; import one (ISO 3166, like DE), tax depends on it"
+            "tax_not_covered", "the customer has no country, and tax depends on it; import one (ISO 3166, like DE)"
         )
     where = f"{country}, region {region!r}," if region else f"{country} (no region given)"
     return ParkCustomerError(
-        "tax_not_covered", f"the tax table has no rate for {where} on {on}; add one and import the table anew"
+        "tax_not_covered", f"the tax table has no rate for {where} on {on}; add one and import the table again"
     )
 
 

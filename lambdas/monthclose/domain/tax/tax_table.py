@@ -166,9 +166,9 @@ def parse_tax_table(values: Mapping[str, Any]) -> TaxTable:
     _known(values, ("seller", "rate", "reverse_charge"), "the tax table")
     seller = values.get("seller")
     if not isinstance(seller, str) or not _COUNTRY.fullmatch(seller):
-        raise UserMistakeError('seller: the company\'s own country is needed, two capitals of ISO 3166, like "DE"')
+        raise UserMistakeError('seller: the company\'s own country is needed, as two capitals of ISO 3166, like "DE"')
     if max(len(_entries(values, kind)) for kind in ("rate", "reverse_charge")) > _MOST_RULES:
-        raise UserMistakeError(f"the tax table has more than {_MOST_RULES:,} entries of a kind")
+        raise UserMistakeError(f"the tax table has more than {_MOST_RULES:,} entries of one kind")
     rules = [_rule(entry, f"rate {n}") for n, entry in enumerate(_entries(values, "rate"), 1)]
     reverse = [
         _reverse_rule(entry, f"reverse_charge {n}") for n, entry in enumerate(_entries(values, "reverse_charge"), 1)
@@ -202,7 +202,7 @@ def _rule(entry: Mapping[str, Any], what: str) -> TaxRule:
     regions = _texts(entry.get("regions", []), f"{what}: regions")
     rate = TaxRate(_text(entry, "name", what), percent, category, _text(entry, "note", what, default=""))
     if not percent and category is not TaxCategory.ZERO and not rate.note:
-        raise UserMistakeError(f"{what}: a note is needed: the invoice must say why nothing is charged ({category})")
+        raise UserMistakeError(f"{what}: a note is needed: the invoice must say why no tax is charged ({category})")
     return TaxRule(
         _countries(entry, what), tuple(region.upper() for region in regions), rate, _flag(entry, what), start, end
     )
@@ -224,7 +224,7 @@ def _category(entry: Mapping[str, Any], percent: Decimal, what: str) -> TaxCateg
     text = entry.get("category", TaxCategory.STANDARD if percent else TaxCategory.ZERO)
     allowed = [category for category in TaxCategory if category is not TaxCategory.REVERSE_CHARGE]
     if text not in allowed:
-        raise UserMistakeError(f"{what}: category {text!r} is none of {', '.join(allowed)}")
+        raise UserMistakeError(f"{what}: category {text!r} is not one of {', '.join(allowed)}")
     if (text == TaxCategory.STANDARD) != bool(percent):
         raise UserMistakeError(f"{what}: category S is for rates above zero, and the others for zero")
     return TaxCategory(text)
@@ -248,7 +248,7 @@ def _span(entry: Mapping[str, Any], what: str) -> tuple[date, date]:
     for key, default in (("from", _EVER), ("until", _NEVER)):
         value = entry.get(key, default)
         if isinstance(value, datetime) or not isinstance(value, date):
-            raise UserMistakeError(f"{what}: {key} is no date; write it without quotes, like 2027-01-01")
+            raise UserMistakeError(f"{what}: {key} is not a date; write it without quotes, like 2027-01-01")
         days.append(value)
     if days[0] >= days[1]:
         raise UserMistakeError(f"{what}: it ends ({days[1]}) before it begins ({days[0]})")
@@ -274,20 +274,20 @@ def _entries(values: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]
 def _known(values: Mapping[str, Any], keys: Sequence[str], what: str) -> None:
     for key in values:
         if key not in keys:
-            raise UserMistakeError(f"{what}: {key!r} is unknown; known here: {', '.join(keys)}")
+            raise UserMistakeError(f"{what}: {key!r} is unknown; choose from {', '.join(keys)}")
 
 
 def _text(entry: Mapping[str, Any], key: str, what: str, *, default: str | None = None) -> str:
     value = entry.get(key, default)
     if not isinstance(value, str) or (default is None and not value.strip()) or len(value) > 300:
-        raise UserMistakeError(f"{what}: {key} is needed: a text of at most 300 characters")
+        raise UserMistakeError(f"{what}: {key} is needed, a text of at most 300 characters")
     return value.strip()
 
 
 def _texts(value: object, what: str) -> tuple[str, ...]:
     if isinstance(value, str) and value.strip():
         listed = ", ".join(f'"{part.upper()}"' for part in re.split(r"\s*[,;]\s*", value.strip()) if part)
-        raise UserMistakeError(f"{what} is a list, also of one: write [{listed}]")
+        raise UserMistakeError(f"{what} is a list, even of one: write [{listed}]")
     if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
         raise UserMistakeError(f"{what} is a list of codes in quotes")
     return tuple(text.strip() for text in value)
@@ -296,7 +296,7 @@ def _texts(value: object, what: str) -> tuple[str, ...]:
 def _flag(entry: Mapping[str, Any], what: str) -> bool:
     value = entry.get("inclusive", False)
     if not isinstance(value, bool):
-        raise UserMistakeError(f"{what}: inclusive is true or false")
+        raise UserMistakeError(f"{what}: inclusive must be true or false")
     return value
 
 

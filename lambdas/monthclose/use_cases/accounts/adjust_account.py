@@ -1,4 +1,4 @@
-"""Adjust an account by hand: charge a customer now, book money received outside, grant credit.
+"""Adjust an account by hand: charge a customer now, book money received outside the providers, grant credit.
 
 A close may be charging the same customer meanwhile: what it collects is decided at that moment.
 """
@@ -86,7 +86,9 @@ class Cashier:
         customer = self._customer(customer_id)
         left = self._checked(customer, amount) if amount is not None else None
         if not customer.profile.payment_method:
-            raise UserMistakeError(f"customer {customer_id} has no payment method: import one first")
+            raise UserMistakeError(
+                f"customer {customer_id} has no payment method: import one first (monthclose import customers FILE)"
+            )
         charger, made = self.charger(customer.profile.payment_provider), list[Payment]()
         for period, month in open_months(self.books, customer_id):
             if left is not None and not left:
@@ -118,7 +120,7 @@ class Cashier:
             self._settle_up(customer.customer_id, [(period, month)])
         payments = [p for p in self.books.month(customer.customer_id, period).payments if p.sequence >= key.sequence]
         if not payments:
-            raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
+            raise TryLaterError(f"payment {key.payment_id} can no longer be read")
         return payments
 
     def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
@@ -141,7 +143,9 @@ class Cashier:
             for entry in month.entries:
                 if entry.entry_id == entry_id:
                     raise UserMistakeError(_booked_before(reference, entry))
-        memo = f"received outside: {reference}" + (f" (prepaid{_until(expires_at)})" if expires_at else "")
+        memo = f"received outside the providers: {reference}" + (
+            f" (prepaid{_until(expires_at)})" if expires_at else ""
+        )
         kind = GrantKind.PAID if expires_at else None
         return self._add_credit(customer_id, _Coming(amount, Account.BANK, memo, entry_id, kind, expires_at))
 
@@ -193,12 +197,12 @@ class Cashier:
     def _customer(self, customer_id: str) -> Customer:
         customer = self.books.customer(customer_id)
         if customer is None:
-            raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+            raise UserMistakeError(f"there is no customer {customer_id!r} (ids must match the import exactly)")
         return customer
 
     def _checked(self, customer: Customer, amount: Money) -> Money:
         if amount.minor <= 0:
-            raise UserMistakeError("the amount must be more than nothing")
+            raise UserMistakeError("the amount must be more than zero")
         if amount.currency != customer.currency:
             raise UserMistakeError(f"customer {customer.customer_id} is billed in {customer.currency}")
         return amount
@@ -217,13 +221,13 @@ class Cashier:
 def _booked_before(reference: str, entry: Entry) -> str:
     received = Money(sum(leg.minor for leg in entry.legs if leg.account is Account.BANK), entry.currency)
     return (
-        f"{reference!r} was booked for customer {entry.customer_id} before: {received} on {entry.time:%Y-%m-%d}; "
-        "another transfer needs another reference"
+        f"{reference!r} was already booked for customer {entry.customer_id}: {received} on {entry.time:%Y-%m-%d}; "
+        "each transfer needs its own reference"
     )
 
 
 def _until(expires_at: datetime | None) -> str:
-    return f", good until {last_day(expires_at)}" if expires_at else ""
+    return f", valid until {last_day(expires_at)}" if expires_at else ""
 
 
 def _short(reference: str) -> str:

@@ -45,7 +45,7 @@ class HoldDesk:
     def _hold(self, customer_id: str, reason: str, by: str) -> Customer:
         customer, now = self._customer(customer_id), self.clock()
         if customer.held_since and customer.held_by:
-            raise UserMistakeError(f"customer {customer_id} is on hold already, by {customer.held_by}")
+            raise UserMistakeError(f"customer {customer_id} is already on hold, placed by {customer.held_by}")
         period = Period.of(now)
         number = len(self.books.month(customer_id, period).holds) + 1
         change = HoldChange(customer_id, period, HoldAction.PLACED, reason, now, number, by)
@@ -78,9 +78,9 @@ class HoldDesk:
     def _customer(self, customer_id: str) -> Customer:
         customer = self.books.customer(customer_id)
         if customer is None:
-            raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+            raise UserMistakeError(f"there is no customer {customer_id!r} (ids must match the import exactly)")
         return customer
 
 
 def _given(reason: str) -> str:
-    return check_reason(reason, "a reason is needed: support and the customer will ask for it")
+    return check_reason(reason, "a reason is needed: support needs it, and the customer will ask")

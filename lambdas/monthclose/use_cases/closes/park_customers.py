@@ -1,4 +1,4 @@
-"""Park customers: after the last repair round, set aside with a reason the customers without an outcome."""
+"""Park customers: after the last repair round, set aside every customer without an outcome, with the reason."""
 
 from monthclose.domain.closes.close import Stage
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
@@ -13,11 +13,11 @@ from monthclose.use_cases.closes.snapshot import read_batches
 def park_customers(period: Period, *, books: Books, closes: Closes, documents: Documents, clock: Clock) -> int:
     """Park the customers of unfinished batches that have no outcome, and return how many there were.
 
-    A parked payment keeps its state and its lease: nobody charges it again before its outcome is known.
+    A parked payment keeps its state and its lease: it is not charged again before its outcome is known.
     """
     close = closes.get(period)
     if close is None:
-        raise UserMistakeError(f"{period} was never closed")
+        raise UserMistakeError(f"{period} has never been closed")
     parked = 0
     begun = {progress.batch.number: progress for progress in closes.all_progress(period)}
     for batch in read_batches(documents, close.snapshot_key):
@@ -51,21 +51,21 @@ def _reason(month: CustomerMonth, being_charged: str, *, generated: bool) -> Par
         return ParkCustomerError(
             "payment_unsettled",
             f"payment {month.payment.payment_id} is still {month.payment.state}: the customer is being charged for "
-            f"payment {being_charged}; the reconciler, or closing again, begins with this one afterwards",
+            f"payment {being_charged}; the reconciler, or the next close, charges this one afterwards",
         )
     if month.payment is not None and month.payment.state is PaymentState.READY and month.payment.code:
         return ParkCustomerError(
             "payment_unsettled",
-            f"payment {month.payment.payment_id} was not taken: {month.payment.provider} refuses the order as it is "
-            f"({month.payment.code}), and waiting does not mend that; correct the customer's data or the settings "
-            "and close the period again, or book a transfer with payments record",
+            f"payment {month.payment.payment_id} was not accepted: {month.payment.provider} refuses the order as it is "
+            f"({month.payment.code}), and waiting does not change that; correct the customer's data or the settings "
+            "and close the period again, or record a transfer with `monthclose payments record`",
         )
     if month.payment is not None and not month.payment.settled:
         return ParkCustomerError(
             "payment_unsettled",
             f"payment {month.payment.payment_id} is still {month.payment.state}"
             + (f" ({month.payment.code})" if month.payment.code else "")
-            + "; close the period again once the reason is gone",
+            + "; close the period again once the cause is fixed",
         )
     if month.invoice is None and not generated:
         return ParkCustomerError("not_generated", "the invoice could not be generated; see the execution's history")

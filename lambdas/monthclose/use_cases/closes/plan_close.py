@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from monthclose.domain.closes.close import Batch, Close, Planned, cut_into_batches
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
 from monthclose.ports import Closes, CustomerDirectory, Documents, PaymentGateway, PriceBooks, TaxTables
 from monthclose.settings import CloseSettings, Provider
@@ -55,7 +56,7 @@ class Planner:
         """
         close = self.closes.get(period)
         if close is None or close.run != run:
-            raise UserMistakeError(f"the close of {period} is not at run {run}: another execution took it over")
+            raise UserMistakeError(f"run {run} of the close of {period} has been replaced: another execution took over")
         first = close.round == close.first_round
         if first:  # one run bills with one price book, whatever is imported meanwhile
             close = replace(close, price_book=self.price_books.latest(), tax_table=self.tax_tables.latest())
@@ -103,17 +104,17 @@ class Planner:
         """Estimate how long charging takes: each provider's customers at its allowed rate, side by side."""
         seconds, warnings = 0, []
         for name in sorted({customer.provider for customer in customers}):
-            count = sum(customer.provider == name for customer in customers)
+            number = sum(customer.provider == name for customer in customers)
             provider = self.providers.get(name)
             if provider is None:
-                warnings.append(f"provider {name!r} has no adapter: {count} of the customers cannot be charged")
+                warnings.append(f"provider {name!r} has no adapter: {count(number, 'customer')} cannot be charged")
                 continue
             rate = provider.limit.usable()
-            takes = round(count / rate)
+            takes = round(number / rate)
             seconds = max(seconds, takes)
             if takes > self.settings.deadline_hours * 3600:
                 warnings.append(
-                    f"{name}: {count} charges at {rate:g}/s take {takes / 3600:.1f} h, "
+                    f"{name}: {count(number, 'charge')} at {rate:g}/s would take {takes / 3600:.1f} h, "
                     f"more than the deadline of {self.settings.deadline_hours} h"
                 )
         return seconds, tuple(warnings)

@@ -71,9 +71,11 @@ def unbillable_in_words(tally: Tally) -> list[str]:
     """Say what of the taken usage could not be billed, with names: a line for prices and one for taxes."""
     lines = []
     if tally.unpriced:
-        lines.append(f"no price in the price book for {_named(tally.unpriced, 'SKU')}; a close parks such customers")
+        lines.append(
+            f"no price in the price book for {_named(tally.unpriced, 'SKU')}; a close would park these customers"
+        )
     if tally.untaxed:
-        lines.append(f"no rate in the tax table for {_named(tally.untaxed, 'customer')}; a close parks them")
+        lines.append(f"no rate in the tax table for {_named(tally.untaxed, 'customer')}; a close would park them")
     return lines
 
 

@@ -37,8 +37,8 @@ def checked(name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints
         for field, column in columns:
             if not row.fault and shows_comma(row.cells.get(column, "").strip()):
                 raise UserMistakeError(
-                    f"{name}: the {field} of row {row.number:,} seems to have a decimal comma, and 1.500 would mean "
+                    f"{name}: the {field} of row {row.number:,} seems to have a decimal comma, so 1.500 may mean "
                     "1500; nothing was imported\n"
-                    f"say which it is: {hints.decimal.format(COMMA)} or {hints.decimal.format(POINT)}"
+                    f"choose one: {hints.decimal.format(COMMA)} or {hints.decimal.format(POINT)}"
                 )
         yield row

@@ -94,7 +94,7 @@ def read_options(metadata: Mapping[str, str]) -> ImportOptions:
             if key.lower().startswith(prefix):
                 name = key.lower().removeprefix(prefix).replace("-", "_")
                 if name in options:
-                    raise UserMistakeError(f"the object's metadata {prefix}{name} are there twice")
+                    raise UserMistakeError(f"the object's metadata {prefix}{name} appears twice")
                 options[name] = _decoded(key, value)
         if key.lower() == _HORIZON:
             horizon = _horizon(value)
@@ -108,7 +108,8 @@ def _decoded(key: str, value: str) -> str:
         return str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, UnicodeError):
         raise UserMistakeError(
-            f"the object's metadata {key} cannot be read\nwrite it in ASCII, or by RFC 2047: =?utf-8?q?Stra=C3=9Fe?="
+            f"the object's metadata {key} cannot be read\nwrite it in ASCII, or encode it by RFC 2047: "
+            "=?utf-8?q?Stra=C3=9Fe?="
         ) from None
 
 

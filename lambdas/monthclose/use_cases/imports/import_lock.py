@@ -42,4 +42,4 @@ class ImportLock:
         """
         holder = self.claims.get(file.claim)
         if not holder or holder.execution != execution:
-            raise BrokeOffError("a file of this name was dropped again; this version is not loaded any further")
+            raise BrokeOffError("a newer version of this file was dropped; the rest of this one is not loaded")

@@ -30,7 +30,7 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
     for row in rows:
         price, reason = read_row(row, mapping, read_price)
         if price is not None and prices.get((price.sku, price.currency), price).model != price.model:
-            price, reason = None, "sku and currency are there twice with different prices"
+            price, reason = None, "sku and currency appear twice with different prices"
         if price is None:
             tally.rejected[reason] += 1
             reject(row, reason)
@@ -79,7 +79,8 @@ def _naming(fees: Set[str], section: str, entries: Sequence[Discount | Commitmen
         for sku in entry.skus:
             if sku in fees:
                 yield (
-                    f'{section}[{number}] "{entry.id}": its skus name "{sku}", which is a fee and no SKU of the price '
-                    "book; fees count as part of the whole invoice only: take it out of skus, or give the fee another "
+                    f'{section}[{number}] "{entry.id}": its skus name "{sku}", which is a fee, not a SKU of the '
+                    "price book; fees only count towards the whole invoice: take it out of skus, or give the fee "
+                    "another "
                     "id if usage has this SKU"
                 )

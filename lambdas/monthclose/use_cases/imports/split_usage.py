@@ -126,8 +126,8 @@ class Splitter:
             lanes[zlib.crc32(customer_id.encode(errors="surrogatepass")) % self.lanes].add(_line(row, names))
             if count % _LOOKS == 0 and time_is_up():
                 raise UserMistakeError(
-                    f"{file.name} is too large: time was up after row {row.number:,}, and nothing of it was imported\n"
-                    "drop it in pieces of half of that, each with a name of its own"
+                    f"{file.name} is too large: time ran out after row {row.number:,}, and nothing was imported\n"
+                    "split it into files of at most half that many rows, each with its own name, and drop those"
                 )
         for lane in lanes:
             lane.flush()

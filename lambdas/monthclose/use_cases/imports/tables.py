@@ -37,9 +37,9 @@ _KNOWN_BINARIES = {
     b"PAR1": "a Parquet file; save it as CSV",
     b"%PDF": "a PDF; save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd; use gzip or none",
-    b"BZh": "compressed with bzip2; use gzip or none",
-    b"\xfd7zXZ": "compressed with xz; use gzip or none",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; use gzip or no compression",
+    b"BZh": "compressed with bzip2; use gzip or no compression",
+    b"\xfd7zXZ": "compressed with xz; use gzip or no compression",
     GZIP: "compressed twice; unpack it once",
 }
 
@@ -125,10 +125,9 @@ def readable(name: str, row: Callable[[], int] = lambda: 0) -> Iterator[None]:
             "save it as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE"
         ) from None
     except (EOFError, OSError, zlib.error) as error:
-        what = "breaks off" if isinstance(error, EOFError) else "is damaged"
+        what = "is cut off" if isinstance(error, EOFError) else "is damaged"
         raise UserMistakeError(
-            f"{name} {what} {_place(row())} ({error})\n"
-            "fetch it again and import the whole of it; nothing is stored twice"
+            f"{name} {what} {_place(row())} ({error})\nget it again and import the whole file; nothing is stored twice"
         ) from None
 
 
@@ -164,7 +163,7 @@ def _place(number: int) -> str:
 class _Lines:
     """Hands out lines, and remembers those of the record that is being read, should it turn out to be broken.
 
-    Rows are numbered by the line that they begin in: what is read as one row changes when a quote is mended, the lines
+    Rows are numbered by the line that they begin in: what is read as one row changes when a quote is fixed, the lines
     don't. The header's line is number 0, so the rows of most files are numbered one by one.
     """
 
@@ -183,8 +182,8 @@ class _Lines:
             if self.length > _LONGEST:
                 what = f"row {self.number:,}" if self._header else "the header"
                 raise UserMistakeError(
-                    f"{self._name}: {what} goes on for more than {_LONGEST:,} characters\n"
-                    "a quote in it is not closed, or there is one too many"
+                    f"{self._name}: {what} is longer than {_LONGEST:,} characters\n"
+                    "a quote in it is not closed, or there is one quote too many"
                 )
             yield line
 

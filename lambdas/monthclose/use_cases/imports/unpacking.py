@@ -56,7 +56,7 @@ class _Unpacked(io.RawIOBase):
         self._count += read
         if self._count > max(_HARMLESS, _MOST_UNPACKED * self._packed.count):
             raise UserMistakeError(
-                f"{self._name} holds more than {_MOST_UNPACKED} times of what it is packed into: nobody meters that\n"
-                "if it is meant, import it unpacked"
+                f"{self._name} unpacks to more than {_MOST_UNPACKED} times its size, which is not plausible for usage\n"
+                "if this is intended, import it unpacked"
             )
         return read

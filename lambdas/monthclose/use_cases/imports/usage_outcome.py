@@ -89,7 +89,7 @@ class OutcomeKeeper:
         else:
             commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
             reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
-            error = f"nothing of {file.name} was imported: {reasons}"
+            error = f"nothing in {file.name} was imported: {reasons}"
             self._put_text(file, f"{error}\nthe rejected rows: {table}")
         return self._remember(file, tally, error, table if tally.rejected else "")
 

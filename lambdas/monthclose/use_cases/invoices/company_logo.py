@@ -21,7 +21,7 @@ def import_logo(content: bytes, *, documents: Documents) -> str:
     """
     suffix, content_type = _kind(content)
     if len(content) > _MAX_BYTES:
-        raise UserMistakeError(f"the logo has {len(content):,} bytes; at most {_MAX_BYTES:,} are taken")
+        raise UserMistakeError(f"the logo has {len(content):,} bytes; at most {_MAX_BYTES:,} are allowed")
     key = f"company/logo-{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"
     documents.put_new(key, content, content_type)
     documents.put(_LATEST, key.encode(), "text/plain")
@@ -42,4 +42,4 @@ def _kind(content: bytes) -> tuple[str, str]:
             return kind
     if b"<svg" in content[:1000] and b"\x00" not in content:
         return _SVG
-    raise UserMistakeError("the logo is no PNG, JPEG or SVG")
+    raise UserMistakeError("the logo is not a PNG, JPEG or SVG file")

@@ -2,8 +2,8 @@
 
 As for invoices, the order makes it safe to break off anywhere: the draft stored, then a number reserved for that very
 draft, then the numbered document stored, then the credit note booked. Reservations are kept by the invoice, and each
-is fenced by how many there were: two people who correct it at once cannot credit more than is left, and the next one
-to come finishes what another has left, so that no number is lost.
+is fenced by how many there were: two people who correct it at once can't credit more than there is, and whoever
+comes first finishes what another has left, so that no number is lost.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ class Corrector:
     clock: Clock
 
     def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
-        """Credit an amount of an invoice, tax included; None credits everything that is left of it.
+        """Credit an amount of an invoice, tax included; None is everything that is left of it.
 
         What is open of it is not owed any more; what was paid becomes credit, which covers other open invoices at
         once. The same amount for the same reason again is the same correction: its credit note is returned.
@@ -81,12 +81,14 @@ class Corrector:
         TryLaterError
             The invoice is being charged right now.
         """
-        reason = check_reason(reason, "a reason is needed: the credit note says it")
+        reason = check_reason(reason, "a reason is needed: the credit note shows it")
         asked = _Asked(self.issued.find(number), amount, reason)
         if amount is not None and amount.currency != asked.invoice.currency:
-            raise UserMistakeError(f"invoice {asked.invoice.number} is in {asked.invoice.currency}")
+            raise UserMistakeError(
+                f"invoice {asked.invoice.number} is in {asked.invoice.currency}, not {amount.currency}"
+            )
         if amount is not None and amount.minor <= 0:
-            raise UserMistakeError("the amount must be more than nothing")
+            raise UserMistakeError("the amount must be more than zero")
         note = retry_conflicts(partial(self._correct, asked))
         settle_up(self.holds, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
         return note
@@ -96,7 +98,7 @@ class Corrector:
         return self.credit(number, None, reason)
 
     def rehearse(self, invoice: Invoice, reason: str) -> Customer:
-        """Work out what the account would be once everything that is left is credited; writes nothing.
+        """Work out what the account would be after everything that is left is credited; writes nothing.
 
         Raises
         ------
@@ -159,9 +161,9 @@ class Corrector:
     def _read(self, customer_id: str, period: Period) -> tuple[Customer, CustomerMonth, Invoice]:
         customer, month = self.books.customer(customer_id), self.books.month(customer_id, period)
         if customer is None or month.invoice is None:
-            raise ValueError(f"customer {customer_id} or their invoice of {period} vanished")
+            raise ValueError(f"customer {customer_id} or their invoice for {period} no longer exists")
         if any(payment.in_flight for payment in month.payments):
-            raise TryLaterError(f"{month.invoice.number} is being charged; try again when its outcome is known")
+            raise TryLaterError(f"{month.invoice.number} is being charged; try again once the outcome is known")
         return customer, month, month.invoice
 
     def _commit(self, note: CreditNote) -> Cover:
@@ -170,7 +172,7 @@ class Corrector:
             raise ValueError(f"{note.number} corrects {note.corrects}, which was replaced by {invoice.number}")
         corrected, account, legs = book_credit_note(note, invoice, customer, month.notes_on(invoice.number))
         now, entry_id = self.clock(), note.entry_id
-        memo = f"credit note {note.number} for {note.total} of invoice {note.corrects}: {note.reason}"
+        memo = f"credit note {note.number} for {note.total} on invoice {note.corrects}: {note.reason}"
         entry = Entry(entry_id, note.customer_id, note.period, note.currency, now, legs, memo)
         cover = self._cover(customer, account, note.period, entry_id, now)
         account, change = lift_if_paid_up(cover.customer, note.period, len(month.holds) + 1, now)

@@ -170,7 +170,7 @@ class InvoiceDrafter:
             raise ParkCustomerError(
                 "currency_mismatch",
                 f"late usage of {month} is in {currency}, the profile says {customer.profile.currency}; change the "
-                f"profile back to {currency} for this period, or undo that usage, and close again",
+                f"profile back to {currency} for this period, or correct that usage to 0, and close again",
             )
         return lines
 

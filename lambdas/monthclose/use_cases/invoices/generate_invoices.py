@@ -182,7 +182,8 @@ class InvoiceGenerator:
         if len(content) > MOST_BYTES:
             raise ParkCustomerError(
                 "document_too_large",
-                f"the invoice's document has more than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by SKU "
+                f"the invoice's document is larger than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by "
+                "SKU "
                 "instead of by resource",
             )
         invoices.issue(invoice, account_after(customer, draft))
@@ -225,19 +226,20 @@ class InvoiceGenerator:
         if provider != batch.provider:
             raise ParkCustomerError(
                 "provider_changed",
-                f"the snapshot has them with {batch.provider!r}, the profile now says {provider!r}; "
+                f"the snapshot says {batch.provider!r}, the profile now says {provider!r}; "
                 "change it back for this period",
             )
         if currency not in EXPONENT_BY_CURRENCY:
             raise ParkCustomerError(
-                "unknown_currency", f"{currency!r} is no currency of ISO 4217; import the customer anew"
+                "unknown_currency",
+                f"{currency!r} is not an ISO 4217 currency; correct it and import the customer again",
             )
         if customer.currency != currency:
             minor = customer.balance.minor or customer.carried_minor or customer.receivable_minor
             what = Money(minor, customer.currency)
             raise ParkCustomerError(
                 "currency_mismatch",
-                f"the profile says {currency}, but {what} is open; settle that or change the profile back",
+                f"the profile says {currency}, but {what} is still open; settle that or change the profile back",
             )
         return expire_credit(self.books, customer, period, self.clock())
 
@@ -312,7 +314,7 @@ class InvoiceGenerator:
         invoice = issue.invoice
         customer = self.books.customer(invoice.customer_id)
         if customer is None:
-            raise ValueError(f"customer {invoice.customer_id} vanished after invoice {invoice.number} was numbered")
+            raise ValueError(f"customer {invoice.customer_id} disappeared after invoice {invoice.number} was numbered")
         month = self.books.month(invoice.customer_id, invoice.period)
         if not month.invoice:
             self._commit(issue, _Seen(customer, month))
@@ -330,6 +332,6 @@ class InvoiceGenerator:
 def _not_booked(invoice: Invoice, error: Exception) -> ParkCustomerError:
     return ParkCustomerError(
         "not_booked",
-        f"{invoice.number} has its number and its document, and cannot be booked: {reason_to_park(error).detail}; "
-        f"close {invoice.period} again once that is mended: it keeps its number",
+        f"{invoice.number} has its number and its document, but cannot be booked: {reason_to_park(error).detail}; "
+        f"close {invoice.period} again once that is fixed: it keeps its number",
     )

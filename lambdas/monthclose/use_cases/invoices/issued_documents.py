@@ -57,10 +57,10 @@ class IssuedDocuments:
         wanted = Series.INVOICES.number_of(number)
         run = self.closes.run_of(wanted)
         if run is None:
-            raise UserMistakeError(f"there is no invoice {number}: that number has not been given out")
+            raise UserMistakeError(f"there is no invoice {number}: that number has not been used")
         not_yet = UserMistakeError(
-            f"{number} is reserved, but its invoice isn't issued yet; close {run.period} again, or say the same "
-            "`invoice regenerate` again if one broke off"
+            f"{number} is reserved, but its invoice has not been issued yet; close {run.period} again, or run the same "
+            "`invoice regenerate` again if it broke off"
         )
         try:
             content = self.documents.get(documents_key(run.period, run.batch, run.first))
@@ -83,7 +83,7 @@ class IssuedDocuments:
         wanted = Series.CREDIT_NOTES.number_of(number)
         run = self.closes.run_of(wanted, Series.CREDIT_NOTES)
         if run is None:
-            raise UserMistakeError(f"there is no credit note {number}: that number has not been given out")
+            raise UserMistakeError(f"there is no credit note {number}: that number has not been used")
         name, invoice = Series.CREDIT_NOTES.numbered(wanted), Series.INVOICES.numbered(run.batch)
         try:
             document = json.loads(self.documents.get(credit_note_key(run.period, name)))
@@ -93,7 +93,8 @@ class IssuedDocuments:
         found = next((note for note in notes if note.number == name), None)
         if found is None:
             raise UserMistakeError(
-                f"{name} is reserved for {invoice}, but isn't issued yet; correct {invoice} for the same reason again"
+                f"{name} is reserved for {invoice}, but has not been issued yet; repeat the correction of {invoice} "
+                "with the same reason"
             )
         return found
 

@@ -1,9 +1,10 @@
-"""Regenerate an issued invoice: a credit note for everything that is left of it, and a new invoice in its place.
+"""Regenerate an issued invoice: a credit note for everything that is left of it, and a new invoice that replaces it.
 
-The new invoice is drafted by a close's own code, from today's prices, taxes, profile and usage. First all of it is
+The new invoice is drafted by a close's own code, from the current prices, taxes, profile and usage. First all of it is
 tried out, so that an invoice that cannot be regenerated stays untouched. Then, each step stored before the next: the
 credit note by its own protocol, the draft, a number reserved for that very draft among those of the old invoice's
-batch, the document, the booking. The draft names the invoice that it replaces: the next run finds it and continues.
+batch, the document, the booking. The draft names the invoice that it replaces: whoever comes next finds it and
+continues.
 """
 
 import json
@@ -43,7 +44,7 @@ class Regenerated:
     note : CreditNote or None
         The last credit note on the replaced invoice; None if it charged nothing.
     credited : Money
-        What had been credited of the replaced invoice before; the new one bills it again.
+        What had been credited of the replaced invoice before, and is billed again by the new one.
     """
 
     replaced: Invoice
@@ -54,14 +55,14 @@ class Regenerated:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an invoice would be if it were regenerated.
+    """What a regenerated invoice would be.
 
     Parameters
     ----------
     due : Money
         What would have to be paid of it, with what was paid and credited already taken off.
     credited : Money
-        What has been credited of the replaced one already: the new one bills it again.
+        What credit notes have already credited of the replaced one: the new one does not take them into account.
     unchanged : bool
         Whether it would ask for the same as the replaced one.
     """
@@ -74,7 +75,7 @@ class Preview:
 
     @property
     def total(self) -> Money:
-        """The new invoice's total."""
+        """What the new invoice would be for."""
         return Money(self.draft["total_minor"], self.draft["currency"])
 
 
@@ -88,7 +89,7 @@ class Regenerator:
     policy: InvoicingPolicy
 
     def preview(self, number: str, reason: str = "") -> Preview:
-        """Try out what an invoice would be if it were regenerated now; writes nothing.
+        """Try out what an invoice would be if it were regenerated now, and write nothing.
 
         Raises
         ------
@@ -101,7 +102,10 @@ class Regenerator:
         if invoice.replaced_by:
             raise _replaced(invoice)
         if self._begun(invoice, self._reserved(invoice, self._batch(invoice))):
-            raise UserMistakeError(f"a new invoice for {invoice.number} has its number already: regenerate finishes it")
+            raise UserMistakeError(
+                f"regenerating {invoice.number} broke off after the new invoice got its number: run `monthclose "
+                "invoice regenerate` to finish it"
+            )
         return self._try_out(invoice, reason)
 
     def _try_out(self, invoice: Invoice, reason: str) -> Preview:
@@ -113,10 +117,11 @@ class Regenerator:
         try:
             draft = self._draft(customer, invoice, reason)
         except ParkCustomerError as error:
-            raise UserMistakeError(f"{_cannot(invoice, error)}; {invoice.number} stays as it is") from None
+            raise UserMistakeError(f"{_cannot(invoice, error)}; {invoice.number} is unchanged") from None
         if not self.policy.invoices(draft) and not self.policy.carries(draft):
             raise UserMistakeError(
-                f"made anew, {invoice.number} would come to nothing: void it (monthclose invoice void {invoice.number})"
+                f"regenerated, {invoice.number} would come to nothing: void it instead (monthclose invoice void "
+                f"{invoice.number})"
             )
         [new], _ = number_drafts([draft], 0, "")
         held = sum(payment.net_minor for payment in month.payments)
@@ -125,21 +130,21 @@ class Regenerator:
         return Preview(invoice, draft, amount_due(issued, account), invoice.total - left, unchanged)
 
     def regenerate(self, number: str, reason: str) -> Regenerated:
-        """Credit an invoice in full, and issue a new one for the same month in its place.
+        """Credit an invoice in full, and issue a new one for the same month that replaces it.
 
         The new one is issued even if its amount is below the policy's minimum: the month has an invoice already. What
-        is due of it is charged by the daily collections, or when a person asks for it. The same call, with
-        the same reason, finishes what broke off, or returns what was done.
+        is due of it is charged by the daily collections, or when a person asks for it. The same call, for the same
+        reason, finishes what broke off, or shows what was done.
 
         Raises
         ------
         UserMistakeError
-            As `preview`, or there is no reason. If it can no longer be regenerated once the credit note is issued, the
-            message says so, and the same call continues from there.
+            As `preview`, or there is no reason. If it can no longer be regenerated after the credit note was issued,
+            the message says so, and the same call continues from there.
         TryLaterError
             The invoice is being charged right now.
         """
-        reason = check_reason(reason, "a reason is needed: the credit note and the new invoice say it")
+        reason = check_reason(reason, "a reason is needed: the credit note and the new invoice show it")
         invoice = self.corrector.issued.find(number)
         if not invoice.replaced_by:
             batch = self._batch(invoice)
@@ -155,23 +160,24 @@ class Regenerator:
     def _check(self, invoice: Invoice, customer: Customer, month: CustomerMonth) -> None:
         if invoice.total_minor < 0:
             raise UserMistakeError(
-                f"{invoice.number} is for {invoice.total}, which has become credit: no credit note can take that back"
+                f"{invoice.number} is for {invoice.total}, which became the customer's credit: a credit note cannot "
+                "reverse that"
             )
         if customer.profile.currency != invoice.currency:
             raise UserMistakeError(
                 f"{invoice.number} is in {invoice.currency}, the profile of customer {invoice.customer_id} says "
-                f"{customer.profile.currency}: change it back for this, or void the invoice"
+                f"{customer.profile.currency}: change it back first, or void the invoice"
             )
         if customer.currency != invoice.currency:
             raise UserMistakeError(
                 f"{invoice.number} is in {invoice.currency}, the account of customer {invoice.customer_id} is in "
-                f"{customer.currency} now: settle that first"
+                f"{customer.currency} now: settle that account first"
             )
         if any(payment.in_flight for payment in month.payments):
-            raise TryLaterError(f"{invoice.number} is being charged; try again when its outcome is known")
+            raise TryLaterError(f"{invoice.number} is being charged; try again once the outcome is known")
 
     def _void(self, invoice: Invoice, reason: str) -> None:
-        """Issue the credit note; an invoice that was credited in full before needs none."""
+        """Issue the credit note; an invoice that was already credited in full needs none."""
         self.corrector.finish(invoice)
         _, month = self._read(invoice)
         if left_to_credit(invoice, month.notes_on(invoice.number)):
@@ -189,7 +195,8 @@ class Regenerator:
             draft = self._draft(customer, invoice, reason)
         except ParkCustomerError as error:
             raise UserMistakeError(
-                f"{invoice.number} is taken back, but {_cannot(invoice, error)}; mend that and say the same again"
+                f"{invoice.number} is credited in full, but {_cannot(invoice, error)}; fix that and run the same "
+                "command again"
             ) from None
         key = store_drafts(self.corrector.documents, invoice.period, f"{batch:05}", [draft])
         self._mark(invoice)
@@ -220,7 +227,7 @@ class Regenerator:
         replaced = month.invoice_of(invoice.number)
         new = month.invoice_of(replaced.replaced_by) if replaced else None
         if replaced is None or new is None:
-            raise ValueError(f"{invoice.number} was replaced, and the new invoice cannot be read")
+            raise ValueError(f"{invoice.number} was replaced, but the new invoice cannot be read")
         if self.corrector.issued.document(new).notes != (reason,):
             raise _replaced(replaced)
         notes = month.notes_on(replaced.number)
@@ -235,18 +242,18 @@ class Regenerator:
     def _batch(self, invoice: Invoice) -> int:
         run = self.corrector.closes.run_of(Series.INVOICES.number_of(invoice.number))
         if run is None:
-            raise ValueError(f"{invoice.number} is in no run of numbers")
+            raise ValueError(f"{invoice.number} is not in any reserved range of numbers")
         return run.batch
 
     def _read(self, invoice: Invoice) -> tuple[Customer, CustomerMonth]:
         customer = self.corrector.books.customer(invoice.customer_id)
         if customer is None:
-            raise ValueError(f"customer {invoice.customer_id} of {invoice.number} vanished")
+            raise ValueError(f"customer {invoice.customer_id} of {invoice.number} no longer exists")
         return customer, self.corrector.books.month(invoice.customer_id, invoice.period)
 
 
 def _replaced(invoice: Invoice) -> UserMistakeError:
-    return UserMistakeError(f"{invoice.number} was replaced by {invoice.replaced_by} before: regenerate that one")
+    return UserMistakeError(f"{invoice.number} has already been replaced by {invoice.replaced_by}: regenerate that one")
 
 
 def _cannot(invoice: Invoice, error: ParkCustomerError) -> str:

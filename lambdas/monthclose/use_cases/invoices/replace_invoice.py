@@ -1,4 +1,4 @@
-"""Issue an invoice in place of one that was credited in full: its document, then the booking, in one commit.
+"""Replace an invoice that was credited in full: the new one's document, then the booking, in one commit.
 
 Its draft and number were stored before. So what broke off is finished by the same command, or by a close that still has
 the batch to do, and a second one finds it done. A close that runs again does have it to do: before a number is
@@ -63,13 +63,13 @@ class Replacer:
             return
         before = month.invoice
         if customer is None or before is None or before.number != invoice.replaces:
-            raise ValueError(f"{invoice.replaces} vanished after {invoice.number} was numbered to take its place")
+            raise ValueError(f"{invoice.replaces} disappeared after {invoice.number} was numbered to replace it")
         if any(payment.in_flight for payment in month.payments):
-            raise TryLaterError(f"{before.number} is being charged; try again when its outcome is known")
+            raise TryLaterError(f"{before.number} is being charged; try again once the outcome is known")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, legs = take_its_place(invoice, account_after(customer, draft), held)
         issued, payment = self._with_payment(issued, account, month, batch)
-        memo = f"invoice {issued.number} for {issued.total}, in place of {before.number}"
+        memo = f"invoice {issued.number} for {issued.total}, replacing {before.number}"
         entry = Entry(issued.entry_id, issued.customer_id, issued.period, issued.currency, now, legs, memo)
         account, change = lift_if_paid_up(account, issued.period, len(month.holds) + 1, now)
         self.books.commit(

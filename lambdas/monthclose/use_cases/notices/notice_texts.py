@@ -49,13 +49,13 @@ _ACCENT: Mapping[NoticeKind, str] = {
 _EFFECTS: Mapping[str, str] = {
     "less_owed": "Off this invoice",
     "covered": "Off other open invoices",
-    "kept": "Credit for later",
+    "kept": "Added to your credit",
 }
 """What a credit note does, as its mail sets it out."""
 
 _UNTAKEN: Mapping[str, str] = {
-    ABOVE_MAXIMUM: "the amount is larger than one payment can be.",
-    CURRENCY_NOT_TAKEN: "it cannot pay in the currency of the invoice.",
+    ABOVE_MAXIMUM: "the amount is more than a single payment can collect.",
+    CURRENCY_NOT_TAKEN: "it does not support the currency of the invoice.",
 }
 
 
@@ -106,15 +106,15 @@ class NoticeTexts:
         facts = _facts(month.invoice, payment) | {"held_on": _day(held_on) if held_on else ""}
         rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number))
         if step and month.invoice.open < customer.balance:
-            rows.append(("Owed in all", str(customer.balance)))
+            rows.append(("Total owed", str(customer.balance)))
         return self._mail(
             customer, kind, facts, rows, month.invoice, step, month.invoice.period, _standing(customer, month)
         )
 
     def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
-        """Write the mail that tells a customer that their account was put on hold, or is on hold no more."""
+        """Write the mail that tells a customer that their account was put on hold, or that the hold was lifted."""
         facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
-        rows = [("Date", _day(change.time.date())), ("Owed in all", str(max(customer.balance, _nothing(customer))))]
+        rows = [("Date", _day(change.time.date())), ("Total owed", str(max(customer.balance, _nothing(customer))))]
         return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
 
     def credit_note_mail(
@@ -150,12 +150,12 @@ class NoticeTexts:
         return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, standing)
 
     def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
-        """Write the mail that tells a customer of the invoice that has taken another one's place.
+        """Write the mail that tells a customer which invoice replaces another one.
 
         Parameters
         ----------
         covered_minor : int
-            What of the money and credit of the old one went to other open invoices, in minor units.
+            How much of the old one's money and credit went towards other open invoices, in minor units.
 
         Raises
         ------
@@ -171,7 +171,10 @@ class NoticeTexts:
             "covered": Money(covered_minor, invoice.currency),
             "chargeable": payment.state not in (PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER),
         }
-        rows = [("In place of", invoice.replaces), *_rows(customer, invoice, payment, month.notes_on(invoice.number))]
+        rows = [
+            ("Replaced invoice", invoice.replaces),
+            *_rows(customer, invoice, payment, month.notes_on(invoice.number)),
+        ]
         standing = _standing(customer, month)
         return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, standing)
 
@@ -216,13 +219,11 @@ class NoticeTexts:
 def _standing(customer: Customer, month: CustomerMonth) -> str:
     """Say how the customer's hold stands, if there is one, or if it is news that there is none."""
     if customer.held_since:
-        since = f"Your account is on hold since {_day(customer.held_since.date())}."
-        lifts = (
-            "Please write to us about it." if customer.held_by else "The hold ends once nothing is overdue any more."
-        )
+        since = f"Your account has been on hold since {_day(customer.held_since.date())}."
+        lifts = "Please contact us about it." if customer.held_by else "The hold ends as soon as nothing is overdue."
         return f"{since} {lifts}"
     lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
-    return "Your account is not on hold any more." if lifted else ""
+    return "Your account is no longer on hold." if lifted else ""
 
 
 def _nothing(customer: Customer) -> Money:
@@ -267,7 +268,7 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequenc
     ]
     by_notes = min(sum(note.total_minor for note in notes), invoice.credited_minor)
     settled = {
-        "Taken back": by_notes,
+        "Credited": by_notes,
         "Credit used": invoice.credited_minor - by_notes,
         "Waived": invoice.written_off_minor,
         "Paid": invoice.collected_minor,
@@ -276,7 +277,7 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequenc
     if payment.state is PaymentState.PENDING:
         rows.append(("Being collected", str(payment.amount)))
     if invoice.total_minor >= 0:
-        rows.append(("Open", str(invoice.open)))
+        rows.append(("Outstanding", str(invoice.open)))
     if customer.credit_minor:
         rows.append(("Credit left", str(Money(customer.credit_minor, customer.currency))))
     return rows

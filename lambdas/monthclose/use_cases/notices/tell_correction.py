@@ -71,7 +71,7 @@ class CorrectionTeller:
     def _customer(self, issued: CreditNote | Invoice) -> Customer:
         customer = self.books.customer(issued.customer_id)
         if customer is None:
-            raise ValueError(f"customer {issued.customer_id} vanished after {issued.number} was booked")
+            raise ValueError(f"customer {issued.customer_id} disappeared after {issued.number} was booked")
         return customer
 
 

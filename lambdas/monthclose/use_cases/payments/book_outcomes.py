@@ -110,11 +110,11 @@ class Bookkeeper:
     def _book_afresh(self, payment: Payment, outcome: ChargeOutcome) -> PaymentState:
         current = self.read(PaymentKey(payment.customer_id, payment.period, payment.sequence))
         if current is None:
-            raise TryLaterError(f"payment {payment.payment_id} cannot be read any more")
+            raise TryLaterError(f"payment {payment.payment_id} can no longer be read")
         if (current.payment.attempt, current.payment.provider_ref) != (payment.attempt, payment.provider_ref):
             # Perhaps only the reference was stored meanwhile, perhaps a new attempt began: a new look-up will tell.
             if current.payment.provider_ref or current.payment.attempt != payment.attempt:
-                raise TryLaterError(f"payment {payment.payment_id} went on meanwhile")
+                raise TryLaterError(f"payment {payment.payment_id} has changed in the meantime")
             current = current._replace(payment=replace(current.payment, provider_ref=payment.provider_ref))
         return self._converge(current, outcome).payment.state
 
@@ -167,21 +167,21 @@ class Bookkeeper:
         if payment.more_minor and invoice.open:
             more.append(payment.go_on(max(p.sequence for p in (payment, *case.others)) + 1))
         if dropped := _dropped(case.invoice, invoice):
-            memo += f"; {dropped} written off, which {payment.provider} cannot charge"
+            memo += f"; {dropped} written off, because {payment.provider} cannot charge it"
         return self._write(case, payment, (invoice, customer, legs), "payment", memo, more)
 
     def _refund(self, case: Case, said: Collected) -> Case:
         amount = Money(said.refunded_minor - case.payment.refunded_minor, case.invoice.currency)
         payment = replace(case.payment, refunded_minor=said.refunded_minor)
         effect = money_back.refund(case.invoice, case.customer, amount, case.excess_minor)
-        memo = f"{amount} of invoice {case.paid_number} given back by {payment.provider}"
+        memo = f"{amount} of invoice {case.paid_number} refunded by {payment.provider}"
         return self._write_effect(case, payment, effect, "refund", memo)
 
     def _reverse(self, case: Case, said: Collected) -> Case:
         amount = Money(said.reversed_minor - case.payment.reversed_minor, case.invoice.currency)
         payment = replace(self._stand(case.payment, said), reversed_minor=said.reversed_minor)
         effect = money_back.reverse(case.invoice, case.customer, amount, case.excess_minor)
-        memo = f"{amount} of invoice {case.paid_number} reversed by the customer's bank: {said.code}"
+        memo = f"{amount} of invoice {case.paid_number} reversed at {payment.provider}{said.code}"
         return self._write_effect(case, payment, effect, "reversal", memo)
 
     def _regain(self, case: Case, said: Collected) -> Case:
@@ -192,9 +192,7 @@ class Bookkeeper:
         returned = Money(before.reversed_minor, currency) - reversed_
         payment = self._stand(before, said) if returned else before
         payment = replace(payment, refunded_minor=refunded.minor, reversed_minor=reversed_.minor)
-        effect = money_back.regain(
-            case.invoice, case.customer, case.returned, refunded, reversed_, case.excess_minor
-        )
+        effect = money_back.regain(case.invoice, case.customer, case.returned, refunded, reversed_, case.excess_minor)
         memos = [
             f"{returned} of invoice {case.paid_number} returned to {payment.provider} by the customer's bank",
             f"refund of {failed} of invoice {case.paid_number} by {payment.provider} failed",
@@ -211,7 +209,7 @@ class Bookkeeper:
             why = said.code or "reversed"
             return payment.to(PaymentState.REVERSED, now, why, code=said.code, request_id=request_id)
         if payment.state is PaymentState.REVERSED:
-            return payment.to(PaymentState.PAID, now, "the money is ours again", request_id=request_id)
+            return payment.to(PaymentState.PAID, now, "the reversal was undone", request_id=request_id)
         return payment
 
     def _write_effect(self, case: Case, payment: Payment, effect: Effect, what: str, memo: str) -> Case:
@@ -245,7 +243,9 @@ class Bookkeeper:
         booking = invoices.use_credit(case.invoice, case.customer, rest_minor)
         memo = f"credit used for invoice {case.invoice.number}"
         if dropped := _dropped(case.invoice, booking[0]):
-            memo = f"{dropped} of invoice {case.invoice.number} written off, which {payment.provider} cannot charge"
+            memo = (
+                f"{dropped} of invoice {case.invoice.number} written off, because {payment.provider} cannot charge it"
+            )
         return self._write(case, payment, booking, "credit", memo)
 
     def _write(

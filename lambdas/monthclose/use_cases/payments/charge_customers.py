@@ -58,9 +58,9 @@ def _attempt(name: str, job: Callable[[], object], log: Log) -> float | None:
     except ProviderPausedError as error:
         return error.seconds
     except TryLaterError as error:
-        log.warning("charge comes later", extra={"payment": name, "why": str(error)})
+        log.warning("the charge is postponed", extra={"payment": name, "why": str(error)})
     except Exception as error:
-        log_failure(log, "charge failed", name, error)
+        log_failure(log, "the charge failed", name, error)
     return None
 
 

@@ -128,7 +128,7 @@ class Charger:
     def _read(self, key: PaymentKey) -> Case | None:
         case = self.bookkeeper.read(key)
         if case and case.payment.provider != self.gateway.provider:
-            raise ValueError(f"payment {case.payment.payment_id} is not {self.gateway.provider}'s to collect")
+            raise ValueError(f"payment {case.payment.payment_id} is not collected through {self.gateway.provider}")
         return case
 
     def _begin(self, case: Case) -> PaymentState:
@@ -176,7 +176,7 @@ class Charger:
             return withdrawn
         if case.payment.state is PaymentState.NOTHING_DUE and not rest_minor:
             return case.payment.state
-        why = "what is owed is less than can ever be charged" if rest_minor else "nothing is owed"
+        why = "the amount owed is too small to ever be charged" if rest_minor else "nothing is owed"
         return self.bookkeeper.settle_without_charge(case, why, rest_minor).payment.state
 
     def _refuse_unasked(self, case: Case, started: Payment, code: str) -> PaymentState:
@@ -213,7 +213,7 @@ class Charger:
         except OrderRefusedError as error:
             return self._not_taken(case, error)
         if isinstance(answer.outcome, NotCollected):
-            return self._mark_unknown(case, "the provider says that it has not collected it")
+            return self._mark_unknown(case, "the provider says it has not collected the payment")
         if _is_canceled(answer):
             self._start_over(self._without_order(case))
         state = self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
@@ -230,7 +230,7 @@ class Charger:
         match error:
             case MethodReplacedError(method=successor):
                 self.follow(case.customer, order_of(case).payment_method, successor)
-                raise ConflictError(f"payment {case.payment.payment_id} goes on with another payment method")
+                raise ConflictError(f"payment {case.payment.payment_id} continues with another payment method")
             case PayerGoneError():
                 return self._forget_provider_customer(case, error)
             case OrderInvalidError():
@@ -264,14 +264,14 @@ class Charger:
             return self._put_back(case, error)  # the import's id is wrong, or our key
         case = case._replace(customer=case.customer.without_provider_customer())
         if not imported:
-            why = "the provider does not have the customer any more: they are registered again"
-            self._start_over(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
+            why = "the provider no longer has the customer: they are registered again"
+            self._decide_again(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
         case = self.bookkeeper.commit(case, customer=case.customer)
         return self.bookkeeper.book(case, Refused(error.code, request_id=error.request_id))
 
     def _without_order(self, case: Case) -> Case:
-        """End an attempt whose order was cancelled at the provider, in memory: another order will replace it."""
-        why = "the provider has cancelled the order: another takes its place"
+        """End an attempt whose order was cancelled at the provider, in memory: another order takes its place."""
+        why = "the provider has cancelled the order: another one replaces it"
         ended = case.payment.to(PaymentState.READY, self.clock(), why)
         return case._replace(payment=replace(ended, provider_ref=""))
 
@@ -284,7 +284,7 @@ class Charger:
             Always: the caller reads again and retries. If that keeps failing, it is tried later.
         """
         self.bookkeeper.commit(case, payment=case.payment, customer=case.customer.released_by(case.payment.payment_id))
-        raise ConflictError(f"payment {case.payment.payment_id} is begun again: {case.payment.history[-1].why}")
+        raise ConflictError(f"payment {case.payment.payment_id} starts again: {case.payment.history[-1].why}")
 
     def _put_back(self, case: Case, error: OrderInvalidError) -> PaymentState:
         """Give up an attempt that we got wrong: it surely did nothing, and it is not the customer's fault."""
@@ -325,12 +325,12 @@ class Charger:
     def _regain(self, case: Case) -> Case:
         if case.payment.state is not PaymentState.UNKNOWN:
             return case
-        why = "the provider has not collected it"
+        why = "the provider has not collected the payment"
         return self.bookkeeper.commit(case, payment=case.payment.to(PaymentState.CHARGING, self.clock(), why))
 
     def _abandon(self, case: Case) -> Case:
-        """End an attempt that came to nothing, in memory: it is written together with what follows."""
-        ended = case.payment.to(PaymentState.READY, self.clock(), "the provider has not collected it")
+        """End an attempt that came to nothing, in memory: the next one, or that nothing is due, is written with it."""
+        ended = case.payment.to(PaymentState.READY, self.clock(), "the provider has not collected the payment")
         return case._replace(payment=ended)
 
     def _mark_unknown(self, case: Case, why: str) -> PaymentState:

@@ -46,7 +46,7 @@ class EarlierOrders:
                 outcome = self.gateway.withdraw(order_of(theirs)).outcome
                 if isinstance(outcome, Collected | InProgress):
                     self.bookkeeper.book(theirs, outcome)
-                    raise ConflictError(f"payment {other.payment_id} is collected after all")
+                    raise ConflictError(f"payment {other.payment_id} was collected after all")
                 self.bookkeeper.commit(theirs, payment=replace(other, provider_ref=""))
 
     def withdraw(self, case: Case) -> PaymentState | None:

@@ -41,7 +41,7 @@ def settle_gathered(books: Books, customer: Customer, payment: Payment, now: dat
         after, customer, legs = invoices.use_credit(invoice, customer, rest)
         if not legs:
             continue
-        memo = f"invoice {after.number}, too small to be charged alone, paid with payment {payment.payment_id}"
+        memo = f"invoice {after.number}, too small to be charged on its own, paid with payment {payment.payment_id}"
         entry_id = f"gathered/{payment.period}/{payment.sequence}/{payment.attempt}"
         records += [after, Entry(entry_id, customer.customer_id, period, after.currency, now, legs, memo)]
     return customer, records

@@ -231,7 +231,7 @@ class PacedLimiter:
             if slot:
                 return slot
             if now >= until:
-                raise self._paused("is asked as fast as it allows", max(mine.ends_at - now, 1.0))
+                raise self._paused("is already asked as fast as it allows", max(mine.ends_at - now, 1.0))
             ask_at = min(mine.ask_at, until)
             if now < ask_at:
                 self._sleep_until(ask_at)

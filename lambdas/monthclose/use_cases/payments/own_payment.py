@@ -25,7 +25,7 @@ def own_payment(
     profile = customer.profile
     payment = Payment(invoice.customer_id, invoice.period, profile.payment_provider, invoice.currency, sequence, batch)
     if not invoice.open:
-        return payment.to(PaymentState.NOTHING_DUE, now, "nothing is open on the invoice")
+        return payment.to(PaymentState.NOTHING_DUE, now, "nothing is due on the invoice")
     if profile.payment_provider not in adapters:
         return payment.to(PaymentState.NO_ADAPTER, now, f"provider {profile.payment_provider!r} has no adapter")
     if not profile.payment_method:

@@ -23,6 +23,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentKey
 from monthclose.domain.period import Period
+from monthclose.domain.words import count
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, PaymentGateway
 from monthclose.use_cases.batch_work import read_months, record_progress, side_by_side
@@ -145,7 +146,10 @@ class BookComparer:
                     side.take_theirs(charge, check.minor, check.finding, booked=check.booked)
                 tell(f"{close.period}: {side.charges:,} charges of {name} compared")
                 if time_is_up():
-                    side.break_off("compare_incomplete", f"time did not suffice for {name}'s charges of {close.period}")
+                    side.break_off(
+                        "compare_incomplete",
+                        f"time ran out before all charges of {name} for {close.period} were compared",
+                    )
                     break
         except (ProviderRefusedError, TryLaterError, OutcomeUnknownError) as error:
             side.break_off(
@@ -164,12 +168,12 @@ class BookComparer:
                 return _Checked(payment.net_minor, booked=booked)
         named = f"{charge.provider} collected {charge.reference} for payment {charge.payment_id}"
         if payment is None or (payment.provider, payment.provider_ref) != (charge.provider, charge.reference):
-            finding = Finding("provider_unknown", f"{named}, of which we have no record", customer_id)
+            finding = Finding("provider_unknown", f"{named}, but we have no record of it", customer_id)
             return _Checked(charge.minor, finding, booked)
         if _same(payment, charge):
             return _Checked(charge.minor, booked=booked)
         theirs, ours = Money(charge.minor, charge.currency), Money(payment.net_minor, payment.currency)
-        text = f"{named}: {theirs}, ours is {payment.state} with {ours}"
+        text = f"{named}: {theirs}, but our payment is {payment.state} with {ours}"
         return _Checked(charge.minor, Finding("provider_amount", text, customer_id), booked)
 
     def _look_up(self, charger: Charger, key: PaymentKey, before: Payment) -> _LookedUp:
@@ -210,14 +214,16 @@ class BookComparer:
             tell(f"{close.period}: {done:,} of {close.batches:,} batches compared")
             if time_is_up():
                 for side in sides:
-                    side.break_off("compare_incomplete", f"time did not suffice for our payments of {close.period}")
+                    side.break_off(
+                        "compare_incomplete", f"time ran out before all our payments of {close.period} were compared"
+                    )
                 return []
         for side in sides:
             if side.complete:
                 side.add(*check_provider_sums(side.ours, side.theirs, side.name))
         for other in others.values():
-            what = f"{other.name} is none of the providers in the settings"
-            other.break_off("provider_unreachable", f"{what}: nobody can be asked for {other.payments} payments")
+            what = f"{other.name} is not one of the providers in the settings"
+            other.break_off("provider_unreachable", f"{what}: its {count(other.payments, 'payment')} cannot be checked")
         return list(others.values())
 
     def _go_through_batch(self, sides: Mapping[str, Side], progress: BatchProgress) -> list[_Found]:
@@ -244,8 +250,8 @@ class BookComparer:
         if agreed:  # collected after their list was read, or not recorded there yet
             return _Found(payment, listed=False, booked=booked)
         ours = Money(payment.net_minor, payment.currency)
-        text = f"payment {payment.payment_id} is {payment.state} with {ours} by {payment.provider_ref}"
-        finding = Finding("provider_missing", f"{text}, which {payment.provider} does not list", payment.customer_id)
+        text = f"payment {payment.payment_id} is {payment.state} with {ours} ({payment.provider_ref})"
+        finding = Finding("provider_missing", f"{text}, but {payment.provider} does not list it", payment.customer_id)
         return _Found(payment, finding=finding, booked=booked)
 
     def _refresh(self, progress: BatchProgress, months: Iterable[CustomerMonth]) -> None:

@@ -144,17 +144,21 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
     begun = sum(totals.customers.values())
     left.in_all[LooseEndKind.UNFINISHED] += close.customers - begun
     content = report_content(close, totals, check_totals(totals, begun), company)
-    warning = f"partial: {count(close.customers - begun, 'customer')} not begun with"
+    warning = f"partial: {count(close.customers - begun, 'customer')} not started"
     warnings = [warning, *content["warnings"]]
     return {**content, **left.content(), "status": state, "partial": True, "warnings": warnings}
 
 
 def _notice_warnings(totals: Totals) -> list[str]:
     texts = {
-        "refused": "the mail service will not take: their addresses cannot be",
-        "claimed": "may have been sent or not: their sender broke off, and nobody is written to twice on a guess",
+        "refused": "were refused by the mail service: their addresses are invalid",
+        "claimed": "may or may not have been sent: sending broke off, and they are not sent again in case they were",
     }
-    untold = [f"{count(totals.untold, 'customer')} not told yet: reconciling tells them"] if totals.untold else []
+    untold = (
+        [f"{count(totals.untold, 'customer')} not notified yet: the reconciler sends their notices"]
+        if totals.untold
+        else []
+    )
     return untold + [
         f"{totals.notices[state]} notices {text}" for state, text in texts.items() if totals.notices.get(state)
     ]

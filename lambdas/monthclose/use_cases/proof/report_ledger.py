@@ -8,14 +8,14 @@ from monthclose.domain.money import Money
 
 _MEANINGS: Mapping[Account, str] = {
     Account.RECEIVABLE: "open on invoices",
-    Account.CREDIT: "customers' credit: what came, less what was used",
-    Account.REVENUE: "invoiced without tax, less credit notes",
-    Account.TAX: "owed to tax offices",
+    Account.CREDIT: "customers' credit: added, less used",
+    Account.REVENUE: "invoiced excluding tax, less credit notes",
+    Account.TAX: "tax owed to the authorities",
     Account.CLEARING: "collected by payment providers",
-    Account.BANK: "received outside of the providers",
-    Account.ALLOWANCE: "credit granted, less what of it expired",
+    Account.BANK: "received outside the providers",
+    Account.ALLOWANCE: "credit granted, less what has expired",
     Account.BREAKAGE: "prepaid credit that expired",
-    Account.WRITE_OFF: "given up, or refunded",
+    Account.WRITE_OFF: "written off or refunded",
 }
 
 

@@ -83,7 +83,7 @@ def _verdict(report: Report) -> dict[str, str]:
         (
             f"{customers.get('invoiced', 0):,} of {count(customers.get('snapshot', 0), 'customer')} invoiced",
             f"{customers.get('nothing_to_bill', 0):,} had nothing to bill",
-            f"{waiting:,} parked for a person to look at" if waiting else "nobody is parked",
+            f"{waiting:,} parked for somebody to resolve" if waiting else "none parked",
         )
     )
     proof = report.get("proof")
@@ -165,9 +165,9 @@ def _cards(report: Report) -> list[dict[str, Any]]:
     payments = report.get("payments", {})
     paying = _payment_rows(payments, report.get("declines", {}))
     return [
-        _card("Payments", paying, "Nobody was charged.", ("In all", sum(payments.values()))),
+        _card("Payments", paying, "No customer was charged.", ("Total", sum(payments.values()))),
         _card("Customers", outcomes if snapshot else [], "There were no customers.", ("In the snapshot", snapshot)),
-        _card("Parked, by reason", _by_count(report.get("parked", {}), "open"), "Nobody is parked."),
+        _card("Parked, by reason", _by_count(report.get("parked", {}), "open"), "No customer is parked."),
         _card("Notices", _by_count(report.get("notices", {})), "No notice was due."),
         _card("Holds", _by_count(report.get("holds", {})), "No hold changed."),
     ]
@@ -210,7 +210,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     facts = (
         ("Opened", _time(report.get("opened_at"))),
         ("Completed", _time(report.get("completed_at"))),
-        ("Took", _duration(report.get("duration_seconds"))),
+        ("Duration", _duration(report.get("duration_seconds"))),
         ("Run", str(report.get("run", ""))),
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),

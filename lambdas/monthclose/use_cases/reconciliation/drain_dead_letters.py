@@ -70,7 +70,7 @@ class DeadLetterDrain:
             if message is None:
                 self._keep(provider, letter, drained, "dead_letter", "a message cannot be read")
             elif self.workflow.still_waits(message["task_token"]):
-                self.workflow.fail(message["task_token"], TryLaterError.__name__, "the queue gave its message up")
+                self.workflow.fail(message["task_token"], TryLaterError.__name__, "the queue gave up on its message")
                 drained.answered += 1
             else:
                 drained.taken_up += 1
@@ -100,9 +100,13 @@ class DeadLetterDrain:
                 self.workflow.start(target, f"missed-{letter.message_id}", request)
                 drained.started += 1
                 return
-            what = f"a start of {target.rpartition(':')[2] or 'something'} did not arrive"
+            what = f"a start request for {target.rpartition(':')[2] or 'a state machine'} was not delivered"
             self._keep(
-                "starts", letter, drained, "missed_start", f"{what} ({letter.attributes.get(_ERROR, 'no reason')})"
+                "starts",
+                letter,
+                drained,
+                "missed_start",
+                f"{what} ({letter.attributes.get(_ERROR, 'no reason given')})",
             )
 
         return self._drain(queue, handle, time_is_up)
@@ -117,7 +121,9 @@ class DeadLetterDrain:
                     handle(letter, drained)
                     queue.delete(letter)
                 except TryLaterError as error:  # it stays, and comes again
-                    self.log.warning("a dead letter stays", extra={"message": letter.message_id, "why": str(error)})
+                    self.log.warning(
+                        "a dead letter stays in the queue", extra={"message": letter.message_id, "why": str(error)}
+                    )
         return drained
 
     def _keep(self, source: str, letter: DeadLetter, drained: Drained, check: str, why: str) -> None:
@@ -133,7 +139,7 @@ class DeadLetterDrain:
             return  # its repair rounds take whatever is unfinished
         if progress and (not progress.unsettled or close in recent_closes(self.closes)):
             return
-        text = f"{provider}'s queue gave up batch {batch} of {period}, which nobody takes up; close {period} again"
+        text = f"{provider}'s queue gave up on batch {batch} of {period}, and nothing picks it up: close {period} again"
         drained.findings.append(Finding("dead_letter", text))
 
 

@@ -57,7 +57,7 @@ class PeriodReconciler:
         if close is None:
             raise UserMistakeError(f"{period} has not been closed\nclose it with: monthclose close {period}")
         if close.status is CloseStatus.RUNNING or close.completed_at is None:
-            raise UserMistakeError(f"{period} is being closed; its books are compared at the end of it")
+            raise UserMistakeError(f"{period} is being closed; its books are compared at the end of the close")
         comparisons = self.comparer.compare(close, providers, thorough=True, time_is_up=time_is_up, tell=tell)
         for comparison in comparisons:
             content = json.dumps(comparison_content(comparison), indent=2)

@@ -156,7 +156,7 @@ class PaymentSettler:
             for look in side_by_side(self.executor, one, some):
                 settled.take(look)
                 changed |= {look.changed} if look.changed else set()
-            tell(f"{self.provider}: {settled.states.total():,} payments looked at")
+            tell(f"{self.provider}: {settled.states.total():,} payments checked")
             if settled.left:
                 break
         return settled, changed
@@ -202,7 +202,7 @@ class PaymentSettler:
         except BeingChargedError:
             return Look(waits=True)
         except TryLaterError as error:
-            self.log.warning("settling comes later", extra={"payment": payment.payment_id, "why": str(error)})
+            self.log.warning("settling is postponed", extra={"payment": payment.payment_id, "why": str(error)})
             return Look(error=type(error).__name__)
         except Exception as error:
             log_failure(self.log, "settling failed", payment.payment_id, error)
@@ -228,13 +228,13 @@ class PaymentSettler:
             return Look()  # one settler reports it
         self._put(customer.leased_to(customer.open_payment, self.clock() + _REST))
         text = (
-            f"the customer is leased to payment {customer.open_payment}, which does not exist: nobody can charge them"
+            f"the customer is leased to payment {customer.open_payment}, which does not exist: they cannot be charged"
         )
         return Look(finding=Finding("lease_left", text, customer.customer_id))
 
     def _left_lease(self, customer: Customer, payment: Payment) -> Look:
-        """Release the lease of a payment that is surely settled; the next charge begins one that isn't."""
-        text = f"payment {payment.payment_id} had its customer's lease and is {payment.state}"
+        """Release the lease of a payment that is surely settled; one that isn't is begun by whoever charges next."""
+        text = f"payment {payment.payment_id} is {payment.state}, but still held its customer's lease"
         if payment.settled:
             self._put(customer.released_by(payment.payment_id))
             text += "; the lease is released"

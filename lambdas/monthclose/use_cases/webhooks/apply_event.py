@@ -109,7 +109,8 @@ class EventApplier:
                 refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
         except TryLaterError as error:
             raise BrokeOffError(
-                f"payment {applied.key.payment_id} is booked, and not told and summed up yet"
+                f"payment {applied.key.payment_id} is booked, but the customer has not been told and the totals are "
+                "not updated yet"
             ) from error
 
     def _lift(self, customer_id: str) -> None:
