@@ -15,9 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
-from monthclose.domain.imports.dropped_file import DroppedFile
+from monthclose.domain.imports.dropped_file import DroppedFile, DropSettings
 from monthclose.domain.usage import UsageEvent
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import read_table
 from tests.fakes import FakeUsageStore

@@ -10,6 +10,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.names import Env
 from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
+from stacks.config.company import company_settings
 from tests.infrastructure.synthesis import CONTEXT, Synthesized, synthesize
 
 VALUES = CONTEXT[CONTEXT_KEY]
@@ -141,13 +142,13 @@ def test_settings_of_the_wrong_shape_are_refused(values: object, overrides: str 
 
 def test_without_a_registered_name_invoices_say_the_one_that_customers_know() -> None:
     company = parse({"company": {"name": None}}).company
-    assert company.settings()["name"] == VALUES["company_name"]
+    assert company_settings(company)["name"] == VALUES["company_name"]
 
 
 def test_settings_from_before_invoices_said_more_can_still_be_used() -> None:
     older = {name: value for name, value in VALUES.items() if name not in ("company", "invoice_link_days")}
     config = Config.parse(older)
-    assert config.company.settings() == {"name": VALUES["company_name"], "payment_days": 0, "e_invoice": False}
+    assert company_settings(config.company) == {"name": VALUES["company_name"], "payment_days": 0, "e_invoice": False}
     assert config.invoice_link_days == 0
 
 
@@ -155,7 +156,7 @@ def test_what_is_said_of_the_company_is_what_the_functions_read(aws: Synthesized
     company = parse({"company": {"tax_id": "DE136695976", "payment_days": 14, "e_invoice": True}}).company
     told = aws.functions()["open_close"]["Environment"]["Variables"]
     plain = {name: value if isinstance(value, str) else "{}" for name, value in told.items()}
-    read = Settings.from_mapping(plain | {Env.COMPANY: json.dumps(company.settings())}).company
+    read = Settings.from_mapping(plain | {Env.COMPANY: json.dumps(company_settings(company))}).company
     assert (read.seller.name, read.seller.address, read.seller.tax_id) == (
         "Example Cloud GmbH",
         ("Lindenallee 12",),
@@ -170,7 +171,7 @@ def test_the_dunning_that_is_set_is_the_one_that_the_functions_read(overrides: o
     values: dict[Env, object] = {
         Env.DUNNING: asdict(config.dunning),
         Env.HOLD_POLICY: asdict(config.hold_policy),
-        Env.COMPANY: config.company.settings(),
+        Env.COMPANY: company_settings(config.company),
     }
     settings = Settings.from_mapping(ENVIRONMENT | {env: json.dumps(value) for env, value in values.items()})
     assert asdict(settings.dunning) == asdict(config.dunning)  # the enums are texts, and compare as such

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from monthclose.names import Stack
-from stacks.import_drop import MAP_STATE
+from stacks.machines.import_usage import UsageImport
 from tests.infrastructure.synthesis import ROOT, Synthesized, synthesize
+
+MAP_STATE = UsageImport.map_state
 
 
 def bucket(synthesized: Synthesized) -> tuple[str, dict[str, Any]]:

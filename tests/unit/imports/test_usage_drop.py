@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.dropped_file import read_options
+from monthclose.domain.imports.dropped_file import DropSettings, read_options
 from monthclose.errors import ConflictError
 from monthclose.ports import Claim
-from monthclose.settings import DropSettings
 from tests.dropping import GOOD, HEADER, KEY, LARGE, SMALL, Drop, of
 from tests.world import World
 

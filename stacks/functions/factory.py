@@ -1,8 +1,6 @@
-"""The Lambda functions: one code asset, one layer, one role and log group each."""
+"""Makes the Lambda functions: one code asset and one layer for all, a role and a log group for each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from aws_cdk import Duration, IgnoreMode, RemovalPolicy
@@ -12,79 +10,16 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.config import Config
+from stacks.functions.table import FUNCTIONS, Function, Spec
 from stacks.nag import acknowledge
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
-_LAMBDAS = Path(__file__).parent.parent / "lambdas"
+_LAMBDAS = Path(__file__).parents[2] / "lambdas"
 _CACHES = ["__pycache__/", "*.pyc", ".*_cache/", "*.egg-info/"]
 
 
-class Function(StrEnum):
-    """The functions. A value is the name of the handler's file."""
-
-    OPEN_CLOSE = "open_close"
-    PLAN_CLOSE = "plan_close"
-    GENERATE_INVOICES = "generate_invoices"
-    CHARGE_CUSTOMERS = "charge_customers"
-    SEND_NOTICES = "send_notices"
-    APPLY_HOLDS = "apply_holds"
-    PARK_CUSTOMERS = "park_customers"
-    REPORT_CLOSE = "report_close"
-    OPEN_RECONCILE = "open_reconcile"
-    DRAIN_DEAD_LETTERS = "drain_dead_letters"
-    SETTLE_PAYMENTS = "settle_payments"
-    COMPARE_BOOKS = "compare_books"
-    SHOW_INVOICE = "show_invoice"
-    FIND_OWING = "find_owing"
-    SEND_REMINDERS = "send_reminders"
-    REVIEW_HOLDS = "review_holds"
-    RECEIVE_WEBHOOK = "receive_webhook"
-    APPLY_WEBHOOK = "apply_webhook"
-    RECEIVE_USAGE = "receive_usage"
-    LOAD_USAGE = "load_usage"
-    FINISH_USAGE = "finish_usage"
-
-    @property
-    def camel_case(self) -> str:
-        """The name as a construct's: `GenerateInvoices`."""
-        return self.value.title().replace("_", "")
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a function may use."""
-
-    timeout_seconds: int
-    memory_mb: int = 512
-
-
-SIZES: Mapping[Function, Size] = {
-    Function.OPEN_CLOSE: Size(30),
-    Function.PLAN_CLOSE: Size(900, 1024),
-    Function.GENERATE_INVOICES: Size(900),
-    Function.SEND_NOTICES: Size(300),
-    Function.APPLY_HOLDS: Size(300),
-    Function.PARK_CUSTOMERS: Size(900),
-    Function.REPORT_CLOSE: Size(900, 1024),
-}
-"""Of the functions that the close's state machine calls; a consumer's time-out is a setting."""
-RECONCILE_SIZES: Mapping[Function, Size] = {
-    Function.OPEN_RECONCILE: Size(30),
-    Function.DRAIN_DEAD_LETTERS: Size(300),
-    Function.SETTLE_PAYMENTS: Size(900),
-    Function.COMPARE_BOOKS: Size(900, 1024),
-}
-"""Of the functions that the reconciler's state machine calls."""
-COLLECTION_SIZES: Mapping[Function, Size] = {
-    Function.FIND_OWING: Size(900),
-    Function.SEND_REMINDERS: Size(300),
-    Function.REVIEW_HOLDS: Size(300),
-}
-"""Of the functions that the collections' state machine calls."""
-
-
 class Functions:
-    """Makes functions that differ in nothing but what they are for.
+    """Makes functions that differ only in their entry in the table.
 
     Parameters
     ----------
@@ -104,9 +39,9 @@ class Functions:
         self._config = config
         self._layer = layer
         self._architecture = architecture
-        # The local AWS has no X-Ray daemon: segments would be collected and sent for nobody.
+        # The local AWS has no X-Ray daemon to send segments to.
         self._environment = {**environment, **({"POWERTOOLS_TRACE_DISABLED": "1"} if config.local else {})}
-        # Where the package lives is the same for all, so CDK uploads it once.
+        # The same folder for all, so CDK uploads it once.
         self._code = lambda_.Code.from_asset(str(_LAMBDAS), exclude=_CACHES, ignore_mode=IgnoreMode.GIT)
 
     def make(
@@ -114,15 +49,21 @@ class Functions:
         scope: Construct,
         name: Function,
         *,
-        size: Size | None = None,
-        construct_id: str = "",
+        spec: Spec | None = None,
         environment: Mapping[str, str] | None = None,
-        reserved_concurrency: int | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> lambda_.Function:
-        """Make a function."""
-        construct_id = construct_id or name.camel_case
-        size = size or {**SIZES, **RECONCILE_SIZES, **COLLECTION_SIZES}[name]
+        """Make a function.
+
+        Parameters
+        ----------
+        spec : Spec or None
+            By default its entry in the table.
+        environment, layers
+            What it has beside that of all functions.
+        """
+        construct_id = name.camel_case
+        spec = spec or FUNCTIONS[name]
         log_group = self._log_group(scope, construct_id)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
@@ -134,9 +75,9 @@ class Functions:
             layers=[self._layer, *layers],
             runtime=RUNTIME,
             architecture=self._architecture,
-            timeout=Duration.seconds(size.timeout_seconds),
-            memory_size=size.memory_mb,
-            reserved_concurrent_executions=reserved_concurrency if self._config.reserve_concurrency else None,
+            timeout=Duration.seconds(spec.timeout_seconds),
+            memory_size=spec.memory_mb,
+            reserved_concurrent_executions=spec.at_once if self._config.reserve_concurrency else None,
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,

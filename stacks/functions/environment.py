@@ -1,4 +1,4 @@
-"""What the functions are told, which must fit into their environment."""
+"""Checks that the settings fit into the functions' environment."""
 
 import json
 from collections.abc import Mapping
@@ -10,23 +10,23 @@ from monthclose.names import Env
 from stacks.config import ConfigError
 
 _LIMIT = 4096
-"""In bytes, for all variables of a function together, as JSON: so Lambda measures them, quotes of texts escaped."""
-_SINGLE_ONES = 300
-"""What some functions have beside it: where links lead, a provider's name, Powertools' settings."""
+"""In bytes, for all variables of a function together, as JSON with quotes escaped: that is what Lambda measures."""
+_OTHERS = 300
+"""In bytes: the variables that only some functions have (where links lead, a provider's name), and Powertools'."""
 _NAME, _ADDRESS = 66, 120
-"""The longest names of tables and buckets; of queues' addresses and secrets' ARNs. They are known once deployed."""
+"""The longest name of a table or bucket; the longest address of a queue or ARN of a secret. Known once deployed."""
 
 
 def check_environment(stack: Stack, environment: Mapping[Env, str]) -> None:
-    """See that the settings fit; else CloudFormation would find out, half-way through a deployment.
+    """Check that the settings fit before anything is deployed: CloudFormation would find out half-way through.
 
     Raises
     ------
     ConfigError
-        They don't.
+        If they don't fit.
     """
-    told = {env.value: _text(stack.resolve(value), _NAME) for env, value in environment.items()}
-    size = len(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()) + _SINGLE_ONES
+    variables = {env.value: _text(stack.resolve(value), _NAME) for env, value in environment.items()}
+    size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode()) + _OTHERS
     if size > _LIMIT:
         raise ConfigError(
             f"the settings are too long for the functions' environment: {size} bytes, {_LIMIT} are possible\n"
@@ -35,7 +35,7 @@ def check_environment(stack: Stack, environment: Mapping[Env, str]) -> None:
 
 
 def _text(value: Any, unknown: int) -> str:
-    """Write a value about as long as it will be, with some length for what is not known yet."""
+    """Write a value about as long as it will be: parts that are known once deployed count at their longest."""
     if isinstance(value, str):
         return value
     if "Fn::Join" in value:  # JSON with queues' addresses or a secret's ARN in it
