@@ -69,11 +69,11 @@ def company_settings(company: Company) -> dict[str, object]:
 def _check_together(company: Company) -> None:
     size = len(json.dumps(company_settings(company), ensure_ascii=False).encode())
     if size > _MAX_BYTES:
-        raise ConfigError(f"company: {size} bytes in all, {_MAX_BYTES} are possible; shorten the terms or the footer")
+        raise ConfigError(f"company: {size} bytes in all, {_MAX_BYTES} at most; shorten the terms or the footer")
     if company.e_invoice:  # EN 16931: BR-06, BR-09, BR-CO-26
         for name in ("country", "tax_id"):
             if not getattr(company.seller, name):
-                raise ConfigError(f"company.{name}: missing; an electronic invoice (e_invoice) must say it")
+                raise ConfigError(f"company.{name}: missing; an electronic invoice (e_invoice) must state it")
 
 
 def _text(key: str, value: object) -> str:

@@ -115,7 +115,7 @@ class Config:
         target = read_choice(settings, "", "target", Target)
         sender = read_text(settings, "", "mail_sender")
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", sender):
-            raise ConfigError(f"mail_sender: {sender!r} is no e-mail address")
+            raise ConfigError(f"mail_sender: {sender!r} is not an e-mail address")
         identity = read_text(settings, "", "mail_identity", default=sender.partition("@")[2])
         if identity not in (sender, sender.partition("@")[2]):
             raise ConfigError(f"mail_identity: {identity!r} is neither {sender!r} nor its domain")

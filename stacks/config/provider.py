@@ -70,7 +70,7 @@ class Provider:
             raise ConfigError(f"{path}.api_base: {api_base!r} must begin with {' or '.join(schemes)}")
         secret_name = read_text(values, path, "secret_name")
         if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]+", secret_name):
-            raise ConfigError(f"{path}.secret_name: {secret_name!r} is no name that Secrets Manager allows")
+            raise ConfigError(f"{path}.secret_name: {secret_name!r} is not a name that Secrets Manager allows")
         rate = read_number(values, path, "requests_per_second")
         optional = {"limit_scope": "account", "reserve_share": 0, "burst": max(math.ceil(rate * _BURST_SECONDS), 2)}
         values = optional | {"largest_charge_minor": {}} | dict(values)

@@ -71,7 +71,7 @@ def read_by_currency(values: Json, path: str, name: str, *, default: bool = True
     if not default and "default" in amounts:
         raise ConfigError(f"{here}: name each currency; there is no `default`")
     if default and "default" not in amounts:
-        raise ConfigError(f"{here}: `default` is missing (it holds for every other currency)")
+        raise ConfigError(f"{here}: `default` is missing (it applies to every other currency)")
     for currency in amounts:
         if not re.fullmatch(r"default|[A-Z]{3}", currency):
             raise ConfigError(f"{here}: {currency!r} is neither `default` nor a currency's code")
@@ -82,7 +82,7 @@ def read_choice[T: StrEnum](values: Json, path: str, name: str, kind: type[T]) -
     """Read one of the words of an enumeration."""
     value = read_text(values, path, name)
     if value not in list(kind):
-        raise ConfigError(f"{_at(path, name)}: {value!r} is none of {', '.join(kind)}")
+        raise ConfigError(f"{_at(path, name)}: {value!r} is not one of {', '.join(kind)}")
     return kind(value)
 
 

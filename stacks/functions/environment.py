@@ -29,8 +29,8 @@ def check_environment(stack: Stack, environment: Mapping[Env, str]) -> None:
     size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode()) + _OTHERS
     if size > _LIMIT:
         raise ConfigError(
-            f"the settings are too long for the functions' environment: {size} bytes, {_LIMIT} are possible\n"
-            "shorten what invoices say of the company (company), or deploy with fewer providers"
+            f"the settings are too long for the functions' environment: {size} bytes, {_LIMIT} at most\n"
+            "shorten what invoices say about the company (company), or deploy with fewer providers"
         )
 
 
