@@ -65,8 +65,7 @@ class Functions:
         construct_id = name.camel_case
         spec = spec or FUNCTIONS[name]
         log_group = self._log_group(scope, construct_id)
-        role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
+        role = _role(scope, construct_id, log_group)
         function = lambda_.Function(
             scope,
             construct_id,
@@ -84,12 +83,18 @@ class Functions:
             environment={**self._environment, **_powertools(name), **(environment or {})},
         )
         acknowledge(function, "L1", "Python 3.13 is the runtime that the layer is built and the code is tested for.")
-        acknowledge(role, "IAM5[Resource::*]", "X-Ray's writes and task tokens' answers know no resources.")
         return function
 
     def _log_group(self, scope: Construct, construct_id: str) -> logs.LogGroup:
         days = logs.RetentionDays.ONE_WEEK if self._config.local else logs.RetentionDays.THREE_MONTHS
         return logs.LogGroup(scope, f"{construct_id}Logs", retention=days, removal_policy=RemovalPolicy.DESTROY)
+
+
+def _role(scope: Construct, construct_id: str, log_group: logs.LogGroup) -> iam.Role:
+    role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    acknowledge(role, "IAM5[Resource::*]", "X-Ray's writes and task tokens' answers know no resources.")
+    return role
 
 
 def role_of(function: lambda_.Function) -> iam.IRole:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monthclose.names import Env, Stack, output_name
-from stacks.functions.table import Machine, called_by
+from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
 from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
 _KEPT_OPEN = {
@@ -126,6 +126,10 @@ def test_one_more_provider_is_one_more_entry(two_providers: Synthesized) -> None
     assert {"charge_customers:gocardless", "charge_customers:stripe"} <= two_providers.functions().keys()
     said = _text(two_providers.functions()["open_close"]["Environment"]["Variables"][Env.PROVIDERS])
     assert set(json.loads(said)) == {"gocardless", "stripe"}
+
+
+def test_every_function_has_an_entry_in_the_table() -> None:
+    assert FUNCTIONS.keys() == set(Function)
 
 
 def test_every_step_of_a_close_has_its_function(synthesized: Synthesized) -> None:

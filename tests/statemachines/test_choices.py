@@ -94,7 +94,7 @@ _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
 
 
 @pytest.mark.parametrize("where", ["", "starts", *_NOTHING])
-def test_whatever_was_found_is_told(route: Route, reconcile: Machine, where: str) -> None:
+def test_whatever_was_found_is_published(route: Route, reconcile: Machine, where: str) -> None:
     total = {"starts": {"found": int(where == "starts")}, "sum": _NOTHING | ({where: True} if where else {})}
     state = route(reconcile["States"]["Was anything found?"], total)
     assert state == ("Publish the event" if where else "Did everything work?")
