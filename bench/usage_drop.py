@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.usage import UsageEvent
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import read_table

@@ -1,6 +1,6 @@
-"""Alarms: what a person must look at, and nothing else."""
+"""Alarms: for what needs a person, and nothing else."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -21,60 +21,60 @@ from stacks.webhooks import Webhooks
 
 _FIVE_MINUTES, _HOUR, _DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
 _MANY_REFUSED = 10
-"""In five minutes. An address that anybody can reach has its visitors: a few are nobody's business."""
+"""In five minutes. Anybody can reach the address, and a few strangers do: they need no alarm."""
+_ENDED = {"Failed": "failed", "TimedOut": "timed out", "Aborted": "was aborted"}
+"""What an execution did, by how Step Functions names its end."""
 
 
 class Alarms(Construct):
-    """Alarms of the workflow, and the topic that carries them to a person if the settings name one."""
+    """Alarms of the workflow, and the topic that sends them to a person if the settings name one."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(scope, construct_id)
         self._config = config
         self._topic = self._make_topic(config.alarm_email) if config.alarm_email else None
 
-    def watch_executions(self, machine: sfn.StateMachine) -> None:
-        """Alarm when a close ends badly. To start it again is always safe."""
-        ends = {
-            "Failed": machine.metric_failed,
-            "TimedOut": machine.metric_timed_out,
-            "Aborted": machine.metric_aborted,
-        }
-        for name, metric in ends.items():
-            text = f"A month close ended: {name}. Its history says why; start it again, it finishes the rest."
+    def watch_closes(self, machine: sfn.StateMachine) -> None:
+        """Alarm when a close ends badly. Starting it again is always safe."""
+        for name, metric in self._bad_ends(machine).items():
+            text = f"A month close {_ENDED[name]}. Its history says why. Starting it again is safe and does the rest."
             self._alarm(f"Close{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
 
     def watch_collections(self, machine: sfn.StateMachine) -> None:
-        """Alarm when a day's collections end badly. The next day's do what is left; to start them again is safe."""
-        for name, metric in {"Failed": machine.metric_failed, "TimedOut": machine.metric_timed_out}.items():
-            text = f"The day's collections ended: {name}. Nobody was retried, reminded or released since."
+        """Alarm when a day's collections end badly. The next day's do what is left; starting them again is safe."""
+        for name, metric in self._bad_ends(machine, aborted=False).items():
+            text = (
+                f"The day's collections {_ENDED[name]}. Some payments were not retried, reminders not sent or holds not"
+                " lifted. Starting them again is safe; otherwise tomorrow's do the rest."
+            )
             self._alarm(f"Collections{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
 
     def watch_imports(self, machine: sfn.StateMachine) -> None:
-        """Alarm when a dropped usage file could not be imported for our sake; its sender's mistakes alarm nobody."""
-        ends = {
-            "Failed": machine.metric_failed,
-            "TimedOut": machine.metric_timed_out,
-            "Aborted": machine.metric_aborted,
-        }
-        for name, metric in ends.items():
+        """Alarm when a dropped usage file could not be imported through our fault. A sender's mistake raises none."""
+        for name, metric in self._bad_ends(machine).items():
             text = (
-                f"An import of dropped usage ended: {name}. Redrive it, or drop the file again before the month closes."
+                f"The import of a dropped usage file {_ENDED[name]}. Redrive it, or drop the file again before the"
+                " month closes."
             )
             self._alarm(f"UsageImport{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
 
     def watch_deadline(self, watch: sfn.StateMachine) -> None:
-        """Alarm when a close still ran at its deadline."""
-        text = f"A month close still ran {self._config.deadline_hours} h after the month began, or nobody could tell."
+        """Alarm when a close is still running at its deadline."""
+        hours = self._config.deadline_hours
+        text = f"A month close was still running {hours} h after the month began, or the check itself failed."
         self._alarm("CloseLate", watch.metric_failed(period=_FIVE_MINUTES, statistic="Sum"), text)
 
     def watch_reconciliations(self, machine: sfn.StateMachine) -> None:
-        """Alarm when reconciling goes wrong hour after hour: a single failure is made up for by the next."""
-        for name, metric in {"Failed": machine.metric_failed, "TimedOut": machine.metric_timed_out}.items():
-            text = f"A reconciliation {name} in each of two hours. The executions' histories say whom it could not ask."
+        """Alarm when reconciling goes wrong hour after hour: the next run makes up for a single failure."""
+        for name, metric in self._bad_ends(machine, aborted=False).items():
+            text = (
+                f"Reconciliations {_ENDED[name]} in each of two hours. Their histories say which provider or period"
+                " could not be reconciled."
+            )
             self._alarm(f"Reconcile{name}", metric(period=_HOUR, statistic="Sum"), text, periods=2)
 
     def watch_findings(self, functions: Mapping[str, str]) -> None:
-        """Alarm when a reconciler's function found something; it stays until a day has passed without.
+        """Alarm when one of the reconciler's functions found something, until a day has passed without findings.
 
         Parameters
         ----------
@@ -89,50 +89,64 @@ class Alarms(Construct):
                 statistic="Sum",
                 period=_DAY,
             )
-            text = f"{name} found what does not tie or was left over: `monthclose reconcile` lists it."
+            text = f"{name} found something that does not tie or was left over. `monthclose reconcile` lists it."
             self._alarm(f"{name}Findings", metric, text)
 
     def watch_dead_letters(self, name: str, queue: sqs.Queue) -> None:
-        """Alarm on the first message that nobody could handle."""
+        """Alarm on the first message that could not be handled."""
         metric = queue.metric_approximate_number_of_messages_visible(period=_FIVE_MINUTES, statistic="Maximum")
-        self._alarm(f"{name}DeadLetters", metric, f"{name}: a message could not be handled and waits in dead letters.")
+        text = f"{name}: a message could not be handled and is in the dead-letter queue."
+        self._alarm(f"{name}DeadLetters", metric, text)
 
     def watch_queue(self, provider: ProviderQueue) -> None:
         """Alarm when a batch has waited for its provider for as long as a whole close may take."""
         name = provider.provider.name.title()
         metric = provider.queue.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
-        text = f"{name}: a batch has waited since before the deadline. Is the provider down, or its rate set too low?"
+        text = (
+            f"{name}: a batch has waited for as long as a whole close may take. Is the provider down, or its rate set"
+            " too low?"
+        )
         self._alarm(f"{name}QueueAge", metric, text, threshold=self._config.deadline_hours * 3600)
         self.watch_dead_letters(name, provider.dead_letters)
 
     def watch_webhooks(self, webhooks: Webhooks) -> None:
-        """Alarm when webhooks are not taken, are refused again and again, or wait for long."""
+        """Alarm when webhooks are not accepted, are refused again and again, or wait for long."""
         unable = webhooks.receiver.metric("Url5xxCount", period=_FIVE_MINUTES, statistic="Sum")
-        text = "Webhooks are not taken for a quarter of an hour. Has a provider's secret no webhook_secret?"
+        text = "Webhooks have not been accepted for a quarter of an hour. Does a provider's secret lack webhook_secret?"
         self._alarm("WebhooksUntaken", unable, text, periods=3)
         refused = webhooks.receiver.metric("Url4xxCount", period=_FIVE_MINUTES, statistic="Sum")
-        text = "Many webhooks are refused. Is the webhook_secret the one that the provider signs with?"
+        text = "Many webhooks are refused. Is webhook_secret the secret that the provider signs with?"
         self._alarm("WebhooksRefused", refused, text, threshold=_MANY_REFUSED, periods=3)
         age = webhooks.queue.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
-        text = "A provider's event has waited for an hour and nobody has looked at it."
+        text = "An event from a provider has waited for an hour without being applied."
         self._alarm("WebhooksQueueAge", age, text, threshold=3600)
         self.watch_dead_letters("Webhooks", webhooks.dead_letters)
 
     def watch_functions(self, functions: Mapping[str, lambda_.Function], *, waited_for: Collection[str]) -> None:
-        """Alarm on functions that go on failing: a single error is retried and needs nobody.
+        """Alarm on functions that keep failing: a single error is retried and needs nobody.
 
         Parameters
         ----------
         waited_for : Collection[str]
-            The functions that have little room on purpose, and whose callers wait for it.
+            The functions whose concurrency is small on purpose, and whose callers wait for it.
         """
         for name, function in functions.items():
             errors = function.metric_errors(period=_FIVE_MINUTES, statistic="Sum")
-            self._alarm(f"{name}Errors", errors, f"{name} has failed in each of three periods.", periods=3)
+            self._alarm(f"{name}Errors", errors, f"{name} has failed in each of three five-minute periods.", periods=3)
             if name not in waited_for:
                 throttles = function.metric_throttles(period=_FIVE_MINUTES, statistic="Sum")
-                text = f"{name} lacks concurrency for a quarter of an hour: raise the account's quota."
+                text = f"{name} has lacked concurrency for a quarter of an hour. Raise the account's quota."
                 self._alarm(f"{name}Throttles", throttles, text, periods=3)
+
+    @staticmethod
+    def _bad_ends(machine: sfn.StateMachine, *, aborted: bool = True) -> dict[str, Callable[..., cloudwatch.Metric]]:
+        """List the metrics of executions that ended badly. Aborting one is an operator's doing, not always a fault."""
+        ends: dict[str, Callable[..., cloudwatch.Metric]] = {
+            "Failed": machine.metric_failed,
+            "TimedOut": machine.metric_timed_out,
+            "Aborted": machine.metric_aborted,
+        }
+        return {name: metric for name, metric in ends.items() if aborted or name != "Aborted"}
 
     def _alarm(
         self, name: str, metric: cloudwatch.IMetric, text: str, *, threshold: float = 1, periods: int = 1
@@ -151,7 +165,7 @@ class Alarms(Construct):
             alarm.add_alarm_action(actions.SnsAction(self._topic))
 
     def _make_topic(self, email: str) -> sns.Topic:
-        # A key of ours: alarms may not use the key that SNS manages.
+        # A key of our own: alarms may not use the key that SNS manages.
         key = kms.Key(self, "Key", enable_key_rotation=True, description="Month close: alarms")
         key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey")
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)

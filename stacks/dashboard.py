@@ -13,13 +13,13 @@ from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE, USAGE_METRICS
 from stacks.providers import ProviderQueue
 
 _MINUTE = Duration.minutes(1)
-_COUNTS = ("CustomersInvoiced", "CustomersCharged", "CustomersParked", "NoticesSent", "HoldsPlaced")
+_CLOSED = ("CustomersInvoiced", "CustomersCharged", "CustomersParked", "NoticesSent", "HoldsPlaced")
 _COLLECTED = ("PaymentsRetried", "CustomersCollected", "RemindersSent", "HoldsPlaced", "HoldsLifted")
 _THROTTLES = ("ReadThrottleEvents", "WriteThrottleEvents")
 
 
 class Dashboard(Construct):
-    """Rows from what finance asks (how far are we?) to what an engineer asks (what is in the way?)."""
+    """Rows from what finance asks first (how far are we?) to what an engineer asks (what is in the way?)."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class Dashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         board = cloudwatch.Dashboard(self, "Board", default_interval=Duration.hours(12))
-        board.add_widgets(_graph("Customers a minute", [_count(name) for name in _COUNTS], width=12), _closes(machine))
-        board.add_widgets(_graph("Collections: customers a minute", [_count(name) for name in _COLLECTED], width=24))
+        board.add_widgets(_counts("Close: customers per minute", _CLOSED, width=12), _closes(machine))
+        board.add_widgets(_counts("Collections: customers per minute", _COLLECTED))
         for provider in providers:
             board.add_widgets(*_queue(provider))
-        board.add_widgets(_graph("Dropped usage: rows and files", [_count(name) for name in USAGE_METRICS], width=24))
-        board.add_widgets(_graph("Reconciler", [_count("PaymentsSettled"), _count(FINDINGS_METRIC)], width=24))
+        board.add_widgets(_counts("Dropped usage files: rows and files", USAGE_METRICS))
+        board.add_widgets(_counts("Reconciler: payments and findings", ("PaymentsSettled", FINDINGS_METRIC)))
         durations = [f.metric_duration(statistic="p95", period=_MINUTE, label=n) for n, f in functions.items()]
         errors = [f.metric_errors(statistic="Sum", period=_MINUTE, label=n) for n, f in functions.items()]
         throttles = [_throttles(table, name) for table in tables for name in _THROTTLES]
@@ -53,8 +53,12 @@ def _graph(title: str, metrics: Sequence[cloudwatch.IMetric], *, width: int = 8)
     return cloudwatch.GraphWidget(title=title, left=metrics, width=width)
 
 
+def _counts(title: str, names: Sequence[str], *, width: int = 24) -> cloudwatch.GraphWidget:
+    return _graph(title, [_count(name) for name in names], width=width)
+
+
 def _count(name: str) -> cloudwatch.IMetric:
-    # Whichever functions emit it: Powertools puts the emitting one's name into the dimension `service`.
+    # Summed over the functions that emit it: Powertools puts the name of each into the dimension `service`.
     found = f"SEARCH('{{{METRICS_NAMESPACE},service}} MetricName=\"{name}\"', 'Sum', 60)"
     return cloudwatch.MathExpression(expression=f"SUM({found})", label=name, period=_MINUTE, using_metrics={})
 
@@ -66,9 +70,11 @@ def _closes(machine: sfn.StateMachine) -> cloudwatch.GraphWidget:
 
 def _queue(provider: ProviderQueue) -> list[cloudwatch.GraphWidget]:
     name, queue = provider.provider.name, provider.queue
+    waiting = queue.metric_approximate_number_of_messages_visible
+    in_progress = queue.metric_approximate_number_of_messages_not_visible
     depth = [
-        queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=_MINUTE, label="waiting"),
-        queue.metric_approximate_number_of_messages_not_visible(statistic="Maximum", period=_MINUTE, label="in work"),
+        waiting(statistic="Maximum", period=_MINUTE, label="waiting"),
+        in_progress(statistic="Maximum", period=_MINUTE, label="in progress"),
     ]
     age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_MINUTE, label="oldest (s)")
     return [

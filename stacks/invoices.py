@@ -1,11 +1,9 @@
-"""Links to invoices: the keys they are signed with, and the function behind them, open to the internet.
+"""Links to invoices: the function behind them, which is open to the internet.
 
-The function may read invoices and credit notes and write PDFs, and nothing else: no customer, no other document.
+It may read invoices and credit notes and write PDFs, and nothing else: no customer, no other document.
 """
 
-import json
-
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -15,41 +13,15 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config
-from stacks.documents import COMPANY, CREDIT_NOTES, INVOICES, PDFS
-from stacks.functions import Function, Functions, Size, role_of
-from stacks.layer import DOCUMENTS, DependencyLayer
-from stacks.nag import acknowledge, acknowledge_resource
-
-_SIZE = Size(300, 3008)
-"""As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has."""
-_AT_ONCE = 20
-"""Whoever floods the address takes no concurrency from a close."""
-_KEY_LENGTH = 64
-
-
-def link_keys(scope: Construct, construct_id: str, *, config: Config) -> secretsmanager.Secret:
-    """Make the secret with the keys of links, the first one of them random: `{"current": "k1", "k1": "…"}`.
-
-    It belongs to the state: links in mails must go on working whatever is deployed.
-    """
-    keys = secretsmanager.Secret(
-        scope,
-        construct_id,
-        description="Month close: keys that links to invoices are signed with, by id, and the id of the current one",
-        generate_secret_string=secretsmanager.SecretStringGenerator(
-            secret_string_template=json.dumps({"current": "k1"}),
-            generate_string_key="k1",
-            password_length=_KEY_LENGTH,
-            exclude_punctuation=True,
-        ),
-        removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,
-    )
-    acknowledge(keys, "SMG4", "A rotation by schedule would break links in mails: keys are added by hand, by id.")
-    return keys
+from stacks.functions.factory import Functions, role_of
+from stacks.functions.layer import DOCUMENTS, DependencyLayer
+from stacks.functions.table import Function
+from stacks.nag import acknowledge_resource
+from stacks.state.documents import COMPANY, CREDIT_NOTES, INVOICES, PDFS
 
 
 def link_settings(scope: Construct, keys: secretsmanager.ISecret, *, config: Config) -> str:
-    """Say what the functions must know of links: the value of `MONTHCLOSE_INVOICE_LINKS`."""
+    """Write the value of `MONTHCLOSE_INVOICE_LINKS`: where the keys are, and how long a link works."""
     days = config.invoice_link_days
     return Stack.of(scope).to_json_string({"secret_name": keys.secret_arn, "valid_days": days} if days else {})
 
@@ -60,7 +32,7 @@ class InvoiceViewer(Construct):
     Attributes
     ----------
     function : lambda_.Function
-        It shows an invoice to whoever has a genuine link.
+        It shows an invoice to the holder of a valid link.
     url : lambda_.FunctionUrl
         Where links lead.
     """
@@ -79,21 +51,15 @@ class InvoiceViewer(Construct):
         super().__init__(scope, construct_id)
         self._keys = keys
         layer = DependencyLayer(self, "Documents", config=config, requirements=DOCUMENTS)
-        self.function = functions.make(
-            self,
-            Function.SHOW_INVOICE,
-            size=_SIZE,
-            reserved_concurrency=_AT_ONCE,
-            layers=[layer.version],
-        )
-        # No IAM: customers have no identity in AWS. Whom to answer is decided by the token's signature.
+        self.function = functions.make(self, Function.SHOW_INVOICE, layers=[layer.version])
+        # No IAM: customers have no identity in AWS. The signature in the link decides who gets an answer.
         self.url = self.function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
         keys.grant_read(self.function)
         billing.grant_read_data(self.function)
         self._grant_documents(documents)
 
-    def tell(self, function: lambda_.Function) -> None:
-        """Let a function write links."""
+    def let_link(self, function: lambda_.Function) -> None:
+        """Let a function put links into its e-mails."""
         function.add_environment(Env.INVOICE_URL.value, self.url.url)
         self._keys.grant_read(function)
 
@@ -104,6 +70,6 @@ class InvoiceViewer(Construct):
             objects = documents.arn_for_objects(f"{prefix}*")
             self.function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))
             acknowledge_resource(role_of(self.function), objects, "The objects of one prefix, named by what they hold.")
-        # Without it a missing object answers 403 and cannot be told from a missing permission.
+        # Without this S3 answers 403 for a missing object, as if a permission were missing.
         listing = iam.PolicyStatement(actions=["s3:ListBucket"], resources=[documents.bucket_arn])
         self.function.add_to_role_policy(listing)

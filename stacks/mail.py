@@ -12,8 +12,8 @@ from stacks.config import Config
 class Mail(Construct):
     """The identity that mail is sent from and the configuration set that it is sent with.
 
-    SES sends nothing from an identity before its owner has confirmed it: by DNS records for a domain, by a link
-    in a mail for an address.
+    SES sends nothing from an identity until its owner has confirmed it: a domain with DNS records, an address with the
+    link in an e-mail.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:

@@ -1,4 +1,6 @@
-"""One payment provider: its queue, the function that drains it, the right to read its secret."""
+"""One payment provider: its queue, and the function that drains it and may read the provider's secret."""
+
+from dataclasses import replace
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
@@ -9,17 +11,18 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config, Provider
-from stacks.functions import Function, Functions, Size
+from stacks.functions.factory import Functions
+from stacks.functions.table import FUNCTIONS, Function
 
 _MAX_RECEIVES = 5
-"""Fewer would send messages away that an SQS event source received but had no free worker for."""
+"""With fewer, messages that an SQS event source received without a free worker would end in dead letters."""
 _MESSAGES_AT_ONCE = 10
-"""The most that SQS hands over without waiting for more to come."""
+"""The most that SQS delivers together without waiting for more."""
 _LONGEST_RETENTION = Duration.days(14)
 
 
 def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
-    """Make a queue for what could not be handled, kept for as long as SQS keeps anything."""
+    """Make a queue for messages that could not be handled, kept for as long as SQS allows."""
     return sqs.Queue(
         scope,
         construct_id,
@@ -30,13 +33,13 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
 
 
 def work_queue(scope: Construct, construct_id: str, *, timeout_seconds: int, dead_letters: sqs.Queue) -> sqs.Queue:
-    """Make a queue that a function drains, with a dead-letter queue for what it could not handle.
+    """Make a queue that a function drains, with a dead-letter queue for messages that it could not handle.
 
     Parameters
     ----------
     timeout_seconds : int
-        The function's time-out. Lambda's advice is six times that for the messages' visibility, so that a retry by the
-        service stays invisible.
+        The function's time-out. Lambda advises six times that for the messages' visibility time-out, so that a message
+        stays hidden while the service retries.
     """
     return sqs.Queue(
         scope,
@@ -72,7 +75,7 @@ class ProviderQueue(Construct):
         self.secret = secretsmanager.Secret.from_secret_name_v2(self, "Secret", provider.secret_name)
 
     def settings(self) -> dict[str, object]:
-        """Say what the functions must know of the provider: its entry in `MONTHCLOSE_PROVIDERS`."""
+        """Write the provider's entry in `MONTHCLOSE_PROVIDERS`."""
         return {
             "queue_url": self.queue.queue_url,
             "dead_letters_url": self.dead_letters.queue_url,
@@ -91,21 +94,25 @@ class ProviderQueue(Construct):
         consumer = functions.make(
             self,
             Function.CHARGE_CUSTOMERS,
-            size=Size(config.charge_timeout_seconds),
+            # Reserved, because thousands of children that generate invoices must not take the account's concurrency
+            # from charging: throttled deliveries use up a message's receives.
+            spec=replace(
+                FUNCTIONS[Function.CHARGE_CUSTOMERS],
+                timeout_seconds=config.charge_timeout_seconds,
+                at_once=self.provider.maximum_concurrency,
+            ),
             environment={Env.PROVIDER: self.provider.name},
-            # Thousands of children generating invoices must not take the account's concurrency from charging: throttled
-            # deliveries burn a message's receives.
-            reserved_concurrency=self.provider.maximum_concurrency,
         )
         consumer.add_event_source(
             sources.SqsEventSource(
                 self.queue,
-                # Of a small close each message is one customer; a worker charges several side by side.
+                # In a small close each message is one customer; a worker charges several side by side.
                 batch_size=_MESSAGES_AT_ONCE,
                 report_batch_item_failures=True,
                 max_concurrency=self.provider.maximum_concurrency,
             )
         )
-        self.queue.grant_send_messages(consumer)  # what it has no time for, or a provider that paused, goes back
+        # It puts back what it has no time for, and everything while the provider is paused.
+        self.queue.grant_send_messages(consumer)
         self.secret.grant_read(consumer)
         return consumer

@@ -1,13 +1,13 @@
-"""The stack of what must outlive every deployment."""
+"""The stack of everything that must outlive every deployment."""
 
 from aws_cdk import Stack
 from constructs import Construct
 
 from stacks.config import Config
-from stacks.documents import Documents
-from stacks.invoices import link_keys
-from stacks.tables import Tables
-from stacks.usage_bucket import usage_bucket
+from stacks.state.documents import Documents
+from stacks.state.link_keys import link_keys
+from stacks.state.tables import Tables
+from stacks.state.usage_bucket import usage_bucket
 
 
 class StateStack(Stack):

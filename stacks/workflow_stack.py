@@ -1,36 +1,59 @@
-"""The stack of what does the work, and may be deployed anew at any time."""
+"""The stack of everything that does the work. It can be deployed again at any time."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from monthclose.names import Env, output_name
-from stacks.access import grant
 from stacks.alarms import Alarms
-from stacks.collections import Collections
 from stacks.config import Config
+from stacks.config.company import company_settings
 from stacks.dashboard import Dashboard
-from stacks.deadline import DeadlineWatch
-from stacks.environment import check_environment
-from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Function, Functions
-from stacks.import_drop import AT_ONCE, ImportDrop, make_functions
+from stacks.functions.access import grant
+from stacks.functions.environment import check_environment
+from stacks.functions.factory import Functions
+from stacks.functions.layer import DependencyLayer
+from stacks.functions.table import FUNCTIONS, Function
 from stacks.invoices import InvoiceViewer, link_settings
-from stacks.layer import DependencyLayer
+from stacks.machines.collections import Collections
+from stacks.machines.deadline import DeadlineWatch
+from stacks.machines.import_usage import UsageImport
+from stacks.machines.month_close import MonthClose
+from stacks.machines.reconcile import FINDERS, Reconciler
+from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
-from stacks.month_close import MapMachine, MonthClose
 from stacks.nag import acknowledge
 from stacks.providers import ProviderQueue, dead_letter_queue
-from stacks.reconcile import FINDERS, Reconciler
 from stacks.state_stack import StateStack
 from stacks.webhooks import Webhooks
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Machines:
+    """The state machines, all of them started by rules."""
+
+    close: MonthClose
+    collections: Collections
+    deadline: DeadlineWatch
+    imports: UsageImport
+    reconciler: Reconciler
+
+    def outputs(self) -> dict[Env, str]:
+        """Where the command finds the ones that it starts."""
+        return {
+            Env.STATE_MACHINE_ARN: self.close.machine.state_machine_arn,
+            Env.COLLECTIONS_ARN: self.collections.machine.state_machine_arn,
+            Env.USAGE_IMPORT_ARN: self.imports.machine.state_machine_arn,
+        }
+
+
 class WorkflowStack(Stack):
-    """Functions, queues, the state machine, and the eyes on them."""
+    """Functions, queues and state machines, and the alarms and dashboard that watch them."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, state: StateStack) -> None:
         super().__init__(
@@ -47,43 +70,16 @@ class WorkflowStack(Stack):
         environment = self._environment(mail)
         check_environment(self, environment)
         functions = self._functions(environment)
-        self._called = {name: functions.make(self, name) for name in (*SIZES, *RECONCILE_SIZES, *COLLECTION_SIZES)}
-        importing = make_functions(self, functions)
-        self._called |= importing
+        self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
-        close, collections = self._machine(MonthClose), self._machine(Collections)
         self._viewer = self._invoice_viewer(functions)
-        self._grant(mail, close, collections)
-        deadline = self._schedule(close, collections)
-        drop = ImportDrop(
-            self,
-            "ImportUsage",
-            config=config,
-            functions=importing,
-            bucket=state.usage,
-            missed_starts=self._missed,
-        )
-        reconciler = Reconciler(
-            self,
-            "Reconcile",
-            config=config,
-            functions=self._called,
-            close=close,
-            drop=drop,
-            missed_starts=self._missed,
-        )
-        reconciler.grant_providers(self._providers, mail)
-        self._watch(close, deadline, reconciler, collections, drop)
-        known_later = {
-            Env.STATE_MACHINE_ARN: close.machine.state_machine_arn,
-            Env.COLLECTIONS_ARN: collections.machine.state_machine_arn,
-            Env.USAGE_IMPORT_ARN: drop.machine.state_machine_arn,
-            Env.WEBHOOK_URL: self._webhooks.url,
-        }
-        if self._viewer:
-            known_later[Env.INVOICE_URL] = self._viewer.url.url
-        self._add_outputs({**environment, **known_later})
+        self._grant_state()
+        missed_starts = self._missed_starts()
+        machines = self._machines(missed_starts)
+        self._grant(machines, mail)
+        self._watch(machines, missed_starts)
+        self._add_outputs({**environment, **machines.outputs(), **self._addresses()})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
@@ -98,7 +94,7 @@ class WorkflowStack(Stack):
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
             Env.COMPANY_NAME: config.company_name,
-            Env.COMPANY: json.dumps(config.company.settings(), sort_keys=True, ensure_ascii=False),
+            Env.COMPANY: json.dumps(company_settings(config.company), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
@@ -130,14 +126,56 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
-        for function in (*self._telling(), self._called[Function.SETTLE_PAYMENTS]):
-            viewer.tell(function)
+        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
+            viewer.let_link(function)
         return viewer
 
-    def _telling(self) -> list[lambda_.Function]:
-        """List the functions that write to customers, beside the reconciler's."""
+    def _mailing(self) -> list[lambda_.Function]:
+        """List the functions that e-mail customers, apart from the reconciler's."""
         functions = (Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.SEND_REMINDERS, Function.REVIEW_HOLDS)
         return [*(self._called[name] for name in functions), self._webhooks.applier]
+
+    def _grant_state(self) -> None:
+        functions = [
+            *self._called.items(),
+            *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
+            *self._webhooks.functions.items(),
+        ]
+        for name, function in functions:
+            grant(function, name, self._state)
+
+    def _missed_starts(self) -> sqs.Queue:
+        """Make the queue for events of rules that could not start a state machine."""
+        queue = dead_letter_queue(self, "MissedStarts")
+        acknowledge(queue, "SQS3", "This is itself the dead-letter queue of the rules that start things.")
+        return queue
+
+    def _machines(self, missed_starts: sqs.Queue) -> _Machines:
+        config = self._config
+        close, collections = self._machine(MonthClose), self._machine(Collections)
+        close.start_monthly(missed_starts)
+        collections.start_daily(missed_starts, config)
+        deadline = DeadlineWatch(self, "Deadline", config=config, watched=close.machine, missed_starts=missed_starts)
+        imports = UsageImport(
+            self,
+            "ImportUsage",
+            config=config,
+            functions=self._called,
+            bucket=self._state.usage,
+            missed_starts=missed_starts,
+        )
+        reconciler = Reconciler(
+            self,
+            "Reconcile",
+            config=config,
+            functions=self._called,
+            close=close,
+            imports=imports,
+            missed_starts=missed_starts,
+        )
+        return _Machines(
+            close=close, collections=collections, deadline=deadline, imports=imports, reconciler=reconciler
+        )
 
     def _machine[M: MapMachine](self, kind: type[M]) -> M:
         return kind(
@@ -149,39 +187,45 @@ class WorkflowStack(Stack):
             documents=self._state.documents.bucket,
         )
 
-    def _grant(self, mail: Mail, close: MonthClose, collections: Collections) -> None:
-        functions = [
-            *self._called.items(),
-            *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
-            (Function.APPLY_WEBHOOK, self._webhooks.applier),
-        ]
-        for name, function in functions:
-            grant(function, name, tables=self._state.tables, documents=self._state.documents)
-        for function in self._telling():
+    def _grant(self, machines: _Machines, mail: Mail) -> None:
+        """Let the functions send e-mail, ask about executions, answer for tasks and read providers' secrets."""
+        for function in self._mailing():
             mail.grant_send(function)
-        close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
-        collections.grant_describe(self._called[Function.FIND_OWING])
+        machines.close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
+        machines.collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:
-            close.grant_task_response(consumer)
+            machines.close.grant_task_response(consumer)
         for provider in self._providers:
             for name in (Function.PLAN_CLOSE, Function.REPORT_CLOSE):
                 provider.secret.grant_read(self._called[name])
+        machines.reconciler.grant_providers(self._providers, mail)
 
-    def _schedule(self, close: MonthClose, collections: Collections) -> DeadlineWatch:
-        self._missed = dead_letter_queue(self, "MissedStarts")
-        acknowledge(self._missed, "SQS3", "This is itself the dead-letter queue of the rules that start things.")
-        close.start_monthly(self._missed)
-        collections.start_daily(self._missed, self._config)
-        return DeadlineWatch(self, "Deadline", config=self._config, watched=close.machine, dead_letters=self._missed)
+    def _watch(self, machines: _Machines, missed_starts: sqs.Queue) -> None:
+        functions = self._by_name()
+        alarms = Alarms(self, "Alarms", config=self._config)
+        alarms.watch_closes(machines.close.machine)
+        alarms.watch_collections(machines.collections.machine)
+        alarms.watch_imports(machines.imports.machine)
+        alarms.watch_deadline(machines.deadline.machine)
+        alarms.watch_reconciliations(machines.reconciler.machine)
+        alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
+        alarms.watch_dead_letters("MissedStarts", missed_starts)
+        waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
+        alarms.watch_functions(functions, waited_for=waited_for)
+        alarms.watch_webhooks(self._webhooks)
+        for provider in self._providers:
+            alarms.watch_queue(provider)
+        Dashboard(
+            self,
+            "Dashboard",
+            machine=machines.close.machine,
+            functions=functions,
+            providers=self._providers,
+            tables=list(self._state.tables.by_env.values()),
+        )
 
-    def _watch(
-        self,
-        close: MonthClose,
-        deadline: DeadlineWatch,
-        reconciler: Reconciler,
-        collections: Collections,
-        drop: ImportDrop,
-    ) -> None:
+    def _by_name(self) -> dict[str, lambda_.Function]:
+        """Name all functions as alarms and the dashboard do."""
         functions: dict[str, lambda_.Function] = {name.camel_case: f for name, f in self._called.items()}
         for provider, consumer in zip(self._providers, self._consumers, strict=True):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
@@ -189,26 +233,12 @@ class WorkflowStack(Stack):
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
-        alarms = Alarms(self, "Alarms", config=self._config)
-        alarms.watch_executions(close.machine)
-        alarms.watch_collections(collections.machine)
-        alarms.watch_imports(drop.machine)
-        alarms.watch_deadline(deadline.machine)
-        alarms.watch_reconciliations(reconciler.machine)
-        alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
-        alarms.watch_dead_letters("MissedStarts", self._missed)
-        alarms.watch_functions(functions, waited_for={name.camel_case for name in AT_ONCE})
-        alarms.watch_webhooks(self._webhooks)
-        for provider in self._providers:
-            alarms.watch_queue(provider)
-        Dashboard(
-            self,
-            "Dashboard",
-            machine=close.machine,
-            functions=functions,
-            providers=self._providers,
-            tables=list(self._state.tables.by_env.values()),
-        )
+        return functions
+
+    def _addresses(self) -> dict[Env, str]:
+        """Where the internet reaches the functions that are open to it."""
+        links = {Env.INVOICE_URL: self._viewer.url.url} if self._viewer else {}
+        return {Env.WEBHOOK_URL: self._webhooks.url, **links}
 
     def _add_outputs(self, values: Mapping[Env, str]) -> None:
         for env, value in values.items():

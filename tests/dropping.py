@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.usage import UsageEvent
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.finish_usage import UsageFinisher
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.load_usage import LaneLoader

@@ -11,6 +11,7 @@ from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
@@ -20,7 +21,7 @@ from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway
-from monthclose.settings import CloseSettings, DropSettings, LinkSettings, Provider, Settings
+from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
 from monthclose.use_cases.accounts.adjust_account import Cashier
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.accounts.hold_by_hand import HoldDesk

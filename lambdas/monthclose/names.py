@@ -1,6 +1,6 @@
 """Names that the runtime and the infrastructure share: environment variables, queues' messages, events.
 
-Stdlib only: the CDK app imports this module, and nothing else of the package.
+Stdlib only: the CDK app imports this module and the pure domain, and nothing else of the package.
 """
 
 from enum import StrEnum

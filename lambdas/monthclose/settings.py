@@ -9,6 +9,7 @@ from monthclose.domain.closes.close import MAX_BATCHES
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
@@ -77,25 +78,6 @@ class CloseSettings:
     round_wait_seconds: int = 60
     deadline_hours: int = 8
     max_batches: int = MAX_BATCHES
-
-
-@dataclass(frozen=True, slots=True)
-class DropSettings:
-    """How dropped usage files are imported.
-
-    Parameters
-    ----------
-    part_kb : int
-        Text that is loaded in one go, in KB: a file that holds no more (unpacked) isn't split.
-    lanes : int
-        In how many lanes a larger one is loaded, side by side.
-    wait_seconds : int
-        How long a file waits until it asks again whether an earlier one of its name has been imported.
-    """
-
-    part_kb: int = 8192
-    lanes: int = 16
-    wait_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Settings of a deployment: read from `cdk.json`, overridden from the command line, checked before anything is built.
 
-The values are the object under the context key `monthclose`. `-c monthclose-overrides='{"target": "local"}'` lays
-a JSON object over it, key by key and as deep as it goes, so that one more provider is one more entry.
+They are the object under the context key `monthclose`. `-c monthclose-overrides='{"target": "local"}'` merges a JSON
+object into it, key by key and at any depth, so that one more provider is one more entry.
 """
 
 from stacks.config.deployment import CONTEXT_KEY, OVERRIDES_KEY, Config

@@ -1,15 +1,16 @@
-"""What invoices say of the company: the object `company` of the settings, checked entry by entry."""
+"""What invoices say about the company: the object `company` of the settings, checked entry by entry."""
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import asdict
 
-from stacks.config.reading import ConfigError
+from monthclose.domain.invoices.company import Company
+from monthclose.domain.invoices.document_parts import Seller
+from stacks.config.reading import ConfigError, Json, check_known, read_flag
 
 _MAX_BYTES = 1500
-"""In all: a function's environment holds 4 KB, and other settings are in it, too (AWS Lambda, quotas)."""
+"""For all of it: a function's environment holds 4 KB, which other settings share (AWS Lambda, quotas)."""
 _TEXTS: Mapping[str, tuple[str, str]] = {
     "name": (r".{1,120}", "the registered name, at most 120 characters"),
     "postcode": (r".{0,20}", "at most 20 characters"),
@@ -30,58 +31,33 @@ _OTHERS = ("address", "payment_days", "e_invoice")
 _MAX_ADDRESS_LINES = 4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Company:
-    """The company's entries, those only that were given.
+def read_company(values: Json, *, name: str) -> Company:
+    """Read `company`. Without a registered name, invoices show the name that customers know."""
+    check_known(values, "company", *_TEXTS, *_OTHERS)
+    texts = {key: _text(key, values[key]) for key in _TEXTS if values.get(key)}
+    company = Company(
+        Seller(**{"name": name, **texts}, address=_address(values.get("address", []))),
+        payment_days=_days(values.get("payment_days", 0)),
+        e_invoice=read_flag(values, "company", "e_invoice", default=False),
+    )
+    _check_together(company)
+    return company
 
-    Attributes
-    ----------
-    payment_days : int
-        Days from an invoice's date until it is due.
-    e_invoice : bool
-        Whether PDFs carry the invoice as XML by EN 16931 as well.
-    """
 
-    texts: Mapping[str, str]
-    address: tuple[str, ...]
-    payment_days: int
-    e_invoice: bool
-
-    @classmethod
-    def parse(cls, values: Mapping[str, object], *, name: str) -> Self:
-        """Check `company`; without a registered name, the name that customers know stands in.
-
-        Raises
-        ------
-        ConfigError
-            If it cannot be used.
-        """
-        for key in values:
-            if key not in (*_TEXTS, *_OTHERS):
-                raise ConfigError(f"company.{key}: unknown; known here: {', '.join(sorted((*_TEXTS, *_OTHERS)))}")
-        company = cls(
-            texts={"name": name} | {key: _text(key, values[key]) for key in _TEXTS if values.get(key)},
-            address=_address(values.get("address", [])),
-            payment_days=_days(values.get("payment_days", 0)),
-            e_invoice=_flag(values.get("e_invoice", False)),
-        )
-        _check_together(company)
-        return company
-
-    def settings(self) -> dict[str, object]:
-        """Say what the functions must know: the value of `MONTHCLOSE_COMPANY`."""
-        address = {"address": list(self.address)} if self.address else {}
-        return {**self.texts, **address, "payment_days": self.payment_days, "e_invoice": self.e_invoice}
+def company_settings(company: Company) -> dict[str, object]:
+    """Write the value of `MONTHCLOSE_COMPANY`, which the functions read. Empty entries are left out."""
+    given = {name: value for name, value in asdict(company.seller).items() if value}
+    return {**given, "payment_days": company.payment_days, "e_invoice": company.e_invoice}
 
 
 def _check_together(company: Company) -> None:
-    size = len(json.dumps(company.settings(), ensure_ascii=False).encode())
+    size = len(json.dumps(company_settings(company), ensure_ascii=False).encode())
     if size > _MAX_BYTES:
-        raise ConfigError(f"company: {size} bytes in all, {_MAX_BYTES} are possible; shorten the terms or the footer")
+        raise ConfigError(f"company: {size} bytes in all, {_MAX_BYTES} at most; shorten the terms or the footer")
     if company.e_invoice:  # EN 16931: BR-06, BR-09, BR-CO-26
         for name in ("country", "tax_id"):
-            if name not in company.texts:
-                raise ConfigError(f"company.{name}: missing; an electronic invoice (e_invoice) must say it")
+            if not getattr(company.seller, name):
+                raise ConfigError(f"company.{name}: missing; an electronic invoice (e_invoice) must state it")
 
 
 def _text(key: str, value: object) -> str:
@@ -102,9 +78,3 @@ def _days(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not 0 <= value <= 365:
         raise ConfigError(f"company.payment_days: {value!r} is not a whole number from 0 to 365")
     return int(value)
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"company.e_invoice: true or false is needed, not {value!r}")
-    return value

@@ -6,21 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from stacks.config.company import Company
-from stacks.config.policies import Collections, Dunning, HoldPolicy, Invoicing, Reconcile
+from monthclose.domain.closes.close import MAX_BATCHES
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.invoices.company import Company
+from monthclose.domain.invoices.invoicing import InvoicingPolicy
+from stacks.config.company import read_company
+from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_usage_drop
 from stacks.config.provider import Provider
 from stacks.config.reading import (
     ConfigError,
     Json,
-    check_known,
+    check_fields,
     read_choice,
     read_flag,
     read_integer,
     read_object,
     read_text,
 )
+from stacks.config.schedules import Collections, Reconcile
 from stacks.config.target import Target
-from stacks.config.usage_drop import UsageDrop
 
 if TYPE_CHECKING:
     from constructs import Node
@@ -29,7 +35,7 @@ CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
 _OPTIONAL: Mapping[str, object] = {"company": {}, "invoice_link_days": 0}
-"""What holds where nothing is said."""
+"""The defaults of settings that may be left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,34 +45,30 @@ class Config:
     Attributes
     ----------
     mail_identity : str
-        The SES identity that mail is sent from: the sender's domain, unless the settings name the address itself.
+        The SES identity that mail is sent from: the sender's domain (the default) or the sender's address.
     mail_identity_created : bool
-        Whether the workflow stack creates it. False where the company has verified its domain in SES already.
+        Whether the workflow stack creates it. False if the company has already verified its domain in SES.
     max_batches : int
-        Batches that a close is cut into at the most; with no more than customers, each has a child of its own.
+        The most batches that a close is cut into. With no more customers than that, each has a batch of its own.
     deadline_hours : int
-        Hours after the month's first midnight (UTC) at which a close that still runs raises an alarm.
+        Hours after the month's first midnight (UTC) at which a close that is still running raises an alarm.
     map_concurrency : int
         Batches in flight at once. On AWS the Map's limit, 10,000: the provider's queue is the only brake.
     charge_timeout_seconds : int
-        Time-out of a consumer of a provider's queue; its visibility time-out is six times as long.
-    reconcile : Reconcile
-        The schedule of the reconciler; disabled, it runs only when somebody starts it.
-    collections_hour : int
-        Hour of the day, UTC, at which the collections start.
+        Time-out of the function that charges; the visibility time-out of its queue is six times as long.
     alarm_email : str or None
-        Who hears of alarms. Without it they only change colour.
+        Where alarms are sent. Without it they only show in CloudWatch.
     company : Company
-        What invoices say of the company.
+        What invoices say about the company.
     invoice_link_days : int
-        How long the link to an invoice works that a mail carries; 0 for mails without links.
-    usage_drop : UsageDrop
-        How usage files are imported that are dropped into the usage bucket.
+        How many days a link to an invoice works; 0 for e-mails without links.
+    usage_drop : DropSettings
+        How files that are dropped into the usage bucket are imported.
     max_rejected_percent : int
         The largest share of a file's rows that may be rejected for its import to count as a success.
     reserve_concurrency : bool
-        Whether functions have a share of the account's concurrency to themselves. False only for an account whose quota
-        is too small for it: Lambda wants 100 to be left to all others.
+        Whether some of the account's concurrency is reserved for functions that need it. False only if the account's
+        quota is too small: Lambda insists that 100 are left for all other functions.
     """
 
     target: Target
@@ -76,8 +78,8 @@ class Config:
     mail_identity_created: bool
     providers: tuple[Provider, ...]
     hold_policy: HoldPolicy
-    invoicing: Invoicing
-    dunning: Dunning
+    invoicing: InvoicingPolicy
+    dunning: DunningPolicy
     collections: Collections
     max_batches: int
     max_rounds: int
@@ -89,7 +91,7 @@ class Config:
     alarm_email: str | None
     company: Company
     invoice_link_days: int
-    usage_drop: UsageDrop
+    usage_drop: DropSettings
     max_rejected_percent: int
     reserve_concurrency: bool
 
@@ -106,15 +108,15 @@ class Config:
 
     @classmethod
     def parse(cls, values: object, overrides: object = None) -> Self:
-        """Check settings, with the JSON text of `overrides` laid over them."""
+        """Read settings after merging the JSON text of `overrides` into them."""
         if not isinstance(values, Mapping):
             raise ConfigError(f"cdk.json: `context` has no object under the key {CONTEXT_KEY!r}")
         settings = _merge({**_OPTIONAL, **values}, _parse_overrides(overrides))
-        check_known(settings, "", *cls.__dataclass_fields__)
+        check_fields(settings, "", cls)
         target = read_choice(settings, "", "target", Target)
         sender = read_text(settings, "", "mail_sender")
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", sender):
-            raise ConfigError(f"mail_sender: {sender!r} is no e-mail address")
+            raise ConfigError(f"mail_sender: {sender!r} is not an e-mail address")
         identity = read_text(settings, "", "mail_identity", default=sender.partition("@")[2])
         if identity not in (sender, sender.partition("@")[2]):
             raise ConfigError(f"mail_identity: {identity!r} is neither {sender!r} nor its domain")
@@ -125,11 +127,11 @@ class Config:
             mail_identity=identity,
             mail_identity_created=read_flag(settings, "", "mail_identity_created", default=True),
             providers=_providers(settings, target),
-            hold_policy=HoldPolicy.parse(read_object(settings, "", "hold_policy")),
-            invoicing=Invoicing.parse(read_object(settings, "", "invoicing")),
-            dunning=Dunning.parse(read_object(settings, "", "dunning")),
+            hold_policy=read_hold_policy(read_object(settings, "", "hold_policy")),
+            invoicing=read_invoicing(read_object(settings, "", "invoicing")),
+            dunning=read_dunning(read_object(settings, "", "dunning")),
             collections=Collections.parse(read_object(settings, "", "collections")),
-            max_batches=read_integer(settings, "", "max_batches", least=1, most=10_000),
+            max_batches=read_integer(settings, "", "max_batches", least=1, most=MAX_BATCHES),
             max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
@@ -137,11 +139,11 @@ class Config:
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
             reconcile=Reconcile.parse(read_object(settings, "", "reconcile")),
             alarm_email=read_text(settings, "", "alarm_email", default="") or None,
-            company=Company.parse(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
+            company=read_company(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
-            usage_drop=UsageDrop.parse(read_object(settings, "", "usage_drop"), target=target),
+            usage_drop=read_usage_drop(read_object(settings, "", "usage_drop"), target=target),
             max_rejected_percent=read_integer(settings, "", "max_rejected_percent", least=0, most=100),
-            # An emulator has none to reserve.
+            # An emulator has no concurrency to reserve.
             reserve_concurrency=read_flag(settings, "", "reserve_concurrency", default=True) and target is Target.AWS,
         )
 

@@ -21,7 +21,7 @@ from stacks.config.reading import (
 from stacks.config.target import Target
 
 _BURST_SECONDS = 0.2
-"""A fifth of a second: threads and networks are late by less, and providers' own tolerance is larger."""
+"""How much delay of threads and networks a burst makes up for. It is usually less; providers tolerate more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +33,18 @@ class Provider:
     secret_name : str
         The Secrets Manager secret with its keys. The operator creates it; the stacks only refer to it.
     requests_per_second : float
-        The provider's limit, to which the limiter of the functions keeps.
+        The provider's limit. The functions' limiter keeps within it.
     limit_scope : LimitScope
-        What it counts: each endpoint by itself, or (if nothing is said) all requests of the account.
+        What the limit counts: each endpoint by itself, or all requests of the account (the default).
     reserve_share : float
-        Share of it that is left to the company's live traffic: 0 (if nothing is said) to 0.95.
+        Share of the limit that is left for the company's live traffic: 0 (the default) to 0.95.
     burst : int
-        Requests that may come at once beyond the steady pace. If nothing is said, a fifth of a second's.
+        Requests allowed at once beyond the steady pace, by default those of a fifth of a second.
     maximum_concurrency : int
         How many workers drain its queue at once, 2 to 1,000 (the bounds of an SQS event source).
     largest_charge_minor : Mapping
-        By currency, in minor units: what the company's account may take in one charge, where the provider has agreed to
-        another limit than everybody's. What is due beyond that is charged in further charges.
+        By currency, in minor units: the most that one charge may be for, where the provider has agreed a limit of its
+        own with the company. Anything due beyond it goes into further charges.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Provider:
 
     @classmethod
     def parse(cls, name: str, values: Json, *, target: Target) -> Self:
-        """Check one entry of `providers`."""
+        """Read one entry of `providers`."""
         path = f"providers.{name}"
         if not re.fullmatch(r"[a-z][a-z0-9]*", name):
             raise ConfigError(f"{path}: a provider's name is lower-case letters and digits")
@@ -70,7 +70,7 @@ class Provider:
             raise ConfigError(f"{path}.api_base: {api_base!r} must begin with {' or '.join(schemes)}")
         secret_name = read_text(values, path, "secret_name")
         if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]+", secret_name):
-            raise ConfigError(f"{path}.secret_name: {secret_name!r} is no name that Secrets Manager allows")
+            raise ConfigError(f"{path}.secret_name: {secret_name!r} is not a name that Secrets Manager allows")
         rate = read_number(values, path, "requests_per_second")
         optional = {"limit_scope": "account", "reserve_share": 0, "burst": max(math.ceil(rate * _BURST_SECONDS), 2)}
         values = optional | {"largest_charge_minor": {}} | dict(values)

@@ -1,11 +1,16 @@
-"""Reads settings one by one, checked.
+"""Reads settings one by one and checks them.
 
-Each function raises `ConfigError` for what cannot be; `path` is where the object is that has the setting.
+Each function raises `ConfigError` if a setting cannot be used. `path` leads to the object that holds the setting.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 type Json = Mapping[str, object]
 
@@ -16,8 +21,13 @@ class ConfigError(ValueError):
     """A setting is missing, unknown or out of bounds. The message says which one and what is allowed."""
 
 
+def check_fields(values: Json, path: str, kind: "type[DataclassInstance]") -> None:
+    """Check that every setting is a field of a class."""
+    check_known(values, path, *(field.name for field in fields(kind)))
+
+
 def check_known(values: Json, path: str, *names: str) -> None:
-    """Check that all names are ones that mean something."""
+    """Check that every setting has one of these names."""
     for name in values:
         if name not in names:
             raise ConfigError(f"{_at(path, name)}: unknown; known here: {', '.join(sorted(names))}")
@@ -42,7 +52,7 @@ def read_object(values: Json, path: str, name: str) -> Json:
 
 
 def read_text(values: Json, path: str, name: str, *, default: str | None = None) -> str:
-    """Read a text; where a default stands in, it may be empty."""
+    """Read a text. Without a default it must not be empty."""
     value = _required(values, path, name) if default is None else values.get(name) or default
     if not isinstance(value, str) or (not value.strip() and value != default):
         raise ConfigError(f"{_at(path, name)}: a text is needed, not {value!r}")
@@ -50,12 +60,18 @@ def read_text(values: Json, path: str, name: str, *, default: str | None = None)
 
 
 def read_by_currency(values: Json, path: str, name: str, *, default: bool = True) -> Mapping[str, int]:
-    """Check amounts by currency, in minor units; with a `default` for every other currency, or without."""
+    """Read amounts by currency, in minor units.
+
+    Parameters
+    ----------
+    default : bool
+        Whether there is an amount for every other currency, under `default`.
+    """
     amounts, here = read_object(values, path, name), _at(path, name)
     if not default and "default" in amounts:
         raise ConfigError(f"{here}: name each currency; there is no `default`")
     if default and "default" not in amounts:
-        raise ConfigError(f"{here}: `default` is missing (it holds for every other currency)")
+        raise ConfigError(f"{here}: `default` is missing (it applies to every other currency)")
     for currency in amounts:
         if not re.fullmatch(r"default|[A-Z]{3}", currency):
             raise ConfigError(f"{here}: {currency!r} is neither `default` nor a currency's code")
@@ -63,10 +79,10 @@ def read_by_currency(values: Json, path: str, name: str, *, default: bool = True
 
 
 def read_choice[T: StrEnum](values: Json, path: str, name: str, kind: type[T]) -> T:
-    """Read one of a few words."""
+    """Read one of the words of an enumeration."""
     value = read_text(values, path, name)
     if value not in list(kind):
-        raise ConfigError(f"{_at(path, name)}: {value!r} is none of {', '.join(kind)}")
+        raise ConfigError(f"{_at(path, name)}: {value!r} is not one of {', '.join(kind)}")
     return kind(value)
 
 
@@ -87,7 +103,7 @@ def read_number(values: Json, path: str, name: str) -> float:
 
 
 def read_share(values: Json, path: str, name: str) -> float:
-    """Read a share of a whole."""
+    """Read a share of a whole: 0 to 0.95."""
     value = _required(values, path, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_SHARE:
         raise ConfigError(f"{_at(path, name)}: a share of 0 to {_LARGEST_SHARE} is needed, not {value!r}")
@@ -95,7 +111,7 @@ def read_share(values: Json, path: str, name: str) -> float:
 
 
 def read_integer(values: Json, path: str, name: str, *, least: int, most: int | None = None) -> int:
-    """Read a whole number between bounds, which are included."""
+    """Read a whole number within bounds, both included."""
     value = _required(values, path, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
         raise ConfigError(f"{_at(path, name)}: a whole number is needed, not {value!r}")
@@ -106,7 +122,7 @@ def read_integer(values: Json, path: str, name: str, *, least: int, most: int | 
 
 
 def read_days(values: Json, path: str, name: str, *, before: int) -> tuple[int, ...]:
-    """Read a list of days, each later than the last, all before one."""
+    """Read a list of days, each later than the one before it, and all before the day `before`."""
     days = _required(values, path, name)
     listed = days if isinstance(days, list) else [None]
     whole = all(isinstance(day, int) and not isinstance(day, bool) and 0 < day < before for day in listed)

@@ -78,9 +78,9 @@ class Synthesized:
 
 
 def _function_name(properties: Resource) -> str:
-    stage = properties["Handler"].split(".")[-2]
+    name = properties["Handler"].split(".")[-2]
     provider = properties["Environment"]["Variables"].get("MONTHCLOSE_PROVIDER")
-    return f"{stage}:{provider}" if provider else str(stage)
+    return f"{name}:{provider}" if provider else str(name)
 
 
 def synthesize(overrides: Mapping[str, object], folder: Path) -> Synthesized:

@@ -10,6 +10,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.names import Env
 from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
+from stacks.config.company import company_settings
 from tests.infrastructure.synthesis import CONTEXT, Synthesized, synthesize
 
 VALUES = CONTEXT[CONTEXT_KEY]
@@ -49,11 +50,11 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"target": "azure"}, "target: 'azure' is none of aws, local"),
+        ({"target": "azure"}, "target: 'azure' is not one of aws, local"),
         ({"colour": "red"}, "colour: unknown; known here: alarm_email, charge_timeout_seconds"),
         ({"company_name": " "}, "company_name: a text is needed"),
         ({"company_name": None}, "company_name: missing"),
-        ({"mail_sender": "billing"}, "mail_sender: 'billing' is no e-mail address"),
+        ({"mail_sender": "billing"}, "mail_sender: 'billing' is not an e-mail address"),
         ({"mail_identity": "other.example"}, "mail_identity: 'other.example' is neither"),
         ({"mail_identity_created": "no"}, "mail_identity_created: true or false is needed"),
         ({"providers": []}, "providers: a JSON object is needed"),
@@ -61,10 +62,10 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"providers": {"stripe": {"rate": 1}}}, "providers.stripe.rate: unknown"),
         ({"providers": {"adyen": {}}}, "providers.adyen.api_base: missing"),
         ({"providers": {"stripe": {"api_base": "http://a.example"}}}, "providers.stripe.api_base: .* https://"),
-        ({"providers": {"stripe": {"secret_name": "a b"}}}, "providers.stripe.secret_name: 'a b' is no name"),
+        ({"providers": {"stripe": {"secret_name": "a b"}}}, "providers.stripe.secret_name: 'a b' is not a name"),
         ({"providers": {"stripe": {"requests_per_second": 0}}}, "requests_per_second: a number above 0"),
         ({"providers": {"stripe": {"requests_per_second": True}}}, "requests_per_second: a number above 0"),
-        ({"providers": {"stripe": {"limit_scope": "key"}}}, "limit_scope: 'key' is none of endpoint, account"),
+        ({"providers": {"stripe": {"limit_scope": "key"}}}, "limit_scope: 'key' is not one of endpoint, account"),
         ({"providers": {"stripe": {"reserve_share": 1}}}, "reserve_share: a share of 0 to 0.95 is needed, not 1"),
         ({"providers": {"stripe": {"reserve_share": False}}}, "reserve_share: a share of 0 to 0.95"),
         ({"providers": {"stripe": {"burst": 1}}}, "burst: 1 is out of bounds .2 to 1000"),
@@ -94,7 +95,7 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"dunning": {"retry_days": [True]}}, "dunning.retry_days: a list of days"),
         ({"dunning": {"reminder_days": [3, 14]}}, "dunning.reminder_days: .* last reminder's .14."),
         ({"dunning": {"last_reminder_day": 0}}, "dunning.last_reminder_day: 0 is out of bounds"),
-        ({"dunning": {"after_last": "sue"}}, "dunning.after_last: 'sue' is none of hold, leave_open"),
+        ({"dunning": {"after_last": "sue"}}, "dunning.after_last: 'sue' is not one of hold, leave_open"),
         ({"collections": {"hour": 24}}, "collections.hour: 24 is out of bounds .0 to 23"),
         ({"collections": {"enabled": "yes"}}, "collections.enabled: true or false is needed"),
         ({"max_rounds": 1.5}, "max_rounds: a whole number is needed, not 1.5"),
@@ -116,7 +117,7 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"company": {"payment_days": 366}}, "company.payment_days: 366 is not a whole number"),
         ({"company": {"e_invoice": "yes"}}, "company.e_invoice: true or false is needed"),
         ({"company": {"e_invoice": True}}, "company.tax_id: missing; an electronic invoice"),
-        ({"company": {"terms": "€" * 400, "footer": "€" * 200}}, "company: .* bytes in all, 1500 are possible"),
+        ({"company": {"terms": "€" * 400, "footer": "€" * 200}}, "company: .* bytes in all, 1500 at most"),
     ],
 )
 def test_a_wrong_setting_is_named(overrides: object, message: str) -> None:
@@ -141,13 +142,13 @@ def test_settings_of_the_wrong_shape_are_refused(values: object, overrides: str 
 
 def test_without_a_registered_name_invoices_say_the_one_that_customers_know() -> None:
     company = parse({"company": {"name": None}}).company
-    assert company.settings()["name"] == VALUES["company_name"]
+    assert company_settings(company)["name"] == VALUES["company_name"]
 
 
 def test_settings_from_before_invoices_said_more_can_still_be_used() -> None:
     older = {name: value for name, value in VALUES.items() if name not in ("company", "invoice_link_days")}
     config = Config.parse(older)
-    assert config.company.settings() == {"name": VALUES["company_name"], "payment_days": 0, "e_invoice": False}
+    assert company_settings(config.company) == {"name": VALUES["company_name"], "payment_days": 0, "e_invoice": False}
     assert config.invoice_link_days == 0
 
 
@@ -155,7 +156,7 @@ def test_what_is_said_of_the_company_is_what_the_functions_read(aws: Synthesized
     company = parse({"company": {"tax_id": "DE136695976", "payment_days": 14, "e_invoice": True}}).company
     told = aws.functions()["open_close"]["Environment"]["Variables"]
     plain = {name: value if isinstance(value, str) else "{}" for name, value in told.items()}
-    read = Settings.from_mapping(plain | {Env.COMPANY: json.dumps(company.settings())}).company
+    read = Settings.from_mapping(plain | {Env.COMPANY: json.dumps(company_settings(company))}).company
     assert (read.seller.name, read.seller.address, read.seller.tax_id) == (
         "Example Cloud GmbH",
         ("Lindenallee 12",),
@@ -170,7 +171,7 @@ def test_the_dunning_that_is_set_is_the_one_that_the_functions_read(overrides: o
     values: dict[Env, object] = {
         Env.DUNNING: asdict(config.dunning),
         Env.HOLD_POLICY: asdict(config.hold_policy),
-        Env.COMPANY: config.company.settings(),
+        Env.COMPANY: company_settings(config.company),
     }
     settings = Settings.from_mapping(ENVIRONMENT | {env: json.dumps(value) for env, value in values.items()})
     assert asdict(settings.dunning) == asdict(config.dunning)  # the enums are texts, and compare as such

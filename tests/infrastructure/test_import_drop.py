@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from monthclose.names import Stack
-from stacks.import_drop import MAP_STATE
+from stacks.machines.import_usage import UsageImport
 from tests.infrastructure.synthesis import ROOT, Synthesized, synthesize
+
+MAP_STATE = UsageImport.map_state
 
 
 def bucket(synthesized: Synthesized) -> tuple[str, dict[str, Any]]:
@@ -46,7 +48,7 @@ def test_the_bucket_keeps_what_was_billed_by_and_drops_what_an_import_leaves_beh
     assert days == {"parts/": 30, "map-runs/": 30, "rejects/": 400, None: None}
 
 
-def test_the_bucket_tells_of_arrivals_without_a_function_that_switches_it_on(synthesized: Synthesized) -> None:
+def test_the_bucket_notifies_of_arrivals_without_a_function_that_switches_it_on(synthesized: Synthesized) -> None:
     _, usage = bucket(synthesized)
     assert usage["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     assert "Custom::S3BucketNotifications" not in json.dumps(synthesized.templates[Stack.STATE])
@@ -142,7 +144,7 @@ def test_the_dashboard_counts_rows_taken_and_rejected(aws: Synthesized) -> None:
         assert name in json.dumps(board["DashboardBody"])
 
 
-def test_the_machine_calls_its_three_functions_and_tells_the_company(synthesized: Synthesized) -> None:
+def test_the_machine_calls_its_three_functions_and_publishes_the_event(synthesized: Synthesized) -> None:
     statements = synthesized.statements_of(machine(synthesized)["RoleArn"]["Fn::GetAtt"][0])
     able = {
         action: s["Resource"] for s in statements for action in ([s["Action"]] if isinstance(s["Action"], str) else [])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks.config import CONTEXT_KEY, Config
-from stacks.layer import AWS_SERVICES, DOCUMENTS, LayerBuildError, UvBundling, platform_of
+from stacks.functions.layer import AWS_SERVICES, DOCUMENTS, LayerBuildError, UvBundling, platform_of
 from tests.infrastructure.synthesis import CONTEXT
 from tests.unit.documents.samples import sample
 
@@ -17,7 +17,7 @@ _LAMBDAS = Path(__file__).parent.parent.parent / "lambdas"
 
 
 def test_without_uv_the_build_says_so_and_starts_no_docker(tmp_path: Path) -> None:
-    with pytest.raises(LayerBuildError, match="uv is missing: say `make setup`"):
+    with pytest.raises(LayerBuildError, match="uv is missing: run `make setup`"):
         UvBundling((), search_path=str(tmp_path)).try_bundle(str(tmp_path))
 
 
@@ -44,7 +44,7 @@ def test_the_layer_holds_packages_without_what_functions_never_read(tmp_path: Pa
 def test_the_layer_knows_every_service_that_the_functions_call() -> None:
     called = {service for path in _LAMBDAS.rglob("*.py") for service in _services(path)}
     assert called, "no client found: is this test still looking in the right way?"
-    assert called <= AWS_SERVICES, "add them to AWS_SERVICES in stacks/layer.py"
+    assert called <= AWS_SERVICES, "add them to AWS_SERVICES in stacks/functions/layer.py"
 
 
 def test_every_handler_starts_with_nothing_but_the_layer_and_tracing_on(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monthclose.names import Env, Stack, output_name
-from stacks.functions import SIZES
+from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
 from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
 _KEPT_OPEN = {
@@ -128,9 +128,14 @@ def test_one_more_provider_is_one_more_entry(two_providers: Synthesized) -> None
     assert set(json.loads(said)) == {"gocardless", "stripe"}
 
 
-def test_every_stage_has_its_function(synthesized: Synthesized) -> None:
+def test_every_function_has_an_entry_in_the_table() -> None:
+    assert FUNCTIONS.keys() == set(Function)
+
+
+def test_every_step_of_a_close_has_its_function(synthesized: Synthesized) -> None:
     functions = synthesized.functions()
-    assert functions.keys() >= {*SIZES, "charge_customers:stripe", "receive_webhook", "apply_webhook"}
+    beside = {"charge_customers:stripe", "receive_webhook", "apply_webhook"}
+    assert functions.keys() >= {*called_by(Machine.MONTH_CLOSE), *beside}
     for function in functions.values():
         assert re.fullmatch(r"monthclose\.handlers\.[a-z_]+\.handler", function["Handler"])
         assert function["Runtime"] == "python3.13"
@@ -163,7 +168,7 @@ def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized:
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))
 
 
-def test_a_function_is_known_to_powertools_by_its_stage(synthesized: Synthesized) -> None:
+def test_a_function_is_known_to_powertools_by_its_handler(synthesized: Synthesized) -> None:
     for name, function in synthesized.functions().items():
         variables = function["Environment"]["Variables"]
         assert variables["POWERTOOLS_SERVICE_NAME"] == name.partition(":")[0]
@@ -213,7 +218,7 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
 
 
 @pytest.mark.parametrize(
-    ("action", "stages"),
+    ("action", "names"),
     [
         ("ses:SendEmail", TELL_CUSTOMERS),
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
@@ -261,14 +266,14 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
         ),
     ],
 )
-def test_an_action_is_open_to_the_stages_that_need_it(aws: Synthesized, action: str, stages: set[str]) -> None:
+def test_an_action_is_open_to_the_functions_that_need_it(aws: Synthesized, action: str, names: set[str]) -> None:
     able = {
         name
         for name, function in aws.functions().items()
         for statement in aws.statements_of(_role(function))
         if action in _list(statement["Action"])
     }
-    assert able == stages
+    assert able == names
 
 
 def test_the_reconciler_starts_closes_and_imports_only_and_takes_dead_letters_only(two_providers: Synthesized) -> None:

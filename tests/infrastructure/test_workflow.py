@@ -7,25 +7,25 @@ from typing import Any
 import pytest
 
 from monthclose.names import FINDINGS_METRIC, Stack
-from stacks import collections
-from stacks.functions import COLLECTION_SIZES, RECONCILE_SIZES, SIZES, Function
-from stacks.import_drop import AT_ONCE
-from stacks.month_close import MAP_STATE, substitution
+from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
+from stacks.machines.collections import Collections
+from stacks.machines.month_close import MonthClose
+from stacks.machines.state_machine import substitution
 from tests.infrastructure.synthesis import Synthesized
 
-STAGES = {MAP_STATE: tuple(SIZES), collections.MAP_STATE: tuple(COLLECTION_SIZES)}
-"""The stages that each machine calls, by the name of its Map."""
+CALLED = {kind.map_state: called_by(kind.kind) for kind in (MonthClose, Collections)}
+"""The functions that each machine calls, by the name of its Map."""
 
 
-@pytest.fixture(params=list(STAGES))
+@pytest.fixture(params=list(CALLED))
 def map_state(request: pytest.FixtureRequest) -> str:
     """Return each machine's Map in turn."""
     return str(request.param)
 
 
 @pytest.fixture
-def stages(map_state: str) -> tuple[Function, ...]:
-    return STAGES[map_state]
+def called(map_state: str) -> tuple[Function, ...]:
+    return CALLED[map_state]
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def test_every_placeholder_is_filled_and_no_filling_is_left_over(synthesized: Sy
 
 
 def test_a_state_calls_the_function_it_is_named_for(
-    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Function, ...]
+    synthesized: Synthesized, machine: dict[str, Any], called: tuple[Function, ...]
 ) -> None:
     functions = synthesized.of_type("AWS::Lambda::Function")
-    for stage in stages:
-        arn = machine["DefinitionSubstitutions"][substitution(stage)]
-        assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{stage}.handler"
+    for name in called:
+        arn = machine["DefinitionSubstitutions"][substitution(name)]
+        assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{name}.handler"
 
 
 @pytest.mark.parametrize(("target", "concurrency"), [("aws", 10_000), ("local", 12)])
@@ -75,7 +75,7 @@ def test_errors_are_logged_without_anybodys_data(synthesized: Synthesized) -> No
 
 
 def test_the_machine_may_do_what_its_states_do(
-    synthesized: Synthesized, machine: dict[str, Any], stages: tuple[Function, ...]
+    synthesized: Synthesized, machine: dict[str, Any], called: tuple[Function, ...]
 ) -> None:
     statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
     allowed: dict[str, list[Any]] = {}
@@ -83,9 +83,9 @@ def test_the_machine_may_do_what_its_states_do(
         for action in statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]:
             resources = statement["Resource"]
             allowed.setdefault(action, []).extend(resources if isinstance(resources, list) else [resources])
-    called = [machine["DefinitionSubstitutions"][substitution(stage)] for stage in stages]
-    assert all(arn in allowed["lambda:InvokeFunction"] for arn in called)
-    assert len(allowed["lambda:InvokeFunction"]) == len(called)
+    arns = [machine["DefinitionSubstitutions"][substitution(name)] for name in called]
+    assert all(arn in allowed["lambda:InvokeFunction"] for arn in arns)
+    assert len(allowed["lambda:InvokeFunction"]) == len(arns)
     functions = synthesized.of_type("AWS::Lambda::Function")
     queues = [
         mapping["EventSourceArn"]
@@ -107,13 +107,13 @@ def test_the_machine_may_do_what_its_states_do(
 
 def test_a_close_starts_with_the_month(synthesized: Synthesized) -> None:
     [target] = _scheduled(synthesized)["cron(0 0 1 * ? *)"]["Targets"]
-    assert MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
+    assert MonthClose.map_state in _started_by(synthesized, target)["DefinitionString"]
     assert "Input" not in target, "the whole event is the input"
 
 
 def test_the_collections_start_every_day(synthesized: Synthesized) -> None:
     [target] = _scheduled(synthesized)["cron(0 9 * * ? *)"]["Targets"]
-    assert collections.MAP_STATE in _started_by(synthesized, target)["DefinitionString"]
+    assert Collections.map_state in _started_by(synthesized, target)["DefinitionString"]
     assert "Input" not in target, "the whole event is the input"
 
 
@@ -149,7 +149,8 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     assert names.count("ExecutionsFailed") == 5, "the close's, reconciler's, collections', deadline's, dropped files'"
     functions = synthesized.functions()
     assert names.count("Errors") == len(functions)
-    assert names.count("Throttles") == len(functions) - len(AT_ONCE)
+    waited_for = [name for name, spec in FUNCTIONS.items() if spec.waited_for]
+    assert names.count("Throttles") == len(functions) - len(waited_for)
 
 
 def test_findings_are_watched_whichever_function_counts_them(synthesized: Synthesized) -> None:
@@ -173,13 +174,13 @@ def test_the_reconciler_starts_every_quarter_of_an_hour_unless_it_is_disabled(
 def test_the_reconciler_calls_its_functions_and_no_others(synthesized: Synthesized) -> None:
     machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
     [machine] = [machine for machine in machines if "Settle every provider" in machine["DefinitionString"]]
-    called = [machine["DefinitionSubstitutions"][substitution(stage)] for stage in RECONCILE_SIZES]
+    called = [machine["DefinitionSubstitutions"][substitution(name)] for name in called_by(Machine.RECONCILE)]
     statements = synthesized.statements_of(machine["RoleArn"]["Fn::GetAtt"][0])
     allowed = [s["Resource"] for s in statements if s["Action"] == "lambda:InvokeFunction"]
     assert sorted(map(str, allowed[0])) == sorted(map(str, called))
     functions = synthesized.of_type("AWS::Lambda::Function")
-    for stage, arn in zip(RECONCILE_SIZES, called, strict=True):
-        assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{stage}.handler"
+    for name, arn in zip(called_by(Machine.RECONCILE), called, strict=True):
+        assert functions[arn["Fn::GetAtt"][0]]["Handler"] == f"monthclose.handlers.{name}.handler"
 
 
 def test_alarms_reach_a_person_if_the_settings_name_one(aws: Synthesized, local: Synthesized) -> None:
@@ -199,7 +200,7 @@ def test_alarms_may_use_the_topics_key(aws: Synthesized) -> None:
     assert key["EnableKeyRotation"]
 
 
-def test_the_dashboard_shows_what_the_stages_count(synthesized: Synthesized) -> None:
+def test_the_dashboard_shows_what_the_functions_count(synthesized: Synthesized) -> None:
     [dashboard] = synthesized.of_type("AWS::CloudWatch::Dashboard").values()
     body = json.dumps(dashboard["DashboardBody"])
     for metric in (

@@ -49,7 +49,7 @@ def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str,
         (0, True, 0, "Prove and report"),
         (0, False, 60, "Prove and report"),
         (7, False, 60, "Park what is left"),
-        (7, True, 60, "Give the world a moment"),
+        (7, True, 60, "Wait before the repair round"),
         (7, True, 0, "Close every batch"),
     ],
 )
@@ -78,10 +78,10 @@ def test_a_batch_is_charged_if_anybody_owes(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "state"), [("opened", "Make up for missed starts"), ("already_running", "One is going on already")]
+    ("outcome", "state"), [("opened", "Make up for missed starts"), ("already_running", "One is already running")]
 )
 def test_one_reconciliation_at_a_time(route: Route, reconcile: Machine, outcome: str, state: str) -> None:
-    assert route(reconcile["States"]["Is one going on already?"], {"outcome": outcome}) == state
+    assert route(reconcile["States"]["Is one already running?"], {"outcome": outcome}) == state
 
 
 @pytest.mark.parametrize(("time_was_up", "state"), [(True, "Settle payments"), (False, "Provider settled")])
@@ -94,10 +94,10 @@ _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
 
 
 @pytest.mark.parametrize("where", ["", "starts", *_NOTHING])
-def test_whatever_was_found_is_told(route: Route, reconcile: Machine, where: str) -> None:
+def test_whatever_was_found_is_published(route: Route, reconcile: Machine, where: str) -> None:
     total = {"starts": {"found": int(where == "starts")}, "sum": _NOTHING | ({where: True} if where else {})}
     state = route(reconcile["States"]["Was anything found?"], total)
-    assert state == ("Tell the company" if where else "Did everything work?")
+    assert state == ("Publish the event" if where else "Did everything work?")
 
 
 @pytest.mark.parametrize("failed", [(False, False), (True, False), (False, True)])
@@ -134,7 +134,7 @@ def test_a_batch_without_a_queue_is_reminded_only(
 @pytest.mark.parametrize(
     ("result", "state"),
     [
-        ("done", "Tell the company"),
+        ("done", "Publish the event"),
         ("split", "Load every lane"),
         ("busy", "Wait for its turn"),
         ("nothing", "Replaced or deleted since"),

@@ -6,8 +6,8 @@ from typing import Any
 import aws_lambda_powertools.utilities.idempotency.exceptions as idempotency
 
 import monthclose.errors
-from stacks.functions import Function
-from stacks.month_close import substitution
+from stacks.functions.table import Function
+from stacks.machines.state_machine import substitution
 
 type Machine = dict[str, Any]
 
@@ -65,7 +65,7 @@ def test_every_error_of_ours_is_a_class(states: dict[str, Machine]) -> None:
 
 
 def test_every_function_called_is_one_that_is_deployed(states: dict[str, Machine]) -> None:
-    deployed = {f"${{{substitution(stage)}}}" for stage in Function}
+    deployed = {f"${{{substitution(name)}}}" for name in Function}
     for name, state in _tasks(states):
         if state["Resource"].endswith(":lambda:invoke"):
             assert state["Parameters"]["FunctionName"] in deployed, name

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.numerals import shows_comma, with_point
-from monthclose.settings import DropSettings
 from tests.dropping import KEY, LARGE, SMALL, Drop
 from tests.unit.cli.driving import Command, FakeMachine
 from tests.world import OCTOBER, World, unit_price

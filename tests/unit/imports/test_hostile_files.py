@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports import tables, unpacking
 from monthclose.use_cases.imports.rejected_rows import rejected
 from monthclose.use_cases.imports.tables import read_table

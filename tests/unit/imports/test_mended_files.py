@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageEvent
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.tables import read_table
 from tests.dropping import KEY, LARGE, SMALL, Drop
 from tests.unit.cli.driving import Command, FakeMachine

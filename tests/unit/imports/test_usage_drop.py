@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.errors import ConflictError
 from monthclose.ports import Claim
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.dropped_file import read_options
 from tests.dropping import GOOD, HEADER, KEY, LARGE, SMALL, Drop, of
 from tests.world import World

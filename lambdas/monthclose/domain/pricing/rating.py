@@ -21,7 +21,7 @@ from monthclose.domain.pricing.sharing import Feed, Measure, Metered, meters
 from monthclose.domain.usage import UsageEvent
 
 MOST_LINES = 15_000
-"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/invoices.py`)."""
+"""Of an invoice: as many as the function that makes its PDF has memory for (`stacks/functions/table.py`)."""
 
 type _Add = Callable[[UsageEvent], None]
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
 from monthclose.names import USAGE_PREFIX
 from monthclose.ports import Arrival, Inbox
-from monthclose.settings import DropSettings
 from monthclose.use_cases.imports.check_rows import checked
 from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile, read_options
 from monthclose.use_cases.imports.import_lock import ImportLock

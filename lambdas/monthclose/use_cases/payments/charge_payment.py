@@ -265,7 +265,7 @@ class Charger:
         case = case._replace(customer=case.customer.without_provider_customer())
         if not imported:
             why = "the provider no longer has the customer: they are registered again"
-            self._decide_again(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
+            self._start_over(case._replace(payment=case.payment.to(PaymentState.READY, self.clock(), why)))
         case = self.bookkeeper.commit(case, customer=case.customer)
         return self.bookkeeper.book(case, Refused(error.code, request_id=error.request_id))
 

@@ -13,19 +13,19 @@ SNAPSHOTS = "snapshots/"
 MAP_RUNS = "map-runs/"
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
-"""What customers and auditors were shown: S3 itself refuses to write such an object a second time."""
+"""Documents that customers and auditors have seen: S3 itself refuses to write such an object a second time."""
 ABORT_UPLOADS = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
 
 
 class Documents(Construct):
-    """A versioned bucket, and a second one for the log of who touched it.
+    """A versioned bucket, and a second one for its access log.
 
     Attributes
     ----------
     bucket : s3.Bucket
-        Invoices and reports are kept for good: how long the law wants them is the company's to know.
+        Invoices and reports are kept for good: how long the law requires them is for the company to know.
     logs : s3.Bucket
-        The log.
+        The access log, of the usage bucket as well.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
@@ -39,7 +39,7 @@ class Documents(Construct):
             logs=self.logs,
             lifecycle_rules=[
                 expire(MAP_RUNS, days=30),
-                # A run may be looked into until the same month of the next year has been closed.
+                # A run can be examined until the same month of the next year has been closed.
                 expire(SNAPSHOTS, days=400),
                 ABORT_UPLOADS,
             ],
@@ -58,12 +58,12 @@ def private_bucket(
     versioned: bool = False,
     logs: s3.IBucket | None = None,
 ) -> s3.Bucket:
-    """Make a bucket that nobody from outside reads, that wants TLS and outlives its stack.
+    """Make a private bucket that requires TLS and, on AWS, outlives its stack.
 
     Parameters
     ----------
     logs : s3.IBucket or None
-        Where it is written down who touched it.
+        Where its access log goes.
     """
     return s3.Bucket(
         scope,
@@ -82,7 +82,7 @@ def private_bucket(
 
 
 def _write_once(objects: str) -> iam.PolicyStatement:
-    """Deny writes that don't ask S3 to refuse if the object is there ("Enforce conditional writes", S3's guide)."""
+    """Deny writes unless they require that the object doesn't exist yet (S3's guide, "Enforce conditional writes")."""
     return iam.PolicyStatement(
         effect=iam.Effect.DENY,
         principals=[iam.AnyPrincipal()],
@@ -94,7 +94,7 @@ def _write_once(objects: str) -> iam.PolicyStatement:
 
 
 def expire(prefix: str, *, days: int) -> s3.LifecycleRule:
-    """Make a rule that objects of a prefix go away after some days, and their earlier versions after a month."""
+    """Make a rule that objects below a prefix expire after some days, and their earlier versions after a month."""
     return s3.LifecycleRule(
         prefix=prefix or None,
         expiration=Duration.days(days),

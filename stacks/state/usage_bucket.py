@@ -5,14 +5,14 @@ from constructs import Construct
 
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX
 from stacks.config import Config
-from stacks.documents import ABORT_UPLOADS, MAP_RUNS, expire, private_bucket
+from stacks.state.documents import ABORT_UPLOADS, MAP_RUNS, expire, private_bucket
 
 
 def usage_bucket(scope: Construct, construct_id: str, *, config: Config, logs: s3.IBucket) -> s3.Bucket:
-    """Make the bucket: what was billed by is kept for good, what an import leaves behind is not.
+    """Make the bucket. Files that were billed from are kept for good; what an import leaves behind expires.
 
-    It tells EventBridge of every object, which is not the library's `event_bridge_enabled`: that deploys a function
-    to switch on what the bucket's own property does.
+    EventBridge is notified of every object. This is not the library's `event_bridge_enabled`, which deploys a function
+    to do what the bucket's own property does.
     """
     bucket = private_bucket(
         scope,
@@ -21,7 +21,7 @@ def usage_bucket(scope: Construct, construct_id: str, *, config: Config, logs: s
         versioned=True,
         logs=logs,
         lifecycle_rules=[
-            # As long as Step Functions can take up a failed import again, and a while longer.
+            # For longer than Step Functions can redrive a failed import.
             expire(PARTS_PREFIX, days=30),
             expire(MAP_RUNS, days=30),
             expire(REJECTS_PREFIX, days=400),

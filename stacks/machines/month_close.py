@@ -1,0 +1,34 @@
+"""The state machine that closes a month, and the rule that starts it."""
+
+from typing import ClassVar
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+
+from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_SOURCE
+from stacks.functions.table import Machine
+from stacks.machines.state_machine import MapMachine, started
+
+
+class MonthClose(MapMachine):
+    """The close."""
+
+    kind, map_state = Machine.MONTH_CLOSE, "Close every batch"
+    names: ClassVar = {"EventSource": EVENT_SOURCE, "EventCloseCompleted": EVENT_CLOSE_COMPLETED}
+    publishes = True
+
+    def start_monthly(self, missed_starts: sqs.IQueue) -> events.Rule:
+        """Start a close on the first of each month, 00:00 UTC. The whole event is the input."""
+        schedule = events.Schedule.cron(minute="0", hour="0", day="1")
+        return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, missed_starts)])
+
+    def grant_task_response(self, function: lambda_.Function) -> None:
+        """Let a function answer for tasks that wait for it.
+
+        On every resource: for these actions the Service Authorization Reference names no resource type, and a
+        wrong guess would leave each batch waiting for a day. The task is named by a token that nobody can guess.
+        """
+        actions = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
+        function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
