@@ -51,7 +51,7 @@ def test_one_cell_with_a_decimal_comma_at_the_very_end_refuses_the_whole_file(
     assert told.splitlines()[-2:] == [
         "error: usage.csv: the quantity of row 5,001 seems to have a decimal comma, and 1.500 would mean 1500; "
         "nothing was imported",
-        "       say which it is: --decimal , or --decimal .",
+        "       state which it is: --decimal , or --decimal .",
     ]
     assert taken(monthclose.world) == []
 
@@ -68,7 +68,7 @@ def test_a_dropped_file_is_refused_as_a_whole_too_and_told_by_its_metadata(world
     assert outcome["error"] == (
         "a.csv: the unit_price of row 4 seems to have a decimal comma, and 1.500 would mean 1500; "
         "nothing was imported\n"
-        "say which it is: the object's metadata decimal = , or the object's metadata decimal = ."
+        "state which it is: the object's metadata decimal = , or the object's metadata decimal = ."
     )
     assert taken(world) == []
 
@@ -114,7 +114,7 @@ def test_commas_elsewhere_and_between_thousands_refuse_nothing(monthclose: Comma
         "acme;1,5;1.5;2026-10-02;1,5 GB\nacme;s;1,234.50;2026-10-02;\n"
         "acme;s;1,234,567;2026-10-02;\nacme;s;a, b;2026-10-02;\n"
     )
-    assert "1 row taken, 3 rejected" in monthclose("import", "usage", path, exit_code=2).stdout
+    assert "1 row imported, 3 rejected" in monthclose("import", "usage", path, exit_code=2).stdout
 
 
 def test_prices_with_decimal_commas_are_refused_and_read_in_the_same_way(monthclose: Command, tmp_path: Path) -> None:

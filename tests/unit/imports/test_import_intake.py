@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, ColumnMapping
+from monthclose.domain.imports.dropped_file import HINTS
 from monthclose.domain.imports.intake import (
     Row,
     Tally,
@@ -173,19 +174,19 @@ def test_a_layout_that_cannot_be_is_refused_with_the_names(
     mapped: dict[str, str], defaults: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserMistakeError) as refused:
-        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "extra"], mapped, defaults)
+        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "extra"], mapped, defaults, HINTS)
 
     assert str(refused.value).startswith(message)
 
 
 def test_a_column_that_is_there_twice_is_refused() -> None:
     with pytest.raises(UserMistakeError, match="the column 'sku' is there twice"):
-        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {})
+        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {}, HINTS)
 
 
 def test_a_default_stands_in_for_a_missing_column_and_for_an_empty_cell() -> None:
     columns = ["customer_id", "sku", "time"]
-    mapping = ColumnMapping.resolve(USAGE, columns, {}, {"quantity": "1", "sku": "other"})
+    mapping = ColumnMapping.resolve(USAGE, columns, {}, {"quantity": "1", "sku": "other"}, HINTS)
 
     assert mapping.fields({"customer_id": "a", "sku": " ", "time": "t"})["quantity"] == "1"
     assert mapping.fields({"customer_id": "a", "sku": " ", "time": "t"})["sku"] == "other"

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
+from monthclose.domain.imports.dropped_file import HINTS
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageEvent
 from monthclose.settings import DropSettings
@@ -61,7 +62,7 @@ class Imports:
         reasons: Counter[str] = Counter()
         with path.open("rb") as raw:
             table = read_table("a.csv", raw)
-            mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {})
+            mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS)
 
             def reject(_: Row, reason: str) -> None:
                 reasons[reason] += 1

@@ -121,7 +121,15 @@ class Cashier:
             raise TryLaterError(f"payment {key.payment_id} cannot be read any more")
         return payments
 
-    def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
+    def record(
+        self,
+        customer_id: str,
+        amount: Money,
+        reference: str,
+        expires_at: datetime | None = None,
+        *,
+        by: str = "",
+    ) -> Customer:
         """Book money that was received outside of the providers; it covers the open invoices, oldest first.
 
         Parameters
@@ -130,6 +138,8 @@ class Cashier:
             The bank's: the same one again for the same customer is refused.
         expires_at : datetime or None
             When what is left of it expires, if it was paid for prepaid credit that does.
+        by : str
+            Who books it: kept with the entry.
 
         Raises
         ------
@@ -141,7 +151,7 @@ class Cashier:
             for entry in month.entries:
                 if entry.entry_id == entry_id:
                     raise UserMistakeError(_booked_before(reference, entry))
-        memo = f"received outside: {reference}" + (f" (prepaid{_until(expires_at)})" if expires_at else "")
+        memo = f"received outside: {reference}" + (f" (prepaid{_until(expires_at)})" if expires_at else "") + _by(by)
         kind = GrantKind.PAID if expires_at else None
         return self._add_credit(customer_id, _Coming(amount, Account.BANK, memo, entry_id, kind, expires_at))
 
@@ -152,6 +162,8 @@ class Cashier:
         reason: str,
         kind: GrantKind = GrantKind.GOODWILL,
         expires_at: datetime | None = None,
+        *,
+        by: str = "",
     ) -> Customer:
         """Grant a customer credit; it covers the open invoices, oldest first, and then the months to come.
 
@@ -159,13 +171,15 @@ class Cashier:
         ----------
         expires_at : datetime or None
             It pays for months that end until then.
+        by : str
+            Who grants it: kept with the entry.
 
         Raises
         ------
         UserMistakeError
             There is no such customer, or the amount cannot be.
         """
-        memo = f"{kind} credit granted{_until(expires_at)}: {reason}"
+        memo = f"{kind} credit granted{_until(expires_at)}: {reason}{_by(by)}"
         return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
 
     def _add_credit(self, customer_id: str, coming: _Coming) -> Customer:
@@ -224,6 +238,10 @@ def _booked_before(reference: str, entry: Entry) -> str:
 
 def _until(expires_at: datetime | None) -> str:
     return f", good until {last_day(expires_at)}" if expires_at else ""
+
+
+def _by(by: str) -> str:
+    return f" (by {by})" if by else ""
 
 
 def _short(reference: str) -> str:
