@@ -48,7 +48,7 @@ def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]
 
 
 def _require_in_turn(system: System, period: Period) -> None:
-    """Refuse to bill a month that was left out, or mistyped, unless asked twice: what is done cannot be undone by a command.
+    """Refuse to bill a month that was left out, or mistyped, unless asked twice: no command undoes a close.
 
     Raises
     ------
