@@ -108,8 +108,9 @@ def conclude(
         cause = cause_for_people(ended.cause) or ended.status.lower().replace("_", " ")
         if ended.error == UserMistakeError.__name__:
             raise UserMistakeError(cause)
+        how = "was stopped" if ended.status == "ABORTED" else "failed"
         raise NoSystemError(
-            f"the close of {period} failed: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
+            f"the close of {period} {how}: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
         )
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _already_running(period, in_json=in_json)

@@ -208,7 +208,7 @@ def test_a_hiccup_of_the_network_does_not_end_the_watching(
     [
         (Execution("FAILED", None, "UserMistakeError", '{"errorMessage": "no such month"}'), 2, "no such month"),
         (Execution("FAILED", None, "KeyError", '{"errorMessage": "x"}'), 1, "failed: x"),
-        (Execution("ABORTED"), 1, "failed: aborted"),
+        (Execution("ABORTED"), 1, "was stopped: aborted"),
     ],
 )
 def test_a_failed_execution_is_told_with_its_cause(
