@@ -1,114 +1,140 @@
-"""The command `monthclose`."""
+"""The command `monthclose`: puts its commands together, and turns every error into a line and an exit status.
+
+Nothing that a command works with is imported here: `--help`, `--version` and the shell's completion start fast
+(`cli.interface`, bench/command_start.py).
+"""
 
 import os
 import sys
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
-from cli.commands import (
-    accounts,
-    close,
-    customer,
-    demo,
-    import_files,
-    imports,
-    local,
-    providers,
-    reconcile,
-    report,
-    status,
-)
-from cli.commands.invoice import show as invoice
-from cli.connect import Connector, NoSystemError, explain
-from cli.console import complain, harmless, say
-from cli.home import shown, write_traceback
-from monthclose.domain.errors import UserMistakeError
-from monthclose.errors import ProviderRefusedError, TryLaterError
-from sandbox.local_aws import LocalAwsError
+from cli.exit_status import ExitStatus, in_a_sentence
+from cli.interface import customer, imports, invoice, machine, month
+from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
 
-_EPILOG = (
-    "Exit status: 0 done; 1 the system failed or cannot be reached; 2 the input cannot be used, or too much of it "
-    "was rejected; 3 the period is being closed already; 4 the books do not tie, reconcile found something, or a "
-    "payment was not collected, or nobody knows yet; 130 interrupted (a close goes on)."
-)
-FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
+PANELS = {
+    "A month": ("import", "close", "status", "stop", "report", "closes", "reconcile", "providers"),
+    "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
+    "Invoices": ("invoice",),
+    "This machine": ("demo", "local"),
+}
+"""The commands as the help lists them. A command without a panel fails a test."""
 
 
-class Commands(typer.core.TyperGroup):
+class Group(typer.core.TyperGroup):
+    """A group of commands whose help lists each with the first sentence of its own."""
+
+    @property
+    def panels(self) -> Mapping[str, Sequence[str]]:
+        """The headings of the help, and the commands below each."""
+        return {"Commands": list(self.commands)}
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """List the commands in the order of the help."""
+        return [name for names in self.panels.values() for name in names]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the commands, panel by panel."""
+        for panel, names in self.panels.items():
+            with formatter.section(panel):
+                formatter.write_dl([(name, first_sentence(self.commands[name].help or "")) for name in names])
+
+
+def first_sentence(help_text: str) -> str:
+    """Take the part of a command's help that a list of commands shows."""
+    return " ".join(help_text.partition("\n\n")[0].split()).partition(". ")[0].removesuffix(".") + "."
+
+
+class Commands(Group):
     """The top of the command: turns every error into a line for people and an exit status."""
+
+    panels = PANELS
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the options that stand before the command."""
-        try:
+        with _harmless_usage():
             return super().make_context(*args, **kwargs)
-        except Exception as error:
-            if _is_usage(error):
-                raise _harmless(error) from None
-            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except UserMistakeError as error:
-            complain(str(error))
-            raise typer.Exit(MISTAKE) from None
-        except (NoSystemError, LocalAwsError, ProviderRefusedError) as error:
-            complain(str(error))
-        except TryLaterError as error:
-            complain(f"{error}\ntry again; what is done stays done")
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
-            complain(explain(error, os.environ.get("AWS_ENDPOINT_URL", "AWS")))
         except KeyboardInterrupt:
-            complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            _complain("interrupted")
+            raise typer.Exit(ExitStatus.INTERRUPTED) from None
         except BrokenPipeError:  # `| head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except UserMistakeError as error:
+            _complain(str(error))
+            raise typer.Exit(ExitStatus.MISTAKE) from None
         except Exception as error:
-            if _is_usage(error):
-                raise _harmless(error) from None
-            if isinstance(error, typer.Exit | typer.Abort) or os.environ.get("MONTHCLOSE_DEBUG"):
-                raise
-            _complain_of_unexpected(error)
-        raise typer.Exit(FAILED)
+            with _harmless_usage():
+                if _is_typers(error) or os.environ.get("MONTHCLOSE_DEBUG"):
+                    raise
+            _explain(error)
+        raise typer.Exit(ExitStatus.FAILED)
 
 
-def _complain_of_unexpected(error: Exception) -> None:
-    said = f"{type(error).__name__}: {error}"
+def _explain(error: Exception) -> None:
+    if isinstance(error, TryLaterError):
+        _complain(f"{error}\ntry again later; what is done stays done")
+    elif isinstance(error, ProviderRefusedError):
+        _complain(str(error))
+    else:
+        from cli.failures import explained  # noqa: PLC0415 - knows AWS's errors: only where there is an error
+
+        _complain(explained(error))
+
+
+def _complain(text: str) -> None:
+    from cli.console import complain  # noqa: PLC0415 - takes 0.1 s: only where something is printed
+
+    complain(text)
+
+
+@contextmanager
+def _harmless_usage() -> Iterator[None]:
+    """Let typer's own complaints pass, without what a terminal obeys: they quote what was typed."""
     try:
-        complain(f"{said}\nthis should not happen; the traceback is in {shown(write_traceback(error))}")
-    except OSError:
-        complain(f"{said}\nthis should not happen; MONTHCLOSE_DEBUG=1 shows the traceback")
+        yield
+    except Exception as error:
+        if _is_usage(error):
+            from cli.console import harmless  # noqa: PLC0415
+
+            error.message = harmless(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 def _is_usage(error: Exception) -> bool:
     return hasattr(error, "message") and hasattr(error, "exit_code")  # typer's own, which it reports itself
 
 
-def _harmless(error: Any) -> Any:
-    error.message = harmless(error.message)  # it quotes what was given
-    return error
+def _is_typers(error: Exception) -> bool:
+    return _is_usage(error) or isinstance(error, typer.Exit | typer.Abort)
 
 
 app = typer.Typer(
     cls=Commands,
     name="monthclose",
     help="Bill every customer of a usage-based company for a month: import, close, see, prove.",
-    epilog=_EPILOG,
+    epilog=in_a_sentence(),
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"monthclose {version('monthclose')}")
+        from importlib.metadata import version  # noqa: PLC0415 - reads e-mail headers, which only this needs
+
+        typer.echo(f"monthclose {version('monthclose')}")
         raise typer.Exit
 
 
@@ -116,35 +142,33 @@ def _show_version(wanted: bool) -> None:
 def _options(
     ctx: typer.Context,
     endpoint_url: Annotated[
-        str | None, typer.Option(help="Where AWS is, if not at Amazon's: a LocalStack-compatible endpoint.")
+        str | None,
+        typer.Option(metavar="URL", help="The AWS endpoint, if not Amazon's own: a LocalStack-compatible one."),
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     if ctx.obj is None:
-        ctx.obj = Connector(endpoint_url)
+        ctx.obj = partial(_connect, endpoint_url)
 
 
-imports.app.command("taxes")(import_files.taxes)
-imports.app.command("logo")(import_files.logo)
-app.add_typer(imports.app, name="import")
-app.command()(close.close)
-app.command()(close.stop)
-app.command()(status.status)
-app.command()(status.closes)
-app.command()(report.report)
-app.command()(customer.customer)
-app.command()(reconcile.reconcile)
-app.add_typer(providers.app, name="providers")
-app.add_typer(invoice.app, name="invoice")
-app.command()(accounts.pay)
-app.command()(accounts.credit)
-app.add_typer(accounts.payments, name="payments")
-app.command()(accounts.hold)
-app.command()(accounts.release)
-app.command()(demo.demo)
-app.add_typer(local.app, name="local")
+def _connect(endpoint_url: str | None) -> Any:
+    from cli.connect import Connector  # noqa: PLC0415 - brings AWS's SDK: only where a command connects
+
+    return Connector(endpoint_url)()
+
+
+def _add_commands() -> None:
+    commands: list[Callable[..., None]] = [month.close, month.status, month.stop, month.report, month.closes]
+    commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
+    for command in (*commands, machine.demo):
+        app.command()(command)
+    for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):
+        app.add_typer(group, cls=Group)
+
+
+_add_commands()
 
 
 def main() -> None:

@@ -1,16 +1,16 @@
 """`monthclose pay`, `credit`, `payments record`, `hold`, `release`: what a person does on one customer's account."""
 
-import getpass
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cli.commands.customer import balance_in_words, grants_as_json
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
+from cli.exit_status import ExitStatus
+from cli.options import CreditKind
 from cli.system import System
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import GrantKind, last_day
@@ -21,61 +21,32 @@ from monthclose.domain.period import Period
 from monthclose.domain.text import check_key, check_reason
 from monthclose.errors import BeingChargedError, TryLaterError
 
-NOT_COLLECTED = 4
-
-
-class Gift(StrEnum):
-    """The kinds of credit that a person can grant; what was paid for comes with `payments record`."""
-
-    PROMOTIONAL = GrantKind.PROMOTIONAL
-    GOODWILL = GrantKind.GOODWILL
-
-
-payments = typer.Typer(help="Payments that came another way.", no_args_is_help=True)
-
-Id = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")]
-Amount = Annotated[str, typer.Option(help="In major units of the customer's currency, like 12.50.")]
-Reason = Annotated[str, typer.Option(help="Why: kept, and shown in the customer's story.")]
-By = Annotated[str, typer.Option(help="Who decides it; your user name by default.")]
-Until = Annotated[
-    str | None,
-    typer.Option(metavar="DATE", help="Last day (UTC) it is good: it pays for months that end until then."),
-]
-InJson = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
-
 _S = PaymentState
 _MEANING: Mapping[PaymentState, str] = {
     _S.PAID: "paid",
-    _S.PENDING: "on its way: the bank collects it in the next days",
-    _S.UNKNOWN: "not known yet: the provider's answer was lost. Don't pay again; the payment is looked up and settled",
-    _S.CHARGING: "not known yet: the charge broke off. Don't pay again; the payment is looked up and settled",
+    _S.PENDING: "pending: the bank will collect it within a few days",
+    _S.UNKNOWN: "not known yet: the provider's answer was lost. Do not pay again; this payment will be settled",
+    _S.CHARGING: "not known yet: the charge was interrupted. Do not pay again; this payment will be settled",
     _S.DECLINED: "declined",
     _S.ACTION_REQUIRED: "declined: the customer must confirm the payment with their bank",
-    _S.REVERSED: "paid, and reversed by the customer's bank",
-    _S.NOTHING_DUE: "nothing was due any more",
-    _S.NO_PAYMENT_METHOD: "not charged: there is no payment method",
+    _S.REVERSED: "paid, then reversed by the customer's bank",
+    _S.NOTHING_DUE: "nothing was due",
+    _S.NO_PAYMENT_METHOD: "not charged: the customer has no payment method",
     _S.NO_ADAPTER: "not charged: the provider has no adapter",
-    _S.READY: "not charged: the provider could not take the order",
+    _S.READY: "not charged: the provider did not accept the charge",
 }
 _UNTAKEN: Mapping[str, str] = {
-    BELOW_MINIMUM: "not charged: too little for a charge of its own. It is charged with the next invoice",
-    ABOVE_MAXIMUM: "not charged: more than the provider takes in one charge, now or later. Ask for a bank transfer, "
-    "and book it with payments record",
-    CURRENCY_NOT_TAKEN: "not charged: the provider doesn't take the currency, now or later. Ask for a bank transfer, "
-    "and book it with payments record",
+    BELOW_MINIMUM: "not charged: too small to be charged on its own. It will be charged with the next invoice",
+    ABOVE_MAXIMUM: "not charged: more than the provider accepts in one charge. Ask for a bank transfer, and book it "
+    "with `monthclose payments record`",
+    CURRENCY_NOT_TAKEN: "not charged: the provider does not accept this currency. Ask for a bank transfer, and book it "
+    "with `monthclose payments record`",
 }
 _DONE = {_S.PAID, _S.PENDING, _S.NOTHING_DUE}
 
 
-def pay(
-    ctx: typer.Context,
-    customer_id: Id,
-    amount: Annotated[
-        str | None, typer.Option(help="The most to charge, in major units, like 12.50; all that is open by default.")
-    ] = None,
-    in_json: InJson = False,
-) -> None:
-    """Charge a customer now for their open invoices, oldest first. Safe while a close charges them."""
+def pay(ctx: typer.Context, customer_id: str, amount: str | None, *, in_json: bool) -> None:
+    """Charge a customer now for their open invoices."""
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
     try:
@@ -86,14 +57,14 @@ def pay(
     after = system.books.customer(customer_id) or customer
     if under_way:
         _tell_under_way(after, under_way, in_json)
-        raise typer.Exit(NOT_COLLECTED)
+        raise typer.Exit(ExitStatus.UNRESOLVED)
     if in_json:
         print_json({**_account(after), "payments": [_payment(payment) for payment in made]})
     else:
         show(grid([(str(p.period), str(p.amount), p.payment_id, _in_words(p)) for p in made]))
         note(f"{customer_id}: {balance_in_words(after)}", "")
     if not all(payment.state in _DONE for payment in made):
-        raise typer.Exit(NOT_COLLECTED)
+        raise typer.Exit(ExitStatus.UNRESOLVED)
 
 
 def _tell_under_way(customer: Customer, payment: Payment, in_json: bool) -> None:
@@ -104,63 +75,56 @@ def _tell_under_way(customer: Customer, payment: Payment, in_json: bool) -> None
         return
     which = f"payment {payment.payment_id} of {payment.amount} by {payment.provider}"
     since = f"{payment.attempt_begun_at:%Y-%m-%d %H:%M} UTC"
-    say(f"{customer.customer_id}: nothing charged; {which} is under way since {since}")
-    note("its outcome comes by itself; pay again then, if anything is still owed", "")
+    say(f"{customer.customer_id}: nothing was charged; {which} has been under way since {since}")
+    note("its outcome will arrive by itself; run pay again then if anything is still owed", "")
 
 
 def credit(
     ctx: typer.Context,
-    customer_id: Id,
-    amount: Amount,
-    reason: Reason,
-    kind: Annotated[Gift, typer.Option(help="Promotional credit is used up before goodwill credit.")] = Gift.GOODWILL,
-    until: Until = None,
-    in_json: InJson = False,
+    customer_id: str,
+    amount: str,
+    reason: str,
+    kind: CreditKind,
+    until: str | None,
+    by: str,
+    *,
+    in_json: bool,
 ) -> None:
-    """Grant a customer credit: it covers their open invoices, oldest first, then the months to come."""
+    """Grant a customer credit."""
     system, customer = _find(ctx, customer_id)
-    reason = check_reason(reason, "a reason is needed: the customer's story says it")
+    reason = check_reason(reason, "a reason is needed: it is shown in the customer's history")
     granted, expires = _amount(amount, customer), _expiry(until)
-    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires)
+    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires, by=by)
     _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
     month = Period.of(system.clock())
     if expires and expires < month.end and after.grants:
-        note(f"it expires before {month} ends: what of it is left pays for no later month than {month.previous}")
+        note(f"it expires before {month} ends: it pays for months up to {month.previous} only")
 
 
-@payments.command("record")
 def record(
-    ctx: typer.Context,
-    customer_id: Id,
-    amount: Amount,
-    reference: Annotated[str, typer.Option(help="The bank's reference: never booked twice for the same customer.")],
-    until: Until = None,
-    in_json: InJson = False,
+    ctx: typer.Context, customer_id: str, amount: str, reference: str, until: str | None, by: str, *, in_json: bool
 ) -> None:
-    """Book money received outside of the providers (a bank transfer): it covers the open invoices, oldest first.
-
-    With --until it is prepaid credit: what the months that end until then don't use up is ours.
-    """
+    """Book money received outside the providers."""
     system, customer = _find(ctx, customer_id)
     received = _amount(amount, customer)
-    reference = check_reason(reference, "a reference is needed: it keeps the same transfer from being booked twice")
+    reference = check_reason(reference, "a reference is needed: it prevents booking the same transfer twice")
     expires = _expiry(until)
-    after = system.cashier.record(customer_id, received, reference, expires)
+    after = system.cashier.record(customer_id, received, reference, expires, by=by)
     _tell(after, f"{received} booked as received{_until(expires)}", in_json)
 
 
-def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
-    """Put a customer on hold. Only a person lifts it again, unless the settings say otherwise."""
+def hold(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
+    """Put a customer on hold."""
     system, _ = _find(ctx, customer_id)
-    held = system.holds.hold(customer_id, reason, by or _user())
+    held = system.holds.hold(customer_id, reason, by)
     _tell_of_hold(system, customer_id)
     _tell(held, "on hold", in_json)
 
 
-def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
-    """Lift a customer's hold. What is open now never holds them again; a later invoice may."""
+def release(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
+    """Lift a customer's hold."""
     system, _ = _find(ctx, customer_id)
-    released = system.holds.release(customer_id, reason, by or _user())
+    released = system.holds.release(customer_id, reason, by)
     _tell_of_hold(system, customer_id)
     _tell(released, "released", in_json)
 
@@ -177,7 +141,7 @@ def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
     system = connected(ctx)
     found = system.books.customer(customer_id)
     if found is None:
-        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     return system, found
 
 
@@ -193,18 +157,11 @@ def _expiry(text: str | None) -> datetime | None:
         day = date.fromisoformat(text)
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     except (ValueError, OverflowError):
-        raise UserMistakeError(f"--until {text}: a day is needed, like 2027-03-31") from None
+        raise UserMistakeError(f"--until {text}: use a date like 2027-03-31") from None
 
 
 def _until(expires: datetime | None) -> str:
     return f", good until {last_day(expires)}" if expires else ""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return "operator"
 
 
 def _in_words(payment: Payment) -> str:

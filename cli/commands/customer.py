@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
@@ -49,17 +49,13 @@ class Happening(NamedTuple):
     """Among what was written together: causes before effects."""
 
 
-def customer(
-    ctx: typer.Context,
-    customer_id: Annotated[str, typer.Argument(metavar="ID", help="The customer's id, as imported.")],
-    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
-) -> None:
-    """Show a customer: profile, balance, and everything that happened, in order, across months."""
+def customer(ctx: typer.Context, customer_id: str, *, in_json: bool) -> None:
+    """Show a customer's profile, balance and history."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
     found = system.books.customer(customer_id)
     if found is None:
-        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     story = happenings(system, customer_id)
     if in_json:
         print_json(_as_json(found, story))

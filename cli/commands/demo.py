@@ -6,16 +6,16 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from cli.commands import imports
-from cli.commands.close import FINDINGS, run_close
+from cli.commands.close import run_close
 from cli.commands.local import settle_debits, start
 from cli.commands.report import save_page
 from cli.connect import connected
 from cli.console import note, say
+from cli.exit_status import ExitStatus
 from cli.home import folder, home, shown
 from cli.system import System
 from monthclose.domain.period import Period
@@ -28,34 +28,28 @@ _SEED = 1
 _SETTLED_WITHIN_SECONDS = 60
 
 
-def demo(
-    ctx: typer.Context,
-    customers: Annotated[int, typer.Option(min=1, max=100_000, help="How many customers the provider has.")] = 200,
-) -> None:
-    """Start the local AWS, make up a cloud provider's month, import it, close it, and show what came of it.
-
-    Safe to repeat: importing again adds nothing, and closing again does only what is missing.
-    """
+def demo(ctx: typer.Context, customers: int) -> None:
+    """Make up a month, close it on a local AWS, and show the result."""
     running = start()
     system = connected(ctx)
     period = _choose_period(system, customers)
     if system.closes.get(period) is None:
         _let_debits_settle(system, running)
     files = folder("demo") / f"{period}-{customers}"
-    note(f"making up {period} of a cloud provider with {count(customers, 'customer')}", "")
+    note(f"making up {period} for a cloud provider with {count(customers, 'customer')}", "")
     generate(files, customers, str(period), _SEED)
     imports.customers(ctx, files / "customers.csv")
     imports.prices(ctx, files / "prices.csv")
     imports.usage(ctx, files / "usage.csv.gz")
     exit_status = run_close(system, period)
-    if exit_status not in (0, FINDINGS):
+    if exit_status not in (ExitStatus.DONE, ExitStatus.UNRESOLVED):
         raise typer.Exit(exit_status)
     say(f"  page: {shown(save_page(system, period))}", "dim")
     say("try next", "bold")
     command = typed()
     say(f"  {command} customer cust-0000001")
     say(f"  {command} report {period} --customers {period}.csv")
-    say(f"  {command} local settle    # the bank debits come in, and webhooks tell of them")
+    say(f"  {command} local settle    # the bank collects the pending debits, and webhooks report it")
     say(f"  {command} local down")
     raise typer.Exit(exit_status)
 
@@ -64,11 +58,11 @@ def _let_debits_settle(system: System, running: Running) -> None:
     """Let the bank debits of a month that was closed before come in: a customer is charged for one month at a time."""
     if not settle_debits(running.sandbox_url):
         return
-    note("the bank debits of the month before come in", "")
+    note("the bank collects the debits of the month before", "")
     deadline = time.monotonic() + _SETTLED_WITHIN_SECONDS
     while next(system.directory.being_charged(system.clock() + timedelta(days=400)), None):
         if time.monotonic() > deadline:
-            raise TryLaterError("the webhooks of the bank debits have not been booked yet")
+            raise TryLaterError("the webhooks for the bank debits have not been booked yet")
         system.sleep(0.5)
 
 

@@ -4,15 +4,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.connect import NoSystemError, outputs_of
-from cli.console import duration, err, grid, note, say, show
+from cli.console import duration, err, grid, note, print_json, say, show
 from cli.deployment import bring_up, client_of
+from cli.exit_status import ExitStatus
 from cli.home import home, shown
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
@@ -22,46 +23,31 @@ from sandbox.mounts import ENDPOINTS
 from sandbox.plan import Plan, load_plan
 from sandbox.reading import PlanError
 
-DOWN = 1
 _NOT_UP = (
     "no local AWS is up; start it with: monthclose local up\n"
-    "one that was started in another folder is known there, in .monthclose: go there, or set MONTHCLOSE_HOME to it"
+    "if you started one in another folder, go to that folder, or set MONTHCLOSE_HOME to its .monthclose"
 )
 _ADVANCE = "/_sandbox/gocardless/advance"
 
-app = typer.Typer(help="Run AWS and the payment providers on this machine.", no_args_is_help=True)
+_MAILBOX, _CHARGES = "/_ministack/ses/messages", "/_sandbox/charges"
 
 
-@app.command("up")
-def up(
-    port: Annotated[
-        int | None,
-        typer.Option(
-            envvar="MONTHCLOSE_AWS_PORT", min=1, max=65535, help="Of the local AWS; 4566 or any free one by default."
-        ),
-    ] = None,
-    sandbox_port: Annotated[
-        int | None,
-        typer.Option(
-            envvar="MONTHCLOSE_SANDBOX_PORT", min=1, max=65535, help="Of the sandbox; any free one by default."
-        ),
-    ] = None,
-    chaos: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Let the sandbox misbehave by this plan from now on (docs/sandbox.md)."),
-    ] = None,
-) -> None:
-    """Start the local AWS and the sandbox on 127.0.0.1 and deploy on them what has changed. Safe to repeat."""
+def up(port: int | None, sandbox_port: int | None, chaos: Path | None, *, in_json: bool) -> None:
+    """Start the local AWS and the sandbox."""
     plan = _read_plan(chaos) if chaos else None
     running = start(port, sandbox_port)
     for asked, has, what in ((port, running.aws_port, "AWS"), (sandbox_port, running.sandbox_port, "the sandbox")):
         if asked not in (None, has):
-            raise UserMistakeError(f"{what} is up on port {has} already\nend it first: monthclose local down")
-    _print(running)
+            raise UserMistakeError(f"{what} is already up on port {has}\nstop it first: monthclose local down")
     if plan is not None:
         _begin(plan, running)
-        say(f"the sandbox misbehaves: {count(len(plan.rules), 'rule')}, {count(len(plan.outages), 'outage')}")
-        say(f"end it with: curl -X DELETE {running.sandbox_url}/_sandbox/chaos")
+    if in_json:
+        print_json(_as_json(running))
+        return
+    _print(running)
+    if plan is not None:
+        say(f"the sandbox now misbehaves: {count(len(plan.rules), 'rule')}, {count(len(plan.outages), 'outage')}")
+        say(f"to end it: curl -X DELETE {running.sandbox_url}/_sandbox/chaos")
 
 
 def _read_plan(path: Path) -> Plan:
@@ -96,13 +82,16 @@ def _step(name: str) -> Iterator[None]:
     note(f"{name:<42} {duration(time.monotonic() - began):>6}", "")
 
 
-@app.command("settle")
-def settle() -> None:
-    """Let days pass at the sandbox's bank: debits on their way come in, or fail. Webhooks tell of it."""
+def settle(*, in_json: bool) -> None:
+    """Let pending debits be paid or fail."""
     running = LocalAws(home()).running()
     if running is None:
         raise UserMistakeError(_NOT_UP)
-    say(f"the bank has settled {count(settle_debits(running.sandbox_url), 'debit')}; see: monthclose status")
+    settled = settle_debits(running.sandbox_url)
+    if in_json:
+        print_json({"settled": settled})
+    else:
+        say(f"the bank has settled {count(settled, 'debit')}; see: monthclose status")
 
 
 def settle_debits(sandbox_url: str) -> int:
@@ -117,25 +106,39 @@ def settle_debits(sandbox_url: str) -> int:
     return len(moved)
 
 
-@app.command("down")
-def down(
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Remove logs, rejects and what was built from the state folder, too.")
-    ] = False,
-) -> None:
-    """End the local AWS and the sandbox. Their data lived in memory and are gone."""
+def down(*, forget: bool, in_json: bool) -> None:
+    """Stop the local AWS and the sandbox."""
     ended = LocalAws(home()).down(forget=forget)
-    say("the local AWS is down" if ended else "no local AWS was up")
+    if in_json:
+        print_json({"up": False, "was_up": ended})
+    else:
+        say("the local AWS is down" if ended else "no local AWS was running")
 
 
-@app.command("status")
-def status() -> None:
-    """Show what runs and where; exit status 1 if it is not up."""
+def status(*, in_json: bool) -> None:
+    """Show what is running and where."""
     running = LocalAws(home()).running()
-    if running is None:
+    if in_json:
+        print_json(_as_json(running) if running else {"up": False})
+    elif running:
+        _print(running)
+    else:
         say(_NOT_UP)
-        raise typer.Exit(DOWN)
-    _print(running)
+    if running is None:
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _as_json(running: Running) -> dict[str, Any]:
+    return {
+        "up": True,
+        "deployed": bool(running.deployed),
+        "aws_url": running.endpoint_url,
+        "sandbox_url": running.sandbox_url,
+        "mailbox_url": f"{running.endpoint_url}{_MAILBOX}",
+        "charges_url": f"{running.sandbox_url}{_CHARGES}",
+        "usage_drop": _usage_drop(running) or None,
+        "logs": str(home() / "logs"),
+    }
 
 
 def _print(running: Running) -> None:
@@ -143,8 +146,8 @@ def _print(running: Running) -> None:
     rows = [
         ("  AWS", running.endpoint_url, f"process {running.aws.pid}"),
         ("  sandbox", running.sandbox_url, f"process {running.sandbox.pid}"),
-        ("  mailbox", f"{running.endpoint_url}/_ministack/ses/messages", ""),
-        ("  charges", f"{running.sandbox_url}/_sandbox/charges", ""),
+        ("  mailbox", f"{running.endpoint_url}{_MAILBOX}", ""),
+        ("  charges", f"{running.sandbox_url}{_CHARGES}", ""),
         ("  usage files", _usage_drop(running), ""),
         ("  logs", shown(home() / "logs"), ""),
     ]

@@ -1,9 +1,9 @@
-"""`monthclose providers`: the payment providers, how fast they are asked, and whether they are well."""
+"""`monthclose providers`: the payment providers, how fast they are called, and whether they are healthy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -15,8 +15,6 @@ from monthclose.domain.payments.provider_health import Circuit
 from monthclose.domain.payments.throttle import Limit, LimitChanges
 from monthclose.ports import ProviderState
 from monthclose.settings import Provider
-
-app = typer.Typer(help="Show the payment providers, and change how fast they are asked.", no_args_is_help=False)
 
 _PUNCTUAL_SECONDS = 0.1
 """Slots that are good for less than so long are lost to threads that wake late."""
@@ -61,12 +59,8 @@ class _View:
         return datetime.fromtimestamp(health.slowed_at, UTC) if health.speed(self.now) < 1 else None
 
 
-@app.callback(invoke_without_command=True)
-def providers(
-    ctx: typer.Context,
-    in_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """Show the payment providers: their limits, how fast they are asked now, and whether they are paused."""
+def providers(ctx: typer.Context, *, in_json: bool) -> None:
+    """Show the payment providers."""
     if ctx.invoked_subcommand:
         return
     system = connected(ctx)
@@ -77,43 +71,47 @@ def providers(
         _print(views)
 
 
-@app.command("set")
 def set_limit(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="PROVIDER")],
-    rate: Annotated[float | None, typer.Option(help="The provider's limit, in requests a second.")] = None,
-    reserve: Annotated[float | None, typer.Option(help="Share of it kept free for live traffic, like 0.2.")] = None,
-    burst: Annotated[int | None, typer.Option(help="Requests that may come at once, at least 2.")] = None,
+    ctx: typer.Context, name: str, rate: float | None, reserve: float | None, burst: int | None, *, in_json: bool
 ) -> None:
-    """Change how fast a provider is asked, while a close runs, too; workers follow within about a second."""
+    """Change how fast a provider is called."""
     system = connected(ctx)
     changes = LimitChanges(rate, reserve, burst)
     if changes == LimitChanges():
-        raise UserMistakeError("say what to change: --rate, --reserve or --burst")
+        raise UserMistakeError("choose what to change: --rate, --reserve or --burst")
     before = _view(system, name)
     after = before.state.changes.with_more(changes)
     limit = after.over(before.provider.limit)
     system.limits.put_changes(name, after)
-    _print([_view(system, name)])
+    _answer(_view(system, name), in_json=in_json)
     tolerance = limit.pace().tolerance
     if tolerance < _PUNCTUAL_SECONDS:
         enough = round(limit.usable() * _PUNCTUAL_SECONDS) + 2
-        note(f"slots are good for {tolerance * 1000:.0f} ms only and may get lost; --burst {enough} would do", "")
+        note(
+            f"a slot is valid for {tolerance * 1000:.0f} ms only, so some may be missed; --burst {enough} avoids that",
+            "",
+        )
 
 
-@app.command()
-def reset(ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="PROVIDER")]) -> None:
+def reset(ctx: typer.Context, name: str, *, in_json: bool) -> None:
     """Go back to the limit that was deployed."""
     system = connected(ctx)
     _view(system, name)
     system.limits.put_changes(name, LimitChanges())
-    _print([_view(system, name)])
+    _answer(_view(system, name), in_json=in_json)
+
+
+def _answer(view: _View, *, in_json: bool) -> None:
+    if in_json:
+        print_json(_as_json(view))
+    else:
+        _print([view])
 
 
 def _view(system: System, name: str) -> _View:
     if name not in system.providers:
         known = ", ".join(sorted(system.providers))
-        raise UserMistakeError(f"there is no provider {name!r}; those in the settings are: {known}")
+        raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {known}")
     return _View(system.providers[name], name in system.adapters, system.limits.state(name), system.clock().timestamp())
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from cli.commands.close import FINDINGS
 from cli.commands.report import print_loose_ends
 from cli.connect import connected
 from cli.console import amount, err, grid, note, print_json, say, show
+from cli.exit_status import ExitStatus
 from cli.system import System
 from cli.view import counts_line
 from monthclose.domain.closes.proof import Comparison, Finding
@@ -30,11 +30,11 @@ from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconcile
 from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler, Settled
 
 _IN_WORDS = {
-    "ConflictError": "others write to the same records",
-    "OutcomeUnknownError": "the provider's answer broke off",
-    "ProviderDownError": "the provider cannot be reached or fails",
-    "RateLimitedError": "the provider says that we ask too often",
-    "TryLaterError": "the provider or AWS was briefly unable, see above",
+    "ConflictError": "other processes are writing to the same records",
+    "OutcomeUnknownError": "the provider's answer was cut off",
+    "ProviderDownError": "the provider cannot be reached or is failing",
+    "RateLimitedError": "the provider says that we send too many requests",
+    "TryLaterError": "the provider or AWS was briefly unavailable, see above",
 }
 """What an error means to the person who runs the command."""
 _READERS = 16
@@ -43,25 +43,8 @@ _MOST_ROWS = 50
 type Tell = Callable[[str], None]
 
 
-def reconcile(
-    ctx: typer.Context,
-    period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month to compare; the last three closed by default.")
-    ] = None,
-    provider: Annotated[
-        str | None,
-        typer.Option("--provider", metavar="NAME", help="One payment provider only; then no report changes."),
-    ] = None,
-    everyone: Annotated[
-        bool, typer.Option("--now", help="Ask about every payment in flight, not only those that are due.")
-    ] = False,
-    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
-) -> None:
-    """Settle payments whose outcome is outstanding, and compare the books with the providers', from both sides.
-
-    Charges of theirs without ours, payments of ours without theirs and amounts that differ are listed, never guessed
-    away; what a provider says of a payment that we know is booked. Safe at any time. Exit status 4: there are findings.
-    """
+def reconcile(ctx: typer.Context, period: str | None, provider: str | None, *, everyone: bool, in_json: bool) -> None:
+    """Settle what is outstanding and compare the books with the providers'."""
     chosen = Period.parse(period) if period else None
     system = connected(ctx)
     providers = _providers(system, provider)
@@ -81,7 +64,7 @@ def reconcile(
         print_json(done.content())
     else:
         _print(done)
-    raise typer.Exit(FINDINGS if done.findings() else 0)
+    raise typer.Exit(ExitStatus.UNRESOLVED if done.findings() else ExitStatus.DONE)
 
 
 @dataclass
@@ -150,7 +133,7 @@ def _progress() -> Iterator[Tell]:
 def _providers(system: System, name: str | None) -> list[str]:
     known = sorted(system.providers)
     if name is not None and name not in known:
-        raise UserMistakeError(f"there is no provider {name!r} in the settings; known are {', '.join(known)}")
+        raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {', '.join(known)}")
     return [name] if name else known
 
 
@@ -170,7 +153,7 @@ def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: b
             finisher.finish(settled, changed, tell=tell)
             done.beside += settled.findings
     except (ProviderRefusedError, TryLaterError) as error:
-        done.beside.append(Finding("provider_unreachable", f"{name} could not be asked: {error}"))
+        done.beside.append(Finding("provider_unreachable", f"{name} could not be reached: {error}"))
 
 
 def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell) -> None:
@@ -199,10 +182,10 @@ def _compare(system: System, period: Period, providers: Sequence[str], tell: Tel
 
 def _print(done: Outcome) -> None:
     for name, settled in done.settled.items():
-        finished = f"; {count(settled.batches, 'batch', 'batches')} summed up anew" if settled.batches else ""
+        finished = f"; totals of {count(settled.batches, 'batch', 'batches')} updated" if settled.batches else ""
         looked_at = count(settled.states.total(), "payment")
         came_to = f": {counts_line(settled.states)}" if settled.states else ""
-        say(f"{name}: {looked_at} settled or asked about{came_to}{finished}")
+        say(f"{name}: {looked_at} looked up{came_to}{finished}")
         for line in _left(settled):
             say(f"  {line}", "yellow")
         letters = done.drained[name]
@@ -226,17 +209,17 @@ def _left(settled: Settled) -> Iterator[str]:
     """Say in words what isn't settled, and what becomes of it."""
     if settled.waiting:
         yield (
-            f"{count(settled.waiting, 'payment')} not begun with: the customer is being charged for another one; "
-            "the reconciler begins afterwards"
+            f"{count(settled.waiting, 'payment')} not started: the customer is being charged for another one; "
+            "the reconciler starts them afterwards"
         )
     errors = dict(settled.errors)
     paused = errors.pop(ProviderPausedError.__name__, 0)
     if settled.left:
-        why = f"{settled.provider} is not asked for the moment, see: monthclose providers" if paused else "time was up"
-        yield f"{count(settled.left, 'payment')} not asked about: {why}; run it again later"
+        why = f"{settled.provider} is paused for the moment, see: monthclose providers" if paused else "time ran out"
+        yield f"{count(settled.left, 'payment')} not looked up: {why}; run it again later"
     for error, number in errors.items():
-        why = _IN_WORDS.get(error, f"a defect ({error}), named above")
-        yield f"{count(number, 'payment')} met trouble: {why}; run it again"
+        why = _IN_WORDS.get(error, f"a defect ({error}), described above")
+        yield f"{count(number, 'payment')} could not be looked up: {why}; run it again"
 
 
 def _line(comparison: Comparison) -> str:
@@ -245,11 +228,13 @@ def _line(comparison: Comparison) -> str:
     sums = (
         f"{theirs or 'nothing'} on both sides"
         if theirs == ours
-        else f"{theirs or 'nothing'}; we have {ours or 'nothing'}"
+        else f"{theirs or 'nothing'} there; {ours or 'nothing'} here"
     )
-    booked = f"; {count(comparison.booked, 'payment')} brought up to date" if comparison.booked else ""
-    whole = "" if comparison.complete else " (not complete)"
-    charges = f"{count(comparison.charges, 'charge')} of theirs, {count(comparison.payments, 'payment')} of ours"
+    booked = f"; {count(comparison.booked, 'payment')} updated" if comparison.booked else ""
+    whole = "" if comparison.complete else " (incomplete)"
+    charges = (
+        f"{count(comparison.charges, 'charge')} at the provider, {count(comparison.payments, 'payment')} in our books"
+    )
     return f"{comparison.provider}: {charges}, {sums}{booked}{whole}"
 
 
@@ -258,6 +243,6 @@ def _print_findings(findings: Sequence[Mapping[str, str]]) -> None:
         return
     say(count(len(findings), "finding"), "bold red")
     rows = [[f["period"], f["check"], f["customer_id"], f["detail"]] for f in findings[:_MOST_ROWS]]
-    show(grid(rows, header=("period", "finding", "customer", "what")))
+    show(grid(rows, header=("month", "finding", "customer", "detail")))
     if len(findings) > _MOST_ROWS:
         note(f"and {len(findings) - _MOST_ROWS:,} more: monthclose reconcile --json")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import batched
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import typer
 
@@ -66,21 +66,11 @@ class Written(NamedTuple):
 
 
 def report(
-    ctx: typer.Context,
-    period: Annotated[str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10.")],
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON; amounts in minor units.")] = False,
-    customers: Annotated[
-        Path | None,
-        typer.Option("--customers", metavar="FILE", help="Write one CSV row per customer, and per invoice replaced."),
-    ] = None,
-    in_browser: Annotated[bool, typer.Option("--open", help="Open the report's page in the browser.")] = False,
-    findings: Annotated[
-        bool, typer.Option("--findings", help="List what does not tie, and who is unfinished or waits, and for what.")
-    ] = False,
+    ctx: typer.Context, period: str, *, in_json: bool, customers: Path | None, in_browser: bool, findings: bool
 ) -> None:
-    """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
-    if as_json + in_browser + findings + (customers is not None) > 1:
-        raise UserMistakeError("--json, --customers, --findings and --open don't go together: say one of them")
+    """Show the report of a close, in one of its forms."""
+    if in_json + in_browser + findings + (customers is not None) > 1:
+        raise UserMistakeError("--json, --customers, --findings and --open do not go together: use one of them")
     chosen = Period.parse(period)
     system = connected(ctx)
     if customers is not None:
@@ -92,7 +82,7 @@ def report(
         webbrowser.open(path.as_uri())
     elif findings:
         print_findings(read_report(system, chosen))
-    elif as_json:
+    elif in_json:
         print_json(read_report(system, chosen))
     else:
         print_report(read_report(system, chosen))
@@ -127,7 +117,7 @@ def require_close(system: System, period: Period) -> Close:
         known = ", ".join(str(other.period) for other in system.closes.all()[:6])
         raise UserMistakeError(
             f"{period} has not been closed"
-            + (f"; there are closes of {known}" if known else f"\nclose it with: monthclose close {period}")
+            + (f"; these have: {known}" if known else f"\nclose it with: monthclose close {period}")
         )
     return close
 
@@ -140,10 +130,10 @@ def _document(system: System, period: Period, kind: str) -> bytes:
     earlier = _if_there(system, key)
     if earlier is None:
         raise UserMistakeError(
-            f"the close of {period} is running; its report comes at the end\n"
-            f"see it with: monthclose status {period} --watch"
+            f"the close of {period} is running; its report is written at the end\n"
+            f"watch it with: monthclose status {period} --watch"
         )
-    note(f"a new run of the close of {period} is under way; this is the report of an earlier one")
+    note(f"the close of {period} is running again; this is the report of an earlier run")
     return earlier
 
 
@@ -189,7 +179,10 @@ def print_report(content: Report, took: float | None = None) -> None:
     show(grid(facts))
     number = content["proof"].get("findings_in_all", len(proof["findings"]))
     if proof["ties"]:
-        say("  the books tie so far; the providers have not been asked" if partial else "  the books tie", "bold green")
+        say(
+            "  the books tie so far; they have not been compared with the providers'" if partial else "  the books tie",
+            "bold green",
+        )
     else:
         say(f"  the books do not tie: {count(number, 'finding')}", "bold red")
     for finding in proof["findings"][:_MOST_FINDINGS]:
@@ -234,7 +227,7 @@ def print_findings(content: Report) -> None:
         rows += [(name, "", end["customer_id"], end["what"] + _since(end)) for end in ends["customers"]]
         left_out += ends["in_all"] - len(ends["customers"])
     if not rows:
-        say(f"{content['period']}: the books tie, and nobody is unfinished or waits")
+        say(f"{content['period']}: the books tie, and nobody is unfinished or waiting")
         return
     show(grid(rows, header=("what", "check", "customer", "")))
     if left_out:
@@ -262,8 +255,8 @@ def write_customers(system: System, period: Period, path: Path) -> Written:
 
 def _in_rows(written: Written) -> str:
     replaced = written.rows - written.customers
-    named = "an invoice that was replaced has one" if replaced == 1 else "invoices that were replaced have one each"
-    return f" in {count(written.rows, 'row')}: {named}, too" if replaced else ""
+    theirs = count(replaced, "for a replaced invoice", "for replaced invoices")
+    return f" in {count(written.rows, 'row')}, {theirs}" if replaced else ""
 
 
 def _rows_by_customer(system: System, close: Close) -> Iterator[list[list[str | int]]]:
@@ -306,7 +299,7 @@ def _outcome(month: CustomerMonth) -> tuple[str, str]:
     parked = f"{month.parking.reason}: {month.parking.detail}" if month.parking and month.parked else ""
     payment, state = month.collecting, month.collected_how
     if payment is None or state is None:
-        return ("parked", parked) if parked else ("nothing_to_bill", "no usage, or usage that comes to zero")
+        return ("parked", parked) if parked else ("nothing_to_bill", "no usage, or usage that adds up to zero")
     why = payment.history[-1].why if payment.state in _SPEAKING and payment.history else payment.code
-    why = f"begins once payment {payment.waits_for} has ended" if payment.waits_for else why
+    why = f"starts once payment {payment.waits_for} has ended" if payment.waits_for else why
     return str(state), parked or why

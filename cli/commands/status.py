@@ -1,13 +1,15 @@
 """`monthclose status` and `monthclose closes`: how closes stand."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from cli.commands.close import INTERRUPTED, conclude, connect_for, watch_or_stop
+from cli.board import watch_or_stop
+from cli.commands.close import conclude, connect_for
 from cli.commands.report import require_close
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
+from cli.exit_status import ExitStatus
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
@@ -17,17 +19,10 @@ _TAKEN_OFF = {"credited": "credited", "written_off": "written off", "lost": "los
 """Kinds of money that most closes have none of: without them, what is invoiced is collected or open."""
 
 
-def status(
-    ctx: typer.Context,
-    period: Annotated[
-        str | None, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the month before now by default.")
-    ] = None,
-    in_json: Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")] = False,
-    watching: Annotated[bool, typer.Option("--watch", help="Watch it until it ends; Ctrl-C stops watching.")] = False,
-) -> None:
-    """Show how far a close is, stage by stage, and how much money it has collected."""
+def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: bool) -> None:
+    """Show how far a close is."""
     if in_json and watching:
-        raise UserMistakeError("--json and --watch don't go together: say one of them")
+        raise UserMistakeError("--json and --watch do not go together: use one of them")
     system, chosen = connect_for(ctx, period)
     require_close(system, chosen)
     view = survey(system, chosen)
@@ -37,7 +32,7 @@ def status(
         return
     if watching and view.running:
         ended = watch_or_stop(system, chosen, view.close.execution)
-        raise typer.Exit(conclude(system, chosen, ended) if ended else INTERRUPTED)
+        raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
     _print(view, (system.clock() - view.close.run_started_at).total_seconds())
 
 
@@ -81,8 +76,8 @@ def _hint(view: View, running_for: float) -> None:
     period, charged = view.close.period, view.done[Stage.CHARGED]
     if view.interrupted:
         note(
-            f"  its execution does not run any more; what is done stays done. Go on with: monthclose close {period}\n"
-            f"  what has been done so far: monthclose report {period}",
+            f"  its execution is no longer running; what is done stays done. To continue: monthclose close {period}\n"
+            f"  what is done so far: monthclose report {period}",
             "",
         )
     elif view.close.status is not CloseStatus.RUNNING:
@@ -92,11 +87,8 @@ def _hint(view: View, running_for: float) -> None:
         note(f"  {count(view.left_to_charge, 'customer')} left to charge, about {left}")
 
 
-def closes(
-    ctx: typer.Context,
-    in_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """List all closes, the newest first."""
+def closes(ctx: typer.Context, *, in_json: bool) -> None:
+    """List all closes, newest first."""
     system = connected(ctx)
     found = system.closes.all()
     if in_json:

@@ -1,46 +1,28 @@
-"""`monthclose invoice credit` and `void`: credit an issued invoice, in part or in full, by a credit note."""
+"""`monthclose invoice credit` and `void`: credit an issued invoice, in part or in full, with a credit note."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cli.commands.customer import balance_in_words
-from cli.commands.invoice.tell import NoMail, tell_customer
+from cli.commands.invoice.tell import tell_customer
 from cli.connect import connected
 from cli.console import print_json, say
 from cli.system import System
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.money import Money
 
-Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")]
-Reason = Annotated[str, typer.Option(help="Why: written on the credit note, so the customer reads it.")]
-InJson = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
 
-
-def credit(
-    ctx: typer.Context,
-    number: Number,
-    reason: Reason,
-    amount: Annotated[
-        str | None,
-        typer.Option(help="With tax, in major units of its currency, like 12.50; all that is left by default."),
-    ] = None,
-    no_mail: NoMail = False,
-    in_json: InJson = False,
-) -> None:
-    """Issue a credit note: what is open isn't owed any more, what was paid becomes credit. The customer is told.
-
-    The same amount for the same reason again issues nothing new: it shows the credit note, and sends the e-mail if
-    that was not sent.
-    """
+def credit(ctx: typer.Context, number: str, reason: str, amount: str | None, *, no_mail: bool, in_json: bool) -> None:
+    """Issue a credit note for a part of an invoice, or for all that is left of it."""
     system = connected(ctx)
     wanted = Money.parse(amount, system.issued.find(number).currency) if amount is not None else None
     before = _notes_on(system, number)
     _tell(system, system.corrector.credit(number, wanted, reason), before, mail=not no_mail, in_json=in_json)
 
 
-def void(ctx: typer.Context, number: Number, reason: Reason, no_mail: NoMail = False, in_json: InJson = False) -> None:
-    """Issue a credit note over everything that is left of an invoice. The customer is told."""
+def void(ctx: typer.Context, number: str, reason: str, *, no_mail: bool, in_json: bool) -> None:
+    """Issue a credit note for everything that is left of an invoice."""
     system = connected(ctx)
     before = _notes_on(system, number)
     _tell(system, system.corrector.void(number, reason), before, mail=not no_mail, in_json=in_json)
@@ -55,7 +37,7 @@ def _tell(system: System, note: CreditNote, before: set[str], *, mail: bool, in_
     if not in_json:
         customer = system.books.customer(note.customer_id)
         balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
-        again = f" was issued on {note.issued_on} already: nothing new" if note.number in before else ""
+        again = f" was already issued on {note.issued_on}: nothing new" if note.number in before else ""
         say(f"{note.number} for {note.total} of {note.corrects}{again}{balance}")
     notice = tell_customer(system, note) if mail else None
     if in_json:

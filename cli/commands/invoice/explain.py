@@ -1,12 +1,13 @@
 """`monthclose invoice preview` and `explain`: what an invoice will say, and why it says what it says."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cli.connect import connected
 from cli.console import amount, grid, note, print_json, say, show
+from cli.options import MOST_EVENTS
 from cli.system import System
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.invoices.draft_content import Draft
@@ -16,23 +17,9 @@ from monthclose.domain.text import check_key
 from monthclose.domain.words import count
 from monthclose.use_cases.invoices.explain_invoice import explain
 
-_MOST_EVENTS = 1000
-_Json = Annotated[bool, typer.Option("--json", help="As JSON; amounts in minor units.")]
-_Events = Annotated[
-    int, typer.Option("--events", min=0, max=_MOST_EVENTS, help="How many events of each line are listed.")
-]
 
-
-def preview(
-    ctx: typer.Context,
-    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")],
-    period: Annotated[
-        str, typer.Argument(metavar="PERIOD", help="A month, like 2026-10; the running one by default.")
-    ] = "",
-    in_json: _Json = False,
-    events: _Events = 0,
-) -> None:
-    """Show what a customer's invoice would say now, by the usage and prices there are. Writes nothing."""
+def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool, events: int) -> None:
+    """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
     draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.clock()))
@@ -50,10 +37,10 @@ def preview(
 def _draft(system: System, customer_id: str, period: Period) -> Draft:
     customer = system.books.customer(customer_id)
     if customer is None:
-        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
+        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     month = system.books.month(customer_id, period)
     if month.invoice:
-        raise UserMistakeError(f"{period} is invoiced already: see monthclose invoice explain {month.invoice.number}")
+        raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")
     close, now = system.closes.get(period), system.clock()
     price_book = (close.price_book if close else "") or system.price_books.latest()
     tax_table = (close.tax_table if close else "") or system.tax_tables.latest()
@@ -63,17 +50,12 @@ def _draft(system: System, customer_id: str, period: Period) -> Draft:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 
 
-def explain_invoice(
-    ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")],
-    in_json: _Json = False,
-    events: _Events = 10,
-) -> None:
-    """Show for each line of an issued invoice its events, its price book, and the arithmetic, computed anew."""
+def explain_invoice(ctx: typer.Context, number: str, *, in_json: bool, events: int) -> None:
+    """Show how each line of an issued invoice came about."""
     if Series.CREDIT_NOTES.has(number):
         raise UserMistakeError(
             f"{number} is a credit note: only invoices are explained\n"
-            f"see what it says with: monthclose invoice show {number}"
+            f"to see what it says: monthclose invoice show {number}"
         )
     system = connected(ctx)
     document = json.loads(system.issued.content(system.issued.find(number)))
@@ -116,14 +98,14 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     rows = [(f"  {name}", f"{line['quantity']} {line['unit']}".strip(), amount(line["amount_minor"], currency))]
     rows += [(f"    {text}", "", "") for text in line["in_words"]]
     if line["recomputed_minor"] != line["amount_minor"]:
-        rows.append((f"    computed anew it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
+        rows.append((f"    computed again, it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
     events = line["events"]
     if events["count"]:
-        rows.append((f"    {count(events['count'], 'event')} of {events['quantity']} in all", "", ""))
+        rows.append((f"    {count(events['count'], 'event')}, {events['quantity']} in total", "", ""))
     for event in events["first"]:
         resource = f"  {event['resource']}" if event["resource"] else ""
         rows.append((f"      {event['time']}  {event['event_id']}{resource}  {event['quantity']}", "", ""))
     left = events["count"] - len(events["first"])
     if left and events["first"]:
-        rows.append((f"      and {left:,} more: say --events {min(events['count'], _MOST_EVENTS)}", "", ""))
+        rows.append((f"      and {left:,} more: use --events {min(events['count'], MOST_EVENTS)}", "", ""))
     return rows

@@ -1,13 +1,13 @@
-"""`monthclose invoice regenerate`: make an issued invoice anew, with the prices, taxes, profile and usage of now."""
+"""`monthclose invoice regenerate`: replace an issued invoice, using today's prices, taxes, profile and usage."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from cli.commands.customer import balance_in_words
-from cli.commands.invoice.correct import InJson, Number, note_as_json
+from cli.commands.invoice.correct import note_as_json
 from cli.commands.invoice.explain import print_explained
-from cli.commands.invoice.tell import NoMail, tell_of_replacement
+from cli.commands.invoice.tell import tell_of_replacement
 from cli.connect import connected
 from cli.console import note, print_json, say
 from cli.system import System
@@ -18,25 +18,13 @@ from monthclose.use_cases.invoices.explain_invoice import explain
 from monthclose.use_cases.invoices.regenerate_invoice import Preview, Regenerated
 
 _UNCHARGED = {
-    PaymentState.NO_PAYMENT_METHOD: "there is no payment method: import one, and the daily collections charge it",
-    PaymentState.NO_ADAPTER: "their payment provider has no adapter, so nobody charges it",
+    PaymentState.NO_PAYMENT_METHOD: "there is no payment method: import one, and the daily collections will charge it",
+    PaymentState.NO_ADAPTER: "their payment provider has no adapter, so it is not charged",
 }
 
 
-def regenerate(
-    ctx: typer.Context,
-    number: Number,
-    reason: Annotated[str, typer.Option(help="Why: written on the credit note and on the new invoice.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what the new invoice would say.")] = False,
-    no_mail: NoMail = False,
-    in_json: InJson = False,
-) -> None:
-    """Take an invoice back whole by a credit note, and issue a new one of the same month in its place.
-
-    The new one has the prices, taxes, customer's profile and usage that there are now. What was paid for the old one
-    counts for it. The customer is told by one e-mail. The same for the same reason again issues nothing new: it shows
-    what was done, or finishes it.
-    """
+def regenerate(ctx: typer.Context, number: str, reason: str, *, dry_run: bool, no_mail: bool, in_json: bool) -> None:
+    """Replace an issued invoice by a new one, or show what the new one would say."""
     system = connected(ctx)
     if dry_run:
         _show(system, system.regenerator.preview(number, reason), in_json)
@@ -55,9 +43,9 @@ def _show(system: System, preview: Preview, in_json: bool) -> None:
     was, total = preview.replaced, preview.total
     say(f"{was.number} would be replaced by an invoice for {total}{_change(was.total, total)}")
     if preview.credited:
-        note(f"  {preview.credited} of {was.number} was credited before: the new invoice would bill it again")
+        note(f"  {preview.credited} of {was.number} was credited earlier: the new invoice would bill it again")
     if preview.unchanged:
-        note("  it would say the same: prices, taxes, profile or usage must be mended first")
+        note("  it would say the same: correct the prices, taxes, profile or usage first")
     note(f"  {preview.due or 'nothing'} of it would be due; nothing has been written", "")
 
 
@@ -79,7 +67,7 @@ def _say(done: Regenerated, due: Money, payment: Payment | None, balance: str) -
     invoice, total = done.invoice, done.replaced.total
     say(f"{invoice.number} for {invoice.total} in place of {done.replaced.number}{_change(total, invoice.total)}")
     if done.credited:
-        note(f"  {done.credited} of {done.replaced.number} had been credited before: the new invoice bills it again")
+        note(f"  {done.credited} of {done.replaced.number} was credited earlier: the new invoice bills it again")
     say(f"{f'{due} of it is due' if due else 'nothing of it is due'}; {invoice.customer_id}: {balance}")
     if due and payment:
         note(f"  {_how(payment)}", "")
@@ -93,8 +81,8 @@ def _change(before: Money, after: Money) -> str:
 
 def _how(payment: Payment) -> str:
     if payment.never_begun and not payment.waits:
-        return "the close charges it"
-    by_hand = f"the daily collections charge it; now: monthclose pay {payment.customer_id}"
+        return "the close will charge it"
+    by_hand = f"the daily collections will charge it; to charge it now: monthclose pay {payment.customer_id}"
     return _UNCHARGED.get(payment.state, by_hand)
 
 

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from cli.commands.invoice import correct as correcting
-from cli.commands.invoice import explain as explaining
-from cli.commands.invoice import regenerate as regenerating
 from cli.commands.invoice.correct import note_as_json
 from cli.connect import connected
 from cli.console import amount, grid, print_json, say, show
@@ -22,38 +19,17 @@ from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import EXACT
 from monthclose.use_cases.invoices.issued_documents import Issued
 
-app = typer.Typer(help="One invoice: show, preview, explain and correct it.", no_args_is_help=True)
-app.command("preview")(explaining.preview)
-app.command("explain")(explaining.explain_invoice)
-app.command("credit")(correcting.credit)
-app.command("void")(correcting.void)
-app.command("regenerate")(regenerating.regenerate)
 
-
-@app.command("show")
 def show_invoice(
-    ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, like INV-00000042 or CN-00000042.")],
-    pdf: Annotated[
-        Path | None, typer.Option("--pdf", metavar="FILE", help="Write the PDF, as the customer gets it.")
-    ] = None,
-    xml: Annotated[
-        Path | None, typer.Option("--xml", metavar="FILE", help="Write it as XML by EN 16931 (Cross Industry Invoice).")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The stored document, byte for byte; amounts in minor units.")
-    ] = False,
-    state: Annotated[
-        bool, typer.Option("--state", help="What became of it since, as JSON: settled, corrected, replaced.")
-    ] = False,
+    ctx: typer.Context, number: str, pdf: Path | None, xml: Path | None, *, in_json: bool, state: bool
 ) -> None:
-    """Show an issued invoice or credit note. Whatever the form, the document is checked against its hash."""
-    if as_json + state + (pdf is not None) + (xml is not None) > 1:
-        raise UserMistakeError("--pdf, --xml, --json and --state don't go together: say one of them")
+    """Show an issued invoice or credit note, in one of its forms."""
+    if in_json + state + (pdf is not None) + (xml is not None) > 1:
+        raise UserMistakeError("--pdf, --xml, --json and --state do not go together: use one of them")
     system = connected(ctx)
     documents = system.issued
     issued = documents.find_issued(number)
-    if as_json:
+    if in_json:
         say(documents.content(issued).decode())
     elif state:
         documents.content(issued)

@@ -1,9 +1,6 @@
 """What a customer is told of a correction: one e-mail for each, and a line about what became of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
-
-import typer
 
 from cli.console import note
 from cli.system import System
@@ -13,12 +10,10 @@ from monthclose.domain.month import Notice, NoticeState
 from monthclose.errors import ProviderRefusedError, TryLaterError
 from monthclose.use_cases.notices.tell_correction import CorrectionTeller
 
-NoMail = Annotated[bool, typer.Option("--no-mail", help="Send the customer no e-mail about it.")]
-
 _IN_WORDS: Mapping[NoticeState, str] = {
     NoticeState.SENT: "told by e-mail",
-    NoticeState.REFUSED: "not told: the mail service does not take their address",
-    NoticeState.CLAIMED: "the e-mail may have been sent or not: nobody is written to twice on a guess",
+    NoticeState.REFUSED: "not told: the mail service does not accept their address",
+    NoticeState.CLAIMED: "the e-mail may or may not have been sent; it is not sent twice on a guess",
 }
 
 
@@ -52,11 +47,15 @@ def _told(
     try:
         state = tell(CorrectionTeller(system.books, system.mailer(), system.notice_texts(), system.clock))
     except (TryLaterError, ProviderRefusedError) as error:
-        note(f"{who}: not told yet: {error}\n{issued.number} stands; the same command again sends the e-mail")
+        note(f"{who}: not told yet: {error}\n{issued.number} stands; run the same command again to send the e-mail")
         return NoticeState.WITHDRAWN
     if state is NoticeState.SENT and before:
         note(f"{who}: told by e-mail on {before.time:%Y-%m-%d %H:%M} UTC; nothing is sent again", "")
         return state
-    said = _IN_WORDS[state] if state else "told of the month by the e-mail of the close, or of a newer invoice"
+    said = (
+        _IN_WORDS[state]
+        if state
+        else "no e-mail of its own: the close's e-mail, or a newer invoice's, covers the month"
+    )
     note(f"{who}: {said}", "" if state in (None, NoticeState.SENT) else "yellow")
     return state

@@ -49,11 +49,14 @@ def test_a_payment_that_is_declined_says_why_and_exits_differently(monthclose: C
 def test_a_payment_whose_outcome_is_unknown_says_not_to_pay_again(monthclose: Command, world: World) -> None:
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("answer lost")]
     assert (
-        "not known yet: the provider's answer was lost. Don't pay again"
+        "not known yet: the provider's answer was lost. Do not pay again"
         in monthclose("pay", "acme", exit_code=4).stdout
     )
     again = monthclose("pay", "acme", exit_code=4).stdout
-    assert "nothing charged; payment 2026-10.2/acme of 100.00 USD by stripe is under way since 2026-11-01" in again
+    assert (
+        "nothing was charged; payment 2026-10.2/acme of 100.00 USD by stripe has been under way since 2026-11-01"
+        in again
+    )
     assert monthclose.json("pay", "acme", "--json", exit_code=4)["under_way"]["payment_id"] == "2026-10.2/acme"
     assert moved(world) == [10_000]
 
@@ -91,10 +94,10 @@ def test_money_from_outside_covers_what_is_open_and_is_booked_once(monthclose: C
 
 
 def test_credit_is_granted_with_a_reason(monthclose: Command) -> None:
-    answer = monthclose.json("credit", "acme", "--amount", "120", "--reason", "the outage", "--json")
+    answer = monthclose.json("credit", "acme", "--amount", "120", "--reason", "the outage", "--by", "ada", "--json")
     assert (answer["balance_minor"], answer["credit_minor"]) == (-2000, 2000)
     story = monthclose.json("customer", "acme", "--json")["happened"]
-    assert [h["detail"] for h in story if h["kind"] == "credit"] == ["goodwill credit granted: the outage"]
+    assert [h["detail"] for h in story if h["kind"] == "credit"] == ["goodwill credit granted: the outage (by ada)"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_prepaid_credit_may_have_a_last_day(monthclose: Command) -> None:
 
 @pytest.mark.parametrize(
     ("until", "message"),
-    [("soon", "a day is needed, like 2027-03-31"), ("2026-10-01", "cannot expire before it is granted")],
+    [("soon", "use a date like 2027-03-31"), ("2026-10-01", "cannot expire before it is granted")],
 )
 def test_a_last_day_that_cannot_be_is_told(monthclose: Command, until: str, message: str) -> None:
     command = ("credit", "acme", "--amount", "1", "--reason", "why", "--until", until)
@@ -187,7 +190,7 @@ def test_a_last_day_that_cannot_be_is_told(monthclose: Command, until: str, mess
 
 def test_credit_that_expires_within_the_month_is_told_to_pay_for_no_later_one(monthclose: Command) -> None:
     granted = ("--amount", "150", "--reason", "sorry", "--until")
-    assert "pays for no later month than 2026-10" in monthclose("credit", "acme", *granted, "2026-11-20").stderr
+    assert "pays for months up to 2026-10 only" in monthclose("credit", "acme", *granted, "2026-11-20").stderr
     assert "pays for no later" not in monthclose("credit", "acme", *granted, "2026-11-30").stderr
 
 

@@ -53,7 +53,7 @@ def test_without_a_period_last_month_is_closed(monthclose: Command, machine: Fak
 def test_progress_is_told_in_lines_where_there_is_no_terminal(
     monthclose: Command, machine: FakeMachine, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.commands.close._LINE_SECONDS", 0)
+    monkeypatch.setattr("cli.board._LINE_SECONDS", 0)
     machine.on_look = lambda look: close_half(world) if look == 1 else None
     machine.end = None
 
@@ -75,14 +75,14 @@ def test_a_close_that_runs_already_is_watched_and_not_started_again(
 
     result = monthclose("close", "2026-10")
 
-    assert "2026-10 is being closed already" in result.stderr
+    assert "2026-10 is already being closed" in result.stderr
     assert "the books tie" in result.stdout
     assert machine.started == []
 
 
 def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose: Command, machine: FakeMachine) -> None:
     monthclose.world.open()
-    assert "2026-10 is already running" in monthclose("close", "2026-10", "--no-wait", exit_code=3).stderr
+    assert "2026-10 is already being closed" in monthclose("close", "2026-10", "--no-wait", exit_code=3).stderr
     assert machine.started == []
 
 
@@ -116,7 +116,7 @@ def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_i
 
     refused = monthclose("close", "2025-10", exit_code=2).stderr
 
-    assert "2025-10 has never been closed, and 2026-10 has" in refused
+    assert "2025-10 has never been closed, but 2026-10 has" in refused
     assert len(machine.started) == 1
     monthclose("close", "2025-10", "--late", "--no-wait")
     assert machine.started[-1][1] == {"period": "2025-10"}
@@ -128,10 +128,10 @@ def test_a_close_can_be_stopped_and_goes_on_when_it_is_started_again(
 ) -> None:
     close_half(world)
 
-    said = monthclose("stop", "2026-10", "--reason", "wrong prices").stdout.lower()
-    assert "go on with: monthclose close 2026-10" in said
+    said = monthclose("stop", "2026-10", "--reason", "wrong prices", "--by", "ada").stdout.lower()
+    assert "to continue: monthclose close 2026-10" in said
 
-    assert machine.stopped == [(EXECUTION, "monthclose stop: wrong prices")]
+    assert machine.stopped == [(EXECUTION, "monthclose stop by ada: wrong prices")]
     status = monthclose("status", "2026-10").stdout
     assert "2026-10 stopped" in status
     assert "2026-11-01 00:00 UTC: wrong prices" in status
@@ -169,7 +169,7 @@ def test_only_what_runs_can_be_stopped(monthclose: Command, machine: FakeMachine
 def test_losing_the_race_for_the_period_is_told_the_same_way(monthclose: Command, machine: FakeMachine) -> None:
     machine.end = Execution("SUCCEEDED", {"period": "2026-10", "outcome": "already_running", "run": 1})
 
-    assert "2026-10 is already running" in monthclose("close", "2026-10", exit_code=3).stderr
+    assert "2026-10 is already being closed" in monthclose("close", "2026-10", exit_code=3).stderr
 
 
 def test_not_waiting_says_how_to_watch(monthclose: Command, machine: FakeMachine) -> None:
@@ -187,7 +187,7 @@ def test_ctrl_c_stops_watching_and_not_the_close(monthclose: Command, machine: F
 
     result = monthclose("close", "2026-10", exit_code=130)
 
-    assert "goes on. See it with: monthclose status 2026-10 --watch" in result.stderr
+    assert "keeps running. Watch it with: monthclose status 2026-10 --watch" in result.stderr
 
 
 @pytest.mark.parametrize(("failures", "exit_code"), [(3, 0), (100, 1)])
@@ -207,8 +207,8 @@ def test_a_hiccup_of_the_network_does_not_end_the_watching(
     ("end", "exit_code", "message"),
     [
         (Execution("FAILED", None, "UserMistakeError", '{"errorMessage": "no such month"}'), 2, "no such month"),
-        (Execution("FAILED", None, "KeyError", '{"errorMessage": "x"}'), 1, "did not end well: x"),
-        (Execution("ABORTED"), 1, "did not end well: aborted"),
+        (Execution("FAILED", None, "KeyError", '{"errorMessage": "x"}'), 1, "failed: x"),
+        (Execution("ABORTED"), 1, "was stopped: aborted"),
     ],
 )
 def test_a_failed_execution_is_told_with_its_cause(
@@ -232,7 +232,7 @@ def test_closing_before_any_import_is_refused(monthclose: Command, machine: Fake
 
     result = monthclose("close", "2026-10", exit_code=2)
 
-    assert "there are no customers to close for" in result.stderr
+    assert "there are no customers to bill" in result.stderr
     assert machine.started == []
 
 
@@ -297,11 +297,11 @@ def test_ctrl_c_stops_watching_a_status(monthclose: Command, machine: FakeMachin
 
     machine.on_look = interrupt
 
-    assert "goes on" in monthclose("status", "2026-10", "--watch", exit_code=130).stderr
+    assert "keeps running" in monthclose("status", "2026-10", "--watch", exit_code=130).stderr
 
 
 def test_watching_is_not_json(monthclose: Command) -> None:
-    assert "don't go together" in monthclose("status", "--watch", "--json", exit_code=2).stderr
+    assert "do not go together" in monthclose("status", "--watch", "--json", exit_code=2).stderr
 
 
 def test_while_a_close_runs_again_the_older_report_is_shown(monthclose: Command, world: World) -> None:
@@ -311,13 +311,13 @@ def test_while_a_close_runs_again_the_older_report_is_shown(monthclose: Command,
     result = monthclose("report", "2026-10")
 
     assert "2026-10 closed: 3 customers" in result.stdout
-    assert "a new run of the close of 2026-10 is under way" in result.stderr
+    assert "the close of 2026-10 is running again" in result.stderr
 
 
 def test_while_a_first_close_runs_there_is_no_report(monthclose: Command, world: World) -> None:
     close_half(world)
 
-    assert "its report comes at the end" in monthclose("report", "2026-10", exit_code=2).stderr
+    assert "its report is written at the end" in monthclose("report", "2026-10", exit_code=2).stderr
 
 
 def test_shares_are_rounded_down() -> None:
@@ -351,4 +351,4 @@ def test_a_month_that_was_never_closed_has_no_status(monthclose: Command, world:
     assert "2026-09 has not been closed" in monthclose("status", "2026-09", exit_code=2).stderr
     world.close()
 
-    assert "there are closes of 2026-10" in monthclose("report", "2026-09", exit_code=2).stderr
+    assert "these have: 2026-10" in monthclose("report", "2026-09", exit_code=2).stderr

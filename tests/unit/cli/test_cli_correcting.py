@@ -34,7 +34,7 @@ def test_without_an_amount_and_by_void_it_is_everything_that_is_left(world: Worl
 def test_the_same_command_again_issues_nothing_new(world: World, monthclose: Command) -> None:
     first, again = (monthclose("invoice", "void", INV, *WHY) for _ in range(2))
     assert "already" not in first.stdout
-    assert "was issued on 2026-11-01 already: nothing new" in again.stdout
+    assert "was already issued on 2026-11-01: nothing new" in again.stdout
     assert "told by e-mail on 2026-11-01 00:00 UTC; nothing is sent again" in again.stderr
     assert len(world.month("acme").credit_notes) == 1
 
@@ -82,7 +82,7 @@ def test_the_credit_note_stands_if_the_mail_service_is_down_and_the_command_agai
     world.mailer.failures = [TryLaterError("SES cannot be reached")]
     said = monthclose("invoice", "void", INV, *WHY)
     assert "CN-00000001 for 100.00 USD" in said.stdout
-    assert "acme: not told yet: SES cannot be reached\nCN-00000001 stands; the same command again" in said.stderr
+    assert "acme: not told yet: SES cannot be reached\nCN-00000001 stands; run the same command again" in said.stderr
     assert world.customer("acme").credit_minor == 10_000
     assert monthclose.json("invoice", "void", INV, *WHY, "--json")["notice"] == "sent"
     assert len(world.mailer.sent) == len(world.month("acme").credit_notes) == 1

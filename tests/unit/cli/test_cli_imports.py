@@ -49,7 +49,7 @@ def test_customers_are_taken_and_counted_by_provider(monthclose: Command, tmp_pa
 
     result = monthclose("import", "customers", path)
 
-    assert "customers: 2 rows taken" in result.stdout
+    assert "customers: 2 rows imported" in result.stdout
     assert "1  no payment method" in result.stdout
     assert monthclose.world.customer("acme").profile.country == "Iceland"
 
@@ -61,7 +61,7 @@ def test_usage_is_taken_by_mapped_columns_and_the_rest_is_kept_with_its_reason(
 
     result = monthclose("import", "usage", usage_file, *MAPS, "--rejects", rejects, exit_code=2)
 
-    assert "usage: 1 row taken, 2 rejected" in result.stdout
+    assert "usage: 1 row imported, 2 rejected" in result.stdout
     assert "1  rejected: customer_id is missing" in result.stdout
     assert str(rejects) in result.output
     assert written(rejects) == [
@@ -120,7 +120,7 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
 def test_a_csv_file_is_taken_in_any_of_its_dialects(monthclose: Command, usage_file: Path, content: bytes) -> None:
     usage_file.write_bytes(content)
 
-    assert "1 row taken, 2 rejected" in monthclose("import", "usage", usage_file, *MAPS, exit_code=2).stdout
+    assert "1 row imported, 2 rejected" in monthclose("import", "usage", usage_file, *MAPS, exit_code=2).stdout
 
 
 def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, usage_file: Path) -> None:
@@ -134,7 +134,7 @@ def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, u
 
     result = monthclose("import", "usage", usage_file, exit_code=2)
 
-    assert "2 rows taken, 2 rejected" in result.stdout
+    assert "2 rows imported, 2 rejected" in result.stdout
     first, _ = monthclose.world.usage.events("acme", OCTOBER)
     assert str(first.quantity) == "0.1000000000000000000001"
 
@@ -145,7 +145,7 @@ def test_half_a_character_is_rejected_and_shown_by_its_code(
     good = '{"customer_id": "acme", "sku": "s", "quantity": 1, "time": "2026-10-01"}\n'
     usage_file.write_text(good + good.replace('"s"', '"\\ud800"'))
 
-    assert "1 row taken, 1 rejected" in monthclose("import", "usage", usage_file, exit_code=2).stdout
+    assert "1 row imported, 1 rejected" in monthclose("import", "usage", usage_file, exit_code=2).stdout
     assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][3] == "\\ud800"
 
 
@@ -170,7 +170,7 @@ def test_a_row_with_more_cells_than_the_header_is_rejected_with_all_of_them(
 
     result = monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
 
-    assert "1 row taken, 1 rejected" in result.stdout
+    assert "1 row imported, 1 rejected" in result.stdout
     assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][2:] == ["acme", "a", "b", "1", "2026-10-01"]
 
 
@@ -300,14 +300,14 @@ def test_a_file_that_is_not_there_is_told(monthclose: Command, tmp_path: Path) -
 def test_the_rejects_never_overwrite_the_input(monthclose: Command, usage_file: Path) -> None:
     result = monthclose("import", "usage", usage_file, *MAPS, "--rejects", usage_file, exit_code=2)
 
-    assert "is the file that is imported" in result.stderr
+    assert "is the file being imported" in result.stderr
     assert usage_file.read_text() == USAGE
 
 
 def test_a_default_fills_what_the_file_lacks(monthclose: Command, usage_file: Path) -> None:
     usage_file.write_text(json.dumps({"customer_id": "acme", "sku": "s", "time": "2026-10-01"}) + "\n")
 
-    assert "1 row taken" in monthclose("import", "usage", usage_file, "--default", "quantity=3").stdout
+    assert "1 row imported" in monthclose("import", "usage", usage_file, "--default", "quantity=3").stdout
 
 
 def rows_of(good: int, bad: int) -> str:
@@ -324,7 +324,7 @@ def test_too_large_a_share_of_rejected_rows_is_an_exit_status_and_the_others_are
 ) -> None:
     usage_file.write_text(rows_of(good, bad))
     result = monthclose("import", "usage", usage_file, *options, exit_code=exit_code)
-    assert f"usage: {good} rows taken, {bad} rejected" in result.stdout
+    assert f"usage: {good} rows imported, {bad} rejected" in result.stdout
     assert (f"{bad} of 100 rows of usage.csv were rejected, more than" in result.stderr) == (exit_code == 2)
     assert len(list(monthclose.world.usage.events("acme", OCTOBER))) == good
 
@@ -351,21 +351,21 @@ def test_late_rows_are_counted_as_rows_whether_they_are_new_mended_or_there_alre
 ) -> None:
     monthclose.world.open()
     usage_file.write_text(rows_of(31, 0))
-    late = "the close of 2026-10 had begun before {} of this file came"
+    late = "the close of 2026-10 had begun before {} of this file arrived"
 
     first = monthclose("import", "usage", usage_file)
-    assert "usage: 31 rows taken" in first.stdout
+    assert "usage: 31 rows imported" in first.stdout
     assert late.format("31 rows") in first.stderr
-    assert "of this file came" not in monthclose("import", "usage", usage_file).stderr
+    assert "of this file arrived" not in monthclose("import", "usage", usage_file).stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,"))
     mended = monthclose("import", "usage", usage_file)
-    assert "usage: 31 rows taken" in mended.stdout
+    assert "usage: 31 rows imported" in mended.stdout
     assert late.format("31 rows") in mended.stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,") + "acme,droplet,3,2026-10-03\n")
     longer = monthclose("import", "usage", usage_file)
-    assert "usage: 32 rows taken" in longer.stdout
+    assert "usage: 32 rows imported" in longer.stdout
     assert late.format("1 row") in longer.stderr
 
 

@@ -62,7 +62,7 @@ def test_xml_of_an_invoice_that_the_norm_cannot_express_says_why(
     [
         (("INV-00000099",), "that number has not been used"),
         (("42",), "they look like INV-00000042"),
-        (("INV-00000001", "--json", "--pdf", "x.pdf"), "don't go together"),
+        (("INV-00000001", "--json", "--pdf", "x.pdf"), "do not go together"),
         (("INV-00000001", "--pdf", "/no/such/folder/x.pdf"), "cannot be written: No such file or directory"),
     ],
 )
@@ -130,7 +130,7 @@ def test_customers_tax_ids_are_checked_when_they_are_imported(
         "d,D,d@d.example,EUR,stripe,,US,NY,,\n"
     )
     said = monthclose("import", "customers", file, exit_code=2).stdout
-    assert "2 rows taken, 2 rejected" in said
+    assert "2 rows imported, 2 rejected" in said
     assert "tax_id is not a tax ID of DE" in said
     assert "tax_id needs a country, as two ISO 3166 letters like DE" in said
     profile = world.customer("a").profile
@@ -151,7 +151,7 @@ def test_customers_whom_the_tax_table_does_not_cover_are_taken_and_counted(
     assert "no rate" not in monthclose("import", "customers", file).output
     world.tax_tables.put(TAXES.encode())
     result = monthclose("import", "customers", file)
-    assert "4 rows taken" in result.stdout
+    assert "4 rows imported" in result.stdout
     assert "the tax table has no rate today for the country and region of 2 rows" in result.stderr
     assert "Germany" not in result.output
     assert world.customer("1").profile.country == "Germany"

@@ -32,9 +32,9 @@ def test_a_preview_shows_the_lines_the_tiers_and_the_total(monthclose: Command) 
     assert "15 h" in said
     assert "tier 0 to 10: 10 x 1 = 10" in said
     assert "tier 10 to any: 5 x 0.5 = 2.5" in said
-    assert "3 events of 15 in all" in said
+    assert "3 events, 15 in total" in said
     assert said.count("web-1") == 2
-    assert "and 1 more: say --events 3" in said
+    assert "and 1 more: use --events 3" in said
     assert "more" not in monthclose("invoice", "preview", "acme", "2026-10", "--events", "3").stdout
     assert "more" not in monthclose("invoice", "preview", "acme", "2026-10").stdout
     assert "12.50 USD" in said
@@ -94,7 +94,7 @@ def test_a_preview_that_cannot_be_is_told(monthclose: Command, world: World, arg
 def test_a_month_that_is_invoiced_has_no_preview(monthclose: Command, world: World) -> None:
     world.close()
     said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
-    assert "2026-10 is invoiced already: see monthclose invoice explain INV-00000001" in said
+    assert "2026-10 is already invoiced: see monthclose invoice explain INV-00000001" in said
 
 
 def test_an_issued_invoice_is_explained_by_the_events_and_the_book_it_was_made_from(

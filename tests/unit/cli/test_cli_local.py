@@ -180,7 +180,7 @@ def test_up_goes_on_where_aws_does_not_tell_it(
 def test_from_another_folder_it_is_said_where_a_local_aws_is_known(monthclose: Command) -> None:
     said = monthclose("local", "status", exit_code=1).stdout
     assert "no local AWS is up" in said
-    assert "started in another folder" in said
+    assert "if you started one in another folder" in said
     assert "MONTHCLOSE_HOME" in said
 
 

@@ -65,10 +65,10 @@ def test_a_pause_shows_since_when_the_provider_is_down(monthclose: Command, worl
     [
         (
             ["set", "paypal", "--rate", "5"],
-            "no provider 'paypal'; those in the settings are: gocardless, stripe",
+            "no provider 'paypal' in the settings; there are: gocardless, stripe",
         ),
         (["reset", "paypal"], "there is no provider 'paypal'"),
-        (["set", "stripe"], "say what to change: --rate, --reserve or --burst"),
+        (["set", "stripe"], "choose what to change: --rate, --reserve or --burst"),
         (["set", "stripe", "--rate", "0"], "the rate must be above 0"),
         (["set", "stripe", "--rate", "nan"], "the rate must be above 0"),
         (["set", "stripe", "--reserve", "20"], "the reserve is a share: 0 to 0.95"),
@@ -84,6 +84,6 @@ def test_a_wrong_change_is_refused_and_changes_nothing(
 
 def test_a_burst_that_threads_cannot_be_punctual_enough_for_is_pointed_out(monthclose: Command) -> None:
     said = monthclose("providers", "set", "stripe", "--rate", "100").stderr
-    assert "slots are good for 41 ms only" in said
-    assert "--burst 12 would do" in said
+    assert "a slot is valid for 41 ms only" in said
+    assert "--burst 12 avoids that" in said
     assert monthclose("providers", "set", "stripe", "--burst", "12").stderr == ""

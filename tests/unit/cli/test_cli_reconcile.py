@@ -33,8 +33,8 @@ def test_it_settles_what_is_outstanding_and_the_books_tie_again(monthclose: Comm
 
     said = monthclose("reconcile", "--now").stdout
 
-    assert "stripe: 2 payments settled or asked about: 2 paid; 2 batches summed up anew" in said
-    assert "2026-10 stripe: 2 charges of theirs, 2 payments of ours, 22.34 USD on both sides" in said
+    assert "stripe: 2 payments looked up: 2 paid; totals of 2 batches updated" in said
+    assert "2026-10 stripe: 2 charges at the provider, 2 payments in our books, 22.34 USD on both sides" in said
     assert "2026-10 the books tie" in said
     assert state_of(world, "lost") is PaymentState.PAID
     report = monthclose.json("report", "2026-10", "--json")
@@ -52,7 +52,7 @@ def test_a_mail_that_comes_late_leads_to_the_invoice_like_any_other(monthclose: 
 def test_what_is_not_due_yet_is_left_alone_unless_it_is_asked_for(monthclose: Command, world: World) -> None:
     world.gateway.outcomes.clear()
     said = monthclose("reconcile").stdout
-    assert "stripe: 0 payments settled or asked about" in said
+    assert "stripe: 0 payments looked up" in said
     assert "unfinished: 2 customers" in said
     assert "lost: parked, payment_unsettled" in said
     assert state_of(world, "lost") is PaymentState.UNKNOWN
@@ -60,7 +60,7 @@ def test_what_is_not_due_yet_is_left_alone_unless_it_is_asked_for(monthclose: Co
 
 def test_what_the_comparison_books_is_told_and_proved_at_once(monthclose: Command, world: World) -> None:
     said = monthclose("reconcile").stdout
-    assert "2 payments brought up to date" in said
+    assert "2 payments updated" in said
     assert state_of(world, "lost") is PaymentState.PAID
     assert len(world.mailer.sent) == 2
     assert monthclose.json("report", "2026-10", "--json")["status"] == "completed"
@@ -108,13 +108,13 @@ def test_dead_letters_are_drained(monthclose: Command, world: World) -> None:
 def test_a_provider_that_refuses_us_is_a_finding(monthclose: Command, world: World) -> None:
     world.gateway.failures["look_up", "before"] = [ProviderRefusedError("no such key")]
     said = monthclose("reconcile", "--now", exit_code=4).stdout
-    assert "stripe could not be asked: no such key" in said
+    assert "stripe could not be reached: no such key" in said
 
 
 def test_one_provider_can_be_chosen_and_must_be_known(monthclose: Command) -> None:
     assert "the books tie" in monthclose("reconcile", "2026-10", "--provider", "stripe", "--now").stdout
     message = monthclose("reconcile", "--provider", "adyen", exit_code=2).stderr
-    assert "there is no provider 'adyen' in the settings; known are stripe" in message
+    assert "there is no provider 'adyen' in the settings; there are: stripe" in message
 
 
 @pytest.mark.parametrize(

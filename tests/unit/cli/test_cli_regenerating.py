@@ -44,7 +44,7 @@ def test_what_is_due_is_named_with_how_to_collect_it(world: World, monthclose: C
     said = monthclose("invoice", "regenerate", OLD, *WHY).output
     assert "(100.00 USD before, 25.00 USD more)" in said
     assert "25.00 USD of it is due; acme: 25.00 USD owed" in said
-    assert "the daily collections charge it; now: monthclose pay acme" in said
+    assert "the daily collections will charge it; to charge it now: monthclose pay acme" in said
     assert "paid" in monthclose("pay", "acme").stdout
     assert "nothing of it is due" in monthclose("invoice", "regenerate", OLD, *WHY).stdout
 
@@ -101,12 +101,12 @@ def test_a_dry_run_says_so_if_nothing_would_change(world: World, monthclose: Com
 def test_what_was_credited_before_is_said_to_be_billed_anew(monthclose: Command) -> None:
     monthclose("invoice", "credit", OLD, "--amount", "10", "--reason", "the outage")
     said = monthclose("invoice", "regenerate", OLD, "--dry-run").output
-    assert f"10.00 USD of {OLD} was credited before: the new invoice would bill it again" in said
+    assert f"10.00 USD of {OLD} was credited earlier: the new invoice would bill it again" in said
     answer = monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")
     assert answer["credited_before_minor"] == 1_000
     for _ in range(2):
         said = monthclose("invoice", "regenerate", OLD, *WHY).output
-        assert f"10.00 USD of {OLD} had been credited before: the new invoice bills it again" in said
+        assert f"10.00 USD of {OLD} was credited earlier: the new invoice bills it again" in said
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_report_s_table_has_a_row_for_each_and_adds_up_to_the_report(
     monthclose("invoice", "regenerate", OLD, *WHY)
     table = tmp_path / "customers.csv"
     said = monthclose("report", "2026-10", "--customers", table).stdout
-    assert f"1 customer of 2026-10 written to {table} in 2 rows: an invoice that was replaced has one, too" in said
+    assert f"1 customer of 2026-10 written to {table} in 2 rows, 1 for a replaced invoice" in said
     rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
     assert [(row["invoice_number"], row["payment_status"], row["reason"]) for row in rows] == [
         (NEW, "ready", ""),

@@ -124,7 +124,7 @@ def test_the_page_is_copied_and_opened(monthclose: Command, tmp_path: Path, monk
 
 
 def test_two_ways_of_reporting_at_once_are_refused(monthclose: Command) -> None:
-    assert "don't go together" in monthclose("report", "2026-10", "--json", "--open", exit_code=2).stderr
+    assert "do not go together" in monthclose("report", "2026-10", "--json", "--open", exit_code=2).stderr
 
 
 def test_a_place_that_cannot_be_written_is_told(monthclose: Command, tmp_path: Path) -> None:

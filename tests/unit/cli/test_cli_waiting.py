@@ -35,7 +35,8 @@ def test_paying_meanwhile_says_which_payment_is_under_way_since_when_and_how_muc
 ) -> None:
     said = monthclose("pay", "acme", exit_code=4).stdout
     assert (
-        "nothing charged; payment 2026-10/acme of 10.00 USD by stripe is under way since 2026-11-01 00:00 UTC" in said
+        "nothing was charged; payment 2026-10/acme of 10.00 USD by stripe has been under way since 2026-11-01 00:00 UTC"
+        in said
     )
     assert world.month("acme").manual == world.month("acme", NOVEMBER).manual == ()
 
@@ -57,7 +58,7 @@ def test_once_that_has_ended_the_reconciler_begins_with_the_other(monthclose: Co
 def test_reconciling_says_whom_it_could_not_begin_with(monthclose: Command) -> None:
     said = monthclose("reconcile").stdout
 
-    assert "1 payment not begun with: the customer is being charged for another one" in said
+    assert "1 payment not started: the customer is being charged for another one" in said
     assert "Error" not in said
     assert "run it again" not in said
 
@@ -67,11 +68,17 @@ def test_reconciling_says_whom_it_could_not_begin_with(monthclose: Command) -> N
     [
         (
             TryLaterError("down"),
-            "1 payment met trouble: the provider or AWS was briefly unable, see above; run it again",
+            "1 payment could not be looked up: the provider or AWS was briefly unavailable, see above; run it again",
         ),
-        (ProviderDownError("down"), "1 payment met trouble: the provider cannot be reached or fails; run it again"),
-        (ProviderPausedError("down", 60), "2 payments not asked about: stripe is not asked for the moment, see: "),
-        (RuntimeError("oops"), "1 payment met trouble: a defect (RuntimeError), named above; run it again"),
+        (
+            ProviderDownError("down"),
+            "1 payment could not be looked up: the provider cannot be reached or is failing; run it again",
+        ),
+        (ProviderPausedError("down", 60), "2 payments not looked up: stripe is paused for the moment, see: "),
+        (
+            RuntimeError("oops"),
+            "1 payment could not be looked up: a defect (RuntimeError), described above; run it again",
+        ),
     ],
 )
 def test_trouble_is_told_in_words(monthclose: Command, world: World, error: Exception, message: str) -> None:

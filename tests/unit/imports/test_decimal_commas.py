@@ -114,7 +114,7 @@ def test_commas_elsewhere_and_between_thousands_refuse_nothing(monthclose: Comma
         "acme;1,5;1.5;2026-10-02;1,5 GB\nacme;s;1,234.50;2026-10-02;\n"
         "acme;s;1,234,567;2026-10-02;\nacme;s;a, b;2026-10-02;\n"
     )
-    assert "1 row taken, 3 rejected" in monthclose("import", "usage", path, exit_code=2).stdout
+    assert "1 row imported, 3 rejected" in monthclose("import", "usage", path, exit_code=2).stdout
 
 
 def test_prices_with_decimal_commas_are_refused_and_read_in_the_same_way(monthclose: Command, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
 from monthclose.use_cases.imports import tables, unpacking
+from monthclose.use_cases.imports.dropped_file import HINTS
 from monthclose.use_cases.imports.rejected_rows import rejected
 from monthclose.use_cases.imports.tables import read_table
 from tests.dropping import GOOD, HEADER, KEY, LARGE, SMALL, Drop, of
@@ -200,7 +201,7 @@ def test_rows_of_a_megabyte_each_are_not_held_by_the_thousand() -> None:
     with world.inbox.open(KEY, version) as arrival:
         table = read_table("a.jsonl", arrival.stream)
         tally = world.importer.load(
-            table.rows, ColumnMapping.resolve(USAGE, table.columns, {}, {}), "a", lambda *_: None
+            table.rows, ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS), "a", lambda *_: None
         )
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -282,7 +283,7 @@ def test_toml_that_is_deep_in_texts_and_comments_only_is_read(tmp_path: Path) ->
         f'[[prices]]\nsku = "b\\"{deep}"\ncurrency = \'USD\'\nunit_price = "2"\n'
     )
     world = World()
-    assert "2 rows taken" in Command(world, FakeMachine(world))("import", "prices", path).stdout
+    assert "2 rows imported" in Command(world, FakeMachine(world))("import", "prices", path).stdout
 
 
 def test_more_prices_than_any_book_has_are_refused(tmp_path: Path) -> None:
@@ -302,5 +303,5 @@ def test_a_pipe_is_read_twice_like_a_file(tmp_path: Path) -> None:
     world.add_customer("acme")
     path = tmp_path / "a.csv"
     path.symlink_to(f"/dev/fd/{read}")
-    assert "1 row taken" in Command(world, FakeMachine(world))("import", "usage", path).stdout
+    assert "1 row imported" in Command(world, FakeMachine(world))("import", "usage", path).stdout
     os.close(read)

@@ -27,6 +27,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.tax.tax_table import NoTaxTable
+from monthclose.use_cases.imports.dropped_file import HINTS
 from monthclose.use_cases.imports.import_customers import import_customers
 from monthclose.use_cases.imports.import_prices import import_prices
 from tests.world import OCTOBER, World, unit_price
@@ -173,19 +174,19 @@ def test_a_layout_that_cannot_be_is_refused_with_the_names(
     mapped: dict[str, str], defaults: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserMistakeError) as refused:
-        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "extra"], mapped, defaults)
+        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "extra"], mapped, defaults, HINTS)
 
     assert str(refused.value).startswith(message)
 
 
 def test_a_column_that_is_there_twice_is_refused() -> None:
     with pytest.raises(UserMistakeError, match="the column 'sku' appears twice"):
-        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {})
+        ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {}, HINTS)
 
 
 def test_a_default_stands_in_for_a_missing_column_and_for_an_empty_cell() -> None:
     columns = ["customer_id", "sku", "time"]
-    mapping = ColumnMapping.resolve(USAGE, columns, {}, {"quantity": "1", "sku": "other"})
+    mapping = ColumnMapping.resolve(USAGE, columns, {}, {"quantity": "1", "sku": "other"}, HINTS)
 
     assert mapping.fields({"customer_id": "a", "sku": " ", "time": "t"})["quantity"] == "1"
     assert mapping.fields({"customer_id": "a", "sku": " ", "time": "t"})["sku"] == "other"

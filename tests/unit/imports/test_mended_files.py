@@ -13,6 +13,7 @@ from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.usage import UsageEvent
+from monthclose.use_cases.imports.dropped_file import HINTS
 from monthclose.use_cases.imports.tables import read_table
 from tests.dropping import KEY, LARGE, SMALL, Drop
 from tests.unit.cli.driving import Command, FakeMachine
@@ -61,7 +62,7 @@ class Imports:
         reasons: Counter[str] = Counter()
         with path.open("rb") as raw:
             table = read_table("a.csv", raw)
-            mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {})
+            mapping = ColumnMapping.resolve(USAGE, table.columns, {}, {}, HINTS)
 
             def reject(_: Row, reason: str) -> None:
                 reasons[reason] += 1

@@ -189,6 +189,6 @@ def test_after_both_months_the_accounts_say_what_is_owed_and_what_credit_is_left
 def test_every_row_was_taken_or_rejected_with_a_reason_and_the_books_tie(closed: Closed, month: str) -> None:
     nameless = sum(not row["CustomerID"] for row in raw(month))
     taken = sum(1 for _ in raw(month)) - nameless
-    assert f"{taken:,} rows taken, {nameless:,} rejected" in closed.said[month]
+    assert f"{taken:,} rows imported, {nameless:,} rejected" in closed.said[month]
     assert closed.reports[month]["proof"]["ties"]
     assert closed.reports[month]["customers"]["parked"] == 0

@@ -60,14 +60,11 @@ class LayoutError(UserMistakeError):
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """How to name a column, a default and a decimal mark where a file comes from; `{}` is the field or the mark."""
+    """How to state a column, a default and a decimal mark where a file comes from; `{}` is the field or the mark."""
 
     mapped: str
     default: str
     decimal: str
-
-
-COMMAND = Hints("--map {}=COLUMN", "--default {}=VALUE", "--decimal {}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class ColumnMapping:
         columns: Sequence[str],
         mapped: Mapping[str, str],
         defaults: Mapping[str, str],
-        hints: Hints = COMMAND,
+        hints: Hints,
         decimal: str = "",
         *,
         open_ended: bool = False,

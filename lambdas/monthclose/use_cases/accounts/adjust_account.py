@@ -123,7 +123,15 @@ class Cashier:
             raise TryLaterError(f"payment {key.payment_id} can no longer be read")
         return payments
 
-    def record(self, customer_id: str, amount: Money, reference: str, expires_at: datetime | None = None) -> Customer:
+    def record(
+        self,
+        customer_id: str,
+        amount: Money,
+        reference: str,
+        expires_at: datetime | None = None,
+        *,
+        by: str = "",
+    ) -> Customer:
         """Book money that was received outside the providers; it covers the open invoices, oldest first.
 
         Parameters
@@ -132,6 +140,8 @@ class Cashier:
             The bank's. A second booking with the same reference for the same customer is refused.
         expires_at : datetime or None
             When what is left of it expires, if it was paid for prepaid credit that does.
+        by : str
+            Who books it: kept with the entry.
 
         Raises
         ------
@@ -143,8 +153,10 @@ class Cashier:
             for entry in month.entries:
                 if entry.entry_id == entry_id:
                     raise UserMistakeError(_booked_before(reference, entry))
-        memo = f"received outside the providers: {reference}" + (
-            f" (prepaid{_until(expires_at)})" if expires_at else ""
+        memo = (
+            f"received outside the providers: {reference}"
+            + (f" (prepaid{_until(expires_at)})" if expires_at else "")
+            + _by(by)
         )
         kind = GrantKind.PAID if expires_at else None
         return self._add_credit(customer_id, _Coming(amount, Account.BANK, memo, entry_id, kind, expires_at))
@@ -156,6 +168,8 @@ class Cashier:
         reason: str,
         kind: GrantKind = GrantKind.GOODWILL,
         expires_at: datetime | None = None,
+        *,
+        by: str = "",
     ) -> Customer:
         """Grant a customer credit; it covers the open invoices, oldest first, and then the months to come.
 
@@ -163,13 +177,15 @@ class Cashier:
         ----------
         expires_at : datetime or None
             It pays for months that end until then.
+        by : str
+            Who grants it: kept with the entry.
 
         Raises
         ------
         UserMistakeError
             There is no such customer, or the amount is not valid.
         """
-        memo = f"{kind} credit granted{_until(expires_at)}: {reason}"
+        memo = f"{kind} credit granted{_until(expires_at)}: {reason}{_by(by)}"
         return self._add_credit(customer_id, _Coming(amount, Account.ALLOWANCE, memo, kind=kind, expires_at=expires_at))
 
     def _add_credit(self, customer_id: str, coming: _Coming) -> Customer:
@@ -228,6 +244,10 @@ def _booked_before(reference: str, entry: Entry) -> str:
 
 def _until(expires_at: datetime | None) -> str:
     return f", valid until {last_day(expires_at)}" if expires_at else ""
+
+
+def _by(by: str) -> str:
+    return f" (by {by})" if by else ""
 
 
 def _short(reference: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.imports.column_mapping import COMMAND, NUMBERS, ColumnMapping, Hints
+from monthclose.domain.imports.column_mapping import NUMBERS, ColumnMapping, Hints
 from monthclose.domain.imports.intake import Row
 from monthclose.domain.imports.numerals import COMMA, POINT, shows_comma
 
@@ -24,7 +24,7 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def checked(name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints = COMMAND) -> Iterator[Row]:
+def checked(name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints) -> Iterator[Row]:
     """Hand rows on, unless one shows that the whole file must not be taken as it is.
 
     Raises

@@ -1,0 +1,238 @@
+"""Importing a file of rows: check it whole, take its rows, keep the rejected ones, and say what became of them."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.connect import connected
+from cli.console import duration, err, grid, note, print_json, say, show
+from cli.home import folder, home, shown
+from cli.system import System
+from cli.tables import RowFile, open_rows
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.imports.column_mapping import ColumnMapping, FileSchema, Hints
+from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally
+from monthclose.domain.words import count
+from monthclose.use_cases.imports.check_rows import checked
+from monthclose.use_cases.imports.csv_out import CsvWriter
+from monthclose.use_cases.imports.rejected_rows import UNWRITABLE, header, rejected
+from monthclose.use_cases.imports.tables import Table
+
+HINTS = Hints("--map {}=COLUMN", "--default {}=VALUE", "--decimal {}")
+"""How the command's user says which column is meant, which value stands in, and which decimal mark is used."""
+
+type Work = Callable[[System, Iterator[Row], ColumnMapping, Reject], Tally]
+"""Takes the rows of a file, and says what became of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """What the options say about how a file is read and answered."""
+
+    mapped: list[str] | None = None
+    defaults: list[str] | None = None
+    rejects: Path | None = None
+    decimal: str = ""
+    max_rejected: int | None = None
+    in_json: bool = False
+
+
+def import_rows(
+    ctx: typer.Context,
+    schema: FileSchema,
+    file: Path,
+    options: FileOptions,
+    work: Work,
+    tell: Callable[[Tally], None] = lambda _: None,
+) -> None:
+    """Import a file of rows.
+
+    Parameters
+    ----------
+    tell : callable
+        Says in words what the summary has no number for.
+
+    Raises
+    ------
+    UserMistakeError
+        The file cannot be read, none of its rows can be taken, or too many are rejected.
+    """
+    with open_rows(file, options.decimal) as opened:
+        # Read to its end before anything is taken: its last row may show that the first ones say something else.
+        with opened.rows() as table:
+            mapping = _mapping(schema, file, table.table, options)
+            system = connected(ctx)
+            began = time.monotonic()
+            with _progress(table, "checking ") as rows:
+                for _ in checked(file.name, rows, mapping, HINTS):
+                    pass
+        with (
+            opened.rows() as table,
+            Rejects(file, options.rejects, table.table.columns) as rejected_rows,
+            _progress(table) as rows,
+        ):
+            tally = work(system, rows, mapping, rejected_rows.write)
+        summarise(schema, file, tally, rejected_rows.path, time.monotonic() - began, in_json=options.in_json)
+        if not options.in_json:
+            tell(tally)
+        _judge(file, tally, options.max_rejected, system)
+
+
+def _mapping(schema: FileSchema, file: Path, table: Table, options: FileOptions) -> ColumnMapping:
+    mapped, defaults = _pairs(options.mapped, "--map"), _pairs(options.defaults, "--default")
+    try:
+        return ColumnMapping.resolve(
+            schema, table.columns, mapped, defaults, HINTS, options.decimal, open_ended=table.open_ended
+        )
+    except UserMistakeError as error:
+        raise UserMistakeError(f"{file.name}: {error}") from None
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UserMistakeError(f"{option} {text}: write it as FIELD=SOMETHING")
+        if name in pairs:
+            raise UserMistakeError(f"{option} names {name} twice")
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _judge(file: Path, tally: Tally, wanted: int | None, system: System) -> None:
+    most = system.settings.max_rejected_percent if wanted is None else wanted
+    if tally.rejected_above(most):
+        bad = tally.rejected.total()
+        raise UserMistakeError(
+            f"{bad:,} of {count(bad + tally.taken, 'row')} of {file.name} were rejected, more than {most}%\n"
+            "what was imported stays: correct the rejected rows, and import the file again"
+        )
+
+
+class Rejects:
+    """The rejects file: row number, reason and the original cells. It is made with the first rejected row."""
+
+    def __init__(self, file: Path, wanted: Path | None, columns: list[str]) -> None:
+        if wanted and wanted.exists() and wanted.samefile(file):
+            raise UserMistakeError(f"--rejects {wanted} is the file being imported")
+        stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name
+        self.path = wanted or home() / "rejects" / f"{stem}.rejects.csv"
+        self._wanted, self._columns = wanted, columns
+        self._stack = ExitStack()
+        self._writer: CsvWriter | None = None
+
+    def __enter__(self) -> "Rejects":
+        if self._wanted:
+            self._open()
+        else:
+            self.path.unlink(missing_ok=True)  # an earlier import's rejects would be taken for this one's
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def write(self, row: Row, reason: str) -> None:
+        """Write a rejected row."""
+        writer = self._writer or self._open()
+        writer.write(rejected(row, reason, self._columns))
+
+    def _open(self) -> CsvWriter:
+        if not self._wanted:
+            folder("rejects")
+        try:
+            file = self.path.open("w", encoding="utf-8", errors=UNWRITABLE, newline="")
+            self._writer = CsvWriter(self._stack.enter_context(file))
+        except OSError as error:
+            raise UserMistakeError(f"the rejects file {self.path} cannot be written: {error.strerror}") from None
+        self._writer.write(header(self._columns))
+        return self._writer
+
+
+@contextmanager
+def _progress(table: RowFile, doing: str = "") -> Iterator[Iterator[Row]]:
+    """Show how much of the file has been read, while its rows go by."""
+    console = err()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(complete_style="green", finished_style="green"),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows]}"),
+    )
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(f"{doing}{table.path.name}", total=table.size or None, rows="")
+
+        def rows() -> Iterator[Row]:
+            spoken = time.monotonic()
+            for number, row in enumerate(table.rows, 1):
+                yield row
+                if number % 1000 == 0:
+                    bar.update(task, completed=table.position(), rows=count(number, "row"))
+                    if not console.is_terminal and time.monotonic() - spoken > 10:
+                        spoken = time.monotonic()
+                        note(f"{doing}{count(number, 'row')} read, {table.position() / (table.size or 1):.0%}")
+
+        yield rows()
+
+
+def summarise(
+    schema: FileSchema, file: Path, tally: Tally, rejects: Path, seconds: float, *, in_json: bool = False
+) -> None:
+    """Say what became of a file's rows.
+
+    Raises
+    ------
+    UserMistakeError
+        It has no rows, or none was taken.
+    """
+    bad = tally.rejected.total()
+    if not tally.taken and not bad:
+        raise UserMistakeError(f"{file.name} has columns but no rows")
+    if in_json:
+        print_json(_as_json(schema, file, tally, rejects))
+    if not tally.taken:
+        reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in tally.rejected.most_common(3))
+        held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"
+        raise UserMistakeError(
+            f"nothing of {file.name} was imported: {reasons}{held if tally.withheld else ''}\n"
+            f"the rejected rows: {shown(rejects)}"
+        )
+    if in_json:
+        return
+    verdict = f"{count(tally.taken, 'row')} imported" + (f", {bad:,} rejected" if bad else "")
+    say(f"{schema.name}: {verdict} in {duration(seconds)}", "bold")
+    rows = [(f"  {number:,}", name or "others") for name, number in sorted(tally.groups.items())]
+    bad_rows = [(f"  {number:,}", f"rejected: {reason}") for reason, number in tally.rejected.most_common()]
+    show(grid([*rows, *bad_rows], right=(0,)))
+    if bad:
+        note(f"the rejected rows: {shown(rejects)}", "")
+
+
+def _as_json(schema: FileSchema, file: Path, tally: Tally, rejects: Path) -> dict[str, Any]:
+    return {
+        "kind": schema.name,
+        "file": file.name,
+        "imported": tally.taken,
+        "rejected": tally.rejected.total(),
+        "held_back": tally.withheld,
+        "groups": _named(tally.groups),
+        "reasons": dict(tally.rejected.most_common()),
+        "late": _named(tally.late),
+        "untaxable": tally.untaxable,
+        "unpriced": _named(tally.unpriced),
+        "untaxed": _named(tally.untaxed),
+        "rejects_file": str(rejects) if tally.rejected else None,
+    }
+
+
+def _named(counts: dict[str, int]) -> dict[str, int]:
+    """Name what is counted together because there are too many names."""
+    return {"others" if name == OTHERS else name: number for name, number in sorted(counts.items())}

@@ -1,0 +1,103 @@
+"""The commands about one customer's account."""
+
+from typing import Annotated
+
+import typer
+
+from cli import options
+from cli.interface.running import runs
+
+
+@runs("cli.commands.customer:customer")
+def customer(ctx: typer.Context, customer_id: options.Customer, in_json: options.InJson = False) -> None:
+    """Show a customer: profile, balance, and everything that happened, in order, across months."""
+
+
+@runs("cli.commands.accounts:pay", changes=True)
+def pay(
+    ctx: typer.Context,
+    customer_id: options.Customer,
+    amount: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="The most to charge, in the customer's currency, like 12.50. [default: everything open]",
+            show_default=False,
+        ),
+    ] = None,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Charge a customer now for their open invoices, oldest first. Safe while a close is charging them.
+
+    For money that arrived outside the providers, a bank transfer say, use `payments record`.
+    """
+
+
+payments = typer.Typer(
+    name="payments",
+    help="Record payments received outside the providers, such as bank transfers.",
+    no_args_is_help=True,
+)
+
+
+@payments.command("record")
+@runs("cli.commands.accounts:record", changes=True)
+def record(
+    ctx: typer.Context,
+    customer_id: options.Customer,
+    amount: options.Amount,
+    reference: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="The bank's reference. It is never booked twice for the same customer."),
+    ],
+    until: options.Until = None,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Record a payment received outside the providers (a bank transfer). It covers open invoices, oldest first.
+
+    With --until it is prepaid credit: whatever the months that end by then do not use up is ours to keep. To charge
+    the customer's card or bank account, use `pay`.
+    """
+
+
+@runs("cli.commands.accounts:credit", changes=True)
+def credit(
+    ctx: typer.Context,
+    customer_id: options.Customer,
+    amount: options.Amount,
+    reason: options.Reason,
+    kind: Annotated[
+        options.CreditKind, typer.Option(help="Promotional credit is used up before goodwill credit.")
+    ] = options.CreditKind.GOODWILL,
+    until: options.Until = None,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Grant a customer promotional or goodwill credit; for a credit note, use `invoice credit`.
+
+    It covers open invoices, oldest first, then future months. No invoice is changed.
+    """
+
+
+@runs("cli.commands.accounts:hold", changes=True)
+def hold(
+    ctx: typer.Context,
+    customer_id: options.Customer,
+    reason: options.Reason,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Put a customer on hold. Only a person lifts it again, unless the settings say otherwise."""
+
+
+@runs("cli.commands.accounts:release", changes=True)
+def release(
+    ctx: typer.Context,
+    customer_id: options.Customer,
+    reason: options.Reason,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Lift a customer's hold. What is open now never puts them on hold again; a later invoice may."""

@@ -1,0 +1,79 @@
+"""The commands about this machine: the demo and the local AWS."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import options
+from cli.interface.running import runs
+
+
+@runs("cli.commands.demo:demo")
+def demo(
+    ctx: typer.Context,
+    customers: Annotated[int, typer.Option(min=1, max=100_000, help="How many customers to make up.")] = 200,
+) -> None:
+    """Start a local AWS, make up a cloud provider's month, import and close it, and show the result.
+
+    Safe to repeat: importing again adds nothing, and closing again does only what is missing.
+    """
+
+
+local = typer.Typer(name="local", help="Run AWS and the payment providers on this machine.", no_args_is_help=True)
+
+
+@local.command("up")
+@runs("cli.commands.local:up")
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="MONTHCLOSE_AWS_PORT",
+            min=1,
+            max=65535,
+            help="The port of the local AWS. [default: 4566, or any free one]",
+            show_default=False,
+        ),
+    ] = None,
+    sandbox_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="MONTHCLOSE_SANDBOX_PORT",
+            min=1,
+            max=65535,
+            help="The port of the sandbox. [default: any free one]",
+            show_default=False,
+        ),
+    ] = None,
+    chaos: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Make the sandbox misbehave as this plan says (docs/sandbox.md)."),
+    ] = None,
+    in_json: options.InJson = False,
+) -> None:
+    """Start the local AWS and the sandbox on 127.0.0.1, and deploy whatever has changed. Safe to repeat."""
+
+
+@local.command("settle")
+@runs("cli.commands.local:settle")
+def settle(in_json: options.InJson = False) -> None:
+    """Let days pass at the sandbox's bank: pending debits are paid or fail, and webhooks report it."""
+
+
+@local.command("down")
+@runs("cli.commands.local:down")
+def down(
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Also remove logs, rejects and build output from the state folder."),
+    ] = False,
+    in_json: options.InJson = False,
+) -> None:
+    """Stop the local AWS and the sandbox. Their data is in memory only, and is lost."""
+
+
+@local.command("status")
+@runs("cli.commands.local:status")
+def status(in_json: options.InJson = False) -> None:
+    """Show what is running and where. Exit status 1 means that it is not up."""

@@ -1,0 +1,124 @@
+"""Arguments and options that several commands share, and what the shell completes them with.
+
+Imports nothing but typer: every start of the command reads this module.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PROVIDERS = ("gocardless", "stripe")
+"""The payment providers that customers can be charged through, for the shell's completion."""
+HORIZON_DAYS = 7320
+MOST_EVENTS = 1000
+_MONTHS_COMPLETED = 12
+
+
+class CreditKind(StrEnum):
+    """The kinds of credit that a person can grant; what was paid for comes with `payments record`."""
+
+    PROMOTIONAL = "promotional"
+    GOODWILL = "goodwill"
+
+
+def complete_period(incomplete: str) -> Iterator[str]:
+    """List the last months, the latest first."""
+    today = datetime.now(UTC).date()
+    for back in range(_MONTHS_COMPLETED):
+        months = today.year * 12 + today.month - 1 - back
+        written = f"{date(months // 12, months % 12 + 1, 1):%Y-%m}"
+        if written.startswith(incomplete):
+            yield written
+
+
+def complete_provider(incomplete: str) -> Iterator[str]:
+    """List the payment providers."""
+    return (name for name in PROVIDERS if name.startswith(incomplete))
+
+
+def complete_decimal() -> list[str]:
+    """List the decimal marks."""
+    return [".", ","]
+
+
+def _period(help_text: str) -> typer.models.ArgumentInfo:
+    argument: typer.models.ArgumentInfo = typer.Argument(
+        metavar="PERIOD", help=help_text, show_default=False, autocompletion=complete_period
+    )
+    return argument
+
+
+LastMonth = Annotated[str | None, _period("A month, like 2026-10. [default: last month]")]
+ThisMonth = Annotated[str, _period("A month, like 2026-10. [default: the current month]")]
+RecentMonths = Annotated[str | None, _period("A month, like 2026-10. [default: the last three that were closed]")]
+Period = Annotated[str, _period("A month, like 2026-10.")]
+Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")]
+InvoiceNumber = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")]
+Provider = Annotated[
+    str, typer.Argument(metavar="PROVIDER", help="The provider's name.", autocompletion=complete_provider)
+]
+Amount = Annotated[str, typer.Option(metavar="AMOUNT", help="In the customer's currency, like 12.50.")]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="The last day (UTC) the credit is good. It pays for months that end by then."),
+]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why. Kept, and shown in the customer's history.")]
+ReasonForCustomer = Annotated[
+    str, typer.Option(metavar="TEXT", help="Why. Printed on the credit note, so the customer reads it.")
+]
+By = Annotated[
+    str,
+    typer.Option("--by", metavar="NAME", help="Who does this. [default: your user name]", show_default=False),
+]
+NoMail = Annotated[bool, typer.Option("--no-mail", help="Do not e-mail the customer about it.")]
+InJson = Annotated[bool, typer.Option("--json", help="Print JSON; amounts are in minor units.")]
+Events = Annotated[int, typer.Option("--events", min=0, max=MOST_EVENTS, help="How many events to list per line.")]
+RowFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON Lines, plain or gzip.", show_default=False)]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="FIELD=COLUMN", help="The column that holds a field, if it has another name. Repeatable."
+    ),
+]
+Defaults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--default",
+        metavar="FIELD=VALUE",
+        help="The value of a field that has no column, or whose cell is empty. Repeatable.",
+    ),
+]
+RejectsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects",
+        metavar="FILE",
+        help="Where to write rejected rows. [default: rejects/ in the state folder]",
+        show_default=False,
+    ),
+]
+Decimal = Annotated[
+    str,
+    typer.Option(
+        "--decimal",
+        metavar="MARK",
+        help="The decimal mark of the file's numbers. With a comma, 1.234,50 is read as 1234.50. [default: .]",
+        show_default=False,
+        autocompletion=complete_decimal,
+    ),
+]
+MaxRejected = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="PERCENT",
+        help="Exit with status 2 if more than this share of the rows is rejected; the other rows are imported all the "
+        "same. [default: the setting max_rejected_percent]",
+        show_default=False,
+    ),
+]

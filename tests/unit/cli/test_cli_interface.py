@@ -1,0 +1,154 @@
+"""The interface of the command: every command has a panel, an answer in JSON and somebody who changes things."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import options
+from cli.exit_status import ExitStatus, as_table
+from cli.interface.running import WORK, load
+from cli.main import PANELS, app
+from monthclose.bootstrap import ADAPTERS
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.accounts.grant import GrantKind
+from monthclose.use_cases.imports.import_usage import HORIZON
+from tests.unit.cli.driving import Command
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+READS = {
+    "closes",
+    "customer",
+    "invoice explain",
+    "invoice preview",
+    "invoice show",
+    "local down",
+    "local settle",
+    "local status",
+    "local up",
+    "providers",
+    "report",
+    "status",
+}
+"""Commands that change nothing of a company's; `local` is a sandbox."""
+_UNNATURAL = re.compile(r"if not said|\banew\b|taken back|who has none|told to nobody|\bmend|\bgo on with\b|\bsay `")
+"""What a native speaker stumbles over."""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    def below(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            here = f"{path} {name}".strip()
+            if hasattr(command, "commands"):
+                if getattr(command, "invoke_without_command", False):
+                    yield here, command
+                yield from below(command, here)
+            else:
+                yield here, command
+
+    yield from below(typer.main.get_command(app), "")
+
+
+COMMANDS = dict(commands())
+
+
+def test_every_command_is_in_one_panel() -> None:
+    listed = [name for names in PANELS.values() for name in names]
+    assert sorted(listed) == sorted({name.partition(" ")[0] for name in COMMANDS})
+
+
+def test_the_help_lists_the_panels_in_order() -> None:
+    said = CliRunner().invoke(app, ["--help"]).stdout
+    assert [line[:-1] for line in said.splitlines() if line[:-1] in PANELS] == list(PANELS)
+    assert said.index("  pay ") < said.index("  payments ") < said.index("  credit ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_commands_work_takes_what_the_command_line_gives(name: str) -> None:
+    signature = COMMANDS[name].callback.__wrapped__
+    given = set(inspect.signature(signature).parameters)
+    taken = set(inspect.signature(load(getattr(signature, WORK))).parameters)
+    assert taken | {"by"} == given | {"by"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_answers_answers_in_json(name: str) -> None:
+    flags = {flag for parameter in COMMANDS[name].params for flag in parameter.opts}
+    assert "--json" in flags or name == "demo"
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in READS | {"demo"}])
+def test_who_changes_something_can_say_who_they_are(name: str) -> None:
+    assert "--by" in {flag for parameter in COMMANDS[name].params for flag in parameter.opts}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_is_written_as_people_speak(name: str) -> None:
+    said = CliRunner().invoke(app, [*name.split(), "--help"]).stdout
+    assert "Usage: " in said
+    assert not _UNNATURAL.search(" ".join(said.split()))
+
+
+def test_what_is_written_into_the_interface_is_what_the_use_cases_say() -> None:
+    assert set(options.PROVIDERS) == ADAPTERS
+    assert HORIZON.days == options.HORIZON_DAYS
+    assert {str(kind) for kind in options.CreditKind} == {str(kind) for kind in GrantKind} - {str(GrantKind.PAID)}
+
+
+def test_periods_are_completed_with_the_last_months() -> None:
+    months = list(options.complete_period(""))
+    assert len(months) == len(set(months)) == 12
+    assert months == sorted(months, reverse=True)
+    assert list(options.complete_period(months[3])) == [months[3]]
+
+
+def test_credit_and_credit_notes_point_at_each_other() -> None:
+    runner = CliRunner()
+    assert "`invoice credit`" in runner.invoke(app, ["credit", "--help"]).stdout
+    assert "`credit`" in runner.invoke(app, ["invoice", "credit", "--help"]).stdout
+
+
+def test_the_help_and_the_documentation_list_every_exit_status() -> None:
+    said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    for status in ExitStatus:
+        assert f"{status.value} {status.meaning}" in said
+    assert as_table() in (DOCS / "output.md").read_text()
+
+
+def changes(home: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (home / "logs" / "changes.jsonl").read_text().splitlines()]
+
+
+def test_who_changed_what_is_logged(monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "grace")
+    monthclose("providers", "set", "stripe", "--rate", "20", "--by", "ada")
+    monthclose("providers", "reset", "stripe")
+    monthclose("status", exit_code=2)
+
+    first, second = changes(tmp_path / "home")
+    assert (first["by"], first["command"], first["given"]) == (
+        "ada",
+        "monthclose providers set",
+        {"name": "stripe", "rate": "20.0"},
+    )
+    assert (second["by"], second["command"]) == ("grace", "monthclose providers reset")
+
+
+def test_who_recorded_a_payment_is_kept_in_the_books(monthclose: Command) -> None:
+    monthclose.world.directory.put_profiles([("acme", Profile("Acme", "a@b.example", "USD", "stripe", "ok"))])
+    monthclose("payments", "record", "acme", "--amount", "12", "--reference", "TX-1", "--by", "ada")
+    (entry,) = [h for h in monthclose.json("customer", "acme", "--json")["happened"] if h["kind"] == "received"]
+    assert entry["detail"] == "received outside: TX-1 (by ada)"
+
+
+def test_a_change_whose_log_cannot_be_written_is_made_and_said(
+    monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    assert "could not be logged" in monthclose("providers", "reset", "stripe").stderr

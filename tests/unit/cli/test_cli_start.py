@@ -1,0 +1,103 @@
+"""Starting the command: what is imported for help, version and completion. Counted, for timings drift."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "aws_cdk",
+    "boto3",
+    "botocore",
+    "gocardless_pro",
+    "httpx",
+    "jinja2",
+    "moto",
+    "pynamodb",
+    "rich",
+    "sandbox",
+    "stripe",
+    "typst",
+}
+"""What a command may need to work, and none needs to say how it is used."""
+OURS = {"monthclose.bootstrap", "monthclose.ports", "monthclose.use_cases", "monthclose.settings", "cli.connect"}
+_MOST_MODULES = 220
+"""Python's own included: 821 before commands were imported only when they run."""
+
+_RUN = """
+import json, sys
+before = set(sys.modules)
+from cli.main import app
+try:
+    app(sys.argv[1:], prog_name="monthclose")
+finally:
+    print("MODULES " + json.dumps(sorted(set(sys.modules) - before)), file=sys.stderr)
+"""
+
+
+def modules(*arguments: str, **environment: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        check=False,
+    )
+    assert "MODULES" in done.stderr, done.stderr
+    found: list[str] = json.loads(done.stderr.rpartition("MODULES ")[2])
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--version",),
+        ("--help",),
+        ("close", "--help"),
+        ("status", "--help"),
+        ("import", "usage", "--help"),
+        ("invoice", "regenerate", "--help"),
+        ("local", "up", "--help"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_that_a_command_works_with_is_imported_to_say_how_it_is_used(arguments: tuple[str, ...]) -> None:
+    found = modules(*arguments)
+    assert not {name.partition(".")[0] for name in found} & HEAVY
+    assert not [name for name in found for ours in OURS if name == ours or name.startswith(f"{ours}.")]
+    assert len(found) < _MOST_MODULES
+
+
+def test_the_shell_completes_without_importing_what_commands_work_with() -> None:
+    found = modules(_MONTHCLOSE_COMPLETE="complete_bash", COMP_WORDS="monthclose providers set s", COMP_CWORD="3")
+    assert not {name.partition(".")[0] for name in found} & HEAVY
+
+
+def test_a_mistake_in_the_arguments_is_told_without_connecting(tmp_path: Path) -> None:
+    found = modules("invoice", "show", "INV-1", "--pdf", "a", "--nonsense")
+    assert not {name.partition(".")[0] for name in found} & {"boto3", "pynamodb", "sandbox"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "position", "expected"),
+    [
+        ("monthclose re", "1", {"report", "reconcile", "release"}),
+        ("monthclose providers set g", "3", {"gocardless"}),
+        ("monthclose credit acme --kind p", "4", {"promotional"}),
+        ("monthclose import c", "2", {"customers"}),
+    ],
+)
+def test_the_shell_completes_commands_and_values(typed: str, position: str, expected: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from cli.main import main; main()"],
+        capture_output=True,
+        text=True,
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        | {"_MONTHCLOSE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": position},
+        check=True,
+    )
+    assert set(done.stdout.split()) == expected
