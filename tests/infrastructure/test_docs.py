@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,14 @@ def test_every_file_that_is_named_without_its_folder_is_somewhere(name: str) -> 
         assert found or (ROOT / file).exists(), f"{name}: {file}"
 
 
+@cache
+def root() -> Any:
+    return typer.main.get_command(app)
+
+
 def at(*words: str) -> Any:
     """The command that words name, in the tree of commands; None if there is none."""
-    command: Any = typer.main.get_command(app)
+    command = root()
     for word in words:
         if not hasattr(command, "get_command"):
             return None
