@@ -22,10 +22,11 @@ PAGES = [
 TEXTS = {str(page.relative_to(ROOT)): page.read_text() for page in PAGES}
 MADE_BY_GUIDES = {"adapters/wallet/gateway.py", "adapters/wallet/webhooks.py", "sandbox/wallet.py"}
 """Files that a reader is to write; docs/adding-a-provider.md shows them whole."""
-OF_A_USER = ("usage/", "rejects/", "reports/")
-"""Prefixes of objects in buckets: they look like paths of code."""
+IN_BUCKETS = ("usage/", "rejects/", "reports/", "carried/", "dead-letters/")
+"""Prefixes of objects: they look like paths of code."""
 BESIDE_CODE = ("", "lambdas/monthclose/")
 """Where a path that a page names may begin."""
+CODE = re.compile(r"[\w./-]+\.(py|json|toml|j2|typ|md)|[a-z_]+(/[\w-]+)*/")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -69,8 +70,8 @@ def test_the_index_lists_every_page() -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_path_of_code_that_is_named_is_there(name: str) -> None:
-    for path in (span for span in spans(TEXTS[name]) if re.fullmatch(r"[\w./-]+\.(py|json|toml|j2|typ|md)", span)):
-        if path in MADE_BY_GUIDES or path.startswith(OF_A_USER) or "/" not in path:
+    for path in (span for span in spans(TEXTS[name]) if CODE.fullmatch(span)):
+        if path in MADE_BY_GUIDES or path.startswith(IN_BUCKETS) or "/" not in path:
             continue
         assert any((ROOT / beside / path).exists() for beside in BESIDE_CODE), f"{name}: {path}"
 
