@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """The exit statuses of all commands; `meaning` is what the help and docs/output.md say of each."""
+    """The exit statuses of all commands; `meaning` is what the help and docs/operating.md say of each."""
 
     meaning: str
 

@@ -26,7 +26,7 @@ BLOCKS = re.findall(r"^```(python|json)\n(.*?)^```$", GUIDE, re.MULTILINE | re.D
 CODE = {text.partition("\n")[0].removeprefix("# "): text for language, text in BLOCKS if language == "python"}
 PROVIDERS = {name: entry for language, text in BLOCKS if language == "json" for name, entry in json.loads(text).items()}
 MODULES = {
-    "lambdas/monthclose/adapters/wallet_gateway.py": "monthclose.adapters.wallet_gateway",
+    "lambdas/monthclose/adapters/wallet/gateway.py": "monthclose.adapters.wallet.gateway",
     "sandbox/wallet.py": "sandbox.wallet",
 }
 
@@ -51,7 +51,7 @@ def added_to(module: ModuleType, path: str, **names: Any) -> dict[str, Any]:
 def case() -> Iterator[test_gateways.Case]:
     new = {
         "WalletSandbox": vars(sys.modules["sandbox.wallet"])["WalletSandbox"],
-        "WalletGateway": vars(sys.modules["monthclose.adapters.wallet_gateway"])["WalletGateway"],
+        "WalletGateway": vars(sys.modules["monthclose.adapters.wallet.gateway"])["WalletGateway"],
         "GATEWAYS": dict(test_gateways.GATEWAYS),
     }
     after = added_to(test_gateways, "tests/contract/test_gateways.py", **new)

@@ -93,7 +93,7 @@ def test_an_account_with_a_small_quota_reserves_nothing_and_what_the_manual_says
     aws: Synthesized, tmp_path: Any
 ) -> None:
     reserved = [f.get("ReservedConcurrentExecutions", 0) for f in aws.functions().values()]
-    assert f"{sum(reserved)} concurrent executions are reserved" in (ROOT / "README.md").read_text()
+    assert f"{sum(reserved)} concurrent executions are reserved" in (ROOT / "docs" / "deploying.md").read_text()
     small = synthesize({"reserve_concurrency": False}, tmp_path)
     assert not [name for name, f in small.functions().items() if "ReservedConcurrentExecutions" in f]
 

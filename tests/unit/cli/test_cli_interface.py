@@ -118,7 +118,7 @@ def test_the_help_and_the_documentation_list_every_exit_status() -> None:
     said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
     for status in ExitStatus:
         assert f"{status.value} {status.meaning}" in said
-    assert as_table() in (DOCS / "output.md").read_text()
+    assert as_table() in (DOCS / "operating.md").read_text()
 
 
 def changes(home: Path) -> list[dict[str, Any]]:

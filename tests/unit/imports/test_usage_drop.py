@@ -231,7 +231,7 @@ def test_a_file_that_was_withdrawn_is_nothing(drop: Drop) -> None:
     assert drop.events() == []
 
 
-MANUAL = (Path(__file__).parents[3] / "docs" / "usage-files.md").read_text()
+MANUAL = (Path(__file__).parents[3] / "docs" / "importing.md").read_text()
 
 
 def test_the_manual_shows_an_event_and_settings_as_they_are(drop: Drop) -> None:

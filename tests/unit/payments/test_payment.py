@@ -12,7 +12,7 @@ from tests.unit.any import NOW, a_payment
 
 S = PaymentState
 OUTCOMES = {S.PAID, S.PENDING, S.DECLINED, S.ACTION_REQUIRED}
-# Written down anew, as a reader of DESIGN understands it, so that a slip in the table shows.
+# Written down a second time, as a reader of docs/charging.md understands it, so that a slip in the table shows.
 MAY_BECOME = {
     S.READY: {S.CHARGING, S.NOTHING_DUE, S.NO_PAYMENT_METHOD, S.NO_ADAPTER, S.PAID},
     S.CHARGING: OUTCOMES | {S.READY, S.UNKNOWN},

@@ -1,6 +1,6 @@
 """Charge a payment: decide the amount now, from the ledger, and collect it once.
 
-The protocol (DESIGN, "Charging"): a durable intent before every effect and a proof after it.
+The protocol (docs/charging.md): a durable intent before every effect and a proof after it.
 
 1. Read account and invoice. Decide the amount. Write CHARGING with it and take the customer's lease: one commit.
 2. Create the provider's object (no money moves) and store its reference.
