@@ -180,7 +180,7 @@ def test_a_negative_invoice_a_missing_reason_and_a_number_of_nobody_are_refused(
     for number, reason, message in (
         (OLD, WHY, "has become credit"),
         (OLD, " ", "a reason is needed"),
-        ("INV-00000009", WHY, "has not been given out"),
+        ("INV-00000009", WHY, "has not been used"),
     ):
         with pytest.raises(UserMistakeError, match=message):
             world.regenerator.regenerate(number, reason)
