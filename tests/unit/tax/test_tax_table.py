@@ -188,7 +188,7 @@ OTHER = '[[rate]]\ncountries = ["FR", "DE"]\n'
             'seller = "DE"\n' + RATE + 'regions = ["de-by"]',
             'rate 1: the region "DE-BY" includes its country; write "BY"',
         ),
-        ('seller = "DE"\n' + RATE + 'regions = ["Bavaria"]', 'rate 1: "BAVARIA" is not a region code: write 1 to 3 letters'),
+        ('seller = "DE"\n' + RATE + 'regions = ["Bavaria"]', 'rate 1: "BAVARIA" is not a region code: write 1 to 3'),
         ('seller = "DE"\n' + RATE.replace('["DE"]', '["Germany"]'), "rate 1: countries is a list of ISO 3166 codes"),
         ('seller = "DE"\n' + RATE.replace('["DE"]', "[]"), "rate 1: countries is a list of ISO 3166 codes"),
         ('seller = "DE"\n' + RATE.replace('"VAT"', '" "'), "rate 1: name is needed"),
