@@ -136,8 +136,8 @@ def test_the_reason_says_what_to_look_for(world: World) -> None:
     parking = world.month("middle").parking
     assert parking
     assert parking.detail == (
-        "the line of 'sku' has 30 digits in the minor unit of USD; the books hold at most 18: look for a quantity, "
-        "a price or an amount that is wrong"
+        "the line for 'sku' has 30 digits in the minor unit of USD; the books hold at most 18: "
+        "check the quantities, prices and amounts"
     )
 
 
@@ -179,7 +179,7 @@ def test_what_cannot_be_booked_once_it_has_its_number_keeps_it_and_the_others_ar
         assert parking
         assert parking.active
         assert parking.reason == "not_booked"
-        assert parking.detail.startswith("INV-00000002 has its number and its document, and cannot be booked: ")
+        assert parking.detail.startswith("INV-00000002 has its number and its document, but cannot be booked: ")
     world.books.commit = commit  # type: ignore[method-assign]
     world.generator.generate(OCTOBER, BATCH, 3)
     assert invoice_number(world, "middle") == "INV-00000002"

@@ -131,7 +131,7 @@ def test_what_somebody_else_left_is_finished_first_and_then_named() -> None:
 
 def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> None:
     world = broken_off(NUMBERED + 1, after=True)
-    with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*say the same `invoice regenerate` again"):
+    with pytest.raises(UserMistakeError, match=rf"{NEW} is reserved, .*run the same `invoice regenerate` again"):
         world.issued.find(NEW)
     with pytest.raises(UserMistakeError, match=f"regenerating {OLD} broke off after the new invoice got its number"):
         world.regenerator.preview(OLD)

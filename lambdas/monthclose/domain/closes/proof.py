@@ -140,7 +140,7 @@ def check_provider_sums(ours: Mapping[str, int], theirs: Mapping[str, int], prov
     return [
         Finding(
             "provider_sum",
-            f"we have collected {Money(ours.get(currency, 0), currency)}, "
+            f"we collected {Money(ours.get(currency, 0), currency)}, "
             f"{provider} says {Money(theirs.get(currency, 0), currency)}",
         )
         for currency in sorted({*ours, *theirs})
