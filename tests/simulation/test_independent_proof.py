@@ -174,11 +174,11 @@ def test_a_dispute_of_an_unknown_status_that_has_taken_nothing_is_never_collecte
     ]
 
 
-SHARED = {"domain.money", "domain.period", "domain.proof"}
+SHARED = {"domain.money", "domain.period", "domain.closes.proof"}
 """What the record may have in common with the booking: the words for an amount, a month and a charge."""
 
 
-@pytest.mark.parametrize("name", ["stripe", "gocardless"])
+@pytest.mark.parametrize("provider", ["stripe", "gocardless"])
 def test_the_record_shares_no_code_with_the_booking(provider: str) -> None:
     source = Path(monthclose.adapters.__path__[0], provider, "record.py").read_text("utf-8")
     imported = {node.module or "" for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
