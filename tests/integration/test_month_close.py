@@ -156,9 +156,8 @@ def quiet(system: System, period: Period, seconds: float = 10) -> int | None:
 
 
 @pytest.mark.timeout(900)  # a message that a killed consumer had comes again after six of its time-outs
-def test_a_close_whose_lambda_processes_are_killed_heals_itself(system: System, pytestconfig: pytest.Config) -> None:
-    if pytestconfig.getoption("--endpoint-url"):
-        pytest.skip("the Lambda processes of somebody else's AWS are not ours to kill")
+def test_a_close_whose_lambda_processes_are_killed_heals_itself(mortal_system: System) -> None:
+    system = mortal_system
     period = Period(2026, 4)
     names = many(system, period, 40, "killed")
     execution = system.start(period)
