@@ -13,7 +13,6 @@ from monthclose.adapters.aws.clients import client
 from sandbox.local_aws import LocalAws, Running
 from tests.integration.system import System
 
-
 OWN = {"fresh_system", "mortal_system"}
 """Fixtures that are a local AWS of the test's own, unless there is somebody else's."""
 
