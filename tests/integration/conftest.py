@@ -13,17 +13,13 @@ from monthclose.adapters.aws.clients import client
 from sandbox.local_aws import LocalAws, Running
 from tests.integration.system import System
 
-OWN = {"fresh_system", "mortal_system"}
-"""Fixtures that are a local AWS of the test's own, unless there is somebody else's."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.integration)
             others = item.config.getoption("--endpoint-url")
-            own = OWN.intersection(getattr(item, "fixturenames", ()))
-            group = "local-aws" if others or not own else min(own)
+            group = "own-aws" if not others and "fresh_system" in getattr(item, "fixturenames", ()) else "local-aws"
             item.add_marker(pytest.mark.xdist_group(group))  # one worker per local AWS
 
 
@@ -65,17 +61,4 @@ def fresh_system(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[System
         deployed(LocalAws(home, endpoint_url=pytestconfig.getoption("--endpoint-url"))) as running,
         _connected(home, running) as own,
     ):
-        yield own
-
-
-@pytest.fixture
-def mortal_system(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[System]:
-    """A system of one's own whose Lambda processes may be killed, and that soon takes up what they had.
-
-    The queue hides a message for six of its consumer's time-outs, which are as short as they can be here.
-    """
-    if pytestconfig.getoption("--endpoint-url"):
-        pytest.skip("the Lambda processes of somebody else's AWS are not ours to kill")
-    home = tmp_path / "local-aws"
-    with deployed(LocalAws(home), {"charge_timeout_seconds": 10}) as running, _connected(home, running) as own:
         yield own
