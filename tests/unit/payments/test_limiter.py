@@ -176,7 +176,10 @@ def test_a_crowd_that_never_comes_to_an_end_fails_its_test_and_leaves_no_thread_
         except TimeEndedError:
             woken.set()
 
+    def hang() -> None:
+        stuck.wait()
+
     with pytest.raises(AssertionError, match="not come to its end"):
-        time.run([sleep, stuck.wait])
+        time.run([sleep, hang])
     assert woken.wait(20)
     stuck.set()
