@@ -37,11 +37,11 @@ demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOME
 	monthclose demo --customers $(CUSTOMERS)
 
 test: setup lint  ## every check and every test, the deployed ones too
-	pytest -n 2 -m "not integration"
+	pytest -n 2 --dist loadgroup -m "not integration"
 	pytest -n 2 --dist loadgroup -m integration
 
-test-fast: setup  ## the tests that need no local AWS
-	pytest -n 2 -m "not integration"
+test-fast: setup  ## what an hour's work needs: all tests but the long ones
+	pytest -n 2 --dist loadgroup -m "not integration and not simulation and not long"
 
 lint: setup  ## ruff, mypy --strict, layers
 	ruff format --check .

@@ -1,4 +1,8 @@
-"""Options of the whole suite, and how Hypothesis tries things: without a deadline, for a busy machine is no failure."""
+"""Options and order of the whole suite, and how Hypothesis tries things: without a deadline, for a busy machine is no
+failure.
+"""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,3 +16,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--endpoint-url",
         help="run the integration tests on this LocalStack-compatible AWS instead of their own; it must be empty",
     )
+
+
+SIMULATION = Path(__file__).parent / "simulation"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what `make test-fast` leaves out by where it is."""
+    if SIMULATION in item.path.parents:
+        item.add_marker("simulation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, once the order is shuffled: at the end, one worker would do it while others idle."""
+    items.sort(key=lambda item: not (item.get_closest_marker("simulation") or item.get_closest_marker("long")))

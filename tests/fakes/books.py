@@ -2,9 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeGuard
 
 from monthclose.domain.accounts.customer import Customer, Profile
@@ -12,7 +13,7 @@ from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Planned
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
-from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
+from monthclose.domain.month import CustomerMonth, HoldChange, Notice
 from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, RecordRefusedError
@@ -41,6 +42,36 @@ def _key(record: Record) -> tuple[str, ...]:  # noqa: PLR0911 (one return a kind
     return (type(record).__name__, record.customer_id, str(record.period))
 
 
+_ORDERS: Mapping[str, Callable[[Any], Any]] = {
+    "entries": attrgetter("time"),
+    "reminders": attrgetter("time", "step"),
+    "correction_notices": attrgetter("time", "step"),
+    "superseded": attrgetter("number"),
+    "manual": attrgetter("sequence"),
+    "credit_notes": attrgetter("number"),
+    "holds": attrgetter("number"),
+}
+"""The lists of a month, and what each is in order of."""
+
+
+def _list_of(record: Record) -> str:  # noqa: PLR0911 (one return a kind)
+    """Name the list of a month that a record belongs in; empty if there is one of its kind only."""
+    match record:
+        case Entry():
+            return "entries"
+        case Notice(step=step) if step:
+            return "correction_notices" if record.of_correction else "reminders"
+        case Invoice(replaced_by=other) if other:
+            return "superseded"
+        case Payment(sequence=sequence) if sequence != 1:
+            return "manual"
+        case CreditNote():
+            return "credit_notes"
+        case HoldChange():
+            return "holds"
+    return ""
+
+
 def _is_replaced(record: Record) -> TypeGuard[Invoice]:
     return isinstance(record, Invoice) and bool(record.replaced_by) and not record.version
 
@@ -50,15 +81,24 @@ def _said(invoice: Invoice) -> tuple[object, ...]:
 
 
 _MOST_DIGITS, _MOST_BYTES = 38, 400 * 1024
+_TOO_LARGE = 10**_MOST_DIGITS
+
+
+def _plain(value: Any) -> Any:
+    """Lay a dataclass open, one level of it: `asdict` would copy all that is in it, at every write of every test."""
+    return {field: getattr(value, field) for field in value.__dataclass_fields__} if is_dataclass(value) else str(value)
+
+
+_ENCODER = json.JSONEncoder(default=_plain, ensure_ascii=False)
 
 
 def _refuse_what_dynamodb_refuses(record: Record) -> None:
     """Numbers of more than 38 digits, texts that are no UTF-8, items of more than 400 KB."""
-    content = asdict(record)
-    if any(isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS for value in content.values()):
+    content = _plain(record)
+    if any(isinstance(value, int) and abs(value) >= _TOO_LARGE for value in content.values()):
         raise RecordRefusedError(f"{_key(record)} has a number of more than {_MOST_DIGITS} digits")
     try:
-        size = len(json.dumps(content, default=str, ensure_ascii=False).encode())
+        size = len(_ENCODER.encode(content).encode())
     except UnicodeEncodeError:
         raise RecordRefusedError(f"{_key(record)} has a text that is no UTF-8") from None
     if size > _MOST_BYTES:
@@ -81,33 +121,20 @@ class FakeBooks:
         return self.months(customer_id).get(period, CustomerMonth())
 
     def months(self, customer_id: str) -> Mapping[Period, CustomerMonth]:
-        fields: dict[Period, dict[str, Any]] = defaultdict(lambda: {"entries": ()})
+        months: dict[Period, dict[str, Any]] = defaultdict(dict)
         for key in self._keys[customer_id]:
             record = self.records[key]
             if isinstance(record, Customer):
                 continue
-            month = fields[record.period]
-            match record:
-                case Entry():
-                    month["entries"] = tuple(sorted((*month["entries"], record), key=lambda entry: entry.time))
-                case Notice(step=step) if step:
-                    kept = "correction_notices" if record.of_correction else "reminders"
-                    notices = (*month.get(kept, ()), record)
-                    month[kept] = tuple(sorted(notices, key=lambda notice: (notice.time, notice.step)))
-                case Invoice(replaced_by=other) if other:
-                    superseded = (*month.get("superseded", ()), record)
-                    month["superseded"] = tuple(sorted(superseded, key=lambda invoice: invoice.number))
-                case Payment(sequence=1) | Invoice() | Carried() | Notice() | Parking():
-                    month[type(record).__name__.lower()] = record
-                case Payment():
-                    manual = (*month.get("manual", ()), record)
-                    month["manual"] = tuple(sorted(manual, key=lambda payment: payment.sequence))
-                case CreditNote():
-                    notes = (*month.get("credit_notes", ()), record)
-                    month["credit_notes"] = tuple(sorted(notes, key=lambda note: note.number))
-                case HoldChange():
-                    month["holds"] = tuple(sorted((*month.get("holds", ()), record), key=lambda c: c.number))
-        return {period: CustomerMonth(**fields[period]) for period in sorted(fields)}
+            month = months[record.period]
+            kept = _list_of(record)
+            if kept:
+                month.setdefault(kept, []).append(record)
+            else:
+                month[type(record).__name__.lower()] = record
+        for month in months.values():  # each list is sorted once: some months have hundreds of entries
+            month |= {kept: tuple(sorted(month[kept], key=order)) for kept, order in _ORDERS.items() if kept in month}
+        return {period: CustomerMonth(**{"entries": ()} | months[period]) for period in sorted(months)}
 
     def commit(self, *records: Record) -> None:
         replaced = {record.replaced_by: record for record in records if _is_replaced(record)}

@@ -3,6 +3,7 @@
 import heapq
 import random
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -83,6 +84,14 @@ class FakeLimiter:
         return dict(taken)
 
 
+_MOST_SECONDS = 240
+"""Of real time that a run may take, on however busy a machine: less than a whole test may (pyproject.toml)."""
+
+
+class TimeEndedError(BaseException):
+    """Virtual time has ended before its time: whoever still sleeps stops."""
+
+
 class VirtualTime:
     """Time for many threads that passes only while all of them sleep: hours of it take moments, the same each time.
 
@@ -99,6 +108,7 @@ class VirtualTime:
         self._sleepers: list[tuple[float, int, threading.Event]] = []
         self._tickets = 0
         self._running = 1  # the test itself
+        self._ended = False
 
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self.now, UTC)
@@ -106,10 +116,14 @@ class VirtualTime:
     def sleep(self, seconds: float) -> None:
         wake = threading.Event()
         with self._lock:
+            if self._ended:
+                raise TimeEndedError
             self._tickets += 1
             heapq.heappush(self._sleepers, (self.now + seconds + self._lateness(), self._tickets, wake))
             self._hand_over()
         wake.wait()
+        if self._ended:
+            raise TimeEndedError
 
     def _hand_over(self) -> None:
         """Wake the thread that sleeps least, once no other runs: one at a time, in the order of time."""
@@ -125,8 +139,8 @@ class VirtualTime:
         errors: list[BaseException] = []
 
         def one(work: Callable[[], None]) -> None:
-            self.sleep(0)
             try:
+                self.sleep(0)
                 work()
             except BaseException as error:
                 errors.append(error)
@@ -134,15 +148,32 @@ class VirtualTime:
                 with self._lock:
                     self._hand_over()
 
-        threads = [threading.Thread(target=one, args=(work,)) for work in works]
+        # Daemons: whatever becomes of them, they never keep the process of the tests from its end.
+        threads = [threading.Thread(target=one, args=(work,), daemon=True) for work in works]
         self._running = len(threads)
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            self._run_to_the_end(threads)
+        except BaseException:  # not all could be started, they took too long, or the test is broken off
+            self._end()
+            raise
         self._running = 1
         if errors:
             raise errors[0]
+
+    def _run_to_the_end(self, threads: Sequence[threading.Thread]) -> None:
+        deadline = time.monotonic() + _MOST_SECONDS
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+            assert not thread.is_alive(), f"virtual time has not come to its end in {_MOST_SECONDS} s"
+
+    def _end(self) -> None:
+        """Let no thread sleep for ever."""
+        with self._lock:
+            self._ended = True
+            for _, _, wake in self._sleepers:
+                wake.set()
 
 
 def log_normal(seed: int, median: float, sigma: float = 0.5) -> Callable[[], float]:

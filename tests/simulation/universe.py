@@ -3,7 +3,7 @@ point at which the process may die.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -26,6 +26,7 @@ from monthclose.use_cases.notices.notice_texts import NoticeTexts
 from monthclose.use_cases.notices.tell_customer import CustomerTeller
 from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.holdings import holdings
+from sandbox.wire import JSON
 from tests.fakes import FakeBooks, FakeClock, FakeCloses, FakeMailer
 from tests.simulation.providers import Line, Provider
 from tests.world import OCTOBER
@@ -132,18 +133,40 @@ class Universe:
             self.books.fuse = self.line.fuse = Fuse()
 
     def heal(self, waits: tuple[timedelta, ...]) -> None:
-        """Let time pass, with what comes by itself in it: redelivery, the reconciler, the bank."""
-        for wait in (*waits, *_AT_MOST_AFTERWARDS):
-            if wait is _A_WEEK and not any(p.in_flight or not p.settled for p in self.payments):
-                return  # one payment at a time: several of them take their turns
-            self.clock.now += wait
-            self.twin.settle()
-            for payment in self.payments:
-                key = PaymentKey(CUSTOMER, OCTOBER, payment.sequence)
-                with self.process():
-                    self.charger.charge(key)
-                with self.process():
-                    self.charger.look_up(key, go_on=True)
+        """Let time pass, with what comes by itself in it: redelivery, the reconciler, the bank.
+
+        Once everything is settled and a round has changed nothing at either side, the rest of the time passes at once,
+        with one more round at its end: those in between would find what the last one found.
+        """
+        left = list(waits)
+        while left:
+            before = self._state()
+            self._round(left.pop(0))
+            if left and not self.unsettled and self._state() == before:
+                left = [sum(left, timedelta())]
+        for _ in range(_MOST_WEEKS_AFTERWARDS):
+            if not self.unsettled:
+                return
+            self._round(_A_WEEK)  # one payment at a time: several of them take their turns
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a payment is under way or still to be made."""
+        return any(payment.in_flight or not payment.settled for payment in self.payments)
+
+    def _state(self) -> tuple[dict[tuple[str, ...], Record], Sequence[JSON]]:
+        return dict(self.books.records), list(self.twin.movements())
+
+    def _round(self, wait: timedelta) -> None:
+        """Let time pass and everybody who comes by themselves come once."""
+        self.clock.now += wait
+        self.twin.settle()
+        for payment in self.payments:
+            key = PaymentKey(CUSTOMER, OCTOBER, payment.sequence)
+            with self.process():
+                self.charger.charge(key)
+            with self.process():
+                self.charger.look_up(key, go_on=True)
 
     def grant(self, minor: int, kind: GrantKind = GrantKind.GOODWILL) -> None:
         """Let a person grant credit."""
@@ -203,7 +226,7 @@ LATE = tuple(timedelta(days=days) for days in (3, 1, 1, 1))
 
 
 _A_WEEK = timedelta(days=7)
-_AT_MOST_AFTERWARDS = (_A_WEEK,) * 12
+_MOST_WEEKS_AFTERWARDS = 12
 
 
 def story(universe: Universe) -> str:

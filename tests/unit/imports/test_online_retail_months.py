@@ -30,7 +30,11 @@ COLUMNS = {
 }
 CLOSED_AT = {"2011-09": datetime(2011, 10, 1, tzinfo=UTC), "2011-10": datetime(2011, 11, 1, tzinfo=UTC)}
 
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the Online Retail files are not beside this checkout")
+pytestmark = [
+    pytest.mark.skipif(not DATA.exists(), reason="the Online Retail files are not beside this checkout"),
+    pytest.mark.long,
+    pytest.mark.xdist_group("online-retail-months"),  # one worker closes both months, for all tests
+]
 
 
 def usage_file(month: str) -> Path:

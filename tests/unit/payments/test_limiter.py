@@ -1,6 +1,7 @@
 """The limiter among workers and threads: the limit is never exceeded and never idle, whoever asks, and how."""
 
 import random
+import threading
 from functools import partial
 
 import pytest
@@ -9,7 +10,8 @@ from monthclose.domain.payments.throttle import Limit, LimitChanges, threads_nee
 from monthclose.errors import ProviderPausedError
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from tests.crowd import LANE, LIMIT, Workers
-from tests.fakes.throttle import VirtualTime, log_normal
+from tests.fakes import throttle
+from tests.fakes.throttle import TimeEndedError, VirtualTime, log_normal
 
 
 @pytest.mark.parametrize("median", [0.05, 0.4, 1.5, 5.0])
@@ -159,3 +161,25 @@ def test_a_worker_that_slept_for_hours_begins_afresh() -> None:
     began = crowd.time.now
     limiter.acquire(LANE)
     assert crowd.time.now - began <= LIMIT.pace().interval
+
+
+def test_a_crowd_that_never_comes_to_an_end_fails_its_test_and_leaves_no_thread_asleep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The harness itself: threads that slept for ever would keep the process of all tests from ending."""
+    monkeypatch.setattr(throttle, "_MOST_SECONDS", 0.05)
+    time, stuck, woken = VirtualTime(), threading.Event(), threading.Event()
+
+    def sleep() -> None:
+        try:
+            time.sleep(10)
+        except TimeEndedError:
+            woken.set()
+
+    def hang() -> None:
+        stuck.wait()
+
+    with pytest.raises(AssertionError, match="not come to its end"):
+        time.run([sleep, hang])
+    assert woken.wait(20)
+    stuck.set()
