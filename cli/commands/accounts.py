@@ -79,11 +79,11 @@ def pay(
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
     try:
-        under_way = system.cashier.under_way(customer_id)
-        made = [] if under_way else system.cashier.pay(customer_id, limit)
+        under_way = system.use_cases.cashier.under_way(customer_id)
+        made = [] if under_way else system.use_cases.cashier.pay(customer_id, limit)
     except BeingChargedError:  # it was begun just now
-        under_way, made = system.cashier.under_way(customer_id), []
-    after = system.books.customer(customer_id) or customer
+        under_way, made = system.use_cases.cashier.under_way(customer_id), []
+    after = system.ports.books.customer(customer_id) or customer
     if under_way:
         _tell_under_way(after, under_way, in_json)
         raise typer.Exit(NOT_COLLECTED)
@@ -121,9 +121,9 @@ def credit(
     system, customer = _find(ctx, customer_id)
     reason = check_reason(reason, "a reason is needed: the customer's story says it")
     granted, expires = _amount(amount, customer), _expiry(until)
-    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires)
+    after = system.use_cases.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires)
     _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
-    month = Period.of(system.clock())
+    month = Period.of(system.ports.clock())
     if expires and expires < month.end and after.grants:
         note(f"it expires before {month} ends: what of it is left pays for no later month than {month.previous}")
 
@@ -145,14 +145,14 @@ def record(
     received = _amount(amount, customer)
     reference = check_reason(reference, "a reference is needed: it keeps the same transfer from being booked twice")
     expires = _expiry(until)
-    after = system.cashier.record(customer_id, received, reference, expires)
+    after = system.use_cases.cashier.record(customer_id, received, reference, expires)
     _tell(after, f"{received} booked as received{_until(expires)}", in_json)
 
 
 def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
     """Put a customer on hold. Only a person lifts it again, unless the settings say otherwise."""
     system, _ = _find(ctx, customer_id)
-    held = system.holds.hold(customer_id, reason, by or _user())
+    held = system.use_cases.hold_desk.hold(customer_id, reason, by or _user())
     _tell_of_hold(system, customer_id)
     _tell(held, "on hold", in_json)
 
@@ -160,14 +160,14 @@ def hold(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_js
 def release(ctx: typer.Context, customer_id: Id, reason: Reason, by: By = "", in_json: InJson = False) -> None:
     """Lift a customer's hold. What is open now never holds them again; a later invoice may."""
     system, _ = _find(ctx, customer_id)
-    released = system.holds.release(customer_id, reason, by or _user())
+    released = system.use_cases.hold_desk.release(customer_id, reason, by or _user())
     _tell_of_hold(system, customer_id)
     _tell(released, "released", in_json)
 
 
 def _tell_of_hold(system: System, customer_id: str) -> None:
     try:
-        system.customer_teller().keeper.tell(customer_id)
+        system.use_cases.hold_keeper.tell(customer_id)
     except TryLaterError as error:
         note(f"the customer has not been told: {error}")
 
@@ -175,7 +175,7 @@ def _tell_of_hold(system: System, customer_id: str) -> None:
 def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    found = system.books.customer(customer_id)
+    found = system.ports.books.customer(customer_id)
     if found is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are taken as they were imported)")
     return system, found

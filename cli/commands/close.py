@@ -15,14 +15,14 @@ from rich.text import Text
 from cli.commands.report import print_report, read_report
 from cli.connect import NoSystemError, connected
 from cli.console import duration, err, note, say
-from cli.system import Execution, System, cause_for_people
+from cli.system import System, cause_for_people
 from cli.view import STAGE_NAMES, Pace, View, charging, money_line, survey
 from monthclose.domain.closes.close import CloseStatus, Stage
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
-from monthclose.use_cases.closes.stop_close import note_stop
+from monthclose.ports import Execution
 
 _PATIENCE = 5
 """How many looks in a row may fail: a close takes hours, and a network hiccups."""
@@ -68,8 +68,9 @@ def stop(
     before = survey(system, chosen)
     if before is None or not before.running:
         raise UserMistakeError(f"{chosen} is not being closed")
-    system.machine.stop(before.close.execution, f"monthclose stop: {reason}" if reason else "monthclose stop")
-    note_stop(chosen, reason.strip(), closes=system.closes, clock=system.clock)
+    cause = f"monthclose stop: {reason}" if reason else "monthclose stop"
+    system.ports.workflow.stop(before.close.execution, cause)
+    system.use_cases.note_stop(chosen, reason.strip())
     say(f"the close of {chosen} is stopped; what is done stays done. Go on with: monthclose close {chosen}")
 
 
@@ -77,7 +78,7 @@ def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]
     """Connect, and choose the period: the month before now if none is said."""
     said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told
     system = connected(ctx)
-    return system, said or Period.of(system.clock()).previous
+    return system, said or Period.of(system.ports.clock()).previous
 
 
 def _require_in_turn(system: System, period: Period) -> None:
@@ -88,7 +89,7 @@ def _require_in_turn(system: System, period: Period) -> None:
     UserMistakeError
         It has never been closed, and a later one has.
     """
-    closed = [close.period for close in system.closes.all()]
+    closed = [close.period for close in system.ports.closes.all()]
     if period not in closed and any(later > period for later in closed):
         raise UserMistakeError(
             f"{period} has never been closed, and {max(closed)} has: all who are customers now would be billed for it\n"
@@ -98,9 +99,9 @@ def _require_in_turn(system: System, period: Period) -> None:
 
 def run_close(system: System, period: Period, *, wait: bool = True) -> int:
     """Start a close and, if told so, watch it to its end; returns the exit status."""
-    period.require_ended(system.clock())
+    period.require_ended(system.ports.clock())
     before = survey(system, period)
-    if before is None and next(iter(system.directory.scan()), None) is None:
+    if before is None and next(iter(system.ports.directory.scan()), None) is None:
         raise UserMistakeError("there are no customers to close for\nimport some: monthclose import customers FILE")
     if before and before.close.status is CloseStatus.RUNNING and not before.interrupted:
         if not wait:
@@ -108,7 +109,8 @@ def run_close(system: System, period: Period, *, wait: bool = True) -> int:
         note(f"{period} is being closed already: nothing is started, here is how it goes", "bold")
         execution = before.close.execution
     else:
-        execution = system.machine.start(f"close-{period}-{system.clock():%Y%m%dT%H%M%S%f}", {"period": str(period)})
+        name = f"close-{period}-{system.ports.clock():%Y%m%dT%H%M%S%f}"
+        execution = system.ports.workflow.start(system.state_machine, name, {"period": str(period)})
     if not wait:
         say(f"closing {period}; watch it with: monthclose status {period} --watch")
         return 0
@@ -169,7 +171,7 @@ def _follow(system: System, period: Period, execution: str, board: "_Board", liv
     while True:
         began = time.monotonic()
         try:
-            state, view = system.machine.describe(execution), survey(system, period)
+            state, view = system.ports.workflow.describe(execution), survey(system, period)
         except (TryLaterError, BotoCoreError):
             failures += 1
             if failures > _PATIENCE:

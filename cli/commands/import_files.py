@@ -23,7 +23,7 @@ def taxes(
     """Replace the whole tax table. Every customer is taxed by it from then on; who it lacks is parked, not billed."""
     content = read_whole(file)
     try:
-        table = connected(ctx).tax_tables.put(content.encode())
+        table = connected(ctx).ports.tax_tables.put(content.encode())
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
@@ -38,7 +38,7 @@ def logo(
     """Take a logo for the invoices to come; those that are issued keep theirs."""
     content = read_bytes(file, _MOST_BYTES)
     try:
-        key = import_logo(content, documents=connected(ctx).documents)
+        key = import_logo(content, documents=connected(ctx).ports.documents)
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     say(f"logo: {key}", "bold")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ from monthclose.use_cases.imports.check_rows import checked
 from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.imports.import_customers import import_customers
 from monthclose.use_cases.imports.import_prices import import_price_book, import_prices
-from monthclose.use_cases.imports.import_usage import HORIZON, UsageImporter
+from monthclose.use_cases.imports.import_usage import HORIZON
 from monthclose.use_cases.imports.rejected_rows import UNWRITABLE, header, rejected
 from monthclose.use_cases.imports.tables import Table
 
@@ -105,10 +105,10 @@ def customers(
         return import_customers(
             rows,
             mapping,
-            directory=system.directory,
-            check_tax_id=system.check_tax_id,
-            taxes=system.tax_tables.get(system.tax_tables.latest()),
-            today=system.clock().date(),
+            directory=system.ports.directory,
+            check_tax_id=system.ports.check_tax_id,
+            taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
+            today=system.ports.clock().date(),
             reject=reject,
         )
 
@@ -147,7 +147,7 @@ def prices(
         return
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
-        return import_prices(rows, mapping, price_books=system.price_books, reject=reject)
+        return import_prices(rows, mapping, price_books=system.ports.price_books, reject=reject)
 
     _run(ctx, PRICES, file, _Wishes(mapped, default, rejects, decimal), work)
 
@@ -174,16 +174,7 @@ def usage(
     """
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
-        importer = UsageImporter(
-            system.directory,
-            system.usage,
-            system.closes,
-            system.books,
-            system.clock,
-            system.price_books,
-            system.tax_tables,
-            timedelta(days=horizon),
-        )
+        importer = replace(system.use_cases.usage_importer, horizon=timedelta(days=horizon))
         return importer.load(rows, mapping, file.name, reject)
 
     def tell(tally: Tally) -> None:
@@ -207,7 +198,7 @@ def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
 
 def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object]) -> None:
     book = _all_or_nothing(file, lambda: read_book(data))
-    began, price_books = time.monotonic(), connected(ctx).price_books
+    began, price_books = time.monotonic(), connected(ctx).ports.price_books
     tally = _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))
     if not tally.taken:
         raise UserMistakeError(
@@ -267,7 +258,7 @@ def _plan(schema: FileSchema, file: Path, table: Table, options: _Wishes) -> Col
 
 
 def _judge(file: Path, tally: Tally, wanted: int | None, system: System) -> None:
-    most = system.settings.max_rejected_percent if wanted is None else wanted
+    most = system.ports.settings.max_rejected_percent if wanted is None else wanted
     if tally.rejected_above(most):
         bad = tally.rejected.total()
         raise UserMistakeError(

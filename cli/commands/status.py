@@ -38,7 +38,7 @@ def status(
     if watching and view.running:
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else INTERRUPTED)
-    _print(view, (system.clock() - view.close.run_started_at).total_seconds())
+    _print(view, (system.ports.clock() - view.close.run_started_at).total_seconds())
 
 
 def _print(view: View, running_for: float) -> None:
@@ -98,7 +98,7 @@ def closes(
 ) -> None:
     """List all closes, the newest first."""
     system = connected(ctx)
-    found = system.closes.all()
+    found = system.ports.closes.all()
     if in_json:
         print_json([_as_json(close) for close in found])
         return
@@ -107,7 +107,7 @@ def closes(
         return
     rows = []
     for close in found:
-        stuck = close.status is CloseStatus.RUNNING and not system.workflow.is_running(close.execution)
+        stuck = close.status is CloseStatus.RUNNING and not system.ports.workflow.is_running(close.execution)
         broke_off = "stopped" if close.stopped else "interrupted"
         state = broke_off if stuck else close.status.replace("_", " ")
         ended = f"{close.completed_at:%Y-%m-%d %H:%M}" if close.completed_at else ""

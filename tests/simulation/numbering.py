@@ -103,7 +103,7 @@ class Numbering:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-        self.world = World(settings=CloseSettings(max_batches=self.batches))
+        self.world = World(close_settings=CloseSettings(max_batches=self.batches))
         self.amounts = {f"c{number:04}": 101 + number for number in range(self.customers)}
         for name, minor in self.amounts.items():
             self.world.use(self.world.add_customer(name), str(Money(minor, "USD").major))

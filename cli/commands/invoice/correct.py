@@ -34,26 +34,26 @@ def credit(
     that was not sent.
     """
     system = connected(ctx)
-    wanted = Money.parse(amount, system.issued.find(number).currency) if amount is not None else None
+    wanted = Money.parse(amount, system.use_cases.issued.find(number).currency) if amount is not None else None
     before = _notes_on(system, number)
-    _tell(system, system.corrector.credit(number, wanted, reason), before, mail=not no_mail, in_json=in_json)
+    _tell(system, system.use_cases.corrector.credit(number, wanted, reason), before, mail=not no_mail, in_json=in_json)
 
 
 def void(ctx: typer.Context, number: Number, reason: Reason, no_mail: NoMail = False, in_json: InJson = False) -> None:
     """Issue a credit note over everything that is left of an invoice. The customer is told."""
     system = connected(ctx)
     before = _notes_on(system, number)
-    _tell(system, system.corrector.void(number, reason), before, mail=not no_mail, in_json=in_json)
+    _tell(system, system.use_cases.corrector.void(number, reason), before, mail=not no_mail, in_json=in_json)
 
 
 def _notes_on(system: System, number: str) -> set[str]:
-    invoice = system.issued.find(number)
-    return {note.number for note in system.books.month(invoice.customer_id, invoice.period).credit_notes}
+    invoice = system.use_cases.issued.find(number)
+    return {note.number for note in system.ports.books.month(invoice.customer_id, invoice.period).credit_notes}
 
 
 def _tell(system: System, note: CreditNote, before: set[str], *, mail: bool, in_json: bool) -> None:
     if not in_json:
-        customer = system.books.customer(note.customer_id)
+        customer = system.ports.books.customer(note.customer_id)
         balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
         again = f" was issued on {note.issued_on} already: nothing new" if note.number in before else ""
         say(f"{note.number} for {note.total} of {note.corrects}{again}{balance}")

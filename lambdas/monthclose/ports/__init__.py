@@ -20,9 +20,9 @@ from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, Mailer
 from monthclose.ports.rating import PriceBooks, Taxes, TaxTables, UsageStore
-from monthclose.ports.system import Clock, Log
+from monthclose.ports.system import Clock, Log, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
-from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Workflow
+from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Execution, Workflow
 
 __all__ = [
     "Answer",
@@ -42,6 +42,7 @@ __all__ = [
     "Documents",
     "EInvoices",
     "EventQueue",
+    "Execution",
     "InProgress",
     "Inbox",
     "InvoiceRenderer",
@@ -62,8 +63,11 @@ __all__ = [
     "Record",
     "Refused",
     "Reservation",
+    "ShareLeft",
     "TaxTables",
     "Taxes",
+    "Tell",
+    "TimeIsUp",
     "UsageStore",
     "WebhookReader",
     "Workflow",
