@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.ledger import Account
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.invoices.invoice import Invoice
@@ -123,10 +125,11 @@ class Numbering:
             on_step(step)
 
         made = Counter[tuple[str, str]]()
-        ports = {name: Watched(getattr(self.world.generator, name), happens, made) for name in PORTS}
+        watched = {name: Watched(getattr(self.world, name), happens, made) for name in PORTS}
+        ports: Any = SimpleNamespace(settings=self.world.settings, clock=self.world.clock, **watched)
         self._depth += 1
         try:
-            replace(self.world.generator, **ports).generate(OCTOBER, batch, 1)  # type: ignore[arg-type]
+            UseCases(ports).invoice_generator.generate(OCTOBER, batch, 1)
         except ProcessDiedError:
             self.deaths += 1
             return False
