@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,17 @@ import boto3
 from botocore.httpsession import URLLib3Session
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PerUnit, Price, PriceBook
 from monthclose.domain.usage import UsageEvent
-from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
+from monthclose.ports import PriceBooks
 from sandbox.local_aws import REGION, LocalAws
-from tests.world import SETTINGS
+from tests.fakes import FakeLog
+from tests.world import SETTINGS, STRIPE
 
 PERIOD = Period(2026, 10)
 SKUS, RESOURCES = 20, 500
@@ -52,14 +55,14 @@ def events(count: int) -> Iterator[UsageEvent]:
 def load(count: int) -> None:
     """Put the customer, the prices and the usage into the store."""
     boto3.client("s3").create_bucket(Bucket=SETTINGS.documents_bucket)
-    world = Runtime(SETTINGS, REGION)
+    ports = Runtime(replace(SETTINGS, providers={"stripe": STRIPE}), REGION, FakeLog())
     for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
         model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
-    world.directory.put_profiles([("acme", Profile("Acme", "a@acme.example", "USD", "stripe", "pm_card_visa"))])
+    ports.directory.put_profiles([("acme", Profile("Acme", "a@acme.example", "USD", "stripe", "pm_card_visa"))])
     capped = PerUnit(Decimal("0.00893"), monthly_cap=Decimal(6))
-    world.price_books.merge(PriceBook.of(Price(f"sku-{number}", "USD", capped, "h") for number in range(SKUS)))
+    ports.price_books.merge(PriceBook.of(Price(f"sku-{number}", "USD", capped, "h") for number in range(SKUS)))
     began = time.monotonic()
-    world.usage.put(events(count))
+    ports.usage.put(events(count))
     print(f"stored {count:,} events in {time.monotonic() - began:.0f} s")
 
 
@@ -77,24 +80,15 @@ def invoice(count: int) -> None:
         return answer
 
     session.send = timed
-    world = Runtime(SETTINGS, REGION)
+    ports = Runtime(replace(SETTINGS, providers={"stripe": STRIPE}), REGION, FakeLog())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    generator = InvoiceGenerator(
-        world.books,
-        world.closes,
-        world.usage,
-        _Pinned(world),
-        world.documents,
-        world.clock,
-        frozenset({"stripe"}),
-        world.tax_tables,
-        SETTINGS.company,
-    )
+    ports.price_books = _Pinned(ports.price_books)
+    generator = UseCases(ports).invoice_generator
     began = time.monotonic()
     generator.generate(PERIOD, Batch(0, "stripe", ("acme",)), 1)
     took = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    issued = world.books.month("acme", PERIOD).invoice
+    issued = ports.books.month("acme", PERIOD).invoice
     print(f"invoice {issued.number} over {issued.total}" if issued else "no invoice")
     print(f"{count:,} events in {took:.1f} s: {count / took:,.0f} events/s, {waited:.1f} s of it waiting for the store")
     print(f"without the waiting: {count / (took - waited):,.0f} events/s")
@@ -104,8 +98,8 @@ def invoice(count: int) -> None:
 class _Pinned:
     """The latest price book, whichever version is asked for: there is no close here that pins one."""
 
-    def __init__(self, world: Runtime) -> None:
-        self._books = world.price_books
+    def __init__(self, books: PriceBooks) -> None:
+        self._books = books
 
     def latest(self) -> str:
         return self._books.latest()

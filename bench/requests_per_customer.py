@@ -7,8 +7,9 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,24 +22,17 @@ from rich.table import Table
 
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.adapters.stripe.gateway import StripeGateway
+from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.closes.close import Batch
-from monthclose.domain.collections.dunning import DunningPolicy
-from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
-from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
-from monthclose.use_cases.notices.notice_texts import NoticeTexts
-from monthclose.use_cases.notices.send_notices import NoticeSender
-from monthclose.use_cases.notices.tell_customer import CustomerTeller
-from monthclose.use_cases.payments.charge_customers import BatchCharger
-from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.ports import PaymentGateway
 from sandbox.stripe import StripeSandbox
 from sandbox.testing import serving
 from tests.fakes import FakeLog, FakeMailer
-from tests.world import SETTINGS
+from tests.world import SETTINGS, STRIPE
 
 PERIOD = Period(2026, 10)
 _BYTES_PER_WRITE_UNIT, _BYTES_PER_READ_UNIT = 1024, 4096
@@ -92,45 +86,47 @@ def close_batch(size: int) -> Counter[str]:
     """Close one batch of customers who all pay, and count."""
     with mock_aws(), serving({"/v1": StripeSandbox()}) as sandbox:
         boto3.client("s3").create_bucket(Bucket="documents")
-        world = Runtime(SETTINGS, "us-east-1")
+        ports = Runtime(replace(SETTINGS, providers={"stripe": STRIPE}), "us-east-1", FakeLog())
         for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         names = tuple(f"customer-{number:04}" for number in range(size))
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
-        world.directory.put_profiles((name, profile) for name in names)
-        world.usage.put(
+        ports.directory.put_profiles((name, profile) for name in names)
+        ports.usage.put(
             UsageEvent(f"event-{n}", name, f"sku-{n % 8}", Decimal(3), PERIOD.start, Decimal("1.25"), "Something used")
             for name in names
             for n in range(50)
         )
         with counted() as counts:
-            _run_close(world, StripeGateway("sk_test_sandbox", sandbox), Batch(0, "stripe", names))
+            _run_close(ports, StripeGateway("sk_test_sandbox", sandbox), Batch(0, "stripe", names))
         endpoints = httpx.get(f"{sandbox}/_sandbox/requests", trust_env=False).json()["stripe"]
         for endpoint, statuses in endpoints.items():
             counts[f"Stripe {endpoint}"] = sum(statuses.values())
     return counts
 
 
-def _run_close(world: Runtime, gateway: StripeGateway, batch: Batch) -> None:
-    charger = Charger(world.books, gateway, world.clock)
-    generator = InvoiceGenerator(
-        world.books,
-        world.closes,
-        world.usage,
-        world.price_books,
-        world.documents,
-        world.clock,
-        frozenset({"stripe"}),
-        world.tax_tables,
-        SETTINGS.company,
-    )
-    generator.generate(PERIOD, batch, 1)
-    with ThreadPoolExecutor(1) as executor:
-        BatchCharger(charger, world.books, world.closes, world.clock, FakeLog(), executor).charge(PERIOD, 0, 1)
-    keeper = HoldKeeper(world.books, world.closes, HoldPolicy(), world.clock, DunningPolicy())
-    teller = CustomerTeller(world.books, FakeMailer(), NoticeTexts("Example Cloud"), world.clock, keeper)
-    NoticeSender(world.books, world.closes, teller, world.clock).send(PERIOD, 0, 1)
-    keeper.apply(PERIOD, 0, 1)
+class _Measured:
+    """A deployment's ports with the sandbox as the provider, and one thread; mails go nowhere."""
+
+    def __init__(self, ports: Runtime, gateway: PaymentGateway) -> None:
+        self._ports, self._threads = ports, ThreadPoolExecutor(1)
+        self.gateways = {"stripe": lambda: gateway}
+        self.mailer, self.link_secrets = FakeMailer(), None
+
+    def executor(self, _name: str, _threads: int) -> Executor:
+        return self._threads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ports, name)
+
+
+def _run_close(ports: Runtime, gateway: PaymentGateway, batch: Batch) -> None:
+    measured: Any = _Measured(ports, gateway)
+    use_cases = UseCases(measured)
+    use_cases.invoice_generator.generate(PERIOD, batch, 1)
+    use_cases.batch_charger("stripe").charge(PERIOD, 0, 1)
+    use_cases.notice_sender.send(PERIOD, 0, 1)
+    use_cases.hold_keeper.apply(PERIOD, 0, 1)
 
 
 def main() -> None:

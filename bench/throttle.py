@@ -28,6 +28,7 @@ from rich.table import Table
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import LimitItem, bind
 from monthclose.adapters.stripe.gateway import StripeGateway
+from monthclose.assembly.limiting import Limiting
 from monthclose.bootstrap import utc_now
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.money import Money
@@ -36,8 +37,6 @@ from monthclose.errors import TryLaterError
 from monthclose.names import LimitScope
 from monthclose.ports import ChargeOrder, PaymentGateway
 from monthclose.settings import Provider
-from monthclose.use_cases.payments.limiter import PacedLimiter
-from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 from sandbox.local_aws import REGION, LocalAws, Running
 from tests.world import SETTINGS
 
@@ -78,8 +77,7 @@ def work(cell: Cell, sandbox: str) -> None:
     gateway: PaymentGateway = StripeGateway(_KEY, sandbox)
     if cell.mode == MODES[0]:
         provider = cell.provider
-        limiter = PacedLimiter(provider.name, provider.limit, DynamoProviderLimits(), utc_now, patience_seconds=60)
-        gateway = ThrottledGateway(gateway, limiter, LANES[provider.limit_scope])
+        gateway = Limiting(DynamoProviderLimits(), utc_now, patience_seconds=60).limited(gateway, provider)
     name = f"worker-{os.getpid()}"
     payer = StripeGateway(_KEY, sandbox).register(Customer(name, Profile(name, "a@b.example", "USD", "stripe", "")))
     sys.stdout.write("ready\n")

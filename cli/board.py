@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import duration, err, note
-from cli.system import Execution, System
+from cli.system import System
 from cli.view import STAGE_NAMES, Pace, View, charging, money_line, survey
 from monthclose.domain.closes.close import Stage
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
+from monthclose.ports import Execution
 
 _PATIENCE = 5
 """How many looks in a row may fail: a close takes hours, and a network hiccups."""
@@ -52,7 +53,7 @@ def _follow(system: System, period: Period, execution: str, board: "_Board", liv
     while True:
         began = time.monotonic()
         try:
-            state, view = system.machine.describe(execution), survey(system, period)
+            state, view = system.ports.workflow.describe(execution), survey(system, period)
         except (TryLaterError, BotoCoreError):
             failures += 1
             if failures > _PATIENCE:

@@ -1,6 +1,5 @@
 """Connecting to a deployed system: the usual AWS environment, or the local AWS if it is up and nothing else is said."""
 
-import json
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -22,19 +21,12 @@ from botocore.parsers import ResponseParserError
 
 from cli.console import note
 from cli.home import home
-from cli.system import Execution, System
+from cli.system import Notes, System
+from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
-from monthclose.use_cases.accounts.adjust_account import Cashier
-from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
-from monthclose.use_cases.invoices.correct_invoice import Corrector
-from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
-from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
-from monthclose.use_cases.invoices.replace_invoice import Replacer
-from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.local_aws import LocalAws, aws_environment
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -88,66 +80,10 @@ class Connector:
         os.environ.setdefault("AWS_EC2_METADATA_SERVICE_TIMEOUT", "1")  # no credentials: say so at once
         try:
             values = outputs_of(boto3.client("cloudformation", config=_QUICK), where)
-            settings = Settings.from_mapping(values)
-            runtime = Runtime(settings, str(boto3.Session().region_name))
-            machine = StateMachine(values[Env.STATE_MACHINE_ARN])
+            runtime = Runtime(Settings.from_mapping(values), str(boto3.Session().region_name), Notes())
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
-        drafter = InvoiceDrafter(
-            runtime.books,
-            runtime.closes,
-            runtime.usage,
-            runtime.price_books,
-            runtime.documents,
-            runtime.tax_tables,
-            settings.company,
-            logo="",
-        )
-        keeper = runtime.hold_keeper
-        return System(
-            books=runtime.books,
-            closes=runtime.closes,
-            directory=runtime.directory,
-            usage=runtime.usage,
-            price_books=runtime.price_books,
-            tax_tables=runtime.tax_tables,
-            check_tax_id=runtime.check_tax_id,
-            documents=runtime.documents,
-            issued=runtime.issued,
-            workflow=runtime.workflow,
-            clock=runtime.clock,
-            settings=runtime.settings,
-            gateways=runtime.gateways,
-            mailer=lambda: runtime.mailer,
-            dead_letters=runtime.dead_letters,
-            machine=machine,
-            limits=runtime.limits,
-            providers=runtime.settings.providers,
-            adapters=ADAPTERS,
-            link_secrets=runtime.link_secrets,
-            policy=runtime.settings.invoicing,
-            cashier=Cashier(
-                runtime.books,
-                runtime.closes,
-                runtime.clock,
-                lambda provider: Charger(runtime.books, runtime.gateway(provider), runtime.clock),
-                keeper,
-                runtime.customer_teller,
-            ),
-            drafter=drafter,
-            holds=HoldDesk(runtime.books, runtime.clock),
-            corrector=(corrector := _corrector(runtime, keeper)),
-            regenerator=Regenerator(
-                corrector,
-                drafter,
-                Replacer(runtime.books, runtime.documents, runtime.clock, frozenset(settings.providers)),
-                settings.invoicing,
-            ),
-        )
-
-
-def _corrector(runtime: Runtime, keeper: HoldKeeper) -> Corrector:
-    return Corrector(runtime.books, runtime.closes, runtime.documents, runtime.issued, keeper, runtime.clock)
+        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS)
 
 
 def connected(ctx: typer.Context) -> System:
@@ -183,7 +119,7 @@ def _not_deployed(where: str, detail: str = "") -> NoSystemError:
     region = boto3.Session().region_name
     return NoSystemError(
         f"Month close is not deployed at {where} in {region}{detail}\n"
-        "say `monthclose local up` for this machine, or `cdk deploy --all` for an AWS account"
+        "run `monthclose local up` for this machine, or `cdk deploy --all` for an AWS account"
     )
 
 
@@ -192,13 +128,13 @@ def explain(error: Exception, where: str) -> str:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return (
             "there are no AWS credentials here, and no local AWS is up\n"
-            "say `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
+            "run `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
             "or set AWS_PROFILE as for any AWS tool"
         )
     if isinstance(error, NoRegionError):
         return (
             "no AWS region is chosen here, and no local AWS is up\n"
-            "say `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
+            "run `monthclose local up` (if it is up, go to the folder where you did, or set MONTHCLOSE_HOME), "
             "or set AWS_REGION and AWS_PROFILE as for any AWS tool"
         )
     if isinstance(error, ProfileNotFound):
@@ -209,30 +145,3 @@ def explain(error: Exception, where: str) -> str:
         details = error.response["Error"]
         return f"{where} refuses: {details.get('Message') or details.get('Code')} ({error.operation_name})"
     return f"{where} cannot be reached: {str(error).strip().splitlines()[0]}"
-
-
-class StateMachine:
-    """`Machine` on Step Functions."""
-
-    def __init__(self, arn: str) -> None:
-        self._arn = arn
-        self._client: Any = boto3.client("stepfunctions", config=_QUICK)
-
-    def start(self, name: str, request: dict[str, str]) -> str:
-        """Start an execution."""
-        answer = self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(request))
-        return str(answer["executionArn"])
-
-    def stop(self, execution: str, cause: str) -> None:
-        """Stop an execution, and the children of its Map with it."""
-        self._client.stop_execution(executionArn=execution, cause=cause)
-
-    def describe(self, execution: str) -> Execution:
-        """Ask how an execution stands."""
-        answer = self._client.describe_execution(executionArn=execution)
-        return Execution(
-            answer["status"],
-            json.loads(answer["output"]) if answer.get("output") else None,
-            answer.get("error", ""),
-            answer.get("cause", ""),
-        )

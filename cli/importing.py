@@ -107,7 +107,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _judge(file: Path, tally: Tally, wanted: int | None, system: System) -> None:
-    most = system.settings.max_rejected_percent if wanted is None else wanted
+    most = system.ports.settings.max_rejected_percent if wanted is None else wanted
     if tally.rejected_above(most):
         bad = tally.rejected.total()
         raise UserMistakeError(

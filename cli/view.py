@@ -64,16 +64,16 @@ class View:
 
 def survey(system: System, period: Period) -> View | None:
     """See how a close stands; None if there is none. Exact: the sum over its batches as they are now."""
-    close = system.closes.get(period)
+    close = system.ports.closes.get(period)
     if close is None:
         return None
     done, totals = dict.fromkeys(_ORDER, 0), Totals()
-    for progress in system.closes.all_progress(period):
+    for progress in system.ports.closes.all_progress(period):
         for stage in _ORDER[: _ORDER.index(progress.stage) + 1]:
             done[stage] += len(progress.batch.customer_ids)
         totals += progress.totals
     running = close.status is CloseStatus.RUNNING
-    return View(close, done, totals, interrupted=running and not system.workflow.is_running(close.execution))
+    return View(close, done, totals, interrupted=running and not system.ports.workflow.is_running(close.execution))
 
 
 def as_json(view: View) -> dict[str, Any]:

@@ -3,15 +3,13 @@
 import csv
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.usage import UsageEvent
-from monthclose.use_cases.imports.finish_usage import UsageFinisher
 from monthclose.use_cases.imports.import_lock import ImportLock
-from monthclose.use_cases.imports.load_usage import LaneLoader
-from monthclose.use_cases.imports.receive_usage import Received, UsageReceiver
+from monthclose.use_cases.imports.receive_usage import Received
 from monthclose.use_cases.imports.split_usage import lanes_key
 from monthclose.use_cases.imports.usage_outcome import UsageOutcome
 from tests.world import OCTOBER, World
@@ -32,20 +30,18 @@ class Drop:
     settings: DropSettings = field(default_factory=lambda: SMALL)
 
     def receive(self, version: str = "", execution: str = "import-1", *, key: str = KEY, **changes: Any) -> Received:
-        world = self.world
-        receiver = UsageReceiver(world.inbox, self.lock, world.importer, self.settings)
+        receiver = replace(self.world.use_cases.usage_receiver, settings=self.settings)
         return receiver.receive(key, version, execution, **changes)
 
     @property
     def lock(self) -> ImportLock:
-        return ImportLock(self.world.claims, self.world.workflow, self.world.clock)
+        return self.world.use_cases.import_lock
 
     def load(self, run: str, lane: int, first: int = 0, execution: str = "import-1", **changes: Any) -> int:
-        loader = LaneLoader(self.world.inbox, self.lock, self.world.importer)
-        return loader.load(run, lane, first, execution, **changes)
+        return self.world.use_cases.lane_loader.load(run, lane, first, execution, **changes)
 
     def finish(self, run: str, execution: str = "import-1") -> UsageOutcome:
-        return UsageFinisher(self.world.inbox, self.lock).finish(run, execution)
+        return self.world.use_cases.usage_finisher.finish(run, execution)
 
     def lanes(self, run: str) -> list[int]:
         return [item["lane"] for item in json.loads(self.world.inbox.get(lanes_key(run)))]

@@ -1,4 +1,4 @@
-"""A whole month close in memory: the stages wired to fakes, driven like the state machine drives them."""
+"""A whole month close in memory: the use cases on fakes, driven like the state machine drives them."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -7,11 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from monthclose.adapters.tax_ids import check_tax_id
+from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
+from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
@@ -20,40 +23,13 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import PaymentGateway
+from monthclose.ports import PaymentGateway, WebhookReader
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
-from monthclose.use_cases.accounts.adjust_account import Cashier
-from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
-from monthclose.use_cases.closes.open_close import open_close
-from monthclose.use_cases.closes.park_customers import park_customers
-from monthclose.use_cases.closes.plan_close import Planner
 from monthclose.use_cases.closes.snapshot import read_batches
-from monthclose.use_cases.collections.collect_due import Collector
-from monthclose.use_cases.collections.find_owing import Found, OwingFinder
-from monthclose.use_cases.imports.import_usage import UsageImporter
-from monthclose.use_cases.invoices.correct_invoice import Corrector
-from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
-from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
-from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
-from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
-from monthclose.use_cases.invoices.replace_invoice import Replacer
-from monthclose.use_cases.notices.notice_texts import NoticeTexts
-from monthclose.use_cases.notices.send_notices import NoticeSender
-from monthclose.use_cases.notices.send_reminders import ReminderSender
-from monthclose.use_cases.notices.tell_correction import CorrectionTeller
-from monthclose.use_cases.notices.tell_customer import CustomerTeller
-from monthclose.use_cases.notices.tell_hold import HoldTeller
-from monthclose.use_cases.payments.charge_customers import BatchCharger
-from monthclose.use_cases.payments.charge_payment import Charger
-from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.collections.find_owing import Found
 from monthclose.use_cases.proof.report import Report
-from monthclose.use_cases.proof.report_close import Reporter
-from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
-from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
-from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler, Reconciled
-from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler, Settled
-from monthclose.use_cases.webhooks.apply_event import EventApplier
+from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
+from monthclose.use_cases.reconciliation.settle_payments import Settled
 from tests import fakes
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -105,7 +81,7 @@ def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period 
 
 @dataclass
 class World:
-    """Everything there is, and the stages on it."""
+    """All ports as fakes, and the use cases on them."""
 
     clock: fakes.FakeClock = field(default_factory=fakes.FakeClock)
     books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
@@ -127,104 +103,60 @@ class World:
     event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
+    check_tax_id: CheckTaxId = check_tax_id
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
     dunning: DunningPolicy = field(default_factory=DunningPolicy)
-    settings: CloseSettings = field(default_factory=CloseSettings)
+    close_settings: CloseSettings = field(default_factory=CloseSettings)
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
-
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
+    links: LinkSettings | None = None
+    """With them, mails carry links."""
 
     def __post_init__(self) -> None:
-        self.issued = IssuedDocuments(
-            self.books,
-            self.closes,
-            self.documents,
-            lambda: self.renderer,
-            lambda: self.e_invoices,
-            self.company,
-        )
         self.directory = fakes.FakeDirectory(self.books)
-        self.importer = UsageImporter(
-            self.directory, self.usage, self.closes, self.books, self.clock, self.price_books, self.tax_tables
+        made = self.use_cases = UseCases(self)
+        provider = self.gateway.provider
+        self.keeper, self.desk, self.cashier = made.hold_keeper, made.hold_desk, made.cashier
+        self.planner, self.finder, self.collector = made.planner, made.owing_finder, made.collector(provider)
+        self.importer, self.issued, self.drafter = made.usage_importer, made.issued, made.invoice_drafter
+        self.generator, self.corrector, self.regenerator = made.invoice_generator, made.corrector, made.regenerator
+        self.customer_teller, self.teller = made.customer_teller, made.correction_teller
+        self.sender, self.reminder_sender = made.notice_sender, made.reminder_sender
+        self.charger, self.batch_charger = made.charger(provider), made.batch_charger(provider)
+        self.comparer, self.reporter, self.drain = made.comparer, made.reporter, made.dead_letter_drain
+        self.finisher, self.applier = made.batch_finisher(provider), made.event_applier(provider)
+        self.settler = self.finisher.settler
+
+    @property
+    def settings(self) -> Settings:
+        """What the deployment decides."""
+        return replace(
+            SETTINGS,
+            hold_policy=self.hold_policy,
+            dunning=self.dunning,
+            close=self.close_settings,
+            providers=self.providers,
+            invoicing=self.policy,
+            company=self.company,
+            links=self.links,
         )
-        self.planner = Planner(
-            self.closes,
-            self.directory,
-            self.documents,
-            self.price_books,
-            self.tax_tables,
-            self.providers,
-            self.settings,
-            {self.gateway.provider: lambda: self.gateway},
-        )
-        self.generator = InvoiceGenerator(
-            self.books,
-            self.closes,
-            self.usage,
-            self.price_books,
-            self.documents,
-            self.clock,
-            frozenset(self.providers),
-            self.tax_tables,
-            self.company,
-            self.policy,
-        )
-        self.charger = Charger(self.books, self.gateway, self.clock)
-        self.batch_charger = BatchCharger(
-            self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther()
-        )
-        self.desk = HoldDesk(self.books, self.clock)
-        texts = NoticeTexts("Example Cloud")
-        hold_teller = HoldTeller(self.books, self.mailer, texts, self.clock, self.hold_policy)
-        self.keeper = HoldKeeper(self.books, self.closes, self.hold_policy, self.clock, self.dunning, hold_teller)
-        self.customer_teller = CustomerTeller(self.books, self.mailer, texts, self.clock, self.keeper)
-        self.sender = NoticeSender(self.books, self.closes, self.customer_teller, self.clock)
-        self.cashier = Cashier(
-            self.books, self.closes, self.clock, lambda _: self.charger, self.keeper, self.customer_teller
-        )
-        self.corrector = Corrector(self.books, self.closes, self.documents, self.issued, self.keeper, self.clock)
-        self.teller = CorrectionTeller(self.books, self.mailer, texts, self.clock)
-        self.drafter = InvoiceDrafter(
-            self.books,
-            self.closes,
-            self.usage,
-            self.price_books,
-            self.documents,
-            self.tax_tables,
-            self.company,
-            "",
-        )
-        self.replacer = Replacer(self.books, self.documents, self.clock, frozenset(self.providers))
-        self.regenerator = Regenerator(self.corrector, self.drafter, self.replacer, self.policy)
-        self.finder = OwingFinder(
-            self.claims,
-            self.closes,
-            self.directory,
-            self.documents,
-            self.workflow,
-            self.clock,
-            {name: provider.queue_url for name, provider in self.providers.items()},
-        )
-        self.collector = Collector(
-            self.charger, self.books, self.closes, self.clock, self.log, OneAfterTheOther(), self.dunning
-        )
-        self.reminder_sender = ReminderSender(
-            self.books, self.customer_teller, self.clock, self.dunning, frozenset(self.providers)
-        )
-        gateways: dict[str, Callable[[], PaymentGateway]] = {self.gateway.provider: lambda: self.gateway}
-        self.comparer = BookComparer(self.books, self.closes, gateways, self.clock, OneAfterTheOther())
-        self.reporter = Reporter(self.comparer, self.closes, self.documents, self.clock, "Example Cloud")
-        self.settler = PaymentSettler(
-            self.charger, self.books, self.directory, self.clock, self.log, OneAfterTheOther()
-        )
-        self.applier = EventApplier(
-            self.charger, self.books, self.closes, self.keeper, self.customer_teller, self.clock
-        )
-        self.finisher = BatchFinisher(
-            self.settler, self.books, self.closes, self.sender, self.keeper, self.clock, OneAfterTheOther()
-        )
-        self.drain = DeadLetterDrain(self.closes, self.workflow, self.documents, self.log)
+
+    @property
+    def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
+        return {self.gateway.provider: lambda: self.gateway}
+
+    def charge_queue(self, provider: str) -> fakes.FakeChargeQueue:
+        return self.queue
+
+    def dead_letters(self, queue_url: str) -> fakes.FakeDeadLetters:
+        return self.letters
+
+    def webhook_readers(self, provider: str) -> list[WebhookReader]:
+        return []
+
+    def executor(self, name: str, threads: int) -> Executor:
+        return OneAfterTheOther()
 
     def add_customer(
         self, customer_id: str, *, method: str = "ok", provider: str = "stripe", currency: str = "USD"
@@ -254,7 +186,7 @@ class World:
 
     def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
         self.workflow.running.add(execution)
-        opened = open_close(period, execution, closes=self.closes, workflow=self.workflow, clock=self.clock)
+        opened = self.use_cases.open_close(period, execution)
         assert opened.outcome == "opened"
         return opened.run
 
@@ -263,7 +195,7 @@ class World:
         run = self.open(period, execution)
         while (plan := self.planner.plan(period, run)).unfinished:
             if not plan.rounds_left:
-                park_customers(period, books=self.books, closes=self.closes, documents=self.documents, clock=self.clock)
+                self.use_cases.park_customers(period)
                 break
             for batch in read_batches(self.documents, plan.round_key):
                 self.close_batch(period, batch, plan.close.round)
@@ -292,7 +224,8 @@ class World:
 
     def reconcile(self, period: Period = OCTOBER, *providers: str) -> Reconciled:
         """Do what "Compare the books" does."""
-        reconciler = PeriodReconciler(replace(self.comparer, heals=True), self.reporter, self.closes, self.documents)
+        comparer = replace(self.comparer, heals=True)
+        reconciler = replace(self.use_cases.period_reconciler, comparer=comparer, reporter=self.reporter)
         return reconciler.reconcile(period, providers)
 
     def collect(self) -> Found:

@@ -50,11 +50,11 @@ def pay(ctx: typer.Context, customer_id: str, amount: str | None, *, in_json: bo
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
     try:
-        under_way = system.cashier.under_way(customer_id)
-        made = [] if under_way else system.cashier.pay(customer_id, limit)
+        under_way = system.use_cases.cashier.under_way(customer_id)
+        made = [] if under_way else system.use_cases.cashier.pay(customer_id, limit)
     except BeingChargedError:  # it was begun just now
-        under_way, made = system.cashier.under_way(customer_id), []
-    after = system.books.customer(customer_id) or customer
+        under_way, made = system.use_cases.cashier.under_way(customer_id), []
+    after = system.ports.books.customer(customer_id) or customer
     if under_way:
         _tell_under_way(after, under_way, in_json)
         raise typer.Exit(ExitStatus.UNRESOLVED)
@@ -94,9 +94,9 @@ def credit(
     system, customer = _find(ctx, customer_id)
     reason = check_reason(reason, "a reason is needed: it is shown in the customer's history")
     granted, expires = _amount(amount, customer), _expiry(until)
-    after = system.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires, by=by)
+    after = system.use_cases.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires, by=by)
     _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
-    month = Period.of(system.clock())
+    month = Period.of(system.ports.clock())
     if expires and expires < month.end and after.grants:
         note(f"it expires before {month} ends: it pays for months up to {month.previous} only")
 
@@ -109,14 +109,14 @@ def record(
     received = _amount(amount, customer)
     reference = check_reason(reference, "a reference is needed: it prevents booking the same transfer twice")
     expires = _expiry(until)
-    after = system.cashier.record(customer_id, received, reference, expires, by=by)
+    after = system.use_cases.cashier.record(customer_id, received, reference, expires, by=by)
     _tell(after, f"{received} booked as received{_until(expires)}", in_json)
 
 
 def hold(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
     """Put a customer on hold."""
     system, _ = _find(ctx, customer_id)
-    held = system.holds.hold(customer_id, reason, by)
+    held = system.use_cases.hold_desk.hold(customer_id, reason, by)
     _tell_of_hold(system, customer_id)
     _tell(held, "on hold", in_json)
 
@@ -124,14 +124,14 @@ def hold(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json:
 def release(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
     """Lift a customer's hold."""
     system, _ = _find(ctx, customer_id)
-    released = system.holds.release(customer_id, reason, by)
+    released = system.use_cases.hold_desk.release(customer_id, reason, by)
     _tell_of_hold(system, customer_id)
     _tell(released, "released", in_json)
 
 
 def _tell_of_hold(system: System, customer_id: str) -> None:
     try:
-        system.customer_teller().holds.tell(customer_id)
+        system.use_cases.hold_keeper.tell(customer_id)
     except TryLaterError as error:
         note(f"the customer has not been told: {error}")
 
@@ -139,7 +139,7 @@ def _tell_of_hold(system: System, customer_id: str) -> None:
 def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    found = system.books.customer(customer_id)
+    found = system.ports.books.customer(customer_id)
     if found is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     return system, found

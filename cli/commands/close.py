@@ -9,12 +9,12 @@ from cli.commands.report import print_report, read_report
 from cli.connect import NoSystemError, connected
 from cli.console import note, print_json, say
 from cli.exit_status import ExitStatus
-from cli.system import Execution, System, cause_for_people
+from cli.system import System, cause_for_people
 from cli.view import survey
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.use_cases.closes.stop_close import note_stop
+from monthclose.ports import Execution
 
 
 def close(ctx: typer.Context, period: str | None, *, no_wait: bool, late: bool, in_json: bool) -> None:
@@ -32,8 +32,8 @@ def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_jso
     if before is None or not before.running:
         raise UserMistakeError(f"{chosen} is not being closed")
     reason = reason.strip()
-    system.machine.stop(before.close.execution, f"monthclose stop by {by}: {reason or 'no reason given'}")
-    note_stop(chosen, reason, closes=system.closes, clock=system.clock)
+    system.ports.workflow.stop(before.close.execution, f"monthclose stop by {by}: {reason or 'no reason given'}")
+    system.use_cases.note_stop(chosen, reason)
     if in_json:
         print_json({"period": str(chosen), "status": "stopped", "reason": reason, "by": by})
     else:
@@ -44,7 +44,7 @@ def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]
     """Connect, and choose the period: last month by default."""
     said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told
     system = connected(ctx)
-    return system, said or Period.of(system.clock()).previous
+    return system, said or Period.of(system.ports.clock()).previous
 
 
 def _require_in_turn(system: System, period: Period) -> None:
@@ -55,7 +55,7 @@ def _require_in_turn(system: System, period: Period) -> None:
     UserMistakeError
         It has never been closed, and a later one has.
     """
-    closed = [close.period for close in system.closes.all()]
+    closed = [close.period for close in system.ports.closes.all()]
     if period not in closed and any(later > period for later in closed):
         raise UserMistakeError(
             f"{period} has never been closed, but {max(closed)} has: every customer would be billed for it\n"
@@ -65,9 +65,9 @@ def _require_in_turn(system: System, period: Period) -> None:
 
 def run_close(system: System, period: Period, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
     """Start a close and, unless told not to, watch it to its end."""
-    period.require_ended(system.clock())
+    period.require_ended(system.ports.clock())
     before = survey(system, period)
-    if before is None and next(iter(system.directory.scan()), None) is None:
+    if before is None and next(iter(system.ports.directory.scan()), None) is None:
         raise UserMistakeError("there are no customers to bill\nimport some: monthclose import customers FILE")
     if before and before.close.status is CloseStatus.RUNNING and not before.interrupted:
         if not wait:
@@ -75,7 +75,8 @@ def run_close(system: System, period: Period, *, wait: bool = True, in_json: boo
         note(f"{period} is already being closed: nothing new is started, this is its progress", "bold")
         execution = before.close.execution
     else:
-        execution = system.machine.start(f"close-{period}-{system.clock():%Y%m%dT%H%M%S%f}", {"period": str(period)})
+        name = f"close-{period}-{system.ports.clock():%Y%m%dT%H%M%S%f}"
+        execution = system.ports.workflow.start(system.state_machine, name, {"period": str(period)})
     if not wait:
         _tell_started(period, execution, in_json=in_json)
         return ExitStatus.DONE

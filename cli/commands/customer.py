@@ -53,7 +53,7 @@ def customer(ctx: typer.Context, customer_id: str, *, in_json: bool) -> None:
     """Show a customer's profile, balance and history."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    found = system.books.customer(customer_id)
+    found = system.ports.books.customer(customer_id)
     if found is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
     story = happenings(system, customer_id)
@@ -65,10 +65,10 @@ def customer(ctx: typer.Context, customer_id: str, *, in_json: bool) -> None:
 
 def happenings(system: System, customer_id: str) -> list[Happening]:
     """Collect everything that happened to a customer, in order of time."""
-    months = system.books.months(customer_id)
+    months = system.ports.books.months(customer_id)
     found = [h for period, month in months.items() for h in _of_month(period, month)]
     for period in months:
-        close = system.closes.get(period)
+        close = system.ports.closes.get(period)
         found += [_stopped(period, stop) for stop in close.stops] if close else []
     return in_order(found)
 

@@ -33,7 +33,7 @@ def demo(ctx: typer.Context, customers: int) -> None:
     running = start()
     system = connected(ctx)
     period = _choose_period(system, customers)
-    if system.closes.get(period) is None:
+    if system.ports.closes.get(period) is None:
         _let_debits_settle(system, running)
     files = folder("demo") / f"{period}-{customers}"
     note(f"making up {period} for a cloud provider with {count(customers, 'customer')}", "")
@@ -60,7 +60,7 @@ def _let_debits_settle(system: System, running: Running) -> None:
         return
     note("the bank collects the debits of the month before", "")
     deadline = time.monotonic() + _SETTLED_WITHIN_SECONDS
-    while next(system.directory.being_charged(system.clock() + timedelta(days=400)), None):
+    while next(system.ports.directory.being_charged(system.ports.clock() + timedelta(days=400)), None):
         if time.monotonic() > deadline:
             raise TryLaterError("the webhooks for the bank debits have not been booked yet")
         system.sleep(0.5)
@@ -84,8 +84,8 @@ def _choose_period(system: System, customers: int) -> Period:
         closed: dict[str, int] = json.loads(path.read_text())
     except FileNotFoundError:
         closed = {}
-    period = Period.of(system.clock()).previous
-    while closed.get(str(period), customers if system.closes.get(period) is None else 0) != customers:
+    period = Period.of(system.ports.clock()).previous
+    while closed.get(str(period), customers if system.ports.closes.get(period) is None else 0) != customers:
         period = period.previous
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(closed | {str(period): customers}))

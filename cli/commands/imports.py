@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from monthclose.domain.words import count
 from monthclose.use_cases.imports.check_billable import unbillable_in_words
 from monthclose.use_cases.imports.import_customers import import_customers
 from monthclose.use_cases.imports.import_prices import import_price_book, import_prices
-from monthclose.use_cases.imports.import_usage import UsageImporter
 from monthclose.use_cases.invoices.company_logo import import_logo
 
 _MOST_BYTES = 10_000_000
@@ -44,10 +44,10 @@ def customers(
         return import_customers(
             rows,
             mapping,
-            directory=system.directory,
-            check_tax_id=system.check_tax_id,
-            taxes=system.tax_tables.get(system.tax_tables.latest()),
-            today=system.clock().date(),
+            directory=system.ports.directory,
+            check_tax_id=system.ports.check_tax_id,
+            taxes=system.ports.tax_tables.get(system.ports.tax_tables.latest()),
+            today=system.ports.clock().date(),
             reject=reject,
         )
 
@@ -83,7 +83,7 @@ def prices(
         return
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
-        return import_prices(rows, mapping, price_books=system.price_books, reject=reject)
+        return import_prices(rows, mapping, price_books=system.ports.price_books, reject=reject)
 
     import_rows(ctx, PRICES, file, FileOptions(mapped, default, rejects, decimal, in_json=in_json), work)
 
@@ -103,16 +103,7 @@ def usage(  # noqa: PLR0913
     """Store usage of known customers."""
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
-        importer = UsageImporter(
-            system.directory,
-            system.usage,
-            system.closes,
-            system.books,
-            system.clock,
-            system.price_books,
-            system.tax_tables,
-            timedelta(days=horizon),
-        )
+        importer = replace(system.use_cases.usage_importer, horizon=timedelta(days=horizon))
         return importer.load(rows, mapping, file.name, reject)
 
     def tell(tally: Tally) -> None:
@@ -137,7 +128,7 @@ def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
 
 def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object], *, in_json: bool) -> None:
     book = _all_or_nothing(file, lambda: read_book(data))
-    began, price_books = time.monotonic(), connected(ctx).price_books
+    began, price_books = time.monotonic(), connected(ctx).ports.price_books
     tally = _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))
     if not tally.taken:
         raise UserMistakeError(
@@ -150,7 +141,7 @@ def taxes(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
     """Replace the whole tax table."""
     content = read_whole(file)
     try:
-        table = connected(ctx).tax_tables.put(content.encode())
+        table = connected(ctx).ports.tax_tables.put(content.encode())
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
@@ -174,7 +165,7 @@ def logo(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
     """Set the logo for future invoices."""
     content = read_bytes(file, _MOST_BYTES)
     try:
-        key = import_logo(content, documents=connected(ctx).documents)
+        key = import_logo(content, documents=connected(ctx).ports.documents)
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     if in_json:

@@ -64,7 +64,7 @@ def providers(ctx: typer.Context, *, in_json: bool) -> None:
     if ctx.invoked_subcommand:
         return
     system = connected(ctx)
-    views = [_view(system, name) for name in sorted(system.providers)]
+    views = [_view(system, name) for name in sorted(system.ports.settings.providers)]
     if in_json:
         print_json([_as_json(view) for view in views])
     else:
@@ -82,7 +82,7 @@ def set_limit(
     before = _view(system, name)
     after = before.state.changes.with_more(changes)
     limit = after.over(before.provider.limit)
-    system.limits.put_changes(name, after)
+    system.ports.limits.put_changes(name, after)
     _answer(_view(system, name), in_json=in_json)
     tolerance = limit.pace().tolerance
     if tolerance < _PUNCTUAL_SECONDS:
@@ -97,7 +97,7 @@ def reset(ctx: typer.Context, name: str, *, in_json: bool) -> None:
     """Go back to the limit that was deployed."""
     system = connected(ctx)
     _view(system, name)
-    system.limits.put_changes(name, LimitChanges())
+    system.ports.limits.put_changes(name, LimitChanges())
     _answer(_view(system, name), in_json=in_json)
 
 
@@ -109,10 +109,15 @@ def _answer(view: _View, *, in_json: bool) -> None:
 
 
 def _view(system: System, name: str) -> _View:
-    if name not in system.providers:
-        known = ", ".join(sorted(system.providers))
+    if name not in system.ports.settings.providers:
+        known = ", ".join(sorted(system.ports.settings.providers))
         raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {known}")
-    return _View(system.providers[name], name in system.adapters, system.limits.state(name), system.clock().timestamp())
+    return _View(
+        system.ports.settings.providers[name],
+        name in system.adapters,
+        system.ports.limits.state(name),
+        system.ports.clock().timestamp(),
+    )
 
 
 def _print(views: Iterable[_View]) -> None:

@@ -1,7 +1,6 @@
 """`monthclose reconcile`: settle what is outstanding, compare the books with the providers', prove them again."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -19,15 +18,10 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
+from monthclose.ports import Tell
 from monthclose.use_cases.batch_work import recent_closes
-from monthclose.use_cases.notices.send_notices import NoticeSender
-from monthclose.use_cases.payments.charge_payment import Charger
-from monthclose.use_cases.proof.compare_books import BookComparer
-from monthclose.use_cases.proof.report_close import Reporter
-from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
-from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
-from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler, Reconciled, comparison_content
-from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler, Settled
+from monthclose.use_cases.reconciliation.reconcile_period import Reconciled, comparison_content
+from monthclose.use_cases.reconciliation.settle_payments import Settled
 
 _IN_WORDS = {
     "ConflictError": "other processes are writing to the same records",
@@ -37,10 +31,7 @@ _IN_WORDS = {
     "TryLaterError": "the provider or AWS was briefly unavailable, see above",
 }
 """What an error means to the person who runs the command."""
-_READERS = 16
 _MOST_ROWS = 50
-
-type Tell = Callable[[str], None]
 
 
 def reconcile(ctx: typer.Context, period: str | None, provider: str | None, *, everyone: bool, in_json: bool) -> None:
@@ -48,18 +39,19 @@ def reconcile(ctx: typer.Context, period: str | None, provider: str | None, *, e
     chosen = Period.parse(period) if period else None
     system = connected(ctx)
     providers = _providers(system, provider)
+    reconciler, only = system.use_cases.period_reconciler, [provider] if provider else []
     done = Outcome()
     with _progress() as tell:
         for name in providers:
             _settle(system, name, done, tell, everyone=everyone)
-        periods = [chosen] if chosen else [close.period for close in recent_closes(system.closes)]
+        periods = [chosen] if chosen else [close.period for close in recent_closes(system.ports.closes)]
         for each in periods:
-            done.periods[each] = _compare(system, each, [provider] if provider else [], tell)
+            done.periods[each] = reconciler.reconcile(each, only, tell=tell)
         booked = [each for each in periods if any(comparison.booked for comparison in done.periods[each].comparisons)]
         if booked:
             _finish(system, providers, done, tell)
         for each in booked:
-            done.prove_again(each, _compare(system, each, [provider] if provider else [], tell))
+            done.prove_again(each, reconciler.reconcile(each, only, tell=tell))
     if in_json:
         print_json(done.content())
     else:
@@ -113,16 +105,6 @@ class Outcome:
         }
 
 
-class _Notes:
-    """A log for people."""
-
-    def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
-        """Note something odd that passes."""
-        note(f"{message}: {', '.join(str(value) for value in extra.values())}")
-
-    error = warning
-
-
 @contextmanager
 def _progress() -> Iterator[Tell]:
     """Show one line of progress on a terminal, and nothing elsewhere."""
@@ -131,7 +113,7 @@ def _progress() -> Iterator[Tell]:
 
 
 def _providers(system: System, name: str | None) -> list[str]:
-    known = sorted(system.providers)
+    known = sorted(system.ports.settings.providers)
     if name is not None and name not in known:
         raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {', '.join(known)}")
     return [name] if name else known
@@ -139,45 +121,27 @@ def _providers(system: System, name: str | None) -> list[str]:
 
 def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: bool) -> None:
     """Drain a provider's dead letters and settle its payments."""
-    settings = system.providers[name]
+    settings = system.ports.settings.providers[name]
     tell(f"{name}: dead letters")
-    drain = DeadLetterDrain(system.closes, system.workflow, system.documents, _Notes())
-    drained = drain.drain_charges(name, system.dead_letters(settings.dead_letters_url))
+    drain = system.use_cases.dead_letter_drain
+    drained = drain.drain_charges(name, system.ports.dead_letters(settings.dead_letters_url))
     done.drained[name] = drained.counts()
     done.beside += drained.findings
     try:
-        with ThreadPoolExecutor(settings.threads, "settle") as executor:
-            finisher = _finisher(system, name, executor)
-            settled, changed = finisher.settler.settle(everyone=everyone, tell=tell)
-            done.settled[name] = settled
-            finisher.finish(settled, changed, tell=tell)
-            done.beside += settled.findings
+        finisher = system.use_cases.batch_finisher(name)
+        settled, changed = finisher.settler.settle(everyone=everyone, tell=tell)
+        done.settled[name] = settled
+        finisher.finish(settled, changed, tell=tell)
+        done.beside += settled.findings
     except (ProviderRefusedError, TryLaterError) as error:
         done.beside.append(Finding("provider_unreachable", f"{name} could not be reached: {error}"))
 
 
 def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell) -> None:
-    """Tell whoever was found to have paid."""
+    """Write to the customers who were found to have paid."""
     for name in providers:
         if name in done.settled:
-            with ThreadPoolExecutor(_READERS, "finish") as executor:
-                _finisher(system, name, executor).finish(done.settled[name], set(), tell=tell)
-
-
-def _finisher(system: System, name: str, executor: Executor) -> BatchFinisher:
-    charger = Charger(system.books, system.gateways[name](), system.clock)
-    settler = PaymentSettler(charger, system.books, system.directory, system.clock, _Notes(), executor)
-    teller = system.customer_teller()
-    sender = NoticeSender(system.books, system.closes, teller, system.clock)
-    return BatchFinisher(settler, system.books, system.closes, sender, teller.holds, system.clock, executor)
-
-
-def _compare(system: System, period: Period, providers: Sequence[str], tell: Tell) -> Reconciled:
-    with ThreadPoolExecutor(_READERS, "compare") as executor:
-        comparer = BookComparer(system.books, system.closes, system.gateways, system.clock, executor, heals=True)
-        reporter = Reporter(comparer, system.closes, system.documents, system.clock, system.settings.company_name)
-        reconciler = PeriodReconciler(comparer, reporter, system.closes, system.documents)
-        return reconciler.reconcile(period, providers, tell=tell)
+            system.use_cases.batch_finisher(name).finish(done.settled[name], set(), tell=tell)
 
 
 def _print(done: Outcome) -> None:

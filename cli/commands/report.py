@@ -112,9 +112,9 @@ def save_page(system: System, period: Period) -> Path:
 
 def require_close(system: System, period: Period) -> Close:
     """Read a close that must exist."""
-    close = system.closes.get(period)
+    close = system.ports.closes.get(period)
     if close is None:
-        known = ", ".join(str(other.period) for other in system.closes.all()[:6])
+        known = ", ".join(str(other.period) for other in system.ports.closes.all()[:6])
         raise UserMistakeError(
             f"{period} has not been closed"
             + (f"; these have: {known}" if known else f"\nclose it with: monthclose close {period}")
@@ -126,7 +126,7 @@ def _document(system: System, period: Period, kind: str) -> bytes:
     """Read a report as JSON or as a page; while the close runs again, the one of an earlier run."""
     key = report_key(period, kind)
     if require_close(system, period).completed_at is not None:
-        return system.documents.get(key)
+        return system.ports.documents.get(key)
     earlier = _if_there(system, key)
     if earlier is None:
         raise UserMistakeError(
@@ -140,15 +140,15 @@ def _document(system: System, period: Period, kind: str) -> bytes:
 def _broken_off(system: System, period: Period) -> Report | None:
     """Report on what a close that was stopped, or broke off, has done so far; None if it hasn't."""
     close = require_close(system, period)
-    if close.completed_at is not None or system.workflow.is_running(close.execution):
+    if close.completed_at is not None or system.ports.workflow.is_running(close.execution):
         return None
     state = "stopped" if close.stopped else "interrupted"
-    return report_so_far(close, state, system.closes, system.books, system.settings.company_name)
+    return report_so_far(close, state, system.ports.closes, system.ports.books, system.ports.settings.company_name)
 
 
 def _if_there(system: System, key: str) -> bytes | None:
     try:
-        return system.documents.get(key)
+        return system.ports.documents.get(key)
     except KeyError:
         return None
 
@@ -260,10 +260,10 @@ def _in_rows(written: Written) -> str:
 
 
 def _rows_by_customer(system: System, close: Close) -> Iterator[list[list[str | int]]]:
-    ids = (name for batch in read_batches(system.documents, close.snapshot_key) for name in batch.customer_ids)
+    ids = (name for batch in read_batches(system.ports.documents, close.snapshot_key) for name in batch.customer_ids)
     with ThreadPoolExecutor(_READERS) as pool:
         for some in batched(ids, _AT_ONCE, strict=False):
-            months = pool.map(lambda name: system.books.month(name, close.period), some)
+            months = pool.map(lambda name: system.ports.books.month(name, close.period), some)
             yield from (customer_rows(name, month) for name, month in zip(some, months, strict=True))
 
 

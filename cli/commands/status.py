@@ -33,7 +33,7 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
     if watching and view.running:
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
-    _print(view, (system.clock() - view.close.run_started_at).total_seconds())
+    _print(view, (system.ports.clock() - view.close.run_started_at).total_seconds())
 
 
 def _print(view: View, running_for: float) -> None:
@@ -90,7 +90,7 @@ def _hint(view: View, running_for: float) -> None:
 def closes(ctx: typer.Context, *, in_json: bool) -> None:
     """List all closes, newest first."""
     system = connected(ctx)
-    found = system.closes.all()
+    found = system.ports.closes.all()
     if in_json:
         print_json([_as_json(close) for close in found])
         return
@@ -99,7 +99,7 @@ def closes(ctx: typer.Context, *, in_json: bool) -> None:
         return
     rows = []
     for close in found:
-        stuck = close.status is CloseStatus.RUNNING and not system.workflow.is_running(close.execution)
+        stuck = close.status is CloseStatus.RUNNING and not system.ports.workflow.is_running(close.execution)
         broke_off = "stopped" if close.stopped else "interrupted"
         state = broke_off if stuck else close.status.replace("_", " ")
         ended = f"{close.completed_at:%Y-%m-%d %H:%M}" if close.completed_at else ""

@@ -1,9 +1,10 @@
 """Puts the adapters behind the ports. The only module that names concrete adapters."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.aws.s3 import S3Documents
@@ -35,8 +36,8 @@ from monthclose.ports import (
     EventQueue,
     Inbox,
     InvoiceRenderer,
-    Limiter,
     LinkSecrets,
+    Log,
     Mailer,
     PaymentGateway,
     PriceBooks,
@@ -47,16 +48,9 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.settings import Provider, Settings
-from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.imports.import_lock import ImportLock
-from monthclose.use_cases.imports.import_usage import UsageImporter
-from monthclose.use_cases.invoices.invoice_links import link_writer
-from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
-from monthclose.use_cases.notices.notice_texts import NoticeTexts
-from monthclose.use_cases.notices.tell_customer import CustomerTeller
-from monthclose.use_cases.notices.tell_hold import HoldTeller
-from monthclose.use_cases.payments.limiter import PacedLimiter
-from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+
+if TYPE_CHECKING:
+    from monthclose.assembly.limiting import Limiting
 
 
 def utc_now() -> datetime:
@@ -90,26 +84,22 @@ _WEBHOOKS: Mapping[str, Callable[[str], WebhookReader]] = {
 """How the reader of each provider's webhooks is made, for a secret that they are signed with."""
 STRIPE_EVENTS = sorted(StripeWebhooks.events)
 """What to choose where the address is registered at Stripe."""
-_PATIENCE_SECONDS = 15
-"""How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into what
-a consumer keeps of its function's time."""
 
 
 class Runtime:
-    """A deployment, ready to be used: each port with its adapter.
+    """A deployment's `Ports`, each with its adapter.
 
     Parameters
     ----------
-    settings : Settings
-        The deployment's settings.
     region : str
         Where its tables are.
     """
 
-    def __init__(self, settings: Settings, region: str) -> None:
+    def __init__(self, settings: Settings, region: str, log: Log) -> None:
         connection = bind(settings, region)
         documents = S3Documents(settings.documents_bucket)
         self.settings = settings
+        self.log = log
         self.clock: Clock = utc_now
         self.books: Books = DynamoBooks(connection)
         self.closes: Closes = DynamoCloses(connection)
@@ -123,7 +113,7 @@ class Runtime:
         self.check_tax_id: CheckTaxId = check_tax_id
         self.workflow: Workflow = StepFunctionsWorkflow()
         self.limits: ProviderLimits = DynamoProviderLimits()
-        self._limiters: dict[str, Limiter] = {}
+        self._executors: dict[str, Executor] = {}
 
     @cached_property
     def mailer(self) -> Mailer:
@@ -132,42 +122,12 @@ class Runtime:
 
         return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
 
-    @property
-    def notice_texts(self) -> NoticeTexts:
-        """What writes to customers, with links to their invoices where the deployment has them."""
-        writer = link_writer(self.settings.links, self.link_secrets, self.clock)
-        return NoticeTexts(self.settings.company_name, writer)
-
-    @property
-    def hold_keeper(self) -> HoldKeeper:
-        """Decides customers' holds, and tells them."""
-        policy = self.settings.hold_policy
-        teller = HoldTeller(self.books, self.mailer, self.notice_texts, self.clock, policy)
-        return HoldKeeper(self.books, self.closes, policy, self.clock, self.settings.dunning, teller)
-
-    @property
-    def customer_teller(self) -> CustomerTeller:
-        """Tells customers what became of their payments."""
-        return CustomerTeller(self.books, self.mailer, self.notice_texts, self.clock, self.hold_keeper)
-
     @cached_property
     def renderer(self) -> InvoiceRenderer:
         """Sets invoices; where the documents' layer is (one function, and the command)."""
         from monthclose.adapters.documents.typst import TypstRenderer  # noqa: PLC0415
 
         return TypstRenderer()
-
-    @property
-    def issued(self) -> IssuedDocuments:
-        """The issued invoices, with what sets them made when it is needed."""
-        return IssuedDocuments(
-            self.books,
-            self.closes,
-            self.documents,
-            lambda: self.renderer,
-            lambda: self.e_invoices,
-            self.settings.company,
-        )
 
     @cached_property
     def e_invoices(self) -> EInvoices:
@@ -184,18 +144,6 @@ class Runtime:
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
     @property
-    def importer(self) -> UsageImporter:
-        """Imports usage."""
-        return UsageImporter(
-            self.directory, self.usage, self.closes, self.books, self.clock, self.price_books, self.tax_tables
-        )
-
-    @property
-    def import_lock(self) -> ImportLock:
-        """Lets one execution at a time import the versions of a file."""
-        return ImportLock(self.claims, self.workflow, self.clock)
-
-    @property
     def dynamodb(self) -> Any:
         """The DynamoDB client that Powertools keeps its idempotency records with."""
         return client("dynamodb")
@@ -205,13 +153,17 @@ class Runtime:
         """How to make each provider's gateway, by its name."""
         return {name: partial(self.gateway, name) for name in self.settings.providers}
 
-    def limiter(self, name: str) -> Limiter:
-        """Return the limiter of a provider that all threads of this worker share."""
-        if name not in self._limiters:
-            self._limiters[name] = PacedLimiter(
-                name, self.settings.providers[name].limit, self.limits, self.clock, patience_seconds=_PATIENCE_SECONDS
-            )
-        return self._limiters[name]
+    @cached_property
+    def _limiting(self) -> "Limiting":
+        from monthclose.assembly.limiting import Limiting  # noqa: PLC0415
+
+        return Limiting(self.limits, self.clock)
+
+    def executor(self, name: str, threads: int) -> Executor:
+        """Make the threads of a name, once per process."""
+        if name not in self._executors:
+            self._executors[name] = ThreadPoolExecutor(threads, name)
+        return self._executors[name]
 
     def charge_queue(self, name: str) -> ChargeQueue:
         """Make a provider's queue."""
@@ -259,8 +211,5 @@ class Runtime:
         """
         if name not in _GATEWAYS:
             raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it has no adapter")
-        if name not in self.settings.providers:
-            raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it is not in the settings")
         settings = self.settings.providers[name]
-        lanes = LANES[settings.limit_scope]
-        return ThrottledGateway(_GATEWAYS[name](settings), self.limiter(name), lanes, settings.largest_charge_minor)
+        return self._limiting.limited(_GATEWAYS[name](settings), settings)

@@ -9,6 +9,7 @@ from moto import mock_aws
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime
+from tests.fakes import FakeLog
 from tests.world import SETTINGS, World
 
 REGION = "us-east-1"
@@ -28,7 +29,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
         s3.create_bucket(Bucket="documents")
         s3.create_bucket(Bucket="usage-files")
         s3.put_bucket_versioning(Bucket="usage-files", VersioningConfiguration={"Status": "Enabled"})
-        runtime = Runtime(SETTINGS, REGION)
+        runtime = Runtime(SETTINGS, REGION, FakeLog())
         for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
             model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
         yield runtime

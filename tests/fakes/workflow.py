@@ -6,6 +6,7 @@ from typing import Any
 
 from monthclose.ports import (
     DeadLetter,
+    Execution,
     Mail,
 )
 
@@ -34,9 +35,26 @@ class FakeWorkflow:
     answers: dict[str, Any] = field(default_factory=dict)
     started: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     """Requests by machine and name."""
+    stopped: list[tuple[str, str]] = field(default_factory=list)
+    """Executions and causes."""
 
-    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
-        self.started.setdefault((machine, name), request)
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
+        execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        if (machine, name) not in self.started:
+            self.started[machine, name] = request
+            self.running.add(execution)
+        return execution
+
+    def stop(self, execution: str, cause: str) -> None:
+        if execution in self.running:
+            self.running.discard(execution)
+            self.stopped.append((execution, cause))
+
+    def describe(self, execution: str) -> Execution:
+        if execution in self.running:
+            return Execution("RUNNING")
+        stopped = dict(self.stopped)
+        return Execution("ABORTED", cause=stopped[execution]) if execution in stopped else Execution("SUCCEEDED")
 
     def is_running(self, execution: str) -> bool:
         return execution in self.running

@@ -11,12 +11,14 @@ from uuid import uuid4
 import boto3
 import httpx
 
+from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
+from tests.fakes import FakeLog
 
 
 def until[T](what: str, look: Callable[[], T | None], seconds: float = 120) -> T:
@@ -42,7 +44,8 @@ class System:
         stacks = boto3.client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
         self.values = {env.value: outputs[output_name(env)] for env in Env if output_name(env) in outputs}
-        self.runtime = Runtime(Settings.from_mapping(self.values), "us-east-1")
+        self.runtime = Runtime(Settings.from_mapping(self.values), "us-east-1", FakeLog())
+        self.use_cases = UseCases(self.runtime)
         self.workflow = boto3.client("stepfunctions")
 
     def add_customer(

@@ -51,8 +51,8 @@ def test_the_link_in_the_mail_leads_to_the_invoice_and_no_other_does(system: Sys
         assert browser.get(links["linked"][:-1]).status_code == 403
         assert "Ltd" not in refused.pop()
 
-    assert system.runtime.issued.find(invoice.number) == invoice
-    assert system.runtime.issued.pdf(invoice) == shown.content
+    assert system.use_cases.issued.find(invoice.number) == invoice
+    assert system.use_cases.issued.pdf(invoice) == shown.content
 
 
 def test_an_issued_document_cannot_be_written_again_in_s3(system: System) -> None:

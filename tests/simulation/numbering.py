@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.ledger import Account
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.invoices.invoice import Invoice
@@ -103,7 +105,7 @@ class Numbering:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-        self.world = World(settings=CloseSettings(max_batches=self.batches))
+        self.world = World(close_settings=CloseSettings(max_batches=self.batches))
         self.amounts = {f"c{number:04}": 101 + number for number in range(self.customers)}
         for name, minor in self.amounts.items():
             self.world.use(self.world.add_customer(name), str(Money(minor, "USD").major))
@@ -123,10 +125,11 @@ class Numbering:
             on_step(step)
 
         made = Counter[tuple[str, str]]()
-        ports = {name: Watched(getattr(self.world.generator, name), happens, made) for name in PORTS}
+        watched = {name: Watched(getattr(self.world, name), happens, made) for name in PORTS}
+        ports: Any = SimpleNamespace(settings=self.world.settings, clock=self.world.clock, **watched)
         self._depth += 1
         try:
-            replace(self.world.generator, **ports).generate(OCTOBER, batch, 1)  # type: ignore[arg-type]
+            UseCases(ports).invoice_generator.generate(OCTOBER, batch, 1)
         except ProcessDiedError:
             self.deaths += 1
             return False

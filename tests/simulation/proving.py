@@ -1,6 +1,6 @@
 """A customer who has paid, both sides of the proof, and the ledger inside of the provider."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,13 +9,12 @@ from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseSta
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.money import exponent
 from monthclose.domain.payments.payment import Payment, PaymentState
-from monthclose.use_cases.proof.compare_books import BookComparer
 from sandbox.holdings import Holding, holdings
 from sandbox.stripe.balance import Settlement
 from tests.sandbox.gocardless_driving import Wire
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, KEY, Universe
-from tests.world import OCTOBER, OneAfterTheOther
+from tests.world import OCTOBER
 
 OTHER_DECIMALS = {"JPY": 0, "ISK": 2, "UGX": 2, "MGA": 0}
 """Decimals that Stripe counts in where they are not ISO 4217's, or are worth a test: written down once more."""
@@ -95,8 +94,7 @@ class Proving:
         universe.closes.put_progress(
             BatchProgress(OCTOBER, batch, Stage.CLOSED, 1, totals, unsettled, universe.clock())
         )
-        gateways = {universe.gateway.provider: lambda: universe.gateway}
-        comparer = BookComparer(universe.books, universe.closes, gateways, universe.clock, OneAfterTheOther(), heals)
+        comparer = replace(universe.use_cases.comparer, heals=heals)
         [comparison] = comparer.compare(close, thorough=True)
         return comparison
 

@@ -7,29 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any, cast
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import totals_of
 from monthclose.domain.closes.proof import Finding, check_provider_sums, check_totals
-from monthclose.domain.collections.dunning import DunningPolicy
-from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice, issue
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentKey
 from monthclose.errors import IllegalTransitionError, MonthCloseError
 from monthclose.ports import PaymentGateway, Record
-from monthclose.use_cases.accounts.adjust_account import Cashier
-from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.notices.notice_texts import NoticeTexts
-from monthclose.use_cases.notices.tell_customer import CustomerTeller
-from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.holdings import holdings
 from sandbox.wire import JSON
-from tests.fakes import FakeBooks, FakeClock, FakeCloses, FakeMailer
+from tests.fakes import FakeBooks, FakeClock, FakeCloses
 from tests.simulation.providers import Line, Provider
-from tests.world import OCTOBER
+from tests.world import OCTOBER, STRIPE, World
 
 REVERSALS = ("dispute", "charge_back", "late_failure")
 """Kinds of movements by which a bank takes money back."""
@@ -90,10 +84,15 @@ class Universe:
         self.line = Line(self.clock)
         self.twin = twin(self.line)
         self.gateway: PaymentGateway = self.twin.gateway
-        self.charger = Charger(self.books, self.gateway, self.clock)
-        keeper = HoldKeeper(self.books, self.closes, HoldPolicy(), self.clock, DunningPolicy())
-        teller = CustomerTeller(self.books, FakeMailer(), NoticeTexts("Example Cloud"), self.clock, keeper)
-        self.cashier = Cashier(self.books, self.closes, self.clock, lambda _: self.charger, teller.holds, teller)
+        name = self.gateway.provider
+        providers = {name: replace(STRIPE, name=name)}
+        world = World(self.clock, self.books, self.closes, gateway=cast("Any", self.gateway), providers=providers)
+        self.use_cases = world.use_cases
+        self.charger = self.use_cases.charger(name)
+        # Holds are decided, and nobody is written to about them: these stories are about money.
+        holds = replace(self.use_cases.hold_keeper, teller=None)
+        teller = replace(self.use_cases.customer_teller, holds=holds)
+        self.cashier = replace(self.use_cases.cashier, holds=holds, teller=teller)
         profile = Profile("Acme", "billing@acme.example", currency, self.gateway.provider, self.twin.methods[method])
         self.books.commit(Customer(CUSTOMER, replace(profile, imported_provider_customer_id=self.twin.customer)))
         if invoiced:

@@ -13,6 +13,7 @@ from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMis
 from monthclose.handlers import charge_customers
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
+from monthclose.names import Env
 from monthclose.use_cases.closes.snapshot import read_batches
 from tests.world import OCTOBER, World
 
@@ -79,19 +80,25 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     plan = world.planner.plan(OCTOBER, world.open())
     for batch in read_batches(world.documents, plan.round_key):
         world.generator.generate(OCTOBER, batch, 1)
+    monkeypatch.setenv(Env.PROVIDER, "stripe")
     monkeypatch.setattr(charge_customers, "_charger", lambda: world.batch_charger)
     monkeypatch.setattr(charge_customers, "_collector", lambda: world.collector)
     monkeypatch.setattr(charge_customers, "_collect_once", charge_customers._collect)
-    monkeypatch.setattr(charge_customers, "_queue", lambda: world.queue)
     monkeypatch.setattr(charge_customers, "_charge_once", charge_customers._charge)
     monkeypatch.setattr(charge_customers, "runtime", lambda: world)
+    monkeypatch.setattr(charge_customers, "use_cases", lambda: world.use_cases)
     return world
 
 
 def delivered(*bodies: dict[str, Any]) -> dict[str, Any]:
     return {
         "Records": [
-            {"messageId": f"message-{n}", "body": json.dumps(body), "eventSource": "aws:sqs"}
+            {
+                "messageId": f"message-{n}",
+                "body": json.dumps(body),
+                "eventSource": "aws:sqs",
+                "attributes": {"ApproximateReceiveCount": "1"},
+            }
             for n, body in enumerate(bodies)
         ]
     }

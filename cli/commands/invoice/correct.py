@@ -16,26 +16,26 @@ from monthclose.domain.money import Money
 def credit(ctx: typer.Context, number: str, reason: str, amount: str | None, *, no_mail: bool, in_json: bool) -> None:
     """Issue a credit note for a part of an invoice, or for all that is left of it."""
     system = connected(ctx)
-    wanted = Money.parse(amount, system.issued.find(number).currency) if amount is not None else None
+    wanted = Money.parse(amount, system.use_cases.issued.find(number).currency) if amount is not None else None
     before = _notes_on(system, number)
-    _tell(system, system.corrector.credit(number, wanted, reason), before, mail=not no_mail, in_json=in_json)
+    _tell(system, system.use_cases.corrector.credit(number, wanted, reason), before, mail=not no_mail, in_json=in_json)
 
 
 def void(ctx: typer.Context, number: str, reason: str, *, no_mail: bool, in_json: bool) -> None:
     """Issue a credit note for everything that is left of an invoice."""
     system = connected(ctx)
     before = _notes_on(system, number)
-    _tell(system, system.corrector.void(number, reason), before, mail=not no_mail, in_json=in_json)
+    _tell(system, system.use_cases.corrector.void(number, reason), before, mail=not no_mail, in_json=in_json)
 
 
 def _notes_on(system: System, number: str) -> set[str]:
-    invoice = system.issued.find(number)
-    return {note.number for note in system.books.month(invoice.customer_id, invoice.period).credit_notes}
+    invoice = system.use_cases.issued.find(number)
+    return {note.number for note in system.ports.books.month(invoice.customer_id, invoice.period).credit_notes}
 
 
 def _tell(system: System, note: CreditNote, before: set[str], *, mail: bool, in_json: bool) -> None:
     if not in_json:
-        customer = system.books.customer(note.customer_id)
+        customer = system.ports.books.customer(note.customer_id)
         balance = f"; {note.customer_id}: {balance_in_words(customer)}" if customer else ""
         again = f" was already issued on {note.issued_on}: nothing new" if note.number in before else ""
         say(f"{note.number} for {note.total} of {note.corrects}{again}{balance}")

@@ -22,30 +22,30 @@ def preview(ctx: typer.Context, customer_id: str, period: str, *, in_json: bool,
     """Show what a customer's invoice would say now."""
     check_key(customer_id, "the customer's id")
     system = connected(ctx)
-    draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.clock()))
-    content = explain(draft, system.usage, events)
+    draft = _draft(system, customer_id, Period.parse(period) if period else Period.of(system.ports.clock()))
+    content = explain(draft, system.ports.usage, events)
     if in_json:
         print_json(content)
         return
     print_explained(content)
-    if system.policy.carries(draft):
+    if system.ports.settings.invoicing.carries(draft):
         note("  too small to be invoiced: it would be carried to the next month", "")
-    elif not system.policy.invoices(draft):
+    elif not system.ports.settings.invoicing.invoices(draft):
         note("  there would be no invoice", "")
 
 
 def _draft(system: System, customer_id: str, period: Period) -> Draft:
-    customer = system.books.customer(customer_id)
+    customer = system.ports.books.customer(customer_id)
     if customer is None:
         raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
-    month = system.books.month(customer_id, period)
+    month = system.ports.books.month(customer_id, period)
     if month.invoice:
         raise UserMistakeError(f"{period} is already invoiced: see monthclose invoice explain {month.invoice.number}")
-    close, now = system.closes.get(period), system.clock()
-    price_book = (close.price_book if close else "") or system.price_books.latest()
-    tax_table = (close.tax_table if close else "") or system.tax_tables.latest()
+    close, now = system.ports.closes.get(period), system.ports.clock()
+    price_book = (close.price_book if close else "") or system.ports.price_books.latest()
+    tax_table = (close.tax_table if close else "") or system.ports.tax_tables.latest()
     try:
-        return system.drafter.draft(customer, period, price_book, tax_table, now, now.date())
+        return system.use_cases.invoice_drafter.draft(customer, period, price_book, tax_table, now, now.date())
     except ParkCustomerError as error:
         raise UserMistakeError(f"{customer_id} could not be billed for {period}: {error.detail}") from None
 
@@ -58,8 +58,8 @@ def explain_invoice(ctx: typer.Context, number: str, *, in_json: bool, events: i
             f"to see what it says: monthclose invoice show {number}"
         )
     system = connected(ctx)
-    document = json.loads(system.issued.content(system.issued.find(number)))
-    content = explain(document, system.usage, events)
+    document = json.loads(system.use_cases.issued.content(system.use_cases.issued.find(number)))
+    content = explain(document, system.ports.usage, events)
     if in_json:
         print_json(content)
     else:

@@ -27,13 +27,15 @@ def regenerate(ctx: typer.Context, number: str, reason: str, *, dry_run: bool, n
     """Replace an issued invoice by a new one, or show what the new one would say."""
     system = connected(ctx)
     if dry_run:
-        _show(system, system.regenerator.preview(number, reason), in_json)
+        _show(system, system.use_cases.regenerator.preview(number, reason), in_json)
     else:
-        _tell(system, system.regenerator.regenerate(number, reason), reason, mail=not no_mail, in_json=in_json)
+        _tell(
+            system, system.use_cases.regenerator.regenerate(number, reason), reason, mail=not no_mail, in_json=in_json
+        )
 
 
 def _show(system: System, preview: Preview, in_json: bool) -> None:
-    content = explain(preview.draft, system.usage, 0)
+    content = explain(preview.draft, system.ports.usage, 0)
     if in_json:
         before, credited = preview.replaced.total_minor, preview.credited.minor
         money = {"replaced_total_minor": before, "credited_before_minor": credited, "due_minor": preview.due.minor}
@@ -51,9 +53,9 @@ def _show(system: System, preview: Preview, in_json: bool) -> None:
 
 def _tell(system: System, done: Regenerated, reason: str, *, mail: bool, in_json: bool) -> None:
     invoice = done.invoice
-    customer = system.books.customer(invoice.customer_id)
+    customer = system.ports.books.customer(invoice.customer_id)
     due = amount_due(invoice, customer) if customer else invoice.open
-    payment = system.books.month(invoice.customer_id, invoice.period).payment_of(invoice.first_payment)
+    payment = system.ports.books.month(invoice.customer_id, invoice.period).payment_of(invoice.first_payment)
     if not in_json:
         _say(done, due, payment, balance_in_words(customer) if customer else "")
     notice = tell_of_replacement(system, invoice, reason) if mail else None

@@ -27,7 +27,7 @@ def show_invoice(
     if in_json + state + (pdf is not None) + (xml is not None) > 1:
         raise UserMistakeError("--pdf, --xml, --json and --state do not go together: use one of them")
     system = connected(ctx)
-    documents = system.issued
+    documents = system.use_cases.issued
     issued = documents.find_issued(number)
     if in_json:
         say(documents.content(issued).decode())
@@ -43,7 +43,7 @@ def show_invoice(
 
 
 def _notes_on(system: System, issued: Issued) -> Sequence[CreditNote]:
-    return system.books.month(issued.customer_id, issued.period).notes_on(issued.number)
+    return system.ports.books.month(issued.customer_id, issued.period).notes_on(issued.number)
 
 
 def _state(issued: Issued, notes: Sequence[CreditNote]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def tell_of_replacement(system: System, invoice: Invoice, reason: str) -> Notice
 
 
 def _told_before(system: System, issued: CreditNote | Invoice) -> Notice | None:
-    sent = system.books.month(issued.customer_id, issued.period).correction_notices
+    sent = system.ports.books.month(issued.customer_id, issued.period).correction_notices
     return next((n for n in sent if n.step == issued.number and n.state is NoticeState.SENT), None)
 
 
@@ -45,7 +45,7 @@ def _told(
     who = issued.customer_id
     before = _told_before(system, issued)
     try:
-        state = tell(CorrectionTeller(system.books, system.mailer(), system.notice_texts(), system.clock))
+        state = tell(system.use_cases.correction_teller)
     except (TryLaterError, ProviderRefusedError) as error:
         note(f"{who}: not told yet: {error}\n{issued.number} stands; run the same command again to send the e-mail")
         return NoticeState.WITHDRAWN

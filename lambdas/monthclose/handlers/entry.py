@@ -17,9 +17,11 @@ from aws_lambda_powertools.utilities.idempotency import (
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.period import Period
 from monthclose.observability import logger, metrics, tracer
+from monthclose.ports import ShareLeft, TimeIsUp
 from monthclose.settings import Settings
 
 Event = dict[str, Any]
@@ -39,7 +41,13 @@ _REMEMBER_SECONDS = 2 * 86_400
 @cache
 def runtime() -> Runtime:
     """Make the runtime, once per process and not before it is needed."""
-    return Runtime(Settings.from_mapping(os.environ), os.environ["AWS_REGION"])
+    return Runtime(Settings.from_mapping(os.environ), os.environ["AWS_REGION"], logger)
+
+
+@cache
+def use_cases() -> UseCases:
+    """Make the use cases on the runtime, once per process."""
+    return UseCases(runtime())
 
 
 def once_by(stage: str, key: str, work: Work) -> Handler:
@@ -84,18 +92,26 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
     return run
 
 
-type ShareLeft = Callable[[], float]
-"""Tells the share of a function's time that is left, from 1 to 0."""
-
-
 def state_handler(stage: str, key: str) -> Callable[[Callable[[Event], Event]], Handler]:
     """Make a Lambda handler of a function from event to answer."""
-    decorate = timed_handler(stage, key)
+    decorate = shared_handler(stage, key)
     return lambda work: decorate(lambda event, _: work(event))
 
 
-def timed_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft], Event]], Handler]:
-    """Make a Lambda handler of a function that does as much as it has time for."""
+def timed_handler(stage: str, key: str, kept: float) -> Callable[[Callable[[Event, TimeIsUp], Event]], Handler]:
+    """Make a Lambda handler of a function that does as much as it has time for.
+
+    Parameters
+    ----------
+    kept : float
+        The share of its time at which it begins with nothing more.
+    """
+    decorate = shared_handler(stage, key)
+    return lambda work: decorate(lambda event, share_left: work(event, lambda: share_left() < kept))
+
+
+def shared_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft], Event]], Handler]:
+    """Make a Lambda handler of a function that shares its time out itself."""
 
     def decorate(work: Callable[[Event, ShareLeft], Event]) -> Handler:
         def timed(event: Event, context: LambdaContext) -> Event:

@@ -4,24 +4,13 @@ from datetime import date, datetime
 from typing import Any
 
 from monthclose.errors import UserMistakeError
-from monthclose.handlers.entry import Event, runtime, state_handler
-from monthclose.use_cases.collections.find_owing import OwingFinder
+from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
 
 
 @state_handler("find_owing", key="execution")
 def handler(event: Event) -> Event:
     """Begin a run of the collections for the day that an operator named, or that of the rule's event."""
-    world = runtime()
-    finder = OwingFinder(
-        claims=world.claims,
-        closes=world.closes,
-        directory=world.directory,
-        documents=world.documents,
-        workflow=world.workflow,
-        clock=world.clock,
-        queues={name: provider.queue_url for name, provider in world.settings.providers.items()},
-    )
-    found = finder.find(event["execution"], requested_day(event["request"]))
+    found = use_cases().owing_finder.find(event["execution"], requested_day(event["request"]))
     return {
         "outcome": found.outcome,
         "run": event["execution"],
@@ -29,7 +18,7 @@ def handler(event: Event) -> Event:
         "closing": [str(period) for period in found.closing],
         "batches": found.batches,
         "customers": found.customers,
-        "owing": world.documents.location(found.key),
+        "owing": runtime().documents.location(found.key),
     }
 
 

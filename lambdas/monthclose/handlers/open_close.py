@@ -5,21 +5,13 @@ from typing import Any
 
 from monthclose.domain.period import Period
 from monthclose.errors import UserMistakeError
-from monthclose.handlers.entry import Event, runtime, state_handler
-from monthclose.use_cases.closes.open_close import open_close
+from monthclose.handlers.entry import Event, state_handler, use_cases
 
 
 @state_handler("open_close", key="execution")
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event."""
-    world = runtime()
-    opened = open_close(
-        requested_period(event["request"]),
-        event["execution"],
-        closes=world.closes,
-        workflow=world.workflow,
-        clock=world.clock,
-    )
+    opened = use_cases().open_close(requested_period(event["request"]), event["execution"])
     return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run}
 
 

@@ -5,25 +5,17 @@ The status is all of the answer. Whatever is not 200 makes the provider deliver 
 
 import base64
 from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.errors import ProviderRefusedError, TryLaterError, WebhookRefusedError
-from monthclose.handlers.entry import Event, runtime
+from monthclose.handlers.entry import Event, runtime, use_cases
 from monthclose.observability import count, logger, metrics, tracer
-from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
 _LARGEST_BYTES = 1024 * 1024
 """Of a body. GoCardless puts up to 250 events of some 700 bytes into one, Stripe one event of some 5 KB."""
 _BASE64 = 4 / 3
-
-
-@cache
-def _taker() -> WebhookTaker:
-    world = runtime()
-    return WebhookTaker(world.webhook_readers, world.event_queue, world.clock)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -54,7 +46,7 @@ def _status(event: Event) -> HTTPStatus:
 
 def _take(provider: str, headers: Mapping[str, str], body: bytes) -> HTTPStatus:
     try:
-        taken = _taker().take(provider, headers, body)
+        taken = use_cases().webhook_taker.take(provider, headers, body)
     except WebhookRefusedError as error:
         return _refused(provider, str(error), HTTPStatus.BAD_REQUEST)
     except (ProviderRefusedError, TryLaterError) as error:

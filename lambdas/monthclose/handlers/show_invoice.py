@@ -3,17 +3,15 @@
 Everybody else gets one plain page, the same for a forged, an altered and an expired link, without any data.
 """
 
-from functools import cache
 from typing import cast
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.domain.invoices.link import LinkExpiredError, LinkRefusedError
-from monthclose.errors import ProviderRefusedError, TryLaterError
-from monthclose.handlers.entry import Event, Handler, runtime
+from monthclose.errors import TryLaterError
+from monthclose.handlers.entry import Event, Handler, use_cases
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.templates import page
-from monthclose.use_cases.invoices.invoice_links import LinkOpener
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -32,14 +30,6 @@ _HEADERS = {
 _ALLOWED = ("GET", "HEAD")
 
 
-@cache
-def _opener() -> LinkOpener:
-    world = runtime()
-    if world.link_secrets is None:
-        raise ProviderRefusedError("links to invoices are switched off in the settings")
-    return LinkOpener(world.link_secrets, world.clock, world.issued, world.documents)
-
-
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
@@ -47,7 +37,7 @@ def _show(event: Event, _context: LambdaContext) -> Event:
     if event["requestContext"]["http"]["method"] not in _ALLOWED:
         return _answer(405, "refused", {"Allow": ", ".join(_ALLOWED)})
     try:
-        address = _opener().open(event["rawPath"].rpartition("/")[2])
+        address = use_cases().link_opener.open(event["rawPath"].rpartition("/")[2])
     except LinkRefusedError:
         count("InvoiceLinksRefused", 1)
         return _answer(403, "refused")

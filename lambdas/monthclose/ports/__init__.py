@@ -22,11 +22,11 @@ from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
-from monthclose.ports.system import Clock, Log
+from monthclose.ports.system import Clock, Log, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
 from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
-from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Workflow
+from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Execution, Workflow
 
 __all__ = [
     "Answer",
@@ -46,6 +46,7 @@ __all__ = [
     "Documents",
     "EInvoices",
     "EventQueue",
+    "Execution",
     "InProgress",
     "Inbox",
     "InvoiceRenderer",
@@ -67,8 +68,11 @@ __all__ = [
     "Record",
     "Refused",
     "Reservation",
+    "ShareLeft",
     "TaxTables",
     "Taxes",
+    "Tell",
+    "TimeIsUp",
     "UsageStore",
     "WebhookReader",
     "Workflow",

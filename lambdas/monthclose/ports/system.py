@@ -1,8 +1,15 @@
-"""The machine: its clock and its log."""
+"""The machine: its clock and its log, and the time that is left."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
+
+type TimeIsUp = Callable[[], bool]
+"""Whether to begin with nothing more."""
+type ShareLeft = Callable[[], float]
+"""The share of the given time that is left, from 1 to 0."""
+type Tell = Callable[[str], None]
+"""Hears how far the work is, for people."""
 
 
 class Clock(Protocol):

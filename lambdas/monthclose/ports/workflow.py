@@ -5,14 +5,31 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution of a state machine, as it stands."""
+
+    status: str
+    """As Step Functions says: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`."""
+    output: Any = None
+    error: str = ""
+    cause: str = ""
+
+
 class Workflow(Protocol):
-    """The workflow engine."""
+    """The workflow engine. Executions and state machines are named by their ARNs."""
+
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
+        """Start an execution and return its ARN; one of that name that was started before is no error."""
+
+    def stop(self, execution: str, cause: str) -> None:
+        """Stop an execution; one that has ended is no error."""
+
+    def describe(self, execution: str) -> Execution:
+        """Ask how an execution stands."""
 
     def is_running(self, execution: str) -> bool:
-        """Whether an execution still runs."""
-
-    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
-        """Start an execution of a state machine; if one of that name was started before, nothing happens."""
+        """Whether an execution still runs; one that is no longer kept doesn't."""
 
     def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
         """Report success to a waiting task; if it no longer waits, nothing happens."""

@@ -1,40 +1,38 @@
 """The command over a world in memory, and what stands in for the state machine."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from cli.system import Execution, System
-from monthclose.adapters.tax_ids import check_tax_id
+from cli.system import Notes, System
 from monthclose.domain.period import Period
+from monthclose.ports import Execution
 from monthclose.settings import LinkSettings
-from tests.world import SETTINGS, World
+from tests.fakes import FakeWorkflow
+from tests.world import World
 
 EXECUTION = "arn:execution"
 
 
-@dataclass
-class FakeMachine:
-    """Runs a whole close when it is asked how an execution stands for the second time."""
+class FakeMachine(FakeWorkflow):
+    """The world's workflow engine. It runs a whole close when it is asked how an execution stands a second time."""
 
-    world: World
-    started: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    end: Execution | None = None
-    on_look: Callable[[int], None] = lambda _look: None
-    looks: int = 0
-    stopped: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self, world: World) -> None:
+        super().__init__(world.workflow.running, world.workflow.gone, world.workflow.answers, world.workflow.started)
+        self.world = world
+        self.closes: list[tuple[str, Mapping[str, Any]]] = []
+        """Names and requests of the executions that were started."""
+        self.end: Execution | None = None
+        self.on_look: Callable[[int], None] = lambda _look: None
+        self.looks = 0
 
-    def stop(self, execution: str, cause: str) -> None:
-        self.stopped.append((execution, cause))
-        self.world.workflow.running.discard(execution)
-
-    def start(self, name: str, request: dict[str, str]) -> str:
-        self.started.append((name, request))
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
+        self.closes.append((name, request))
         return EXECUTION
 
     def describe(self, execution: str) -> Execution:
@@ -44,7 +42,7 @@ class FakeMachine:
             return self.end
         if self.looks == 1:
             return Execution("RUNNING")
-        period = Period.parse(self.started[-1][1]["period"])
+        period = Period.parse(self.closes[-1][1]["period"])
         report = self.world.close(period, execution)
         return Execution("SUCCEEDED", {"period": str(period), "status": report["status"]})
 
@@ -60,36 +58,9 @@ class Command:
     @property
     def system(self) -> System:
         """What it works with."""
-        world = self.world
-        return System(
-            books=world.books,
-            closes=world.closes,
-            directory=world.directory,
-            usage=world.usage,
-            price_books=world.price_books,
-            tax_tables=world.tax_tables,
-            check_tax_id=check_tax_id,
-            documents=world.documents,
-            issued=world.issued,
-            workflow=world.workflow,
-            clock=world.clock,
-            settings=replace(SETTINGS, providers=world.providers, links=self.links),
-            gateways=world.comparer.gateways,
-            mailer=lambda: world.mailer,
-            dead_letters=lambda _url: world.letters,
-            machine=self.machine,
-            limits=world.limits,
-            providers=world.providers,
-            adapters=frozenset({"stripe"}),
-            link_secrets=world.link_secrets,
-            policy=world.policy,
-            cashier=world.cashier,
-            holds=world.desk,
-            drafter=world.drafter,
-            corrector=world.corrector,
-            regenerator=world.regenerator,
-            sleep=lambda _seconds: None,
-        )
+        log: Any = Notes()
+        world = replace(self.world, workflow=self.machine, links=self.links, log=log)
+        return System(world.use_cases, "arn:state-machine", frozenset({"stripe"}), sleep=lambda _seconds: None)
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
         system = self.system

@@ -7,10 +7,9 @@ import pytest
 
 from cli.commands.report import save_page
 from cli.commands.status import _share
-from cli.system import Execution
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.errors import ProviderDownError, TryLaterError
-from monthclose.ports import Collected
+from monthclose.ports import Collected, Execution
 from monthclose.use_cases.closes.snapshot import read_batches
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
 from tests.world import OCTOBER, World
@@ -34,7 +33,7 @@ def close_half(world: World) -> None:
 def test_closing_starts_the_machine_and_ends_with_the_summary(monthclose: Command, machine: FakeMachine) -> None:
     result = monthclose("close", "2026-10")
 
-    ((name, request),) = machine.started
+    ((name, request),) = machine.closes
     assert name.startswith("close-2026-10-")
     assert request == {"period": "2026-10"}
     assert "2026-10 closed: 3 customers" in result.stdout
@@ -47,7 +46,7 @@ def test_closing_starts_the_machine_and_ends_with_the_summary(monthclose: Comman
 def test_without_a_period_last_month_is_closed(monthclose: Command, machine: FakeMachine) -> None:
     monthclose("close")
 
-    assert machine.started[0][1] == {"period": "2026-10"}
+    assert machine.closes[0][1] == {"period": "2026-10"}
 
 
 def test_progress_is_told_in_lines_where_there_is_no_terminal(
@@ -77,13 +76,13 @@ def test_a_close_that_runs_already_is_watched_and_not_started_again(
 
     assert "2026-10 is already being closed" in result.stderr
     assert "the books tie" in result.stdout
-    assert machine.started == []
+    assert machine.closes == []
 
 
 def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose: Command, machine: FakeMachine) -> None:
     monthclose.world.open()
     assert "2026-10 is already being closed" in monthclose("close", "2026-10", "--no-wait", exit_code=3).stderr
-    assert machine.started == []
+    assert machine.closes == []
 
 
 def test_a_close_whose_books_do_not_tie_has_an_exit_status_of_its_own(monthclose: Command, world: World) -> None:
@@ -117,9 +116,9 @@ def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_i
     refused = monthclose("close", "2025-10", exit_code=2).stderr
 
     assert "2025-10 has never been closed, but 2026-10 has" in refused
-    assert len(machine.started) == 1
+    assert len(machine.closes) == 1
     monthclose("close", "2025-10", "--late", "--no-wait")
-    assert machine.started[-1][1] == {"period": "2025-10"}
+    assert machine.closes[-1][1] == {"period": "2025-10"}
     monthclose("close", "2026-10")
 
 
@@ -224,7 +223,7 @@ def test_a_period_that_is_none_or_not_over_is_refused(monthclose: Command, machi
     result = monthclose("close", period, exit_code=2)
 
     assert len(result.stderr.splitlines()) == 1
-    assert machine.started == []
+    assert machine.closes == []
 
 
 def test_closing_before_any_import_is_refused(monthclose: Command, machine: FakeMachine) -> None:
@@ -233,7 +232,7 @@ def test_closing_before_any_import_is_refused(monthclose: Command, machine: Fake
     result = monthclose("close", "2026-10", exit_code=2)
 
     assert "there are no customers to bill" in result.stderr
-    assert machine.started == []
+    assert machine.closes == []
 
 
 def test_status_counts_the_customers_that_are_through_with_each_stage(monthclose: Command, world: World) -> None:
@@ -285,7 +284,7 @@ def test_watching_shows_a_close_of_somebody_else_to_its_end(
 
     assert "closing 2026-10: 3 customers" in result.stderr
     assert "2026-10 closed: 3 customers" in result.stdout
-    assert machine.started == []
+    assert machine.closes == []
     assert "2026-10 completed" in monthclose("status", "--watch").stdout
 
 

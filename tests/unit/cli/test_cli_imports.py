@@ -14,7 +14,6 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.pricing.price import ALWAYS
-from tests.unit.cli import driving
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, SETTINGS, World, unit_price
 
@@ -332,7 +331,7 @@ def test_too_large_a_share_of_rejected_rows_is_an_exit_status_and_the_others_are
 def test_the_share_is_a_setting_of_the_deployment(
     monthclose: Command, usage_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driving, "SETTINGS", replace(SETTINGS, max_rejected_percent=50))
+    monkeypatch.setattr("tests.world.SETTINGS", replace(SETTINGS, max_rejected_percent=50))
     usage_file.write_text(rows_of(1, 1))
     monthclose("import", "usage", usage_file)
     usage_file.write_text(rows_of(1, 2))

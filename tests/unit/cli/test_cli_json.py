@@ -69,4 +69,4 @@ def test_changed_providers_answer_with_their_limits(monthclose: Command) -> None
 def test_a_machine_without_a_local_aws_says_so(monthclose: Command, machine: FakeMachine) -> None:
     assert monthclose.json("local", "status", "--json", exit_code=1) == {"up": False}
     assert monthclose.json("local", "down", "--json") == {"up": False, "was_up": False}
-    assert machine.started == []
+    assert machine.closes == []

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from monthclose.use_cases.closes.open_close import open_close
-from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
 from tests.dropping import GOOD, KEY, Drop, of
 from tests.world import OCTOBER, World
 
@@ -19,12 +17,12 @@ def _drop(world: World, execution: str) -> str:
 
 
 def _reconcile(world: World, execution: str) -> str:
-    opener = ReconcileOpener(world.claims, world.closes, world.documents, world.workflow, world.clock, ["stripe"])
+    opener = world.use_cases.reconcile_opener
     return opener.open(execution).outcome
 
 
 def _close(world: World, execution: str) -> str:
-    return open_close(OCTOBER, execution, closes=world.closes, workflow=world.workflow, clock=world.clock).outcome
+    return world.use_cases.open_close(OCTOBER, execution).outcome
 
 
 DOORS: dict[str, tuple[Callable[[World, str], str], str]] = {

@@ -20,9 +20,8 @@ from monthclose.errors import (
     TryLaterError,
     UserMistakeError,
 )
-from monthclose.ports import PaymentGateway
-from monthclose.use_cases.closes.open_close import open_close
 from monthclose.use_cases.closes.snapshot import read_batches
+from monthclose.use_cases.payments.charge_payment import Charger
 from tests.world import OCTOBER, World
 
 
@@ -112,7 +111,7 @@ def test_closing_again_changes_nothing_and_charges_nobody(world: World) -> None:
 
 def test_a_second_start_while_the_first_runs_finds_it_running(world: World) -> None:
     world.open(execution="first")
-    second = open_close(OCTOBER, "second", closes=world.closes, workflow=world.workflow, clock=world.clock)
+    second = world.use_cases.open_close(OCTOBER, "second")
     assert second.outcome == "already_running"
 
 
@@ -316,11 +315,11 @@ def test_a_customer_whose_provider_changed_after_the_snapshot_is_parked(world: W
 def test_a_provider_that_cannot_be_asked_is_a_finding_and_not_the_end_of_the_report(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
 
-    def unreachable() -> PaymentGateway:
+    def unreachable() -> Charger:
         raise ProviderRefusedError("the secret cannot be read")
 
     world.close()
-    comparer = replace(world.comparer, gateways={"stripe": unreachable})
+    comparer = replace(world.comparer, chargers={"stripe": unreachable})
     world.reporter = replace(world.reporter, comparer=comparer)
     report = world.close(execution="execution-2")
     assert [finding["check"] for finding in report["proof"]["findings"]] == ["provider_unreachable"]

@@ -26,7 +26,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 @pytest.fixture
 def world() -> World:
     """Five customers, billed in batches of two, twice: ten invoices."""
-    world = World(settings=CloseSettings(max_batches=3)).at(OCTOBER.next.end)
+    world = World(close_settings=CloseSettings(max_batches=3)).at(OCTOBER.next.end)
     for name in "abcde":
         world.use(world.add_customer(name), "10.50")
         world.use(name, "20", period=OCTOBER.next)

@@ -9,7 +9,7 @@ from monthclose.domain.accounts.ledger import Account
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.errors import OutcomeUnknownError, TryLaterError
-from monthclose.use_cases.invoices.invoice_links import LinkOpener, LinkWriter
+from monthclose.use_cases.invoices.invoice_links import LinkWriter
 from tests.unit.accounts.test_adjust_account import the_rest_of_the_close, usd, with_the_charge_queued
 from tests.unit.invoices.regenerating import (
     NEW,
@@ -74,7 +74,7 @@ def test_both_invoices_are_found_shown_and_unchanged_and_the_new_one_says_what_i
 def test_a_link_to_the_replaced_invoice_still_opens_it() -> None:
     world = closed()
     writer = LinkWriter(world.link_secrets, world.clock, "https://invoices.example.com/", 400)
-    opener = LinkOpener(world.link_secrets, world.clock, world.issued, world.documents)
+    opener = world.use_cases.link_opener
     link = writer(invoice_of(world))
     new = writer(mended(world))
     for address, number in ((link, OLD), (new, NEW)):

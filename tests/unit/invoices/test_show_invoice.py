@@ -9,7 +9,7 @@ import pytest
 from monthclose.domain.invoices.link import InvoiceLink, LinkKeys, sign
 from monthclose.errors import TryLaterError
 from monthclose.handlers import show_invoice
-from monthclose.use_cases.invoices.invoice_links import LinkOpener, LinkWriter
+from monthclose.use_cases.invoices.invoice_links import LinkWriter
 from tests.unit.test_handlers import FakeContext
 from tests.world import OCTOBER, World
 
@@ -38,8 +38,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     for name in ("acme", "globex"):
         world.use(world.add_customer(name), "10")
     world.close()
-    opener = LinkOpener(world.link_secrets, world.clock, world.issued, world.documents)
-    monkeypatch.setattr(show_invoice, "_opener", lambda: opener)
+    monkeypatch.setattr(show_invoice, "use_cases", lambda: world.use_cases)
     return Site(world, LinkWriter(world.link_secrets, world.clock, "https://invoices.example.com/", 400))
 
 

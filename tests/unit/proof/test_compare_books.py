@@ -250,8 +250,8 @@ def test_a_provider_that_cannot_be_asked_is_the_only_finding(
 def test_money_of_a_provider_that_left_the_settings_is_found(world: World) -> None:
     other = FakeGateway()
     other.provider = "other"
-    gateways: dict[str, Any] = {"other": lambda: other}
-    world.comparer = replace(world.comparer, gateways=gateways)
+    chargers = {"other": lambda: Charger(world.books, other, world.clock)}
+    world.comparer = replace(world.comparer, chargers=chargers)
     [stripe] = world.reconcile().comparisons  # whom nobody is charged by is not asked
     assert [finding.check for finding in stripe.findings] == ["provider_unreachable"]
     assert stripe.ours == {"USD": 6000}
@@ -260,8 +260,8 @@ def test_money_of_a_provider_that_left_the_settings_is_found(world: World) -> No
 def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_too(world: World) -> None:
     other = FakeGateway()
     other.provider = "other"
-    gateways: dict[str, Any] = {"stripe": lambda: world.gateway, "other": lambda: other}
-    world.comparer = replace(world.comparer, gateways=gateways)
+    chargers = {"stripe": lambda: world.charger, "other": lambda: Charger(world.books, other, world.clock)}
+    world.comparer = replace(world.comparer, chargers=chargers)
     world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))

@@ -1,5 +1,7 @@
 """Opening a reconciliation: one at a time, and each recent period compared once a day."""
 
+from dataclasses import replace
+
 import pytest
 
 from monthclose.domain.period import Period
@@ -17,7 +19,7 @@ def world() -> World:
 
 
 def opener(world: World) -> ReconcileOpener:
-    return ReconcileOpener(world.claims, world.closes, world.documents, world.workflow, world.clock, ["stripe"])
+    return world.use_cases.reconcile_opener
 
 
 def test_a_second_start_finds_the_first_running(world: World) -> None:
@@ -65,7 +67,7 @@ def test_the_closes_that_ended_last_are_compared_whatever_month_they_are_of(worl
 
 def test_a_provider_that_nobody_is_charged_by_is_not_asked_and_needs_no_key(world: World) -> None:
     everybody = ["gocardless", "stripe"]
-    two = ReconcileOpener(world.claims, world.closes, world.documents, world.workflow, world.clock, everybody)
+    two = replace(opener(world), providers=everybody)
     assert two.open("before any close").providers == ()
     world.close()
     assert two.open("after one").providers == ("stripe",)

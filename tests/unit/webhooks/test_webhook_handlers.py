@@ -18,10 +18,9 @@ from monthclose.errors import (
     ProviderRefusedError,
     TryLaterError,
 )
-from monthclose.handlers import apply_webhook, receive_webhook
+from monthclose.handlers import apply_webhook, queue, receive_webhook
 from monthclose.ports import Collected, Refused, WebhookReader
 from monthclose.use_cases.webhooks.apply_event import EventApplier
-from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 from sandbox.signatures import SIGN
 from tests.fakes import taken_back
 from tests.sandbox.gocardless_driving import webhook
@@ -82,8 +81,8 @@ def request(path: str, body: bytes, headers: dict[str, str] | None = None, metho
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     world = World()
     made = Door(world, {"stripe": [SECRET], "gocardless": [SECRET]})
-    taker = WebhookTaker(made.webhook_readers, world.event_queue, world.clock)
-    monkeypatch.setattr(receive_webhook, "_taker", lambda: taker)
+    monkeypatch.setattr(world, "webhook_readers", made.webhook_readers)
+    monkeypatch.setattr(receive_webhook, "use_cases", lambda: world.use_cases)
     monkeypatch.setattr(receive_webhook, "runtime", lambda: made)
     monkeypatch.setattr(receive_webhook, "logger", world.log)
     return made
@@ -238,10 +237,10 @@ def consumer(door: Door, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     world.use(world.add_customer("acme"), "100")
     world.close()
     monkeypatch.setattr(apply_webhook, "_applier", lambda _: world.applier)
-    monkeypatch.setattr(apply_webhook, "_queue", lambda: world.event_queue)
     monkeypatch.setattr(apply_webhook, "_apply_once", apply_webhook._apply)
     monkeypatch.setattr(apply_webhook, "runtime", lambda: world)
     monkeypatch.setattr(apply_webhook, "logger", world.log)
+    monkeypatch.setattr(queue, "logger", world.log)
 
     def consume(*messages: Any, received: int = 1) -> list[str]:
         records = [

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.aws.clients import client
 from monthclose.errors import TryLaterError
+from monthclose.ports import Execution
 
 _NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
@@ -15,23 +16,34 @@ _NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 class StepFunctionsWorkflow:
     """`Workflow` on Step Functions."""
 
+    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
+        """Start an execution; the name is what keeps a second one from starting."""
+        try:
+            answer = _call("start_execution", stateMachineArn=machine, name=name, input=json.dumps(request))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+            return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        return str(answer["executionArn"])
+
+    def stop(self, execution: str, cause: str) -> None:
+        """Stop an execution, and the children of its Map with it."""
+        _call("stop_execution", executionArn=execution, cause=cause)
+
+    def describe(self, execution: str) -> Execution:
+        """Ask how an execution stands."""
+        answer = _call("describe_execution", executionArn=execution)
+        output = json.loads(answer["output"]) if answer.get("output") else None
+        return Execution(answer["status"], output, answer.get("error", ""), answer.get("cause", ""))
+
     def is_running(self, execution: str) -> bool:
         """Ask whether an execution runs; one that is no longer kept (after 90 days) doesn't."""
         try:
-            answer = _call("describe_execution", executionArn=execution)
+            return self.describe(execution).status == "RUNNING"
         except ClientError as error:
             if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
                 return False
             raise
-        return bool(answer["status"] == "RUNNING")
-
-    def start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
-        """Start an execution; the name is what keeps a second one from starting."""
-        try:
-            _call("start_execution", stateMachineArn=machine, name=name, input=json.dumps(request))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-                raise
 
     def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
         """Tell a task that it succeeded."""

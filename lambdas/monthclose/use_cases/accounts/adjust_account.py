@@ -25,7 +25,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.accounts.cover_open import OpenMonths, cover_with_credit, open_months, settle_up
+from monthclose.use_cases.accounts.cover_open import OpenMonths, cover_with_credit, open_months
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.own_payment import new_payment
@@ -117,7 +117,7 @@ class Cashier:
             charger.charge(key)
         finally:
             self._tell(customer.customer_id, period)
-            self._settle_up(customer.customer_id, [(period, month)])
+            self.holds.settle_up(customer.customer_id, [(period, month)])
         payments = [p for p in self.books.month(customer.customer_id, period).payments if p.sequence >= key.sequence]
         if not payments:
             raise TryLaterError(f"payment {key.payment_id} can no longer be read")
@@ -193,7 +193,7 @@ class Cashier:
         if coming.expires_at and coming.expires_at <= self.clock():
             raise UserMistakeError("credit cannot expire before it is granted")
         changed = retry_conflicts(partial(self._commit_credit, customer_id, coming))
-        self._settle_up(customer_id, changed)
+        self.holds.settle_up(customer_id, changed)
         self._tell(customer_id)
         return self._customer(customer_id)
 
@@ -229,9 +229,6 @@ class Cashier:
             if period and not notice_due(self.books.month(customer_id, period)):  # the close's own comes with its batch
                 self.teller.tell(customer_id, period)
             self.holds.tell(customer_id)
-
-    def _settle_up(self, customer_id: str, changed: OpenMonths) -> None:
-        settle_up(self.holds, customer_id, changed)
 
 
 def _booked_before(reference: str, entry: Entry) -> str:

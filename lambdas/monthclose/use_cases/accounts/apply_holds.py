@@ -78,6 +78,15 @@ class HoldKeeper:
         self.tell(customer_id)
         return change
 
+    def settle_up(self, customer_id: str, changed: Iterable[tuple[Period, CustomerMonth]]) -> None:
+        """Lift the hold if it can be, and bring the sums of the changed months up to date; the caller tells."""
+        customer = self.books.customer(customer_id)
+        if customer and customer.held_since:
+            self.review(customer_id)
+        for period, month in changed:
+            if month.payment:
+                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+
     def tell(self, customer_id: str) -> None:
         """Tell a customer about the latest change of their hold, if that is news to them."""
         if self.teller:

@@ -11,8 +11,6 @@ from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Record
-from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.batch_work import refresh_progress
 
 _INVOICES_AT_ONCE = 30
 """Invoices that one commit lets credit cover: a transaction holds 100 items. The rest is covered when it is due."""
@@ -55,13 +53,3 @@ def cover_with_credit(
         records += [after, Entry(used_id(of), customer.customer_id, period, after.currency, now, used, memo)]
         covered.append((period, month))
     return Cover(customer, records, covered)
-
-
-def settle_up(holds: HoldKeeper, customer_id: str, changed: OpenMonths) -> None:
-    """See whether the hold can be lifted, and bring the sums of the changed months up to date; the caller tells."""
-    customer = holds.books.customer(customer_id)
-    if customer and customer.held_since:
-        holds.review(customer_id)
-    for period, month in changed:
-        if month.payment:
-            refresh_progress(holds.closes, holds.books, holds.clock, period, month.payment.batch)

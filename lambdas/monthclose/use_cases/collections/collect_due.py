@@ -14,7 +14,7 @@ from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, StepK
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
-from monthclose.ports import Books, Clock, Closes, Log
+from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
 from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
 from monthclose.use_cases.payments.charge_customers import HandedBack, charge_each
 from monthclose.use_cases.payments.charge_payment import Charger
@@ -47,7 +47,7 @@ class Collector:
         customer_ids: Iterable[str],
         today: date,
         closing: frozenset[Period] = frozenset(),
-        time_is_up: Callable[[], bool] = lambda: False,
+        time_is_up: TimeIsUp = lambda: False,
     ) -> Collection:
         """Retry what is due today; a second call on the same day does what is left.
 

@@ -1,12 +1,11 @@
 """Load one lane of a split usage file, part by part in the file's order."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from monthclose.domain.imports.intake import Row
-from monthclose.ports import Inbox
+from monthclose.ports import Inbox, TimeIsUp
 from monthclose.use_cases.imports.dropped_file import tally_content
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.import_usage import UsageImporter
@@ -22,9 +21,7 @@ class LaneLoader:
     lock: ImportLock
     importer: UsageImporter
 
-    def load(
-        self, run: str, lane: int, first: int, execution: str, time_is_up: Callable[[], bool] = lambda: False
-    ) -> int:
+    def load(self, run: str, lane: int, first: int, execution: str, time_is_up: TimeIsUp = lambda: False) -> int:
         """Load a lane's parts from `first` on, at least one of them; returns the next one, or -1 after the last.
 
         Raises

@@ -4,7 +4,7 @@ S3 announces it at least once, and a file may be dropped again while it is impor
 works on files of a name, only the latest version counts, and what came of a version is remembered.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -14,7 +14,7 @@ from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
 from monthclose.names import USAGE_PREFIX
-from monthclose.ports import Arrival, Inbox
+from monthclose.ports import Arrival, Inbox, TimeIsUp
 from monthclose.use_cases.imports.check_rows import checked
 from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile, read_options
 from monthclose.use_cases.imports.import_lock import ImportLock
@@ -23,8 +23,6 @@ from monthclose.use_cases.imports.rejected_rows import Cells, rejected
 from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import Table, read_table
 from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
-
-type TimeIsUp = Callable[[], bool]
 
 _AROUND_A_ROW = 16
 """What a part has around a row's cells, in bytes. Without it, rows without cells would be read without end."""

@@ -7,7 +7,7 @@ in the file's order, and the lanes need not know of each other. What comes of it
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping
 from monthclose.domain.imports.intake import Row
 from monthclose.names import PARTS_PREFIX
-from monthclose.ports import Inbox
+from monthclose.ports import Inbox, TimeIsUp
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
@@ -110,7 +110,7 @@ class Splitter:
         columns: Sequence[str],
         layout: ColumnMapping,
         horizon_days: int,
-        time_is_up: Callable[[], bool],
+        time_is_up: TimeIsUp,
     ) -> Split:
         """Write the parts, then what describes them.
 

@@ -35,7 +35,7 @@ from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, Documents, Reservation
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.accounts.cover_open import Cover, cover_with_credit, open_months, settle_up
+from monthclose.use_cases.accounts.cover_open import Cover, cover_with_credit, open_months
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.invoices.document_keys import credit_note_key
 from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
@@ -90,7 +90,7 @@ class Corrector:
         if amount is not None and amount.minor <= 0:
             raise UserMistakeError("the amount must be more than zero")
         note = retry_conflicts(partial(self._correct, asked))
-        settle_up(self.holds, note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
+        self.holds.settle_up(note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
         return note
 
     def void(self, number: str, reason: str) -> CreditNote:
@@ -155,7 +155,7 @@ class Corrector:
         if all(issued.number != note.number for issued in month.credit_notes):
             self.documents.put_new(note.document.key, content)  # from the same draft comes the same content
             changed = self._commit(note)
-            settle_up(self.holds, note.customer_id, changed.months)
+            self.holds.settle_up(note.customer_id, changed.months)
         return note
 
     def _read(self, customer_id: str, period: Period) -> tuple[Customer, CustomerMonth, Invoice]:

@@ -21,6 +21,7 @@ from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
+from monthclose.use_cases.invoices.company_logo import current_logo
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,12 @@ class InvoiceDrafter:
     documents: Documents
     tax_tables: TaxTables
     company: Company
-    logo: str
-    """Key of the logo that invoices have now."""
+    logo: str = ""
+    """Key of the logo that the drafts name."""
+
+    def with_logo(self) -> "InvoiceDrafter":
+        """Make one whose drafts name the logo that invoices have now; a preview needs none."""
+        return replace(self, logo=current_logo(self.documents))
 
     def draft(
         self, customer: Customer, period: Period, price_book: str, tax_table: str, watermark: datetime, day: date

@@ -20,16 +20,15 @@ from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, Stage
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices import invoice as invoices
-from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
-from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy, account_after, carried_minor
+from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after, carried_minor
 from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables, UsageStore
+from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables
 from monthclose.use_cases.accounts.expire_credit import expire_credit
 from monthclose.use_cases.batch_work import (
     OF_ONE_CUSTOMER,
@@ -40,7 +39,6 @@ from monthclose.use_cases.batch_work import (
     summed_up,
     unparked,
 )
-from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.document_keys import documents_key
 from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
 from monthclose.use_cases.invoices.replace_invoice import Replacer
@@ -80,15 +78,15 @@ class InvoiceGenerator:
 
     books: Books
     closes: Closes
-    usage: UsageStore
     price_books: PriceBooks
+    tax_tables: TaxTables
     documents: Documents
     clock: Clock
+    drafter: InvoiceDrafter
+    replacer: Replacer
     adapters: frozenset[str]
     """The providers that can be charged through."""
-    tax_tables: TaxTables
-    company: Company
-    policy: InvoicingPolicy = INVOICE_EVERYTHING
+    policy: InvoicingPolicy
 
     def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
         """Bring every customer of the batch to an invoice, to nothing to bill, or to a parking place.
@@ -126,8 +124,7 @@ class InvoiceGenerator:
         if not drafts[0].get("replaces"):
             return self._issue(period, batch, reservation, drafts, {})
         with suppress(TryLaterError):
-            replacer = Replacer(self.books, self.documents, self.clock, self.adapters)
-            replacer.issue(reservation, drafts[0], batch.number)
+            self.replacer.issue(reservation, drafts[0], batch.number)
         return set()
 
     def _drafts(
@@ -140,7 +137,7 @@ class InvoiceGenerator:
         todo = [name for name, month in months.items() if not month.invoice and not month.carried]
         if not todo:
             return [], 0
-        close, drafter = self._frozen(period), self._drafter()
+        close, drafter = self._frozen(period), self.drafter.with_logo()
         drafts, small, held = list[Draft](), list[Draft](), 0
         for customer_id in todo:
             try:
@@ -242,18 +239,6 @@ class InvoiceGenerator:
                 f"the profile says {currency}, but {what} is still open; settle that or change the profile back",
             )
         return expire_credit(self.books, customer, period, self.clock())
-
-    def _drafter(self) -> InvoiceDrafter:
-        return InvoiceDrafter(
-            self.books,
-            self.closes,
-            self.usage,
-            self.price_books,
-            self.documents,
-            self.tax_tables,
-            self.company,
-            current_logo(self.documents),
-        )
 
     def _draft(
         self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None, *, parked: bool

@@ -25,12 +25,12 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
-from monthclose.ports import Reservation
-from monthclose.use_cases.accounts.cover_open import settle_up
+from monthclose.ports import Books, Clock, Closes, Documents, Reservation
+from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import retry_conflicts
-from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.correct_invoice import Corrector
 from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
 from monthclose.use_cases.invoices.replace_invoice import Replacer
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
 
@@ -83,6 +83,12 @@ class Preview:
 class Regenerator:
     """Regenerates invoices."""
 
+    books: Books
+    closes: Closes
+    documents: Documents
+    clock: Clock
+    issued: IssuedDocuments
+    holds: HoldKeeper
     corrector: Corrector
     drafter: InvoiceDrafter
     replacer: Replacer
@@ -98,7 +104,7 @@ class Regenerator:
         TryLaterError
             The invoice is being charged right now.
         """
-        invoice = self.corrector.issued.find(number)
+        invoice = self.issued.find(number)
         if invoice.replaced_by:
             raise _replaced(invoice)
         if self._begun(invoice, self._reserved(invoice, self._batch(invoice))):
@@ -126,7 +132,7 @@ class Regenerator:
         [new], _ = number_drafts([draft], 0, "")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, _ = take_its_place(new, account_after(customer, draft), held)
-        unchanged = InvoiceDocument.of(draft).bills_the_same(self.corrector.issued.document(invoice))
+        unchanged = InvoiceDocument.of(draft).bills_the_same(self.issued.document(invoice))
         return Preview(invoice, draft, amount_due(issued, account), invoice.total - left, unchanged)
 
     def regenerate(self, number: str, reason: str) -> Regenerated:
@@ -145,7 +151,7 @@ class Regenerator:
             The invoice is being charged right now.
         """
         reason = check_reason(reason, "a reason is needed: the credit note and the new invoice show it")
-        invoice = self.corrector.issued.find(number)
+        invoice = self.issued.find(number)
         if not invoice.replaced_by:
             batch = self._batch(invoice)
             if not self._begun(invoice, self._reserved(invoice, batch)):
@@ -153,8 +159,8 @@ class Regenerator:
                 self._void(invoice, reason)
             retry_conflicts(partial(self._replace, invoice, batch, reason))
         done = self._done(invoice, reason)
-        month = self.corrector.books.month(invoice.customer_id, invoice.period)
-        settle_up(self.corrector.holds, invoice.customer_id, [(invoice.period, month)])
+        month = self.books.month(invoice.customer_id, invoice.period)
+        self.holds.settle_up(invoice.customer_id, [(invoice.period, month)])
         return done
 
     def _check(self, invoice: Invoice, customer: Customer, month: CustomerMonth) -> None:
@@ -198,26 +204,26 @@ class Regenerator:
                 f"{invoice.number} is credited in full, but {_cannot(invoice, error)}; fix that and run the same "
                 "command again"
             ) from None
-        key = store_drafts(self.corrector.documents, invoice.period, f"{batch:05}", [draft])
+        key = store_drafts(self.documents, invoice.period, f"{batch:05}", [draft])
         self._mark(invoice)
-        reservation = self.corrector.closes.reserve(invoice.period, batch, len(reserved), key, 1)
+        reservation = self.closes.reserve(invoice.period, batch, len(reserved), key, 1)
         self.replacer.issue(reservation, draft, batch)
 
     def _mark(self, invoice: Invoice) -> None:
         """Say on the old invoice that a number is about to be given: if this breaks off, its batch has that to do."""
         _, month = self._read(invoice)
         if month.invoice and month.invoice.number == invoice.number and not month.invoice.being_replaced:
-            self.corrector.books.commit(replace(month.invoice, being_replaced=True))
-            settle_up(self.corrector.holds, invoice.customer_id, [(invoice.period, month)])
+            self.books.commit(replace(month.invoice, being_replaced=True))
+            self.holds.settle_up(invoice.customer_id, [(invoice.period, month)])
 
     def _reserved(self, invoice: Invoice, batch: int) -> list[Reservation]:
-        return self.corrector.closes.reservations(invoice.period, batch)
+        return self.closes.reservations(invoice.period, batch)
 
     def _begun(self, invoice: Invoice, reserved: list[Reservation]) -> tuple[Reservation, Draft] | None:
         """Find the number that was reserved for an invoice in another's place, and its draft."""
         for reservation in reserved:
             if reservation.count == 1:
-                [draft] = json.loads(self.corrector.documents.get(reservation.drafts_key))
+                [draft] = json.loads(self.documents.get(reservation.drafts_key))
                 if draft.get("replaces") == invoice.number:
                     return reservation, draft
         return None
@@ -228,28 +234,27 @@ class Regenerator:
         new = month.invoice_of(replaced.replaced_by) if replaced else None
         if replaced is None or new is None:
             raise ValueError(f"{invoice.number} was replaced, but the new invoice cannot be read")
-        if self.corrector.issued.document(new).notes != (reason,):
+        if self.issued.document(new).notes != (reason,):
             raise _replaced(replaced)
         notes = month.notes_on(replaced.number)
         before = sum(note.total_minor for note in notes if note.reason != reason)
         return Regenerated(replaced, notes[-1] if notes else None, new, Money(before, replaced.currency))
 
     def _draft(self, customer: Customer, invoice: Invoice, reason: str) -> Draft:
-        document = json.loads(self.corrector.issued.content(invoice))
-        drafter = replace(self.drafter, logo=current_logo(self.corrector.documents))
-        return drafter.redraft(customer, document, reason, self.corrector.clock())
+        document = json.loads(self.issued.content(invoice))
+        return self.drafter.with_logo().redraft(customer, document, reason, self.clock())
 
     def _batch(self, invoice: Invoice) -> int:
-        run = self.corrector.closes.run_of(Series.INVOICES.number_of(invoice.number))
+        run = self.closes.run_of(Series.INVOICES.number_of(invoice.number))
         if run is None:
             raise ValueError(f"{invoice.number} is not in any reserved range of numbers")
         return run.batch
 
     def _read(self, invoice: Invoice) -> tuple[Customer, CustomerMonth]:
-        customer = self.corrector.books.customer(invoice.customer_id)
+        customer = self.books.customer(invoice.customer_id)
         if customer is None:
             raise ValueError(f"customer {invoice.customer_id} of {invoice.number} no longer exists")
-        return customer, self.corrector.books.month(invoice.customer_id, invoice.period)
+        return customer, self.books.month(invoice.customer_id, invoice.period)
 
 
 def _replaced(invoice: Invoice) -> UserMistakeError:

@@ -10,7 +10,7 @@ from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.payments.payment import PaymentKey
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Books, Clock, Closes, Log
+from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
 from monthclose.use_cases.batch_work import (
     begun_batch,
     log_failure,
@@ -30,7 +30,7 @@ class HandedBack(NamedTuple):
 
 
 def charge_each(
-    jobs: Mapping[str, Callable[[], object]], executor: Executor, log: Log, time_is_up: Callable[[], bool]
+    jobs: Mapping[str, Callable[[], object]], executor: Executor, log: Log, time_is_up: TimeIsUp
 ) -> HandedBack:
     """Do jobs that charge, as many at a time as the executor has threads, until done or `time_is_up`.
 
@@ -96,7 +96,7 @@ class BatchCharger:
     executor: Executor
 
     def charge(
-        self, period: Period, number: int, round_number: int, time_is_up: Callable[[], bool] = lambda: False
+        self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = lambda: False
     ) -> BatchResult:
         """Charge each customer of a batch that has something to pay, until done or `time_is_up`.
 

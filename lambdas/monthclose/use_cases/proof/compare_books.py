@@ -25,7 +25,7 @@ from monthclose.domain.payments.payment import Payment, PaymentKey
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Books, Clock, Closes, PaymentGateway
+from monthclose.ports import Books, Clock, Closes, Tell, TimeIsUp
 from monthclose.use_cases.batch_work import read_months, record_progress, side_by_side
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.comparison_sides import Side
@@ -65,15 +65,15 @@ class BookComparer:
 
     Parameters
     ----------
-    gateways : mapping
-        How to reach each provider: one that cannot be reached is a finding, not the end of the comparison.
+    chargers : mapping
+        How to make each provider's: one that cannot be reached is a finding, not the end of the comparison.
     heals : bool
         Book what a provider says of a payment where it differs from our record: a refund, or an outcome that we missed.
     """
 
     books: Books
     closes: Closes
-    gateways: Mapping[str, Callable[[], PaymentGateway]]
+    chargers: Mapping[str, Callable[[], Charger]]
     clock: Clock
     executor: Executor
     heals: bool = False
@@ -84,8 +84,8 @@ class BookComparer:
         providers: Collection[str] = (),
         *,
         thorough: bool = False,
-        time_is_up: Callable[[], bool] = lambda: False,
-        tell: Callable[[str], None] = lambda _: None,
+        time_is_up: TimeIsUp = lambda: False,
+        tell: Tell = lambda _: None,
     ) -> list[Comparison]:
         """Compare a close's charges with those of all providers that it charges by, or of some.
 
@@ -97,7 +97,7 @@ class BookComparer:
             Hears how far it is, for people.
         """
         charged_by, ours = self._ours(close.period)
-        names = sorted(providers or charged_by & self.gateways.keys())
+        names = sorted(providers or charged_by & self.chargers.keys())
         sides = [self._list_theirs(name, close, time_is_up, tell) for name in names]
         theirs = Counter[str]()
         for side in sides:
@@ -113,11 +113,11 @@ class BookComparer:
         close: Close,
         sides: list[Side],
         others: list[Side],
-        time_is_up: Callable[[], bool],
-        tell: Callable[[str], None],
+        time_is_up: TimeIsUp,
+        tell: Tell,
     ) -> list[Side]:
         """Ask the providers, too, that customers of the close have changed to and paid through since."""
-        changed_to = sorted({side.name for side in others} & self.gateways.keys())
+        changed_to = sorted({side.name for side in others} & self.chargers.keys())
         if not changed_to:
             return [*sides, *others]
         names = [*(side.name for side in sides), *changed_to]
@@ -132,12 +132,10 @@ class BookComparer:
             sums.update({code: money.get("by_providers", 0) for code, money in progress.totals.money.items()})
         return names, sums
 
-    def _list_theirs(
-        self, name: str, close: Close, time_is_up: Callable[[], bool], tell: Callable[[str], None]
-    ) -> Side:
+    def _list_theirs(self, name: str, close: Close, time_is_up: TimeIsUp, tell: Tell) -> Side:
         side = Side(name)
         try:
-            side.charger = charger = Charger(self.books, self.gateways[name](), self.clock)
+            side.charger = charger = self.chargers[name]()
             # Since the month's end and not since the close was opened: everything that names this close is checked.
             charges = charger.gateway.collected_for(close.period, close.period.end)
             for some in batched(charges, _CHARGES_AT_ONCE, strict=False):
@@ -198,8 +196,8 @@ class BookComparer:
         self,
         close: Close,
         sides: list[Side],
-        time_is_up: Callable[[], bool],
-        tell: Callable[[str], None],
+        time_is_up: TimeIsUp,
+        tell: Tell,
     ) -> list[Side]:
         """Go through the batches; the answer is what was collected through providers that nobody can be asked of."""
         by_name, others = {side.name: side for side in sides}, dict[str, Side]()

@@ -15,7 +15,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.names import COLLECT_DUE
-from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, Workflow
+from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, TimeIsUp, Workflow
 from monthclose.use_cases.batch_work import recent_closes
 
 _TARGET, _ERROR = "TARGET_ARN", "ERROR_CODE"
@@ -55,9 +55,7 @@ class DeadLetterDrain:
     documents: Documents
     log: Log
 
-    def drain_charges(
-        self, provider: str, queue: DeadLetters, time_is_up: Callable[[], bool] = lambda: False
-    ) -> Drained:
+    def drain_charges(self, provider: str, queue: DeadLetters, time_is_up: TimeIsUp = lambda: False) -> Drained:
         """Make up for batches that a provider's queue gave up on.
 
         Their tasks hear that it failed: a child that waits sends its message again, or leaves the batch to the repair
@@ -81,7 +79,7 @@ class DeadLetterDrain:
         return self._drain(queue, handle, time_is_up)
 
     def drain_starts(
-        self, queue: DeadLetters, restarted: frozenset[str], time_is_up: Callable[[], bool] = lambda: False
+        self, queue: DeadLetters, restarted: frozenset[str], time_is_up: TimeIsUp = lambda: False
     ) -> Drained:
         """Make up for starts of the rules that did not arrive: start closes and imports, report the others.
 
@@ -112,7 +110,7 @@ class DeadLetterDrain:
         return self._drain(queue, handle, time_is_up)
 
     def _drain(
-        self, queue: DeadLetters, handle: Callable[[DeadLetter, Drained], None], time_is_up: Callable[[], bool]
+        self, queue: DeadLetters, handle: Callable[[DeadLetter, Drained], None], time_is_up: TimeIsUp
     ) -> Drained:
         drained = Drained()
         while not time_is_up() and (letters := queue.receive()):

@@ -3,7 +3,7 @@
 A close that runs does this itself; what it leaves behind is finished here, however late.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import batched
@@ -13,7 +13,7 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
-from monthclose.ports import Books, Clock, Closes
+from monthclose.ports import Books, Clock, Closes, ShareLeft, Tell
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import read_months, recent_closes, refresh_gathered, side_by_side
 from monthclose.use_cases.notices.send_notices import NoticeSender
@@ -40,8 +40,8 @@ class BatchFinisher:
         self,
         settled: Settled,
         changed: set[tuple[Period, int]],
-        share_left: Callable[[], float] = lambda: 1.0,
-        tell: Callable[[str], None] = lambda _: None,
+        share_left: ShareLeft = lambda: 1.0,
+        tell: Tell = lambda _: None,
     ) -> None:
         """Finish the batches whose payments changed, and those left by recent closes: unsettled, waiting or not told.
 

@@ -1,7 +1,7 @@
 """Reconcile a period: compare its books with the providers', keep what was found, and prove the close again."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
-from monthclose.ports import Closes, Documents
+from monthclose.ports import Closes, Documents, Tell, TimeIsUp
 from monthclose.use_cases.proof.compare_books import BookComparer
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import Reporter
@@ -43,8 +43,8 @@ class PeriodReconciler:
         period: Period,
         providers: Collection[str] = (),
         *,
-        time_is_up: Callable[[], bool] = lambda: False,
-        tell: Callable[[str], None] = lambda _: None,
+        time_is_up: TimeIsUp = lambda: False,
+        tell: Tell = lambda _: None,
     ) -> Reconciled:
         """Compare a period with its providers from both sides, book what they say, and prove it again.
 

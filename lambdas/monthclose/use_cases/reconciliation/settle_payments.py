@@ -19,7 +19,7 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import IN_FLIGHT, Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
 from monthclose.errors import BeingChargedError, ProviderPausedError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Books, Clock, CustomerDirectory, Log
+from monthclose.ports import Books, Clock, CustomerDirectory, Log, ShareLeft, Tell
 from monthclose.use_cases.batch_work import log_failure, retry_conflicts, side_by_side
 from monthclose.use_cases.payments.charge_payment import Charger
 
@@ -116,8 +116,8 @@ class PaymentSettler:
         self,
         *,
         everyone: bool = False,
-        share_left: Callable[[], float] = lambda: 1.0,
-        tell: Callable[[str], None] = lambda _: None,
+        share_left: ShareLeft = lambda: 1.0,
+        tell: Tell = lambda _: None,
     ) -> tuple[Settled, set[tuple[Period, int]]]:
         """Look up all payments of this provider that are due.
 
@@ -125,10 +125,6 @@ class PaymentSettler:
         ----------
         everyone : bool
             All payments in flight, due or not.
-        share_left : callable
-            The share of the time that is left, from 1 to 0.
-        tell : callable
-            Gets a line on the progress, for people.
 
         Returns
         -------

@@ -1,0 +1,36 @@
+"""Gateways that keep to their provider's limit."""
+
+from monthclose.ports import Clock, Limiter, PaymentGateway, ProviderLimits
+from monthclose.settings import Provider
+from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+
+_PATIENCE_SECONDS = 15
+"""How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into what
+a consumer keeps of its function's time."""
+
+
+class Limiting:
+    """Makes gateways keep to their provider's limit.
+
+    Parameters
+    ----------
+    patience_seconds : float
+        How long a request waits for a slot.
+    """
+
+    def __init__(self, limits: ProviderLimits, clock: Clock, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        self._limits, self._clock, self._patience_seconds = limits, clock, patience_seconds
+        self._limiters: dict[str, Limiter] = {}
+
+    def limited(self, gateway: PaymentGateway, provider: Provider) -> PaymentGateway:
+        """Make a gateway keep to its provider's limit, which all threads of this worker share."""
+        lanes = LANES[provider.limit_scope]
+        return ThrottledGateway(gateway, self._limiter(provider), lanes, provider.largest_charge_minor)
+
+    def _limiter(self, provider: Provider) -> Limiter:
+        if provider.name not in self._limiters:
+            self._limiters[provider.name] = PacedLimiter(
+                provider.name, provider.limit, self._limits, self._clock, patience_seconds=self._patience_seconds
+            )
+        return self._limiters[provider.name]

@@ -1,0 +1,132 @@
+"""Everything that the use cases are put together from: a deployment has the adapters, the tests' world the fakes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Protocol
+
+from monthclose.domain.imports.intake import CheckTaxId
+from monthclose.ports import (
+    Books,
+    ChargeQueue,
+    Claims,
+    Clock,
+    Closes,
+    CustomerDirectory,
+    DeadLetters,
+    Documents,
+    EInvoices,
+    EventQueue,
+    Inbox,
+    InvoiceRenderer,
+    LinkSecrets,
+    Log,
+    Mailer,
+    PaymentGateway,
+    PriceBooks,
+    ProviderLimits,
+    TaxTables,
+    UsageStore,
+    WebhookReader,
+    Workflow,
+)
+from monthclose.settings import Settings
+
+
+class Ports(Protocol):
+    """The ports, by name. What costs time to make, as the mail service does, is made when it is first asked for."""
+
+    @property
+    def settings(self) -> Settings:
+        """The deployment's settings."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+
+    @property
+    def log(self) -> Log:
+        """The log: a function's, or the command's notes for a person."""
+
+    @property
+    def books(self) -> Books:
+        """Customers, invoices, payments, entries."""
+
+    @property
+    def closes(self) -> Closes:
+        """Closes, their batches and their numbers."""
+
+    @property
+    def claims(self) -> Claims:
+        """Who works on what."""
+
+    @property
+    def directory(self) -> CustomerDirectory:
+        """All customers."""
+
+    @property
+    def usage(self) -> UsageStore:
+        """What customers used."""
+
+    @property
+    def price_books(self) -> PriceBooks:
+        """The versions of the price book."""
+
+    @property
+    def tax_tables(self) -> TaxTables:
+        """The versions of the tax table."""
+
+    @property
+    def check_tax_id(self) -> CheckTaxId:
+        """Checks tax ids."""
+
+    @property
+    def documents(self) -> Documents:
+        """Stored documents."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Dropped usage files."""
+
+    @property
+    def mailer(self) -> Mailer:
+        """The mail service."""
+
+    @property
+    def renderer(self) -> InvoiceRenderer:
+        """Sets invoices as PDFs."""
+
+    @property
+    def e_invoices(self) -> EInvoices:
+        """Writes electronic invoices."""
+
+    @property
+    def link_secrets(self) -> LinkSecrets | None:
+        """The keys of links to invoices; None if there are to be no links."""
+
+    @property
+    def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
+        """How to make each provider's gateway, by its name; it keeps to the provider's limit."""
+
+    @property
+    def limits(self) -> ProviderLimits:
+        """How fast providers may be asked."""
+
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow engine."""
+
+    @property
+    def event_queue(self) -> EventQueue:
+        """The queue of providers' events."""
+
+    def charge_queue(self, provider: str) -> ChargeQueue:
+        """Make a provider's queue of batches to charge."""
+
+    def dead_letters(self, queue_url: str) -> DeadLetters:
+        """Make a queue of dead letters, by its URL."""
+
+    def webhook_readers(self, provider: str) -> Sequence[WebhookReader]:
+        """Make the readers of a provider's webhooks, one for each secret that they may be signed with."""
+
+    def executor(self, name: str, threads: int) -> Executor:
+        """The threads of a name; they are started when they are needed and stay."""

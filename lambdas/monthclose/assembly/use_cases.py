@@ -1,0 +1,484 @@
+"""Every use case, put together from the ports once: a further constructor parameter is one edit, here.
+
+Each is made, and its module imported, when it is first asked for: a function that starts cold loads its own only.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from monthclose.errors import ProviderRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+
+    from monthclose.assembly.ports import Ports
+    from monthclose.domain.period import Period
+    from monthclose.use_cases.accounts.adjust_account import Cashier
+    from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+    from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
+    from monthclose.use_cases.closes.open_close import Opened
+    from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.collections.collect_due import Collector
+    from monthclose.use_cases.collections.find_owing import OwingFinder
+    from monthclose.use_cases.imports.finish_usage import UsageFinisher
+    from monthclose.use_cases.imports.import_lock import ImportLock
+    from monthclose.use_cases.imports.import_usage import UsageImporter
+    from monthclose.use_cases.imports.load_usage import LaneLoader
+    from monthclose.use_cases.imports.receive_usage import UsageReceiver
+    from monthclose.use_cases.invoices.correct_invoice import Corrector
+    from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+    from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
+    from monthclose.use_cases.invoices.invoice_links import LinkOpener
+    from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+    from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
+    from monthclose.use_cases.invoices.replace_invoice import Replacer
+    from monthclose.use_cases.notices.notice_texts import NoticeTexts
+    from monthclose.use_cases.notices.send_notices import NoticeSender
+    from monthclose.use_cases.notices.send_reminders import ReminderSender
+    from monthclose.use_cases.notices.tell_correction import CorrectionTeller
+    from monthclose.use_cases.notices.tell_customer import CustomerTeller
+    from monthclose.use_cases.notices.tell_hold import HoldTeller
+    from monthclose.use_cases.payments.charge_customers import BatchCharger
+    from monthclose.use_cases.payments.charge_payment import Charger
+    from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.proof.compare_books import BookComparer
+    from monthclose.use_cases.proof.report_close import Reporter
+    from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
+    from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+    from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
+    from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
+    from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
+    from monthclose.use_cases.webhooks.apply_event import EventApplier
+    from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
+
+_READERS = 16
+"""Threads that compare: they read the books, and now and then ask the provider."""
+
+
+class UseCases:
+    """The use cases on some ports, in the order of their subjects.
+
+    What is a provider's own is made again each time, with the key that the provider's secret has now.
+    """
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+
+    # Accounts
+
+    @cached_property
+    def hold_keeper(self) -> HoldKeeper:
+        """Decides customers' holds, and tells them."""
+        from monthclose.use_cases.accounts.apply_holds import HoldKeeper
+
+        ports, settings = self.ports, self.ports.settings
+        return HoldKeeper(
+            ports.books, ports.closes, settings.hold_policy, ports.clock, settings.dunning, self.hold_teller
+        )
+
+    @cached_property
+    def hold_desk(self) -> HoldDesk:
+        """Places and lifts holds for a person."""
+        from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
+
+        return HoldDesk(self.ports.books, self.ports.clock)
+
+    @cached_property
+    def cashier(self) -> Cashier:
+        """Charges, credits and books money for a person."""
+        from monthclose.use_cases.accounts.adjust_account import Cashier
+
+        ports = self.ports
+        return Cashier(ports.books, ports.closes, ports.clock, self.charger, self.hold_keeper, self.customer_teller)
+
+    # Closes
+
+    def open_close(self, period: Period, execution: str) -> Opened:
+        """Open a period for an execution; see `open_close`."""
+        from monthclose.use_cases.closes.open_close import open_close
+
+        ports = self.ports
+        return open_close(period, execution, closes=ports.closes, workflow=ports.workflow, clock=ports.clock)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Plans a close's rounds."""
+        from monthclose.use_cases.closes.plan_close import Planner
+
+        ports, settings = self.ports, self.ports.settings
+        return Planner(
+            closes=ports.closes,
+            directory=ports.directory,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            providers=settings.providers,
+            settings=settings.close,
+            gateways=ports.gateways,
+        )
+
+    def park_customers(self, period: Period) -> int:
+        """Park who has no outcome after the last round; see `park_customers`."""
+        from monthclose.use_cases.closes.park_customers import park_customers
+
+        ports = self.ports
+        return park_customers(
+            period, books=ports.books, closes=ports.closes, documents=ports.documents, clock=ports.clock
+        )
+
+    def note_stop(self, period: Period, reason: str) -> None:
+        """Note that a person stopped a close, and why; see `note_stop`."""
+        from monthclose.use_cases.closes.stop_close import note_stop
+
+        note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
+
+    # Collections
+
+    @cached_property
+    def owing_finder(self) -> OwingFinder:
+        """Finds who owes."""
+        from monthclose.use_cases.collections.find_owing import OwingFinder
+
+        ports = self.ports
+        queues = {name: provider.queue_url for name, provider in ports.settings.providers.items()}
+        return OwingFinder(
+            ports.claims, ports.closes, ports.directory, ports.documents, ports.workflow, ports.clock, queues
+        )
+
+    def collector(self, provider: str) -> Collector:
+        """Collect what is due through a provider."""
+        from monthclose.use_cases.collections.collect_due import Collector
+
+        ports = self.ports
+        charger, executor = self.charger(provider), self._executor("charge", provider)
+        return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+
+    # Imports
+
+    @cached_property
+    def usage_importer(self) -> UsageImporter:
+        """Imports usage."""
+        from monthclose.use_cases.imports.import_usage import UsageImporter
+
+        ports = self.ports
+        return UsageImporter(
+            ports.directory, ports.usage, ports.closes, ports.books, ports.clock, ports.price_books, ports.tax_tables
+        )
+
+    @cached_property
+    def import_lock(self) -> ImportLock:
+        """Lets one execution at a time import the versions of a file."""
+        from monthclose.use_cases.imports.import_lock import ImportLock
+
+        return ImportLock(self.ports.claims, self.ports.workflow, self.ports.clock)
+
+    @cached_property
+    def usage_receiver(self) -> UsageReceiver:
+        """Receives dropped usage files."""
+        from monthclose.use_cases.imports.receive_usage import UsageReceiver
+
+        settings = self.ports.settings
+        return UsageReceiver(
+            self.ports.inbox, self.import_lock, self.usage_importer, settings.drop, settings.max_rejected_percent
+        )
+
+    @cached_property
+    def lane_loader(self) -> LaneLoader:
+        """Loads the lanes of a usage file that was split."""
+        from monthclose.use_cases.imports.load_usage import LaneLoader
+
+        return LaneLoader(self.ports.inbox, self.import_lock, self.usage_importer)
+
+    @cached_property
+    def usage_finisher(self) -> UsageFinisher:
+        """Brings the lanes of a usage file together."""
+        from monthclose.use_cases.imports.finish_usage import UsageFinisher
+
+        return UsageFinisher(self.ports.inbox, self.import_lock, self.ports.settings.max_rejected_percent)
+
+    # Invoices
+
+    @cached_property
+    def issued(self) -> IssuedDocuments:
+        """The issued invoices and credit notes."""
+        from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+
+        ports = self.ports
+        return IssuedDocuments(
+            ports.books,
+            ports.closes,
+            ports.documents,
+            lambda: ports.renderer,
+            lambda: ports.e_invoices,
+            ports.settings.company,
+        )
+
+    @cached_property
+    def invoice_drafter(self) -> InvoiceDrafter:
+        """Drafts invoices."""
+        from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+
+        ports = self.ports
+        return InvoiceDrafter(
+            books=ports.books,
+            closes=ports.closes,
+            usage=ports.usage,
+            price_books=ports.price_books,
+            documents=ports.documents,
+            tax_tables=ports.tax_tables,
+            company=ports.settings.company,
+        )
+
+    @cached_property
+    def replacer(self) -> Replacer:
+        """Issues invoices that take another's place."""
+        from monthclose.use_cases.invoices.replace_invoice import Replacer
+
+        ports = self.ports
+        return Replacer(ports.books, ports.documents, ports.clock, frozenset(ports.settings.providers))
+
+    @cached_property
+    def invoice_generator(self) -> InvoiceGenerator:
+        """Generates a batch's invoices."""
+        from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
+
+        ports = self.ports
+        return InvoiceGenerator(
+            books=ports.books,
+            closes=ports.closes,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            documents=ports.documents,
+            clock=ports.clock,
+            drafter=self.invoice_drafter,
+            replacer=self.replacer,
+            adapters=frozenset(ports.settings.providers),
+            policy=ports.settings.invoicing,
+        )
+
+    @cached_property
+    def corrector(self) -> Corrector:
+        """Issues credit notes."""
+        from monthclose.use_cases.invoices.correct_invoice import Corrector
+
+        ports = self.ports
+        return Corrector(ports.books, ports.closes, ports.documents, self.issued, self.hold_keeper, ports.clock)
+
+    @cached_property
+    def regenerator(self) -> Regenerator:
+        """Regenerates invoices."""
+        from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
+
+        ports = self.ports
+        return Regenerator(
+            books=ports.books,
+            closes=ports.closes,
+            documents=ports.documents,
+            clock=ports.clock,
+            issued=self.issued,
+            holds=self.hold_keeper,
+            corrector=self.corrector,
+            drafter=self.invoice_drafter,
+            replacer=self.replacer,
+            policy=ports.settings.invoicing,
+        )
+
+    @cached_property
+    def link_opener(self) -> LinkOpener:
+        """Opens links to invoices.
+
+        Raises
+        ------
+        ProviderRefusedError
+            The deployment has no links.
+        """
+        from monthclose.use_cases.invoices.invoice_links import LinkOpener
+
+        secrets = self.ports.link_secrets
+        if secrets is None:
+            raise ProviderRefusedError("links to invoices are switched off in the settings")
+        return LinkOpener(secrets, self.ports.clock, self.issued, self.ports.documents)
+
+    # Notices
+
+    @cached_property
+    def notice_texts(self) -> NoticeTexts:
+        """Writes to customers, with links to their invoices where the deployment has them."""
+        from monthclose.use_cases.invoices.invoice_links import link_writer
+        from monthclose.use_cases.notices.notice_texts import NoticeTexts
+
+        ports, settings = self.ports, self.ports.settings
+        return NoticeTexts(settings.company_name, link_writer(settings.links, ports.link_secrets, ports.clock))
+
+    @cached_property
+    def hold_teller(self) -> HoldTeller:
+        """Tells customers of their holds."""
+        from monthclose.use_cases.notices.tell_hold import HoldTeller
+
+        ports = self.ports
+        return HoldTeller(ports.books, ports.mailer, self.notice_texts, ports.clock, ports.settings.hold_policy)
+
+    @cached_property
+    def customer_teller(self) -> CustomerTeller:
+        """Tells customers what became of their payments."""
+        from monthclose.use_cases.notices.tell_customer import CustomerTeller
+
+        ports = self.ports
+        return CustomerTeller(ports.books, ports.mailer, self.notice_texts, ports.clock, self.hold_keeper)
+
+    @cached_property
+    def correction_teller(self) -> CorrectionTeller:
+        """Tells customers of credit notes and regenerated invoices."""
+        from monthclose.use_cases.notices.tell_correction import CorrectionTeller
+
+        ports = self.ports
+        return CorrectionTeller(ports.books, ports.mailer, self.notice_texts, ports.clock)
+
+    @cached_property
+    def notice_sender(self) -> NoticeSender:
+        """Sends a batch's notices."""
+        from monthclose.use_cases.notices.send_notices import NoticeSender
+
+        ports = self.ports
+        return NoticeSender(ports.books, ports.closes, self.customer_teller, ports.clock)
+
+    @cached_property
+    def reminder_sender(self) -> ReminderSender:
+        """Sends reminders."""
+        from monthclose.use_cases.notices.send_reminders import ReminderSender
+
+        ports, settings = self.ports, self.ports.settings
+        adapters = frozenset(settings.providers)
+        return ReminderSender(ports.books, self.customer_teller, ports.clock, settings.dunning, adapters)
+
+    # Payments
+
+    def charger(self, provider: str) -> Charger:
+        """Charge through a provider.
+
+        Raises
+        ------
+        ProviderRefusedError
+            It is not in the settings, it has no adapter, or its secret cannot be read.
+        """
+        from monthclose.use_cases.payments.charge_payment import Charger
+
+        if provider not in self.ports.gateways:
+            raise ProviderRefusedError(
+                f"nobody can be charged through provider {provider!r}: it is not in the settings"
+            )
+        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock)
+
+    @property
+    def chargers(self) -> Mapping[str, Callable[[], Charger]]:
+        """How to make each provider's charger."""
+        return {name: partial(self.charger, name) for name in self.ports.gateways}
+
+    def batch_charger(self, provider: str) -> BatchCharger:
+        """Charge a provider's batches."""
+        from monthclose.use_cases.payments.charge_customers import BatchCharger
+
+        ports = self.ports
+        charger, executor = self.charger(provider), self._executor("charge", provider)
+        return BatchCharger(charger, ports.books, ports.closes, ports.clock, ports.log, executor)
+
+    def waiting_task(self, token: str, milliseconds_left: Callable[[], int]) -> WaitingTask:
+        """Work for a task that waits, as long as time is left."""
+        from monthclose.use_cases.payments.waiting_task import WaitingTask
+
+        return WaitingTask(self.ports.workflow, token, milliseconds_left)
+
+    # Proof
+
+    @cached_property
+    def comparer(self) -> BookComparer:
+        """Compares the books with the providers', and books nothing."""
+        return self._comparer(heals=False)
+
+    def _comparer(self, *, heals: bool) -> BookComparer:
+        from monthclose.use_cases.proof.compare_books import BookComparer
+
+        ports = self.ports
+        executor = ports.executor("compare", _READERS)
+        return BookComparer(ports.books, ports.closes, self.chargers, ports.clock, executor, heals)
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        """Proves closes, and reports them."""
+        from monthclose.use_cases.proof.report_close import Reporter
+
+        ports = self.ports
+        return Reporter(self.comparer, ports.closes, ports.documents, ports.clock, ports.settings.company_name)
+
+    # Reconciliation
+
+    @cached_property
+    def reconcile_opener(self) -> ReconcileOpener:
+        """Opens the reconciliation."""
+        from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
+
+        ports = self.ports
+        providers = sorted(ports.settings.providers)
+        return ReconcileOpener(ports.claims, ports.closes, ports.documents, ports.workflow, ports.clock, providers)
+
+    @cached_property
+    def dead_letter_drain(self) -> DeadLetterDrain:
+        """Drains dead letters."""
+        from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
+
+        ports = self.ports
+        return DeadLetterDrain(ports.closes, ports.workflow, ports.documents, ports.log)
+
+    def batch_finisher(self, provider: str) -> BatchFinisher:
+        """Finish what closes left of a provider's batches; its `settler` settles the payments."""
+        from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+
+        ports = self.ports
+        return BatchFinisher(
+            self._settler(provider),
+            ports.books,
+            ports.closes,
+            self.notice_sender,
+            self.hold_keeper,
+            ports.clock,
+            self._executor("settle", provider),
+        )
+
+    def _settler(self, provider: str) -> PaymentSettler:
+        from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
+
+        ports = self.ports
+        charger, executor = self.charger(provider), self._executor("settle", provider)
+        return PaymentSettler(charger, ports.books, ports.directory, ports.clock, ports.log, executor)
+
+    @cached_property
+    def period_reconciler(self) -> PeriodReconciler:
+        """Compares a month's books with the providers', books what differs, and proves its close again."""
+        from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
+
+        return PeriodReconciler(self._comparer(heals=True), self.reporter, self.ports.closes, self.ports.documents)
+
+    # Webhooks
+
+    @cached_property
+    def webhook_taker(self) -> WebhookTaker:
+        """Takes webhooks, and queues their events."""
+        from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
+
+        return WebhookTaker(self.ports.webhook_readers, self.ports.event_queue, self.ports.clock)
+
+    def event_applier(self, provider: str) -> EventApplier:
+        """Apply a provider's events."""
+        from monthclose.use_cases.webhooks.apply_event import EventApplier
+
+        ports = self.ports
+        return EventApplier(
+            self.charger(provider), ports.books, ports.closes, self.hold_keeper, self.customer_teller, ports.clock
+        )
+
+    def _executor(self, work: str, provider: str) -> Executor:
+        """As many threads as the provider's limit wants."""
+        return self.ports.executor(f"{work}-{provider}", self.ports.settings.providers[provider].threads)

@@ -1,0 +1,85 @@
+"""Consumes a queue: its messages side by side, each one's trouble apart from the others'.
+
+What can't be done yet goes back as a new message, as waiting must not use up deliveries. What fails otherwise stays in
+the queue, is delivered again a few times, and then lies among the dead letters.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse, PartialItemFailures
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
+
+from monthclose.errors import MonthCloseError
+from monthclose.handlers.entry import Event
+from monthclose.observability import logger
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A message that must wait.
+
+    Parameters
+    ----------
+    message : mapping
+        What comes again.
+    seconds : float
+        When, from now.
+    why : str
+        For the log.
+    """
+
+    message: Mapping[str, object]
+    seconds: float
+    why: str
+
+
+class Queue(Protocol):
+    """What takes a message back."""
+
+    def put_back(self, message: Mapping[str, object], seconds: int) -> None:
+        """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s."""
+
+
+type One = Callable[[Event, bool], Later | None]
+"""Handles one message, told whether it was delivered before."""
+
+
+def consume(event: Event, queue: Queue, one: One, what: str, named: Mapping[str, str]) -> PartialItemFailureResponse:
+    """Handle the messages of an event; the answer names those that stay in the queue.
+
+    Parameters
+    ----------
+    what : str
+        What a message is, for the log.
+    named : mapping
+        The fields of a message that the log may show, by their names there.
+    """
+
+    def failures(record: SQSRecord) -> list[PartialItemFailures]:
+        shown: dict[str, object] = {}
+        try:
+            message = json.loads(record.body)
+            shown = {name: message[field] for name, field in named.items() if field in message}
+            later = one(message, delivered_before(record))
+            if later:
+                queue.put_back(later.message, round(later.seconds))
+                logger.info(f"{what} waits", extra={**shown, "why": later.why, "seconds": later.seconds})
+        except Exception as error:
+            why = str(error) if isinstance(error, MonthCloseError) else ""  # others' messages may hold anything
+            found = {**shown, "error": type(error).__name__, "why": why}
+            logger.error(f"{what} stays in the queue", extra=found)
+            return [{"itemIdentifier": record.message_id}]
+        return []
+
+    records = list(SQSEvent(event).records)
+    with ThreadPoolExecutor(max(len(records), 1), "message") as pool:
+        return {"batchItemFailures": [failure for some in pool.map(failures, records) for failure in some]}
+
+
+def delivered_before(record: SQSRecord) -> bool:
+    """Whether this isn't a message's first delivery."""
+    return int(record.attributes.approximate_receive_count) > 1
