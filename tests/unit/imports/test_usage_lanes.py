@@ -62,7 +62,7 @@ def test_a_file_too_large_for_the_time_is_told_and_nothing_of_it_is_stored(drop:
     outcome = drop.receive(time_is_up=lambda: True).outcome
     assert outcome
     assert "a.csv is too large: time ran out after row 10,000" in outcome["error"]
-    assert "drop it in pieces" in drop.text()
+    assert "split it into files of at most half" in drop.text()
     assert drop.events() == []
 
 
@@ -115,9 +115,9 @@ def test_an_import_that_failed_is_taken_up_again_unless_the_file_was_dropped_aga
     drop.world.inbox.drop(KEY, of(GOOD, GOOD.replace("24", "25")))
     drop.run(execution="import-2")
 
-    with pytest.raises(BrokeOffError, match="dropped again"):
+    with pytest.raises(BrokeOffError, match="a newer version of this file was dropped"):
         drop.load(first.run, lane, 1)
-    with pytest.raises(BrokeOffError, match="dropped again"):
+    with pytest.raises(BrokeOffError, match="a newer version of this file was dropped"):
         drop.finish(first.run)
     assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
 

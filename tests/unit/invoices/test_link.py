@@ -95,7 +95,7 @@ def test_a_link_to_an_invoice_names_it_and_its_customer() -> None:
     ("current", "keys", "message"),
     [
         ("k2", {"k1": "a" * 32}, "the current key 'k2' is not among the keys"),
-        ("K1", {"K1": "a" * 32}, "'K1' is no key's id"),
+        ("K1", {"K1": "a" * 32}, "'K1' cannot be a key's id"),
         ("k1", {"k1": "short"}, "the key 'k1' is shorter than 32 characters"),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_refund_of_the_old_payment_comes_out_of_the_credit_first(
     world = closed()
     mended(world)
     provider_says(world, Collected(usd(10_000), refunded_minor=given_back))
-    assert f"of invoice {OLD} given back" in world.month("acme").entries[-1].memo
+    assert f"of invoice {OLD} refunded" in world.month("acme").entries[-1].memo
     assert settled(invoice_of(world)) == (8_000 - written_off, 0, written_off, 0)
     assert account(world) == (0, left)
     books_tie(world)
