@@ -20,7 +20,7 @@ setup: $(VENV)/.ready node_modules/.ready  ## everything a clone needs
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 13))' || \
-	  { echo "Month close needs Python 3.13 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Say: make PYTHON=/path/to/python3.13 …"; exit 1; }
+	  { echo "Month close needs Python 3.13 or newer; '$(PYTHON)' is $$($(PYTHON) -V). Run: make PYTHON=/path/to/python3.13 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements/dev.txt)"
 
@@ -53,7 +53,7 @@ format: setup  ## ruff, with its hands on
 	ruff format .
 	ruff check --fix .
 
-lock: $(VENV)/bin/uv  ## resolve the requirements anew
+lock: $(VENV)/bin/uv  ## resolve the requirements again
 	cd requirements && for part in dev lambda; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done

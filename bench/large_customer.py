@@ -89,7 +89,7 @@ def invoice(count: int) -> None:
     took = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     issued = ports.books.month("acme", PERIOD).invoice
-    print(f"invoice {issued.number} over {issued.total}" if issued else "no invoice")
+    print(f"invoice {issued.number} for {issued.total}" if issued else "no invoice")
     print(f"{count:,} events in {took:.1f} s: {count / took:,.0f} events/s, {waited:.1f} s of it waiting for the store")
     print(f"without the waiting: {count / (took - waited):,.0f} events/s")
     print(f"peak memory {peak / 1024:.0f} MB, of which {before / 1024:.0f} MB before the first event")

@@ -25,7 +25,7 @@ from tests.fakes.inbox import FakeInbox
 from tests.world import World
 
 _PEAK_ROWS = 400_000
-"""Tracing memory slows everything down: it is looked at with as many rows, over many parts a lane."""
+"""Tracing memory slows everything down: it is measured on its own, with as many rows, over many parts a lane."""
 
 
 class Nowhere(FakeInbox):

@@ -15,7 +15,17 @@ from tests.unit.any import OCTOBER, a_customer
 from tests.unit.notices.test_notice_texts import OF_INVOICES, a_mail
 
 ROOT = Path(__file__).parents[2]
-SCOPE = ("lambdas/monthclose", "sandbox")
+SCOPE = (
+    "lambdas/monthclose",
+    "sandbox",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs",
+    "stacks",
+    "statemachines",
+    "bench",
+)
 """Files and folders whose texts are checked, from the project's root."""
 
 
@@ -102,6 +112,8 @@ def texts_of(scope: str) -> Iterator[Text]:
                 yield from _in_python(place, file.read_text())
             case ".j2" | ".md" | ".typ":
                 yield from _in_prose(place, file.read_text(), file.suffix)
+            case ".json" if file.name.endswith(".asl.json"):
+                yield from _in_definition(place, file.read_text())
 
 
 def _in_prose(place: str, content: str, suffix: str) -> Iterator[Text]:
@@ -119,6 +131,13 @@ def _in_prose(place: str, content: str, suffix: str) -> Iterator[Text]:
 def _filled_in(found: re.Match[str]) -> str:
     """Keep the words that a template's expression chooses from."""
     return " ".join(["{}", *re.findall(r'"([^"]*)"', found[0])])
+
+
+def _in_definition(place: str, content: str) -> Iterator[Text]:
+    """Yield what a state machine's definition says: its comments, causes and the names of its states."""
+    for number, line in enumerate(content.splitlines(), 1):
+        for words in re.findall(r'"([^"]* [^"]*)"', line):
+            yield Text(f"{place}:{number}", words)
 
 
 def _in_python(place: str, source: str) -> Iterator[Text]:

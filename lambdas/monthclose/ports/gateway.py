@@ -73,7 +73,7 @@ class Refused:
     """The customer must authenticate the charge themselves."""
     request_id: str = ""
     advice: str = ""
-    """What the provider advises about another attempt, in its words (`domain.declines` has what they mean)."""
+    """What the provider advises about another attempt, in its words (`domain.payments.declines` has what they mean)."""
 
 
 @dataclass(frozen=True, slots=True)
