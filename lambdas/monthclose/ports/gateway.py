@@ -103,7 +103,7 @@ class PaymentGateway(Protocol):
     """One payment provider. All calls are idempotent by the order's payment and attempt, and none retries on its own.
 
     Raises, in every method: `RateLimitedError` and `ProviderDownError` (try later; surely nothing happened),
-    `OutcomeUnknownError` (it may have happened), `ProviderRefusedError` (the provider doesn't accept us).
+    `OutcomeUnknownError` (it may have happened), `ProviderRefusedError` (the provider refuses us).
     """
 
     @property

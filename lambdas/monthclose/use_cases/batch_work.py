@@ -112,7 +112,7 @@ def begun_batch(closes: Closes, period: Period, number: int) -> BatchProgress:
     """
     progress = closes.progress(period, number)
     if progress is None:
-        raise TryLaterError(f"batch {number} of {period} has not begun")
+        raise TryLaterError(f"batch {number} of {period} has not started")
     return progress
 
 
@@ -120,7 +120,7 @@ def record_progress(
     closes: Closes,
     books: Books,
     clock: Clock,
-    begun: BatchProgress,
+    before: BatchProgress,
     stage: Stage,
     round_number: int,
     months: Iterable[CustomerMonth] | None = None,
@@ -131,17 +131,17 @@ def record_progress(
 
     Parameters
     ----------
-    begun : BatchProgress
+    before : BatchProgress
         The progress as the stage found it.
     months : iterable of CustomerMonth or None
         The records, if the caller has them up to date; they are read otherwise.
     """
     if months is None:
-        months = read_months(books, begun.batch.customer_ids, begun.period).values()
+        months = read_months(books, before.batch.customer_ids, before.period).values()
     reached, in_round = stage, round_number
-    if (begun.round, begun.stage.order) > (round_number, stage.order):
-        reached, in_round = begun.stage, begun.round
-    progress = summed_up(begun.period, begun.batch, months, reached, in_round, clock)
+    if (before.round, before.stage.order) > (round_number, stage.order):
+        reached, in_round = before.stage, before.round
+    progress = summed_up(before.period, before.batch, months, reached, in_round, clock)
     closes.put_progress(progress)
     return progress
 
@@ -166,11 +166,11 @@ def refresh_gathered(closes: Closes, books: Books, clock: Clock, months: Iterabl
 def _refresh_sums(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> Collection[CustomerMonth]:
     months: Collection[CustomerMonth] = ()
     for _ in range(_TRIES):
-        begun = closes.progress(period, number)
-        if begun is None:
+        before = closes.progress(period, number)
+        if before is None:
             break
-        written = record_progress(closes, books, clock, begun, begun.stage, begun.round)
-        months = read_months(books, begun.batch.customer_ids, period).values()
+        written = record_progress(closes, books, clock, before, before.stage, before.round)
+        months = read_months(books, before.batch.customer_ids, period).values()
         if totals_of(months) == (written.totals, written.unsettled):
             break
     return months

@@ -178,7 +178,7 @@ class GoCardlessGateway:
     def payment_of(self, reference: str) -> str:
         """Read the payment's metadata; for a refund (`RF…`), its payment's.
 
-        For a mandate (`MD…`) it is the latest payment of its customer, as mandates have no metadata of ours.
+        For a mandate (`MD…`) it is the latest payment of its customer, as mandates don't have our metadata.
         """
         if reference.startswith(_MANDATE):
             return self._payment_of_payer(self._payer(reference))

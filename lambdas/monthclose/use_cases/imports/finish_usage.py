@@ -17,7 +17,7 @@ from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutco
 
 @dataclass(frozen=True, slots=True)
 class UsageFinisher:
-    """Finishes imports, in memory that doesn't grow with the rejected rows."""
+    """Finishes imports, in constant memory however many rows are rejected."""
 
     inbox: Inbox
     lock: ImportLock

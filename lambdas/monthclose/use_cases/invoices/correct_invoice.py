@@ -77,7 +77,7 @@ class Corrector:
         Raises
         ------
         UserMistakeError
-            There is no such invoice, less than that is left of it, or the reason is missing.
+            The invoice does not exist, has less left than that, or the reason is missing.
         TryLaterError
             The invoice is being charged right now.
         """

@@ -159,7 +159,7 @@ class InvoiceGenerator:
         return drafts, held
 
     def _frozen(self, period: Period) -> Close | None:
-        """Read the close, and check that its price book and tax table can be read: that is no customer's problem."""
+        """Read the close, and check that its price book and tax table can be read: if not, no customer is to blame."""
         close = self.closes.get(period)
         if close:
             self.price_books.get(close.price_book)

@@ -109,7 +109,7 @@ class IssuedDocuments:
         return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
 
     def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
-        """Find a customer's invoice or credit note in a period by its number; None if they have no such one."""
+        """Find a customer's invoice or credit note in a period by its number; None if they have none with it."""
         month = self.books.month(customer_id, period)
         issued: list[Issued] = [*month.invoices, *month.credit_notes]
         return next((one for one in issued if one.number == number), None)

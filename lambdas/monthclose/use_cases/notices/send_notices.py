@@ -26,10 +26,10 @@ class NoticeSender:
         TryLaterError
             The mail service is briefly unavailable; the next call sends the rest.
         """
-        begun = begun_batch(self.closes, period, number)
-        months = read_months(self.books, begun.batch.customer_ids, period)
+        progress = begun_batch(self.closes, period, number)
+        months = read_months(self.books, progress.batch.customer_ids, period)
         for customer_id, month in months.items():
             months[customer_id] = self.teller.tell(customer_id, period, month)
         return record_progress(
-            self.closes, self.books, self.clock, begun, Stage.NOTIFIED, round_number, months.values()
+            self.closes, self.books, self.clock, progress, Stage.NOTIFIED, round_number, months.values()
         )

@@ -57,7 +57,7 @@ class BatchFinisher:
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us.
+            The provider refuses us.
         """
 
         def one(progress: BatchProgress) -> tuple[bool, list[LookUp]]:

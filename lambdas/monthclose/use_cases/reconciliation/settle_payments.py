@@ -134,7 +134,7 @@ class PaymentSettler:
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us; there is no point in continuing.
+            The provider refuses us; there is no point in continuing.
         """
         settled, changed, seen = Settled(self.provider), set[tuple[Period, int]](), set[str]()
         until = self.clock() + (_LATEST_LOOK_UP if everyone else timedelta())
@@ -187,7 +187,7 @@ class PaymentSettler:
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us.
+            The provider refuses us.
         """
         try:
             return LookUp(work())

@@ -60,7 +60,7 @@ class EventApplier:
         TryLaterError
             The payment is being charged right now, or the provider is briefly unavailable; nothing was done.
         ProviderRefusedError
-            The provider doesn't accept us.
+            The provider refuses us.
         """
         key = PaymentKey.parse(event.payment_id or self.charger.gateway.payment_of(event.reference))
         if key and event.method:
