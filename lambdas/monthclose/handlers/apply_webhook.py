@@ -19,7 +19,7 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 30, 900
 _GIVE_UP_AFTER = timedelta(days=3)
 """An event that could not be applied for this long goes to the dead letters, which are reported to a person."""
 
-_NAMED = {"provider": "provider", "event": "event_id", "kind": "kind", "about": "reference"}
+_LOGGED = {"provider": "provider", "event": "event_id", "kind": "kind", "about": "reference"}
 
 
 @cache
@@ -34,7 +34,7 @@ def _apply(event: Event, _context: LambdaContext) -> Event:
     if message.again or applied.result is Result.BOOKED:
         applier.finish(applied)
     done = {"result": applied.result, "payment": applied.key.payment_id if applied.key else ""}
-    logger.info("a webhook's event", extra={**{name: event[field] for name, field in _NAMED.items()}, **done})
+    logger.info("a webhook's event", extra={**{name: event[field] for name, field in _LOGGED.items()}, **done})
     count(_METRICS[applied.result], 1)
     return done
 
@@ -71,4 +71,4 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
-    return consume(event, runtime().event_queue, partial(_process, context), "a webhook's event", _NAMED)
+    return consume(event, runtime().event_queue, partial(_process, context), "a webhook's event", _LOGGED)

@@ -19,7 +19,7 @@ from monthclose.use_cases.payments.charge_customers import BatchCharger
 
 _BUSY_SECONDS = 60
 """Seconds until a message is delivered again whose batch another consumer is charging."""
-_NAMED = {name: name for name in ("period", "run", "round", "batch")}
+_LOGGED = {name: name for name in ("period", "run", "round", "batch")}
 """Fields that may be logged: not the task's token, nor the customers."""
 
 
@@ -77,7 +77,7 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
         return Later(message, _BUSY_SECONDS, "another consumer has it")
     except Exception as error:
         why = str(error) if isinstance(error, MonthCloseError) else "see the log"
-        shown = {name: message[name] for name in _NAMED if name in message}
+        shown = {name: message[name] for name in _LOGGED if name in message}
         logger.warning("charging broke off", extra={**shown, "error": type(error).__name__, "why": why})
         workflow.fail(token, type(error).__name__, why)
     else:
@@ -91,4 +91,4 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Charge the batches that the messages name, in parallel: in a small close, each is one customer."""
     queue = runtime().charge_queue(os.environ[Env.PROVIDER])
-    return consume(event, queue, partial(_process, context), "a batch to charge", _NAMED)
+    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED)

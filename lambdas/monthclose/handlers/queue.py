@@ -44,18 +44,20 @@ class Queue(Protocol):
         """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s."""
 
 
-type One = Callable[[Event, bool], Later | None]
+type Handle = Callable[[Event, bool], Later | None]
 """Handles one message; the flag says whether it was delivered before."""
 
 
-def consume(event: Event, queue: Queue, one: One, what: str, named: Mapping[str, str]) -> PartialItemFailureResponse:
+def consume(
+    event: Event, queue: Queue, handle: Handle, what: str, logged: Mapping[str, str]
+) -> PartialItemFailureResponse:
     """Handle the messages of an event; the answer names those that stay in the queue.
 
     Parameters
     ----------
     what : str
         What a message is, for the log.
-    named : mapping
+    logged : mapping
         The fields of a message that may be logged, by their names in the log.
     """
 
@@ -63,8 +65,8 @@ def consume(event: Event, queue: Queue, one: One, what: str, named: Mapping[str,
         shown: dict[str, object] = {}
         try:
             message = json.loads(record.body)
-            shown = {name: message[field] for name, field in named.items() if field in message}
-            later = one(message, delivered_before(record))
+            shown = {name: message[field] for name, field in logged.items() if field in message}
+            later = handle(message, delivered_before(record))
             if later:
                 queue.put_back(later.message, round(later.seconds))
                 logger.info(f"{what} waits", extra={**shown, "why": later.why, "seconds": later.seconds})
@@ -77,7 +79,7 @@ def consume(event: Event, queue: Queue, one: One, what: str, named: Mapping[str,
 
     records = list(SQSEvent(event).records)
     with ThreadPoolExecutor(max(len(records), 1), "message") as pool:
-        return {"batchItemFailures": [failure for some in pool.map(failures, records) for failure in some]}
+        return {"batchItemFailures": [failure for failed in pool.map(failures, records) for failure in failed]}
 
 
 def delivered_before(record: SQSRecord) -> bool:

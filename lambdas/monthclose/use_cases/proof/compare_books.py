@@ -141,7 +141,7 @@ class BookComparer:
             for chunk in batched(charges, _CHARGES_AT_ONCE, strict=False):
                 checked = side_by_side(self.executor, partial(self._check, close, charger), chunk)
                 for charge, check in zip(chunk, checked, strict=True):
-                    side.take_theirs(charge, check.minor, check.finding, booked=check.booked)
+                    side.add_theirs(charge, check.minor, check.finding, booked=check.booked)
                 tell(f"{close.period}: {side.charges:,} charges of {name} compared")
                 if time_is_up():
                     side.break_off(
@@ -207,7 +207,7 @@ class BookComparer:
                 for payment, listed, finding, booked in found:
                     name = payment.provider
                     side = by_name.get(name) or others.setdefault(name, Side(name))
-                    side.take_ours(payment, finding, listed=listed, booked=booked)
+                    side.add_ours(payment, finding, listed=listed, booked=booked)
             done += len(chunk)
             tell(f"{close.period}: {done:,} of {close.batches:,} batches compared")
             if time_is_up():

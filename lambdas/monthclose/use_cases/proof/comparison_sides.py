@@ -58,7 +58,7 @@ class Side:
     findings_in_all: int = 0
     _listed: _Listed = field(default_factory=_Listed)
 
-    def take_theirs(self, charge: ProviderCharge, minor: int, finding: Finding | None, *, booked: bool) -> None:
+    def add_theirs(self, charge: ProviderCharge, minor: int, finding: Finding | None, *, booked: bool) -> None:
         """Count a provider's charge and the result of comparing it."""
         self.charges += 1
         self.booked += booked
@@ -74,7 +74,7 @@ class Side:
         """Whether the provider lists a payment under the reference that we have."""
         return f"{payment.payment_id}\0{payment.provider_ref}" in self._listed
 
-    def take_ours(self, payment: Payment, finding: Finding | None, *, listed: bool, booked: bool) -> None:
+    def add_ours(self, payment: Payment, finding: Finding | None, *, listed: bool, booked: bool) -> None:
         """Count one of our payments; one collected after the provider's list was read counts on both sides."""
         self.payments += 1
         self.booked += booked

@@ -69,7 +69,7 @@ class BatchFinisher:
             for finished, look_ups in side_by_side(self.executor, one, chunk):
                 settled.batches += finished
                 for look_up in look_ups:
-                    settled.take(look_up)
+                    settled.add(look_up)
             tell(f"{settled.provider}: {settled.batches:,} batches finished")
 
     def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:

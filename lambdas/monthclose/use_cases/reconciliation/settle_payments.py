@@ -74,8 +74,8 @@ class Settled:
     batches: int = 0
     paused: bool = False
 
-    def take(self, look_up: LookUp) -> None:
-        """Count a look-up."""
+    def add(self, look_up: LookUp) -> None:
+        """Add the result of a look-up."""
         self.left += look_up.left
         self.waiting += look_up.waits
         if look_up.state:
@@ -150,7 +150,7 @@ class PaymentSettler:
             if everyone:
                 seen.update(unseen)
             for look_up in side_by_side(self.executor, one, unseen):
-                settled.take(look_up)
+                settled.add(look_up)
                 changed |= {look_up.changed} if look_up.changed else set()
             tell(f"{self.provider}: {settled.states.total():,} payments checked")
             if settled.left:
