@@ -54,12 +54,12 @@ if TYPE_CHECKING:
 
 
 def utc_now() -> datetime:
-    """Tell the time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def _stripe(provider: Provider) -> PaymentGateway:
-    # Imported here: the SDK takes 0.1 to 0.2 s, and only two of the functions charge or ask a provider.
+    # Imported here: the SDK takes 0.1 to 0.2 s to import, and only two of the functions call a provider.
     from monthclose.adapters.aws.secrets import api_key  # noqa: PLC0415
     from monthclose.adapters.stripe.gateway import StripeGateway  # noqa: PLC0415
 
@@ -74,16 +74,16 @@ def _gocardless(provider: Provider) -> PaymentGateway:
 
 
 _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
-"""How each provider's gateway is made, by the name that the settings and the customers use."""
+"""Makes each provider's gateway, by the name in the settings and the customers' profiles."""
 ADAPTERS = frozenset(_GATEWAYS)
-"""The providers that customers can be charged through."""
+"""Providers that have an adapter: customers can be charged through them."""
 _WEBHOOKS: Mapping[str, Callable[[str], WebhookReader]] = {
     "gocardless": GoCardlessWebhooks,
     "stripe": StripeWebhooks,
 }
-"""How the reader of each provider's webhooks is made, for a secret that they are signed with."""
+"""Makes the reader of each provider's webhooks, from a signing secret."""
 STRIPE_EVENTS = sorted(StripeWebhooks.events)
-"""What to choose where the address is registered at Stripe."""
+"""The events to select when the webhook's address is registered at Stripe."""
 
 
 class Runtime:
@@ -124,33 +124,33 @@ class Runtime:
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
-        """Sets invoices; where the documents' layer is (one function, and the command)."""
+        """Renders invoices; only where the documents layer is installed (one function, and the command)."""
         from monthclose.adapters.documents.typst import TypstRenderer  # noqa: PLC0415
 
         return TypstRenderer()
 
     @cached_property
     def e_invoices(self) -> EInvoices:
-        """Writes electronic invoices; where the documents' layer is."""
+        """Writes electronic invoices; only where the documents layer is installed."""
         from monthclose.adapters.documents.e_invoice import FacturX  # noqa: PLC0415
 
         return FacturX()
 
     @cached_property
     def link_secrets(self) -> LinkSecrets | None:
-        """The keys of links to invoices; None if there are to be no links."""
+        """The keys of links to invoices; None if mails carry no links."""
         from monthclose.adapters.aws.secrets import SecretLinkKeys  # noqa: PLC0415
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
     @property
     def dynamodb(self) -> Any:
-        """The DynamoDB client that Powertools keeps its idempotency records with."""
+        """The DynamoDB client for Powertools' idempotency records."""
         return client("dynamodb")
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
-        """How to make each provider's gateway, by its name."""
+        """Makes each provider's gateway, by the provider's name."""
         return {name: partial(self.gateway, name) for name in self.settings.providers}
 
     @cached_property
@@ -160,7 +160,7 @@ class Runtime:
         return Limiting(self.limits, self.clock)
 
     def executor(self, name: str, threads: int) -> Executor:
-        """Make the threads of a name, once per process."""
+        """Make a named pool of threads, once per process."""
         if name not in self._executors:
             self._executors[name] = ThreadPoolExecutor(threads, name)
         return self._executors[name]
@@ -172,7 +172,7 @@ class Runtime:
         return SqsChargeQueue(self.settings.providers[name].queue_url)
 
     def dead_letters(self, queue_url: str) -> DeadLetters:
-        """Make a queue of dead letters, by its URL."""
+        """Make a dead-letter queue, by its URL."""
         from monthclose.adapters.aws.sqs import SqsDeadLetters  # noqa: PLC0415
 
         return SqsDeadLetters(queue_url)
@@ -186,7 +186,7 @@ class Runtime:
 
     @property
     def webhook_providers(self) -> frozenset[str]:
-        """The providers whose webhooks are taken."""
+        """The providers whose webhooks are accepted."""
         return frozenset(self.settings.providers.keys() & _WEBHOOKS.keys())
 
     def webhook_readers(self, name: str) -> list[WebhookReader]:
@@ -195,7 +195,7 @@ class Runtime:
         Raises
         ------
         ProviderRefusedError
-            The provider's secret has none.
+            The provider's secret has no signing secret.
         """
         from monthclose.adapters.aws.secrets import webhook_secrets  # noqa: PLC0415
 

@@ -79,7 +79,7 @@ class ProviderPausedError(TryLaterError):
 
 
 class OutcomeUnknownError(MonthCloseError):
-    """A provider call broke off after it may have taken effect. Never start again before finding out."""
+    """A provider call broke off after it may have taken effect. Never start again before finding out whether it did."""
 
 
 class ProviderRefusedError(MonthCloseError):
@@ -116,7 +116,7 @@ class MethodReplacedError(OrderRefusedError):
 class OrderInvalidError(OrderRefusedError):
     """We asked for something that the provider cannot do: our data or settings are wrong; the customer is not at fault.
 
-    Nobody may be told that they did not pay, or be put on hold, because of this.
+    No customer may be told that they did not pay, or be put on hold, because of this.
     """
 
 
@@ -126,8 +126,8 @@ class PayerGoneError(OrderInvalidError):
     def __init__(self, code: str, request_id: str = "", *, deleted: bool) -> None:
         super().__init__(code, request_id)
         self.deleted = deleted
-        """It had them, and they were deleted there; otherwise the id is wrong, or another account's."""
+        """Whether they were deleted there; otherwise the id is wrong, or belongs to another account."""
 
 
 class WebhookRefusedError(MonthCloseError):
-    """The webhook is not the provider's, or cannot be read. Nothing in it may be believed."""
+    """The webhook is not from the provider, or cannot be read. Nothing in it may be trusted."""

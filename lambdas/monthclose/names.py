@@ -24,16 +24,16 @@ class Env(StrEnum):
     """JSON, by provider: `queue_url`, `dead_letters_url`, `secret_name`, `api_base`, `requests_per_second`,
     `limit_scope`, `reserve_share`, `burst`, `maximum_concurrency`."""
     PROVIDER = "MONTHCLOSE_PROVIDER"
-    """Of `charge_customers` only: the one provider whose queue this function drains. Not an output."""
+    """For `charge_customers` only: the one provider whose queue this function drains. Not an output."""
     MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
     MAIL_CONFIGURATION_SET = "MONTHCLOSE_MAIL_CONFIGURATION_SET"
     COMPANY_NAME = "MONTHCLOSE_COMPANY_NAME"
     COMPANY = "MONTHCLOSE_COMPANY"
-    """JSON: what invoices say of the company (`Seller`), `payment_days`, `e_invoice`."""
+    """JSON: the company's details on invoices (`Seller`), `payment_days`, `e_invoice`."""
     INVOICE_LINKS = "MONTHCLOSE_INVOICE_LINKS"
     """JSON: `secret_name` of the keys, `valid_days`; an empty object where mails carry no links."""
     INVOICE_URL = "MONTHCLOSE_INVOICE_URL"
-    """Where links to invoices lead. Of those functions only that write links: the one behind it cannot know it."""
+    """The address that links to invoices lead to. For functions that write links: the one that serves it lacks it."""
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
     """JSON: `grace_days`, `threshold_minor` by currency, and `lift_manual`."""
     INVOICING = "MONTHCLOSE_INVOICING"
@@ -52,7 +52,7 @@ class Env(StrEnum):
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
     """The state machine of the collections. Known to the command only."""
     USAGE_IMPORT_ARN = "MONTHCLOSE_USAGE_IMPORT_ARN"
-    """The state machine that imports what is dropped. Known to the command only."""
+    """The state machine that imports dropped usage. Known to the command only."""
 
 
 class Stack(StrEnum):
@@ -63,7 +63,7 @@ class Stack(StrEnum):
 
 
 class LimitScope(StrEnum):
-    """What a provider counts a limit by: each endpoint by itself, or all requests of an account together."""
+    """What a provider's limit applies to: each endpoint separately, or all requests of an account together."""
 
     ENDPOINT = "endpoint"
     ACCOUNT = "account"
@@ -74,9 +74,9 @@ COLLECT_DUE = "collect_due"
 BEING_CHARGED_INDEX = "being_charged"
 """Of the customers table: partition key `lease`, sort key `check_at`."""
 PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX = "price-books/", "tax-tables/"
-"""Of the documents bucket, where their versions are."""
+"""In the documents bucket: the versions of each."""
 USAGE_PREFIX, REJECTS_PREFIX, PARTS_PREFIX = "usage/", "rejects/", "parts/"
-"""In the usage bucket: what is dropped, what could not be taken of it, and what an import is split into meanwhile."""
+"""In the usage bucket: dropped files, their rejects, and the parts of imports."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
 EVENT_CLOSE_COMPLETED = "Month close completed"

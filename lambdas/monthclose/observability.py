@@ -12,23 +12,23 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from monthclose.names import METRICS_NAMESPACE, USAGE_METRICS
 
-# A call that has nothing to count is no warning's business.
+# An invocation that has nothing to count is normal.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
 logger = Logger()
 metrics = Metrics(namespace=METRICS_NAMESPACE)
 tracer = Tracer(auto_patch=False)
-"""Without auto-patching: patching every library would cost each cold start more than the traces tell."""
+"""Without auto-patching: patching every library would cost each cold start more than the traces are worth."""
 
 
 def count(name: str, value: int) -> None:
-    """Add to a metric of this invocation; nothing is no data point."""
+    """Add to a metric of this invocation; zero adds no data point."""
     if value:
         metrics.add_metric(name, MetricUnit.Count, value)
 
 
 def count_usage(outcome: Mapping[str, Any]) -> None:
-    """Count what came of a usage file."""
+    """Count the outcome of a usage file."""
     values = (outcome["taken"], sum(outcome["rejected"].values()), int(bool(outcome["error"])))
     for name, value in zip(USAGE_METRICS, values, strict=True):
         count(name, value)

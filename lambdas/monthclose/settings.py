@@ -25,18 +25,18 @@ class Provider:
     Parameters
     ----------
     requests_per_second : float
-        What its limit allows.
+        The provider's rate limit.
     maximum_concurrency : int
         Workers that drain its queue at once.
     limit_scope : LimitScope
-        What the limit counts.
+        What the limit applies to.
     reserve_share, burst
         See `Limit`.
     dead_letters_url : str
-        The queue of its messages that nobody could handle.
+        Its queue's dead-letter queue.
     largest_charge_minor : mapping
-        By currency: what the company's account may take in one charge, where that is not what the provider takes of
-        everybody; in minor units.
+        By currency, in minor units: the most that one charge may collect, where the company's account has another limit
+        than the provider's usual one.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Provider:
 
     @property
     def limit(self) -> Limit:
-        """How fast it may be asked, as deployed; an operator may change it while a close runs."""
+        """Its rate limit as deployed; an operator may change it while a close runs."""
         return Limit(self.requests_per_second, self.reserve_share, self.burst)
 
     @property
     def threads(self) -> int:
-        """Charges that one worker has under way at once, so that all together fill the limit at slow answers, too."""
+        """Charges that one worker runs at once: enough for all workers to use the limit even if answers are slow."""
         return charging_threads(self.limit, self.maximum_concurrency)
 
 
@@ -87,7 +87,7 @@ class LinkSettings:
     Parameters
     ----------
     url : str
-        Where they lead; empty for the function behind it.
+        The address that they lead to; empty in the function that serves it.
     """
 
     secret_name: str
@@ -97,7 +97,7 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a deployment decides; without `links`, mails carry none.
+    """All settings of a deployment; without `links`, mails carry no links.
 
     Parameters
     ----------

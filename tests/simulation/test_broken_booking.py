@@ -35,10 +35,10 @@ class Broken(NamedTuple):
 
 def _says(change: Callable[[Collected], Collected]) -> Break:
     """What Stripe's gateway makes of the refunds and disputes is changed."""
-    real = stripe_money_back.gone_back
+    real = stripe_money_back.with_money_back
 
     def break_(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(stripe_gateway, "gone_back", lambda *known: change(real(*known)))
+        patch.setattr(stripe_gateway, "with_money_back", lambda *known: change(real(*known)))
 
     return break_
 

@@ -1,6 +1,6 @@
-"""Whether a tax id can be one: its form and check digits by country, from python-stdnum. No register is asked.
+"""Check a tax id's form and check digits by country, with python-stdnum. No register is asked.
 
-Imported when the first tax id comes up: most customers' files have none.
+python-stdnum is imported for the first tax id: most customers' files have none.
 """
 
 from monthclose.domain.errors import UserMistakeError
@@ -8,20 +8,20 @@ from monthclose.domain.tax.tax import EU
 from monthclose.domain.text import check_key
 
 _OTHER_MODULES = {"US": "tin", "ZA": "tin"}
-"""Where what businesses have isn't what python-stdnum knows as the country's `vat`."""
+"""Countries whose businesses have another id than the one that python-stdnum calls `vat`."""
 _LETTERS = {"GR": "EL"}
 """EU countries whose tax ids don't begin with the country's code."""
 
 
 def check_tax_id(country: str, tax_id: str) -> str:
-    """Return a tax id as it is written plainly: no spaces, and in the EU with the country's letters in front.
+    """Return a tax id in its plain form: no spaces, and in the EU with the country's letters in front.
 
-    One of a country that python-stdnum has no rule for is taken as it is.
+    If python-stdnum has no rule for the country, it is returned as it is.
 
     Raises
     ------
     UserMistakeError
-        It is none of the country's; or the country isn't a code, so that nobody can tell.
+        It is not a tax id of the country, or the country is not a two-letter code.
     """
     from stdnum import get_cc_module  # noqa: PLC0415
     from stdnum.exceptions import ValidationError  # noqa: PLC0415

@@ -32,7 +32,7 @@ def check_signature(secret: str, content: bytes, signatures: Iterable[str]) -> N
         None is.
     """
     expected = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest().encode()
-    # All are compared, each in constant time: how long it takes tells nobody how close they came.
+    # All are compared, each in constant time: the duration must not reveal how close a forged one came.
     if not sum(hmac.compare_digest(expected, signature.encode(errors="replace")) for signature in signatures):
         raise WebhookRefusedError("the webhook's signature is not the provider's")
 
@@ -43,7 +43,7 @@ def document(body: bytes) -> dict[str, Any]:
     Raises
     ------
     WebhookRefusedError
-        It is no JSON object.
+        It is not a JSON object.
     """
     try:
         read = json.loads(body)

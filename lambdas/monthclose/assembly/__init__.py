@@ -1,1 +1,1 @@
-"""The one place that puts the use cases together: `use_cases` from the `ports`, each when it is first asked for."""
+"""The one place that assembles the use cases from the ports, each when it is first needed."""

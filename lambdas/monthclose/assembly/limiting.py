@@ -6,8 +6,8 @@ from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
 _PATIENCE_SECONDS = 15
-"""How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into what
-a consumer keeps of its function's time."""
+"""How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
+share of its time that a consumer reserves."""
 
 
 class Limiting:

@@ -1,4 +1,4 @@
-"""Everything that the use cases are put together from: a deployment has the adapters, the tests' world the fakes."""
+"""Everything that the use cases are assembled from: adapters in a deployment, fakes in the tests' world."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -33,7 +33,7 @@ from monthclose.settings import Settings
 
 
 class Ports(Protocol):
-    """The ports, by name. What costs time to make, as the mail service does, is made when it is first asked for."""
+    """The ports, by name. Those that take time to make, such as the mail service, are made on first use."""
 
     @property
     def settings(self) -> Settings:
@@ -57,7 +57,7 @@ class Ports(Protocol):
 
     @property
     def claims(self) -> Claims:
-        """Who works on what."""
+        """Which execution does what."""
 
     @property
     def directory(self) -> CustomerDirectory:
@@ -65,7 +65,7 @@ class Ports(Protocol):
 
     @property
     def usage(self) -> UsageStore:
-        """What customers used."""
+        """The customers' usage."""
 
     @property
     def price_books(self) -> PriceBooks:
@@ -93,7 +93,7 @@ class Ports(Protocol):
 
     @property
     def renderer(self) -> InvoiceRenderer:
-        """Sets invoices as PDFs."""
+        """Renders invoices as PDFs."""
 
     @property
     def e_invoices(self) -> EInvoices:
@@ -101,15 +101,15 @@ class Ports(Protocol):
 
     @property
     def link_secrets(self) -> LinkSecrets | None:
-        """The keys of links to invoices; None if there are to be no links."""
+        """The keys of links to invoices; None if mails carry no links."""
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
-        """How to make each provider's gateway, by its name; it keeps to the provider's limit."""
+        """Makes each provider's gateway, by the provider's name; it keeps to the provider's limit."""
 
     @property
     def limits(self) -> ProviderLimits:
-        """How fast providers may be asked."""
+        """The state of the providers' rate limits."""
 
     @property
     def workflow(self) -> Workflow:
@@ -123,10 +123,10 @@ class Ports(Protocol):
         """Make a provider's queue of batches to charge."""
 
     def dead_letters(self, queue_url: str) -> DeadLetters:
-        """Make a queue of dead letters, by its URL."""
+        """Make a dead-letter queue, by its URL."""
 
     def webhook_readers(self, provider: str) -> Sequence[WebhookReader]:
         """Make the readers of a provider's webhooks, one for each secret that they may be signed with."""
 
     def executor(self, name: str, threads: int) -> Executor:
-        """The threads of a name; they are started when they are needed and stay."""
+        """A named pool of threads; they are started when they are needed, and stay."""

@@ -1,6 +1,6 @@
-"""Every use case, put together from the ports once: a further constructor parameter is one edit, here.
+"""Every use case, assembled from the ports in one place: adding a constructor parameter is one edit, here.
 
-Each is made, and its module imported, when it is first asked for: a function that starts cold loads its own only.
+Each is made, and its module imported, on first use: a cold start loads only what its function needs.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ if TYPE_CHECKING:
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
 _READERS = 16
-"""Threads that compare: they read the books, and now and then ask the provider."""
+"""Threads that compare: they read the books, and sometimes ask the provider."""
 
 
 class UseCases:
-    """The use cases on some ports, in the order of their subjects.
+    """The use cases on given ports, in the order of their subjects.
 
-    What is a provider's own is made again each time, with the key that the provider's secret has now.
+    Those of one provider are made on every call, with the current key in the provider's secret.
     """
 
     def __init__(self, ports: Ports) -> None:
@@ -71,7 +71,7 @@ class UseCases:
 
     @cached_property
     def hold_keeper(self) -> HoldKeeper:
-        """Decides customers' holds, and tells them."""
+        """Decides customers' holds, and notifies the customers."""
         from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 
         ports, settings = self.ports, self.ports.settings
@@ -121,7 +121,7 @@ class UseCases:
         )
 
     def park_customers(self, period: Period) -> int:
-        """Park who has no outcome after the last round; see `park_customers`."""
+        """Park the customers without an outcome after the last round; see `park_customers`."""
         from monthclose.use_cases.closes.park_customers import park_customers
 
         ports = self.ports
@@ -130,7 +130,7 @@ class UseCases:
         )
 
     def note_stop(self, period: Period, reason: str) -> None:
-        """Note that a person stopped a close, and why; see `note_stop`."""
+        """Record that a person stopped a close, and why; see `note_stop`."""
         from monthclose.use_cases.closes.stop_close import note_stop
 
         note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
@@ -139,7 +139,7 @@ class UseCases:
 
     @cached_property
     def owing_finder(self) -> OwingFinder:
-        """Finds who owes."""
+        """Finds the customers who owe something or are on hold."""
         from monthclose.use_cases.collections.find_owing import OwingFinder
 
         ports = self.ports
@@ -194,7 +194,7 @@ class UseCases:
 
     @cached_property
     def usage_finisher(self) -> UsageFinisher:
-        """Brings the lanes of a usage file together."""
+        """Combines the results of a split usage file's lanes."""
         from monthclose.use_cases.imports.finish_usage import UsageFinisher
 
         return UsageFinisher(self.ports.inbox, self.import_lock, self.ports.settings.max_rejected_percent)
@@ -234,7 +234,7 @@ class UseCases:
 
     @cached_property
     def replacer(self) -> Replacer:
-        """Issues invoices that take another's place."""
+        """Issues invoices that replace others."""
         from monthclose.use_cases.invoices.replace_invoice import Replacer
 
         ports = self.ports
@@ -306,7 +306,7 @@ class UseCases:
 
     @cached_property
     def notice_texts(self) -> NoticeTexts:
-        """Writes to customers, with links to their invoices where the deployment has them."""
+        """Writes mails to customers, with links to their invoices if the deployment has links."""
         from monthclose.use_cases.invoices.invoice_links import link_writer
         from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
@@ -315,7 +315,7 @@ class UseCases:
 
     @cached_property
     def hold_teller(self) -> HoldTeller:
-        """Tells customers of their holds."""
+        """Notifies customers of their holds."""
         from monthclose.use_cases.notices.tell_hold import HoldTeller
 
         ports = self.ports
@@ -323,7 +323,7 @@ class UseCases:
 
     @cached_property
     def customer_teller(self) -> CustomerTeller:
-        """Tells customers what became of their payments."""
+        """Notifies customers of the outcomes of their payments."""
         from monthclose.use_cases.notices.tell_customer import CustomerTeller
 
         ports = self.ports
@@ -331,7 +331,7 @@ class UseCases:
 
     @cached_property
     def correction_teller(self) -> CorrectionTeller:
-        """Tells customers of credit notes and regenerated invoices."""
+        """Notifies customers of credit notes and regenerated invoices."""
         from monthclose.use_cases.notices.tell_correction import CorrectionTeller
 
         ports = self.ports
@@ -374,7 +374,7 @@ class UseCases:
 
     @property
     def chargers(self) -> Mapping[str, Callable[[], Charger]]:
-        """How to make each provider's charger."""
+        """Makes each provider's charger, by the provider's name."""
         return {name: partial(self.charger, name) for name in self.ports.gateways}
 
     def batch_charger(self, provider: str) -> BatchCharger:
@@ -395,7 +395,7 @@ class UseCases:
 
     @cached_property
     def comparer(self) -> BookComparer:
-        """Compares the books with the providers', and books nothing."""
+        """Compares the books with the providers', without booking anything."""
         return self._comparer(heals=False)
 
     def _comparer(self, *, heals: bool) -> BookComparer:
@@ -433,7 +433,7 @@ class UseCases:
         return DeadLetterDrain(ports.closes, ports.workflow, ports.documents, ports.log)
 
     def batch_finisher(self, provider: str) -> BatchFinisher:
-        """Finish what closes left of a provider's batches; its `settler` settles the payments."""
+        """Finish a provider's batches that closes left unfinished; its `settler` settles the payments."""
         from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
 
         ports = self.ports
@@ -480,5 +480,5 @@ class UseCases:
         )
 
     def _executor(self, work: str, provider: str) -> Executor:
-        """As many threads as the provider's limit wants."""
+        """Make as many threads as the provider's limit needs."""
         return self.ports.executor(f"{work}-{provider}", self.ports.settings.providers[provider].threads)

@@ -15,11 +15,11 @@ from monthclose.use_cases.webhooks.apply_event import EventApplier, Result
 from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 30, 900
-"""Seconds until an event that cannot be applied now comes again: the longer it has waited, the more."""
-_LONGEST_WAY = timedelta(days=3)
-"""An event that could not be applied for so long goes to the dead letters, where a person hears of it."""
+"""Bounds, in seconds, of the wait before an event is tried again; the wait grows with the time waited so far."""
+_GIVE_UP_AFTER = timedelta(days=3)
+"""An event that could not be applied for this long goes to the dead letters, which are reported to a person."""
 
-_NAMED = {"provider": "provider", "event": "event_id", "kind": "kind", "about": "reference"}
+_LOGGED = {"provider": "provider", "event": "event_id", "kind": "kind", "about": "reference"}
 
 
 @cache
@@ -34,7 +34,7 @@ def _apply(event: Event, _context: LambdaContext) -> Event:
     if message.again or applied.result is Result.BOOKED:
         applier.finish(applied)
     done = {"result": applied.result, "payment": applied.key.payment_id if applied.key else ""}
-    logger.info("a webhook's event", extra={**{name: event[field] for name, field in _NAMED.items()}, **done})
+    logger.info("a webhook's event", extra={**{name: event[field] for name, field in _LOGGED.items()}, **done})
     count(_METRICS[applied.result], 1)
     return done
 
@@ -49,7 +49,7 @@ _METRICS = {
 
 
 def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Later | None:
-    """Apply an event, or have it wait until it can be applied."""
+    """Apply an event, or put it back until it can be applied."""
     message = WebhookMessage.from_message(body)
     if delivered_before:
         message = message.tried()
@@ -57,7 +57,7 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
     try:
         _apply_once(message.to_message(), context)
     except (TryLaterError, IdempotencyAlreadyInProgressError) as error:
-        if waited > _LONGEST_WAY:
+        if waited > _GIVE_UP_AFTER:
             raise
         seconds = error.seconds if isinstance(error, ProviderPausedError) else waited.total_seconds()
         why = str(error) if isinstance(error, TryLaterError) else "it is being applied"
@@ -70,5 +70,5 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
-    """Apply the events that the messages tell of, side by side: each is little but waiting for the provider."""
-    return consume(event, runtime().event_queue, partial(_process, context), "a webhook's event", _NAMED)
+    """Apply the messages' events in parallel: each mostly waits for the provider."""
+    return consume(event, runtime().event_queue, partial(_process, context), "a webhook's event", _LOGGED)

@@ -10,17 +10,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, ProviderPausedError
-from monthclose.handlers.entry import Event, days_work, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, day_and_closing, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.names import COLLECT_DUE, Env
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.use_cases.collections.collect_due import Collector
 from monthclose.use_cases.payments.charge_customers import BatchCharger
 
-_WHILE_ANOTHER_IS_AT_IT = 60
-"""Seconds until a message comes again whose batch somebody else is charging."""
-_NAMED = {name: name for name in ("period", "run", "round", "batch")}
-"""The token is no log's business, nor are the customers."""
+_BUSY_SECONDS = 60
+"""Seconds until a message is delivered again whose batch another consumer is charging."""
+_LOGGED = {name: name for name in ("period", "run", "round", "batch")}
+"""Fields that may be logged: not the task's token, nor the customers."""
 
 
 @cache
@@ -45,7 +45,7 @@ def _charge(message: Event, context: LambdaContext) -> Event:
 
 def _collect(message: Event, context: LambdaContext) -> Event:
     task = use_cases().waiting_task(message["task_token"], context.get_remaining_time_in_millis)
-    today, closing = days_work(message)
+    today, closing = day_and_closing(message)
     result = _collector().collect(message["customers"], today, closing, task.is_over)
     if result.handed_back.customers and task.waits:
         raise ProviderPausedError(
@@ -61,11 +61,11 @@ _collect_once = once_by("collect_due", "[run, batch]", _collect)
 
 
 def _process(context: LambdaContext, message: Event, _again: bool) -> Later | None:
-    """Charge a close's batch, or collect what is due of the collections' one, and tell its task.
+    """Charge a close's batch, or collect what is due from a batch of the collections, and answer its task.
 
-    The task hears of a failure at once: its Retry sends a new message, or it leaves the batch to the repair round. A
-    message that went back to the queue would stay hidden for the visibility time-out, and a dead letter's task would
-    wait for a day. What is left for want of time, or because the provider has paused, goes back as a new message.
+    A failure is reported to the task at once: its Retry sends a new message, or leaves the batch to the repair round.
+    If the message stayed in the queue, it would be hidden for the visibility time-out, and a dead letter's task would
+    wait for a day. What is left when time runs out, or the provider is paused, goes back as a new message.
     """
     workflow, token = runtime().workflow, message["task_token"]
     try:
@@ -74,10 +74,10 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
     except ProviderPausedError as error:
         return Later(message, error.seconds, str(error))
     except IdempotencyAlreadyInProgressError:  # the message came twice, or its first consumer died
-        return Later(message, _WHILE_ANOTHER_IS_AT_IT, "another consumer has it")
+        return Later(message, _BUSY_SECONDS, "another consumer has it")
     except Exception as error:
         why = str(error) if isinstance(error, MonthCloseError) else "see the log"
-        shown = {name: message[name] for name in _NAMED if name in message}
+        shown = {name: message[name] for name in _LOGGED if name in message}
         logger.warning("charging broke off", extra={**shown, "error": type(error).__name__, "why": why})
         workflow.fail(token, type(error).__name__, why)
     else:
@@ -89,6 +89,6 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
-    """Charge the batches that the messages name, side by side: a small close has one customer in each."""
+    """Charge the batches that the messages name, in parallel: in a small close, each is one customer."""
     queue = runtime().charge_queue(os.environ[Env.PROVIDER])
-    return consume(event, queue, partial(_process, context), "a batch to charge", _NAMED)
+    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED)

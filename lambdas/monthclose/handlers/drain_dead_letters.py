@@ -8,7 +8,7 @@ from monthclose.ports import TimeIsUp
 
 @timed_handler("drain_dead_letters", key="[provider, starts_url, entered]", kept=0.25)
 def handler(event: Event, time_is_up: TimeIsUp) -> Event:
-    """Drain a provider's dead letters, or those of the rules that start things (`starts_url`, `restarted`)."""
+    """Drain a provider's dead letters, or those of the rules that start executions (`starts_url`, `restarted`)."""
     ports, drain = runtime(), use_cases().dead_letter_drain
     if "starts_url" in event:
         starts = ports.dead_letters(event["starts_url"])

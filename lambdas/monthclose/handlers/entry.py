@@ -1,7 +1,7 @@
-"""What every handler has around it: logs, metrics, a trace, the runtime, and Powertools' idempotency.
+"""What every handler is wrapped in: logs, metrics, a trace, the runtime, and Powertools' idempotency.
 
-Idempotency saves repeated work and answers retries from its record. It is not what protects money: it forgets a
-call that raised. The payment item does that.
+Idempotency saves repeated work and answers retries from its record. It does not protect money, because it forgets a
+call that raised: the payment item does that.
 """
 
 import os
@@ -29,13 +29,13 @@ Work = Callable[[Event, LambdaContext], Event]
 Handler = Callable[[Event, LambdaContext], Event]
 
 
-def days_work(event: Event) -> tuple[date, frozenset[Period]]:
-    """Read the day, and the months that a close works on right now: what all functions of the collections need."""
+def day_and_closing(event: Event) -> tuple[date, frozenset[Period]]:
+    """Read the day, and the months that are being closed right now: all functions of the collections need them."""
     return date.fromisoformat(event["today"]), frozenset(Period.parse(period) for period in event["closing"])
 
 
 _REMEMBER_SECONDS = 2 * 86_400
-"""A queue may take a day to drain, and its message may be delivered again at the end of it."""
+"""A queue may take a day to drain, and its last message may be delivered again after that."""
 
 
 @cache
@@ -56,8 +56,8 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
     Parameters
     ----------
     stage : str
-        Prefix of the records. Without it their keys would hold the function's name, and renaming it would repeat
-        everything.
+        Prefix of the records. Without it their keys would have the function's name, and renaming a function would
+        repeat all calls.
     key : str
         JMESPath of what makes two calls the same: close, batch, round.
     """
@@ -86,32 +86,32 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
 
     def run(event: Event, context: LambdaContext) -> Event:
         config, call = guarded()
-        config.register_lambda_context(context)  # a killed call blocks its repetition until its deadline only
+        config.register_lambda_context(context)  # a killed call blocks its repetition only until its deadline
         return call(event=event, context=context)
 
     return run
 
 
 def state_handler(stage: str, key: str) -> Callable[[Callable[[Event], Event]], Handler]:
-    """Make a Lambda handler of a function from event to answer."""
+    """Make a Lambda handler from a function of the event."""
     decorate = shared_handler(stage, key)
     return lambda work: decorate(lambda event, _: work(event))
 
 
 def timed_handler(stage: str, key: str, kept: float) -> Callable[[Callable[[Event, TimeIsUp], Event]], Handler]:
-    """Make a Lambda handler of a function that does as much as it has time for.
+    """Make a Lambda handler from a function that does as much as it has time for.
 
     Parameters
     ----------
     kept : float
-        The share of its time at which it begins with nothing more.
+        The share of its time that must be left for it to start anything more.
     """
     decorate = shared_handler(stage, key)
     return lambda work: decorate(lambda event, share_left: work(event, lambda: share_left() < kept))
 
 
 def shared_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft], Event]], Handler]:
-    """Make a Lambda handler of a function that shares its time out itself."""
+    """Make a Lambda handler from a function that divides its time itself."""
 
     def decorate(work: Callable[[Event, ShareLeft], Event]) -> Handler:
         def timed(event: Event, context: LambdaContext) -> Event:
@@ -135,5 +135,5 @@ def shared_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft
 
 
 def findings_answer(findings: int) -> Event:
-    """Put a number of findings into an answer; `found` is 0 or 1, which a state machine can look for in a list."""
+    """Put a number of findings into an answer; `found` is 0 or 1, so that a state machine can search a list for 1."""
     return {"findings": findings, "found": min(findings, 1)}

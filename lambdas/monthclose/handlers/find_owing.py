@@ -9,7 +9,7 @@ from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
 
 @state_handler("find_owing", key="execution")
 def handler(event: Event) -> Event:
-    """Begin a run of the collections for the day that an operator named, or that of the rule's event."""
+    """Start a run of the collections for the day that an operator named, or the day of the rule's event."""
     found = use_cases().owing_finder.find(event["execution"], requested_day(event["request"]))
     return {
         "outcome": found.outcome,
@@ -23,12 +23,12 @@ def handler(event: Event) -> Event:
 
 
 def requested_day(request: Any) -> date | None:
-    """Read which day an execution's input asks for; None if it is silent about it.
+    """Read which day an execution's input names; None if it names none.
 
     Raises
     ------
     UserMistakeError
-        It names something that is no day.
+        The day cannot be read.
     """
     given = request if isinstance(request, dict) else {}
     try:

@@ -8,7 +8,7 @@ from monthclose.observability import count
 
 @state_handler("generate_invoices", key="[period, round, batch.batch]")
 def handler(event: Event) -> Event:
-    """Generate a batch's invoices and say how many customers there are to charge or to look at."""
+    """Generate a batch's invoices, and say how many customers are to be charged and how many are on hold."""
     item = event["batch"]
     batch = Batch(item["batch"], item["provider"], tuple(item["customers"]))
     generated = use_cases().invoice_generator.generate(Period.parse(event["period"]), batch, event["round"])

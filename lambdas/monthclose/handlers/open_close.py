@@ -16,7 +16,7 @@ def handler(event: Event) -> Event:
 
 
 def requested_period(request: Any) -> Period:
-    """Read which period an execution's input asks for.
+    """Read which period an execution's input names.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from monthclose.observability import count
 
 @state_handler("park_customers", key="[period, run]")
 def handler(event: Event) -> Event:
-    """Park whoever has no outcome after the last round."""
+    """Park the customers without an outcome after the last round."""
     parked = use_cases().park_customers(Period.parse(event["period"]))
     count("CustomersParked", parked)
     return {"parked": parked}

@@ -6,7 +6,7 @@ from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
 
 @state_handler("plan_close", key="[period, run, entered]")
 def handler(event: Event) -> Event:
-    """Plan the next round. `entered` is when the state was entered: each round asks again, a retry does not."""
+    """Plan the next round. `entered` is when the state was entered: each round plans again, a retry does not."""
     plan = use_cases().planner.plan(Period.parse(event["period"]), event["run"])
     return {
         "period": event["period"],

@@ -1,7 +1,7 @@
-"""Consumes a queue: its messages side by side, each one's trouble apart from the others'.
+"""Consume a queue: its messages are handled in parallel, and one's failure does not affect the others.
 
-What can't be done yet goes back as a new message, as waiting must not use up deliveries. What fails otherwise stays in
-the queue, is delivered again a few times, and then lies among the dead letters.
+A message that must wait goes back as a new one, as waiting must not use up deliveries. One that fails stays in the
+queue, is delivered again a few times, and then goes to the dead letters.
 """
 
 import json
@@ -25,9 +25,9 @@ class Later:
     Parameters
     ----------
     message : mapping
-        What comes again.
+        The message to put back.
     seconds : float
-        When, from now.
+        How long it waits.
     why : str
         For the log.
     """
@@ -38,38 +38,40 @@ class Later:
 
 
 class Queue(Protocol):
-    """What takes a message back."""
+    """A queue that messages can be put back into."""
 
     def put_back(self, message: Mapping[str, object], seconds: int) -> None:
         """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s."""
 
 
-type One = Callable[[Event, bool], Later | None]
-"""Handles one message, told whether it was delivered before."""
+type Handle = Callable[[Event, bool], Later | None]
+"""Handles one message; the flag says whether it was delivered before."""
 
 
-def consume(event: Event, queue: Queue, one: One, what: str, named: Mapping[str, str]) -> PartialItemFailureResponse:
+def consume(
+    event: Event, queue: Queue, handle: Handle, what: str, logged: Mapping[str, str]
+) -> PartialItemFailureResponse:
     """Handle the messages of an event; the answer names those that stay in the queue.
 
     Parameters
     ----------
     what : str
         What a message is, for the log.
-    named : mapping
-        The fields of a message that the log may show, by their names there.
+    logged : mapping
+        The fields of a message that may be logged, by their names in the log.
     """
 
     def failures(record: SQSRecord) -> list[PartialItemFailures]:
         shown: dict[str, object] = {}
         try:
             message = json.loads(record.body)
-            shown = {name: message[field] for name, field in named.items() if field in message}
-            later = one(message, delivered_before(record))
+            shown = {name: message[field] for name, field in logged.items() if field in message}
+            later = handle(message, delivered_before(record))
             if later:
                 queue.put_back(later.message, round(later.seconds))
                 logger.info(f"{what} waits", extra={**shown, "why": later.why, "seconds": later.seconds})
         except Exception as error:
-            why = str(error) if isinstance(error, MonthCloseError) else ""  # others' messages may hold anything
+            why = str(error) if isinstance(error, MonthCloseError) else ""  # other errors' texts may hold anything
             found = {**shown, "error": type(error).__name__, "why": why}
             logger.error(f"{what} stays in the queue", extra=found)
             return [{"itemIdentifier": record.message_id}]
@@ -77,9 +79,9 @@ def consume(event: Event, queue: Queue, one: One, what: str, named: Mapping[str,
 
     records = list(SQSEvent(event).records)
     with ThreadPoolExecutor(max(len(records), 1), "message") as pool:
-        return {"batchItemFailures": [failure for some in pool.map(failures, records) for failure in some]}
+        return {"batchItemFailures": [failure for failed in pool.map(failures, records) for failure in failed]}
 
 
 def delivered_before(record: SQSRecord) -> bool:
-    """Whether this isn't a message's first delivery."""
+    """Whether a message was delivered before."""
     return int(record.attributes.approximate_receive_count) > 1

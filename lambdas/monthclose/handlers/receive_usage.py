@@ -6,14 +6,14 @@ from monthclose.ports import TimeIsUp
 from monthclose.use_cases.imports.split_usage import lanes_key
 
 _SHARE_KEPT = 0.05
-"""Of a quarter of an hour: what the last parts take to be written."""
+"""Share of a quarter of an hour that is needed to write the last parts."""
 
 
 @timed_handler("receive_usage", key="[execution, entered]", kept=_SHARE_KEPT)
 def handler(event: Event, time_is_up: TimeIsUp) -> Event:
-    """Take a file whose arrival S3 told: `object` is what its event says of it."""
+    """Receive a file that S3 has announced; `object` is from S3's event."""
     arrived = event["object"]
-    # MiniStack's events name no version; the latest is what they mean.
+    # MiniStack's events name no version: they mean the latest.
     version = arrived.get("version-id", "")
     received = use_cases().usage_receiver.receive(arrived["key"], version, event["execution"], time_is_up)
     if received.outcome and not received.again:

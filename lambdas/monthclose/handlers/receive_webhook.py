@@ -1,6 +1,6 @@
-"""Lambda "Receive webhook": what a function URL that anybody can reach takes from the payment providers.
+"""Lambda "Receive webhook": accepts the payment providers' webhooks, behind a function URL that anybody can reach.
 
-The status is all of the answer. Whatever is not 200 makes the provider deliver again, for days.
+The answer is only a status. Any status but 200 makes the provider deliver again, for days.
 """
 
 import base64
@@ -14,7 +14,7 @@ from monthclose.handlers.entry import Event, runtime, use_cases
 from monthclose.observability import count, logger, metrics, tracer
 
 _LARGEST_BYTES = 1024 * 1024
-"""Of a body. GoCardless puts up to 250 events of some 700 bytes into one, Stripe one event of some 5 KB."""
+"""Of a body. GoCardless sends up to 250 events of some 700 bytes in one, Stripe one event of some 5 KB."""
 _BASE64 = 4 / 3
 
 

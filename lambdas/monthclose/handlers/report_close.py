@@ -7,7 +7,7 @@ from monthclose.use_cases.proof.report_close import report_key
 
 @state_handler("report_close", key="[period, run, execution]")
 def handler(event: Event) -> Event:
-    """Prove that the books tie and write the report; the answer is what the company's event says."""
+    """Prove that the books tie and write the report; the answer becomes the company's event."""
     period = Period.parse(event["period"])
     report = use_cases().reporter.report(period, event["run"])
     return {

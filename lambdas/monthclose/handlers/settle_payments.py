@@ -8,7 +8,7 @@ from monthclose.ports import ShareLeft
 
 @shared_handler("settle_payments", key="[provider, entered]")
 def handler(event: Event, share_left: ShareLeft) -> Event:
-    """Settle a provider's payments that are due, and finish what the closes left."""
+    """Settle a provider's payments whose look-up is due, and finish what the closes left unfinished."""
     finisher = use_cases().batch_finisher(event["provider"])
     settled, changed = finisher.settler.settle(share_left=share_left)
     finisher.finish(settled, changed, share_left)

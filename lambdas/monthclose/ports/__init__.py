@@ -1,6 +1,6 @@
 """What the use cases need from outside, as Protocols. Adapters and the tests' fakes implement them.
 
-Every method may raise `TryLaterError` if what is behind it is briefly unavailable.
+Every method may raise `TryLaterError` if the service behind it is briefly unavailable.
 """
 
 from monthclose.ports.books import Books, CustomerDirectory, Owing, Record

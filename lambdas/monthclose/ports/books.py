@@ -50,10 +50,10 @@ class Owing(NamedTuple):
 
 
 class CustomerDirectory(Protocol):
-    """The customers as a whole."""
+    """All customers."""
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        """Create customers or replace their profiles; their accounts stay as they are."""
+        """Create customers or replace their profiles; their accounts are not touched."""
 
     def scan(self) -> Iterator[Planned]:
         """Iterate over all customers, in no order."""
@@ -62,7 +62,7 @@ class CustomerDirectory(Protocol):
         """Read the profiles of those ids that are customers."""
 
     def owing(self) -> Iterator[Owing]:
-        """Iterate over the customers who owe something or are on hold, in no order, in memory that doesn't grow."""
+        """Iterate over the customers who owe something or are on hold, in no order, in constant memory."""
 
     def being_charged(self, until: datetime) -> Iterator[str]:
-        """Iterate over the customers with a payment in flight that is due for a look-up by then; may lag a moment."""
+        """Iterate over the customers with a payment in flight whose look-up is due by then; may lag a moment."""

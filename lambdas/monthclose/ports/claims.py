@@ -1,4 +1,4 @@
-"""Claims: which execution does what only one may do at a time."""
+"""Claims: which execution does work that only one may do at a time."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Closes: how far they are, and which numbers they gave out."""
+"""Closes: their progress, and the numbers reserved for them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class NumberedRun:
 class Closes(Protocol):
     """Closes, the progress of their batches, and the runs of numbers reserved for them.
 
-    Credit notes have a series of their own; in place of a batch's number they have that of the invoice they correct.
+    Credit notes have their own series; their `batch` is the number of the invoice that they correct.
     """
 
     def get(self, period: Period) -> Close | None:
@@ -56,7 +56,7 @@ class Closes(Protocol):
         """Overwrite one batch's progress."""
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
-        """Iterate over the progress of all batches that have begun."""
+        """Iterate over the progress of all batches that have started."""
 
     def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """The runs of numbers reserved for a batch, oldest first."""

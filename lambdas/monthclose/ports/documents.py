@@ -1,4 +1,4 @@
-"""Documents: where they are stored, what writes them for people and for programs, what signs links to them."""
+"""Documents: their store, what writes them for people and for programs, and the keys of links to them."""
 
 from typing import Protocol
 
@@ -11,14 +11,14 @@ class Documents(ObjectStore, Protocol):
     """The bucket of documents: snapshots, drafts, invoices, credit notes, reports."""
 
     def link(self, key: str, file_name: str, seconds: int) -> str:
-        """Make an address at which anybody can read one object for a while, in their browser, under a file's name."""
+        """Make an address at which anybody can open one object in a browser for some seconds, under a file name."""
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
         """Read a part of an object; offset and length are in bytes."""
 
 
 class InvoiceRenderer(Protocol):
-    """Sets documents for people to read."""
+    """Renders documents for people to read."""
 
     def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
         """Make a document's PDF; the same document and logo give the same bytes."""
@@ -27,7 +27,7 @@ class InvoiceRenderer(Protocol):
 class EInvoices(Protocol):
     """Writes documents for programs to read, by EN 16931.
 
-    Raises, in every method: `UserMistakeError` (the norm cannot express the document; the message says why).
+    Raises, in every method: `UserMistakeError` (the standard cannot express the document; the message says why).
     """
 
     def xml(self, document: InvoiceDocument) -> bytes:
@@ -41,7 +41,7 @@ class LinkSecrets(Protocol):
     """The keys that links to invoices are signed with."""
 
     def link_keys(self) -> LinkKeys:
-        """Read them; changed ones are seen within minutes.
+        """Read the keys; changes take effect within minutes.
 
         Raises
         ------

@@ -19,7 +19,7 @@ class ChargeOrder:
     Parameters
     ----------
     since : datetime
-        When the payment was first started: nothing of it is older.
+        When the payment was first started: the provider has nothing older of it.
     reference : str
         The provider's id of the payment; empty as long as none is known.
     """
@@ -38,12 +38,12 @@ class ChargeOrder:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The provider has collected the money. Some of it may have gone back since.
+    """The provider has collected the money. Some of it may have been refunded or reversed since.
 
     Parameters
     ----------
     amount : Money
-        What was collected, whatever happened to it since.
+        What was collected, before any refund or reversal.
     refunded_minor : int
         What was refunded, in minor units, as it stands now: a refund that failed or was cancelled does not count.
     reversed_minor : int
@@ -64,8 +64,8 @@ class Collected:
 class Refused:
     """A definite no: nothing is collected, and this attempt never will be.
 
-    Also if it was collected before and all of it failed late. Once anything of it was refunded it is `Collected`, with
-    what is gone in `reversed_minor`.
+    Also for money that was collected and then failed late, all of it. If some of it was refunded, it is `Collected`,
+    with the failed amount in `reversed_minor`.
     """
 
     code: str
@@ -85,7 +85,7 @@ class InProgress:
 
 @dataclass(frozen=True, slots=True)
 class NotCollected:
-    """The provider does not know the order, or nobody has asked it to collect it."""
+    """The provider does not know the order, or was not asked to collect it."""
 
 
 ChargeOutcome = Collected | Refused | InProgress
@@ -93,7 +93,7 @@ ChargeOutcome = Collected | Refused | InProgress
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider says of an order; `reference` is its own id of it, empty if it knows none."""
+    """A provider's answer about an order; `reference` is the provider's id, empty if it has none."""
 
     reference: str
     outcome: ChargeOutcome | NotCollected
@@ -103,39 +103,39 @@ class PaymentGateway(Protocol):
     """One payment provider. All calls are idempotent by the order's payment and attempt, and none retries on its own.
 
     Raises, in every method: `RateLimitedError` and `ProviderDownError` (try later; surely nothing happened),
-    `OutcomeUnknownError` (it may have happened), `ProviderRefusedError` (the provider doesn't accept us).
+    `OutcomeUnknownError` (it may have happened), `ProviderRefusedError` (the provider refuses us).
     """
 
     @property
     def provider(self) -> str:
-        """The name that settings and customers know it by."""
+        """The provider's name in the settings and in customers' profiles."""
 
     @property
     def idempotency_window(self) -> timedelta:
-        """How long the provider surely recognises a repeated call by its idempotency key."""
+        """How long the provider is sure to recognise a repeated call by its idempotency key."""
 
     @property
     def latest_effect(self) -> timedelta:
-        """After how long an unanswered call can surely no longer take effect."""
+        """How long an unanswered call may still take effect."""
 
     @property
     def one_order_per_payment(self) -> bool:
-        """Whether a payment keeps one reference for all its attempts, and that can be collected only once.
+        """Whether all attempts of a payment share one reference, which can be collected only once.
 
-        Then an attempt whose answer was lost may be followed by another: both cannot collect.
+        Then an attempt whose answer was lost may be followed by another: they cannot both collect.
         """
 
     def charge_limits(self, currency: str) -> ChargeLimits | None:
-        """Say how much of a currency it takes in one charge; None if it takes none. Makes no request."""
+        """Return the limits of one charge in a currency; None if it is not supported. Makes no request."""
 
     def check(self) -> None:
-        """Ask whether the provider accepts us; moves no money."""
+        """Check that the provider accepts our credentials; moves no money."""
 
     def register(self, customer: Customer) -> str:
-        """Make the customer known to the provider and return its id for them; moves no money."""
+        """Register the customer with the provider and return its id for them; moves no money."""
 
     def prepare(self, order: ChargeOrder) -> str:
-        """Create the provider's object for the payment, or bring the one referred to up to date; moves no money.
+        """Create the provider's object for the payment, or update the one that the order refers to; moves no money.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class PaymentGateway(Protocol):
         Raises
         ------
         OrderRefusedError
-            The provider will not take the order.
+            The provider does not accept the order.
         PayerGoneError
             It doesn't know the customer (any more).
         """
@@ -156,9 +156,9 @@ class PaymentGateway(Protocol):
         Raises
         ------
         OrderRefusedError
-            The provider will not take the order.
+            The provider does not accept the order.
         MethodReplacedError
-            The payment method has a successor, and is dead itself.
+            The payment method was replaced by another one.
         PayerGoneError
             The provider doesn't know the customer (any more).
 
@@ -171,7 +171,7 @@ class PaymentGateway(Protocol):
         >>> Answer("PM1", InProgress("req_2"))
         Answer(reference='PM1', outcome=InProgress(request_id='req_2'))
 
-        The bank said no: `code` is the provider's own, to be added to `domain/payments/declines.py`. An adapter may
+        The bank declined: `code` is the provider's own, to be added to `domain/payments/declines.py`. An adapter may
         answer with it, or raise `OrderRefusedError` with the same code:
 
         >>> Answer("pi_2", Refused("insufficient_funds")).outcome.code
@@ -187,9 +187,9 @@ class PaymentGateway(Protocol):
     def look_up(self, order: ChargeOrder) -> Answer:
         """Look up what became of an order: by its reference, or by its content if none is known. Moves no money.
 
-        It is asked after every lost answer, webhook and long wait, so it must tell apart what may still happen
-        (`InProgress`) from what surely never will (`NotCollected`, `Refused`): after the latter the customer may be
-        charged again.
+        It is called after every lost answer, webhook and long wait, so it must distinguish what may still happen
+        (`InProgress`) from what never will (`NotCollected`, `Refused`): after the latter the customer may be charged
+        again.
 
         Examples
         --------
@@ -198,12 +198,12 @@ class PaymentGateway(Protocol):
         >>> Answer("", NotCollected())
         Answer(reference='', outcome=NotCollected())
 
-        The provider has an object for the payment, but was not asked to collect it: the reference is learnt:
+        The provider has an object for the payment, but was not asked to collect it: the answer has the reference:
 
         >>> Answer("pi_1", NotCollected()).reference
         'pi_1'
 
-        12.00 were collected, then 2.00 refunded, and the rest charged back. All sums as they stand now:
+        12.00 was collected, then 2.00 refunded, and the rest charged back. All amounts are as they stand now:
 
         >>> Answer("pi_1", Collected(Money(1200, "EUR"), refunded_minor=200, reversed_minor=1000, code="fraudulent"))
         ... # doctest: +ELLIPSIS
@@ -216,10 +216,10 @@ class PaymentGateway(Protocol):
         """
 
     def withdraw(self, order: ChargeOrder) -> Answer:
-        """Make sure that an order can never be collected, and say how it then stands; moves no money."""
+        """Make sure that an order can never be collected, and return its outcome then; moves no money."""
 
     def successor(self, method: str) -> str:
-        """Name the payment method by which the provider has replaced one; empty if none. Moves no money."""
+        """Name the payment method that has replaced this one at the provider; empty if none. Moves no money."""
 
     def payment_of(self, reference: str) -> str:
         """Find which of our payments the provider's object is about; empty if none. Moves no money.
@@ -227,16 +227,16 @@ class PaymentGateway(Protocol):
         Parameters
         ----------
         reference : str
-            The provider's id of a payment, or of what its webhooks name instead: a refund, or a payment method, which
-            leads to a payment of its customer.
+            The provider's id of a payment, or of what its webhooks name instead: a refund, or a payment method, for
+            which any payment of its customer is found.
         """
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
         """List all money collected for a period's invoices since a time, less refunds and reversals.
 
-        It is the other side of the proof: read from the provider's record of money movements, by code that shares
-        nothing with how outcomes are read. A charge whose money went back in full may be listed with nothing left, and
-        one whose money has not been recorded yet may be missing.
+        This is the other side of the proof: it is read from the provider's record of money movements, by code that
+        shares nothing with reading outcomes. A charge that was refunded or reversed in full may be listed with zero,
+        and one that is not recorded yet may be missing.
         """
 
     def held(self, reference: str) -> Money | None:

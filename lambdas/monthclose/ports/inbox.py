@@ -26,22 +26,22 @@ class Arrival:
 
 
 class Inbox(ObjectStore, Protocol):
-    """The bucket of dropped files, and of what is kept beside them."""
+    """The bucket of dropped files, their rejects, and the parts of imports."""
 
     def latest(self, key: str) -> str:
         """Name the latest version of an object; empty if there is none or it was deleted."""
 
     def open(self, key: str, version: str) -> AbstractContextManager[Arrival]:
-        """Read one version of an object in memory that doesn't grow with it.
+        """Read one version of an object in constant memory.
 
         Raises
         ------
         TryLaterError
-            Also if it was deleted at this moment.
+            Also if it was deleted just now.
         """
 
     def lines(self, key: str) -> Iterator[bytes]:
-        """Read an object line by line, in memory that doesn't grow with it."""
+        """Read an object line by line, in constant memory."""
 
     def delete(self, key: str) -> None:
-        """Delete an object; none is no error."""
+        """Delete an object; a missing one is not an error."""

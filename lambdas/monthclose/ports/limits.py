@@ -1,4 +1,4 @@
-"""Providers' rate limits, and what keeps all workers together within them."""
+"""Providers' rate limits, which all workers keep to together."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,7 +44,7 @@ class ProviderLimits(Protocol):
 
 
 class Limiter(Protocol):
-    """Keeps all workers' requests to one provider within its limit. A lane is what shares one limit there."""
+    """Keeps all workers' requests to one provider within its limit. The requests of one lane share one limit."""
 
     def acquire(self, lane: str) -> None:
         """Wait until a request may be started.
@@ -59,10 +59,10 @@ class Limiter(Protocol):
         """Estimate how long `acquire` would wait; makes no request."""
 
     def succeeded(self, lane: str, /) -> None:
-        """Note that the provider answered. This and the other notes never raise."""
+        """Record that the provider answered. This method and the next two never raise."""
 
     def limited(self, lane: str, /) -> None:
-        """Note that it answered that we send too many requests."""
+        """Record that it answered that we send too many requests."""
 
     def failed(self, lane: str, /) -> None:
-        """Note that it failed, or did not answer in time."""
+        """Record that it failed, or did not answer in time."""

@@ -24,7 +24,7 @@ class Mailer(Protocol):
         Raises
         ------
         MailRefusedError
-            The service will never take this mail.
+            The service will never accept this mail.
         OutcomeUnknownError
-            It may have taken it.
+            It may have accepted it.
         """

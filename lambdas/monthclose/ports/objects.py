@@ -11,10 +11,10 @@ class ObjectStore(Protocol):
         """Write an object."""
 
     def put_new(self, key: str, content: bytes, content_type: str = "application/json") -> bool:
-        """Write an object that must never change: if there is one already, it stays, and False says so."""
+        """Write an object that must never change; an existing one stays, and False is returned."""
 
     def write(self, key: str, pieces: Iterable[bytes]) -> None:
-        """Write an object piece by piece, in memory that doesn't grow with it."""
+        """Write an object piece by piece, in constant memory."""
 
     def get(self, key: str) -> bytes:
         """Read an object.
@@ -29,4 +29,4 @@ class ObjectStore(Protocol):
         """Whether there is such an object."""
 
     def location(self, key: str) -> dict[str, str]:
-        """Name an object for others: `{"bucket": …, "key": …}`."""
+        """Return where an object is, for other systems: `{"bucket": …, "key": …}`."""

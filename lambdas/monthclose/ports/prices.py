@@ -15,4 +15,4 @@ class PriceBooks(Protocol):
         """Read one version; they never change. The version "" is an empty book."""
 
     def merge(self, additions: PriceBook) -> PriceBook:
-        """Lay a book over the latest one (see `PriceBook.merged`), and make that the latest version."""
+        """Merge a book into the latest one (see `PriceBook.merged`), and make that the latest version."""

@@ -5,25 +5,25 @@ from datetime import datetime
 from typing import Protocol
 
 type TimeIsUp = Callable[[], bool]
-"""Whether to begin with nothing more."""
+"""Whether nothing more may be started."""
 type ShareLeft = Callable[[], float]
 """The share of the given time that is left, from 1 to 0."""
 type Tell = Callable[[str], None]
-"""Hears how far the work is, for people."""
+"""Receives progress messages, for people."""
 
 
 class Clock(Protocol):
     """The time, UTC."""
 
     def __call__(self) -> datetime:
-        """Tell the time."""
+        """Return the current time."""
 
 
 class Log(Protocol):
     """The log. Ids, states and counts only: no personal data, no keys."""
 
     def warning(self, message: str, /, *, extra: Mapping[str, object]) -> None:
-        """Note something odd that passes."""
+        """Log something unusual that passes."""
 
     def error(self, message: str, /, *, extra: Mapping[str, object]) -> None:
-        """Note a defect."""
+        """Log a defect."""

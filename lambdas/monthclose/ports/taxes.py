@@ -1,4 +1,4 @@
-"""The tax table, and the taxes that it says."""
+"""The tax table, and the rates in it."""
 
 from datetime import date
 from typing import Protocol
@@ -30,7 +30,7 @@ class TaxTables(Protocol):
         """Read one version; they never change. The version "" taxes nobody."""
 
     def put(self, toml: bytes) -> TaxTable:
-        """Check a table as it is written in TOML, store it, and make it the latest version.
+        """Check a table in TOML, store it, and make it the latest version.
 
         Raises
         ------

@@ -17,4 +17,4 @@ class UsageStore(Protocol):
         """Look events up; those that aren't stored are left out. Strongly consistent."""
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
-        """Stream a customer's usage of one period, in memory that doesn't grow with it; replaced events, too."""
+        """Stream a customer's usage of one period, in constant memory; replaced events, too."""

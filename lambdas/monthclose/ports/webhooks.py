@@ -1,4 +1,4 @@
-"""Webhooks: what providers report unasked."""
+"""Webhooks: events that providers report."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class ProviderEvent:
     reference : str
         The provider's id of the payment, or of its refund; empty if the event does not concern us.
     payment_id : str
-        Our payment's id, if the event quotes what we wrote on the provider's object: that saves a request.
+        Our payment's id, if the event has our metadata of the provider's object: that saves a request.
     known_in : frozenset of PaymentState
-        States in which a payment knows already what the event says.
+        States in which a payment already reflects the event.
     method : str
-        The payment method that the event is about, if it is about none of our payments: it was replaced by another.
+        The payment method that was replaced by another, if that is what the event is about.
     """
 
     event_id: str
@@ -49,14 +49,14 @@ class WebhookReader(Protocol):
     """Reads the deliveries to one of a provider's webhook endpoints."""
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:
-        """Check that a delivery is the provider's and not an old one, and read its events.
+        """Check that a delivery is from the provider and recent, and read its events.
 
         Raises
         ------
         WebhookRefusedError
             It is not, or cannot be read.
         PartlyUnreadableError
-            It is, and some of its events can be read.
+            It is, but only some of its events can be read.
         """
 
 

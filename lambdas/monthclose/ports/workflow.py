@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution of a state machine, as it stands."""
+    """An execution's current state."""
 
     status: str
-    """As Step Functions says: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`."""
+    """As in Step Functions: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`."""
     output: Any = None
     error: str = ""
     cause: str = ""
@@ -20,16 +20,16 @@ class Workflow(Protocol):
     """The workflow engine. Executions and state machines are named by their ARNs."""
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
-        """Start an execution and return its ARN; one of that name that was started before is no error."""
+        """Start an execution and return its ARN; if one of that name was started before, return that one's."""
 
     def stop(self, execution: str, cause: str) -> None:
-        """Stop an execution; one that has ended is no error."""
+        """Stop an execution; it is not an error if it has ended."""
 
     def describe(self, execution: str) -> Execution:
-        """Ask how an execution stands."""
+        """Read an execution's state."""
 
     def is_running(self, execution: str) -> bool:
-        """Whether an execution still runs; one that is no longer kept doesn't."""
+        """Whether an execution is still running; one that is no longer kept is not."""
 
     def answer(self, task_token: str, output: Mapping[str, Any]) -> None:
         """Report success to a waiting task; if it no longer waits, nothing happens."""
@@ -47,7 +47,7 @@ class ChargeQueue(Protocol):
     def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
         """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s.
 
-        A new message has received nothing yet: waiting does not use up its deliveries.
+        A new message has had no deliveries yet, so waiting does not use them up.
         """
 
 
@@ -65,7 +65,7 @@ class DeadLetters(Protocol):
     """A queue of messages that could not be handled."""
 
     def receive(self) -> list[DeadLetter]:
-        """Take some, hidden from other consumers for a while; empty if there are none."""
+        """Receive some, hidden from other consumers for a while; empty if there are none."""
 
     def delete(self, letter: DeadLetter) -> None:
-        """Delete one, once it has had its effect."""
+        """Delete one, once it was handled."""

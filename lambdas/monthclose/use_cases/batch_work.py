@@ -1,4 +1,4 @@
-"""What the work on a batch has in common: read the customers' months, park, record progress, retry lost races."""
+"""The steps that all work on a batch shares: read the customers' months, park, record progress, retry lost races."""
 
 import traceback
 from collections.abc import Callable, Collection, Iterable
@@ -14,22 +14,22 @@ from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, IllegalTransitionError, RecordRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, Log
 
-_RACES = 5
-"""How often a lost race is run again at once before the caller is told to come back later."""
+_TRIES = 5
+"""How often a step that loses races is tried before the caller must try later."""
 
 
 OF_ONE_CUSTOMER = (
     *(ParkCustomerError, UserMistakeError, IllegalTransitionError, RecordRefusedError),
     *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
 )
-"""What working out or booking one customer's invoice may raise: they are parked, and the others are billed.
+"""Errors that drafting or booking one customer's invoice may raise: that customer is parked, the others are billed.
 
-Errors of a store that is briefly unavailable, or that refuses us altogether, concern no single customer: not these.
+Errors of a store that is briefly unavailable, or that refuses us, concern no single customer and are not among these.
 """
 
 
 def reason_to_park(error: Exception) -> ParkCustomerError:
-    """Say why a customer is parked for an error of theirs alone: what it says, or where we failed on their data."""
+    """Say why a customer is parked for such an error: its message, or where we failed on the customer's data."""
     match error:
         case ParkCustomerError():
             return error
@@ -38,15 +38,15 @@ def reason_to_park(error: Exception) -> ParkCustomerError:
         case MonthCloseError():
             return ParkCustomerError("cannot_be_billed", str(error))
     where = traceback.extract_tb(error.__traceback__)[-1]
-    found = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:_MOST_SAID]}"
+    found = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:_MOST_KEPT]}"
     return ParkCustomerError(
         "cannot_be_billed",
         f"Month close failed on this customer's data ({found}); report that, and close again once it is fixed",
     )
 
 
-_MOST_SAID = 300
-"""Characters of an error of unknown kind that a parking keeps."""
+_MOST_KEPT = 300
+"""Most characters of an unexpected error that a parking keeps."""
 
 
 def retry_conflicts[T](step: Callable[[], T]) -> T:
@@ -55,9 +55,9 @@ def retry_conflicts[T](step: Callable[[], T]) -> T:
     Raises
     ------
     TryLaterError
-        It lost every time.
+        Somebody else wrote first every time.
     """
-    for _ in range(_RACES - 1):
+    for _ in range(_TRIES - 1):
         try:
             return step()
         except ConflictError:
@@ -66,9 +66,9 @@ def retry_conflicts[T](step: Callable[[], T]) -> T:
 
 
 def side_by_side[T, R](executor: Executor, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Do work on each item in the executor's threads, and wait for all of them.
+    """Run work on each item in the executor's threads, and wait for all of them, even if one raises.
 
-    Nothing may be under way any more when a function's process is put to sleep, not even if one of them raised.
+    Nothing may still be running when Lambda freezes the function's process.
     """
     done = [executor.submit(work, item) for item in items]
     wait(done)
@@ -76,7 +76,7 @@ def side_by_side[T, R](executor: Executor, work: Callable[[T], R], items: Iterab
 
 
 def log_failure(log: Log, message: str, payment_id: str, error: Exception) -> None:
-    """Note a defect that one payment met: what and where, not its message, which may hold addresses or amounts."""
+    """Log a defect that one payment met: its type and place, not its message, which may hold addresses or amounts."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     found = {"payment": payment_id, "error": type(error).__name__, "where": f"{where.name}:{where.lineno}"}
     log.error(message, extra=found)
@@ -87,13 +87,13 @@ _RECENT = 3
 
 
 def recent_closes(closes: Closes) -> list[Close]:
-    """Find the closes that ended last and don't run, the latest first."""
+    """Find the closes that ended last and are not running again, the latest first."""
     ended = [close for close in closes.all() if close.completed_at and close.status is not CloseStatus.RUNNING]
     return sorted(ended, key=lambda close: str(close.completed_at), reverse=True)[:_RECENT]
 
 
 def providers_of(closes: Closes, period: Period) -> set[str]:
-    """Name the providers that charge a close's customers: others know nothing of it, and need no key."""
+    """Name the providers that a close charges through: the others need no key."""
     return {progress.batch.provider for progress in closes.all_progress(period)}
 
 
@@ -108,11 +108,11 @@ def begun_batch(closes: Closes, period: Period, number: int) -> BatchProgress:
     Raises
     ------
     TryLaterError
-        It has none yet: the message came before its time.
+        It has none yet: the message came too early.
     """
     progress = closes.progress(period, number)
     if progress is None:
-        raise TryLaterError(f"batch {number} of {period} has not begun")
+        raise TryLaterError(f"batch {number} of {period} has not started")
     return progress
 
 
@@ -120,57 +120,57 @@ def record_progress(
     closes: Closes,
     books: Books,
     clock: Clock,
-    begun: BatchProgress,
+    before: BatchProgress,
     stage: Stage,
     round_number: int,
     months: Iterable[CustomerMonth] | None = None,
 ) -> BatchProgress:
     """Sum up a batch's customers from their records and overwrite its progress.
 
-    A message that comes late, from a run that was stopped, changes the sums but never sets a batch back.
+    A late message from a run that was stopped changes the sums but never sets a batch back.
 
     Parameters
     ----------
-    begun : BatchProgress
+    before : BatchProgress
         The progress as the stage found it.
     months : iterable of CustomerMonth or None
-        The records, if the stage has read them and knows what it changed; they are read otherwise.
+        The records, if the caller has them up to date; they are read otherwise.
     """
     if months is None:
-        months = read_months(books, begun.batch.customer_ids, begun.period).values()
+        months = read_months(books, before.batch.customer_ids, before.period).values()
     reached, in_round = stage, round_number
-    if (begun.round, begun.stage.order) > (round_number, stage.order):
-        reached, in_round = begun.stage, begun.round
-    progress = summed_up(begun.period, begun.batch, months, reached, in_round, clock)
+    if (before.round, before.stage.order) > (round_number, stage.order):
+        reached, in_round = before.stage, before.round
+    progress = summed_up(before.period, before.batch, months, reached, in_round, clock)
     closes.put_progress(progress)
     return progress
 
 
 def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> None:
-    """Sum a batch up again after a customer's records were changed outside of a close.
+    """Update a batch's sums after a customer's records were changed outside of a close.
 
-    The writer of the sums reads the records once more: of two that sum up at the same time, the last to write would
-    otherwise leave what it read before the other's change.
+    After writing, the records are read once more: of two updates at the same time, the last to write could otherwise
+    leave sums from before the other's change.
     """
-    refresh_gathered(closes, books, clock, _sum_up_again(closes, books, clock, period, number))
+    refresh_gathered(closes, books, clock, _refresh_sums(closes, books, clock, period, number))
 
 
 def refresh_gathered(closes: Closes, books: Books, clock: Clock, months: Iterable[CustomerMonth]) -> None:
-    """Sum up again the batches of earlier closes whose invoices were paid together with some months' own."""
+    """Update the sums of earlier closes' batches whose invoices were paid together with some months' own."""
     paid = [p for month in months for p in month.payments if p.gathers and p.state is PaymentState.PAID]
     earlier = {(period, books.month(p.customer_id, period).payment) for p in paid for period in p.gathers}
     for period, number in sorted({(period, payment.batch) for period, payment in earlier if payment}):
-        _sum_up_again(closes, books, clock, period, number)
+        _refresh_sums(closes, books, clock, period, number)
 
 
-def _sum_up_again(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> Collection[CustomerMonth]:
+def _refresh_sums(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> Collection[CustomerMonth]:
     months: Collection[CustomerMonth] = ()
-    for _ in range(_RACES):
-        begun = closes.progress(period, number)
-        if begun is None:
+    for _ in range(_TRIES):
+        before = closes.progress(period, number)
+        if before is None:
             break
-        written = record_progress(closes, books, clock, begun, begun.stage, begun.round)
-        months = read_months(books, begun.batch.customer_ids, period).values()
+        written = record_progress(closes, books, clock, before, before.stage, before.round)
+        months = read_months(books, before.batch.customer_ids, period).values()
         if totals_of(months) == (written.totals, written.unsettled):
             break
     return months
@@ -193,12 +193,12 @@ def summed_up(
 
 
 def unparked(parking: Parking | None) -> list[Parking]:
-    """Make what ends a parking, to be committed with what ended its reason; nothing if nobody is parked."""
+    """Make the record that ends a parking, to be committed with what removes its reason; none if nobody is parked."""
     return [replace(parking, active=False)] if parking and parking.active else []
 
 
 def park(books: Books, clock: Clock, customer_id: str, period: Period, error: ParkCustomerError) -> None:
-    """Set a customer aside with the reason; parking them again for the same reason writes nothing."""
+    """Park a customer with a reason; parking them again for the same reason writes nothing."""
 
     def step() -> None:
         before = books.month(customer_id, period).parking

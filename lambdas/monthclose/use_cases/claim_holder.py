@@ -1,13 +1,13 @@
-"""Whether the holder of a claim is still working."""
+"""Whether the holder of a claim is still running."""
 
 from monthclose.ports import Workflow
 
 
-def still_works(holder: str, execution: str, workflow: Workflow) -> bool:
-    """Say whether the holder is another execution than `execution`, of the same state machine, and still runs.
+def still_running(holder: str, execution: str, workflow: Workflow) -> bool:
+    """Say whether the holder is another execution of the same state machine, and still running.
 
     An execution of another machine counts as ended: a deployment has replaced that machine, and claims outlive it. Step
-    Functions is not even asked: roles name today's machines only, so it would refuse to answer, for good.
+    Functions is not even asked: roles name the current machines only, so it would always refuse.
     """
     same_machine = _machine(holder) == _machine(execution)
     return holder != execution and same_machine and workflow.is_running(holder)

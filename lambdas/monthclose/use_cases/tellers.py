@@ -1,6 +1,6 @@
-"""Writing to customers, for the use cases that book payments and decide holds: the shape of `notices`, no more.
+"""Interfaces for notifying customers, for the use cases that book payments and decide holds.
 
-The notices build on the accounts and the invoices, so these cannot import them.
+`notices` implements them. It builds on the accounts and the invoices, so those cannot import it.
 """
 
 from typing import Protocol
@@ -10,7 +10,7 @@ from monthclose.domain.period import Period
 
 
 class TellsOutcomes(Protocol):
-    """Tells customers what became of their payments."""
+    """Notifies customers of the outcomes of their payments."""
 
     def tell(self, customer_id: str, period: Period, month: CustomerMonth | None = None) -> CustomerMonth:
         """Send a customer the notice that is due for a month's payment, and return the month as it is then.
@@ -18,12 +18,12 @@ class TellsOutcomes(Protocol):
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; it is sent by the next call.
+            The mail service is briefly unavailable; the next call sends it.
         """
 
 
 class TellsHolds(Protocol):
-    """Tells customers of their holds."""
+    """Notifies customers of their holds."""
 
     def tell(self, customer_id: str) -> None:
         """Send a customer the notice of the latest change of their hold, if it is news to them.
@@ -31,5 +31,5 @@ class TellsHolds(Protocol):
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; it is sent by the next call.
+            The mail service is briefly unavailable; the next call sends it.
         """

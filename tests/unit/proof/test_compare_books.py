@@ -329,7 +329,7 @@ def test_a_charge_takes_eight_bytes_of_memory() -> None:
     charge = ProviderCharge("stripe", "pi_0", "2026-10/c0", "USD", 1)
     tracemalloc.start()
     for number in range(100_000):
-        side.take_theirs(replace(charge, reference=f"pi_{number}"), 1, None, booked=False)
+        side.add_theirs(replace(charge, reference=f"pi_{number}"), 1, None, booked=False)
     side.seal()
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

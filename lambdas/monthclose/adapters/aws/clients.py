@@ -1,4 +1,4 @@
-"""boto3 clients, made on purpose: short time-outs, few and known retries."""
+"""boto3 clients with short time-outs and few, known retries."""
 
 import os
 from functools import cache
@@ -9,9 +9,9 @@ from botocore.config import Config
 
 
 def _s3() -> dict[str, Any]:
-    """What links to objects need: boto3 still signs them by old rules, and with an address that may redirect.
+    """Settings for links to objects: by default boto3 signs them by old rules, for an address that may redirect.
 
-    At an emulator's address buckets have no host names.
+    An emulator has no host names for buckets.
     """
     emulated = "AWS_ENDPOINT_URL" in os.environ
     return {"signature_version": "s3v4", "s3": {"addressing_style": "auto" if emulated else "virtual"}}

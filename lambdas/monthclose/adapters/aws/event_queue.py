@@ -15,12 +15,12 @@ _MOST_AT_ONCE = 10
 
 
 class SqsEventQueue(SqsChargeQueue):
-    """`EventQueue` on SQS; what has to wait goes back like a batch does."""
+    """`EventQueue` on SQS; an event that has to wait is put back as a batch is."""
 
     def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
-        """Send messages, ten at a time; if one is not taken the caller hears of it, and sends all of them again."""
-        for some in batched(messages, _MOST_AT_ONCE, strict=False):
-            entries = [{"Id": str(n), "MessageBody": json.dumps(message)} for n, message in enumerate(some)]
+        """Send messages, ten at a time; if one is not accepted, it raises, and the caller sends all of them again."""
+        for chunk in batched(messages, _MOST_AT_ONCE, strict=False):
+            entries = [{"Id": str(n), "MessageBody": json.dumps(message)} for n, message in enumerate(chunk)]
             try:
                 answer = client("sqs").send_message_batch(QueueUrl=self._queue_url, Entries=entries)
             except (ClientError, BotoCoreError) as error:

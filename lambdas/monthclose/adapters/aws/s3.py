@@ -36,7 +36,7 @@ class S3Documents:
         return True
 
     def has(self, key: str) -> bool:
-        """Ask for an object's head."""
+        """Request an object's head."""
         try:
             translated(client("s3").head_object, Bucket=self._bucket, Key=key)
         except KeyError:
@@ -44,7 +44,7 @@ class S3Documents:
         return True
 
     def link(self, key: str, file_name: str, seconds: int) -> str:
-        """Sign a request for an object; it can do no more than who signed it."""
+        """Sign a request for an object; it has the signer's permissions, no more."""
         arguments = {
             "Bucket": self._bucket,
             "Key": key,
@@ -55,7 +55,7 @@ class S3Documents:
         return address
 
     def write(self, key: str, pieces: Iterable[bytes]) -> None:
-        """Write an object by way of a file, in parts if it is large."""
+        """Write an object from a temporary file, in parts if it is large."""
         with TemporaryFile() as file:
             file.writelines(pieces)
             file.seek(0)
@@ -79,7 +79,7 @@ class S3Documents:
         return self._read(key, Range=f"bytes={offset}-{offset + length - 1}")
 
     def location(self, key: str) -> dict[str, str]:
-        """Name an object for others."""
+        """Return where an object is."""
         return {"bucket": self._bucket, "key": key}
 
     def _read(self, key: str, **more: str) -> bytes:
@@ -91,7 +91,7 @@ class S3Documents:
 
 
 def translated[T](call: Callable[..., T], **arguments: Any) -> T:
-    """Call S3, with its errors as ours; a missing object is a `KeyError`."""
+    """Call S3 and translate its errors; a missing object is a `KeyError`."""
     try:
         return call(**arguments)
     except ClientError as error:

@@ -16,8 +16,8 @@ from monthclose.errors import TryLaterError
 from monthclose.ports import Arrival
 
 _READ_AHEAD = 1 << 20
-_RESUMED = 5
-"""How often in a row a connection that breaks off is taken up again before anything has come through it."""
+_RESUMES = 5
+"""How often in a row a broken connection is resumed without any progress."""
 _ONE_UPLOAD = TransferConfig(max_concurrency=2)
 """Pieces wait in memory for their upload, 8 MB each."""
 
@@ -26,7 +26,7 @@ class S3Inbox(S3Documents):
     """`Inbox` on S3."""
 
     def latest(self, key: str) -> str:
-        """Ask for the version of what a plain read would give."""
+        """Read which version a plain read would return."""
         try:
             head = translated(client("s3").head_object, Bucket=self._bucket, Key=key)
         except KeyError:
@@ -35,7 +35,7 @@ class S3Inbox(S3Documents):
 
     @contextmanager
     def open(self, key: str, version: str) -> Iterator[Arrival]:
-        """Read by one request, and by others for the rest if it breaks off."""
+        """Read with one request, and with others for the rest if it breaks off."""
         wanted = {"Bucket": self._bucket, "Key": key, "VersionId": version}
         try:
             answer = translated(client("s3").get_object, **wanted)
@@ -87,21 +87,21 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer)
-        for _ in range(_RESUMED):
+        for _ in range(_RESUMES):
             try:
                 content = self._body.read(len(view))
             except (BotoCoreError, OSError):
-                self._take_up()
+                self._resume()
                 continue
             if not content and self._position < self._size and view:
-                self._take_up()
+                self._resume()
                 continue
             view[: len(content)] = content
             self._position += len(content)
             return len(content)
         raise TryLaterError(f"reading from S3 keeps breaking off after {self._position} bytes of {self._size}")
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         self._body.close()
         rest = f"bytes={self._position}-"
         self._body = translated(client("s3").get_object, **self._wanted, Range=rest)["Body"]
@@ -113,7 +113,7 @@ class _Stream(io.RawIOBase):
 
 
 class _Pieces(io.RawIOBase):
-    """Pieces as one stream."""
+    """The pieces as one stream."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         super().__init__()

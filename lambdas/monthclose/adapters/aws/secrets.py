@@ -11,7 +11,7 @@ from monthclose.adapters.aws.clients import client
 from monthclose.domain.invoices.link import LinkKeys
 from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
 
-_REMEMBER_SECONDS = 300
+_CACHE_SECONDS = 300
 
 
 def api_key(secret_name: str) -> str:
@@ -48,7 +48,7 @@ def webhook_secrets(secret_name: str) -> list[str]:
 class SecretLinkKeys:
     """`LinkSecrets` on one secret: `{"current": "k2", "k1": "…", "k2": "…"}`.
 
-    Read anew every few minutes, so that a rotated key is used without a deployment.
+    Read again every few minutes, so that a rotated key is used without a deployment.
     """
 
     def __init__(self, secret_name: str, now: Callable[[], float] = time.monotonic) -> None:
@@ -57,8 +57,8 @@ class SecretLinkKeys:
         self._keys: LinkKeys | None = None
 
     def link_keys(self) -> LinkKeys:
-        """Read the keys, or remember them."""
-        if self._keys is None or self._now() - self._read_at > _REMEMBER_SECONDS:
+        """Return the keys, cached for some minutes."""
+        if self._keys is None or self._now() - self._read_at > _CACHE_SECONDS:
             values = _read(self._secret_name)
             current = values.pop("current", None)
             if not isinstance(current, str) or not all(isinstance(key, str) for key in values.values()):

@@ -36,7 +36,7 @@ class SesMailer:
             )
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-            if "not verified" in message:  # of the sender, or of anybody while SES keeps the account in its sandbox
+            if "not verified" in message:  # the sender, or any address while the account is in SES' sandbox
                 raise TryLaterError(
                     "SES has not verified the sender's identity, or the account is in its sandbox"
                 ) from None

@@ -27,7 +27,7 @@ class SqsChargeQueue:
 
 _MOST_AT_ONCE = 10
 _HIDDEN_SECONDS = 120
-"""How long a dead letter stays out of others' sight while its effect is made."""
+"""How long a dead letter is hidden from other consumers while it is handled."""
 
 
 class SqsDeadLetters:
@@ -37,7 +37,7 @@ class SqsDeadLetters:
         self._queue_url = queue_url
 
     def receive(self) -> list[DeadLetter]:
-        """Receive up to ten, looking into all of the queue's parts."""
+        """Receive up to ten, from all of SQS' servers."""
         answer = _call(
             "receive_message",
             QueueUrl=self._queue_url,

@@ -13,16 +13,16 @@ from monthclose.ports import Taxes
 
 
 class S3Versions[T]:
-    """What has versions, each named by its content's hash.
+    """Versions of something, each named by its content's hash.
 
     Parameters
     ----------
     folder, kind : str
-        The prefix of its objects, and what their names end with.
+        The prefix and the suffix of its objects' names.
     read : Callable
         Reads a version's content.
     none : T
-        What there is before any version is stored: the version "".
+        The version "", before any is stored.
     """
 
     def __init__(self, documents: S3Documents, folder: str, kind: str, read: Callable[[bytes], T], none: T) -> None:
@@ -58,7 +58,7 @@ class S3PriceBooks(S3Versions[PriceBook]):
         )
 
     def merge(self, additions: PriceBook) -> PriceBook:
-        """Store what the latest version and the additions are together."""
+        """Store the latest version with the additions merged in."""
         book = self.get(self.latest()).merged(additions)
         self.add(book.version, json.dumps(book.content(), ensure_ascii=False).encode())
         return book

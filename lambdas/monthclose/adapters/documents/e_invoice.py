@@ -1,7 +1,7 @@
 """Electronic invoices by EN 16931: the document as a Cross Industry Invoice (XML), alone or inside its PDF (Factur-X).
 
-factur-x writes the XML from the norm's business terms (BT-…) and embeds it; it checks it against the official schema
-before it gives it away. Nothing here asks the network.
+factur-x writes the XML from the standard's business terms (BT-…), checks it against the official schema and embeds it.
+Nothing here uses the network.
 """
 
 import re
@@ -33,7 +33,7 @@ _PIECE = "C62"
 """UN/ECE Recommendation 20: a piece, for every other unit."""
 _CREDIT_TRANSFER = "30"  # UNTDID 4461
 _MOST_DECIMALS = 2
-"""Of amounts, by BR-DEC-01 and its siblings."""
+"""Of amounts, by BR-DEC-01 and the rules after it."""
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -46,11 +46,11 @@ class FacturX:
         Raises
         ------
         UserMistakeError
-            EN 16931 cannot express the document: the message says what stands in its way.
+            EN 16931 cannot express the document; the message says why.
         """
         from facturx import generate_xml  # noqa: PLC0415
 
-        # The schematron would be sent to a server on the network; the tests run it here.
+        # factur-x would send the document to a server for the schematron check; the tests run it locally.
         options = {"flavor": "factur-x", "level": _LEVEL, "check_xsd": True, "check_schematron": False}
         terms = everywhere(_terms(document), _for_xml)
         try:
@@ -90,12 +90,12 @@ class FacturX:
 
 
 def _for_xml(text: str) -> str:
-    """Replace what XML 1.0 (2.2, Char) forbids: most controls, halves of characters, U+FFFE and U+FFFF."""
+    """Replace what XML 1.0 (2.2, Char) forbids: most controls, lone surrogates, U+FFFE and U+FFFF."""
     return _NOT_IN_XML.sub(MISSING, text)
 
 
 def _terms(document: InvoiceDocument) -> dict[str, Any]:
-    """Fill in the norm's business terms. A credit note says what it takes back in positive amounts."""
+    """Fill in the standard's business terms. A credit note's amounts are positive."""
     tax = _the_tax(document)
     _check_parties(document, tax)
     sign = -1 if document.kind is DocumentKind.CREDIT_NOTE else 1
@@ -105,7 +105,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
     line_nets, deductions = nets[: len(document.lines)], nets[len(document.lines) :]
     charges = list(zip(document.discounts, deductions, strict=True))
     period = document.period
-    last_day = (period.end - timedelta(days=1)).date()  # services over a month are delivered with its end
+    last_day = (period.end - timedelta(days=1)).date()  # a month's services are delivered at its end
 
     def amount(minor: int) -> str:
         return _amount(minor, document.currency)
@@ -149,7 +149,7 @@ def _terms(document: InvoiceDocument) -> dict[str, Any]:
 def _line(
     number: str, line: DocumentLine, net_minor: int, document: InvoiceDocument, tax: TaxLine, sign: int
 ) -> dict[str, Any]:
-    """Write a line. Where quantity x price isn't its net amount (tiers, gross prices) it is one piece at that."""
+    """Write a line. If quantity x price isn't its net amount (tiers, gross prices), it is one piece at that amount."""
     exact = _is_product(line, document)
     if exact:
         assert line.unit_price is not None
@@ -175,7 +175,7 @@ def _line(
 
 
 def _is_product(line: DocumentLine, document: InvoiceDocument) -> bool:
-    """Whether quantity x unit price is the line's net amount; the norm knows no negative prices (BR-27)."""
+    """Whether quantity x unit price is the line's net amount; the standard has no negative prices (BR-27)."""
     if line.unit_price is None or line.unit_price < 0 or document.prices_include_tax:
         return False
     product = EXACT.multiply(line.quantity, line.unit_price)
@@ -229,7 +229,7 @@ def _buyer(buyer: Buyer, tax: TaxLine) -> dict[str, Any]:
 
 
 def _party(*, address: tuple[str, ...], **values: Any) -> dict[str, Any]:
-    """Three lines are all that the norm has: what is beyond goes onto the third."""
+    """Write a party: the standard has three address lines, so further ones are joined to the third."""
     lines = [*address[:2], ", ".join(address[2:])]
     values |= {f"addr_l{n}": line for n, line in enumerate(lines, 1)}
     return {name: value for name, value in values.items() if value}

@@ -1,4 +1,4 @@
-"""Which letters fonts have: read from the fonts' own tables (OpenType, `cmap`), as Typst doesn't tell."""
+"""Which letters fonts have, read from the fonts' own tables (OpenType, `cmap`), as Typst doesn't say."""
 
 import struct
 from collections import defaultdict
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 type Letters = Mapping[int, int]
-"""For each character, the fonts that have it: one bit each, the first font's being the lowest."""
+"""For each character, the fonts that have it: one bit per font, the first font's is the lowest."""
 
 
 class Face(NamedTuple):
@@ -29,7 +29,7 @@ def letters_of(faces: Iterable[Face]) -> Letters:
 
 
 def _ranges(file: BinaryIO, place: int) -> Iterator[tuple[int, int]]:
-    """List the first and last characters of what a font has."""
+    """List a font's ranges of characters: the first and the last of each."""
     cmap = _cmap(file, place)
     (count,) = _read(file, cmap + 2, ">H")
     offsets = {cmap + _read(file, cmap + 4 + 8 * number, ">HHI")[2] for number in range(count)}
@@ -42,7 +42,7 @@ def _ranges(file: BinaryIO, place: int) -> Iterator[tuple[int, int]]:
 
 
 def _cmap(file: BinaryIO, place: int) -> int:
-    """Find the table in a font, or in one of a collection's."""
+    """Find the `cmap` table of a font, or of a font in a collection."""
     collection = _read(file, 0, ">4s")[0] == b"ttcf"
     (start,) = _read(file, 12 + 4 * place, ">I") if collection else (0,)
     (count,) = _read(file, start + 4, ">H")
@@ -54,7 +54,7 @@ def _segments(file: BinaryIO, offset: int) -> Iterator[tuple[int, int]]:
     (twice,) = _read(file, offset + 6, ">H")
     ends = _read(file, offset + 14, f">{twice // 2}H")
     starts = _read(file, offset + 16 + twice, f">{twice // 2}H")
-    return ((first, last) for first, last in zip(starts, ends, strict=True) if first != 0xFFFF)  # it ends the list
+    return ((first, last) for first, last in zip(starts, ends, strict=True) if first != 0xFFFF)  # marks the end
 
 
 def _groups(file: BinaryIO, offset: int) -> Iterator[tuple[int, int]]:

@@ -1,8 +1,7 @@
-"""Texts as a page can show them: what no font has, and what PDF/A forbids, is replaced. The data keep it.
+"""Texts as a page can show them: what no font has, or PDF/A forbids, is replaced on the page, not in the data.
 
-A character that cannot be shown must not keep its invoice from being printed. PDF/A wants a glyph for each character
-(ISO 19005-3, 6.2.11.4.1), and Typst sets a letter together with its marks in one font: what counts is whether one of
-the fonts has all of them.
+A character that cannot be shown must not keep its invoice from being printed. PDF/A requires a glyph for each character
+(ISO 19005-3, 6.2.11.4.1), and Typst sets a letter and its marks in one font, so one font must have all of them.
 """
 
 import unicodedata
@@ -13,7 +12,7 @@ from typing import Any
 from monthclose.adapters.documents.fonts import Letters
 
 MISSING = "\ufffd"
-"""Stands for what cannot be shown: a question mark in a diamond."""
+"""Replaces what cannot be shown: a question mark in a diamond."""
 _WHITE = "\t\n\r"
 _LINE_STARTS = frozenset({"", *_WHITE})
 _JOINER, _NO_JOINER, _BREAK = "\u200d", "\u200c", "\u200b"
@@ -25,17 +24,17 @@ _SHAPING_RANGES = (
     (0xFE00, 0xFE0F),
     (0xE0100, 0xE01EF),
 )
-"""Characters without a glyph that say how their neighbours look, and where a line may end."""
+"""Characters without a glyph that control how their neighbours look, and where a line may break."""
 _INVISIBLE_RANGES = (
     *((0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180E, 0x180F), (0x202A, 0x202E), (0x2060, 0x206F)),
     *((0x3164, 0x3164), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
     *((0xE0000, 0xE00FF), (0xE01F0, 0xE0FFF)),
 )
-"""What else is invisible by Unicode (Default_Ignorable_Code_Point): left out. Among it is what turns texts around."""
-_WORTHLESS = frozenset({"Cc", "Cs", "Co", "Cn"})
-"""Controls, halves of characters, characters of private use, and what is no character, or none yet."""
+"""Other invisible characters (Unicode's Default_Ignorable_Code_Point), text direction controls included: left out."""
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Co", "Cn"})
+"""Categories of controls, lone surrogates, private use, and unassigned characters."""
 _EXTENDING_RANGES = ((0x1F3FB, 0x1F3FF), (0xFF9E, 0xFF9F))
-"""Set with the letter before them though they are no marks: skin tones, the voicing marks of half-width katakana."""
+"""Set with the letter before them though they are not marks: skin tones, the voicing marks of half-width katakana."""
 
 
 class Legible:
@@ -44,7 +43,7 @@ class Legible:
     Parameters
     ----------
     letters : Letters
-        What the fonts have.
+        The characters that the fonts have.
     """
 
     def __init__(self, letters: Letters) -> None:
@@ -56,15 +55,15 @@ class Legible:
         return everywhere(view, self._legible)
 
     def plainly_in(self, view: Any) -> Any:
-        """Leave nothing in a page's data but what is set whatever stands beside it."""
+        """Replace everything in a page's data but characters that stand alone."""
         return everywhere(view, lambda text: "".join(c if self._stands_alone(c) else MISSING for c in text))
 
     def _legible(self, text: str) -> str:
-        # Most texts are of nothing but characters that stand alone: those are looked at once.
+        # Most texts have only characters that stand alone, and need no clusters.
         return text if all(map(self._stands_alone, text)) else "".join(map(self._shown, clusters(text)))
 
     def _is_shown_alone(self, character: str) -> bool:
-        """Whether one of the first fonts, which are of letters that don't change each other, has it."""
+        """Whether one of the first two fonts has it: their letters don't change each other's shape."""
         if character in _WHITE or character == _BREAK:
             return True
         invisible = _in(character, _SHAPING_RANGES) or _in(character, _INVISIBLE_RANGES)
@@ -72,7 +71,7 @@ class Legible:
         return bool(first) and not invisible and not _extends(character) and self._together(character)
 
     def _shown(self, cluster: str) -> str:
-        """Find the nearest to a cluster that one font has: composed, in plainer characters, or without its marks."""
+        """Find the closest form of a cluster that one font has: composed, in plainer characters, or without marks."""
         if self._together(cluster):
             return cluster
         for form in ("NFC", "NFKC"):
@@ -87,8 +86,8 @@ class Legible:
         fonts = -1
         for character in cluster:
             if character not in _WHITE and not _in(character, _SHAPING_RANGES):
-                worthless = unicodedata.category(character) in _WORTHLESS
-                fonts &= 0 if worthless else self._letters.get(ord(character), 0)
+                unprintable = unicodedata.category(character) in _UNPRINTABLE
+                fonts &= 0 if unprintable else self._letters.get(ord(character), 0)
         return fonts != 0
 
 
@@ -106,7 +105,7 @@ def everywhere(data: Any, change: Callable[[str], str]) -> Any:
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Cut a text into letters with their marks (about Unicode's grapheme clusters), invisible ones left out."""
+    """Split a text into letters with their marks (roughly Unicode's grapheme clusters), less invisible ones."""
     cluster = ""
     for character in text:
         if _in(character, _INVISIBLE_RANGES):
@@ -115,7 +114,7 @@ def clusters(text: str) -> Iterator[str]:
         if cluster and not extends and cluster[-1] != _JOINER:
             yield cluster
             cluster = ""
-        elif extends and cluster in _LINE_STARTS:  # a mark at the start of a line has a space to stand on
+        elif extends and cluster in _LINE_STARTS:  # a mark at the start of a line gets a space to stand on
             yield cluster
             cluster = " "
         cluster += character

@@ -1,8 +1,8 @@
-"""Invoices' PDFs, set by Typst: the same document gives the same bytes.
+"""Invoices' PDFs, made by Typst: the same document gives the same bytes.
 
-Typst and the fonts are a layer of their own (requirements/documents.in), imported when the first PDF is made. The
-pages are PDF/A-3b, which archives and e-invoices ask for, and tagged for those who have pages read to them; those of
-very long invoices are not: tags make their files ten times as large, and ten times as slow to put XML into.
+Typst and the fonts are in a separate layer (requirements/documents.in), imported when the first PDF is made. The PDFs
+are PDF/A-3b, as archives and e-invoices require, and tagged for screen readers. Very long invoices are not tagged: tags
+make the file ten times as large, and embedding XML ten times as slow.
 """
 
 import json
@@ -19,8 +19,8 @@ from monthclose.adapters.documents.view import FONTS, view_of
 from monthclose.domain.invoices.document import InvoiceDocument
 
 _MOST_TAGGED_LINES = 200
-_REMEMBERED = 10
-"""Typst keeps the layouts of so many compilations, in case the next one resembles them (*measured*)."""
+_CACHED = 10
+"""Compilations whose layouts Typst caches, in case the next one is similar (*measured*)."""
 _FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 
 
@@ -28,17 +28,17 @@ class TypstRenderer:
     """`InvoiceRenderer` on Typst."""
 
     def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
-        """Set a document. What no font has is replaced; if Typst trips over a text all the same, it is set plainly."""
+        """Make a PDF. What no font has is replaced; if Typst still fails on a text, only plain characters are left."""
         view = view_of(document, logo)
         try:
-            return self._set(self._legible.all_in(view), document)
+            return self._compile(self._legible.all_in(view), document)
         except BaseException as error:
-            if not _is_typsts(error):
+            if not _is_from_typst(error):
                 raise
-        self.__dict__.pop("_compiler", None)  # it may have been left in the middle of something
-        return self._set(self._legible.plainly_in(view), document)
+        self.__dict__.pop("_compiler", None)  # its state may be broken
+        return self._compile(self._legible.plainly_in(view), document)
 
-    def _set(self, view: Any, document: InvoiceDocument) -> bytes:
+    def _compile(self, view: Any, document: InvoiceDocument) -> bytes:
         pdf: bytes = self._compiler.compile(
             _template(),
             sys_inputs={"view": json.dumps(view, ensure_ascii=False)},
@@ -48,12 +48,12 @@ class TypstRenderer:
             timestamp=datetime.combine(document.issued_on, time(), UTC),
         )
         if len(document.lines) > _MOST_TAGGED_LINES:
-            self._forget()
+            self._clear_cache()
         return pdf
 
-    def _forget(self) -> None:
-        """Have Typst drop what it remembers of a long document: as much memory again for each of the last ten."""
-        for _ in range(_REMEMBERED + 1):
+    def _clear_cache(self) -> None:
+        """Make Typst drop a long document from its cache: each of the last ten would hold as much memory again."""
+        for _ in range(_CACHED + 1):
             self._compiler.compile(b"", format="pdf")
 
     @cached_property
@@ -67,8 +67,8 @@ class TypstRenderer:
         import typst  # noqa: PLC0415
 
         return typst.Fonts(
-            include_system_fonts=False,  # the same page whatever the machine has
-            include_embedded_fonts=False,  # they are for mathematics and books, and don't say what letters they have
+            include_system_fonts=False,  # the same page on any machine
+            include_embedded_fonts=False,  # they are for mathematics and books, and their letters can't be listed
             font_paths=[_folder(package) for package in _FONT_PACKAGES],
         )
 
@@ -80,8 +80,8 @@ class TypstRenderer:
         return Legible(letters_of(faces[family] for family in FONTS))
 
 
-def _is_typsts(error: BaseException) -> bool:
-    """Whether it is Typst's: an error, or a panic, which is no `Exception` and has no name that could be imported."""
+def _is_from_typst(error: BaseException) -> bool:
+    """Whether Typst raised it: an error, or a panic, which is not an `Exception` and cannot be imported by name."""
     import typst  # noqa: PLC0415
 
     return isinstance(error, typst.TypstError) or type(error).__name__ == "PanicException"

@@ -21,11 +21,11 @@ _SCRIPTS = (
     "Myanmar Oriya Sinhala Tamil Telugu Symbols"
 )
 FONTS = ("Noto Sans", "Noto Sans CJK JP", *(f"Noto Sans {script}" for script in _SCRIPTS.split()), "Noto Emoji")
-"""In the order in which a letter is looked for. There are no others: what none of them has is replaced."""
+"""In the order in which a letter is looked for; what none of them has is replaced."""
 _LETTER_PAPER = frozenset({"US", "CA", "MX"})
 _BREAK, _MINUS, _TO = "\u200b", "\u2212", "\u2013"
 _PIECE, _NARROW = 18, 14
-"""A word may be broken after so many characters if it is longer: where there is room, and in narrow columns."""
+"""Characters after which a longer word may be broken: in wide columns, and in narrow ones."""
 _ROOMY = 24
 _FEW_STEPS, _SHORT_TEXT = 12, 600
 HEADINGS = {DocumentKind.INVOICE: "Invoice", DocumentKind.CREDIT_NOTE: "Credit note"}
@@ -42,7 +42,7 @@ _WORDS = {
 
 
 def view_of(document: InvoiceDocument, logo: bytes | None) -> dict[str, Any]:
-    """Make what the template is given."""
+    """Make the template's data."""
     seller, heading = document.seller, HEADINGS[document.kind]
     return {
         "title": f"{heading} {document.number}",
@@ -57,7 +57,7 @@ def view_of(document: InvoiceDocument, logo: bytes | None) -> dict[str, Any]:
         "buyer": _buyer(document),
         "facts": _facts(document),
         "rows": (rows := _rows(document)),
-        # Numbers of 40 digits must not take the room of what they are of.
+        # Numbers of 40 digits must leave room for the descriptions.
         "narrow": any(len(row["quantity"]) > _ROOMY or len(row["unit_price"]) > _NARROW for row in rows),
         "sums": _sums(document),
         "due": _due(document),
@@ -132,7 +132,7 @@ def _details(line: DocumentLine) -> list[str]:
 
 
 def _span(line: DocumentLine) -> list[str]:
-    """Say for which part of its month a line is; the end is exclusive, so the day before is the last one."""
+    """Say which part of its month a line covers; the end is exclusive, so the day before is the last one."""
     spans = []
     if line.starts:
         spans.append(f"from {day(datetime.fromisoformat(line.starts).date())}")

@@ -66,12 +66,12 @@ class DynamoBooks:
 
 
 def _is_replaced(record: Record) -> TypeGuard[Invoice]:
-    """Whether a record is an invoice that another one takes the place of with the same commit."""
+    """Whether a record is an invoice that the same commit replaces."""
     return isinstance(record, Invoice) and bool(record.replaced_by) and not record.version
 
 
 def _unchanged(record: Record, replaced: Mapping[str, Invoice]) -> Condition:
-    """Say what must be so for a record to be written; `replaced` are the invoices that others take the place of."""
+    """Make the condition for writing a record; `replaced` are invoices by the numbers of those that replace them."""
     if isinstance(record, Customer):
         # A profile that was imported and never billed has a version, too.
         return CustomerItem.version == record.version if record.version else CustomerItem.customer_id.does_not_exist()
@@ -79,9 +79,9 @@ def _unchanged(record: Record, replaced: Mapping[str, Invoice]) -> Condition:
         return BillingItem.sk.does_not_exist()
     at_version: Condition = BillingItem.version == record.version
     if isinstance(record, Invoice):
-        # How it is settled may change; what it says and where that is written, never. Another one takes its place only
-        # in the commit that keeps it.
-        said = replaced.get(record.number, record)
-        at_version &= (InvoiceItem.number == said.number) & (InvoiceItem.total_minor == said.total_minor)
-        at_version &= (InvoiceItem.currency == said.currency) & (InvoiceItem.document == asdict(said.document))
+        # How it is settled may change; its content and the place of its document never do. Another invoice replaces it
+        # only in the commit that keeps it.
+        stored = replaced.get(record.number, record)
+        at_version &= (InvoiceItem.number == stored.number) & (InvoiceItem.total_minor == stored.total_minor)
+        at_version &= (InvoiceItem.currency == stored.currency) & (InvoiceItem.document == asdict(stored.document))
     return at_version

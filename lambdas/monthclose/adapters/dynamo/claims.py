@@ -14,7 +14,7 @@ class DynamoClaims:
     """`Claims` on DynamoDB."""
 
     def get(self, name: str) -> Claim | None:
-        """Read who claimed a work last."""
+        """Read the latest claim."""
         with translated():
             try:
                 item = ClosesItem.get(_CLAIMS, name, consistent_read=True)
@@ -24,7 +24,7 @@ class DynamoClaims:
         return Claim(name, content["execution"], datetime.fromisoformat(content["since"]), int(item.version))
 
     def put(self, claim: Claim) -> None:
-        """Claim a work if it still has its version."""
+        """Write a claim if the stored one still has its version."""
         unchanged: Any = ClosesItem.version == claim.version if claim.version else ClosesItem.pk.does_not_exist()
         content = {"execution": claim.execution, "since": claim.since.isoformat()}
         with translated():

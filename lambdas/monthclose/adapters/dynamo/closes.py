@@ -25,9 +25,9 @@ from monthclose.ports import NumberedRun, Reservation
 _SHARDS = 16
 _CLOSES = "closes"
 _RESERVATIONS = {Series.INVOICES: "numbers", Series.CREDIT_NOTES: "corrections"}
-"""What the partitions of a series' reservations are called."""
+"""Names of the partitions of a series' reservations."""
 _BACKOFF = tuple(0.02 * 1.5**i for i in range(12))
-"""Longest pauses, in seconds, between tries to win the number series."""
+"""Longest pauses, in seconds, between attempts to reserve numbers."""
 
 
 class DynamoCloses:
@@ -42,7 +42,7 @@ class DynamoCloses:
         return _close(item) if item else None
 
     def put(self, close: Close) -> Close:
-        """Write a close if it still has its version."""
+        """Write a close if the stored one still has its version."""
         _put(_CLOSES, str(close.period), _close_content(close), close.version)
         return replace(close, version=close.version + 1)
 
@@ -64,7 +64,7 @@ class DynamoCloses:
             ClosesItem(pk, sk, content=_progress_content(progress)).save()
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
-        """Go over all batches, shard by shard."""
+        """Iterate over all batches, shard by shard."""
         for shard in range(_SHARDS):
             with translated():
                 for item in ClosesItem.query(f"{period}#batches#{shard:02}", consistent_read=True):
@@ -85,10 +85,10 @@ class DynamoCloses:
         count: int,
         series: Series = Series.INVOICES,
     ) -> Reservation:
-        """Move the series on and store the run, in one transaction: neither happens alone, so no gap.
+        """Advance the series and store the run, in one transaction: neither happens alone, so there is no gap.
 
-        Many batches reserve at the same time, and one of them wins the series at a time: the others try again
-        after a moment, unless it is their own batch that somebody else reserved for.
+        Many batches reserve at the same time, and one of them wins at a time: the others try again after a moment,
+        unless another worker has reserved for their own batch.
         """
         for delay in _BACKOFF:
             try:
@@ -162,7 +162,7 @@ def _series_key(series: Series) -> tuple[str, str]:
 
 
 def _runs_pk(series: Series) -> str:
-    """The runs by their first numbers, to find an invoice by its number: one small item a batch, not one an invoice."""
+    """The runs by first number, to find an invoice by its number: one small item per batch, not per invoice."""
     return f"runs#{series}"
 
 

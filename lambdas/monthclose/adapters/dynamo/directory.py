@@ -46,7 +46,7 @@ class DynamoCustomerDirectory:
         return found
 
     def owing(self) -> Iterator[Owing]:
-        """Scan the table page by page; whoever owes nothing is left out by DynamoDB."""
+        """Scan the table page by page; DynamoDB leaves out customers who owe nothing."""
         owes = (CustomerItem.receivable_minor > 0) | CustomerItem.held_since.exists()
         with translated():
             for item in CustomerItem.scan(

@@ -25,17 +25,17 @@ _PASSING = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `ConflictError` for a lost race, `TryLaterError` for what passes, `RecordRefusedError` for what never will.
+    """Raise `ConflictError` for a lost race, `TryLaterError` for what passes, `RecordRefusedError` for what does not.
 
-    The rest is raised as it is.
+    Other errors pass through.
 
-    A write whose answer was lost may have happened. Its caller finds out by itself: every write is conditional,
-    so the repetition conflicts, and reading again shows the write.
+    A write whose answer was lost may have happened. Its caller finds out: every write is conditional, so repeating it
+    conflicts, and reading again shows the write.
     """
     try:
         yield
     except PynamoDBException as error:
-        answered = isinstance(error.cause, ClientError)  # PynamoDB trips over its own cause if nobody has answered
+        answered = isinstance(error.cause, ClientError)  # without an answer, PynamoDB fails to read its own cause
         code = error.cause_response_code if answered else None
         reasons = set()
         if isinstance(error, TransactWriteError) and answered:

@@ -1,11 +1,11 @@
-"""What the workers share to keep to the providers' limits, in the closes table.
+"""The state that workers share to keep to the providers' limits, in the closes table.
 
 A lane is one item with one number: when its next free slot is due, in seconds since the epoch. A lease is one
 conditional update that adds to it: while there is a queue, workers lose no races and needn't read before they write.
 
-The times are the workers' own clocks; DynamoDB's is not asked. Clocks that are `d` seconds apart let two workers' slots
-bunch by `d * rate` requests at the most, and change nothing of the rate: 5 ms, as on AWS, are an eighth of a request at
-25 a second. `Limit.burst` and the provider's own tolerance must bear with that.
+Times are those of the workers' own clocks. Clocks that are `d` seconds apart let two workers' slots bunch by at most
+`d * rate` requests, and do not change the rate: 5 ms, as on AWS, are an eighth of a request at 25 a second.
+`Limit.burst` and the provider's own tolerance must allow for that.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from monthclose.errors import ConflictError, ProviderPausedError, TryLaterError
 from monthclose.ports import ProviderState
 
 _CHANGES, _HEALTH = "changes", "circuit"
-"""Sort keys; between them lies no lane's, so that one query reads the two."""
+"""Sort keys; no lane's lies between them, so that one query reads both."""
 _RACES = 5
 _DIGITS = 6
-"""Of a second: DynamoDB adds decimals exactly."""
+"""Decimals of a second: DynamoDB adds decimals exactly."""
 
 
 class DynamoProviderLimits:
@@ -31,10 +31,10 @@ class DynamoProviderLimits:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], float] = {}
-        """When the next free slot of a lane was due when it was last asked for; it only grows."""
+        """When a lane's next free slot was due, as of the last lease; it only grows."""
 
     def state(self, provider: str) -> ProviderState:
-        """Read both items in one query; an operator sees their change work at once."""
+        """Read both items in one query; an operator's change takes effect at once."""
         with translated():
             items = {
                 item.sk: item
@@ -49,12 +49,12 @@ class DynamoProviderLimits:
         )
 
     def put_changes(self, provider: str, changes: LimitChanges) -> None:
-        """Overwrite the changes: operators see what they change, the last one wins."""
+        """Overwrite the changes: operators see what they change, and the last one wins."""
         with translated():
             LimitItem(_pk(provider), _CHANGES, content=asdict(changes)).save()
 
     def put_health(self, provider: str, health: Health) -> Health:
-        """Write the health if it still has its version."""
+        """Write the health if the stored one still has its version."""
         after = replace(health, version=health.version + 1)
         content = {name: value for name, value in asdict(after).items() if name != "version"}
         unchanged = LimitItem.version == health.version if health.version else LimitItem.pk.does_not_exist()
@@ -63,7 +63,7 @@ class DynamoProviderLimits:
         return after
 
     def lease(self, provider: str, lane: str, count: int, pace: Pace, *, now: float, latest: float) -> Run:
-        """Add to the lane's number, or set it if nobody has asked for so long that slots have passed unused.
+        """Add to the lane's number, or set it if slots have passed unused since the last lease.
 
         One of the two conditions holds, unless others lease in between; the one that held last time is tried first.
         """
@@ -76,12 +76,12 @@ class DynamoProviderLimits:
             item.update([LimitItem.free_at.set(LimitItem.free_at + span)], condition=in_time)
             return float(item.free_at) - span
 
-        def afresh() -> float:
+        def restarted() -> float:
             nobody = LimitItem.free_at.does_not_exist() | (LimitItem.free_at < earliest)
             LimitItem(*key).update([LimitItem.free_at.set(earliest + span)], condition=nobody)
             return earliest
 
-        ways = (queued, afresh) if self._seen.get(key, 0) >= earliest else (afresh, queued)
+        ways = (queued, restarted) if self._seen.get(key, 0) >= earliest else (restarted, queued)
         for way in ways * _RACES:
             first = _tried(way)
             if first is not None:

@@ -1,6 +1,6 @@
-"""The items as DynamoDB holds them: PynamoDB models, one per kind. Nothing here decides anything.
+"""The items as they are stored in DynamoDB: PynamoDB models, one per kind, without any logic.
 
-Keys never begin with a period alone, so that a close's writes spread over the table's partitions.
+No key is a period alone, so that a close's writes spread over the table's partitions.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ class _Meta:
     """What all tables have in common; `bind` adds the table's name."""
 
     table_name = ""
-    # PynamoDB waits 15 s and 30 s by default, longer than it takes to ask another DynamoDB host.
+    # PynamoDB waits 15 s and 30 s by default, longer than it takes to try another DynamoDB host.
     connect_timeout_seconds = 2
     read_timeout_seconds = 5
     max_retry_attempts = 6
@@ -33,7 +33,7 @@ class _Meta:
 
 
 class BeingCharged(GlobalSecondaryIndex["CustomerItem"]):  # type: ignore[no-untyped-call]
-    """The customers with a payment in flight, by when it is to be looked at; sparse, as others have no `lease`."""
+    """The customers with a payment in flight, by when its look-up is due; sparse, as others have no `lease`."""
 
     class Meta:
         """Index settings."""
@@ -93,7 +93,7 @@ class UsageItem(Model):
     event_id = UnicodeAttribute(range_key=True)
     sku = UnicodeAttribute()
     quantity = UnicodeAttribute()
-    """Decimals are text: DynamoDB's numbers would hold them, but JSON between here and there might not."""
+    """Decimals are text: DynamoDB's numbers would hold them, but JSON on the way might not."""
     time = UTCDateTimeAttribute()
     unit_price = UnicodeAttribute(null=True)
     description = UnicodeAttribute(null=True)
@@ -240,7 +240,7 @@ class ClosesItem(Model):
 
 
 class LimitItem(Model):
-    """What the workers share of a provider, in the closes table: a lane's slots, the provider's health, or changes.
+    """State that workers share of a provider, in the closes table: a lane's slots, the provider's health, or changes.
 
     `pk` is the provider, so that one query reads it all.
     """
@@ -258,7 +258,7 @@ class LimitItem(Model):
 def bind(settings: Settings, region: str) -> Connection:
     """Point the models at a deployment's tables, and return the connection for transactions.
 
-    All models share one client: each of its own would cost a cold start some 60 ms of reading service models.
+    All models share one client: each further one would add some 60 ms of reading service models to a cold start.
     """
     shared = Connection(
         region=region,

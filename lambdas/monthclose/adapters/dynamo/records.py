@@ -1,4 +1,4 @@
-"""Records of the domain to items and back. Key layout: a customer's items sort by period, then kind."""
+"""Convert the domain's records to items and back. Key layout: a customer's items sort by period, then kind."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ Item = m.CustomerItem | m.BillingItem
 
 
 def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
-    """Make the item that a record is written as, with the version it will have then."""
+    """Make a record's item, with the version that it will have once written."""
     match record:
         case Customer():
             return _customer_item(record)
@@ -86,7 +86,7 @@ def _keys(record: Any, kind: str) -> tuple[str, str]:
 
 
 def _plain(record: Any, *special: str) -> dict[str, Any]:
-    """Take the fields that an item holds as they are; the version is the next one."""
+    """Collect the fields that are stored unchanged; the version is the next one."""
     fields = {
         name: getattr(record, name)
         for name in record.__dataclass_fields__
@@ -115,7 +115,7 @@ def _grants(parts: Parts) -> list[dict[str, Any]] | None:
 
 
 def _parts(written: Iterable[Mapping[str, Any]] | None) -> Parts:
-    """Read parts of grants, in the order of use whatever order they were written in."""
+    """Read parts of grants, sorted in their order of use."""
     return merged(*(_part(one) for one in written or ()))
 
 

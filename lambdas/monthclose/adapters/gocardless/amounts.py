@@ -1,7 +1,7 @@
-"""Which amounts GoCardless takes: each of its currencies is one bank debit scheme, with limits of its own.
+"""Amounts that GoCardless collects: each of its currencies is one bank debit scheme, with its own limits.
 
-The limits are those that an account begins with (GoCardless, "Transactions and fees FAQs", "Transaction limits"; the
-least in USD is from Recurly's "GoCardless"). GoCardless raises them on request. All have ISO 4217's decimals.
+The limits are those of a new account (GoCardless, "Transactions and fees FAQs", "Transaction limits"; the minimum in
+USD is from Recurly's "GoCardless"). GoCardless raises them on request. All have ISO 4217's decimals.
 """
 
 from collections.abc import Mapping
@@ -21,5 +21,5 @@ _LIMITS: Mapping[str, ChargeLimits] = {
 
 
 def charge_limits(currency: str) -> ChargeLimits | None:
-    """Tell what GoCardless takes in one charge; None if no scheme has the currency."""
+    """Return the limits of one charge; None if no scheme has the currency."""
     return _LIMITS.get(currency)

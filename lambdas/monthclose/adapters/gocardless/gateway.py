@@ -1,8 +1,8 @@
 """GoCardless (bank debit), through its official SDK.
 
-There is one step: creating a payment is what collects it, days later. Its key is made of payment and attempt. The same
-key again is a conflict that names the first payment, *whatever it amounts to*: the SDK would return that one silently,
-so here the conflict is raised and the payment compared with the order. As keys don't live for ever, payments also carry
+There is one step: creating a payment collects it, days later. Its idempotency key is made of payment and attempt. The
+same key again is a conflict that names the first payment, *even if its amount differs*: the SDK would return that one
+silently, so here the conflict is raised and the payment compared with the order. As keys expire, payments also have
 payment and attempt in their metadata, by which they are found again.
 """
 
@@ -82,12 +82,12 @@ class GoCardlessGateway:
     timeout : Timeout
         Seconds to connect, and to wait for each piece of an answer.
     session : requests.Session or None
-        Carries the requests, if not one of our own.
+        Sends the requests; None for a session of our own.
     """
 
     provider = "gocardless"
     idempotency_window = timedelta(hours=1)
-    """GoCardless keeps keys "over short periods of time" and doesn't say which: no longer than we must rely on."""
+    """GoCardless keeps keys "over short periods of time" and doesn't say how long: we rely on no more than we must."""
     latest_effect = timedelta(hours=1)
     one_order_per_payment = False
 
@@ -98,7 +98,7 @@ class GoCardlessGateway:
         timeout: Timeout = _TIMEOUT_SECONDS,
         session: requests.Session | None = None,
     ) -> None:
-        # The client's own services would repeat calls by themselves; made here, they don't.
+        # The SDK client's own services repeat calls by themselves; these don't.
         settings = (HttpClient(base_url, access_token, timeout, session), ONE_ATTEMPT, 0, True)
         self._payments = PaymentsService(*settings)
         self._mandates = MandatesService(*settings)
@@ -111,12 +111,12 @@ class GoCardlessGateway:
         return charge_limits(currency)
 
     def check(self) -> None:
-        """List one payment. Whether the token may create some as well, GoCardless tells only when it is asked to."""
+        """List one payment. Whether the token may also create payments shows only when one is created."""
         with translated(moves_money=False):
             self._payments.list({"limit": 1})
 
     def register(self, customer: Customer) -> str:
-        """Tell whose the customer's mandate is (`CU…`): it was given to us by somebody GoCardless knows."""
+        """Return the id (`CU…`) of the mandate's customer: whoever has a mandate is registered with GoCardless."""
         if customer.profile.imported_provider_customer_id:
             return customer.profile.imported_provider_customer_id
         return str(self._mandate(customer.payment_method).links.customer or "")
@@ -136,7 +136,7 @@ class GoCardlessGateway:
                         "description": f"Invoice {order.invoice_number}",
                         "links": {"mandate": order.payment_method},
                         "metadata": _metadata(order),
-                        "retry_if_possible": False,  # when to try again, dunning decides
+                        "retry_if_possible": False,  # dunning decides when to try again
                     },
                     {"Idempotency-Key": idempotency_key(order.payment_id, order.attempt, longest=_LONGEST_KEY)},
                 )
@@ -161,14 +161,14 @@ class GoCardlessGateway:
         try:
             with translated(moves_money=False):
                 payment = self._payments.cancel(answer.reference)
-        except OrderRefusedError:  # it went on meanwhile
+        except OrderRefusedError:  # it was submitted meanwhile
             payment = self._get(answer.reference)
         return self._answer(payment)
 
     def successor(self, method: str) -> str:
-        """Get the mandate: one that was replaced, as when the creditor gets an identifier of its own, names the next.
+        """Get the mandate: one that was replaced, as when the creditor gets its own identifier, names its successor.
 
-        A new one may have been replaced, too.
+        The successor may have been replaced, too.
         """
         seen = [method]
         while (successor := str(self._mandate(seen[-1]).links.new_mandate or "")) and successor not in seen:
@@ -176,9 +176,9 @@ class GoCardlessGateway:
         return seen[-1] if len(seen) > 1 else ""
 
     def payment_of(self, reference: str) -> str:
-        """Read the payment's metadata; an event about a refund (`RF…`) names that only, and the refund its payment.
+        """Read the payment's metadata; for a refund (`RF…`), its payment's.
 
-        A mandate (`MD…`) names the latest payment of its customer, as mandates have no note of ours.
+        For a mandate (`MD…`) it is the latest payment of its customer, as mandates don't have our metadata.
         """
         if reference.startswith(_MANDATE):
             return self._payment_of_payer(self._payer(reference))
@@ -198,17 +198,17 @@ class GoCardlessGateway:
         return next((ours for payment in latest if (ours := _payment_id(payment))), "")
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Go over GoCardless' own record: its payments, less its refunds."""
-        with _looking():
+        """Read GoCardless' own record: its payments, less its refunds."""
+        with _looking_up():
             yield from self._record.held_for(period, _from(since))
 
     def held(self, reference: str) -> Money | None:
         """Add up what is held for one payment."""
-        with _looking():
+        with _looking_up():
             return self._record.held(reference)
 
     def _created_before(self, reference: str, order: ChargeOrder) -> Answer:
-        """Answer with the payment that the order's key has created, if it is what the order asks for."""
+        """Answer with the payment that the order's key has created before, if it matches the order."""
         if not reference:
             raise OutcomeUnknownError("GoCardless knows the idempotency key, but doesn't say for which payment")
         try:
@@ -217,22 +217,22 @@ class GoCardlessGateway:
             if (Money(payment.amount, payment.currency), dict(payment.metadata or {})) != ordered:
                 raise OutcomeUnknownError(f"GoCardless knows the idempotency key, but for another payment, {reference}")
             return self._answer(payment)
-        except (TryLaterError, ProviderRefusedError) as error:  # to the caller these mean that nothing happened
+        except (TryLaterError, ProviderRefusedError) as error:  # the caller would take these for "nothing happened"
             raise OutcomeUnknownError(f"{reference} already exists, but cannot be read right now") from error
 
     def _get(self, reference: str) -> Any:
-        with _looking():
+        with _looking_up():
             return self._payments.get(reference)
 
     def _find(self, order: ChargeOrder) -> Any | None:
-        """Look among all payments of the mandate's customer: when a mandate is replaced, its payments go with it."""
+        """Search all payments of the mandate's customer: a replaced mandate's payments move to its successor."""
         wanted = _metadata(order)["payment"]
         payer = self._payer(order.payment_method)
-        mine = self._list({"customer": payer, "created_at[gte]": _from(order.since)}) if payer else iter(())
-        return next((payment for payment in mine if _said(payment, "payment") == wanted), None)
+        payments = self._list({"customer": payer, "created_at[gte]": _from(order.since)}) if payer else iter(())
+        return next((payment for payment in payments if _noted(payment, "payment") == wanted), None)
 
     def _payer(self, mandate_id: str) -> str:
-        """Tell whose a mandate is; empty if there is no such mandate, on which nothing can have been created."""
+        """Return the id of a mandate's customer; empty if there is no such mandate: nothing was created on it then."""
         try:
             return str(self._mandate(mandate_id).links.customer or "")
         except OrderRefusedError as error:
@@ -249,7 +249,7 @@ class GoCardlessGateway:
             return self._mandates.get(mandate_id)
 
     def _list(self, filters: Mapping[str, str]) -> Iterator[Any]:
-        with _looking():
+        with _looking_up():
             yield from self._payments.all({**filters, "limit": _PAGE})
 
     def _answer(self, payment: Any) -> Answer:
@@ -267,7 +267,7 @@ class GoCardlessGateway:
             collected = Collected(Money(payment.amount, payment.currency), self._refunded(payment), 0, "", request_id)
             if status in _COLLECTED:
                 return collected
-            # What was refunded had been collected, also if it failed afterwards.
+            # What was refunded had been collected, even if it failed afterwards.
             code = status if status == _CHARGED_BACK else self._cause(payment)
             return replace(collected, reversed_minor=payment.amount, code=code)
         raise OutcomeUnknownError(f"{payment.id} has an unknown status: {status}")
@@ -276,20 +276,20 @@ class GoCardlessGateway:
         """Add up the refunds that have not failed; the payment's own sum counts those of any status."""
         if not payment.amount_refunded:
             return 0
-        with _looking():
+        with _looking_up():
             refunds = list(self._refunds.all({"payment": payment.id, "limit": _PAGE}))
         return sum(refund.amount for refund in refunds if refund.status not in _NOT_REFUNDED)
 
     def _cause(self, payment: Any) -> str:
-        """Ask why a payment was refused, in the words of its latest event: dunning goes by them."""
-        with _looking():
+        """Read why a payment was refused, in the words of its latest event, which dunning relies on."""
+        with _looking_up():
             events = self._events.list({"payment": payment.id, "action": payment.status, "limit": 1}).records
         return str((events and events[0].details.cause) or payment.status)
 
 
 @contextmanager
-def _looking() -> Iterator[None]:
-    """Translate errors of asking what became of a payment: no answer to that is a definite no to the order."""
+def _looking_up() -> Iterator[None]:
+    """Translate errors of looking a payment up: none of them is a definite no to the order."""
     try:
         with translated(moves_money=False):
             yield
@@ -298,7 +298,7 @@ def _looking() -> Iterator[None]:
 
 
 def _metadata(order: ChargeOrder) -> dict[str, str]:
-    """Write what identifies an order, in the three keys that GoCardless has room for."""
+    """Write what identifies an order, in the three keys that GoCardless allows."""
     return {
         "payment": f"{order.payment_id}#{order.attempt}",
         "invoice": order.invoice_number,
@@ -306,12 +306,12 @@ def _metadata(order: ChargeOrder) -> dict[str, str]:
     }
 
 
-def _said(payment: Any, key: str) -> str:
+def _noted(payment: Any, key: str) -> str:
     return str((payment.metadata or {}).get(key, ""))
 
 
 def _payment_id(payment: Any) -> str:
-    return _said(payment, "payment").rpartition("#")[0]
+    return _noted(payment, "payment").rpartition("#")[0]
 
 
 def _from(since: datetime) -> str:

@@ -1,7 +1,7 @@
-"""How GoCardless' SDK talks HTTP for us, and what its errors mean.
+"""The HTTP client of GoCardless' SDK, and what the SDK's errors mean.
 
-The SDK by itself repeats a call three times when the connection breaks, opens a connection for each call, drops the
-path of its base URL and has a time-out of a minute. Each request of ours must pass the limiter first and each must be
+By default the SDK repeats a call three times when the connection breaks, opens a connection for each call, drops the
+path of its base URL and has a time-out of a minute. But each of our requests must pass the limiter first, and be
 answered within a function's time, hence this client. It relies on two members of `ApiClient` that are not public
 (`_headers`, `_handle_errors`): the version is pinned, and the contract tests would notice.
 """
@@ -34,9 +34,9 @@ type Timeout = tuple[float, float]
 """Seconds to connect, and to wait for each piece of the answer."""
 
 ONE_ATTEMPT = 1
-"""The SDK's services count attempts where they say retries."""
+"""What the SDK's services call retries are attempts."""
 _CONNECTIONS = 64
-"""Kept for as many threads as may charge at once; more would be opened and closed for each call."""
+"""Connections that are kept, one per thread that may charge at once; others are opened and closed for each call."""
 
 
 class HttpClient(ApiClient):  # type: ignore[misc]  # the SDK has no types
@@ -83,7 +83,7 @@ _DEFINITE = (errors.ValidationFailedError, errors.InvalidStateError, errors.Inva
 
 @contextmanager
 def translated(*, moves_money: bool) -> Iterator[None]:
-    """Translate what the SDK raises by what the caller must do (GoCardless API reference, "Errors").
+    """Translate the SDK's errors by what the caller must do (GoCardless API reference, "Errors").
 
     An idempotent creation conflict passes through: it is an answer.
     """
@@ -98,12 +98,12 @@ def translated(*, moves_money: bool) -> Iterator[None]:
             raise ProviderDownError("GoCardless cannot be reached") from error
         raise _lost(type(error).__name__, moves_money=moves_money) from error
     except (errors.GoCardlessProError, AttributeError, KeyError, TypeError) as error:
-        # The SDK doesn't know the kind of error, or stumbles over an answer that lacks what it takes for granted.
+        # The SDK doesn't know the kind of error, or fails on an answer that lacks what it expects.
         raise _lost(f"{type(error).__name__} in the SDK", moves_money=moves_money) from error
 
 
 def reason(error: errors.ApiError) -> str:
-    """Name why: the error's reason, else the field that is wrong, else its type."""
+    """Return the error's reason, else the field that is wrong, else its type."""
     for entry in _entries(error):
         if named := entry.get("reason"):
             return str(named)
@@ -113,7 +113,7 @@ def reason(error: errors.ApiError) -> str:
 
 
 def conflicting_resource(error: errors.ApiError) -> str:
-    """Read which resource an idempotency key has created before; empty if the error doesn't say."""
+    """Return the resource that an idempotency key has created before; empty if the error doesn't say."""
     return _link(error, "conflicting_resource_id")
 
 
@@ -147,7 +147,7 @@ def _refusal(error: errors.ApiError, request_id: str) -> OrderRefusedError:
 
 
 _TOO_LITTLE, _TOO_MUCH = ("minimum", "greater than or equal"), ("maximum", "limit", "less than or equal")
-"""What GoCardless' messages about amounts say; their reason is `invalid` for either."""
+"""Words of GoCardless' messages about amounts; the reason is `invalid` for both."""
 
 
 def _says(message: str, words: tuple[str, ...]) -> bool:
@@ -155,7 +155,7 @@ def _says(message: str, words: tuple[str, ...]) -> bool:
 
 
 def _untaken(error: Any) -> str:
-    """Name what GoCardless cannot take of an order's amount or currency, or empty."""
+    """Return why GoCardless cannot collect an order's amount or currency; empty for any other error."""
     for entry in _entries(error):
         match entry:
             case {"field": "amount", "message": str(message)} if _says(message, _TOO_LITTLE):
@@ -172,7 +172,7 @@ def _lost(what: str, *, moves_money: bool) -> MonthCloseError:
 
 
 def _not_connected(error: requests.RequestException) -> bool:
-    """Whether the request surely never left: nobody listened, no such host, no connection in time."""
+    """Whether the request surely never left: connection refused, no such host, or no connection in time."""
     cause = error.args[0] if error.args else None
     refused = isinstance(getattr(cause, "reason", None), NewConnectionError)
     return isinstance(error, requests.ConnectTimeout) or refused

@@ -1,4 +1,4 @@
-"""GoCardless' webhooks (API reference, "Webhooks"). Without the SDK, whose import would be most of a cold start."""
+"""GoCardless' webhooks (API reference, "Webhooks"). Without the SDK: importing it would be most of a cold start."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ _KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
     "refunds.paid": frozenset(),
     "mandates.replaced": frozenset(),
 }
-"""The events that change what we know of a payment (API reference, "Event types"), and where they don't."""
+"""The events that may change our record of a payment (API reference, "Event types"), and states that they don't."""
 
 
 class GoCardlessWebhooks:
@@ -48,12 +48,12 @@ class GoCardlessWebhooks:
         self._secret = secret
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:  # noqa: ARG002
-        """Check the signature and read the events. It covers no time, so an old delivery looks like a new one.
+        """Check the signature and read the events. It does not cover the time: an old delivery looks like a new one.
 
         Raises
         ------
         WebhookRefusedError
-            It is not GoCardless', or cannot be read; GoCardless wants status 498 as the answer.
+            It is not from GoCardless, or cannot be read; GoCardless expects status 498 as the answer.
         """
         check_signature(self._secret, body, [header(headers, "Webhook-Signature").strip()])
         events = document(body).get("events")

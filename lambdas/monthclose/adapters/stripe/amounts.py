@@ -1,4 +1,4 @@
-"""Which amounts Stripe takes, and how it writes them (Stripe, "Supported currencies")."""
+"""Amounts that Stripe collects, and how it writes them (Stripe, "Supported currencies")."""
 
 from fractions import Fraction
 
@@ -8,11 +8,11 @@ from monthclose.errors import OrderInvalidError
 
 _ZERO_DECIMAL = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
 _DECIMALS = dict.fromkeys(_ZERO_DECIMAL.split(), 0) | {"ISK": 2, "UGX": 2}
-"""Decimals of the amounts that Stripe takes, where they are not ISO 4217's (zero-decimal currencies, special cases)."""
+"""Decimals of Stripe's amounts, where they are not ISO 4217's (zero-decimal currencies, special cases)."""
 
 _LARGEST = 99_999_999
 _LARGEST_BY_CURRENCY = {"IDR": 999_999_999_999}
-"""What Stripe takes at most, in its own units: eight digits, twelve of IDR ("Minimum and maximum charge amounts")."""
+"""Largest charge, in Stripe's units: eight digits, twelve for IDR ("Minimum and maximum charge amounts")."""
 _SMALLEST = {
     **dict.fromkeys(("AUD", "BRL", "CAD", "CHF", "EUR", "INR", "JPY", "NZD", "SGD", "USD"), 50),
     **dict.fromkeys(("AED", "MYR", "PLN", "RON"), 200),
@@ -24,12 +24,12 @@ _SMALLEST = {
     "HKD": 400,
     "HUF": 17_500,
 }
-"""The least that Stripe takes of the currencies that it pays out, in minor units (same place). What it converts must
-come to the least of the currency it is converted to, which Stripe alone can tell: it refuses such a charge."""
+"""Smallest charge in the currencies that Stripe pays out, in minor units (same page). A charge that it converts must
+reach the minimum of the currency that it is converted to, which only Stripe knows: it refuses such a charge."""
 
 
 def charge_limits(currency: str) -> ChargeLimits:
-    """Tell what Stripe takes in one charge: which currencies it takes at all, it says itself."""
+    """Return the limits of one charge; currencies that Stripe does not support are refused by Stripe itself."""
     ours, theirs = exponent(currency), _decimals(currency)
     step = 10 ** max(ours - theirs, 0) * (10 if theirs == 3 else 1)
     largest = our_amount(_LARGEST_BY_CURRENCY.get(currency, _LARGEST), currency).minor
@@ -37,12 +37,12 @@ def charge_limits(currency: str) -> ChargeLimits:
 
 
 def stripe_amount(amount: Money) -> int:
-    """Write an amount as Stripe takes it.
+    """Convert an amount to Stripe's units.
 
     Raises
     ------
     OrderInvalidError
-        Stripe cannot collect just this amount: 0.50 MGA, or 1.234 KWD (the last of three decimals must be zero).
+        Stripe cannot collect exactly this amount: 0.50 MGA, or 1.234 KWD (the last of three decimals must be zero).
     """
     ours, theirs = exponent(amount.currency), _decimals(amount.currency)
     scaled = Fraction(amount.minor * 10**theirs, 10**ours)
@@ -52,7 +52,7 @@ def stripe_amount(amount: Money) -> int:
 
 
 def our_amount(amount: int, currency: str) -> Money:
-    """Read an amount of Stripe's, in ISO 4217's minor units."""
+    """Convert an amount from Stripe's units to ISO 4217's minor units."""
     code = currency.upper()
     return Money(amount * 10 ** exponent(code) // 10 ** _decimals(code), code)
 

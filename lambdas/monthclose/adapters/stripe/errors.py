@@ -1,4 +1,4 @@
-"""What Stripe's errors mean, and the reasons that it gives for a refusal."""
+"""What Stripe's errors mean, and its reasons for a refusal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,16 +24,16 @@ INVALID_METHOD = "invalid payment_method"
 _BUSY = frozenset({"lock_timeout", "payment_intent_rate_limit_exceeded", "card_decline_rate_limit_exceeded"})
 """Codes of a 429 that concern one object, not the account's limit (Stripe, "Rate limits", "Object lock timeouts")."""
 _VAGUE = frozenset({"", "payment_intent_payment_attempt_failed", "payment_method_provider_decline"})
-"""Codes of a bank debit's failure that say less than its charge does."""
+"""Codes of a bank debit's failure that say less than its charge."""
 
 
 def member(of: stripe.StripeObject | None, name: str) -> str:
-    """Read a member that Stripe leaves out where it has nothing to say."""
+    """Read a member that Stripe leaves out if it is empty."""
     return str(getattr(of, name, None) or "")
 
 
 def failure_code(intent: stripe.PaymentIntent) -> str:
-    """Read why a PaymentIntent's last payment failed: of a bank debit the charge knows more."""
+    """Read why a PaymentIntent's last payment failed: for a bank debit, its charge says more."""
     code, charge = member(intent.last_payment_error, "code"), intent.latest_charge
     if code in _VAGUE and isinstance(charge, stripe.Charge):
         return charge.failure_code or code
@@ -52,7 +52,7 @@ _UNTAKEN = {"amount_too_small": BELOW_MINIMUM, "amount_too_large": ABOVE_MAXIMUM
 
 
 def _untaken(error: stripe.InvalidRequestError) -> str:
-    """Name what Stripe cannot take of an order's amount; empty if it is another matter."""
+    """Return why Stripe cannot collect an order's amount or currency; empty for any other error."""
     return _UNTAKEN.get(error.code or "") or (CURRENCY_NOT_TAKEN if error.param == "currency" else "")
 
 
@@ -75,10 +75,10 @@ def translated(*, moves_money: bool) -> Iterator[None]:
         if (code := member(error.error, "code")) in _BUSY:  # the SDK leaves the error's own `code` empty
             raise ObjectBusyError(f"Stripe is busy with this object: {code}") from error
         raise RateLimitedError("Stripe's rate limit") from error
-    except stripe.IdempotencyError as error:  # somebody used the key for something else: look, don't touch
+    except stripe.IdempotencyError as error:  # somebody used the key for something else: look it up, don't charge
         raise OutcomeUnknownError("Stripe knows the idempotency key, but with other parameters") from error
     except stripe.InvalidRequestError as error:
-        if untaken := _untaken(error):  # no mistake of ours: the bill is what it is
+        if untaken := _untaken(error):  # not our mistake: the amount is what is due
             raise OrderRefusedError(untaken, error.request_id or "") from None
         code = error.code or f"invalid {error.param or 'request'}"
         kind = OrderRefusedError if is_decline("stripe", code) else OrderInvalidError

@@ -1,9 +1,9 @@
 """Stripe, through its official SDK.
 
 One PaymentIntent per payment, created, stored by the caller, then confirmed off-session: a PaymentIntent can be paid
-once only, whatever happens to idempotency keys (Stripe, "PaymentIntents": "no double charges"). A further attempt
-updates and confirms the same one. All calls carry keys made of payment and attempt, so that a repetition answers like
-the first call.
+only once, even when idempotency keys have expired (Stripe, "PaymentIntents": "no double charges"). A further attempt
+updates and confirms the same one. All calls have idempotency keys made of payment and attempt, so a repetition gets
+the first call's answer.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from monthclose.adapters.stripe.errors import (
     refusal,
     translated,
 )
-from monthclose.adapters.stripe.money_back import gone_back
+from monthclose.adapters.stripe.money_back import with_money_back
 from monthclose.adapters.stripe.record import StripeRecord
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.closes.proof import ProviderCharge
@@ -52,7 +52,7 @@ _PAGE = 100
 
 
 class StripeGateway:
-    """`PaymentGateway` on Stripe's API v1. A call is a request: the SDK repeats nothing, so that it can be paced."""
+    """`PaymentGateway` on Stripe's API v1. A call is one request, as the SDK must not retry: requests are paced."""
 
     provider = "stripe"
     idempotency_window = timedelta(hours=24)
@@ -69,7 +69,7 @@ class StripeGateway:
         self._record = StripeRecord(self._client)
 
     def charge_limits(self, currency: str) -> ChargeLimits | None:
-        """Look it up in Stripe's tables."""
+        """Look the currency up in Stripe's tables."""
         return stripe_amounts.charge_limits(currency)
 
     def check(self) -> None:
@@ -78,13 +78,13 @@ class StripeGateway:
             self._client.customers.list({"limit": 1})
 
     def register(self, customer: Customer) -> str:
-        """Create a Stripe customer for one who came without (`cus_…`)."""
+        """Create a Stripe customer (`cus_…`) for one who was imported without."""
         profile = customer.profile
         with translated(moves_money=False):
             created = self._client.customers.create(
                 {"name": profile.name, "email": profile.email, "metadata": {"customer_id": customer.customer_id}},
-                # Each attempt has a key of its own: under the last one's, Stripe replays a 500 for a day, and refuses a
-                # corrected address. A second customer object at Stripe harms nobody.
+                # Each attempt has its own key: for the last one's, Stripe replays a 500 for a day, and refuses a
+                # corrected address. A second customer object at Stripe does no harm.
                 {"idempotency_key": _key(customer.customer_id, "register", customer.version)},
             )
         return created.id
@@ -114,7 +114,7 @@ class StripeGateway:
         return intent.id
 
     def _revise(self, order: ChargeOrder) -> bool:
-        """Update a PaymentIntent; False if it was canceled, or is another customer's, and another is needed."""
+        """Update a PaymentIntent; False if a new one is needed: it was canceled, or is another customer's."""
         try:
             with self._asking(order, moves_money=False):
                 self._client.payment_intents.update(
@@ -153,7 +153,7 @@ class StripeGateway:
         return self._answer(intent)
 
     def look_up(self, order: ChargeOrder) -> Answer:
-        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; search would lag behind."""
+        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; Stripe's search lags behind."""
         return self._retrieve(order.reference) if order.reference else self._find(order)
 
     def _retrieve(self, reference: str) -> Answer:
@@ -197,14 +197,14 @@ class StripeGateway:
     def _asking(self, order: ChargeOrder, *, moves_money: bool) -> Iterator[None]:
         """Translate errors of a request that names the order's customer or method, and find out whether one is gone.
 
-        Stripe's answers don't tell a card that its customer has removed from one that is another account's.
+        Stripe's answers don't distinguish a card that its customer has removed from another account's card.
 
         Raises
         ------
         PayerGoneError
             Stripe doesn't have the customer (any more).
         OrderRefusedError
-            The payment method was removed: the customer must give another.
+            The payment method was removed: the customer must provide another.
         OrderInvalidError
             We asked for something that Stripe cannot do.
         """
@@ -242,7 +242,7 @@ class StripeGateway:
             return False
 
     def successor(self, method: str) -> str:  # noqa: ARG002
-        """Tell of none: Stripe keeps a payment method's id when its bank replaces the card."""
+        """Return none: Stripe keeps a payment method's id when its bank replaces the card."""
         return ""
 
     def payment_of(self, reference: str) -> str:
@@ -256,7 +256,7 @@ class StripeGateway:
             return ""
 
     def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Go over Stripe's own record of the money: its balance transactions, a hundred at a time."""
+        """Read Stripe's own record of the money: its balance transactions, a hundred at a time."""
         with translated(moves_money=False):
             yield from self._record.held_for(period, int(since.timestamp()) - _CLOCK_SKEW_SECONDS)
 
@@ -269,7 +269,7 @@ class StripeGateway:
         outcome = _outcome(intent)
         charge = intent.latest_charge
         if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
-            outcome = gone_back(self._client, intent, charge, outcome)
+            outcome = with_money_back(self._client, intent, charge, outcome)
         return Answer(intent.id, outcome)
 
 

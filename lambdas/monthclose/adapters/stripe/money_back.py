@@ -1,4 +1,4 @@
-"""What of a charge's money has gone back, by the refunds and disputes that Stripe has of it."""
+"""How much of a charge was refunded or reversed, by Stripe's refunds and disputes of it."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -10,13 +10,15 @@ from monthclose.adapters.stripe.amounts import our_amount
 from monthclose.ports import Collected
 
 _PAGE = 100
-_MONEY_IS_HERE = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
-"""Statuses of a dispute that has taken nothing (an inquiry) or has given it back (Stripe, "How disputes work"). More
-may come, as those of appeals did: money in a dispute whose status is not known here is not counted as ours."""
+_NOTHING_WITHHELD = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
+"""Statuses of a dispute that has withdrawn nothing (an inquiry) or has returned it (Stripe, "How disputes work").
+Stripe may add others, as for appeals: money in a dispute with an unknown status is not counted as ours."""
 
 
-def gone_back(client: Any, intent: stripe.PaymentIntent, charge: stripe.Charge, collected: Collected) -> Collected:
-    """Add to an outcome what of its money went back; asks Stripe only if something did.
+def with_money_back(
+    client: Any, intent: stripe.PaymentIntent, charge: stripe.Charge, collected: Collected
+) -> Collected:
+    """Add to an outcome what was refunded and reversed; asks Stripe only if something was.
 
     Parameters
     ----------
@@ -37,8 +39,8 @@ def gone_back(client: Any, intent: stripe.PaymentIntent, charge: stripe.Charge, 
 def _has_left(refund: stripe.Refund) -> bool:
     """Whether a refund's money has left our balance.
 
-    A failed or canceled one has returned it. One that is not through yet may wait for money in the balance, or for the
-    customer: what it has taken has a balance transaction (Stripe, "Refund and cancel payments").
+    A failed or canceled one has returned it. A pending one may wait for money in the balance, or for the customer: once
+    it has taken the money, it has a balance transaction (Stripe, "Refund and cancel payments").
     """
     if refund.status in ("failed", "canceled"):
         return False
@@ -46,19 +48,19 @@ def _has_left(refund: stripe.Refund) -> bool:
 
 
 def _withdrawn(dispute: stripe.Dispute) -> int:
-    """What a dispute has taken and not returned, in Stripe's units of the charge's currency.
+    """Add up what a dispute has withdrawn and not returned, in Stripe's units of the charge's currency.
 
-    It may be less than its amount: a lost dispute can be won in part. That shows in its balance transactions, which are
-    in the currency that Stripe settles in: of another one than the charge's, only the share counts, each at its rate.
+    It may be less than its amount: a lost dispute can be won in part. Its balance transactions show that, in the
+    currency that Stripe settles in: if it is not the charge's, the returned share counts, each transaction at its rate.
     """
     moves = dispute.balance_transactions
     taken = -sum(_at_its_rate(move) for move in moves if move.amount < 0)
     returned = sum(_at_its_rate(move) for move in moves if move.amount > 0)
-    if not taken:  # an inquiry, or on its way
-        return 0 if dispute.status in _MONEY_IS_HERE else dispute.amount
+    if not taken:  # an inquiry, or not withdrawn yet
+        return 0 if dispute.status in _NOTHING_WITHHELD else dispute.amount
     if all(move.currency == dispute.currency for move in moves):
         return max(int(taken - returned), 0)
-    if returned and dispute.status in _MONEY_IS_HERE:
+    if returned and dispute.status in _NOTHING_WITHHELD:
         return 0
     return max(dispute.amount - round(dispute.amount * returned / taken), 0)
 

@@ -1,8 +1,8 @@
 """What Stripe holds for our payments, by its own record of the money: balance transactions, refunds and disputes.
 
-The other side of the proof. It must not agree with our books by going wrong in the same way, so it shares no code with
-`stripe_gateway`, and reads other objects: not what became of a PaymentIntent, but what was put into our balance for its
-charge and what was taken out.
+This is the other side of the proof. It must not agree with our books by the same mistake, so it shares no code with the
+gateway and reads other objects: not the outcome of a PaymentIntent, but what was put into our balance for its charge
+and what was taken out.
 """
 
 from collections import Counter
@@ -33,9 +33,9 @@ _BACK_AND_FORTH = frozenset(
     }
 )
 """Types of balance transactions that move a charge's money (Stripe, "Balance transaction types"). Others may name a
-charge, too, as holds of a reserve do: its money is not gone."""
+charge, too, such as a reserve's holds, but leave its money with us."""
 _ALL_RETURNED = frozenset({"won", "prevented", "warning_closed"})
-"""Statuses of a dispute in which what comes back is all that it took, at whatever rate of exchange."""
+"""Statuses of a dispute that returns all that it took, whatever the exchange rate."""
 
 
 class StripeRecord:
@@ -51,11 +51,11 @@ class StripeRecord:
         self._client = client
 
     def held_for(self, period: Period, since: int) -> Iterator[ProviderCharge]:
-        """Go over what is held for a period's payments, by the balance transactions since a time (Unix seconds).
+        """List what is held for a period's payments, by the balance transactions since a time (Unix seconds).
 
-        They come newest first, so what went back comes before the charge that it went back from: only that is kept.
-        A bank debit has its balance transaction while it is under way, and another one if it fails: it is held only
-        once it has succeeded.
+        They come newest first, so refunds and reversals come before their charge, and only they are kept in memory. A
+        bank debit has a balance transaction while it is pending, and another one if it fails: it counts as held once
+        it has succeeded.
         """
         gone = Counter[str]()
         for _, moved in groupby(self._moves(since), key=lambda move: move.created):
@@ -79,7 +79,7 @@ class StripeRecord:
         return iter(self._client.balance_transactions.list(query).auto_paging_iter())
 
     def held(self, intent: str) -> Money | None:
-        """Add up what is held for one PaymentIntent, by its charges, refunds and disputes; None if none ever came."""
+        """Add up what one PaymentIntent's charges, refunds and disputes leave; None if nothing was collected."""
         query = {"payment_intent": intent, "limit": _AT_ONCE}
         asked = {**query, "expand": ["data.balance_transaction"]}
         charges = [charge for charge in self._client.charges.list(asked).auto_paging_iter() if _has_come(charge)]
@@ -96,7 +96,7 @@ class StripeRecord:
 
 
 def _has_come(charge: Any) -> bool:
-    """Whether a charge's money is here, or was until it failed."""
+    """Whether a charge's money is in our balance, or was until the charge failed."""
     return charge.status == "succeeded" or bool(charge.failure_balance_transaction)
 
 
@@ -106,18 +106,18 @@ def _has_left(refund: Any) -> bool:
 
 
 def _came(move: Any, charge: Any) -> int:
-    """How much came with a charge, in Stripe's units of its currency.
+    """Return how much a charge brought in, in Stripe's units of its currency.
 
-    Right after it has succeeded it has no balance transaction yet, and if it settles in another currency, that one
-    doesn't tell.
+    Right after it has succeeded it has no balance transaction yet, and one in another currency does not have this
+    amount.
     """
     return int(move.amount if move and move.currency == charge.currency else charge.amount_captured)
 
 
 def _gone(move: Any, source: Any) -> int:
-    """How much less is held after a movement, in Stripe's units of the charge's currency.
+    """Return how much less is held after a movement, in Stripe's units of the charge's currency.
 
-    The movement is in the currency that Stripe settles in. If that is another one, what it was a movement of tells.
+    The movement is in the currency that Stripe settles in. If that is another, the refund or dispute has the amount.
     """
     if move.currency == source.currency:
         return -int(move.amount)
@@ -127,7 +127,7 @@ def _gone(move: Any, source: Any) -> int:
 
 
 def _returned(move: Any, dispute: Any) -> int:
-    """What a dispute gave back, in Stripe's units of the charge's currency: each movement has a rate of its own."""
+    """Return what a dispute returned, in Stripe's units of the charge's currency: each movement has its own rate."""
     if dispute.status in _ALL_RETURNED:
         return int(dispute.amount)
     taken = [_exchanged(other) for other in dispute.balance_transactions if other.amount < 0]
@@ -138,7 +138,7 @@ def _returned(move: Any, dispute: Any) -> int:
 
 
 def _exchanged(move: Any) -> Fraction:
-    """A movement's amount, converted back at the rate that it was converted at."""
+    """Convert a movement's amount back, at its own exchange rate."""
     return int(move.amount) / Fraction(str(move.exchange_rate or 1))
 
 
@@ -153,7 +153,7 @@ def _money(minor: int, currency: str) -> Money:
 
 
 def _quoted(charge: Any, key: str) -> str:
-    """What we wrote on the PaymentIntent: its charges quote it."""
+    """Read our metadata of the PaymentIntent, which its charges repeat."""
     return str(getattr(charge.metadata, key, ""))
 
 

@@ -29,7 +29,7 @@ _KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
     "charge.dispute.funds_withdrawn": frozenset(),
     "charge.dispute.funds_reinstated": frozenset(),
 }
-"""The events that change what we know of a payment (Stripe docs, "Types of events"), and where they don't."""
+"""The events that may change our record of a payment (Stripe docs, "Types of events"), and states that they don't."""
 
 
 class StripeWebhooks:
@@ -40,7 +40,7 @@ class StripeWebhooks:
     secret : str
         The endpoint's secret (`whsec_…`). While it is rolled, Stripe signs with the old one and the new one.
     tolerance_seconds : float
-        How old a delivery may be, so that nobody can play an old one again. Each retry is signed anew.
+        How old a delivery may be, so that nobody can replay an old one. Stripe signs each retry again.
     """
 
     events = frozenset(_KNOWN_IN)
@@ -57,7 +57,7 @@ class StripeWebhooks:
         Raises
         ------
         WebhookRefusedError
-            It is not Stripe's, is too old, or cannot be read.
+            It is not from Stripe, is too old, or cannot be read.
         """
         items = [item.strip().partition("=") for item in header(headers, "Stripe-Signature").split(",")]
         times = [value for name, _, value in items if name == "t"]
@@ -99,6 +99,6 @@ def _reference(about: Mapping[str, Any]) -> str:
 
 
 def _payment_id(about: Mapping[str, Any]) -> str:
-    """Read what we wrote on the PaymentIntent: its charges quote it, refunds and disputes have notes of their own."""
+    """Read our metadata of the PaymentIntent: its charges repeat it, refunds and disputes have their own."""
     metadata = about.get("metadata") if about.get("object") in ("payment_intent", "charge") else None
     return str(metadata.get("payment", "")) if isinstance(metadata, dict) else ""

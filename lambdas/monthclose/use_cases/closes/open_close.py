@@ -6,12 +6,12 @@ from typing import Literal
 from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes, Workflow
-from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.claim_holder import still_running
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer: whether this execution may continue, and as which run of the close."""
+    """Whether this execution may continue, and as which run of the close."""
 
     period: Period
     outcome: Literal["opened", "already_running"]
@@ -21,16 +21,16 @@ class Opened:
 def open_close(period: Period, execution: str, *, closes: Closes, workflow: Workflow, clock: Clock) -> Opened:
     """Claim a period for an execution.
 
-    The rule's events come at least once and operators start closes by hand, so a second start must find the first.
-    Whether the first still works is asked of the workflow engine, not guessed from the time that passed: a
-    stopped, failed or finished execution hands its close over at once.
+    EventBridge delivers at least once and operators start closes manually, so a second start must find the first.
+    The workflow engine says whether the first is still running; it is not guessed from the time that has passed, so a
+    stopped, failed or finished execution gives up its close at once.
 
     Raises
     ------
     UserMistakeError
         The period isn't over yet.
     ConflictError
-        Another execution opened the period at the same moment; ask again.
+        Another execution opened the period at the same moment; try again.
     """
     now = clock()
     period.require_ended(now)
@@ -39,7 +39,7 @@ def open_close(period: Period, execution: str, *, closes: Closes, workflow: Work
         close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
     elif close.execution == execution:
         return Opened(period, "opened", close.run)  # the same call again
-    elif close.status is CloseStatus.RUNNING and still_works(close.execution, execution, workflow):
+    elif close.status is CloseStatus.RUNNING and still_running(close.execution, execution, workflow):
         return Opened(period, "already_running", close.run)
     else:
         close = replace(

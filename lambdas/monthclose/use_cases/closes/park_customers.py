@@ -19,24 +19,24 @@ def park_customers(period: Period, *, books: Books, closes: Closes, documents: D
     if close is None:
         raise UserMistakeError(f"{period} has never been closed")
     parked = 0
-    begun = {progress.batch.number: progress for progress in closes.all_progress(period)}
+    by_batch = {progress.batch.number: progress for progress in closes.all_progress(period)}
     for batch in read_batches(documents, close.snapshot_key):
-        began = begun.get(batch.number)
-        if began and began.finished:
+        progress = by_batch.get(batch.number)
+        if progress and progress.finished:
             continue
         for customer_id, month in read_months(books, batch.customer_ids, period).items():
-            reason = _reason(month, _being_charged(books, customer_id, month), generated=began is not None)
+            reason = _reason(month, _being_charged(books, customer_id, month), generated=progress is not None)
             if reason:
                 park(books, clock, customer_id, period, reason)
                 parked += 1
         months = read_months(books, batch.customer_ids, period).values()
-        stage = began.stage if began else Stage.GENERATED
+        stage = progress.stage if progress else Stage.GENERATED
         closes.put_progress(summed_up(period, batch, months, stage, close.round, clock))
     return parked
 
 
 def _being_charged(books: Books, customer_id: str, month: CustomerMonth) -> str:
-    """Name another payment of the customer that a payment waits for; empty if it doesn't."""
+    """Return the id of the customer's other payment that this month's waits for; empty if it waits for none."""
     if month.payment is None or month.payment.state is not PaymentState.READY:
         return ""
     customer = books.customer(customer_id)

@@ -1,4 +1,4 @@
-"""Plan a close: fix the snapshot once, then say before each round what is left to do."""
+"""Plan a close: fix the snapshot once, then list before each round what is left to do."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -39,20 +39,20 @@ class Planner:
     providers: dict[str, Provider]
     settings: CloseSettings
     gateways: Mapping[str, Callable[[], PaymentGateway]]
-    """How to reach each provider: one that refuses us must stop the close before anything is charged or parked."""
+    """Makes each provider's gateway: a provider that refuses us must stop the close before it charges or parks."""
 
     def plan(self, period: Period, run: int) -> Plan:
-        """Write the list of the batches that still need work; in a close's first round, the snapshot.
+        """Write the list of the batches that still need work; a close's first round takes the snapshot as well.
 
-        A run begins with the batches that aren't finished and those that have parked customers: perhaps the
-        reason is gone. Its repair rounds take the unfinished ones only.
+        A run's first round covers the unfinished batches and those with parked customers, whose reason may be gone.
+        Its repair rounds cover the unfinished ones only.
 
         Raises
         ------
         UserMistakeError
-            There are no customers to close.
+            There are no customers to bill, or another execution has taken over the close.
         ProviderRefusedError
-            A provider doesn't accept us. Nothing was begun, and nobody is parked for it.
+            A provider refuses us. Nothing was started and nobody is parked.
         """
         close = self.closes.get(period)
         if close is None or close.run != run:
@@ -70,7 +70,7 @@ class Planner:
         self._check_providers({batch.provider for batch in todo})
         if rounds_done >= self.settings.max_rounds:
             return Plan(close, len(todo), close.snapshot_key, rounds_left=False, wait_seconds=0)
-        # The list comes first: if this breaks off, the next call must find the round not begun.
+        # Write the list first: if this breaks off, the next call must find the round not started.
         key = f"snapshots/{period}/round-{close.round + 1}.json"
         self._write_batches(key, todo)
         close = self.closes.put(replace(close, round=close.round + 1))
@@ -79,7 +79,7 @@ class Planner:
 
     def _check_providers(self, names: set[str]) -> None:
         for name in sorted(names & self.gateways.keys()):
-            with suppress(TryLaterError):  # one that is down or busy makes the queue wait, not the close fail
+            with suppress(TryLaterError):  # if it is down or busy, its queue waits; the close does not fail
                 self.gateways[name]().check()
 
     def _take_snapshot(self, close: Close) -> Close:
@@ -89,7 +89,7 @@ class Planner:
         batches = cut_into_batches(customers, self.settings.max_batches)
         key = f"snapshots/{close.period}/run-{close.run}.json"
         self._write_batches(key, batches)
-        seconds, warnings = self._expect(customers)
+        seconds, warnings = self._estimate(customers)
         planned = replace(
             close,
             snapshot_key=key,
@@ -100,8 +100,8 @@ class Planner:
         )
         return self.closes.put(planned)
 
-    def _expect(self, customers: list[Planned]) -> tuple[int, tuple[str, ...]]:
-        """Estimate how long charging takes: each provider's customers at its allowed rate, side by side."""
+    def _estimate(self, customers: list[Planned]) -> tuple[int, tuple[str, ...]]:
+        """Estimate how long charging takes: each provider's customers at its allowed rate, in parallel."""
         seconds, warnings = 0, []
         for name in sorted({customer.provider for customer in customers}):
             number = sum(customer.provider == name for customer in customers)

@@ -1,4 +1,4 @@
-"""Note that a person has stopped a close, and why: for the status, the report and the customers' stories."""
+"""Record that somebody stopped a close, and why; the status, the report and `monthclose customer` show it."""
 
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ def note_stop(period: Period, reason: str, *, closes: Closes, clock: Clock) -> N
     Raises
     ------
     TryLaterError
-        Others write it at the same time, again and again.
+        Others kept writing the close at the same time.
     """
     retry_conflicts(partial(_note, period, Stop(clock(), reason), closes))
 

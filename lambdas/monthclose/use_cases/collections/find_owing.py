@@ -9,7 +9,7 @@ from typing import Literal
 from monthclose.domain.closes.close import MAX_BATCH_SIZE, Batch, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
-from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.claim_holder import still_running
 from monthclose.use_cases.closes.snapshot import row_of
 
 CLAIM = "collections"
@@ -60,7 +60,7 @@ class OwingFinder:
         """
         before, now = self.claims.get(CLAIM), self.clock()
         again = before is not None and before.execution == execution
-        if before and still_works(before.execution, execution, self.workflow):
+        if before and still_running(before.execution, execution, self.workflow):
             return Found("already_running", before.since.date())
         if not again:
             self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))

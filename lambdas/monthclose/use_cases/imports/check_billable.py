@@ -1,6 +1,6 @@
-"""Check at import time whether usage can be billed, with the prices and taxes of today.
+"""Check at import time whether usage can be billed with today's prices and taxes.
 
-A close would find out, and park the customers. At import there is still time to do something about it.
+A close would park the customers; at import there is still time to fix it.
 """
 
 from collections import Counter
@@ -16,14 +16,14 @@ from monthclose.domain.usage import UsageEvent
 from monthclose.domain.words import count
 from monthclose.ports import PriceBooks, TaxTables
 
-_REMEMBERED = 20_000
-"""Most answers that are remembered: bounds the memory."""
+_MOST_CACHED = 20_000
+"""Most answers that are cached: bounds the memory."""
 _MOST_SHOWN, _LONGEST = 20, 40
-"""Names, and characters of each."""
+"""Most names that are listed, and most characters of each."""
 
 
 class BillableCheck:
-    """Checks events, and counts in a tally those that could not be billed."""
+    """Counts in a tally the events that could not be billed."""
 
     def __init__(self, price_books: PriceBooks, tax_tables: TaxTables, tally: Tally) -> None:
         self._book = price_books.get(price_books.latest())
@@ -43,7 +43,7 @@ class BillableCheck:
         own = event.customer_id if (event.sku, currency, event.customer_id) in self._book.by_identity else ""
         key = (event.sku, currency, own, event.period)
         if key not in self._prices:
-            if len(self._prices) >= _REMEMBERED:
+            if len(self._prices) >= _MOST_CACHED:
                 self._prices.clear()
             self._prices[key] = self._windows(event.sku, Terms(self._book, own, currency, event.period))
         return any(window.start <= event.time < window.end for window in self._prices[key])
@@ -57,7 +57,7 @@ class BillableCheck:
     def _has_tax(self, profile: Profile, period: Period) -> bool:
         key = (profile.country, profile.region, profile.tax_id, period)
         if key not in self._taxed:
-            if len(self._taxed) >= _REMEMBERED:
+            if len(self._taxed) >= _MOST_CACHED:
                 self._taxed.clear()
             try:
                 self._taxes.for_customer(*key[:3], (period.end - timedelta(days=1)).date())
@@ -68,7 +68,7 @@ class BillableCheck:
 
 
 def unbillable_in_words(tally: Tally) -> list[str]:
-    """Say what of the taken usage could not be billed, with names: a line for prices and one for taxes."""
+    """Describe the imported usage that could not be billed: one line for missing prices, one for missing taxes."""
     lines = []
     if tally.unpriced:
         lines.append(

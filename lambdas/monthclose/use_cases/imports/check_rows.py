@@ -1,4 +1,4 @@
-"""Checking a file's rows before anything of it is taken, and taking them piece by piece."""
+"""Check a file's rows before any of them is imported, and hand them on in chunks."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ from monthclose.domain.imports.intake import Row
 from monthclose.domain.imports.numerals import COMMA, POINT, shows_comma
 
 _CHUNK, _CHUNK_CHARACTERS = 2000, 4 << 20
-"""Most rows that are in memory together, and the length from which on there are fewer: each may have a million."""
+"""Most rows in memory at once, and most characters: a row may have a million."""
 
 
 def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -25,12 +25,12 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def checked(name: str, rows: Iterable[Row], mapping: ColumnMapping, hints: Hints) -> Iterator[Row]:
-    """Hand rows on, unless one shows that the whole file must not be taken as it is.
+    """Hand rows on, unless one shows that the whole file must be refused.
 
     Raises
     ------
     UserMistakeError
-        A number is written with a decimal comma, and nobody has said how they are written.
+        A number seems to have a decimal comma, and no decimal mark was given.
     """
     columns = [(field, mapping.columns[field]) for field in NUMBERS if field in mapping.columns and not mapping.decimal]
     for row in rows:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import IO
 
 _NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
-# OWASP, "CSV Injection"; the wide signs are what spreadsheets with an East Asian locale take for the narrow ones.
+# OWASP, "CSV Injection"; the wide signs are treated as the narrow ones by East Asian locales.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 

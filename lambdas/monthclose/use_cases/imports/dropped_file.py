@@ -1,4 +1,4 @@
-"""A usage file that was dropped: its names, and what its metadata say about how to read it."""
+"""A dropped usage file: the names derived from it, and the options in its metadata for reading it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from monthclose.domain.imports.intake import Tally, add_named
 HINTS = Hints("the object's metadata map-{} = COLUMN", "default-{} = VALUE", "the object's metadata decimal = {}")
 _MAP, _DEFAULT, _HORIZON, _DECIMAL = "map-", "default-", "horizon", "decimal"
 _LONGEST_NAME = 1000
-"""In bytes. An object's key has 1,024 at the most, and what is kept beside a file has a longer prefix and an ending."""
+"""In bytes. An object's key has at most 1,024, and the keys of a file's rejects have a longer prefix and a suffix."""
 _LONGEST_HORIZON = 100_000
 """Days."""
 
@@ -27,7 +27,7 @@ class DroppedFile:
     Parameters
     ----------
     name : str
-        Its key below the prefix of what is dropped: what its events without ids are named after, as if it were a file.
+        Its key without the drop prefix; events without an id get one derived from it.
     version : str
         The object's version. Each is imported once, however often its arrival is announced.
     """
@@ -37,17 +37,17 @@ class DroppedFile:
 
     @property
     def run(self) -> str:
-        """What all that belongs to this version's import is kept under."""
+        """Prefix of everything that is stored for this version's import."""
         return f"{_hashed(self.name)}/{_hashed(self.version)}"
 
     @property
-    def beside(self) -> str:
-        """What is kept beside it is named after."""
+    def rejects_name(self) -> str:
+        """Name of its rejects: its own, or a hash if that is too long."""
         return self.name if len(self.name.encode(errors="surrogatepass")) <= _LONGEST_NAME else _hashed(self.name)
 
     @property
     def claim(self) -> str:
-        """The claim that one import at a time may have on files of this name; a packed file is the same usage."""
+        """Name of its import lock, which a file and its gzip version share: they are the same usage."""
         return f"usage-file/{_hashed(self.name.removesuffix('.gz'))}"
 
 
@@ -57,16 +57,16 @@ def _hashed(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What an object's metadata say.
+    """How to read a file, from the object's metadata.
 
     Parameters
     ----------
     mapped, defaults : mapping
         Columns by field, and values by field.
     horizon : timedelta or None
-        How old usage may be; None: as usual.
+        How old usage may be; None for the default.
     decimal : str
-        The decimal mark; empty if they don't say.
+        The decimal mark; empty if not given.
     """
 
     mapped: Mapping[str, str] = field(default_factory=dict)
@@ -76,10 +76,10 @@ class ImportOptions:
 
 
 def read_options(metadata: Mapping[str, str]) -> ImportOptions:
-    """Read an object's metadata: `map-FIELD`, `default-FIELD`, `horizon` and `decimal`; others are not ours.
+    """Read an object's metadata: `map-FIELD`, `default-FIELD`, `horizon` and `decimal`; others are ignored.
 
-    Values are ASCII, or written by RFC 2047: HTTP headers hold nothing else. A hyphen in a field's name stands for its
-    underscore, which some proxies drop.
+    Values are ASCII, or encoded by RFC 2047: HTTP headers allow nothing else. A hyphen in a field's name stands for an
+    underscore, because some proxies drop headers with underscores.
 
     Raises
     ------
@@ -134,11 +134,11 @@ def tally_content(tally: Tally) -> dict[str, Any]:
 
 
 def add_tally(tally: Tally, content: Mapping[str, Any]) -> None:
-    """Add a tally that was written as plain data."""
+    """Add a tally that `tally_content` wrote."""
     tally.taken += content["taken"]
     tally.rejected.update(content["rejected"])
     tally.groups.update(content["groups"])
     tally.late.update(content["late"])
     for counter, counted in ((tally.unpriced, "unpriced"), (tally.untaxed, "untaxed")):
-        for name, number in content.get(counted, {}).items():  # a part that was loaded before these were counted
+        for name, number in content.get(counted, {}).items():  # earlier releases did not count these
             add_named(counter, name, number)

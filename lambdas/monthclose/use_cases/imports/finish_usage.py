@@ -1,4 +1,4 @@
-"""Finish the import of a split usage file: bring together what came of its parts."""
+"""Finish the import of a split usage file: combine the results of its parts."""
 
 import heapq
 import json
@@ -17,19 +17,19 @@ from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutco
 
 @dataclass(frozen=True, slots=True)
 class UsageFinisher:
-    """Finishes imports, in memory that doesn't grow with the rejected rows."""
+    """Finishes imports, in constant memory however many rows are rejected."""
 
     inbox: Inbox
     lock: ImportLock
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def finish(self, run: str, execution: str) -> UsageOutcome:
-        """Add the parts' tallies up, and write their rejected rows in the file's order.
+        """Add up the parts' tallies, and write their rejected rows in the file's order.
 
         Raises
         ------
         BrokeOffError
-            A part has not been loaded, or it is not the execution's turn any more.
+            A part has not been loaded, or the execution has lost the import lock.
         """
         split = Split.read(self.inbox.get(split_key(run)))
         outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)

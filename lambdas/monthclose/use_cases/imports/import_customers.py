@@ -22,10 +22,10 @@ def import_customers(
     today: date,
     reject: Reject,
 ) -> Tally:
-    """Take every row that says a customer; of two rows with the same id, the later one holds.
+    """Import every row that describes a customer; of two rows with the same id, the later one counts.
 
-    Accounts stay as they are, so importing again is always safe. Whom the taxes don't cover today is taken and counted:
-    a table that does may come later.
+    Accounts are not touched, so importing again is always safe. Customers that the tax table does not cover today are
+    imported and counted: a later table may cover them.
     """
     read = partial(read_customer, check_tax_id=check_tax_id)
     tally = Tally()

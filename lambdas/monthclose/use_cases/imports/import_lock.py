@@ -4,30 +4,30 @@ from dataclasses import dataclass
 
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Claim, Claims, Clock, Workflow
-from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.claim_holder import still_running
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 
 
 @dataclass(frozen=True, slots=True)
 class ImportLock:
-    """Lets one execution at a time import a file. The workflow engine says whether the holder still works."""
+    """Lets one execution at a time import a file. The workflow engine says whether the holder is still running."""
 
     claims: Claims
     workflow: Workflow
     clock: Clock
 
     def acquire(self, file: DroppedFile, execution: str) -> bool:
-        """Acquire the lock, unless an execution that still works holds it.
+        """Acquire the lock, unless an execution that is still running holds it.
 
         Raises
         ------
         ConflictError
-            Another execution came at the same moment; ask again.
+            Another execution acquired it at the same moment; try again.
         """
         before = self.claims.get(file.claim)
         if before and before.execution == execution:
             return True
-        if before and still_works(before.execution, execution, self.workflow):
+        if before and still_running(before.execution, execution, self.workflow):
             return False
         self.claims.put(Claim(file.claim, execution, self.clock(), before.version if before else 0))
         return True
@@ -38,7 +38,7 @@ class ImportLock:
         Raises
         ------
         BrokeOffError
-            Another one has taken it since.
+            Another execution has acquired it since.
         """
         holder = self.claims.get(file.claim)
         if not holder or holder.execution != execution:

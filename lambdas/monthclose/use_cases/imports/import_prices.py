@@ -11,19 +11,19 @@ from monthclose.domain.pricing.reading import PriceBookError
 from monthclose.ports import PriceBooks
 
 _MOST_PRICES = 100_000
-"""A book is held in memory wherever it is used, too."""
+"""A price book is held in memory wherever it is used."""
 
 
 def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: PriceBooks, reject: Reject) -> Tally:
-    """Merge a file's prices into the price book, if every row of it can be taken.
+    """Merge a file's prices into the price book, if every row is valid.
 
-    A price book with holes would park customers or bill some of them by the old prices, so one bad row withholds
-    the others. It is small enough to be held in memory. A row that says no unit or description leaves those there are.
+    A price book with holes would park customers or bill some of them at the old prices, so one bad row withholds the
+    others. A row without a unit or description keeps the current one.
 
     Raises
     ------
     UserMistakeError
-        There are more prices than any price book has.
+        There are more prices than a price book may have.
     """
     tally = Tally()
     prices: dict[tuple[str, str], Price] = {}
@@ -49,12 +49,12 @@ def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: P
 
 
 def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
-    """Lay a whole book, with all it can have, over the latest one.
+    """Merge a whole book (prices, fees, discounts, commitments) into the latest one.
 
     Raises
     ------
     PriceBookError
-        A discount or a commitment is for a fee, which it would not reach.
+        A discount or a commitment names a fee among its SKUs, where it would have no effect.
     """
     mistakes = _fees_as_skus(book, price_books.get(price_books.latest()).merged(book))
     if mistakes:
@@ -69,7 +69,7 @@ def import_price_book(book: PriceBook, *, price_books: PriceBooks) -> Tally:
 
 
 def _fees_as_skus(book: PriceBook, known: PriceBook) -> list[str]:
-    """Find what names a fee where SKUs are meant: their names are apart, so it would silently do nothing."""
+    """Find fees that are named where SKUs are expected: such an entry would silently have no effect."""
     fees = {fee.id for fee in known.fees} - {price.sku for price in known.prices}
     return [*_naming(fees, "discounts", book.discounts), *_naming(fees, "commitments", book.commitments)]
 
@@ -81,6 +81,5 @@ def _naming(fees: Set[str], section: str, entries: Sequence[Discount | Commitmen
                 yield (
                     f'{section}[{number}] "{entry.id}": its skus name "{sku}", which is a fee, not a SKU of the '
                     "price book; fees only count towards the whole invoice: take it out of skus, or give the fee "
-                    "another "
-                    "id if usage has this SKU"
+                    "another id if usage has this SKU"
                 )

@@ -1,4 +1,4 @@
-"""Import usage: store the events of customers that we know, and note which of them came late."""
+"""Import usage: store the events of known customers, and note which of them came late."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,17 +16,17 @@ from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.imports.check_billable import BillableCheck
 from monthclose.use_cases.imports.check_rows import chunks
 
-_A_CHUNK_TAKES = timedelta(minutes=15)
-"""At most, from when its events count as received until they are written."""
-_REMEMBERED = 20_000
-"""Most ids of which it is remembered whose they are: bounds the memory."""
+_LONGEST_CHUNK = timedelta(minutes=15)
+"""Longest time from receiving a chunk's events until they are written."""
+_MOST_CACHED = 20_000
+"""Most customers that are cached: bounds the memory."""
 UNKNOWN_CUSTOMER = "unknown customer"
 HORIZON = timedelta(days=20 * 366)
-"""Usage older than this is a broken clock's, unless somebody says otherwise."""
-_CLOCKS_DIFFER = timedelta(minutes=15)
-"""Usage that much in the future is taken: the clocks of those who meter are not ours."""
+"""Older usage is rejected as a broken clock's, unless another horizon is set."""
+_CLOCK_SKEW = timedelta(minutes=15)
+"""Usage this far in the future is accepted: the meters' clocks differ from ours."""
 type _Read = tuple[Row, UsageEvent | None, str, str]
-"""A row, the event that it says or the reason why it says none, and the id of its place."""
+"""A row, its event or the reason why it has none, and the id derived from its position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class UsageImporter:
     horizon: timedelta = HORIZON
 
     def load(self, rows: Iterable[Row], mapping: ColumnMapping, source: str, reject: Reject) -> Tally:
-        """Take every row that says usage of a known customer.
+        """Import every row with usage of a known customer.
 
-        Events have ids (of their own, or derived from the file's name and the row's number), so that importing the
-        same file again, or going on after a break, stores nothing twice. Memory does not grow with the file. What could
-        not be billed as things are is taken and counted: prices and taxes may come later.
+        Events have ids (their own, or derived from the file's name and the row's number), so importing the same file
+        again, or the rest of it after an interruption, stores nothing twice. Memory does not grow with the file. Usage
+        without a price or a tax rate is imported and counted: they may come later.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class UsageImporter:
 
     def _read(self, rows: Sequence[Row], mapping: ColumnMapping, source: str) -> "list[_Read]":
         now = self.clock()
-        span = Span(now - self.horizon, now + _CLOCKS_DIFFER)
+        span = Span(now - self.horizon, now + _CLOCK_SKEW)
         read = []
         for row in rows:
             place = derived_event_id(source, row.number)
@@ -92,25 +92,25 @@ class UsageImporter:
         self._store(acceptance, stored.values(), tally)
 
     def _stored(self, events: list[UsageEvent]) -> dict[EventKey, UsageEvent]:
-        """Look up what is stored of events, of what they replace, and of what has replaced those."""
+        """Read the stored versions of events, of those that they replace, and of what has replaced those."""
         stored = self.usage.stored(keys_of(events))
         asked: set[EventKey] = set()
         while later := successors_of(stored) - asked:
             stored |= self.usage.stored(later)
-            asked |= later  # one that isn't there: an import broke off
+            asked |= later  # one may be missing: an import broke off
         return stored
 
     def _store(self, acceptance: UsageAcceptance, stored: Collection[UsageEvent], tally: Tally) -> None:
-        """Write first, then look whether a close has begun: whichever comes first, one of the two sees the event.
+        """Write the events first, then check for closes: whichever comes first, one of the two sees an event.
 
-        The close's worker reads what was written before it began; what is written later is noted here, on the
-        customer, and priced again with the customer's next month. What was stored already and came late is noted once
-        more: an import may have broken off between the two. What has been billed by then is not billed again.
+        A close bills what was written before it opened. Later events are noted on the customer here and billed with
+        their next month. Late events that were already stored are noted again, because an import may have broken off
+        between writing and noting. Nothing is billed twice.
         """
         events = list(acceptance.to_write.values())
         self.usage.put(events)
         found = {period: self.closes.get(period) for period in {event.period for event in (*events, *stored)}}
-        since = {period: close.opened_at - _A_CHUNK_TAKES for period, close in found.items() if close}
+        since = {period: close.opened_at - _LONGEST_CHUNK for period, close in found.items() if close}
         tally.late.update(str(event.period) for event in acceptance.came if event.period in since)
         late = [event for event in events if event.period in since]
         late += [event for event in stored if event.period in since and _came_after(event, since[event.period])]
@@ -129,14 +129,14 @@ def _came_after(event: UsageEvent, time: datetime) -> bool:
 
 
 class _Customers:
-    """Asks the directory about each customer once."""
+    """Known customers, cached."""
 
     def __init__(self, directory: CustomerDirectory) -> None:
         self._directory = directory
         self._answers: dict[str, Profile | None] = {}
 
     def known(self, customer_ids: set[str]) -> dict[str, Profile]:
-        if len(self._answers) > _REMEMBERED:
+        if len(self._answers) > _MOST_CACHED:
             self._answers.clear()
         asked = customer_ids - self._answers.keys()
         found = self._directory.known(asked) if asked else {}

@@ -15,19 +15,19 @@ from monthclose.use_cases.imports.split_usage import Split, part_key, read_part,
 
 @dataclass(frozen=True, slots=True)
 class LaneLoader:
-    """Loads lanes. What came of a part is written once it is loaded, so a repetition goes on where it broke off."""
+    """Loads lanes. A part's result is written once it is loaded, so a repetition continues where it broke off."""
 
     inbox: Inbox
     lock: ImportLock
     importer: UsageImporter
 
     def load(self, run: str, lane: int, first: int, execution: str, time_is_up: TimeIsUp = lambda: False) -> int:
-        """Load a lane's parts from `first` on, at least one of them; returns the next one, or -1 after the last.
+        """Load a lane's parts from `first` on, at least one; returns the next one, or -1 after the last.
 
         Raises
         ------
         BrokeOffError
-            It is not the execution's turn any more.
+            The execution has lost the import lock.
         """
         split = Split.read(self.inbox.get(split_key(run)))
         importer = replace(self.importer, horizon=timedelta(days=split.horizon_days))

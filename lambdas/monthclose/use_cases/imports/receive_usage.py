@@ -1,7 +1,7 @@
 """Receive a dropped usage file: load it at once if it is small, else split it.
 
-S3 announces it at least once, and a file may be dropped again while it is imported. So one execution at a time
-works on files of a name, only the latest version counts, and what came of a version is remembered.
+S3 announces a file at least once, and it may be dropped again while it is imported. So one execution at a time imports
+files of a name, only the latest version counts, and each version's outcome is stored.
 """
 
 from collections.abc import Iterator
@@ -24,23 +24,23 @@ from monthclose.use_cases.imports.split_usage import Splitter
 from monthclose.use_cases.imports.tables import Table, read_table
 from monthclose.use_cases.imports.usage_outcome import OutcomeKeeper, UsageOutcome
 
-_AROUND_A_ROW = 16
-"""What a part has around a row's cells, in bytes. Without it, rows without cells would be read without end."""
+_ROW_OVERHEAD = 16
+"""Bytes that a part has around a row's cells. If they were not counted, rows without cells would never fill a part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The answer.
+    """The result of receiving a file.
 
     Parameters
     ----------
     result : str
-        `done`: `outcome` says what came of it. `split`: the lanes wait to be loaded. `busy`: another execution imports
-        a file of this name; ask again. `nothing`: it was replaced or deleted since, or is a folder.
+        `done`: see `outcome`. `split`: the lanes are to be loaded. `busy`: another execution is importing a file of
+        this name; try again. `nothing`: it was replaced or deleted since, or is a folder.
     run : str
-        What a split file's parts are kept under.
+        Prefix of a split file's parts.
     again : bool
-        The outcome was known before.
+        Whether an earlier call had stored the outcome.
     """
 
     result: Literal["done", "split", "busy", "nothing"]
@@ -65,14 +65,14 @@ class UsageReceiver:
         Raises
         ------
         ConflictError
-            Another execution came at the same moment; ask again.
+            Another execution acquired the lock at the same moment; try again.
         """
         name = key.removeprefix(USAGE_PREFIX)
         if key == name or not name or name.endswith("/"):
             return Received("nothing")
         if not self.lock.acquire(DroppedFile(name, version), execution):
             return Received("busy")
-        latest = self.inbox.latest(key)  # asked once it is ours: a later version may have been imported meanwhile
+        latest = self.inbox.latest(key)  # read under the lock: a later version may have been imported meanwhile
         if not latest or version not in ("", latest):
             return Received("nothing")
         return self._import(DroppedFile(name, latest), time_is_up)
@@ -103,7 +103,7 @@ class UsageReceiver:
         importer = replace(self.importer, horizon=options.horizon or self.importer.horizon)
         part_bytes = self.settings.part_kb * 1024
         checked_rows = checked(file.name, table.rows, mapping, HINTS)
-        head, ended = _begin(checked_rows, part_bytes)
+        head, ended = _read_head(checked_rows, part_bytes)
         if ended:
             return Received("done", outcome=_load(importer, outcomes, file, table._replace(rows=iter(head)), mapping))
         splitter = Splitter(self.inbox, self.settings.lanes, part_bytes)
@@ -112,12 +112,12 @@ class UsageReceiver:
         return Received("split", run=file.run)
 
 
-def _begin(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
-    """Read as many rows as a part may hold; says whether these are all. Unpacked: gzip makes a thousand of one."""
+def _read_head(rows: Iterator[Row], size: int) -> tuple[list[Row], bool]:
+    """Read as many rows as a part may hold, and say whether that was all; `size` is in bytes, unpacked."""
     head, read = list[Row](), 0
     for row in rows:
         head.append(row)
-        read += row.size + _AROUND_A_ROW
+        read += row.size + _ROW_OVERHEAD
         if read > size:
             return head, False
     return head, True

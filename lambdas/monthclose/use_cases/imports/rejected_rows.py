@@ -1,4 +1,4 @@
-"""Rejected rows as they are kept: number, reason, and the original cells, in a table that people open."""
+"""Rejected rows as a table that people open: number, reason, and the original cells."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,21 +8,21 @@ from monthclose.use_cases.imports.csv_out import CsvWriter
 
 type Cells = Sequence[str | int]
 _PIECE = 64 * 1024
-"""Characters that are put together before they are handed on."""
+"""Characters that are written at a time."""
 
 
 def header(columns: Sequence[str]) -> list[str]:
-    """Name the columns of the table for a file that has columns."""
+    """Name the columns of the table, for a file with `columns`."""
     return ["row", "reason", *columns]
 
 
 def rejected(row: Row, reason: str, columns: Sequence[str]) -> list[str | int]:
-    """Make the line of a row: what it has beyond the columns comes last, columns that it lacks at its end are left out.
+    """Make a row's line: surplus cells come last, missing cells at its end are left out.
 
-    With a cell for each column, a wide header and short rows would make a thousand times of what was sent.
+    With a cell for every column, short rows under a wide header would grow a thousandfold.
     """
     if len(row.cells) < len(columns) and all(map(str.__eq__, row.cells, columns)):
-        return [row.number, reason, *row.cells.values(), *row.surplus]  # of CSV: without a look at the other columns
+        return [row.number, reason, *row.cells.values(), *row.surplus]  # CSV: the other columns need no check
     cells = [row.cells.get(name) for name in columns]
     while cells and cells[-1] is None:
         cells.pop()
@@ -32,7 +32,7 @@ def rejected(row: Row, reason: str, columns: Sequence[str]) -> list[str | int]:
 
 
 def as_csv(columns: Sequence[str], lines: Iterable[Cells]) -> Iterator[bytes]:
-    """Write the table piece by piece, without what a spreadsheet would run."""
+    """Write the table piece by piece, with formulas made harmless."""
     text = io.StringIO()
     writer = CsvWriter(text)
     writer.write(header(columns))
@@ -51,4 +51,4 @@ def _bytes(text: io.StringIO) -> bytes:
 
 
 UNWRITABLE = "backslashreplace"
-"""What becomes of characters that no file can hold (half of a surrogate pair, from JSON): their code is shown."""
+"""Error handler for characters that UTF-8 cannot encode (half of a surrogate pair, from JSON): writes their code."""

@@ -1,8 +1,8 @@
-"""Split a large usage file into lanes that are loaded side by side.
+"""Split a large usage file into lanes that are loaded in parallel.
 
-Which of two rows counts may depend on their order only if they are the same customer's: ids are unique within a
-customer's month, and a correction names an event of the same month. So all rows of a customer go into the same lane,
-in the file's order, and the lanes need not know of each other. What comes of it is what comes of the whole file.
+The order of two rows matters only if they are the same customer's: ids are unique within a customer's month, and a
+correction names an event of the same month. So all rows of a customer go into the same lane, in the file's order, and
+the lanes are independent. The result is that of importing the file in one piece.
 """
 
 import json
@@ -19,13 +19,13 @@ from monthclose.ports import Inbox, TimeIsUp
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
-_LOOKS = 10_000
-"""Rows between two looks at the clock."""
+_ROWS_BETWEEN_CHECKS = 10_000
+"""Rows between two checks of the time left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A file that is split, as it is written down.
+    """The stored description of a split file.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def lanes_key(run: str) -> str:
 
 
 def part_key(run: str, lane: int, part: int, what: str = "rows.jsonl") -> str:
-    """Name a part of a lane, or what came of it."""
+    """Name the object of a lane's part, or of its result."""
     return f"{PARTS_PREFIX}{run}/lane-{lane:03}/{part:05}.{what}"
 
 
@@ -83,7 +83,7 @@ def read_part(content: bytes, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _line(row: Row, columns: tuple[str, ...]) -> str:
-    """Write a row, without the columns' names if it has the first ones or all: they would make most of a part."""
+    """Write a row, without column names if it has the leading columns: names would take up most of a part."""
     named = tuple(row.cells)
     cells = list(row.cells.values()) if named == columns[: len(named)] else row.cells
     return _ENCODE((row.number, cells, row.surplus, row.fault))
@@ -91,12 +91,12 @@ def _line(row: Row, columns: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Splitter:
-    """Splits files, in memory of a part for each lane. The same version gives the same objects, so it may run twice.
+    """Splits files, with one part per lane in memory. The same version gives the same objects, so it may run twice.
 
     Parameters
     ----------
     part_bytes : int
-        About how much a part holds.
+        Approximate size of a part.
     """
 
     inbox: Inbox
@@ -112,19 +112,19 @@ class Splitter:
         horizon_days: int,
         time_is_up: TimeIsUp,
     ) -> Split:
-        """Write the parts, then what describes them.
+        """Write the parts, then their description.
 
         Raises
         ------
         UserMistakeError
-            The file breaks off, or is too large to be split in the time that there is. Nothing of it was stored.
+            The file is cut off, or too large to be split in time. Nothing was imported.
         """
         lanes, names = [_Lane(self, file.run, number) for number in range(self.lanes)], tuple(columns)
         column, default = layout.columns.get("customer_id", ""), layout.defaults.get("customer_id", "")
         for count, row in enumerate(rows, 1):
             customer_id = row.cells.get(column, "").strip() or default
             lanes[zlib.crc32(customer_id.encode(errors="surrogatepass")) % self.lanes].add(_line(row, names))
-            if count % _LOOKS == 0 and time_is_up():
+            if count % _ROWS_BETWEEN_CHECKS == 0 and time_is_up():
                 raise UserMistakeError(
                     f"{file.name} is too large: time ran out after row {row.number:,}, and nothing was imported\n"
                     "split it into files of at most half that many rows, each with its own name, and drop those"
@@ -140,7 +140,7 @@ class Splitter:
 
 
 class _Lane:
-    """One lane's part under way."""
+    """A lane, and its part that is being filled."""
 
     def __init__(self, splitter: Splitter, run: str, number: int) -> None:
         self._splitter, self._run, self._number = splitter, run, number

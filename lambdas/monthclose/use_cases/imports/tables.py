@@ -1,6 +1,6 @@
-"""Reading somebody's file: rows of CSV or JSON Lines, plain or gzip, from any stream of bytes, in constant memory.
+"""Read rows of CSV or JSON Lines, plain or gzip, from any stream of bytes, in constant memory.
 
-Where the bytes are (a disk, a bucket) is the caller's business; what they are called is said in every message.
+The caller opens the stream (from a disk, a bucket) and names it; every message has the name.
 """
 
 import csv
@@ -20,14 +20,14 @@ from monthclose.use_cases.imports.unpacking import GZIP, unpacked
 
 _HEAD = 4096
 _PEEKED, _PEEKED_CHARACTERS = 100, 1 << 20
-"""Rows of JSON Lines that tell the columns, and how long they are together."""
+"""Rows of JSON Lines that decide the columns, and most characters of them all."""
 _LONGEST = 1 << 20
-"""Most characters of a line, and of a row of several. A file without line breaks, or one with a quote that is never
-closed, would be read into memory whole."""
+"""Most characters of a line, and of a row of several lines. Without it, a file without line breaks, or with an open
+quote, would be read into memory whole."""
 _MOST_COLUMNS, _LONGEST_COLUMN = 1000, 256
-"""What is kept of a row may have all of them: without bounds, a wide header would make megabytes of two characters."""
+"""A stored row may have all of them: without limits, a wide header would turn two characters into megabytes."""
 _MOST_EMPTY = 2_000_000
-"""Lines of nothing beyond twice as many as there are others: nobody looks at the clock while they go by."""
+"""Most empty lines, beyond two for each other line: the time left is not checked while they are skipped."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BROKEN = "row is not valid CSV"
 _OPEN_QUOTE = f"{_BROKEN}: a quote is not closed, so the lines after it were read as part of the row"
@@ -50,13 +50,13 @@ class Table(NamedTuple):
     columns: list[str]
     rows: Iterator[Row]
     stream: io.TextIOWrapper
-    """Kept as long as the table is: it closes what it reads from when nobody holds it any more."""
+    """Kept with the table: without a reference to it, Python would close the file that it reads."""
     open_ended: bool
-    """Whether rows may have other columns, too: those of JSON Lines are the first rows' ones."""
+    """Whether rows may have other columns, too: for JSON Lines, `columns` are those of the first rows."""
 
 
 class Text(NamedTuple):
-    """A file as text, and how it begins."""
+    """A file as text, and its first characters."""
 
     stream: io.TextIOWrapper
     start: str
@@ -68,13 +68,13 @@ def read_table(name: str, raw: io.BufferedReader, decimal: str = "") -> Table:
     Parameters
     ----------
     decimal : str
-        The decimal mark of the file's numbers, if its sender has said. Numbers of JSON that are not text have a
-        point whatever is said; they are handed out with this mark, like the others.
+        The decimal mark of the file's numbers, if its sender has given one. JSON numbers always have a point; they
+        are returned with this mark, like the others.
 
     Raises
     ------
     UserMistakeError
-        It cannot be read as such. While reading rows, too, when it breaks off.
+        It is not a file of rows. Also while reading the rows, if it is cut off or damaged.
     """
     stream, start = read_text(name, raw)
     with readable(name):
@@ -88,7 +88,7 @@ def read_text(name: str, raw: io.BufferedReader) -> Text:
     Raises
     ------
     UserMistakeError
-        It is no text, or broken. What is found while reading on is the caller's to tell.
+        It is not text, or its beginning is damaged. For errors further on, see `readable`.
     """
     head = raw.peek(_HEAD)[:_HEAD]
     plain = raw
@@ -110,7 +110,7 @@ def read_text(name: str, raw: io.BufferedReader) -> Text:
 
 @contextmanager
 def readable(name: str, row: Callable[[], int] = lambda: 0) -> Iterator[None]:
-    """Tell what comes up while a file is read on; `row` is how far it was read.
+    """Turn errors while reading a file into messages; `row` returns the number of the last row read.
 
     Raises
     ------
@@ -161,10 +161,10 @@ def _place(number: int) -> str:
 
 
 class _Lines:
-    """Hands out lines, and remembers those of the record that is being read, should it turn out to be broken.
+    """Hands out lines, and keeps those of the current record in case it is broken.
 
-    Rows are numbered by the line that they begin in: what is read as one row changes when a quote is fixed, the lines
-    don't. The header's line is number 0, so the rows of most files are numbered one by one.
+    A row's number is that of its first line: when a quote is fixed, rows change but lines don't. The header is line 0,
+    so the rows of most files are numbered 1, 2, 3.
     """
 
     def __init__(self, name: str, text: IO[str]) -> None:
@@ -188,26 +188,26 @@ class _Lines:
             yield line
 
     def begin(self) -> None:
-        """Begin a record with the next line."""
+        """Start a record with the next line."""
         self.record.clear()
         self.length = 0
 
     @property
     def number(self) -> int:
-        """Where the record begins that is being read: its first line, counted from the header."""
+        """First line of the current record, counted from the header."""
         return self._read - len(self.record) + 1 - self._header
 
     def begin_rows(self) -> None:
-        """Take the record that was read for the header."""
+        """Treat the record just read as the header."""
         self._header += self.number
 
-    def pass_over(self) -> None:
-        """Take note of a record of nothing.
+    def skip_empty(self) -> None:
+        """Count an empty record.
 
         Raises
         ------
         UserMistakeError
-            There are far too many of them.
+            There are far too many.
         """
         self._empty += 1
         if self._empty > _MOST_EMPTY + 2 * (self._read - self._empty):
@@ -246,7 +246,7 @@ def _csv_rows(columns: list[str], lines: _Lines, reader: Iterator[list[str]], de
         if cells is None:
             return
         if not any(cells):
-            lines.pass_over()
+            lines.skip_empty()
             continue
         surplus, fault = tuple(cells[width:]), ""
         if any(cell.strip() for cell in surplus):
@@ -257,9 +257,9 @@ def _csv_rows(columns: list[str], lines: _Lines, reader: Iterator[list[str]], de
 
 
 def _swallows(cells: Sequence[str], width: int, delimiter: str) -> bool:
-    """Whether a cell of several lines holds other rows: from a quote too many to the next one.
+    """Whether a cell of several lines has swallowed other rows, from a stray quote to the next one.
 
-    Such a cell begins with what is left of its own row, and ends with the beginning of the last row that it holds.
+    Such a cell begins with the rest of its own row, and ends with the beginning of the last row that it swallowed.
     """
     if width < 3:
         return False
@@ -283,7 +283,7 @@ def _json_lines(lines: _Lines, decimal: str) -> tuple[list[str], Iterator[Row]]:
 
 
 def _json_rows(lines: _Lines, decimal: str) -> Iterator[Row]:
-    # Numbers stay the text they are written as: nothing is rounded on the way.
+    # Numbers stay text, as they are written, so nothing is rounded.
     fraction: Callable[[str], str] = (lambda text: text.replace(".", COMMA)) if decimal == COMMA else str
     decode = json.JSONDecoder(parse_float=fraction, parse_int=str, parse_constant=str).decode
     source = iter(lines)
@@ -293,7 +293,7 @@ def _json_rows(lines: _Lines, decimal: str) -> Iterator[Row]:
         if not line:
             return
         if not line.strip():
-            lines.pass_over()
+            lines.skip_empty()
             continue
         try:
             value = decode(line)

@@ -1,4 +1,4 @@
-"""Unpacking gzip in constant memory, and not without end: a few megabytes can be packed so that they hold terabytes."""
+"""Unpack gzip in constant memory, and up to a limit: a few megabytes can unpack to terabytes."""
 
 import gzip
 import io
@@ -10,20 +10,20 @@ from monthclose.domain.errors import UserMistakeError
 GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 17
 _HARMLESS = 1 << 28
-"""Bytes that may come out of anything, however small."""
+"""Bytes that any file may unpack to, however small it is."""
 _MOST_UNPACKED = 500
-"""Most bytes that may come out of one. Deflate does 1,032 at the most, where all is the same; usage has times in it."""
+"""Most bytes that one byte may unpack to. Deflate's maximum is 1,032, for constant content; usage has varying times."""
 
 
 def unpacked(name: str, raw: io.BufferedReader) -> io.BufferedReader:
-    """Read what a gzip stream holds.
+    """Read the content of a gzip stream.
 
     Raises
     ------
     EOFError, OSError, zlib.error
         While reading: it is cut off or damaged.
     UserMistakeError
-        While reading: it holds far more than is packed without intent.
+        While reading: it unpacks to implausibly many bytes.
     """
     return io.BufferedReader(_Unpacked(name, raw), _BUFFER)
 

@@ -1,4 +1,4 @@
-"""What came of a dropped file: kept beside it, published to the company, stored so that a repetition says the same."""
+"""The outcome of a dropped file: rejects for its sender, an event for the company, a stored copy for repetitions."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ IMPORTED, UNUSABLE = "imported", "unusable"
 
 
 class UsageOutcome(TypedDict):
-    """What the company's event says: names, counts and reasons, nothing of the file's content.
+    """The company's event: names, counts and reasons, none of the file's content.
 
-    The names are those of the stored JSON and of the event, and never change.
+    The keys are those of the stored JSON and of the event, and never change.
     """
 
     key: str
@@ -37,7 +37,7 @@ class UsageOutcome(TypedDict):
     periods: Mapping[str, int]
     """Imported rows by month."""
     late: Mapping[str, int]
-    """Those of months that are closed, by month."""
+    """Imported rows of closed months, by month."""
     without_price: Mapping[str, int]
     without_tax: Mapping[str, int]
     too_many_rejected: bool
@@ -52,7 +52,7 @@ class OutcomeKeeper:
     Parameters
     ----------
     max_rejected_percent : int
-        The largest share of rejected rows; an outcome says if it is exceeded.
+        The largest share of rejected rows; an outcome is flagged if it is exceeded.
     """
 
     inbox: Inbox
@@ -80,12 +80,12 @@ class OutcomeKeeper:
         if tally.rejected:
             self.inbox.write(table, as_csv(columns, rejected))
         else:
-            self._forget(table)  # an earlier version's rejects would be taken for this one's
+            self._delete(table)  # an earlier version's rejects would be taken for this one's
         unbillable = unbillable_in_words(tally)
         if unbillable:
             self._put_text(file, "\n".join(unbillable))
         elif tally.taken:
-            self._forget(_text_key(file))
+            self._delete(_text_key(file))
         else:
             commonest = sorted(tally.rejected.items(), key=lambda counted: (-counted[1], counted[0]))[:3]
             reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in commonest)
@@ -94,8 +94,8 @@ class OutcomeKeeper:
         return self._remember(file, tally, error, table if tally.rejected else "")
 
     def refuse(self, file: DroppedFile, mistake: UserMistakeError) -> UsageOutcome:
-        """Keep why a file cannot be used. The text beside it may quote the file's columns, the outcome doesn't."""
-        self._forget(_table_key(file))
+        """Keep why a file cannot be used. The text for its sender may quote its columns, the outcome doesn't."""
+        self._delete(_table_key(file))
         text = str(mistake)
         self._put_text(file, text if file.name in text else f"{file.name}: {text}")
         problem = mistake.problem if isinstance(mistake, LayoutError) else text
@@ -124,17 +124,17 @@ class OutcomeKeeper:
         content = f"{text}\n".encode(errors="backslashreplace")
         self.inbox.put(_text_key(file), content, "text/plain; charset=utf-8")
 
-    def _forget(self, key: str) -> None:
-        if self.inbox.has(key):  # in a versioned bucket each deletion leaves a mark, of nothing, too
+    def _delete(self, key: str) -> None:
+        if self.inbox.has(key):  # in a versioned bucket, deleting what is not there leaves a delete marker, too
             self.inbox.delete(key)
 
 
 def _table_key(file: DroppedFile) -> str:
-    return f"{REJECTS_PREFIX}{file.beside}.csv"
+    return f"{REJECTS_PREFIX}{file.rejects_name}.csv"
 
 
 def _text_key(file: DroppedFile) -> str:
-    return f"{REJECTS_PREFIX}{file.beside}.txt"
+    return f"{REJECTS_PREFIX}{file.rejects_name}.txt"
 
 
 def _outcome_key(file: DroppedFile) -> str:

@@ -1,4 +1,4 @@
-"""The company's logo: kept under a key that names its content, so that a document's logo never changes."""
+"""The company's logo: stored under a key derived from its content, so an issued document's logo never changes."""
 
 import hashlib
 
@@ -12,12 +12,12 @@ _SVG = ("svg", "image/svg+xml")
 
 
 def import_logo(content: bytes, *, documents: Documents) -> str:
-    """Store a logo and make it the one of invoices to come; returns its key.
+    """Store a logo for new invoices, and return its key.
 
     Raises
     ------
     UserMistakeError
-        It isn't a picture that a page can show, or too large.
+        It is not a PNG, JPEG or SVG file, or it is too large.
     """
     suffix, content_type = _kind(content)
     if len(content) > _MAX_BYTES:
@@ -29,7 +29,7 @@ def import_logo(content: bytes, *, documents: Documents) -> str:
 
 
 def current_logo(documents: Documents) -> str:
-    """Name the logo of invoices to come; empty if there is none."""
+    """Return the key of the logo for new invoices; empty if there is none."""
     try:
         return documents.get(_LATEST).decode()
     except KeyError:

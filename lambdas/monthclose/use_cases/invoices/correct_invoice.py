@@ -1,9 +1,9 @@
-"""Correct an issued invoice with a credit note: of a part, or of everything that is left.
+"""Correct an issued invoice with a credit note, for part of it or for everything that is left.
 
-As for invoices, the order makes it safe to break off anywhere: the draft stored, then a number reserved for that very
-draft, then the numbered document stored, then the credit note booked. Reservations are kept by the invoice, and each
-is fenced by how many there were: two people who correct it at once can't credit more than there is, and whoever
-comes first finishes what another has left, so that no number is lost.
+As for invoices, the order of the steps makes it safe to break off anywhere: store the draft, reserve a number for that
+very draft, store the numbered document, book the credit note. Reservations belong to the invoice, and each is
+conditional on how many came before it: two people who correct an invoice at once cannot credit more than is left, and
+the next call finishes what an earlier one left unfinished, so no number is lost.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
 
 
-class _Asked(NamedTuple):
-    """What somebody asks for."""
+class _Request(NamedTuple):
+    """A requested correction."""
 
     invoice: Invoice
     amount: Money | None
@@ -51,10 +51,10 @@ class _Asked(NamedTuple):
 
     @property
     def correction(self) -> str:
-        """Names it: the same invoice, amount and reason are the same correction."""
+        """Its id: the same invoice, amount and reason are the same correction."""
         minor = self.amount.minor if self.amount else None
-        said = json.dumps([self.invoice.number, minor, self.reason], ensure_ascii=False)
-        return hashlib.sha256(said.encode()).hexdigest()[:24]
+        content = json.dumps([self.invoice.number, minor, self.reason], ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +69,27 @@ class Corrector:
     clock: Clock
 
     def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
-        """Credit an amount of an invoice, tax included; None is everything that is left of it.
+        """Credit an amount of an invoice, tax included; None for everything that is left of it.
 
-        What is open of it is not owed any more; what was paid becomes credit, which covers other open invoices at
-        once. The same amount for the same reason again is the same correction: its credit note is returned.
+        What is open is no longer owed; what was paid becomes credit, which covers other open invoices at once. A
+        second call with the same amount and reason returns the same credit note.
 
         Raises
         ------
         UserMistakeError
-            There is no such invoice, it has less left than that, or there is no reason.
+            The invoice does not exist, has less left than that, or the reason is missing.
         TryLaterError
             The invoice is being charged right now.
         """
         reason = check_reason(reason, "a reason is needed: the credit note shows it")
-        asked = _Asked(self.issued.find(number), amount, reason)
-        if amount is not None and amount.currency != asked.invoice.currency:
+        request = _Request(self.issued.find(number), amount, reason)
+        if amount is not None and amount.currency != request.invoice.currency:
             raise UserMistakeError(
-                f"invoice {asked.invoice.number} is in {asked.invoice.currency}, not {amount.currency}"
+                f"invoice {request.invoice.number} is in {request.invoice.currency}, not {amount.currency}"
             )
         if amount is not None and amount.minor <= 0:
             raise UserMistakeError("the amount must be more than zero")
-        note = retry_conflicts(partial(self._correct, asked))
+        note = retry_conflicts(partial(self._correct, request))
         self.holds.settle_up(note.customer_id, [(note.period, self.books.month(note.customer_id, note.period))])
         return note
 
@@ -98,7 +98,7 @@ class Corrector:
         return self.credit(number, None, reason)
 
     def rehearse(self, invoice: Invoice, reason: str) -> Customer:
-        """Work out what the account would be after everything that is left is credited; writes nothing.
+        """Work out the account as it would be if everything left were credited; writes nothing.
 
         Raises
         ------
@@ -106,43 +106,43 @@ class Corrector:
             As `credit`.
         """
         customer, _, _ = self._read(invoice.customer_id, invoice.period)
-        _, account = self._draft(_Asked(invoice, None, reason))
+        _, account = self._draft(_Request(invoice, None, reason))
         return self._cover(customer, account, invoice.period, "", self.clock()).customer
 
     def finish(self, invoice: Invoice) -> list[CreditNote]:
-        """Issue the credit notes on an invoice that have numbers; returns them in order."""
+        """Finish the credit notes on an invoice that already have numbers, and return them in order."""
         owner = Series.INVOICES.number_of(invoice.number)
         reserved = self.closes.reservations(invoice.period, owner, Series.CREDIT_NOTES)
         return [self._issue(r, json.loads(self.documents.get(r.drafts_key))) for r in reserved]
 
-    def _correct(self, asked: _Asked) -> CreditNote:
-        invoice = asked.invoice
+    def _correct(self, request: _Request) -> CreditNote:
+        invoice = request.invoice
         owner, issued = Series.INVOICES.number_of(invoice.number), self.finish(invoice)
         for note in issued:
-            if note.correction == asked.correction:
+            if note.correction == request.correction:
                 return note
-        draft, _ = self._draft(asked)
+        draft, _ = self._draft(request)
         key = store_drafts(self.documents, invoice.period, invoice.number, draft)
         reservation = self.closes.reserve(invoice.period, owner, len(issued), key, 1, Series.CREDIT_NOTES)
         return self._issue(reservation, draft)
 
-    def _draft(self, asked: _Asked) -> tuple[Draft, Customer]:
-        """Draft the credit note, and see that it can be booked: once it has a number it must be.
+    def _draft(self, request: _Request) -> tuple[Draft, Customer]:
+        """Draft the credit note and check that it can be booked: once it has a number, it must be.
 
         Returns
         -------
         tuple
-            The draft, and the account as it would be then.
+            The draft, and the account after booking it.
         """
-        customer, month, invoice = self._read(asked.invoice.customer_id, asked.invoice.period)
-        if invoice.number != asked.invoice.number:
-            by = asked.invoice.replaced_by or invoice.number
-            raise UserMistakeError(f"{asked.invoice.number} was replaced by {by}: correct that one")
+        customer, month, invoice = self._read(request.invoice.customer_id, request.invoice.period)
+        if invoice.number != request.invoice.number:
+            by = request.invoice.replaced_by or invoice.number
+            raise UserMistakeError(f"{request.invoice.number} was replaced by {by}: correct that one")
         notes = month.notes_on(invoice.number)
-        amount = amount_to_credit(invoice, notes, asked.amount)
+        amount = amount_to_credit(invoice, notes, request.amount)
         before = invoice.total - left_to_credit(invoice, notes)
         document, day = self.issued.document(invoice), self.clock().date()
-        draft = draft_credit_note(document, before, amount, asked.reason, asked.correction, day)
+        draft = draft_credit_note(document, before, amount, request.reason, request.correction, day)
         _, account, _ = book_credit_note(number_credit_note(draft, 0, "")[0], invoice, customer, notes)
         return draft, account
 
@@ -153,7 +153,7 @@ class Corrector:
         note, content = number_credit_note(draft, number, key)
         month = self.books.month(note.customer_id, note.period)
         if all(issued.number != note.number for issued in month.credit_notes):
-            self.documents.put_new(note.document.key, content)  # from the same draft comes the same content
+            self.documents.put_new(note.document.key, content)  # the same draft always gives the same content
             changed = self._commit(note)
             self.holds.settle_up(note.customer_id, changed.months)
         return note

@@ -1,4 +1,4 @@
-"""Draft one customer's invoice: the same code for a close and for a preview. It reads, and writes nothing."""
+"""Draft one customer's invoice: the same code for a close and for a preview. It only reads."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -39,21 +39,21 @@ class InvoiceDrafter:
     """Key of the logo that the drafts name."""
 
     def with_logo(self) -> "InvoiceDrafter":
-        """Make one whose drafts name the logo that invoices have now; a preview needs none."""
+        """Return a drafter that puts the current logo on its drafts; a preview needs none."""
         return replace(self, logo=current_logo(self.documents))
 
     def draft(
         self, customer: Customer, period: Period, price_book: str, tax_table: str, watermark: datetime, day: date
     ) -> Draft:
-        """Draft an invoice from the usage that was received until the watermark.
+        """Draft an invoice from the usage received up to the watermark.
 
-        Usage that came after earlier months' closes is priced with it, and what those carried over is added. The draft
-        says what it has taken up (see `invoicing.account_after`).
+        Late usage of earlier months and amounts carried over from them are added; the draft records both (see
+        `invoicing.account_after`).
 
         Parameters
         ----------
         price_book, tax_table : str
-            Their versions. Taxes are those of the month's last day.
+            Versions. Tax rates are those of the month's last day.
         day : date
             The invoice's date.
 
@@ -74,18 +74,18 @@ class InvoiceDrafter:
             "later_prices": {str(line.period): newest for line in late if newest},
             "usage_left": known.left,
         }
-        return self._written(customer, period, [*lines, *late, *carried], day, more)
+        return self._assemble(customer, period, [*lines, *late, *carried], day, more)
 
     def redraft(self, customer: Customer, replaced: Draft, reason: str, now: datetime) -> Draft:
-        """Draft an invoice that takes the place of another, from all that there is now: prices, taxes, profile, usage.
+        """Draft an invoice that replaces another, from the current prices, taxes, profile and usage.
 
-        What the other had taken up besides its own month is taken over as it was. What later invoices have billed for
-        the month is taken off, and usage that they would still have to bill is in it.
+        Whatever the replaced invoice billed besides its own month is copied unchanged. What later invoices have billed
+        for the month is deducted, and late usage that is not billed yet is included.
 
         Parameters
         ----------
         replaced : Draft
-            The other's document.
+            The replaced invoice's document.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class InvoiceDrafter:
             "later_prices": replaced.get("later_prices", {}),
             "usage_left": known.left,
         }
-        draft = self._written(customer, period, [*lines, *again], now.date(), more)
+        draft = self._assemble(customer, period, [*lines, *again], now.date(), more)
         return {**draft, "replaces": replaced["number"], "notes": [reason]}
 
     def _rated(
@@ -116,7 +116,7 @@ class InvoiceDrafter:
         terms = Terms(self.price_books.get(price_book), customer.customer_id, customer.profile.currency, period)
         return known, rate(known, terms)
 
-    def _written(
+    def _assemble(
         self,
         customer: Customer,
         period: Period,
@@ -143,7 +143,7 @@ class InvoiceDrafter:
     def _late(
         self, customer: Customer, period: Period, watermark: datetime
     ) -> tuple[list[InvoiceLine], Mapping[str, str]]:
-        """Price again what usage came late for; returns the lines, and the notes that they cover."""
+        """Price earlier months with late usage again; returns the lines, and the late-usage notes that they cover."""
         noted = {Period.parse(text): since for text, since in customer.late_usage.items()}
         earlier = sorted(month for month in noted if month < period)
         if not earlier:
@@ -152,7 +152,7 @@ class InvoiceDrafter:
         for month in earlier:
             record = months.get(month, CustomerMonth())
             if record.parked:
-                continue  # billed when their close runs again; the note stays until after that
+                continue  # billed when that month's close runs again; the note stays until after that
             known = AsOf(self.usage.events(customer.customer_id, month), watermark)
             documents = self._documents(record for of, record in months.items() if month <= of < period)
             lines += self._adjusted(customer, month, known, documents)
@@ -167,7 +167,7 @@ class InvoiceDrafter:
         version = billed_by or (close.price_book if close else "")
         currency = own["currency"] if own else customer.profile.currency
         used = [text for d in documents if (text := d.get("later_prices", {}).get(str(month)))]
-        versions = dict.fromkeys((*used, self.price_books.latest()))  # what a SKU was billed with stays its price
+        versions = dict.fromkeys((*used, self.price_books.latest()))  # a SKU keeps the price it was billed with
         later = tuple(self.price_books.get(name) for name in versions if name != version)
         terms = Terms(self.price_books.get(version), customer.customer_id, currency, month, later)
         lines = adjustments(rate(known, terms), billed_for(month, documents), month, currency)

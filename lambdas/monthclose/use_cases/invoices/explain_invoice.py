@@ -16,13 +16,13 @@ from monthclose.domain.usage import AsOf, UsageEvent
 from monthclose.ports import UsageStore
 
 _MADE_FROM = ("number", "replaces", "period", "currency", "price_book", "tax_table", "usage_until")
-_OF_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
-_BESIDE_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
-"""What is made from no events: its ids may be those of SKUs."""
+_FROM_USAGE = (LineKind.USAGE, LineKind.ADJUSTMENT)
+_NOT_FROM_USAGE = (LineKind.FEE, LineKind.DISCOUNT, LineKind.COMMITMENT)
+"""Lines that no events belong to, even if their id equals a SKU."""
 
 
 @dataclass(slots=True)
-class _Seen:
+class _LineEvents:
     """The events of one line: all are counted, the first few are kept."""
 
     line: LineContent
@@ -30,7 +30,7 @@ class _Seen:
     quantity: Decimal = Decimal(0)
     first: list[UsageEvent] = field(default_factory=list)
 
-    def take(self, event: UsageEvent, most: int) -> None:
+    def add(self, event: UsageEvent, most: int) -> None:
         self.count += 1
         self.quantity = EXACT.add(self.quantity, event.quantity)
         if len(self.first) < most:
@@ -40,7 +40,7 @@ class _Seen:
 def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, Any]:
     """Explain a document by the usage that it was made from.
 
-    Events are counted as they go by, so memory does not grow with them.
+    Events are streamed, so memory does not grow with their number.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
         How many events of each line are listed.
     """
     lines = document["lines"]
-    seen = [_Seen(line) for line in lines]
-    for period in {_period(line, document) for line in lines if _is_of_usage(line)}:
-        _go_over(document, period, seen, usage, most_events)
+    seen = [_LineEvents(line) for line in lines]
+    for period in {_period(line, document) for line in lines if _is_from_usage(line)}:
+        _count_events(document, period, seen, usage, most_events)
     return {
         **{name: document.get(name, "") for name in _MADE_FROM},
         "customer_id": document["customer"]["customer_id"],
@@ -64,15 +64,15 @@ def explain(document: Draft, usage: UsageStore, most_events: int) -> dict[str, A
     }
 
 
-def _go_over(document: Draft, period: Period, seen: list[_Seen], usage: UsageStore, most: int) -> None:
-    mine = [one for one in seen if _is_of_usage(one.line) and _period(one.line, document) == period]
-    by_sku: dict[str, list[_Seen]] = {}
-    for one in mine:
+def _count_events(document: Draft, period: Period, seen: list[_LineEvents], usage: UsageStore, most: int) -> None:
+    of_period = [one for one in seen if _is_from_usage(one.line) and _period(one.line, document) == period]
+    by_sku: dict[str, list[_LineEvents]] = {}
+    for one in of_period:
         by_sku.setdefault(one.line["sku"], []).append(one)
     for event in _events(document, period, usage):
         for one in by_sku.get(event.sku, ()):
             if _belongs(event, one.line):
-                one.take(event, most)
+                one.add(event, most)
 
 
 def _events(document: Draft, period: Period, usage: UsageStore) -> Iterator[UsageEvent]:
@@ -95,15 +95,15 @@ def _belongs(event: UsageEvent, line: LineContent) -> bool:
 
 
 def _window(line: LineContent) -> tuple[str | None, str | None]:
-    """When what a line is made from was used: sizes go on, and what is shared among prices is the whole month's."""
+    """When a line's usage starts and ends: a size persists from before, usage shared among prices is the month's."""
     steps = line.get("steps", [])
     if any(step["kind"] == "shared" for step in steps):
         return None, None
-    goes_on = any(step["kind"] == "measured" and step["how"] == "time-weighted" for step in steps)
-    return None if goes_on else line.get("from"), line.get("until")
+    persists = any(step["kind"] == "measured" and step["how"] == "time-weighted" for step in steps)
+    return None if persists else line.get("from"), line.get("until")
 
 
-def _explained(seen: _Seen, document: Draft) -> dict[str, Any]:
+def _explained(seen: _LineEvents, document: Draft) -> dict[str, Any]:
     line = seen.line
     steps = line.get("steps", [])
     return {
@@ -128,8 +128,8 @@ def _event(event: UsageEvent) -> dict[str, str]:
     }
 
 
-def _is_of_usage(line: LineContent) -> bool:
-    return line.get("kind", LineKind.USAGE) in _OF_USAGE and line["model"] not in _BESIDE_USAGE
+def _is_from_usage(line: LineContent) -> bool:
+    return line.get("kind", LineKind.USAGE) in _FROM_USAGE and line["model"] not in _NOT_FROM_USAGE
 
 
 def _period(line: LineContent, document: Draft) -> Period:

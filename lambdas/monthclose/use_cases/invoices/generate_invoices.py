@@ -1,10 +1,11 @@
 """Generate the invoices of a batch, numbered without gaps, and book them on the customers' accounts.
 
-The order is what makes it safe to break off anywhere: drafts stored, then numbers reserved for those very drafts,
-then the numbered documents stored, then each invoice booked. A later run first finishes what has numbers.
+The order of the steps makes it safe to break off anywhere: store the drafts, reserve numbers for those very drafts,
+store the numbered documents, book each invoice. A later run first finishes the invoices that have numbers.
 
-What is wrong with one customer parks that one and bills the others. Before numbers are reserved each invoice is booked
-on paper, so that one which cannot be booked gets none; if it can't be all the same, it keeps its number and waits.
+A problem with one customer parks that customer; the others are billed. Before numbers are reserved, the booking of each
+invoice is rehearsed: one that cannot be booked gets no number. If booking fails later all the same, the invoice keeps
+its number and waits.
 """
 
 import hashlib
@@ -46,11 +47,11 @@ from monthclose.use_cases.invoices.stored_drafts import store_drafts
 from monthclose.use_cases.payments.own_payment import own_payment
 
 MOST_BYTES = 16 * 2**20
-"""Of one invoice's document: a batch of a hundred is put together in memory."""
+"""Largest document of an invoice: those of a batch, up to a hundred, are assembled in memory."""
 
 
 class _Seen(NamedTuple):
-    """A customer as this call has read them: what is decided on it holds unless a commit conflicts."""
+    """A customer as this call read them; what is decided on that basis stands unless a commit conflicts."""
 
     customer: Customer
     month: CustomerMonth
@@ -66,7 +67,7 @@ class _Issue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A batch's progress, and how many of its customers on hold got no invoice: perhaps they have paid meanwhile."""
+    """A batch's progress, and how many customers billed just now are on hold: they may have paid meanwhile."""
 
     progress: BatchProgress
     held: int
@@ -85,16 +86,16 @@ class InvoiceGenerator:
     drafter: InvoiceDrafter
     replacer: Replacer
     adapters: frozenset[str]
-    """The providers that can be charged through."""
+    """Providers that have an adapter."""
     policy: InvoicingPolicy
 
     def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
-        """Bring every customer of the batch to an invoice, to nothing to bill, or to a parking place.
+        """Invoice every customer of the batch, or record that there is nothing to bill, or park them.
 
         Raises
         ------
         ConflictError
-            Another worker generates the same batch right now; come again.
+            Another worker is generating the same batch; try again.
         """
         reserved = self.closes.reservations(period, batch.number)
         waiting = set[str]().union(*(self._finish(period, batch, reservation) for reservation in reserved))
@@ -108,17 +109,17 @@ class InvoiceGenerator:
         months = read_months(self.books, batch.customer_ids, period)
         progress = summed_up(period, batch, months.values(), Stage.GENERATED, round_number, self.clock)
         if not progress.totals.customers.get("invoiced") and not held:
-            progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, to write to, or to hold
+            progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, notify or put on hold
         self.closes.put_progress(progress)
         return Generated(progress, held)
 
     def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> set[str]:
-        """Issue what has numbers; an invoice that takes another's place waits while that one is being charged.
+        """Issue the invoices of a reservation; a replacement waits while the invoice that it replaces is being charged.
 
         Returns
         -------
         set of str
-            The customers whose invoices have numbers and cannot be booked: they must not get others.
+            The customers whose numbered invoices cannot be booked: they must not get another.
         """
         drafts = json.loads(self.documents.get(reservation.drafts_key))
         if not drafts[0].get("replaces"):
@@ -130,9 +131,9 @@ class InvoiceGenerator:
     def _drafts(
         self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], seen: dict[str, _Seen]
     ) -> tuple[list[Draft], int]:
-        """Write the drafts of all who have no invoice yet, and count those of them who are on hold.
+        """Draft the invoices of all customers without one, and count those on hold.
 
-        `seen` takes up what was read on the way.
+        What is read on the way is added to `seen`.
         """
         todo = [name for name, month in months.items() if not month.invoice and not month.carried]
         if not todo:
@@ -158,7 +159,7 @@ class InvoiceGenerator:
         return drafts, held
 
     def _frozen(self, period: Period) -> Close | None:
-        """Read the close; its price book and tax table can be read, too: if they can't, that is nobody's own matter."""
+        """Read the close, and check that its price book and tax table can be read: if not, no customer is to blame."""
         close = self.closes.get(period)
         if close:
             self.price_books.get(close.price_book)
@@ -166,22 +167,21 @@ class InvoiceGenerator:
         return close
 
     def _rehearse(self, draft: Draft, customer: Customer) -> None:
-        """Book a draft on paper: what cannot be booked or stored must not get a number.
+        """Rehearse booking a draft: one that cannot be booked or stored must not get a number.
 
         Raises
         ------
         ParkCustomerError
             Its document is too large.
         AmountTooLargeError
-            The account would hold more than accounts do.
+            The amounts on the account would be too large.
         """
         [invoice], content = number_drafts([draft], 1, "")
         if len(content) > MOST_BYTES:
             raise ParkCustomerError(
                 "document_too_large",
                 f"the invoice's document is larger than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by "
-                "SKU "
-                "instead of by resource",
+                "SKU instead of by resource",
             )
         invoices.issue(invoice, account_after(customer, draft))
 
@@ -191,7 +191,7 @@ class InvoiceGenerator:
         self.books.commit(*changed, *unparked(seen.month.parking))
 
     def _carry(self, period: Period, batch: Batch, small: list[Draft], seen: Mapping[str, _Seen]) -> None:
-        """Add amounts that are too small to be invoiced to what the accounts carry, and keep what they are made of."""
+        """Add amounts too small to invoice to what the accounts carry, and store their drafts."""
         if not small:
             return
         content = [json.dumps(draft, sort_keys=True, ensure_ascii=False).encode() + b"\n" for draft in small]
@@ -243,10 +243,9 @@ class InvoiceGenerator:
     def _draft(
         self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None, *, parked: bool
     ) -> Draft:
-        """Draft from what was received until the close opened: its watermark, the same for each of its runs.
+        """Draft from the usage received until the close was opened: its watermark, the same for every run.
 
-        A customer who cannot be billed from that, and was parked for it, is billed with what was corrected before this
-        run began.
+        A parked customer who cannot be billed from that is billed from what was received until this run started.
         """
         now = self.clock()
         if close is None:
@@ -267,7 +266,7 @@ class InvoiceGenerator:
         Returns
         -------
         set of str
-            The customers whose invoices cannot be booked. They are parked, and closing again tries again.
+            The customers whose invoices cannot be booked. They are parked; closing again retries.
         """
         key = documents_key(period, batch.number, reservation.first)
         numbered, content = number_drafts(drafts, reservation.first, key)
@@ -275,7 +274,7 @@ class InvoiceGenerator:
             numbered = [i for i in numbered if not self.books.month(i.customer_id, period).invoice]
         if not numbered:
             return set()
-        self.documents.put_new(key, content, "application/jsonl")  # from the same drafts comes the same content
+        self.documents.put_new(key, content, "application/jsonl")  # the same drafts always give the same content
         by_customer, unbooked = {draft["customer"]["customer_id"]: draft for draft in drafts}, set[str]()
         for invoice in numbered:
             issue = _Issue(invoice, by_customer[invoice.customer_id], batch.number)
@@ -287,15 +286,15 @@ class InvoiceGenerator:
         return unbooked
 
     def _book(self, issue: _Issue, seen: _Seen | None) -> None:
-        """Book an invoice on what was seen; if that is no longer so, on what is there now."""
+        """Book an invoice on the account that was read; if that has changed since, read it again."""
         if seen:
             try:
                 return self._commit(issue, seen)
             except ConflictError:
                 pass
-        return retry_conflicts(partial(self._book_afresh, issue))
+        return retry_conflicts(partial(self._read_and_book, issue))
 
-    def _book_afresh(self, issue: _Issue) -> None:
+    def _read_and_book(self, issue: _Issue) -> None:
         invoice = issue.invoice
         customer = self.books.customer(invoice.customer_id)
         if customer is None:
@@ -309,7 +308,7 @@ class InvoiceGenerator:
         issued, account, legs = invoices.issue(invoice, account_after(seen.customer, issue.draft))
         memo = f"invoice {invoice.number} for {invoice.total}"
         entry = ("invoice", invoice.customer_id, invoice.period, invoice.currency, self.clock(), legs, memo)
-        entries = [Entry(*entry)] if legs else []  # an invoice for nothing books nothing
+        entries = [Entry(*entry)] if legs else []  # an invoice for zero has no entry
         payment = own_payment(issued, account, self.adapters, self.clock(), batch=issue.batch)
         self.books.commit(account, issued, *entries, payment, *unparked(seen.month.parking))
 

@@ -1,4 +1,4 @@
-"""Links to invoices: written into e-mails, and opened by anybody who has them."""
+"""Links to invoices: sent in e-mails; anybody who has one can open it."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from monthclose.settings import LinkSettings
 from monthclose.use_cases.invoices.issued_documents import Issued, IssuedDocuments
 
 _OPEN_SECONDS = 60
-"""How long the address lives that a link leads to: the browser follows it at once."""
+"""How long the PDF's address is valid: the browser follows the redirect at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkWriter:
-    """Writes links that work for so many days.
+    """Writes links that are valid for `valid_days`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class LinkWriter:
 
 
 def link_writer(links: LinkSettings | None, secrets: LinkSecrets | None, clock: Clock) -> LinkWriter | None:
-    """Make what writes a deployment's links; None where mails carry none."""
+    """Make a deployment's link writer; None if its mails carry no links."""
     return LinkWriter(secrets, clock, links.url, links.valid_days) if links and links.url and secrets else None
 
 
@@ -47,16 +47,16 @@ class LinkOpener:
     documents: Documents
 
     def open(self, token: str) -> str:
-        """Name an address at which the PDF can be read now, for a minute.
+        """Return an address that serves the PDF for one minute.
 
-        Nothing is read from any store before the token has proved genuine.
+        No store is read before the token is verified.
 
         Raises
         ------
         LinkRefusedError
-            The token is none of ours, was altered, or what it names is not there.
+            The token is not ours or was altered, or the document that it names does not exist.
         LinkExpiredError
-            Its time is over.
+            The link has expired.
         """
         link = verify(token, self.secrets.link_keys(), self.clock())
         issued = self.issued.issued_to(link.customer_id, link.period, link.number)

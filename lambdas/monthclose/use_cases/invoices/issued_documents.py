@@ -1,7 +1,7 @@
-"""Issued invoices and credit notes: find one by its number, read its document, have its PDF made and kept.
+"""Issued invoices and credit notes: find one by its number, read its document, render and store its PDF.
 
-A document is read against the hash that its invoice's item holds: what was changed behind our back is never shown.
-A PDF is made when first asked for and kept under a key that names that hash; of two makers the first one's stays.
+A document is checked against the hash in its invoice's item, so an altered one is never shown. A PDF is rendered on
+first request and stored under a key with that hash; if two workers render it at once, the first one's PDF stays.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.document_keys import credit_note_key, documents_key
 
 type Issued = Invoice | CreditNote
-"""What has a number and a document that never changes."""
+"""An invoice or credit note has a number, and a document that never changes."""
 
 
 class DocumentAlteredError(MonthCloseError):
-    """A stored document isn't what its invoice was issued with. A person must find out what happened."""
+    """A stored document is not the one that its invoice was issued with. A person must find out what happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedDocuments:
-    """Finds and shows invoices.
+    """Finds and reads invoices and credit notes.
 
     Parameters
     ----------
     renderer, e_invoices : Callable
-        Make the adapters when the first PDF or XML is asked for.
+        Make the adapters when the first PDF or XML is requested.
     """
 
     books: Books
@@ -47,12 +47,12 @@ class IssuedDocuments:
     company: Company
 
     def find(self, number: str) -> Invoice:
-        """Find an invoice by its number: its run's batch, then its document's customer, then its item.
+        """Find an invoice by its number: the number gives the batch, the document the customer.
 
         Raises
         ------
         UserMistakeError
-            There is none of that number.
+            There is none with that number.
         """
         wanted = Series.INVOICES.number_of(number)
         run = self.closes.run_of(wanted)
@@ -78,7 +78,7 @@ class IssuedDocuments:
         Raises
         ------
         UserMistakeError
-            There is none of that number.
+            There is none with that number.
         """
         wanted = Series.CREDIT_NOTES.number_of(number)
         run = self.closes.run_of(wanted, Series.CREDIT_NOTES)
@@ -104,12 +104,12 @@ class IssuedDocuments:
         Raises
         ------
         UserMistakeError
-            There is none of that number.
+            There is none with that number.
         """
         return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
 
     def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
-        """Read the invoice or credit note of that number, if it is one of the customer's in the period."""
+        """Find a customer's invoice or credit note in a period by its number; None if they have none with it."""
         month = self.books.month(customer_id, period)
         issued: list[Issued] = [*month.invoices, *month.credit_notes]
         return next((one for one in issued if one.number == number), None)
@@ -120,7 +120,7 @@ class IssuedDocuments:
         Raises
         ------
         DocumentAlteredError
-            It isn't what the invoice was issued with.
+            It is not the one that the invoice was issued with.
         """
         place = invoice.document
         content = self.documents.get_slice(place.key, place.offset, place.length)
@@ -129,12 +129,12 @@ class IssuedDocuments:
         return content
 
     def document(self, invoice: Issued) -> InvoiceDocument:
-        """Read the document; one from before documents named the company's details gets today's.
+        """Read the document; older ones without the company's details get today's.
 
         Raises
         ------
         DocumentAlteredError
-            It isn't what the invoice was issued with.
+            It is not the one that the invoice was issued with.
         """
         document = InvoiceDocument.parse(self.content(invoice))
         if document.seller != Seller(document.seller.name):
@@ -143,14 +143,14 @@ class IssuedDocuments:
         return replace(document, seller=replace(seller, name=document.seller.name, logo=current_logo(self.documents)))
 
     def pdf_key(self, invoice: Issued) -> str:
-        """Name the stored PDF of an invoice, having it made if there is none yet."""
+        """Return the key of an invoice's PDF, rendering it if there is none yet."""
         key = f"pdf/{invoice.period}/{invoice.number}-{invoice.document.sha256[:16]}.pdf"
         if not self.documents.has(key):
-            self.documents.put_new(key, self._set(invoice), "application/pdf")
+            self.documents.put_new(key, self._render(invoice), "application/pdf")
         return key
 
     def pdf(self, invoice: Issued) -> bytes:
-        """Read the PDF of an invoice, having it made if there is none yet."""
+        """Read an invoice's PDF, rendering it if there is none yet."""
         return self.documents.get(self.pdf_key(invoice))
 
     def xml(self, invoice: Issued) -> bytes:
@@ -159,11 +159,11 @@ class IssuedDocuments:
         Raises
         ------
         UserMistakeError
-            The norm cannot express it; the message says why.
+            The standard cannot express it; the message says why.
         """
         return self.e_invoices().xml(self.document(invoice))
 
-    def _set(self, invoice: Issued) -> bytes:
+    def _render(self, invoice: Issued) -> bytes:
         document = self.document(invoice)
         logo = self.documents.get(document.seller.logo) if document.seller.logo else None
         pdf = self.renderer().render(document, logo)
@@ -171,5 +171,5 @@ class IssuedDocuments:
             return pdf
         try:
             return self.e_invoices().embed(pdf, document)
-        except UserMistakeError:  # not every invoice is one of the norm's (two taxes, three decimals): still a PDF
+        except UserMistakeError:  # the standard does not cover every invoice (two taxes, three decimals): plain PDF
             return pdf

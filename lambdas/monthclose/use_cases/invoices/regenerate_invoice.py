@@ -1,10 +1,9 @@
 """Regenerate an issued invoice: a credit note for everything that is left of it, and a new invoice that replaces it.
 
-The new invoice is drafted by a close's own code, from the current prices, taxes, profile and usage. First all of it is
-tried out, so that an invoice that cannot be regenerated stays untouched. Then, each step stored before the next: the
-credit note by its own protocol, the draft, a number reserved for that very draft among those of the old invoice's
-batch, the document, the booking. The draft names the invoice that it replaces: whoever comes next finds it and
-continues.
+The new invoice is drafted by the same code as in a close, from the current prices, taxes, profile and usage. It is
+tried out in full first, so an invoice that cannot be regenerated stays untouched. Then, each step stored before the
+next: the credit note (see correct_invoice.py), the draft, a number reserved for that very draft in the old invoice's
+batch, the document, the booking. The draft names the invoice that it replaces, so the next call finds it and continues.
 """
 
 import json
@@ -44,7 +43,7 @@ class Regenerated:
     note : CreditNote or None
         The last credit note on the replaced invoice; None if it charged nothing.
     credited : Money
-        What had been credited of the replaced invoice before, and is billed again by the new one.
+        What earlier credit notes took off the replaced invoice; the new one bills it again.
     """
 
     replaced: Invoice
@@ -55,16 +54,16 @@ class Regenerated:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a regenerated invoice would be.
+    """A regenerated invoice as it would be.
 
     Parameters
     ----------
     due : Money
-        What would have to be paid of it, with what was paid and credited already taken off.
+        What would be left to pay, after payments and credit.
     credited : Money
-        What credit notes have already credited of the replaced one: the new one does not take them into account.
+        What earlier credit notes took off the replaced invoice; the new one would bill it again.
     unchanged : bool
-        Whether it would ask for the same as the replaced one.
+        Whether it would bill the same as the replaced one.
     """
 
     replaced: Invoice
@@ -75,7 +74,7 @@ class Preview:
 
     @property
     def total(self) -> Money:
-        """What the new invoice would be for."""
+        """Total of the new invoice."""
         return Money(self.draft["total_minor"], self.draft["currency"])
 
 
@@ -95,7 +94,7 @@ class Regenerator:
     policy: InvoicingPolicy
 
     def preview(self, number: str, reason: str = "") -> Preview:
-        """Try out what an invoice would be if it were regenerated now, and write nothing.
+        """Show an invoice as it would be if it were regenerated now; writes nothing.
 
         Raises
         ------
@@ -107,7 +106,7 @@ class Regenerator:
         invoice = self.issued.find(number)
         if invoice.replaced_by:
             raise _replaced(invoice)
-        if self._begun(invoice, self._reserved(invoice, self._batch(invoice))):
+        if self._started(invoice, self._reserved(invoice, self._batch(invoice))):
             raise UserMistakeError(
                 f"regenerating {invoice.number} broke off after the new invoice got its number: run `monthclose "
                 "invoice regenerate` to finish it"
@@ -138,9 +137,9 @@ class Regenerator:
     def regenerate(self, number: str, reason: str) -> Regenerated:
         """Credit an invoice in full, and issue a new one for the same month that replaces it.
 
-        The new one is issued even if its amount is below the policy's minimum: the month has an invoice already. What
-        is due of it is charged by the daily collections, or when a person asks for it. The same call, for the same
-        reason, finishes what broke off, or shows what was done.
+        The new one is issued even if its amount is below the policy's minimum: the month has an invoice already. The
+        daily collections charge what is due, or a person does. A second call with the same reason finishes what broke
+        off, or returns what was done.
 
         Raises
         ------
@@ -154,7 +153,7 @@ class Regenerator:
         invoice = self.issued.find(number)
         if not invoice.replaced_by:
             batch = self._batch(invoice)
-            if not self._begun(invoice, self._reserved(invoice, batch)):
+            if not self._started(invoice, self._reserved(invoice, batch)):
                 self._try_out(invoice, reason)
                 self._void(invoice, reason)
             retry_conflicts(partial(self._replace, invoice, batch, reason))
@@ -190,11 +189,11 @@ class Regenerator:
             self.corrector.void(invoice.number, reason)
 
     def _replace(self, invoice: Invoice, batch: int, reason: str) -> None:
-        """Issue the new invoice: the one that has its number already, or else a draft that is made and numbered now."""
+        """Issue the new invoice: from the draft that already has a number, or else from a new one."""
         reserved = self._reserved(invoice, batch)
-        begun = self._begun(invoice, reserved)  # if somebody reserves after this read, reserving is a conflict
-        if begun:
-            self.replacer.issue(*begun, batch)
+        started = self._started(invoice, reserved)  # if somebody reserves after this read, ours conflicts
+        if started:
+            self.replacer.issue(*started, batch)
             return
         customer, _ = self._read(invoice)
         try:
@@ -205,12 +204,12 @@ class Regenerator:
                 "command again"
             ) from None
         key = store_drafts(self.documents, invoice.period, f"{batch:05}", [draft])
-        self._mark(invoice)
+        self._mark_being_replaced(invoice)
         reservation = self.closes.reserve(invoice.period, batch, len(reserved), key, 1)
         self.replacer.issue(reservation, draft, batch)
 
-    def _mark(self, invoice: Invoice) -> None:
-        """Say on the old invoice that a number is about to be given: if this breaks off, its batch has that to do."""
+    def _mark_being_replaced(self, invoice: Invoice) -> None:
+        """Mark the old invoice before a number is reserved: if this breaks off, its batch counts as unfinished."""
         _, month = self._read(invoice)
         if month.invoice and month.invoice.number == invoice.number and not month.invoice.being_replaced:
             self.books.commit(replace(month.invoice, being_replaced=True))
@@ -219,8 +218,8 @@ class Regenerator:
     def _reserved(self, invoice: Invoice, batch: int) -> list[Reservation]:
         return self.closes.reservations(invoice.period, batch)
 
-    def _begun(self, invoice: Invoice, reserved: list[Reservation]) -> tuple[Reservation, Draft] | None:
-        """Find the number that was reserved for an invoice in another's place, and its draft."""
+    def _started(self, invoice: Invoice, reserved: list[Reservation]) -> tuple[Reservation, Draft] | None:
+        """Find the number reserved for an invoice's replacement, and the draft."""
         for reservation in reserved:
             if reservation.count == 1:
                 [draft] = json.loads(self.documents.get(reservation.drafts_key))

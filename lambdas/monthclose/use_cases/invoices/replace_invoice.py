@@ -1,8 +1,8 @@
-"""Replace an invoice that was credited in full: the new one's document, then the booking, in one commit.
+"""Replace an invoice that was credited in full: store the new document, then book it in one commit.
 
-Its draft and number were stored before. So what broke off is finished by the same command, or by a close that still has
-the batch to do, and a second one finds it done. A close that runs again does have it to do: before a number is
-reserved, the old invoice is marked, which makes its batch unfinished.
+The draft and its number were stored before, so running the same command again finishes a replacement that broke off.
+So does running the close again: the old invoice is marked before a number is reserved, which makes its batch
+unfinished.
 """
 
 from dataclasses import dataclass, replace
@@ -28,12 +28,12 @@ from monthclose.use_cases.payments.own_payment import own_payment
 
 @dataclass(frozen=True, slots=True)
 class Replacer:
-    """Issues invoices that take another's place.
+    """Issues invoices that replace others.
 
     Parameters
     ----------
     adapters : frozenset of str
-        The providers that can be charged through.
+        Providers that have an adapter.
     """
 
     books: Books
@@ -47,13 +47,13 @@ class Replacer:
         Raises
         ------
         TryLaterError
-            A payment of the month is in flight: what it brings decides what is open.
+            A payment of the month is in flight: its outcome decides what is open.
         """
         key = documents_key(Period.parse(draft["period"]), batch, reservation.first)
         [invoice], content = number_drafts([draft], reservation.first, key)
         if self.books.month(invoice.customer_id, invoice.period).invoice_of(invoice.number):
             return
-        self.documents.put_new(key, content, "application/jsonl")  # from the same draft comes the same content
+        self.documents.put_new(key, content, "application/jsonl")  # the same draft always gives the same content
         retry_conflicts(partial(self._commit, invoice, draft, batch))
 
     def _commit(self, invoice: Invoice, draft: Draft, batch: int) -> None:
@@ -76,7 +76,7 @@ class Replacer:
             account,
             replace(issued, version=before.version),
             replace(before, replaced_by=issued.number, being_replaced=False, version=0),
-            *([entry] if legs else []),  # an invoice for nothing books nothing
+            *([entry] if legs else []),  # an invoice for zero has no entry
             *payment,
             *change,
             *unparked(month.parking),
@@ -85,7 +85,7 @@ class Replacer:
     def _with_payment(
         self, invoice: Invoice, account: Customer, month: CustomerMonth, batch: int
     ) -> tuple[Invoice, list[Payment]]:
-        """Give an invoice its payment: one that nobody has begun yet collects whatever holds then; else a new one."""
+        """Give an invoice its payment: the old invoice's if it has not started yet, else a new one."""
         if month.collecting and month.collecting.never_begun:
             return replace(invoice, first_payment=month.collecting.sequence), []
         last = month.payments[-1].sequence

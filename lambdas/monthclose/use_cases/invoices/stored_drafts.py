@@ -8,15 +8,15 @@ from monthclose.domain.period import Period
 from monthclose.ports import Documents
 
 
-def store_drafts(documents: Documents, period: Period, whose: str, drafts: list[Draft] | Draft) -> str:
-    """Write drafts under a key that names their content, and return it: the same drafts have the same key.
+def store_drafts(documents: Documents, period: Period, owner: str, drafts: list[Draft] | Draft) -> str:
+    """Store drafts under a key derived from their content, and return the key.
 
     Parameters
     ----------
-    whose : str
-        The batch that they are of, or the invoice that a credit note is on.
+    owner : str
+        The batch, or the invoice that a credit note corrects.
     """
     content = json.dumps(drafts, ensure_ascii=False).encode()
-    key = f"drafts/{period}/{whose}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+    key = f"drafts/{period}/{owner}-{hashlib.sha256(content).hexdigest()[:16]}.json"
     documents.put(key, content)
     return key

@@ -1,6 +1,7 @@
 """Deliver a notice: claimed before it is sent, marked afterwards.
 
-The mail service has no idempotency, so a claim whose sender died is not sent again on a guess; the report warns of it.
+The mail service has no idempotency, so a notice whose sender died after the claim is not sent again on a guess; the
+report warns of it.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from monthclose.ports import Books, Mail, Mailer
 
 
 def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice | None:
-    """Claim a notice, send its mail, and return it as it then is; None if somebody else has it.
+    """Claim a notice, send its mail, and return it as it is then; None if somebody else has claimed it.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """What a notice says: one e-mail per kind, plain text and HTML, from the templates in `templates/mail/`.
 
-`<kind>.txt.j2` has a kind's subject, headline and message, once; `layout.txt.j2` and `layout.html.j2` set them.
+`<kind>.txt.j2` has a kind's subject, headline and message, once; `layout.txt.j2` and `layout.html.j2` lay them out.
 """
 
 import hashlib
@@ -51,9 +51,9 @@ _EFFECTS: Mapping[str, str] = {
     "covered": "Off other open invoices",
     "kept": "Added to your credit",
 }
-"""What a credit note does, as its mail sets it out."""
+"""Where a credit note's amount went, as labelled in its mail."""
 
-_UNTAKEN: Mapping[str, str] = {
+_WHY_NOT_COLLECTED: Mapping[str, str] = {
     ABOVE_MAXIMUM: "the amount is more than a single payment can collect.",
     CURRENCY_NOT_TAKEN: "it does not support the currency of the invoice.",
 }
@@ -68,7 +68,7 @@ class NoticeTexts:
     company : str
         The seller's name, as customers know it.
     link : Callable or None
-        Writes the address at which a customer finds an invoice or a credit note; without it mails have none.
+        Writes the link to an invoice or a credit note; None if mails carry no links.
     """
 
     company: str
@@ -84,21 +84,21 @@ class NoticeTexts:
         step: str = "",
         held_on: date | None = None,
     ) -> Mail:
-        """Write the mail that tells a customer what became of their month's invoice.
+        """Write the mail about a month's invoice and the outcome of its payment.
 
         Parameters
         ----------
         payment : Payment or None
-            The one that it is about, if not the one that collects the invoice.
+            The payment that it is about; None for the one that collects the invoice.
         step : str
-            The dunning step that it is; empty for the close's notice.
+            The dunning step; empty for the close's notice.
         held_on : date or None
-            When the account is put on hold if nothing is paid, if it is then.
+            The day on which the account is put on hold if nothing is paid; None if it is not.
 
         Raises
         ------
         ValueError
-            The month has no invoice or no payment: there is nothing to tell.
+            The month has no invoice or no payment.
         """
         payment = payment or month.collecting
         if month.invoice is None or payment is None:
@@ -108,24 +108,24 @@ class NoticeTexts:
         if step and month.invoice.open < customer.balance:
             rows.append(("Total owed", str(customer.balance)))
         return self._mail(
-            customer, kind, facts, rows, month.invoice, step, month.invoice.period, _standing(customer, month)
+            customer, kind, facts, rows, month.invoice, step, month.invoice.period, _hold_status(customer, month)
         )
 
     def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
-        """Write the mail that tells a customer that their account was put on hold, or that the hold was lifted."""
+        """Write the mail that says that the account was put on hold, or that the hold was lifted."""
         facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
-        rows = [("Date", _day(change.time.date())), ("Total owed", str(max(customer.balance, _nothing(customer))))]
+        rows = [("Date", _day(change.time.date())), ("Total owed", str(max(customer.balance, _zero(customer))))]
         return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
 
     def credit_note_mail(
         self, customer: Customer, note: CreditNote, effect: Effect, month: CustomerMonth | None = None
     ) -> Mail:
-        """Write the mail that tells a customer of a credit note, and what was done with its amount.
+        """Write the mail about a credit note and where its amount went.
 
         Parameters
         ----------
         month : CustomerMonth or None
-            The month that it is of, for what there is to say of a hold.
+            The credit note's month, for the sentence about a hold.
         """
         done = {name: Money(minor, note.currency) for name, minor in effect._asdict().items()}
         facts = {
@@ -146,21 +146,21 @@ class NoticeTexts:
             *((label, str(done[name])) for name, label in _EFFECTS.items() if done[name]),
             ("Amount", str(note.total)),
         ]
-        standing = _standing(customer, month or CustomerMonth())
-        return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, standing)
+        hold_status = _hold_status(customer, month or CustomerMonth())
+        return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, hold_status)
 
     def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
-        """Write the mail that tells a customer which invoice replaces another one.
+        """Write the mail about an invoice that replaces another one.
 
         Parameters
         ----------
         covered_minor : int
-            How much of the old one's money and credit went towards other open invoices, in minor units.
+            How much of the old invoice's payments and credit went towards other open invoices, in minor units.
 
         Raises
         ------
         ValueError
-            The month has no such invoice.
+            The month's invoice does not replace another.
         """
         invoice, payment = month.invoice, month.collecting
         if invoice is None or payment is None or not invoice.replaces:
@@ -175,8 +175,10 @@ class NoticeTexts:
             ("Replaced invoice", invoice.replaces),
             *_rows(customer, invoice, payment, month.notes_on(invoice.number)),
         ]
-        standing = _standing(customer, month)
-        return self._mail(customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, standing)
+        hold_status = _hold_status(customer, month)
+        return self._mail(
+            customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, hold_status
+        )
 
     def _mail(
         self,
@@ -187,7 +189,7 @@ class NoticeTexts:
         issued: Issued | None,
         step: str,
         period: Period,
-        standing: str = "",
+        hold_status: str = "",
     ) -> Mail:
         company, held = _one_line(self.company), customer.held_since is not None
         facts = {**facts, "name": _one_line(customer.profile.name), "company": company, "held": held}
@@ -198,7 +200,7 @@ class NoticeTexts:
             "subject": _one_line(blocks["subject"]),
             "headline": _one_line(blocks["headline"]),
             "paragraphs": [
-                _one_line(text) for text in re.split(r"\n\s*\n", f"{blocks['message']}\n\n{standing}".strip())
+                _one_line(text) for text in re.split(r"\n\s*\n", f"{blocks['message']}\n\n{hold_status}".strip())
             ],
             "rows": rows,
             "label_width": max(len(label) for label, _ in rows),
@@ -216,8 +218,8 @@ class NoticeTexts:
         )
 
 
-def _standing(customer: Customer, month: CustomerMonth) -> str:
-    """Say how the customer's hold stands, if there is one, or if it is news that there is none."""
+def _hold_status(customer: Customer, month: CustomerMonth) -> str:
+    """Say that the account is on hold, or that the hold was just lifted; empty otherwise."""
     if customer.held_since:
         since = f"Your account has been on hold since {_day(customer.held_since.date())}."
         lifts = "Please contact us about it." if customer.held_by else "The hold ends as soon as nothing is overdue."
@@ -226,14 +228,14 @@ def _standing(customer: Customer, month: CustomerMonth) -> str:
     return "Your account is no longer on hold." if lifted else ""
 
 
-def _nothing(customer: Customer) -> Money:
+def _zero(customer: Customer) -> Money:
     return Money(0, customer.currency)
 
 
 def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
-    """Name what the messages may speak of."""
+    """Collect the facts that the messages may mention."""
     nothing = Money(0, invoice.currency)
-    return _left_by(invoice, payment) | {
+    return _besides_invoice(invoice, payment) | {
         "number": invoice.number,
         "month": f"{invoice.period.start:%B %Y}",
         "total": invoice.total,
@@ -248,10 +250,10 @@ def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
     }
 
 
-def _left_by(invoice: Invoice, payment: Payment) -> dict[str, Any]:
-    """Name what a payment took besides its invoice, and what it could not take."""
+def _besides_invoice(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+    """Collect what a payment collected besides its invoice, and what it could not collect."""
     return {
-        "untaken": _UNTAKEN.get(payment.code, ""),
+        "untaken": _WHY_NOT_COLLECTED.get(payment.code, ""),
         "more": Money(payment.more_minor, invoice.currency),
         "gathered": Money(payment.gathered_minor, invoice.currency),
         "rest": Money(min(payment.rest_minor, invoice.written_off_minor), invoice.currency),
@@ -259,7 +261,7 @@ def _left_by(invoice: Invoice, payment: Payment) -> dict[str, Any]:
 
 
 def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequence[CreditNote]) -> list[tuple[str, str]]:
-    """Set out how the invoice is settled, so that the reader can add it up."""
+    """List how the invoice is settled, so that the reader can add it up."""
     rows = [
         ("Invoice", invoice.number),
         ("Date", _day(invoice.issued_on)),
@@ -286,11 +288,11 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequenc
 def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
     """Name a notice in the mail service's events: `2026-10_C-1`, from `2026-10` and `C-1`.
 
-    That of a dunning step or correction has it behind the period: `2026-10.2026-11-01-day-3_C-1`.
+    A dunning step or a correction follows the period: `2026-10.2026-11-01-day-3_C-1`.
 
-    SES allows 256 of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a dot and
-    two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that ends
-    in `.-` and a hash.
+    SES allows 256 characters of A-Z a-z 0-9 _ - . @ in a tag's value. Any other byte of the id, and the dot, becomes a
+    dot and two hex digits, so that no two customers share a tag and the id can be read back; an id too long for that
+    ends in `.-` and a hash.
     """
     escaped = re.sub(rb"[^A-Za-z0-9_@-]", lambda m: b".%02X" % m[0][0], customer_id.encode()).decode()
     tag = f"{period}.{step}_{escaped}" if step else f"{period}_{escaped}"

@@ -19,17 +19,17 @@ class NoticeSender:
     clock: Clock
 
     def send(self, period: Period, number: int, round_number: int) -> BatchProgress:
-        """Send each customer of a batch the notice that is due: the close's, or that of an outcome that came later.
+        """Send each customer of a batch the notice that is due: the close's, or one about a later outcome.
 
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; those not sent yet are sent when called again.
+            The mail service is briefly unavailable; the next call sends the rest.
         """
-        begun = begun_batch(self.closes, period, number)
-        months = read_months(self.books, begun.batch.customer_ids, period)
+        progress = begun_batch(self.closes, period, number)
+        months = read_months(self.books, progress.batch.customer_ids, period)
         for customer_id, month in months.items():
             months[customer_id] = self.teller.tell(customer_id, period, month)
         return record_progress(
-            self.closes, self.books, self.clock, begun, Stage.NOTIFIED, round_number, months.values()
+            self.closes, self.books, self.clock, progress, Stage.NOTIFIED, round_number, months.values()
         )

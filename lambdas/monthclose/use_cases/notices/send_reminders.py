@@ -1,4 +1,4 @@
-"""Send reminders: what dunning has to tell customers, each step once, one e-mail per customer and day at most."""
+"""Send the reminders of dunning: each step once, at most one e-mail per customer and day."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ReminderSender:
     Parameters
     ----------
     adapters : frozenset of str
-        The providers that can be asked. Who is due to be charged again is not reminded before that was tried.
+        Providers that have an adapter. A customer who is due to be charged again is not reminded before that.
     """
 
     books: Books
@@ -43,18 +43,18 @@ class ReminderSender:
         Parameters
         ----------
         closing : frozenset of Period
-            Months that a close works on right now: their customers are left to it.
+            Months that are being closed right now: the close notifies their customers.
 
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; those not sent yet are sent when called again.
+            The mail service is briefly unavailable; the next call sends the rest.
         """
         return sum(self._remind(customer_id, today, closing) for customer_id in customer_ids)
 
     def _remind(self, customer_id: str, today: date, closing: frozenset[Period]) -> bool:
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)
-        if customer is None or closing & months.keys() or any(_told_on(today, month) for month in months.values()):
+        if customer is None or closing & months.keys() or any(_notified_on(today, month) for month in months.values()):
             return False
         due = self._first_due(customer, months, today)
         return due is not None and self._send_one(customer_id, *due, today)
@@ -62,7 +62,7 @@ class ReminderSender:
     def _first_due(
         self, customer: Customer, months: Mapping[Period, CustomerMonth], today: date
     ) -> tuple[Period, CustomerMonth, Telling] | None:
-        """Find what to tell: an outcome that they don't know yet, or the oldest month's reminder."""
+        """Find the notice to send: about an outcome not announced yet, or else the oldest month's reminder."""
         for period, month in months.items():
             telling = None if notice_due(month) else telling_due(month)  # the close's own is sent with its batch
             if telling:
@@ -83,5 +83,5 @@ class ReminderSender:
         return self.teller.send(customer, period, month, telling, held_on)
 
 
-def _told_on(today: date, month: CustomerMonth) -> bool:
+def _notified_on(today: date, month: CustomerMonth) -> bool:
     return any(n.time.date() == today and n.state is not NoticeState.WITHDRAWN for n in month.notices)

@@ -1,4 +1,4 @@
-"""Tell a customer of a correction: one e-mail for each credit note or replaced invoice, after it is booked."""
+"""Notify a customer of a correction: one e-mail for each credit note or replaced invoice, after it is booked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
 @dataclass(frozen=True, slots=True)
 class CorrectionTeller:
-    """Sends the notices of corrections. Each that was sent before, or may have been, is not sent again.
+    """Sends the notices of corrections. A notice that was sent, or may have been, is not sent again.
 
     Every method raises `TryLaterError` if the mail service is briefly unavailable; the same call may send it later.
     """
@@ -27,24 +27,24 @@ class CorrectionTeller:
     clock: Clock
 
     def tell(self, note: CreditNote) -> NoticeState:
-        """Send the customer the e-mail of a booked credit note, and say how it stands."""
+        """Send the e-mail about a booked credit note, and return the notice's state."""
         months = self.books.months(note.customer_id)
         mail = self.texts.credit_note_mail(self._customer(note), note, _effect(note, months), months[note.period])
         return self._send(note, NoticeKind.CREDIT_NOTE, months[note.period], mail)
 
     def tell_replacement(self, invoice: Invoice, reason: str) -> NoticeState | None:
-        """Send the customer the e-mail of an invoice that has replaced another, credit note and all.
+        """Send the e-mail about an invoice that has replaced another, the credit note included.
 
         Returns
         -------
         NoticeState or None
-            How it stands; None if it has none of its own: the close has not told them of the month and will, of the new
-            invoice, or that was replaced itself.
+            The notice's state; None if there is no separate notice: the close has yet to send the month's notice, about
+            the new invoice, or the new invoice was itself replaced.
         """
         months = self.books.months(invoice.customer_id)
         month = months[invoice.period]
-        holds = month.invoice is not None and month.invoice.number == invoice.number
-        if not holds or month.notice is None or month.notice.state is NoticeState.WITHDRAWN:
+        current = month.invoice is not None and month.invoice.number == invoice.number
+        if not current or month.notice is None or month.notice.state is NoticeState.WITHDRAWN:
             return None
         notes = month.notes_on(invoice.replaces)
         covered = _effect(notes[-1], months).covered if notes else 0
@@ -52,7 +52,7 @@ class CorrectionTeller:
         return self._send(invoice, NoticeKind.REPLACED, month, mail)
 
     def _send(self, issued: CreditNote | Invoice, kind: NoticeKind, month: CustomerMonth, mail: Mail) -> NoticeState:
-        """Claim the notice by what was issued, and send the mail, which is written before the claim."""
+        """Claim the notice under the document's number, and send the mail, which was written before."""
         before = next((notice for notice in month.correction_notices if notice.step == issued.number), None)
         if before and before.state is not NoticeState.WITHDRAWN:
             return before.state

@@ -1,6 +1,6 @@
-"""Tell a customer what became of their payment: at the close, or whenever the outcome is learnt afterwards.
+"""Notify a customer of the outcome of their payment: at the close, or whenever it becomes known afterwards.
 
-The hold is decided before the e-mail is written, by the same policy everywhere, so that the e-mail says it.
+The hold is decided before the e-mail is written, by the same policy everywhere, so the e-mail mentions it.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
 @dataclass(frozen=True, slots=True)
 class CustomerTeller:
-    """Sends notices about payments, each once, by the first to find it due: a close, a webhook, the reconciler."""
+    """Sends notices about payments, each once, for whatever finds it due first: a close, a webhook, the reconciler."""
 
     books: Books
     mailer: Mailer
@@ -27,7 +27,7 @@ class CustomerTeller:
     holds: HoldKeeper
 
     def tell(self, customer_id: str, period: Period, month: CustomerMonth | None = None) -> CustomerMonth:
-        """Send a customer what is due of a month's payment, and return the month as it then is.
+        """Send a customer the notice that is due for a month's payment, and return the month as it is then.
 
         Parameters
         ----------
@@ -37,7 +37,7 @@ class CustomerTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; it is sent when called again.
+            The mail service is briefly unavailable; the next call sends it.
         """
         month = month or self.books.month(customer_id, period)
         if telling_due(month) is None:
@@ -52,7 +52,7 @@ class CustomerTeller:
     def with_hold(
         self, customer_id: str, period: Period, month: CustomerMonth, today: date | None = None
     ) -> tuple[Customer | None, CustomerMonth]:
-        """Decide a customer's hold, and return account and month as they are then."""
+        """Review a customer's hold, and return the account and the month as they are then."""
         customer = self.books.customer(customer_id)
         owing = customer and (customer.held_since or customer.receivable_minor)
         if not owing or not self.holds.review(customer_id, period=period, today=today):
@@ -67,15 +67,15 @@ class CustomerTeller:
         telling: Telling,
         held_on: date | None = None,
     ) -> bool:
-        """Send one notice, and say whether it was sent; not if somebody else has it, or it is refused.
+        """Send one notice, and say whether it was sent: not if somebody else has claimed it, or if it was refused.
 
         Parameters
         ----------
         held_on : date or None
-            When the account is put on hold if nothing is paid, if it is then.
+            The day on which the account is put on hold if nothing is paid; None if it is not.
         """
         kind, payment, step = telling
-        # Written before the claim: what cannot be written isn't claimed.
+        # Written before the claim: a mail that cannot be written is not claimed.
         mail = self.texts.mail(customer, month, kind, payment=payment, step=step, held_on=held_on)
         before = next((n for n in month.notices if n.step == step), None)
         version = before.version if before else 0

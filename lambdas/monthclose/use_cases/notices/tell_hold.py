@@ -1,4 +1,4 @@
-"""Tell a customer that their account was put on hold, or is on hold no more, unless another e-mail has said so."""
+"""Notify a customer that a hold was placed or lifted, unless another e-mail has said so."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _KINDS = {HoldAction.PLACED: NoticeKind.HOLD_PLACED, HoldAction.LIFTED: NoticeKi
 
 @dataclass(frozen=True, slots=True)
 class HoldTeller:
-    """Sends the notices of holds, each once; which of them is in the policy."""
+    """Sends the notices of holds, each once; the policy says which."""
 
     books: Books
     mailer: Mailer
@@ -23,12 +23,12 @@ class HoldTeller:
     policy: HoldPolicy
 
     def tell(self, customer_id: str) -> None:
-        """Send the notice of the last change of a customer's hold, if that is news to them.
+        """Send the notice of the latest change of a customer's hold, if it is news to them.
 
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; it is sent when called again.
+            The mail service is briefly unavailable; the next call sends it.
         """
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)
         change = untold_change(months.values(), self.clock())

@@ -1,11 +1,11 @@
-"""Compare a period's charges with the providers' own record, looking from both sides.
+"""Compare a period's charges with the providers' own record, from both sides.
 
-1. Theirs: each charge that a provider lists is held against our payment.
-2. Ours: each payment that holds money is looked for among theirs, batch by batch. That reads every customer's month, so
-   the batches' sums are brought up to date with it.
+1. Theirs: each charge that a provider lists is compared with our payment.
+2. Ours: each payment that collected money is looked for in the provider's list, batch by batch. This reads every
+   customer's month, so it brings the batches' sums up to date as well.
 
-A difference is asked about once more before it is a finding: the lists are read one after the other, and the world
-moves. What is kept in memory: eight bytes for each charge (80 MB for ten million) and a bounded list of findings.
+A difference is looked up once more before it is a finding: the lists are read one after the other, and payments change
+meanwhile. Kept in memory: eight bytes for each charge (80 MB for ten million) and a bounded list of findings.
 """
 
 from collections import Counter
@@ -31,11 +31,11 @@ from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.comparison_sides import Side
 
 _CHARGES_AT_ONCE, _BATCHES_AT_ONCE = 200, 64
-"""How many are in the executor's hands at a time: bounds the memory."""
+"""How many are submitted to the executor at a time: bounds the memory."""
 
 
 class _Checked(NamedTuple):
-    """A charge of theirs, held against ours."""
+    """A provider's charge, compared with our payment."""
 
     minor: int
     finding: Finding | None = None
@@ -43,7 +43,7 @@ class _Checked(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A payment of ours that holds money, looked for among theirs."""
+    """One of our payments that collected money, looked for in the provider's list."""
 
     payment: Payment
     listed: bool = True
@@ -61,14 +61,14 @@ class _LookedUp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BookComparer:
-    """Compares the books of a close that nobody works on.
+    """Compares the books of a close that is not being run.
 
     Parameters
     ----------
     chargers : mapping
-        How to make each provider's: one that cannot be reached is a finding, not the end of the comparison.
+        Makes each provider's charger: a provider that cannot be reached is a finding, not the end of the comparison.
     heals : bool
-        Book what a provider says of a payment where it differs from our record: a refund, or an outcome that we missed.
+        Whether to book a provider's record of a payment that differs from ours: a refund, or an outcome that we missed.
     """
 
     books: Books
@@ -87,14 +87,14 @@ class BookComparer:
         time_is_up: TimeIsUp = lambda: False,
         tell: Tell = lambda _: None,
     ) -> list[Comparison]:
-        """Compare a close's charges with those of all providers that it charges by, or of some.
+        """Compare a close's charges with some providers' record, by default with all that it charges through.
 
         Parameters
         ----------
         thorough : bool
             Go through our payments and refresh the batches' sums in any case; else only if the sums differ.
         tell : callable
-            Hears how far it is, for people.
+            Receives progress messages, for people.
         """
         charged_by, ours = self._ours(close.period)
         names = sorted(providers or charged_by & self.chargers.keys())
@@ -103,8 +103,8 @@ class BookComparer:
         for side in sides:
             theirs.update(side.theirs)
         if thorough or (all(side.complete for side in sides) and ours != theirs):
-            strangers = self._go_through_ours(close, sides, time_is_up, tell)
-            sides = sides if providers else self._with_others(close, sides, strangers, time_is_up, tell)
+            others = self._go_through_ours(close, sides, time_is_up, tell)
+            sides = sides if providers else self._with_others(close, sides, others, time_is_up, tell)
         now = self.clock()
         return [side.result(close.period, now) for side in sides]
 
@@ -116,7 +116,7 @@ class BookComparer:
         time_is_up: TimeIsUp,
         tell: Tell,
     ) -> list[Side]:
-        """Ask the providers, too, that customers of the close have changed to and paid through since."""
+        """Compare also with providers that customers of the close have switched to and paid through since."""
         changed_to = sorted({side.name for side in others} & self.chargers.keys())
         if not changed_to:
             return [*sides, *others]
@@ -125,7 +125,7 @@ class BookComparer:
         return [*asked, *self._go_through_ours(close, asked, time_is_up, tell)]
 
     def _ours(self, period: Period) -> tuple[set[str], Counter[str]]:
-        """Read from the batches' progress which providers a close charges by, and what they collected in all."""
+        """Read from the batches' progress which providers a close charges through, and their totals by currency."""
         names, sums = set[str](), Counter[str]()
         for progress in self.closes.all_progress(period):
             names.add(progress.batch.provider)
@@ -136,12 +136,12 @@ class BookComparer:
         side = Side(name)
         try:
             side.charger = charger = self.chargers[name]()
-            # Since the month's end and not since the close was opened: everything that names this close is checked.
+            # From the month's end, not from the opening of the close: every charge that names this close is checked.
             charges = charger.gateway.collected_for(close.period, close.period.end)
-            for some in batched(charges, _CHARGES_AT_ONCE, strict=False):
-                checked = side_by_side(self.executor, partial(self._check, close, charger), some)
-                for charge, check in zip(some, checked, strict=True):
-                    side.take_theirs(charge, check.minor, check.finding, booked=check.booked)
+            for chunk in batched(charges, _CHARGES_AT_ONCE, strict=False):
+                checked = side_by_side(self.executor, partial(self._check, close, charger), chunk)
+                for charge, check in zip(chunk, checked, strict=True):
+                    side.add_theirs(charge, check.minor, check.finding, booked=check.booked)
                 tell(f"{close.period}: {side.charges:,} charges of {name} compared")
                 if time_is_up():
                     side.break_off(
@@ -175,7 +175,7 @@ class BookComparer:
         return _Checked(charge.minor, Finding("provider_amount", text, customer_id), booked)
 
     def _look_up(self, charger: Charger, key: PaymentKey, before: Payment) -> _LookedUp:
-        """Book what a provider says of a payment that differs, if that is wanted, and add up its money once more."""
+        """Book a provider's record of a differing payment, if `heals`, and compare its money once more."""
         held: Money | None = None
         try:
             if self.heals:
@@ -199,16 +199,16 @@ class BookComparer:
         time_is_up: TimeIsUp,
         tell: Tell,
     ) -> list[Side]:
-        """Go through the batches; the answer is what was collected through providers that nobody can be asked of."""
+        """Go through our payments, batch by batch; returns the sides of providers that are not among `sides`."""
         by_name, others = {side.name: side for side in sides}, dict[str, Side]()
         walk, done = partial(self._go_through_batch, by_name), 0
-        for some in batched(self.closes.all_progress(close.period), _BATCHES_AT_ONCE, strict=False):
-            for found in side_by_side(self.executor, walk, some):
+        for chunk in batched(self.closes.all_progress(close.period), _BATCHES_AT_ONCE, strict=False):
+            for found in side_by_side(self.executor, walk, chunk):
                 for payment, listed, finding, booked in found:
                     name = payment.provider
                     side = by_name.get(name) or others.setdefault(name, Side(name))
-                    side.take_ours(payment, finding, listed=listed, booked=booked)
-            done += len(some)
+                    side.add_ours(payment, finding, listed=listed, booked=booked)
+            done += len(chunk)
             tell(f"{close.period}: {done:,} of {close.batches:,} batches compared")
             if time_is_up():
                 for side in sides:
@@ -225,7 +225,7 @@ class BookComparer:
         return list(others.values())
 
     def _go_through_batch(self, sides: Mapping[str, Side], progress: BatchProgress) -> list[_Found]:
-        """Look for a batch's payments among theirs, and refresh its sums."""
+        """Look for a batch's payments in the providers' lists, and refresh its sums."""
         months = read_months(self.books, progress.batch.customer_ids, progress.period)
         found = []
         for customer_id, month in months.items():
@@ -242,7 +242,7 @@ class BookComparer:
             return _Found(payment)
         key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
         agreed = booked = False
-        if not side.full:  # a list that lacks thousands isn't asked about one by one
+        if not side.full:  # if thousands are missing, they are not looked up one by one
             after, agreed, booked = self._look_up(charger, key, payment)
             payment = after or payment
         if agreed:  # collected after their list was read, or not recorded there yet

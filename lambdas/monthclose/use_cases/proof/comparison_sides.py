@@ -1,4 +1,4 @@
-"""What a comparison with one provider keeps while it goes on: sums, findings, and which charges it has seen."""
+"""What a comparison with one provider keeps while it runs: sums, findings, and which charges were listed."""
 
 import hashlib
 from array import array
@@ -13,29 +13,29 @@ from monthclose.domain.period import Period
 from monthclose.use_cases.payments.charge_payment import Charger
 
 _BUCKETS = 256
-"""Sorting happens one bucket at a time, as it takes room for Python's objects."""
+"""Buckets are sorted one at a time, as sorting needs memory for Python objects."""
 
 
-class _Seen:
-    """Fingerprints of what was listed, eight bytes each. Of ten million, two are alike with a chance of 1 : 370,000."""
+class _Listed:
+    """Fingerprints of the listed charges, eight bytes each. The chance of a collision in ten million is 1 : 370,000."""
 
     def __init__(self) -> None:
         self._buckets = [array("Q") for _ in range(_BUCKETS)]
 
     def add(self, text: str) -> None:
-        """Remember a text."""
-        mark = _fingerprint(text)
-        self._buckets[mark % _BUCKETS].append(mark)
+        """Add a text's fingerprint."""
+        fingerprint = _fingerprint(text)
+        self._buckets[fingerprint % _BUCKETS].append(fingerprint)
 
     def seal(self) -> None:
-        """Get ready to be asked."""
+        """Sort the fingerprints, for `in`."""
         self._buckets = [array("Q", sorted(bucket)) for bucket in self._buckets]
 
     def __contains__(self, text: str) -> bool:
-        mark = _fingerprint(text)
-        bucket = self._buckets[mark % _BUCKETS]
-        place = bisect_left(bucket, mark)
-        return place < len(bucket) and bucket[place] == mark
+        fingerprint = _fingerprint(text)
+        bucket = self._buckets[fingerprint % _BUCKETS]
+        place = bisect_left(bucket, fingerprint)
+        return place < len(bucket) and bucket[place] == fingerprint
 
 
 def _fingerprint(text: str) -> int:
@@ -56,26 +56,26 @@ class Side:
     ours: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     findings_in_all: int = 0
-    _seen: _Seen = field(default_factory=_Seen)
+    _listed: _Listed = field(default_factory=_Listed)
 
-    def take_theirs(self, charge: ProviderCharge, minor: int, finding: Finding | None, *, booked: bool) -> None:
-        """Count a charge of theirs, and what came of comparing it."""
+    def add_theirs(self, charge: ProviderCharge, minor: int, finding: Finding | None, *, booked: bool) -> None:
+        """Count a provider's charge and the result of comparing it."""
         self.charges += 1
         self.booked += booked
         self.theirs[charge.currency] += minor
-        self._seen.add(f"{charge.payment_id}\0{charge.reference}")
+        self._listed.add(f"{charge.payment_id}\0{charge.reference}")
         self.add(*([finding] if finding else []))
 
     def seal(self) -> None:
-        """Take no more charges of theirs: from now on `lists` answers."""
-        self._seen.seal()
+        """End the provider's list: from now on `lists` may be called."""
+        self._listed.seal()
 
     def lists(self, payment: Payment) -> bool:
         """Whether the provider lists a payment under the reference that we have."""
-        return f"{payment.payment_id}\0{payment.provider_ref}" in self._seen
+        return f"{payment.payment_id}\0{payment.provider_ref}" in self._listed
 
-    def take_ours(self, payment: Payment, finding: Finding | None, *, listed: bool, booked: bool) -> None:
-        """Count a payment of ours; one that came to be after the provider's list was read counts on both sides."""
+    def add_ours(self, payment: Payment, finding: Finding | None, *, listed: bool, booked: bool) -> None:
+        """Count one of our payments; one collected after the provider's list was read counts on both sides."""
         self.payments += 1
         self.booked += booked
         self.ours[payment.currency] += payment.net_minor
@@ -94,12 +94,12 @@ class Side:
         return len(self.findings) >= MOST_FINDINGS
 
     def break_off(self, check: str, detail: str) -> None:
-        """Note that the comparison is not whole, so that nothing is concluded from what is missing."""
+        """Mark the comparison as incomplete, so that nothing is concluded from what is missing."""
         self.complete = False
         self.add(Finding(check, detail))
 
     def result(self, period: Period, at: datetime) -> Comparison:
-        """Make it the comparison's result."""
+        """Make the comparison's result."""
         return Comparison(
             period,
             self.name,

@@ -1,7 +1,7 @@
-"""The report of a close, entry by entry: what its JSON holds, and what the page and the command read of it.
+"""The report of a close, entry by entry, as its JSON has it and as the page and the command read it.
 
-The names are those of the stored JSON and never change. Amounts are in minor units, times ISO 8601. Reports of earlier
-releases are still read: they lack `LaterEntries`.
+The keys never change. Amounts are in minor units, times in ISO 8601. Reports of earlier releases, which lack
+`LaterEntries`, can still be read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class StopEntry(TypedDict):
 
 
 class LooseEndEntry(TypedDict):
-    """A customer the close is not through with (see `LooseEnd`)."""
+    """A customer whom the close has not finished (see `LooseEnd`)."""
 
     customer_id: str
     what: str
@@ -57,7 +57,7 @@ class LooseEnds(TypedDict, total=False):
 
 
 class LaterEntries(LooseEnds, total=False):
-    """What reports of earlier releases lack, or what only some closes say."""
+    """Entries that reports of earlier releases lack, or that only some closes have."""
 
     tax_table: str
     """Only if the close used one."""
@@ -83,7 +83,7 @@ class Report(ReportHead):
     """The report of a close."""
 
     customers: Counts
-    """The whole snapshot, and what came of its customers."""
+    """The snapshot's customers: all, and by outcome."""
     exponents: Counts
     """Decimals of each currency."""
     money: Mapping[str, Counts]

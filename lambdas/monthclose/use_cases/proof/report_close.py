@@ -49,19 +49,19 @@ class Reporter:
         return report
 
     def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> Report:
-        """Make a close's report again after its payments have changed, and return it.
+        """Regenerate a close's report after its payments have changed, and return it.
 
         Parameters
         ----------
         comparisons : sequence of Comparison
-            Just made.
+            Made just now.
         stored : bool
-            Whether it replaces the stored one: not if only some of the providers were asked.
+            Whether it replaces the stored report: not if only some of the providers were asked.
 
         Raises
         ------
         ConflictError
-            Somebody closes the period again at this moment, and will report it.
+            The period is being closed again, which will report it.
         """
         done, report = self._prove(close, comparisons)
         if stored:
@@ -75,10 +75,10 @@ class Reporter:
             self.closes.put(done)
 
     def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, Report]:
-        totals, findings, left = Totals(), list[Finding](), _Left()
+        totals, findings, left = Totals(), list[Finding](), _LooseEndLists()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
-            left.take(progress, self.comparer.books)
+            left.add(progress, self.comparer.books)
         findings += check_totals(totals, close.customers)
         findings += [finding for comparison in comparisons for finding in comparison.findings]
         unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
@@ -88,14 +88,14 @@ class Reporter:
 
 
 @dataclass(slots=True)
-class _Left:
-    """The loose ends of a close: each kind is counted, and the first of it are listed."""
+class _LooseEndLists:
+    """The loose ends of a close: all are counted, and the first of each kind are listed."""
 
     ends: dict[LooseEndKind, list[LooseEnd]] = field(default_factory=lambda: {kind: [] for kind in LooseEndKind})
     in_all: Counter[LooseEndKind] = field(default_factory=Counter)
 
-    def take(self, progress: BatchProgress, books: Books) -> None:
-        """Take a batch's. Its customers are read only if any has one and there is room to list it."""
+    def add(self, progress: BatchProgress, books: Books) -> None:
+        """Add a batch's. Its customers are read only if it has loose ends of a kind that is not fully listed."""
         counted = {kind: number for kind, number in count_loose_ends(progress).items() if number}
         if all(len(self.ends[kind]) >= MOST_FINDINGS for kind in counted):
             self.in_all.update(counted)
@@ -118,8 +118,8 @@ def _entry(end: LooseEnd) -> LooseEndEntry:
     return {"customer_id": end.customer_id, "what": end.what, "since": since}
 
 
-def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseStatus:
-    """Decide a close's status; a bank debit that is under way leaves nothing to do once the customer was told."""
+def _status(findings: Sequence[Finding], totals: Totals, left: _LooseEndLists) -> CloseStatus:
+    """Decide a close's status; a pending bank debit leaves nothing to do once the customer was notified."""
     if findings:
         return CloseStatus.COMPLETED_WITH_FINDINGS
     if left.in_all[LooseEndKind.UNFINISHED]:
@@ -130,21 +130,21 @@ def _status(findings: Sequence[Finding], totals: Totals, left: _Left) -> CloseSt
 def report_so_far(close: Close, state: str, closes: Closes, books: Books, company: str) -> Report:
     """Report on a close that was stopped or broke off: what is done, in the report's shape. Nothing is stored.
 
-    The providers are not asked. Customers not begun yet are unfinished; they are no findings.
+    The providers are not asked. Customers not started yet are unfinished, not findings.
 
     Parameters
     ----------
     state : str
-        What to give for its status.
+        The status to report.
     """
-    totals, left = Totals(), _Left()
+    totals, left = Totals(), _LooseEndLists()
     for progress in closes.all_progress(close.period):
         totals += progress.totals
-        left.take(progress, books)
-    begun = sum(totals.customers.values())
-    left.in_all[LooseEndKind.UNFINISHED] += close.customers - begun
-    content = report_content(close, totals, check_totals(totals, begun), company)
-    warning = f"partial: {count(close.customers - begun, 'customer')} not started"
+        left.add(progress, books)
+    started = sum(totals.customers.values())
+    left.in_all[LooseEndKind.UNFINISHED] += close.customers - started
+    content = report_content(close, totals, check_totals(totals, started), company)
+    warning = f"partial: {count(close.customers - started, 'customer')} not started"
     warnings = [warning, *content["warnings"]]
     return {**content, **left.content(), "status": state, "partial": True, "warnings": warnings}
 
@@ -154,12 +154,12 @@ def _notice_warnings(totals: Totals) -> list[str]:
         "refused": "were refused by the mail service: their addresses are invalid",
         "claimed": "may or may not have been sent: sending broke off, and they are not sent again in case they were",
     }
-    untold = (
+    not_notified = (
         [f"{count(totals.untold, 'customer')} not notified yet: the reconciler sends their notices"]
         if totals.untold
         else []
     )
-    return untold + [
+    return not_notified + [
         f"{totals.notices[state]} notices {text}" for state, text in texts.items() if totals.notices.get(state)
     ]
 
@@ -175,7 +175,7 @@ def report_content(close: Close, totals: Totals, findings: list[Finding], compan
     Parameters
     ----------
     unlisted : int
-        Findings that are counted only.
+        Findings that are counted but not listed.
     """
     money = (*_MONEY, "tax") if close.tax_table else _MONEY
     return {

@@ -1,4 +1,4 @@
-"""The ledger's table on the report's page: what the month booked on each account, for the main books."""
+"""The ledger table on the report's page: what the month booked on each account, for the general ledger."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _MEANINGS: Mapping[Account, str] = {
 
 
 def ledger_table(ledger: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Set the sums out by account and currency, as amounts without their currency; accounts without any are left out.
+    """Lay the sums out by account and currency, as amounts without their currency; empty accounts are left out.
 
     Parameters
     ----------

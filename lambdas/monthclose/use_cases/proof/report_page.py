@@ -15,7 +15,7 @@ from monthclose.use_cases.proof.report import LooseEndList, LooseEndName, ProofE
 from monthclose.use_cases.proof.report_ledger import ledger_table
 
 _MAX_FINDINGS = 200
-"""Findings that the page lists; a page of thousands is no page."""
+"""Most findings that the page lists: nobody reads thousands."""
 
 _PARTS: Mapping[str, str] = {
     "collected": "Collected",
@@ -24,11 +24,11 @@ _PARTS: Mapping[str, str] = {
     "open": "Open",
     "written_off": "Written off",
 }
-"""The parts of a currency's bar, in their order; here `open` is without what is pending."""
+"""The parts of a currency's bar, in order; `open` excludes what is pending here."""
 _SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "lost", "credit_granted", "tax")
 
-_LEFT: Sequence[LooseEndName] = ("unfinished", "waiting")
-"""Customers with whom a close is not through, and those who wait for what takes days."""
+_LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting")
+"""Customers whom the close has not finished, and those who wait for something that takes days."""
 _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "paid": ("Paid", "collected"),
     "nothing_due": ("Nothing due", "credited"),
@@ -62,7 +62,7 @@ def render_report(report: Report) -> bytes:
         "verdict": _verdict(report),
         "findings": findings,
         "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
-        "left": [_left(kind, ends) for kind, ends in _loose_ends(report)],
+        "left": [_loose_end_table(kind, ends) for kind, ends in _loose_ends(report)],
         "warnings": report.get("warnings", []),
         "parts": [{"key": key, "label": label} for key, label in _PARTS.items()],
         "taxed": bool(report.get("tax_table")),
@@ -76,7 +76,7 @@ def render_report(report: Report) -> bytes:
 
 
 def _verdict(report: Report) -> dict[str, str]:
-    """Say first what matters most: do the books tie, and does anything wait for a person."""
+    """Say what matters most: do the books tie, and does anything wait for a person."""
     customers = report.get("customers", {})
     waiting = sum(report.get("parked", {}).values())
     detail = ", ".join(
@@ -109,11 +109,11 @@ def _verdict(report: Report) -> dict[str, str]:
 
 def _loose_ends(report: Report) -> list[tuple[LooseEndName, LooseEndList]]:
     """Find the kinds of loose ends that the close has."""
-    found = [(kind, report.get(kind)) for kind in _LEFT]
+    found = [(kind, report.get(kind)) for kind in _LOOSE_ENDS]
     return [(kind, ends) for kind, ends in found if ends and ends["in_all"]]
 
 
-def _left(kind: str, ends: LooseEndList) -> dict[str, Any]:
+def _loose_end_table(kind: str, ends: LooseEndList) -> dict[str, Any]:
     """List the customers of one kind of loose end."""
     in_all = ends["in_all"]
     rows = [{**end, "since": _time(end["since"])} for end in ends["customers"][:_MAX_FINDINGS]]
@@ -121,12 +121,12 @@ def _left(kind: str, ends: LooseEndList) -> dict[str, Any]:
 
 
 def _count_findings(proof: ProofEntry) -> int:
-    """Count all findings; the report lists only so many of them."""
+    """Count all findings; the report lists only the first ones."""
     return proof.get("findings_in_all", len(proof["findings"]))
 
 
 def _currency(code: str, sums: Mapping[str, int]) -> dict[str, Any]:
-    """Set out one currency: its numbers, its bar, and whether they tie."""
+    """Lay out one currency: its numbers, its bar, and whether they tie."""
     minor = {name: sums.get(name, 0) for name in _SUMS}
     difference = minor["invoiced"] - sum(minor[n] for n in ("collected", "credited", "written_off", "open"))
     bars = _bars(code, minor)

@@ -1,7 +1,7 @@
-"""Drain dead letters: make up for messages that could not be handled, and only then delete them.
+"""Drain dead letters: do what their messages asked for, and only then delete them.
 
-A message that cannot be read is kept among the documents, with a finding: nothing is lost, and nobody empties a queue
-by hand.
+A message that cannot be read is stored among the documents, with a finding: nothing is lost, and nobody has to empty a
+queue manually.
 """
 
 import json
@@ -19,21 +19,21 @@ from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, Ti
 from monthclose.use_cases.batch_work import recent_closes
 
 _TARGET, _ERROR = "TARGET_ARN", "ERROR_CODE"
-"""Attributes that EventBridge gives a dead letter (its guide, "Using dead-letter queues")."""
+"""Attributes that EventBridge sets on a dead letter (its guide, "Using dead-letter queues")."""
 
 
 @dataclass(slots=True)
 class Drained:
-    """What came of a queue's dead letters.
+    """The result of draining a queue.
 
     Parameters
     ----------
     answered : int
-        Their tasks still waited and go on.
+        Messages whose task was still waiting; it was failed, so its execution continues.
     taken_up : int
-        Nobody waited any more: settling takes their batches up, or there is nothing left to do for them.
+        Messages whose task no longer waits: settling picks up their batches, or there is nothing left to do.
     started : int
-        Starts that had not arrived.
+        Starts that had not been delivered.
     """
 
     answered: int = 0
@@ -56,11 +56,11 @@ class DeadLetterDrain:
     log: Log
 
     def drain_charges(self, provider: str, queue: DeadLetters, time_is_up: TimeIsUp = lambda: False) -> Drained:
-        """Make up for batches that a provider's queue gave up on.
+        """Handle the messages that a provider's queue gave up on.
 
-        Their tasks hear that it failed: a child that waits sends its message again, or leaves the batch to the repair
-        round. A batch that no child waits for has unsettled payments in its progress, which settling takes up; what
-        the collections had to do is due on their next day, too.
+        A task that still waits is failed: its child sends the message again, or leaves the batch to the repair round.
+        If none waits, settling picks up the batch by the unsettled payments in its progress; the collections' work is
+        due again the next day.
         """
 
         def handle(letter: DeadLetter, drained: Drained) -> None:
@@ -74,22 +74,22 @@ class DeadLetterDrain:
                 drained.taken_up += 1
                 if message.get("kind") == COLLECT_DUE:
                     return
-                self._require_taken_up(provider, Period.parse(message["period"]), message["batch"], drained)
+                self._check_picked_up(provider, Period.parse(message["period"]), message["batch"], drained)
 
         return self._drain(queue, handle, time_is_up)
 
     def drain_starts(
         self, queue: DeadLetters, restarted: frozenset[str], time_is_up: TimeIsUp = lambda: False
     ) -> Drained:
-        """Make up for starts of the rules that did not arrive: start closes and imports, report the others.
+        """Repeat starts that EventBridge could not deliver: start closes and imports, report the others.
 
-        Each is started with the event that its rule had for it.
+        Each is started with its original event.
 
         Parameters
         ----------
         restarted : frozenset of str
-            ARNs of the state machines that close a month and that import dropped usage. To start them is safe: they
-            find what runs, and do nothing for what is done.
+            ARNs of the state machines that close a month and that import dropped usage. Starting them is safe: they
+            stop if one is running already, and skip what is done.
         """
 
         def handle(letter: DeadLetter, drained: Drained) -> None:
@@ -118,7 +118,7 @@ class DeadLetterDrain:
                 try:
                     handle(letter, drained)
                     queue.delete(letter)
-                except TryLaterError as error:  # it stays, and comes again
+                except TryLaterError as error:  # it stays in the queue, and is received again
                     self.log.warning(
                         "a dead letter stays in the queue", extra={"message": letter.message_id, "why": str(error)}
                     )
@@ -130,11 +130,11 @@ class DeadLetterDrain:
         self.documents.put(key, json.dumps(kept, indent=2).encode())
         drained.findings.append(Finding(check, f"{why}; it is kept as {key}"))
 
-    def _require_taken_up(self, provider: str, period: Period, batch: int, drained: Drained) -> None:
-        """Check whether settling, or the running close, will reach a batch; else it is a finding."""
+    def _check_picked_up(self, provider: str, period: Period, batch: int, drained: Drained) -> None:
+        """Add a finding unless settling, or the running close, will pick up a batch."""
         close, progress = self.closes.get(period), self.closes.progress(period, batch)
         if close and close.status is CloseStatus.RUNNING:
-            return  # its repair rounds take whatever is unfinished
+            return  # its repair rounds cover whatever is unfinished
         if progress and (not progress.unsettled or close in recent_closes(self.closes)):
             return
         text = f"{provider}'s queue gave up on batch {batch} of {period}, and nothing picks it up: close {period} again"
@@ -150,7 +150,7 @@ def _object(body: str) -> dict[str, Any] | None:
 
 
 def _charge_message(body: str) -> Mapping[str, Any] | None:
-    """Read a message of the charge queue; None if it is none."""
+    """Read a message of the charge queue; None if it is not one."""
     message = _object(body)
     if message is None or not isinstance(message.get("task_token"), str) or not isinstance(message.get("batch"), int):
         return None

@@ -1,6 +1,6 @@
 """Finish batches of ended closes: charge customers still uncharged, then update sums, send notices and apply holds.
 
-A close that runs does this itself; what it leaves behind is finished here, however late.
+A running close does this itself; what it leaves unfinished is finished here, however late.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from monthclose.ports import Books, Clock, Closes, ShareLeft, Tell
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import read_months, recent_closes, refresh_gathered, side_by_side
 from monthclose.use_cases.notices.send_notices import NoticeSender
-from monthclose.use_cases.reconciliation.settle_payments import SHARE_TO_FINISH, Look, PaymentSettler, Settled
+from monthclose.use_cases.reconciliation.settle_payments import SHARE_TO_FINISH, LookUp, PaymentSettler, Settled
 
 _AT_ONCE = 64
 _SHARE_KEPT = 0.05
-"""Share of the time that is kept for the answer."""
+"""Share of the time that is reserved for returning the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +43,33 @@ class BatchFinisher:
         share_left: ShareLeft = lambda: 1.0,
         tell: Tell = lambda _: None,
     ) -> None:
-        """Finish the batches whose payments changed, and those left by recent closes: unsettled, waiting or not told.
+        """Finish batches with changed payments, and those left by recent closes (unsettled, waiting, not notified).
 
-        What time does not suffice for is found again, by what is unsettled or by the comparison of the books.
+        Batches for which time runs out are found again: they are unsettled, or the comparison of the books finds them.
 
         Parameters
         ----------
         settled : Settled
-            Is counted on.
+            The results are added to it.
         changed : set
             Batches, by period and number.
 
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us.
+            The provider refuses us.
         """
 
-        def one(progress: BatchProgress) -> tuple[bool, list[Look]]:
+        def one(progress: BatchProgress) -> tuple[bool, list[LookUp]]:
             if share_left() <= _SHARE_KEPT:
                 return False, []
-            return self._finish_one(progress, ask=not settled.paused and share_left() > SHARE_TO_FINISH)
+            return self._finish_one(progress, may_charge=not settled.paused and share_left() > SHARE_TO_FINISH)
 
-        for some in batched(self._unfinished(changed), _AT_ONCE, strict=False):
-            for finished, looks in side_by_side(self.executor, one, some):
+        for chunk in batched(self._unfinished(changed), _AT_ONCE, strict=False):
+            for finished, look_ups in side_by_side(self.executor, one, chunk):
                 settled.batches += finished
-                for look in looks:
-                    settled.take(look)
+                for look_up in look_ups:
+                    settled.add(look_up)
             tell(f"{settled.provider}: {settled.batches:,} batches finished")
 
     def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:
@@ -86,32 +86,32 @@ class BatchFinisher:
             if found and close_of and close_of.status is not CloseStatus.RUNNING:
                 yield found
 
-    def _finish_one(self, progress: BatchProgress, *, ask: bool) -> tuple[bool, list[Look]]:
-        """Charge the ready payments, and if anything has changed do what a close does after charging."""
+    def _finish_one(self, progress: BatchProgress, *, may_charge: bool) -> tuple[bool, list[LookUp]]:
+        """Charge the ready payments and, if anything has changed, do what a close does after charging."""
         months = read_months(self.books, progress.batch.customer_ids, progress.period)
         ready = [payment for month in months.values() for payment in month.payments if self._is_due(payment)]
-        if ready and not ask:
-            return False, [Look(left=True)]
-        looks = [self._charge(payment) for payment in ready]
+        if ready and not may_charge:
+            return False, [LookUp(left=True)]
+        look_ups = [self._charge(payment) for payment in ready]
         for payment in ready:
             months[payment.customer_id] = self.books.month(payment.customer_id, payment.period)
         if not _has_changed(progress, list(months.values())):
-            return False, looks
+            return False, look_ups
         period, number, in_round = progress.period, progress.batch.number, progress.round
         refresh_gathered(self.closes, self.books, self.clock, months.values())
         try:
             self.sender.send(period, number, in_round)
             self.holds.apply(period, number, in_round)
         except TryLaterError as error:
-            looks.append(Look(error=type(error).__name__))
-        return True, looks
+            look_ups.append(LookUp(error=type(error).__name__))
+        return True, look_ups
 
-    def _charge(self, payment: Payment) -> Look:
+    def _charge(self, payment: Payment) -> LookUp:
         key = PaymentKey(payment.customer_id, payment.period, payment.sequence)
         return self.settler.attempt(payment, lambda: self.settler.charger.charge(key))
 
     def _is_due(self, payment: Payment) -> bool:
-        """Whether to begin a payment now; one that was put back rests longer each time."""
+        """Whether to start a payment now; one that was put back waits longer each time."""
         if payment.state is not PaymentState.READY or payment.provider != self.settler.provider:
             return False
         return not payment.history or self.clock() >= next_check(payment.begun_at, payment.history[-1].time)

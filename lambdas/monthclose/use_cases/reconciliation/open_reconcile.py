@@ -1,4 +1,4 @@
-"""Open a reconciliation: one at a time, and say which periods it is time to compare."""
+"""Open a reconciliation, one at a time, and say which periods are due to be compared."""
 
 import json
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, Documents, Workflow
 from monthclose.use_cases.batch_work import providers_of, recent_closes
-from monthclose.use_cases.claim_holder import still_works
+from monthclose.use_cases.claim_holder import still_running
 from monthclose.use_cases.reconciliation.reconcile_period import comparison_key
 
 CLAIM = "reconcile"
@@ -19,12 +19,12 @@ _COMPARE_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer: whether this execution may continue, with which providers, and the periods to compare."""
+    """Whether this execution may continue, with which providers, and the periods to compare."""
 
     outcome: Literal["opened", "already_running"]
     periods: tuple[Period, ...] = ()
     providers: tuple[str, ...] = ()
-    """Those that the running and the recent closes charge through: an unused one needs no key."""
+    """Those that the running and recent closes charge through: an unused one needs no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,21 @@ class ReconcileOpener:
     def open(self, execution: str, *, compare: bool = False) -> Opened:
         """Claim the work for an execution, unless another one is still running.
 
-        Whether it does is asked of the workflow engine: a dead one holds nobody up.
+        The workflow engine says whether it is, so one that failed blocks nobody.
 
         Parameters
         ----------
         compare : bool
-            Compare the recent periods now, not only those that were compared a day ago or never.
+            Compare all recent periods now, not only those that were last compared a day ago or never.
 
         Raises
         ------
         ConflictError
-            Another execution claimed it at the same moment; ask again.
+            Another execution claimed it at the same moment; try again.
         """
         before, now = self.claims.get(CLAIM), self.clock()
         again = before is not None and before.execution == execution
-        if before and still_works(before.execution, execution, self.workflow):
+        if before and still_running(before.execution, execution, self.workflow):
             return Opened("already_running")
         if not again:
             self.claims.put(Claim(CLAIM, execution, now, before.version if before else 0))

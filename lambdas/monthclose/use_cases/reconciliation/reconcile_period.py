@@ -1,4 +1,4 @@
-"""Reconcile a period: compare its books with the providers', keep what was found, and prove the close again."""
+"""Reconcile a period: compare its books with the providers', store the results, and prove the close again."""
 
 import json
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from monthclose.use_cases.proof.report_close import Reporter
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What came of a period."""
+    """The result for a period."""
 
     comparisons: list[Comparison]
     report: Report
@@ -46,7 +46,7 @@ class PeriodReconciler:
         time_is_up: TimeIsUp = lambda: False,
         tell: Tell = lambda _: None,
     ) -> Reconciled:
-        """Compare a period with its providers from both sides, book what they say, and prove it again.
+        """Compare a period's books with its providers' from both sides, book the differences, and prove them again.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Settle payments: look up every payment in flight that is due for it.
+"""Settle payments: look up every payment in flight whose look-up is due.
 
 UNKNOWN, stale CHARGING and old PENDING payments hold their customer's lease, and the lease says when to look them up.
-Each look-up that changes nothing moves that time on, further and further. Notices and sums of what was settled are
-`finish_batches`' part.
+Each look-up that changes nothing makes the next one wait longer. `finish_batches` updates the notices and sums of what
+was settled.
 """
 
 from collections import Counter
@@ -24,45 +24,45 @@ from monthclose.use_cases.batch_work import log_failure, retry_conflicts, side_b
 from monthclose.use_cases.payments.charge_payment import Charger
 
 SHARE_TO_FINISH = 0.25
-"""Share of the time that is kept for the sums and notices of what was settled."""
+"""Share of the time that is reserved for the sums and notices of what was settled."""
 _AT_ONCE = 200
-_EVERYONE = timedelta(days=2)
-"""No payment's next look-up is later than that."""
-_REST = timedelta(days=1)
+_LATEST_LOOK_UP = timedelta(days=2)
+"""No payment's next look-up is later than this."""
+_REPORT_AGAIN_AFTER = timedelta(days=1)
 """Time until a finding is reported again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What came of looking up one payment."""
+class LookUp:
+    """The result of looking up one payment."""
 
     state: PaymentState | None = None
     error: str = ""
     finding: Finding | None = None
     changed: tuple[Period, int] | None = None
-    """The batch whose sums changed with it."""
+    """The batch whose sums it changed."""
     left: bool = False
     """The provider was not asked: time is up, or it is paused."""
     waits: bool = False
-    """It was not begun: another payment of the customer is under way."""
+    """It was not started: another payment of the customer is under way."""
 
 
 @dataclass(slots=True)
 class Settled:
-    """What came of settling one provider's payments.
+    """The result of settling one provider's payments.
 
     Parameters
     ----------
     states : mapping
-        How many of the payments that were looked up are now in each state.
+        Number of looked-up payments by the state that they are now in.
     errors : mapping
-        How many met each kind of error; they will be looked up again.
+        Number of payments by kind of error; they will be looked up again.
     left : int
         Payments that were due and could not be looked up.
     waiting : int
-        Payments that begin once another payment of their customer has ended.
+        Payments that start once another payment of their customer has ended.
     batches : int
-        Batches that were summed up again, with notices and holds.
+        Batches whose sums, notices and holds were brought up to date.
     """
 
     provider: str
@@ -74,17 +74,17 @@ class Settled:
     batches: int = 0
     paused: bool = False
 
-    def take(self, look: Look) -> None:
-        """Count a look."""
-        self.left += look.left
-        self.waiting += look.waits
-        if look.state:
-            self.states[str(look.state)] += 1
-        if look.error:
-            self.errors[look.error] += 1
-        if look.finding and len(self.findings) < MOST_FINDINGS:
-            self.findings.append(look.finding)
-        self.paused = self.paused or look.error == ProviderPausedError.__name__
+    def add(self, look_up: LookUp) -> None:
+        """Add the result of a look-up."""
+        self.left += look_up.left
+        self.waiting += look_up.waits
+        if look_up.state:
+            self.states[str(look_up.state)] += 1
+        if look_up.error:
+            self.errors[look_up.error] += 1
+        if look_up.finding and len(self.findings) < MOST_FINDINGS:
+            self.findings.append(look_up.finding)
+        self.paused = self.paused or look_up.error == ProviderPausedError.__name__
 
     @property
     def time_was_up(self) -> bool:
@@ -98,7 +98,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class PaymentSettler:
-    """Settles one provider's payments. Safe at any time, any number at once: the books' versions fence it."""
+    """Settles one provider's payments. Safe at any time and in parallel: the books' versions guard every write."""
 
     charger: Charger
     books: Books
@@ -129,83 +129,83 @@ class PaymentSettler:
         Returns
         -------
         tuple
-            What came of it, and the batches (period and number) whose sums have changed.
+            The result, and the batches (period and number) whose sums have changed.
 
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us; there is no point in continuing.
+            The provider refuses us; there is no point in continuing.
         """
         settled, changed, seen = Settled(self.provider), set[tuple[Period, int]](), set[str]()
-        until = self.clock() + (_EVERYONE if everyone else timedelta())
+        until = self.clock() + (_LATEST_LOOK_UP if everyone else timedelta())
 
-        def one(customer_id: str) -> Look:
+        def one(customer_id: str) -> LookUp:
             return self._settle_one(
                 customer_id, everyone=everyone, may_look_up=not settled.paused and share_left() > SHARE_TO_FINISH
             )
 
         for chunk in batched(self.directory.being_charged(until), _AT_ONCE, strict=False):
-            # With `everyone`, the new time of the next look-up puts a customer further back in the same list.
-            some = [name for name in chunk if name not in seen]
+            # With `everyone`, the new time of the next look-up moves a customer further back in the same list.
+            unseen = [name for name in chunk if name not in seen]
             if everyone:
-                seen.update(some)
-            for look in side_by_side(self.executor, one, some):
-                settled.take(look)
-                changed |= {look.changed} if look.changed else set()
+                seen.update(unseen)
+            for look_up in side_by_side(self.executor, one, unseen):
+                settled.add(look_up)
+                changed |= {look_up.changed} if look_up.changed else set()
             tell(f"{self.provider}: {settled.states.total():,} payments checked")
             if settled.left:
                 break
         return settled, changed
 
-    def _settle_one(self, customer_id: str, *, everyone: bool, may_look_up: bool) -> Look:
+    def _settle_one(self, customer_id: str, *, everyone: bool, may_look_up: bool) -> LookUp:
         customer = self.books.customer(customer_id)
         if customer is None or customer.check_at is None or not (everyone or customer.check_at <= self.clock()):
-            return Look()  # settled or looked up meanwhile: the index lags
+            return LookUp()  # settled or looked up meanwhile: the index lags
         key = PaymentKey.parse(customer.open_payment)
         month = self.books.month(key.customer_id, key.period) if key else CustomerMonth()
         payment = month.payment_of(key.sequence) if key else None
         if key is None or payment is None:
             return self._unknown_lease(customer)
         if payment.provider != self.provider:
-            return Look()
+            return LookUp()
         if not payment.in_flight:
             return self._left_lease(customer, payment)
         if not may_look_up:
-            return Look(left=True)
+            return LookUp(left=True)
         return self._look_up(key, payment, month.payment.batch if month.payment else -1)
 
-    def _look_up(self, key: PaymentKey, payment: Payment, batch: int) -> Look:
-        look = self.attempt(payment, lambda: self.charger.look_up(key, go_on=True))
-        if look.state in IN_FLIGHT or (look.error and not look.left):
+    def _look_up(self, key: PaymentKey, payment: Payment, batch: int) -> LookUp:
+        look_up = self.attempt(payment, lambda: self.charger.look_up(key, go_on=True))
+        if look_up.state in IN_FLIGHT or (look_up.error and not look_up.left):
             self._look_up_later(key)
-        settled = look.state not in (None, payment.state)
-        return replace(look, changed=(key.period, batch)) if settled else look
+        settled = look_up.state not in (None, payment.state)
+        return replace(look_up, changed=(key.period, batch)) if settled else look_up
 
-    def attempt(self, payment: Payment, work: Callable[[], PaymentState | None]) -> Look:
-        """Work on one payment, keeping its trouble apart from the others'.
+    def attempt(self, payment: Payment, work: Callable[[], PaymentState | None]) -> LookUp:
+        """Run work on one payment, so that its error does not affect the others.
 
         Raises
         ------
         ProviderRefusedError
-            The provider doesn't accept us.
+            The provider refuses us.
         """
         try:
-            return Look(work())
+            return LookUp(work())
         except ProviderRefusedError:
             raise
         except ProviderPausedError as error:
-            return Look(error=type(error).__name__, left=True)
+            return LookUp(error=type(error).__name__, left=True)
         except BeingChargedError:
-            return Look(waits=True)
+            return LookUp(waits=True)
         except TryLaterError as error:
             self.log.warning("settling is postponed", extra={"payment": payment.payment_id, "why": str(error)})
-            return Look(error=type(error).__name__)
+            return LookUp(error=type(error).__name__)
         except Exception as error:
             log_failure(self.log, "settling failed", payment.payment_id, error)
-            return Look(error=type(error).__name__)
+            return LookUp(error=type(error).__name__)
 
     def _look_up_later(self, key: PaymentKey) -> None:
-        """Move the time of the next look-up on, unless somebody else did."""
+        """Postpone the next look-up, unless somebody else has."""
 
         def step() -> None:
             customer = self.books.customer(key.customer_id)
@@ -215,28 +215,28 @@ class PaymentSettler:
             if leased and customer and payment and customer.check_at and customer.check_at <= now:
                 self.books.commit(customer.leased_to(key.payment_id, next_check(payment.attempt_begun_at, now)))
 
-        with suppress(TryLaterError):  # whoever wins all the races settles it
+        with suppress(TryLaterError):  # the winner of the races settles it
             retry_conflicts(step)
 
-    def _unknown_lease(self, customer: Customer) -> Look:
-        """Report a lease of a payment that doesn't exist, and keep it: nobody knows what it was for."""
+    def _unknown_lease(self, customer: Customer) -> LookUp:
+        """Report a lease held by a payment that does not exist, and keep it: nobody knows what it was for."""
         if customer.profile.payment_provider != self.provider:
-            return Look()  # one settler reports it
-        self._put(customer.leased_to(customer.open_payment, self.clock() + _REST))
+            return LookUp()  # one settler reports it
+        self._put(customer.leased_to(customer.open_payment, self.clock() + _REPORT_AGAIN_AFTER))
         text = (
             f"the customer is leased to payment {customer.open_payment}, which does not exist: they cannot be charged"
         )
-        return Look(finding=Finding("lease_left", text, customer.customer_id))
+        return LookUp(finding=Finding("lease_left", text, customer.customer_id))
 
-    def _left_lease(self, customer: Customer, payment: Payment) -> Look:
-        """Release the lease of a payment that is surely settled; one that isn't is begun by whoever charges next."""
+    def _left_lease(self, customer: Customer, payment: Payment) -> LookUp:
+        """Report a lease left behind, and release a settled payment's; any other is started by the next charge."""
         text = f"payment {payment.payment_id} is {payment.state}, but still held its customer's lease"
         if payment.settled:
             self._put(customer.released_by(payment.payment_id))
             text += "; the lease is released"
         else:
-            self._put(customer.leased_to(payment.payment_id, self.clock() + _REST))
-        return Look(finding=Finding("lease_left", text, customer.customer_id))
+            self._put(customer.leased_to(payment.payment_id, self.clock() + _REPORT_AGAIN_AFTER))
+        return LookUp(finding=Finding("lease_left", text, customer.customer_id))
 
     def _put(self, customer: Customer) -> None:
         with suppress(TryLaterError):  # somebody else changed the customer: the next look-up decides

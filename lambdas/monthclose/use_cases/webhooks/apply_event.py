@@ -1,7 +1,7 @@
 """Apply a provider's event: find the payment that it is about, look it up, and book what has changed.
 
 An event is a reason to look up, never an outcome: it may come twice, late and out of order. The result depends only on
-the provider's present answer and our record (`book_outcomes`), so any order of events ends the same.
+the provider's current answer and our record (`book_outcomes`), so the order of events does not matter.
 """
 
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.tellers import TellsOutcomes
 
-_A_CHARGE_TAKES = timedelta(minutes=5)
-"""Longer than any charge of one customer takes. Until then the charge itself books the outcome."""
+_LONGEST_CHARGE = timedelta(minutes=5)
+"""Longer than charging one customer takes. Until then the charge itself books the outcome."""
 
 
 class Result(StrEnum):
-    """What came of an event."""
+    """The result of an event."""
 
     NOT_OURS = "not_ours"
-    """It is about a payment that we know nothing of."""
+    """Its payment is unknown to us."""
     KNOWN = "known"
-    """We have booked what it could tell us; the provider was not asked."""
+    """Booked already; the provider was not asked."""
     UNCHANGED = "unchanged"
-    """The provider says what we have booked."""
+    """The provider's answer agrees with our record."""
     BOOKED = "booked"
 
 
 class Applied(NamedTuple):
-    """What came of an event, and for which payment."""
+    """The result of an event, and its payment."""
 
     result: Result
     key: PaymentKey | None = None
@@ -53,14 +53,14 @@ class EventApplier:
     clock: Clock
 
     def book(self, event: ProviderEvent) -> Applied:
-        """Bring our record of the event's payment to where the provider's is.
+        """Bring our record of the event's payment up to date with the provider's.
 
         Raises
         ------
         TryLaterError
             The payment is being charged right now, or the provider is briefly unavailable; nothing was done.
         ProviderRefusedError
-            The provider doesn't accept us.
+            The provider refuses us.
         """
         key = PaymentKey.parse(event.payment_id or self.charger.gateway.payment_of(event.reference))
         if key and event.method:
@@ -75,7 +75,7 @@ class EventApplier:
         return Applied(Result.UNCHANGED if self._payment(key) == payment else Result.BOOKED, key)
 
     def _follow(self, key: PaymentKey, method: str) -> Applied:
-        """Note which payment method has replaced another; a payment made with it tells whose it is."""
+        """Record which payment method has replaced another, for the customer of a payment made with the old one."""
         successor = self.charger.gateway.successor(method)
 
         def step() -> bool:
@@ -85,11 +85,11 @@ class EventApplier:
         return Applied(Result.BOOKED if retry_conflicts(step) else Result.UNCHANGED, key)
 
     def finish(self, applied: Applied) -> None:
-        """Do what follows from a booking: decide the hold, tell the customer, sum the batch up again.
+        """Do what follows from a booking: review the hold, notify the customer, update the batch's sums.
 
-        A batch whose close hasn't told the customer yet is left as it is, unsettled: then the close's next round or the
-        reconciler takes it up, and tells them; only a hold whose reason is gone is lifted at once. Repeating all
-        of this does no harm.
+        While the close's own notice is due, the batch is left unsettled: the close's next round or the reconciler picks
+        it up and notifies the customer; only a hold whose reason is gone is lifted at once. Repeating all of this is
+        safe.
 
         Raises
         ------
@@ -122,5 +122,5 @@ class EventApplier:
         return self.books.month(key.customer_id, key.period).payment_of(key.sequence)
 
     def _leave_to_the_charge(self, payment: Payment) -> None:
-        if payment.state is PaymentState.CHARGING and self.clock() - payment.attempt_begun_at < _A_CHARGE_TAKES:
+        if payment.state is PaymentState.CHARGING and self.clock() - payment.attempt_begun_at < _LONGEST_CHARGE:
             raise TryLaterError(f"payment {payment.payment_id} is being charged right now")

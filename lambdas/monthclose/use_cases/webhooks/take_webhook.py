@@ -1,7 +1,7 @@
-"""Take a webhook: believe it if the provider signed it, and put what it tells of into the queue. Nothing else.
+"""Take a webhook: verify the provider's signature, put the events into the queue, and nothing else.
 
-The provider waits for the answer, and gives up on those who are slow. What the events mean is found out later
-(`apply_event`); they are answered for only when the queue has them, so that nothing is lost.
+The provider waits for the answer and times out soon. Events are applied later (`apply_event`); the answer is sent once
+the queue has them, so nothing is lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from monthclose.errors import WebhookRefusedError
 from monthclose.ports import Clock, EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
 
 _READERS_KEPT = timedelta(minutes=5)
-"""After a change of the secret, the old one is believed for no longer."""
+"""After a change of the secret, the old one is accepted for no longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class WebhookMessage:
         return cls(message["provider"], event, datetime.fromisoformat(message["received_at"]), message["again"])
 
     def tried(self) -> "WebhookMessage":
-        """Note that it was tried before."""
+        """Mark it as tried before."""
         return replace(self, again=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of a webhook: how many events were queued, and how many do not concern us."""
+    """How many of a webhook's events were queued, and how many do not concern us."""
 
     queued: int
     ignored: int
@@ -93,10 +93,10 @@ class WebhookTaker:
         Raises
         ------
         WebhookRefusedError
-            It is not the provider's, or too old, or cannot be read. Those of its events that can be read are in the
-            queue all the same; when it is delivered again, they are applied once.
+            It is not from the provider, too old, or cannot be read. Its events that can be read are queued all the
+            same; when it is delivered again, they are not applied twice.
         ProviderRefusedError
-            The secret that it is signed with is not known here: a person must enter it.
+            We do not have the secret that it is signed with: a person must enter it.
         TryLaterError
             The queue, or the store of secrets, is briefly unavailable.
         """
