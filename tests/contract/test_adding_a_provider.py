@@ -73,7 +73,7 @@ def test_the_guides_provider_keeps_what_every_gateway_promises(
     promise(case)
 
 
-def test_the_guides_promises_are_many() -> None:
+def test_the_guide_lists_many_promises() -> None:
     assert len(PROMISES) >= 9
 
 

@@ -18,7 +18,7 @@ BATCH = Batch(0, "stripe", ("acme",))
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
-def test_it_is_made_anew_found_by_both_numbers_and_the_books_tie(
+def test_a_regenerated_invoice_is_found_by_both_numbers_and_the_books_tie(
     world: World | Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world, "clock", lambda: NOON)

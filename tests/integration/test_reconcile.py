@@ -72,7 +72,7 @@ def lose_sight_of(system: System, key: PaymentKey) -> None:
     system.runtime.books.commit(replace(customer, check_at=system.runtime.clock()))  # five minutes have passed
 
 
-def test_a_payment_that_was_lost_from_sight_is_settled_and_the_books_tie_again(system: System) -> None:
+def test_a_payment_with_a_lost_outcome_is_settled_and_the_books_tie_again(system: System) -> None:
     name = system.add_customer("lost-from-sight", method="pm_card_chargeDeclined")
     system.use([UsageEvent("event-1", name, "droplet", Decimal(1), JUNE.start, Decimal(42), "Droplet")])
     assert system.close(JUNE)["holds"]["placed"] == 1

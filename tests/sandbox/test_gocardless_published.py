@@ -134,7 +134,7 @@ STATES_NOT_HERE = {"Mandate": {"submitted", "pending_customer_approval"}, "Payou
 
 
 @pytest.mark.parametrize("kind", ["mandates", "payments", "refunds", "payouts"])
-def test_every_published_state_was_among_them(world: World, kind: str) -> None:
+def test_every_published_state_was_covered(world: World, kind: str) -> None:
     known = set(published()["objects"][OBJECTS[kind]]["status"]["is"])
     assert {document["status"] for document in world.listed(kind)} == known - STATES_NOT_HERE.get(OBJECTS[kind], set())
 
@@ -149,7 +149,7 @@ def test_every_item_of_every_payout_is_as_published(world: World) -> None:
     assert {item["type"] for item in items} >= {"payment_paid_out", "gocardless_fee", "payment_refunded"}
 
 
-def test_a_checker_that_looks_finds_what_is_wrong(world: World) -> None:
+def test_the_conformity_checker_finds_every_kind_of_difference(world: World) -> None:
     payment = world.listed("payments")[0]
     wrong = payment | {"colour": "red", "status": "paid", "amount": "12", "currency": None}
     del wrong["reference"]
@@ -236,7 +236,7 @@ ANOTHER_WAY = {
 
 
 @pytest.mark.parametrize(("kind", "action", "cause", "origin"), sorted(set(EVENTS) - ANOTHER_WAY))
-def test_every_published_event_comes_about_and_is_as_published(kind: str, action: str, cause: str, origin: str) -> None:
+def test_every_published_event_occurs_and_is_as_published(kind: str, action: str, cause: str, origin: str) -> None:
     world = World()
     _bring_about(world, kind, action, cause, origin)
     told = [
@@ -256,7 +256,7 @@ def test_every_published_event_comes_about_and_is_as_published(kind: str, action
         assert ("will_attempt_retry" in event["details"]) == ((kind, action) == ("payments", "failed"))
 
 
-def test_an_event_that_gocardless_does_not_publish_cannot_be_made() -> None:
+def test_an_event_that_gocardless_does_not_publish_cannot_be_created() -> None:
     world = World()
     payment = world.payment("confirmed")
     before = len(world.events)
@@ -282,7 +282,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("path", "document"), ERRORS)
-def test_every_entry_of_an_error_has_published_members_only(path: str, document: dict[str, Any]) -> None:
+def test_every_entry_of_an_error_has_only_published_members(path: str, document: dict[str, Any]) -> None:
     answer = World().wire.post(path, {path: document})
     assert answer.status >= 400
     error = answer.json()["error"]

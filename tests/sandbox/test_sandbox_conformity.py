@@ -80,7 +80,7 @@ def checked() -> Iterator[Checked]:
     assert wire.seen
 
 
-def test_the_facts_are_of_the_version_that_the_sdk_asks_for_and_events_come_in() -> None:
+def test_the_published_facts_match_the_api_version_of_the_sdk_and_of_events() -> None:
     assert FACTS["api_version"] == stripe.api_version == API_VERSION
 
 
@@ -146,7 +146,7 @@ def test_a_payment_that_asks_for_its_customer_looks_as_published(checked: Checke
             checked.look(intent)
 
 
-def test_what_is_converted_canceled_deleted_or_taken_back_looks_as_published(checked: Checked) -> None:
+def test_converted_canceled_deleted_and_reversed_objects_look_as_published(checked: Checked) -> None:
     checked.sandbox.configure(Settlement("usd", {"eur": "1.1"}), confirms=1)
     intent = checked.pay(currency="eur")
     refund = checked.post("refunds", {"payment_intent": intent, "amount": 100}).json()["id"]
@@ -183,7 +183,7 @@ def test_every_failure_looks_as_published(checked: Checked, fault: Fault) -> Non
         checked.see(answer.json())
 
 
-def test_who_has_no_key_or_repeats_one_wrongly_is_refused_as_published(checked: Checked) -> None:
+def test_a_missing_or_wrongly_repeated_key_is_refused_as_published(checked: Checked) -> None:
     for headers in ({}, {"Authorization": "Bearer sk_wrong"}):
         checked.sandbox.handle(Request.to("GET", "/v1/customers", headers))
     checked.get("nothing")
@@ -204,7 +204,7 @@ SPOILT: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "found"), SPOILT)
-def test_the_check_finds_what_is_wrong(checked: Checked, spoil: Callable[[Any], Any], found: str) -> None:
+def test_the_check_finds_differences(checked: Checked, spoil: Callable[[Any], Any], found: str) -> None:
     checked.pay()
     charge = checked.get("charges").json()["data"][0]
     spoil(charge)

@@ -19,7 +19,7 @@ from sandbox.stripe.controls import CONTROLS, SETTINGS
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
 
-def test_the_plan_in_the_documentation_can_be_used_and_has_every_entry() -> None:
+def test_the_plan_in_the_documentation_is_valid_and_has_every_entry() -> None:
     ((_, toml),) = re.findall(r"^```(toml)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     # `seconds` is shown for all faults, where it has a meaning for two.
     plan = read_plan(tomllib.loads(toml.replace('"reset"', '"hang"', 1)), ENDPOINTS)

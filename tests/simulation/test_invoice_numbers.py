@@ -42,7 +42,7 @@ class DyingEverywhere:
         return on_step
 
 
-def test_a_thousand_invoices_are_numbered_1_to_n_though_every_batch_breaks_off_at_every_step() -> None:
+def test_a_thousand_invoices_are_numbered_1_to_n_though_batches_break_off_at_every_step() -> None:
     numbering, deaths = Numbering(seed=1, batches=BATCHES, restless=0.002), DyingEverywhere()
 
     numbering.run_until_done(deaths)
@@ -58,7 +58,7 @@ def test_a_thousand_invoices_are_numbered_1_to_n_though_every_batch_breaks_off_a
     assert numbering.granted
 
 
-def test_closing_again_afterwards_numbers_nobody_anew_and_the_books_tie() -> None:
+def test_closing_again_afterwards_renumbers_nobody_and_the_books_tie() -> None:
     numbering = Numbering(seed=2, customers=100, batches=BATCHES, restless=0.01)
     numbering.run_until_done(DyingEverywhere())
     world = numbering.world
@@ -95,7 +95,7 @@ def loses_a_race(numbering: Numbering, batch: Batch, _step: Step) -> None:
 
 
 @pytest.mark.parametrize("happens", [dies, is_overtaken, loses_a_race])
-def test_whatever_happens_to_the_first_worker_at_any_step_the_next_finishes_its_numbers(
+def test_whatever_step_the_first_worker_dies_at_the_next_finishes_its_numbers(
     happens: Callable[[Numbering, Batch, Step], None],
 ) -> None:
     conflicts = 0

@@ -58,7 +58,7 @@ def test_a_paid_invoice_that_was_too_high_is_replaced_and_the_difference_is_cred
     }
 
 
-def test_both_invoices_are_found_shown_and_unchanged_and_the_new_one_says_what_it_replaces() -> None:
+def test_both_invoices_stay_available_and_unchanged_and_the_new_one_says_what_it_replaces() -> None:
     world = closed()
     before = world.issued.content(invoice_of(world))
     mended(world)
@@ -93,7 +93,7 @@ def test_an_invoice_that_is_being_charged_waits_for_the_outcome() -> None:
     assert settled(mended(world)) == (8_000, 0, 0, 0)
 
 
-def test_one_that_was_credited_in_part_or_void_before_is_made_anew_all_the_same() -> None:
+def test_a_partly_credited_or_voided_invoice_can_still_be_regenerated() -> None:
     for amount in (usd(4_000), None):
         world = closed()
         world.corrector.credit(OLD, amount, "an outage")
@@ -104,7 +104,7 @@ def test_one_that_was_credited_in_part_or_void_before_is_made_anew_all_the_same(
         proof(world)
 
 
-def test_the_new_one_can_be_made_anew_and_credited_and_the_old_one_no_more() -> None:
+def test_the_new_invoice_can_be_regenerated_and_credited_and_the_old_one_no_longer() -> None:
     world = closed()
     mended(world)
     newest = world.regenerator.regenerate(NEW, "and now?").invoice
@@ -120,7 +120,7 @@ def test_the_new_one_can_be_made_anew_and_credited_and_the_old_one_no_more() -> 
     proof(world)
 
 
-def test_the_same_again_shows_what_was_done() -> None:
+def test_running_it_again_shows_what_was_done() -> None:
     world = closed()
     priced_at(world, "0.8")
     first = world.regenerator.regenerate(OLD, WHY)
@@ -128,7 +128,7 @@ def test_the_same_again_shows_what_was_done() -> None:
     assert len(world.month("acme").invoices) == 2
 
 
-def test_a_close_that_runs_again_neither_issues_anything_nor_is_disturbed() -> None:
+def test_a_close_that_runs_again_issues_nothing_and_is_not_disturbed() -> None:
     world = closed()
     mended(world, "1.5")
     before = dict(world.books.records)
@@ -136,7 +136,7 @@ def test_a_close_that_runs_again_neither_issues_anything_nor_is_disturbed() -> N
     assert before == world.books.records
 
 
-def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
+def test_the_new_invoice_has_todays_customer_details_and_the_months_taxes() -> None:
     world = closed()
     world.tax_tables.put(TAXES)
     settle_in(world, "acme", "DE")
@@ -166,7 +166,9 @@ def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
         (lambda w: w.change("acme", account_currency="EUR", credit_minor=5), "the account of customer acme is in EUR"),
     ],
 )
-def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Callable[[World], object], message: str) -> None:
+def test_an_invoice_that_cannot_be_regenerated_stays_untouched_and_says_why(
+    spoil: Callable[[World], object], message: str
+) -> None:
     world = closed()
     spoil(world)
     before = dict(world.books.records), dict(world.documents.objects)
@@ -175,7 +177,7 @@ def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Callable[[
     assert before == (world.books.records, world.documents.objects)
 
 
-def test_a_negative_invoice_a_missing_reason_and_a_number_of_nobody_are_refused() -> None:
+def test_a_negative_invoice_a_missing_reason_and_an_unknown_number_are_refused() -> None:
     world = closed(units=-10)
     for number, reason, message in (
         (OLD, WHY, "became the customer.s credit"),
@@ -186,7 +188,7 @@ def test_a_negative_invoice_a_missing_reason_and_a_number_of_nobody_are_refused(
             world.regenerator.regenerate(number, reason)
 
 
-def test_one_below_the_minimum_is_issued_all_the_same() -> None:
+def test_a_new_invoice_below_the_minimum_is_still_issued() -> None:
     world = closed()
     policy = InvoicingPolicy({"default": 500})
     world.regenerator = replace(world.regenerator, policy=policy)
@@ -194,7 +196,7 @@ def test_one_below_the_minimum_is_issued_all_the_same() -> None:
     books_tie(world)
 
 
-def test_a_preview_writes_nothing_and_says_what_would_come_of_it() -> None:
+def test_a_preview_writes_nothing_and_shows_the_result() -> None:
     world = closed()
     priced_at(world, "1.5")
     before = dict(world.books.records), dict(world.documents.objects)

@@ -48,7 +48,7 @@ def test_a_paid_invoice_that_was_too_low_leaves_the_rest_open_and_the_collection
     assert (report["payments"]["paid"], report["money"]["USD"]["collected"]) == (1, 15_000)
 
 
-def test_a_person_may_charge_it_in_parts_and_the_collections_take_the_rest() -> None:
+def test_a_person_may_charge_a_part_and_the_collections_charge_the_rest() -> None:
     world = closed()
     mended(world, "1.5")
     [paid] = world.cashier.pay("acme", usd(2_000))
@@ -68,7 +68,7 @@ def test_what_a_person_charges_in_full_leaves_nothing_to_the_collections() -> No
     assert proof(world)["payments"]["paid"] == 1
 
 
-def test_one_that_is_paid_with_credit_before_it_is_charged_counts_as_nothing_due() -> None:
+def test_an_invoice_paid_with_credit_before_it_is_charged_has_nothing_due() -> None:
     world = closed()
     mended(world, "1.5")
     world.cashier.record("acme", usd(5_000), "SEPA 1")
@@ -92,7 +92,7 @@ def test_a_declined_invoice_gets_a_fresh_schedule_and_the_hold_is_lifted_with_it
     assert (report["payments"]["paid"], report["payments"]["declined"], report["declines"]) == (1, 0, {})
 
 
-def test_one_that_is_declined_again_is_told_retried_and_held_like_any_other() -> None:
+def test_a_new_invoice_that_is_declined_is_notified_retried_and_held_like_any_other() -> None:
     world = closed("declined")
     mails = len(world.mailer.sent)
     mended(world)
@@ -114,7 +114,9 @@ def test_one_that_is_declined_again_is_told_retried_and_held_like_any_other() ->
     ("method", "provider", "state"),
     [("", "stripe", PaymentState.NO_PAYMENT_METHOD), ("ok", "adyen", PaymentState.NO_ADAPTER)],
 )
-def test_who_cannot_be_charged_is_not_and_the_payment_says_why(method: str, provider: str, state: PaymentState) -> None:
+def test_a_customer_who_cannot_be_charged_is_not_and_the_payment_says_why(
+    method: str, provider: str, state: PaymentState
+) -> None:
     world = closed()
     profile = replace(world.customer("acme").profile, payment_method=method, payment_provider=provider)
     world.change("acme", profile=profile)
@@ -123,7 +125,7 @@ def test_who_cannot_be_charged_is_not_and_the_payment_says_why(method: str, prov
     proof(world)
 
 
-def test_the_provider_of_today_charges_it() -> None:
+def test_the_customers_current_provider_charges_it() -> None:
     world = closed()
     mended(world, "1.5")
     payment = world.month("acme").payments[-1]
@@ -133,7 +135,7 @@ def test_the_provider_of_today_charges_it() -> None:
     assert moved(world) == [10_000, 5_000]
 
 
-def test_before_the_close_has_charged_it_the_close_s_own_payment_collects_the_new_one() -> None:
+def test_before_the_close_has_charged_the_closes_own_payment_collects_the_new_invoice() -> None:
     world = a_world()
     batch = with_the_charge_queued(world)
     mended(world)
@@ -157,7 +159,7 @@ def test_a_refund_of_the_old_payment_comes_out_of_the_credit_first(
     books_tie(world)
 
 
-def test_a_dispute_of_the_old_payment_opens_the_new_invoice_and_the_customer_is_told() -> None:
+def test_a_dispute_of_the_old_payment_reopens_the_new_invoice_and_the_customer_is_notified() -> None:
     world = closed()
     mended(world)
     world.clock.pass_time(days=1)
@@ -177,7 +179,7 @@ def lost(world: World, period: Period = OCTOBER) -> int:
     return sum(payment.lost_minor for payment in world.month("acme", period).payments)
 
 
-def test_a_dispute_of_money_that_has_paid_another_month_is_a_loss_of_its_payment() -> None:
+def test_a_dispute_of_money_that_paid_another_month_is_a_loss_on_its_payment() -> None:
     world = closed()
     world.clock.now = NOVEMBER.end
     metered(world, 100, "n1", NOVEMBER)
@@ -191,7 +193,7 @@ def test_a_dispute_of_money_that_has_paid_another_month_is_a_loss_of_its_payment
     books_tie(world, OCTOBER, NOVEMBER)
 
 
-def test_money_given_back_that_covered_an_older_invoice_is_a_loss_of_its_payment() -> None:
+def test_refunded_money_that_covered_an_older_invoice_is_a_loss_on_its_payment() -> None:
     world = closed("declined")
     settle_method(world, "ok")
     world.clock.now = NOVEMBER.end
@@ -205,7 +207,7 @@ def test_money_given_back_that_covered_an_older_invoice_is_a_loss_of_its_payment
     books_tie(world, OCTOBER, NOVEMBER)
 
 
-def test_credit_that_no_payment_of_the_month_brought_counts_as_credited() -> None:
+def test_credit_that_came_from_no_payment_of_the_month_counts_as_credited() -> None:
     world = closed("declined")
     world.corrector.void(OLD, "first taken back")
     world.cashier.record("acme", usd(3_000), "SEPA 1")
@@ -213,7 +215,7 @@ def test_credit_that_no_payment_of_the_month_brought_counts_as_credited() -> Non
     books_tie(world)
 
 
-def test_the_days_of_the_schedule_count_from_its_own_first_refusal() -> None:
+def test_the_schedule_counts_days_from_the_new_invoices_own_first_decline() -> None:
     world = closed("declined")
     world.clock.pass_time(days=20)
     mended(world)
@@ -224,7 +226,7 @@ def test_the_days_of_the_schedule_count_from_its_own_first_refusal() -> None:
     assert len(world.month("acme").payments[0].starts) == 1
 
 
-def test_the_comparison_of_the_books_finds_and_books_what_was_given_back_since() -> None:
+def test_the_comparison_of_the_books_finds_and_books_later_refunds() -> None:
     world = closed()
     mended(world)
     payment = world.month("acme").payment
@@ -236,7 +238,7 @@ def test_the_comparison_of_the_books_finds_and_books_what_was_given_back_since()
     proof(world)
 
 
-def test_the_reconciler_charges_it_if_it_comes_upon_it_and_tells_nobody_twice() -> None:
+def test_the_reconciler_charges_it_when_it_finds_it_and_notifies_nobody_twice() -> None:
     world = closed()
     mended(world, "1.5")
     mails = len(world.mailer.sent)

@@ -82,7 +82,7 @@ def summed_up(world: World) -> dict[str, int]:
     return {state: number for state, number in progress.totals.payments.items() if number}
 
 
-def test_a_refund_is_booked_once_however_often_it_is_told() -> None:
+def test_a_refund_is_booked_once_however_often_it_is_reported() -> None:
     world = closed()
     provider_says(world, Collected(TOTAL, refunded_minor=3_000))
     results = [told(world).result for _ in range(3)]
@@ -92,7 +92,7 @@ def test_a_refund_is_booked_once_however_often_it_is_told() -> None:
     assert len(world.month("acme").entries) == 3  # invoice, payment, refund
 
 
-def test_a_dispute_opens_the_invoice_again_and_a_dispute_that_is_won_settles_it() -> None:
+def test_a_dispute_reopens_the_invoice_and_winning_it_settles_the_invoice() -> None:
     world = closed()
     provider_says(world, taken_back(TOTAL))
     assert told(world).result is Result.BOOKED
@@ -127,7 +127,7 @@ def test_a_customer_who_authenticates_late_has_paid() -> None:
     assert len(world.gateway.money_moved) == 1
 
 
-def test_the_hold_of_a_customer_who_pays_late_is_lifted_and_the_close_says_so() -> None:
+def test_the_hold_on_a_customer_who_pays_late_is_lifted_and_the_close_says_so() -> None:
     world = closed("declined")
     assert world.customer("acme").held_since
     provider_says(world, Collected(TOTAL))
@@ -141,7 +141,7 @@ def test_the_hold_of_a_customer_who_pays_late_is_lifted_and_the_close_says_so() 
     assert progress.totals.holds.get("lifted") == 1
 
 
-def test_who_owes_something_that_is_not_overdue_is_held_no_longer() -> None:
+def test_a_customer_with_nothing_overdue_is_no_longer_held() -> None:
     world = closed("declined")
     world.add_customer("acme", method="")  # the card is gone: November is to be paid in some other way
     world.use("acme", "20", period=NOVEMBER)
@@ -160,7 +160,7 @@ def test_who_owes_something_that_is_not_overdue_is_held_no_longer() -> None:
     assert progress.totals.holds.get("lifted") == 1
 
 
-def test_a_refusal_that_is_told_later_holds_as_the_policy_says() -> None:
+def test_a_decline_reported_later_holds_as_the_policy_says() -> None:
     for policy, held in ((HoldPolicy(), True), (HoldPolicy(grace_days=3), False)):
         world = a_world("debit")
         world.keeper = replace(world.keeper, policy=policy)
@@ -178,7 +178,7 @@ def test_a_refusal_that_is_told_later_holds_as_the_policy_says() -> None:
     ("outcome", "state"),
     [(taken_back(TOTAL), S.REVERSED), (Collected(TOTAL, 500), S.PAID), (InProgress(), S.PENDING)],
 )
-def test_events_in_any_order_end_the_same(
+def test_events_in_any_order_have_the_same_result(
     order: tuple[ProviderEvent, ...], outcome: ChargeOutcome, state: PaymentState
 ) -> None:
     world = closed("debit")
@@ -213,7 +213,7 @@ def test_a_charge_that_is_under_way_is_not_disturbed() -> None:
     assert told(world, SUCCEEDED).result is Result.KNOWN
 
 
-def test_a_refusal_of_the_attempt_before_does_not_end_the_one_that_is_under_way() -> None:
+def test_a_decline_of_the_previous_attempt_does_not_end_the_one_under_way() -> None:
     world = closed("declined")
 
     class Late(FakeGateway):
@@ -231,7 +231,7 @@ def test_a_refusal_of_the_attempt_before_does_not_end_the_one_that_is_under_way(
     assert (payment(world).state, payment(world).attempt) == (S.DECLINED, 2)
 
 
-def test_an_event_that_comes_before_our_own_booking_waits_and_heals_a_charge_that_broke_off() -> None:
+def test_an_event_before_our_own_booking_waits_and_repairs_a_charge_that_broke_off() -> None:
     world = a_world()
     generated(world)
     world.gateway.failures["collect", "after"] = [RuntimeError("the process died")]
@@ -259,7 +259,7 @@ def test_a_charge_whose_answer_was_lost_is_settled_at_once() -> None:
     assert payment(world).state is S.PAID
 
 
-def test_a_customer_whose_payment_an_event_has_settled_is_told_by_the_next_round() -> None:
+def test_a_customer_whose_payment_an_event_has_settled_is_notified_by_the_next_round() -> None:
     world = a_world()
     generated(world)
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
@@ -276,7 +276,7 @@ def test_a_customer_whose_payment_an_event_has_settled_is_told_by_the_next_round
     assert report["status"] == "completed"
 
 
-def test_what_we_have_booked_is_not_asked_for() -> None:
+def test_a_booked_payment_is_not_looked_up() -> None:
     world = closed()
     world.gateway.failures["look_up", "before"] = [AssertionError("asked")]
     event = ProviderEvent("evt_1", SUCCEEDED.kind, SUCCEEDED.reference, "2026-10/acme", SUCCEEDED.known_in)
@@ -293,7 +293,7 @@ def test_a_payment_that_is_not_ours_is_left_alone(quoted: str) -> None:
     assert world.books.records == before
 
 
-def test_a_payment_through_another_provider_is_not_this_ones() -> None:
+def test_a_payment_through_another_provider_is_ignored() -> None:
     world = a_world()
     world.add_customer("elsewhere", provider="adyen")
     world.use("elsewhere", "10")
@@ -303,7 +303,7 @@ def test_a_payment_through_another_provider_is_not_this_ones() -> None:
 
 
 @pytest.mark.parametrize("call", ["payment_of", "look_up"])
-def test_while_the_provider_is_down_nothing_is_decided(call: str) -> None:
+def test_nothing_is_decided_while_the_provider_is_down(call: str) -> None:
     world = closed()
     provider_says(world, taken_back(TOTAL))
     world.gateway.failures[call, "before"] = [ProviderDownError("503")]
@@ -314,7 +314,7 @@ def test_while_the_provider_is_down_nothing_is_decided(call: str) -> None:
     assert payment(world).state is S.REVERSED
 
 
-def test_who_stopped_after_booking_is_followed_by_one_who_sums_up() -> None:
+def test_if_it_dies_after_booking_the_next_call_updates_the_totals() -> None:
     world = closed()
     provider_says(world, taken_back(TOTAL))
     world.applier.book(CHANGED)  # and the process dies
@@ -323,7 +323,9 @@ def test_who_stopped_after_booking_is_followed_by_one_who_sums_up() -> None:
     assert summed_up(world) == {"reversed": 1}
 
 
-def test_summing_up_that_could_not_be_done_is_not_taken_for_nothing_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_totals_cannot_be_updated_the_error_says_that_the_payment_is_booked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = closed()
     provider_says(world, taken_back(TOTAL))
     applied = world.applier.book(CHANGED)
