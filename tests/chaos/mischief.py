@@ -95,7 +95,7 @@ def settle_debits(sandbox_url: str) -> Step:
     return step
 
 
-def befall_payments(sandbox_url: str) -> Step:
+def disturb_a_payment(sandbox_url: str) -> Step:
     """Let something befall a payment of Stripe's: a part dispute, a verdict, a refund that fails, a late failure."""
 
     def step(rng: random.Random) -> str | None:

@@ -196,6 +196,6 @@ class FakeGateway:
         return Money(outcome.amount.minor - outcome.refunded_minor - outcome.reversed_minor, outcome.amount.currency)
 
 
-def taken_back(amount: Money, code: str = "disputed") -> Collected:
+def reversed_by_the_bank(amount: Money, code: str = "disputed") -> Collected:
     """What a provider says of a payment that the customer's bank has taken back whole."""
     return Collected(amount, reversed_minor=amount.minor, code=code)

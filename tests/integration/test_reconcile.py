@@ -53,7 +53,7 @@ def late_webhooks(system: System) -> Iterator[None]:
         httpx.delete(chaos, trust_env=False).raise_for_status()
 
 
-def lose_sight_of(system: System, key: PaymentKey) -> None:
+def lose_the_answer_for(system: System, key: PaymentKey) -> None:
     """Charge a customer so that the money moves and the provider's answer is lost."""
     gateway = system.runtime.gateway("stripe")
 
@@ -78,7 +78,7 @@ def test_a_payment_with_a_lost_outcome_is_settled_and_the_books_tie_again(system
     assert system.close(JUNE)["holds"]["placed"] == 1
     system.add_customer(name, method="pm_card_visa")
     with late_webhooks(system):
-        lose_sight_of(system, PaymentKey(name, JUNE))
+        lose_the_answer_for(system, PaymentKey(name, JUNE))
     until("the index", lambda: list(system.runtime.directory.being_charged(system.runtime.clock())) or None)
 
     output = reconcile(system)

@@ -86,11 +86,11 @@ def test_a_dispute_reverses_the_payment_and_reopens_the_invoice(closed: System) 
     assert [entry.entry_id.partition("/")[0] for entry in after.entries][-1] == "reversal"
     batch = after.payment.batch if after.payment else -1
 
-    def summed_up() -> bool:
+    def totals_updated() -> bool:
         progress = closed.runtime.closes.progress(PERIOD, batch)
         return bool(progress and progress.totals.payments.get(S.REVERSED))
 
-    until("the batch's sums", summed_up)
+    until("the batch's sums", totals_updated)
     control(closed, f"stripe/disputes/{dispute['id']}/close", {"status": "won"})
     assert becomes(closed, "wh-disputed", lambda payment: payment.state is S.PAID).invoice
 

@@ -16,7 +16,7 @@ from sandbox.stripe import StripeSandbox
 from sandbox.stripe.fates import DEEDS, befall
 from sandbox.stripe.outside import pass_days
 from sandbox.wire import Request
-from tests.chaos.mischief import befall_payments
+from tests.chaos.mischief import disturb_a_payment
 from tests.chaos.plan import chaos_plan
 from tests.sandbox.driving import Wire
 
@@ -87,7 +87,7 @@ def test_chaos_counts_the_fates_of_payments(client: stripe.StripeClient, url: st
         }
     )
     assert len(httpx.post(f"{url}/_sandbox/stripe/advance").json()["payment_intents"]) == 1
-    step, rng = befall_payments(url), random.Random(1)
+    step, rng = disturb_a_payment(url), random.Random(1)
     happened = Counter(step(rng) for _turn in range(5))
     assert None not in happened
     (held,) = httpx.get(f"{url}/_sandbox/holdings").json()

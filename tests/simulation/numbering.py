@@ -160,7 +160,7 @@ class Numbering:
             self.world.cashier.credit(name, Money(1, "USD"), f"sorry {self.granted[name]}")
             self.granted[name] += 1
 
-    def mend(self, batch: Batch) -> bool:
+    def fix_customers(self, batch: Batch) -> bool:
         """Import the mended customers of a batch; False if there are none."""
         broken = [name for name in batch.customer_ids if self.world.customer(name).profile.currency == "???"]
         for name in broken:
@@ -173,7 +173,7 @@ class Numbering:
         todo = list(self.todo)
         while todo:
             batch = self.random.choice(todo)
-            if self.work(batch, fate) and not self.mend(batch):
+            if self.work(batch, fate) and not self.fix_customers(batch):
                 todo.remove(batch)
 
     def invoices(self) -> dict[str, Invoice | None]:

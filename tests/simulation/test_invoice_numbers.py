@@ -126,7 +126,7 @@ def once(numbering: Numbering, at: dict[int, int], happens: Callable[[Numbering,
     return fate
 
 
-def drafts_drawn_anew(patch: pytest.MonkeyPatch) -> None:
+def drafts_recomputed(patch: pytest.MonkeyPatch) -> None:
     """Numbers are reserved for so and so many drafts, and whoever comes next gives them to drafts of their own."""
 
     def generate(self: InvoiceGenerator, period: Period, batch: Batch, round_number: int) -> Generated:
@@ -172,7 +172,7 @@ def documents_written_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(InvoiceGenerator, "_issue", issue)
 
 
-@pytest.mark.parametrize("remove", [drafts_drawn_anew, no_fence, reservations_forgotten, documents_written_over])
+@pytest.mark.parametrize("remove", [drafts_recomputed, no_fence, reservations_forgotten, documents_written_over])
 def test_without_this_rule_numbers_are_lost_or_documents_are_not_what_was_booked(
     remove: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

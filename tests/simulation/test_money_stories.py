@@ -122,7 +122,7 @@ class MoneyStory(RuleBasedStateMachine):
         self.corrections = 0
 
     @rule(draw=draws)
-    def something_befalls_the_money(self, draw: int) -> None:
+    def something_happens_to_the_money(self, draw: int) -> None:
         self.month.twin.befall(draw)
 
     @rule()

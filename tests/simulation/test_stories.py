@@ -88,7 +88,7 @@ class Story(RuleBasedStateMachine):
         self.universe.books.commit(replace(customer, profile=profile))
 
     @rule(draw=st.integers(0, 2**31 - 1))
-    def something_befalls_the_money(self, draw: int) -> None:
+    def something_happens_to_the_money(self, draw: int) -> None:
         self.universe.twin.befall(draw)
 
     def teardown(self) -> None:

@@ -89,8 +89,8 @@ def test_within_a_kind_the_soonest_to_expire_pays_first_whichever_was_granted_fi
     ]
     assert left(world) == {PROMOTION: 2_000}
     world.corrector.credit("INV-00000001", usd(5_000), "too much")
-    given_back = {part.grant.last_day: part.minor for part in world.customer("acme").grants}
-    assert given_back == {None: 4_000, day(12, 30).date(): 3_000}, "what was used last comes back first"
+    restored = {part.grant.last_day: part.minor for part in world.customer("acme").grants}
+    assert restored == {None: 4_000, day(12, 30).date(): 3_000}, "what was used last comes back first"
 
 
 def test_credit_that_expired_before_the_month_ended_is_booked_as_expired_and_pays_for_nothing(world: World) -> None:

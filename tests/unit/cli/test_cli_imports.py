@@ -356,9 +356,9 @@ def test_late_rows_are_counted_whether_they_are_new_corrected_or_already_there(
     assert "of this file arrived" not in monthclose("import", "usage", usage_file).stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,"))
-    mended = monthclose("import", "usage", usage_file)
-    assert "usage: 31 rows imported" in mended.stdout
-    assert late.format("31 rows") in mended.stderr
+    corrected = monthclose("import", "usage", usage_file)
+    assert "usage: 31 rows imported" in corrected.stdout
+    assert late.format("31 rows") in corrected.stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,") + "acme,droplet,3,2026-10-03\n")
     longer = monthclose("import", "usage", usage_file)

@@ -97,8 +97,8 @@ TROUBLES: dict[str, tuple[str, Callable[[World], None]]] = {
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_others_are_billed_and_the_one_is_parked_before_a_number_is_reserved(world: World, trouble: str) -> None:
-    reason, befall = TROUBLES[trouble]
-    befall(world)
+    reason, cause_trouble = TROUBLES[trouble]
+    cause_trouble(world)
     world.generator.generate(OCTOBER, BATCH, 1)
     assert [invoice_number(world, name) for name in BATCH.customer_ids] == ["INV-00000001", "", "INV-00000002"]
     parking = world.month("middle").parking

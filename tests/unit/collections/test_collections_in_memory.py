@@ -22,7 +22,7 @@ from monthclose.errors import (
 )
 from monthclose.ports import Collected, Refused
 from monthclose.use_cases.closes.snapshot import read_batches
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -212,7 +212,7 @@ def test_a_reversed_payment_is_notified_and_never_charged_again_automatically() 
     payment = world.month("acme").payment
     assert payment
     world.clock.pass_time(days=5)
-    world.gateway.settle(payment.provider_ref, taken_back(payment.amount, "fraudulent"))
+    world.gateway.settle(payment.provider_ref, reversed_by_the_bank(payment.amount, "fraudulent"))
     world.charger.look_up(ACME)
     world.add_customer("acme", method="ok")
     live(world, 20)

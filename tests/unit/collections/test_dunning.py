@@ -43,12 +43,12 @@ def refused(code: str = "insufficient_funds", state: PaymentState = S.DECLINED) 
     return CustomerMonth(an_invoice(10_000), attempted(a_payment(), state, code), notice)
 
 
-def taken_back(month: CustomerMonth, at: datetime) -> CustomerMonth:
+def reversed_payment(month: CustomerMonth, at: datetime) -> CustomerMonth:
     assert month.payment
     return replace(month, payment=month.payment.to(S.REVERSED, at, "fraudulent", code="fraudulent"))
 
 
-def told(month: CustomerMonth, step: Step, on: date) -> CustomerMonth:
+def after_step(month: CustomerMonth, step: Step, on: date) -> CustomerMonth:
     at = datetime.combine(on, NOW.timetz())
     notice = Notice("C-1", OCTOBER, str(step.notice), NoticeState.SENT, at, step=step.key)
     return replace(month, reminders=(*month.reminders, notice))
@@ -68,7 +68,7 @@ def course(month: CustomerMonth, customer: Customer = OWING, policy: DunningPoli
                 at = datetime.combine(day(number), NOW.timetz())
                 month = replace(month, payment=attempted(month.payment, S.DECLINED, month.payment.code, at))
             else:
-                month = told(month, step, day(number))
+                month = after_step(month, step, day(number))
         if step:
             return [*steps, (number, step.kind)]
     return steps
@@ -214,7 +214,7 @@ def test_a_customer_who_must_confirm_is_reminded_of_that_and_never_charged_again
 
 
 def test_a_reversed_payment_is_notified_at_once_reminded_of_and_not_charged_again() -> None:
-    month = taken_back(refused(state=S.PAID), NOW + timedelta(days=5))
+    month = reversed_payment(refused(state=S.PAID), NOW + timedelta(days=5))
     assert course(month) == [
         (0, K.REVERSED),
         (8, K.REMINDER),
@@ -225,7 +225,7 @@ def test_a_reversed_payment_is_notified_at_once_reminded_of_and_not_charged_agai
 
 
 def test_a_reversed_payment_may_be_charged_again_if_the_policy_says_so() -> None:
-    month = taken_back(refused(state=S.PAID), NOW)
+    month = reversed_payment(refused(state=S.PAID), NOW)
     step = next_step(month, OWING, DunningPolicy(retry_reversed=True), day(1))
     assert step
     assert step.kind is StepKind.RETRY
@@ -251,7 +251,7 @@ def test_a_hard_decline_of_a_retry_is_notified_at_once() -> None:
     step = next_step(month, OWING, POLICY, day(1))
     assert step
     assert (step.kind, step.notice) == (StepKind.TELL, K.NEW_METHOD)
-    assert next_step(told(month, step, day(1)), OWING, POLICY, day(2)) is None
+    assert next_step(after_step(month, step, day(1)), OWING, POLICY, day(2)) is None
 
 
 def test_a_bank_debit_that_fails_after_the_close_is_notified_at_once() -> None:
@@ -261,7 +261,7 @@ def test_a_bank_debit_that_fails_after_the_close_is_notified_at_once() -> None:
     step = next_step(month, OWING, POLICY, day(4))
     assert step
     assert step.notice is K.DECLINED  # as if it had failed at the close: until now they believe that all is well
-    assert next_step(told(month, step, day(4)), OWING, POLICY, day(5)) == Step(
+    assert next_step(after_step(month, step, day(4)), OWING, POLICY, day(5)) == Step(
         StepKind.RETRY, f"retry-{day(5)}", "day 1 after the first refusal"
     )
 
@@ -385,7 +385,7 @@ def test_each_step_happens_once_and_in_order_whatever_days_the_collections_run(
                 at = datetime.combine(day(number), NOW.timetz())
                 month = replace(month, payment=attempted(month.payment, S.DECLINED, code, at))
             else:
-                month = told(month, step, day(number))
+                month = after_step(month, step, day(number))
         else:
             pytest.fail("a day without an end")
     assert month.payment

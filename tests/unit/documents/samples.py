@@ -103,7 +103,7 @@ def credit_note(**more: Any) -> InvoiceDocument:
     return sample(negative=True, kind=DocumentKind.CREDIT_NOTE, corrects="INV-00000007", **more)
 
 
-def taken_back(document: InvoiceDocument, before: int = 0, minor: int = 0) -> InvoiceDocument:
+def credit_note_for(document: InvoiceDocument, before: int = 0, minor: int = 0) -> InvoiceDocument:
     """Take an invoice back as a correction does: a part of it, or everything."""
     said, amount = Money(before, document.currency), Money(minor or document.total_minor, document.currency)
     draft = draft_credit_note(document, said, amount, "Billed twice.", "id", TODAY)

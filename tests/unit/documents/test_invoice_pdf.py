@@ -20,7 +20,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.pricing.exact import exact_text
 from monthclose.domain.tax.tax import TaxRate
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample, taken_back
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, credit_note_for, sample
 
 RENDERER = TypstRenderer()
 
@@ -256,7 +256,7 @@ def test_an_invoice_with_nothing_to_pay_does_not_say_how_and_when_to_pay() -> No
 
 
 def test_the_reason_for_a_correction_is_labelled_as_one() -> None:
-    for document in (taken_back(sample()), replace(sample(), replaces="INV-00000007", notes=("Billed twice.",))):
+    for document in (credit_note_for(sample()), replace(sample(), replaces="INV-00000007", notes=("Billed twice.",))):
         [page] = pages(document)
         assert "Reason: Billed twice." in page
     [page] = pages(replace(sample(), notes=("Thank you.",)))

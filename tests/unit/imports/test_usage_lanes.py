@@ -141,7 +141,7 @@ CELLS = st.tuples(
 )
 
 
-def told(outcome: UsageOutcome) -> dict[str, Any]:
+def result_of(outcome: UsageOutcome) -> dict[str, Any]:
     return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
 
 
@@ -166,7 +166,7 @@ def test_lanes_in_any_order_add_up_to_the_whole_file(files: list[list[tuple[str,
             left[lane] = split.load(run, lane, left[lane], execution, time_is_up=lambda: True)
             if left[lane] == -1:
                 del left[lane]
-        assert told(split.finish(run, execution)) == told(expected)
+        assert result_of(split.finish(run, execution)) == result_of(expected)
         for name in ("acme", "globex"):
             assert split.events(name) == whole.events(name)
         if expected["rejected"]:

@@ -45,7 +45,7 @@ def metered(world: World, units: int, name: str = "e1", period: Period = OCTOBER
     use(world, name, str(units), time=f"{period}-05", sku=sku)
 
 
-def mended(world: World, price: str = "0.8", number: str = OLD) -> Invoice:
+def regenerated(world: World, price: str = "0.8", number: str = OLD) -> Invoice:
     """Mend the price, and make an invoice anew."""
     priced_at(world, price)
     return world.regenerator.regenerate(number, WHY).invoice

@@ -186,7 +186,7 @@ def test_parts_add_up_to_the_invoice_and_its_tax_to_the_minor_unit(country: str)
 def test_money_that_the_provider_refunds_afterwards_comes_out_of_the_credit() -> None:
     world = closed()
     world.corrector.void(INV, WHY)
-    give_back(world, 10_000)
+    refund_at_the_provider(world, 10_000)
     assert account(world) == (0, 0)
     assert settled(world) == (0, 10_000, 0, 0)
     proof_of_books(world)
@@ -194,7 +194,7 @@ def test_money_that_the_provider_refunds_afterwards_comes_out_of_the_credit() ->
 
 def test_a_credit_note_on_refunded_money_credits_nothing_twice() -> None:
     world = closed()
-    give_back(world, 4_000)
+    refund_at_the_provider(world, 4_000)
     note = world.corrector.void(INV, WHY)
     assert legs(world, note) == {Account.REVENUE: 10_000, Account.WRITE_OFF: -4_000, Account.CREDIT: -6_000}
     assert account(world) == (0, 6_000)
@@ -207,7 +207,7 @@ def test_credit_used_before_its_money_was_refunded_is_our_loss_and_the_books_tie
     world.use("acme", "100", period=OCTOBER.next)
     world.clock.now = OCTOBER.next.end
     world.close(OCTOBER.next, "execution-2")
-    give_back(world, 10_000)
+    refund_at_the_provider(world, 10_000)
     assert settled(world) == (0, 10_000, 0, 0)
     payment = world.month("acme").payment
     assert payment
@@ -215,7 +215,7 @@ def test_credit_used_before_its_money_was_refunded_is_our_loss_and_the_books_tie
     proof_of_books(world)
 
 
-def give_back(world: World, minor: int) -> None:
+def refund_at_the_provider(world: World, minor: int) -> None:
     """The company refunds the payment at the provider, and its webhook says so."""
     payment = world.month("acme").payment
     assert payment

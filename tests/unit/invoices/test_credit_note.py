@@ -84,7 +84,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
 
     @precondition(lambda self: self.collected > self.refunded)
     @rule(data=st.data())
-    def give_back(self, data: st.DataObject) -> None:
+    def refund(self, data: st.DataObject) -> None:
         minor = data.draw(st.integers(1, self.collected - self.refunded))
         self.book_moved(refund(self.invoice, self.customer, usd(minor), self.excess), "refund/")
         self.refunded += minor
@@ -97,7 +97,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
 
     @precondition(lambda self: self.collected > self.reversed)
     @rule(data=st.data())
-    def a_bank_takes_it_back(self, data: st.DataObject) -> None:
+    def a_bank_reverses_it(self, data: st.DataObject) -> None:
         """Also what was refunded before: then more goes back than was collected."""
         minor = data.draw(st.integers(1, self.collected - self.reversed))
         self.book_moved(reverse(self.invoice, self.customer, usd(minor), self.excess), "reversal/")

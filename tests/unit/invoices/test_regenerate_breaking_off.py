@@ -15,7 +15,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.errors import TryLaterError
 from monthclose.ports import Collected, InProgress
 from monthclose.use_cases.batch_work import refresh_progress
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.unit.accounts.test_adjust_account import usd
 from tests.unit.dying import DiedError, dying_at
 from tests.unit.invoices.regenerating import (
@@ -257,7 +257,7 @@ def _act(world: World, kind: str, number: int, name: str) -> None:
             given = min(first.refunded_minor + number, first.collected_minor)
             provider_says(world, Collected(usd(first.collected_minor), refunded_minor=given))
         elif kind == "dispute" and first.state is PaymentState.PAID:
-            provider_says(world, taken_back(usd(first.collected_minor)))
+            provider_says(world, reversed_by_the_bank(usd(first.collected_minor)))
         elif kind == "collect":
             world.collect()
         elif kind == "november" and NOVEMBER not in world.books.months("acme"):

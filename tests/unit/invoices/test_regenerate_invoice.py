@@ -22,9 +22,9 @@ from tests.unit.invoices.regenerating import (
     content_of,
     invoice_of,
     legs,
-    mended,
     priced_at,
     proof,
+    regenerated,
     settled,
 )
 from tests.unit.invoices.test_late_usage import use
@@ -61,7 +61,7 @@ def test_a_paid_invoice_that_was_too_high_is_replaced_and_the_difference_is_cred
 def test_both_invoices_stay_available_and_unchanged_and_the_new_one_says_what_it_replaces() -> None:
     world = closed()
     before = world.issued.content(invoice_of(world))
-    mended(world)
+    regenerated(world)
 
     assert world.issued.content(world.issued.find(OLD)) == before
     new = content_of(world, NEW)
@@ -76,7 +76,7 @@ def test_a_link_to_the_replaced_invoice_still_opens_it() -> None:
     writer = LinkWriter(world.link_secrets, world.clock, "https://invoices.example.com/", 400)
     opener = world.use_cases.link_opener
     link = writer(invoice_of(world))
-    new = writer(mended(world))
+    new = writer(regenerated(world))
     for address, number in ((link, OLD), (new, NEW)):
         assert f"name={number}.pdf" in opener.open(address.rpartition("/")[2])
 
@@ -87,10 +87,10 @@ def test_an_invoice_that_is_being_charged_waits_for_the_outcome() -> None:
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("answer lost")]
     world.batch_charger.charge(OCTOBER, batch, 1)
     with pytest.raises(TryLaterError, match=f"{OLD} is being charged"):
-        mended(world)
+        regenerated(world)
     assert world.month("acme").credit_notes == ()
     the_rest_of_the_close(world, batch)
-    assert settled(mended(world)) == (8_000, 0, 0, 0)
+    assert settled(regenerated(world)) == (8_000, 0, 0, 0)
 
 
 def test_a_partly_credited_or_voided_invoice_can_still_be_regenerated() -> None:
@@ -106,7 +106,7 @@ def test_a_partly_credited_or_voided_invoice_can_still_be_regenerated() -> None:
 
 def test_the_new_invoice_can_be_regenerated_and_credited_and_the_old_one_no_longer() -> None:
     world = closed()
-    mended(world)
+    regenerated(world)
     newest = world.regenerator.regenerate(NEW, "and now?").invoice
     assert (newest.number, newest.replaces) == ("INV-00000003", NEW)
     assert [invoice.replaced_by for invoice in world.month("acme").superseded] == [NEW, "INV-00000003"]
@@ -130,7 +130,7 @@ def test_running_it_again_shows_what_was_done() -> None:
 
 def test_a_close_that_runs_again_issues_nothing_and_is_not_disturbed() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     before = dict(world.books.records)
     assert world.close(OCTOBER, "execution-2")["proof"]["ties"]
     assert before == world.books.records
@@ -140,7 +140,7 @@ def test_the_new_invoice_has_todays_customer_details_and_the_months_taxes() -> N
     world = closed()
     world.tax_tables.put(TAXES)
     settle_in(world, "acme", "DE")
-    new = mended(world, "1")
+    new = regenerated(world, "1")
     assert (new.total_minor, new.tax_minor) == (11_900, 1_900)
     assert content_of(world, NEW)["customer"]["country"] == "DE"
     assert content_of(world, NEW)["tax_table"] == world.tax_tables.latest()
@@ -192,7 +192,7 @@ def test_a_new_invoice_below_the_minimum_is_still_issued() -> None:
     world = closed()
     policy = InvoicingPolicy({"default": 500})
     world.regenerator = replace(world.regenerator, policy=policy)
-    assert mended(world, "0.01").total_minor == 100
+    assert regenerated(world, "0.01").total_minor == 100
     books_tie(world)
 
 

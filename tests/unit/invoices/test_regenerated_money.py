@@ -8,7 +8,7 @@ from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Collected
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.unit.accounts.test_adjust_account import moved, the_rest_of_the_close, usd, with_the_charge_queued
 from tests.unit.invoices.regenerating import (
     NEW,
@@ -20,11 +20,11 @@ from tests.unit.invoices.regenerating import (
     books_tie,
     closed,
     invoice_of,
-    mended,
     metered,
     old_of,
     proof,
     provider_says,
+    regenerated,
     settled,
 )
 from tests.unit.invoices.test_correct_invoice import settle_method
@@ -33,7 +33,7 @@ from tests.world import OCTOBER, World
 
 def test_a_paid_invoice_that_was_too_low_leaves_the_rest_open_and_the_collections_charge_it() -> None:
     world = closed()
-    new = mended(world, "1.5")
+    new = regenerated(world, "1.5")
     assert settled(new) == (10_000, 0, 0, 5_000)
     assert account(world) == (5_000, 0)
     report = proof(world)
@@ -50,7 +50,7 @@ def test_a_paid_invoice_that_was_too_low_leaves_the_rest_open_and_the_collection
 
 def test_a_person_may_charge_a_part_and_the_collections_charge_the_rest() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     [paid] = world.cashier.pay("acme", usd(2_000))
     assert (paid.state, paid.collected_minor) == (PaymentState.PAID, 2_000)
     world.clock.pass_time(days=1)
@@ -61,7 +61,7 @@ def test_a_person_may_charge_a_part_and_the_collections_charge_the_rest() -> Non
 
 def test_what_a_person_charges_in_full_leaves_nothing_to_the_collections() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     world.cashier.pay("acme")
     assert moved(world) == [10_000, 5_000]
     assert [payment.sequence for payment in world.month("acme").payments] == [1, 2]
@@ -70,7 +70,7 @@ def test_what_a_person_charges_in_full_leaves_nothing_to_the_collections() -> No
 
 def test_an_invoice_paid_with_credit_before_it_is_charged_has_nothing_due() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     world.cashier.record("acme", usd(5_000), "SEPA 1")
     world.clock.pass_time(days=1)
     world.collect()
@@ -81,7 +81,7 @@ def test_an_invoice_paid_with_credit_before_it_is_charged_has_nothing_due() -> N
 def test_a_declined_invoice_gets_a_fresh_schedule_and_the_hold_is_lifted_with_it() -> None:
     world = closed("declined")
     assert world.customer("acme").held_since
-    mended(world)
+    regenerated(world)
     assert not world.customer("acme").held_since
     assert settled(invoice_of(world)) == (0, 0, 0, 8_000)
     settle_method(world, "ok")
@@ -95,7 +95,7 @@ def test_a_declined_invoice_gets_a_fresh_schedule_and_the_hold_is_lifted_with_it
 def test_a_new_invoice_that_is_declined_is_notified_retried_and_held_like_any_other() -> None:
     world = closed("declined")
     mails = len(world.mailer.sent)
-    mended(world)
+    regenerated(world)
     world.clock.pass_time(days=1)
     world.collect()
     assert world.month("acme").payments[-1].state is PaymentState.DECLINED
@@ -120,14 +120,14 @@ def test_a_customer_who_cannot_be_charged_is_not_and_the_payment_says_why(
     world = closed()
     profile = replace(world.customer("acme").profile, payment_method=method, payment_provider=provider)
     world.change("acme", profile=profile)
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     assert world.month("acme").payments[-1].state is state
     proof(world)
 
 
 def test_the_customers_current_provider_charges_it() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     payment = world.month("acme").payments[-1]
     world.books.commit(replace(payment, provider="adyen"))
     world.clock.pass_time(days=1)
@@ -138,7 +138,7 @@ def test_the_customers_current_provider_charges_it() -> None:
 def test_before_the_close_has_charged_the_closes_own_payment_collects_the_new_invoice() -> None:
     world = a_world()
     batch = with_the_charge_queued(world)
-    mended(world)
+    regenerated(world)
     assert the_rest_of_the_close(world, batch)["status"] == "completed"
     assert moved(world) == [8_000]
     [payment] = world.month("acme").payments
@@ -146,13 +146,11 @@ def test_before_the_close_has_charged_the_closes_own_payment_collects_the_new_in
     assert [NEW in mail.text for mail in world.mailer.sent] == [True]
 
 
-@pytest.mark.parametrize(("given_back", "written_off", "left"), [(1_500, 0, 500), (2_000, 0, 0), (10_000, 8_000, 0)])
-def test_a_refund_of_the_old_payment_comes_out_of_the_credit_first(
-    given_back: int, written_off: int, left: int
-) -> None:
+@pytest.mark.parametrize(("refunded", "written_off", "left"), [(1_500, 0, 500), (2_000, 0, 0), (10_000, 8_000, 0)])
+def test_a_refund_of_the_old_payment_comes_out_of_the_credit_first(refunded: int, written_off: int, left: int) -> None:
     world = closed()
-    mended(world)
-    provider_says(world, Collected(usd(10_000), refunded_minor=given_back))
+    regenerated(world)
+    provider_says(world, Collected(usd(10_000), refunded_minor=refunded))
     assert f"of invoice {OLD} given back" in world.month("acme").entries[-1].memo
     assert settled(invoice_of(world)) == (8_000 - written_off, 0, written_off, 0)
     assert account(world) == (0, left)
@@ -161,9 +159,9 @@ def test_a_refund_of_the_old_payment_comes_out_of_the_credit_first(
 
 def test_a_dispute_of_the_old_payment_reopens_the_new_invoice_and_the_customer_is_notified() -> None:
     world = closed()
-    mended(world)
+    regenerated(world)
     world.clock.pass_time(days=1)
-    provider_says(world, taken_back(usd(10_000)))
+    provider_says(world, reversed_by_the_bank(usd(10_000)))
     assert settled(invoice_of(world)) == (0, 0, 0, 8_000)
     assert account(world) == (8_000, 0)
     books_tie(world)
@@ -183,10 +181,10 @@ def test_a_dispute_of_money_that_paid_another_month_is_a_loss_on_its_payment() -
     world = closed()
     world.clock.now = NOVEMBER.end
     metered(world, 100, "n1", NOVEMBER)
-    mended(world, "0.6")
+    regenerated(world, "0.6")
     world.close(NOVEMBER, "execution-2")
     assert account(world) == (0, 0)
-    provider_says(world, taken_back(usd(10_000)))
+    provider_says(world, reversed_by_the_bank(usd(10_000)))
     assert settled(invoice_of(world)) == (0, 0, 0, 6_000)
     assert settled(old_of(world)) == (0, 10_000, 0, 0)
     assert lost(world) == 4_000
@@ -211,14 +209,14 @@ def test_credit_that_came_from_no_payment_of_the_month_counts_as_credited() -> N
     world = closed("declined")
     world.corrector.void(OLD, "first taken back")
     world.cashier.record("acme", usd(3_000), "SEPA 1")
-    assert settled(mended(world)) == (0, 3_000, 0, 5_000)
+    assert settled(regenerated(world)) == (0, 3_000, 0, 5_000)
     books_tie(world)
 
 
 def test_the_schedule_counts_days_from_the_new_invoices_own_first_decline() -> None:
     world = closed("declined")
     world.clock.pass_time(days=20)
-    mended(world)
+    regenerated(world)
     for attempts in (1, 2, 2, 3):  # at once, on day 1, and on day 3
         world.clock.pass_time(days=1)
         world.collect()
@@ -228,7 +226,7 @@ def test_the_schedule_counts_days_from_the_new_invoices_own_first_decline() -> N
 
 def test_the_comparison_of_the_books_finds_and_books_later_refunds() -> None:
     world = closed()
-    mended(world)
+    regenerated(world)
     payment = world.month("acme").payment
     assert payment
     world.gateway.outcomes[payment.provider_ref] = Collected(usd(10_000), refunded_minor=2_000)
@@ -240,7 +238,7 @@ def test_the_comparison_of_the_books_finds_and_books_later_refunds() -> None:
 
 def test_the_reconciler_charges_it_when_it_finds_it_and_notifies_nobody_twice() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     mails = len(world.mailer.sent)
     close = world.closes.get(OCTOBER)
     assert close

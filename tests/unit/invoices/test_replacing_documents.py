@@ -6,7 +6,7 @@ import pytest
 
 from monthclose.adapters.documents.e_invoice import FacturX
 from monthclose.domain.invoices.document import InvoiceDocument
-from tests.unit.documents.samples import sample, taken_back
+from tests.unit.documents.samples import credit_note_for, sample
 from tests.unit.documents.test_e_invoice import Check, broken_rules
 from tests.unit.documents.test_invoice_pdf import pages
 
@@ -39,7 +39,7 @@ def test_its_document_is_read_and_written_back_the_same(document: InvoiceDocumen
 
 
 def test_its_credit_note_refers_to_it_and_not_to_the_replaced_invoice(broken_rules: Check) -> None:
-    note = taken_back(replacing())
+    note = credit_note_for(replacing())
     assert (note.corrects, note.replaces) == ("INV-00000042", "")
     xml = FacturX().xml(note)
     assert OLD.encode() not in xml

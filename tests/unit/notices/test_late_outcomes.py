@@ -11,7 +11,7 @@ from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.ports import ChargeOutcome, Collected, ProviderEvent, Refused
 from monthclose.use_cases.webhooks.apply_event import Result
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -19,7 +19,7 @@ TOTAL = Money(10_000, "USD")
 REFERENCE = "pi_2026-10/acme_1"
 EVENT = ProviderEvent("evt", "payment.changed", REFERENCE)
 KEY = PaymentKey("acme", OCTOBER)
-FAILED, CAME_IN, BACK = Refused("insufficient_funds"), Collected(TOTAL), taken_back(TOTAL)
+FAILED, CAME_IN, BACK = Refused("insufficient_funds"), Collected(TOTAL), reversed_by_the_bank(TOTAL)
 
 
 def closed(method: str = "debit", policy: HoldPolicy | None = None, *, grace_days: int = 0) -> World:

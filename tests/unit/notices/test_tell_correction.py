@@ -15,7 +15,7 @@ from monthclose.use_cases.closes.snapshot import read_batches
 from tests.unit.accounts.test_adjust_account import usd
 from tests.unit.invoices.regenerating import a_world as a_priced_world
 from tests.unit.invoices.regenerating import closed as priced_and_closed
-from tests.unit.invoices.regenerating import mended, metered
+from tests.unit.invoices.regenerating import metered, regenerated
 from tests.unit.invoices.test_correct_invoice import INV, WHY, a_world, closed, settle_method
 from tests.world import OCTOBER, World
 
@@ -166,10 +166,10 @@ def test_dunning_reminds_of_the_rest_as_if_no_mail_had_been_sent() -> None:
     assert late.step == on_time.step
 
 
-def made_anew(world: World, price: str) -> Invoice:
+def regenerated_invoice(world: World, price: str) -> Invoice:
     """Make the October invoice anew, after the close's mails were read."""
     world.mailer.sent.clear()
-    return mended(world, price)
+    return regenerated(world, price)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def made_anew(world: World, price: str) -> Invoice:
 )
 def test_the_mail_of_a_new_invoice_says_once_what_is_left_to_pay(method: str, price: str, said: str) -> None:
     world = priced_and_closed(method)
-    invoice = made_anew(world, price)
+    invoice = regenerated_invoice(world, price)
     for _ in range(2):
         assert world.teller.tell_replacement(invoice, WHY) is NoticeState.SENT
     assert said in the_mail(world)
@@ -195,7 +195,7 @@ def test_the_closes_own_notice_names_the_new_invoice_if_it_was_not_sent_before()
     plan = world.planner.plan(OCTOBER, world.open())
     [batch] = read_batches(world.documents, plan.round_key)
     world.generator.generate(OCTOBER, batch, plan.close.round)
-    invoice = mended(world)
+    invoice = regenerated(world)
     assert world.teller.tell_replacement(invoice, WHY) is None
     world.batch_charger.charge(OCTOBER, batch.number, 1)
     world.sender.send(OCTOBER, batch.number, 1)
@@ -217,8 +217,8 @@ def test_the_mail_says_that_money_used_for_other_open_invoices_does_not_count_fo
 
 def test_a_new_invoice_that_was_replaced_in_turn_is_no_longer_announced() -> None:
     world = priced_and_closed()
-    first = made_anew(world, "1.2")
-    second = mended(world, "1.5", first.number)
+    first = regenerated_invoice(world, "1.2")
+    second = regenerated(world, "1.5", first.number)
     assert world.teller.tell_replacement(first, WHY) is None
     assert world.teller.tell_replacement(second, WHY) is NoticeState.SENT
     assert f"Invoice {first.number} (October 2026) is cancelled" in the_mail(world)
@@ -227,7 +227,7 @@ def test_a_new_invoice_that_was_replaced_in_turn_is_no_longer_announced() -> Non
 def test_a_mail_about_a_new_invoice_is_not_a_reminder() -> None:
     world = priced_and_closed("declined")
     reminders = world.month("acme").reminders
-    world.teller.tell_replacement(made_anew(world, "1.2"), WHY)
+    world.teller.tell_replacement(regenerated_invoice(world, "1.2"), WHY)
     assert world.month("acme").reminders == reminders
 
 

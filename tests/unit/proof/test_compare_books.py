@@ -21,7 +21,7 @@ from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof import comparison_sides
 from monthclose.use_cases.proof.comparison_sides import Side
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
-from tests.fakes import FakeGateway, taken_back
+from tests.fakes import FakeGateway, reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 
@@ -122,7 +122,7 @@ def test_a_refund_at_the_provider_is_booked_and_ties(world: World) -> None:
 
 
 def test_a_reversal_is_booked_and_ties(world: World) -> None:
-    world.gateway.settle(payment_of(world, "c").provider_ref, taken_back(Money(3000, "USD")))
+    world.gateway.settle(payment_of(world, "c").provider_ref, reversed_by_the_bank(Money(3000, "USD")))
     reconciled = world.reconcile()
     assert found(reconciled) == []
     assert payment_of(world, "c").state is PaymentState.REVERSED
@@ -264,7 +264,7 @@ def test_a_provider_that_a_customer_has_since_switched_to_is_asked_too(world: Wo
     other.provider = "other"
     chargers = {"stripe": lambda: world.charger, "other": lambda: Charger(world.books, other, world.clock)}
     world.comparer = replace(world.comparer, chargers=chargers)
-    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = reversed_by_the_bank(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))
     cashier = replace(world.cashier, charger=lambda _: Charger(world.books, other, world.clock))
@@ -278,7 +278,7 @@ def test_a_provider_that_a_customer_has_since_switched_to_is_asked_too(world: Wo
 
 
 def test_a_reversed_charge_is_still_matched_when_the_invoice_was_collected_again(world: World) -> None:
-    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = reversed_by_the_bank(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_method="another"))
     assert world.charger.charge(PaymentKey("a", OCTOBER), again=True) is PaymentState.REVERSED

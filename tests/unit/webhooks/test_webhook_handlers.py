@@ -22,7 +22,7 @@ from monthclose.handlers import apply_webhook, queue, receive_webhook
 from monthclose.ports import Collected, Refused, WebhookReader
 from monthclose.use_cases.webhooks.apply_event import EventApplier
 from sandbox.signatures import SIGN
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.sandbox.gocardless_driving import webhook
 from tests.unit.test_handlers import FakeContext
 from tests.world import OCTOBER, World
@@ -258,7 +258,7 @@ def consumer(door: Door, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     return consume
 
 
-def paid_back(world: World) -> int:
+def refunded_minor_of(world: World) -> int:
     payment = world.month("acme").payment
     assert payment
     return payment.refunded_minor
@@ -275,14 +275,14 @@ def test_a_queued_event_is_booked(door: Door, consumer: Callable[..., list[str]]
     refund(door.world)
     door.deliver("stripe", stripe_event())
     assert consumer(*door.queued) == []
-    assert paid_back(door.world) == 3_000
+    assert refunded_minor_of(door.world) == 3_000
     assert door.world.event_queue.put_back_messages == []
 
 
 def test_an_event_about_a_payment_that_is_not_ours_is_dropped(door: Door, consumer: Callable[..., list[str]]) -> None:
     door.deliver("stripe", stripe_event(payment="order 4711"))
     assert consumer(*door.queued) == []
-    assert paid_back(door.world) == 0
+    assert refunded_minor_of(door.world) == 0
     assert "not_ours" in repr(door.world.log.lines)
 
 
@@ -306,7 +306,7 @@ def test_a_delivery_with_a_broken_event_is_redelivered_and_the_others_are_applie
 
     refund(door.world)
     assert consumer(*door.queued) == []
-    assert paid_back(door.world) == 3_000
+    assert refunded_minor_of(door.world) == 3_000
     assert len(done) == 2
 
 
@@ -331,7 +331,7 @@ def test_an_event_that_cannot_be_applied_yet_is_requeued_later_and_later(
     assert consumer(*door.queued) == []
     assert door.world.event_queue.put_back_messages == [(door.queued[0], seconds)]
     assert consumer(door.world.event_queue.put_back_messages[0][0]) == []
-    assert paid_back(door.world) == 3_000
+    assert refunded_minor_of(door.world) == 3_000
 
 
 def test_an_event_that_could_not_be_applied_for_days_becomes_a_dead_letter(
@@ -365,7 +365,7 @@ def test_resuming_after_the_booking_updates_the_totals(
 ) -> None:
     world = door.world
     [reference] = world.gateway.orders
-    world.gateway.settle(reference, taken_back(world.gateway.orders[reference].amount))
+    world.gateway.settle(reference, reversed_by_the_bank(world.gateway.orders[reference].amount))
     door.deliver("stripe", stripe_event())
     with monkeypatch.context() as patch:
         patch.setattr(EventApplier, "finish", lambda *_: (_ for _ in ()).throw(BrokeOffError("throttled")))
