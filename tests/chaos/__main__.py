@@ -120,7 +120,7 @@ def _heal(system: System, names: list[str]) -> Verdict:
 
 
 def _reconcile(system: System) -> None:
-    """Look at every payment in flight now, as the operator does."""
+    """Check every payment in flight now, as the operator does."""
     del system  # the command finds it by its environment
     CliRunner().invoke(app, ["reconcile", "--now", "--json"])
 

@@ -1,4 +1,4 @@
-"""The guide to adding a provider is followed here, step by step, with the very text of its examples."""
+"""Follows the guide to adding a provider, step by step, with the very text of its examples."""
 
 import inspect
 import json

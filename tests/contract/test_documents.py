@@ -1,4 +1,4 @@
-"""What stores of documents promise, fake or real: what is written once stays, numbers are found, keys are kept."""
+"""What stores of documents promise, fake or real: issued documents stay, numbers are found, keys are kept."""
 
 import json
 from dataclasses import replace

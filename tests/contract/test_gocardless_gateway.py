@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class Interference:
-    """A layer that answers in the provider's place, for as long as it is told to."""
+    """A layer that answers in the provider's place while it is switched on."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[], Response]] = {}

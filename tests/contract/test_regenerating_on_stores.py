@@ -1,4 +1,4 @@
-"""An invoice is made anew on the real stores' adapters as on the fakes: one test over all that it writes."""
+"""An invoice is regenerated on the real stores' adapters as on the fakes: one test covers everything it writes."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What every store promises of an invoice that another one takes the place of, fake or real."""
+"""What every store promises about an invoice that was replaced by another, fake or real."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Mandates that GoCardless replaces by itself: payments go on by the new one, and nobody is debited twice for it."""
+"""Mandates that GoCardless replaces by itself: payments continue by the new one, and nobody is debited twice."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What Stripe's refusals mean for us: what is the customer's matter, what is ours, and what is nobody's."""
+"""What Stripe's refusals mean for us: which are declines, which are our mistakes, and which are neither."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What a webhook tells us, and which we refuse: signed with the providers' own helpers where they have them."""
+"""What a webhook says, and which ones we refuse: signed with the providers' own helpers where they have them."""
 
 import json
 import re

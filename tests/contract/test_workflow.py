@@ -1,4 +1,4 @@
-"""What both the workflow engine and its fake promise: one way to start an execution, stop it and ask how it stands."""
+"""What both the workflow engine and its fake promise: one way to start an execution, stop it and read its status."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the pages for people name is there: links and anchors, paths of code, commands and their options."""
+"""What the docs name exists: links and anchors, paths of code, commands and their options."""
 
 import re
 import shlex

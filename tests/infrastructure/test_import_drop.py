@@ -1,4 +1,4 @@
-"""What imports dropped usage files: started by their arrival, and able to do no more than it must."""
+"""The stack that imports dropped usage files: started by their arrival, and allowed no more than it needs."""
 
 import json
 from typing import Any

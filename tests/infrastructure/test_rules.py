@@ -1,4 +1,4 @@
-"""Rules that others wrote: cdk-nag's AwsSolutions, cfn-lint. And one of ours: a synthesis repeats itself."""
+"""Rules that others wrote: cdk-nag's AwsSolutions, cfn-lint. And one of ours: synthesis is deterministic."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the templates promise: nothing is lost, nothing is open, every function has what it needs and no more."""
+"""What the templates promise: no data is lost, nothing is public, every function has what it needs and no more."""
 
 import json
 import re

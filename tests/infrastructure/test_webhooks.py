@@ -1,4 +1,4 @@
-"""The address that anybody can reach: open, bounded, watched, and with next to nothing behind it."""
+"""The URL that anybody can reach: public, rate-limited, watched, and allowed next to nothing."""
 
 from typing import Any
 

@@ -43,7 +43,7 @@ def queue(named: str) -> str:
 
 @contextmanager
 def late_webhooks(system: System) -> Iterator[None]:
-    """Let the provider's webhooks come long after the reconciler has: otherwise they settle everything first."""
+    """Delay the provider's webhooks until long after the reconciler: otherwise they settle everything first."""
     chaos = f"{system.sandbox_url}/_sandbox/chaos"
     plan = {"webhooks": {"stripe": {"delay": 1, "delay_seconds": [60, 60]}}}
     httpx.put(chaos, json=plan, trust_env=False).raise_for_status()
@@ -54,7 +54,7 @@ def late_webhooks(system: System) -> Iterator[None]:
 
 
 def lose_the_answer_for(system: System, key: PaymentKey) -> None:
-    """Charge a customer so that the money moves and the provider's answer is lost."""
+    """Charge a customer so that the money moves but the provider's answer is lost."""
     gateway = system.runtime.gateway("stripe")
 
     class LosesAnswers:

@@ -23,7 +23,7 @@ GOOD = "dropper,droplet,24,2024-03-05T10:00:00Z,0.5\n"
 
 @dataclass
 class Bucket:
-    """The usage bucket, and the company's ear on the event bus."""
+    """The usage bucket, and a listener on the event bus."""
 
     name: str
     queue_url: str
@@ -54,7 +54,7 @@ class Bucket:
 
 @pytest.fixture
 def bucket(system: System) -> Iterator[Bucket]:
-    """Listen to what is told of imports, with a rule and a queue of the test's own."""
+    """Listen to import events, with the test's own rule and queue."""
     system.add_customer("dropper")
     name, events, sqs = f"test-{uuid4()}", boto3.client("events"), boto3.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]

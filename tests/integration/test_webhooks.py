@@ -1,4 +1,4 @@
-"""What the providers tell of after a close: signed by the sandbox, taken at the function URL, booked."""
+"""Events that the providers send after a close: signed by the sandbox, accepted at the function URL, booked."""
 
 import json
 from collections.abc import Callable

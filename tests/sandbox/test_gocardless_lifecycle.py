@@ -1,4 +1,4 @@
-"""How the fake GoCardless' payments move on, and whom it tells; on the pure core."""
+"""How the fake GoCardless' payments advance, and which events it sends; on the pure core."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ EVENTS = [
 
 
 class World:
-    """A sandbox, the events that it told of, and what to do to get any of them."""
+    """A sandbox, the events that it sent, and how to cause each of them."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -49,7 +49,7 @@ class World:
         self.outside = self.wire.sandbox.outside
 
     def mandate(self, status: str = "pending_submission") -> str:
-        """A mandate that was made through the API, with all that it needs."""
+        """A mandate created through the API, with everything it needs."""
         customer = self.create("customers", {"company_name": "Acme"})
         account = {"account_holder_name": "Acme", "iban": "NL91ABNA0417164300", "links": {"customer": customer}}
         bank_account = self.create("customer_bank_accounts", account)
@@ -78,7 +78,7 @@ class World:
         return made
 
     def settled(self, status: str) -> None:
-        """A payment that was paid out is taken back, and deducted from the next payout."""
+        """A paid-out payment is charged back, and deducted from the next payout."""
         paid = self.payment("paid_out")
         self.outside.advance_payment(paid, status)
         for _ in range(2):  # of one alone nothing would be left to pay out

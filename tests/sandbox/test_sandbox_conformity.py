@@ -1,4 +1,4 @@
-"""All that the fake Stripe answers is as Stripe publishes it: members, types and words, in every state."""
+"""Everything the fake Stripe answers is as Stripe publishes it: fields, types and enum values, in every state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Checked(Wire):
-    """A wire that checks all that comes over it, and each webhook; it remembers what is not as published."""
+    """A wire that checks every answer and webhook; it records what is not as published."""
 
     def __init__(self) -> None:
         super().__init__(StripeSandbox(notify=self.see))
@@ -57,14 +57,14 @@ class Checked(Wire):
         self.seen[document.get("type" if document.get("object") == "event" else "object", "error")] += 1
 
     def pay(self, method: str = "pm_card_visa", **fields: Any) -> str:
-        """Create and confirm an intent of 15.00, and look at it with all that can be expanded."""
+        """Create and confirm an intent for 15.00, and retrieve it with everything expanded."""
         intent: str = self.post("payment_intents", {"amount": 1500, "currency": "usd", **fields}).json()["id"]
         self.confirm(intent, method)
         self.look(intent)
         return intent
 
     def look(self, intent: str) -> None:
-        """Fetch all that there is about a PaymentIntent."""
+        """Fetch everything about a PaymentIntent."""
         self.get(f"payment_intents/{intent}", **{"expand[]": "latest_charge"})
         for kind in ("charges", "refunds", "disputes"):
             self.get(kind, payment_intent=intent, limit=100)

@@ -1,4 +1,4 @@
-"""What docs/sandbox.md says is so."""
+"""What docs/sandbox.md says is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What befalls payments at random: only what is possible, with all money accounted for."""
+"""What happens to payments at random: only what is possible, with all money accounted for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money that goes back, and what happens without a request: refunds, disputes, authentication, processing, events."""
+"""Refunds and reversals, and what happens without a request: disputes, authentication, processing, events."""
 
 from __future__ import annotations
 

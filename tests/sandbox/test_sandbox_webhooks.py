@@ -34,7 +34,7 @@ DEADLINE = 30
 
 @dataclass
 class Receiver:
-    """An endpoint that answers as it is told, then 200."""
+    """An endpoint that gives prepared answers, then 200."""
 
     answers: list[int] = field(default_factory=list)
     received: queue.Queue[tuple[dict[str, str], bytes]] = field(default_factory=queue.Queue)

@@ -1,4 +1,4 @@
-"""The booking broken in every way that it once was, or might be: each time the comparison must find the customer.
+"""The booking broken in every way that it once was, or could be: each time the comparison must find the customer.
 
 It can only do so as long as the providers' record shares no code with the booking.
 """

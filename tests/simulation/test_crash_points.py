@@ -64,7 +64,7 @@ def test_a_failure_that_the_provider_stores_under_the_key_blocks_nobody(call: in
 
 
 def test_the_table_covers_both_providers_and_every_effect() -> None:
-    """The harness itself: were a write or a call not watched, its points would be missing."""
+    """The harness itself: if a write or a call were not watched, its points would be missing."""
     stripe, gocardless = (points(Row(provider, "pays")) for provider in ("stripe", "gocardless"))
     assert [point for point in stripe if point.startswith("before")] == [
         "before the write of Payment + Customer",

@@ -1,6 +1,6 @@
 """The proof's other side: whatever happens, the providers' records of money say what our booking makes of it.
 
-Both are held against the ledger inside of the fake provider, too. That they would differ if the booking were wrong, and
+Both are compared with the ledger inside the fake provider, too. That they would differ if the booking were wrong, and
 that the comparison would then find it, test_broken_booking.py shows.
 """
 

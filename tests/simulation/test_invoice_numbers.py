@@ -1,4 +1,4 @@
-"""Invoice numbers 1 to n without gap or repetition, wherever the workers who give them out die or meet."""
+"""Invoice numbers 1 to n without a gap or repetition, wherever the workers that assign them die or meet."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -127,7 +127,7 @@ def once(numbering: Numbering, at: dict[int, int], happens: Callable[[Numbering,
 
 
 def drafts_recomputed(patch: pytest.MonkeyPatch) -> None:
-    """Numbers are reserved for so and so many drafts, and whoever comes next gives them to drafts of their own."""
+    """Numbers are reserved for a count of drafts, and the next worker gives them to its own drafts."""
 
     def generate(self: InvoiceGenerator, period: Period, batch: Batch, round_number: int) -> Generated:
         for reservation in self.closes.reservations(period, batch.number):
@@ -151,7 +151,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def reservations_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """What another worker has reserved is left alone: who has no invoice yet gets a number anew."""
+    """What another worker has reserved is left alone: a customer without an invoice gets another number."""
 
     def issue(self: InvoiceGenerator, *arguments: Any) -> set[str]:
         return original(self, *arguments) if arguments[-1] else set()

@@ -1,4 +1,4 @@
-"""Money that goes back, case by case, on the providers' twins: the figures that went wrong once."""
+"""Reversed money, case by case, on the providers' twins: the figures that once went wrong."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ S = PaymentState
 
 
 def paid(retry_reversed: bool = False, provider: str = "stripe") -> Month:
-    """A month over 1,234.50 that has been collected."""
+    """A month of 1,234.50 that has been collected."""
     month = Month(provider, retry_reversed=retry_reversed, usage="1234.50")
     for _ in ("submitted", "confirmed"):
         month.twin.settle()

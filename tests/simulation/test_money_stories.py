@@ -1,4 +1,4 @@
-"""Stories of an invoice whose money goes back and comes back, while it is corrected, replaced and paid by hand.
+"""Stories of an invoice whose money is reversed and returned, while it is corrected, replaced and paid by hand.
 
 A month in memory with the real gateways on the providers' in-process twins. Webhooks come in any order, twice or never.
 Whatever happened: what a provider holds for each payment is what our books say, nobody paid more than they were billed,

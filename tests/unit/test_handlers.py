@@ -1,4 +1,4 @@
-"""What the handlers add to their use cases: reading the event, answering tasks, handing back in time."""
+"""What the handlers add to their use cases: reading the event, answering tasks, returning work in time."""
 
 import json
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def test_an_unreadable_day_is_the_users_mistake(request_input: Any) -> None:
 
 @dataclass
 class FakeContext:
-    """A Lambda context whose time runs out after so many looks at it."""
+    """A Lambda context whose time runs out after it was read so many times."""
 
     looks: int = 10**6
     function_name = "charge"

@@ -1,4 +1,4 @@
-"""Text from outside: what can be an identifier, a text, a reason, a number."""
+"""Text from outside: valid identifiers, texts, reasons and numbers."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What a person does on an account by hand, before, while and after a close charges it: the talk's story, and more."""
+"""What a person does to an account by hand, before, during and after a close charges it."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def usd(minor: int) -> Money:
 
 @pytest.fixture
 def world() -> World:
-    """One customer whose October invoice is over 100.00."""
+    """One customer whose October invoice is for 100.00."""
     world = World()
     world.use(world.add_customer("acme"), "100")
     return world

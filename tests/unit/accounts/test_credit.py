@@ -1,4 +1,4 @@
-"""A customer's credit: which of it is used first, what expires when, and that none of it is used twice."""
+"""A customer's credit: which grant is used first, what expires when, and that nothing is used twice."""
 
 from datetime import date
 
@@ -19,7 +19,7 @@ AMOUNTS = st.integers(0, 5000)
 
 
 def a_customer_with(*grants: Grant, own: int = 0) -> Customer:
-    """A customer with all of some grants, and credit of their own beside."""
+    """A customer with some unused grants, and credit of their own."""
     parts = merged(*(Part(grant, grant.minor) for grant in grants))
     return a_customer(credit=own + sum_minor(parts), grants=parts)
 

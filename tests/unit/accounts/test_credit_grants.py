@@ -1,4 +1,4 @@
-"""Credit grants on the account: in a close, on the invoice, in the ledger, and when an invoice is taken back."""
+"""Credit grants on the account: in a close, on the invoice, in the ledger, and when an invoice is credited."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

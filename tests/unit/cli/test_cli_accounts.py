@@ -12,7 +12,7 @@ from tests.world import OCTOBER, World
 
 @pytest.fixture(autouse=True)
 def _owing(world: World) -> None:
-    """A customer whose card was declined for 100.00, is held for it, and has a working card since."""
+    """A customer whose card was declined for 100.00, is held for it, and has had a working card since."""
     world.use(world.add_customer("acme", method="declined"), "100")
     world.close()
     world.add_customer("acme", method="ok")

@@ -1,4 +1,4 @@
-"""`monthclose close`, `status`, `closes`: starting a close and seeing how it stands."""
+"""`monthclose close`, `status`, `closes`: starting a close and following its progress."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ def _customers(world: World) -> None:
 
 
 def close_half(world: World) -> None:
-    """Open the close and bring its first batch to its end."""
+    """Open the close and finish its first batch."""
     run = world.open(execution=EXECUTION)
     plan = world.planner.plan(OCTOBER, run)
     world.close_batch(OCTOBER, read_batches(world.documents, plan.round_key)[0], plan.close.round)

@@ -1,4 +1,4 @@
-"""Connecting: which AWS is meant, and what is said when it cannot be had."""
+"""Connecting: which AWS is meant, and what is said when it cannot be reached."""
 
 import http.server
 import socket

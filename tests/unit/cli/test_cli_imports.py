@@ -1,4 +1,4 @@
-"""`monthclose import`: what files it takes, and what it says of those it can't."""
+"""`monthclose import`: which files it accepts, and what it says about the others."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""The interface of the command: every command has a panel, an answer in JSON and somebody who changes things."""
+"""The interface of the command: every command has a panel, an answer in JSON and, if it changes something, a user."""
 
 import inspect
 import json

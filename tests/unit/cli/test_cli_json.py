@@ -1,4 +1,4 @@
-"""Answers in JSON of the commands that change something: one value on stdout, whatever comes of it."""
+"""Answers in JSON of the commands that change something: one value on stdout, whatever the outcome."""
 
 import json
 from pathlib import Path

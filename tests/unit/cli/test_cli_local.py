@@ -1,4 +1,4 @@
-"""The local AWS's processes: found again by id and start, ended with their workers, and with nobody else."""
+"""The local AWS's processes: found again by id and start, ended with their workers and nothing else."""
 
 import os
 import socket
@@ -133,7 +133,7 @@ def test_the_users_own_aws_settings_do_not_leak_into_the_processes(monkeypatch: 
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The sandbox of a local AWS that is up, which `local up` finds."""
+    """The sandbox of a running local AWS, which `local up` finds."""
     desk = Desk()
     with serving(make_providers(desk), desk) as url:
         nobody = Process(0, "")

@@ -1,4 +1,4 @@
-"""`monthclose providers`: how fast they are asked, and whether they are well."""
+"""`monthclose providers`: how fast they are called, and whether they are healthy."""
 
 import pytest
 

@@ -20,7 +20,7 @@ def priced_at(world: World, price: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _closed(world: World) -> None:
-    """One customer who has paid 100.00, at a price that is mended since."""
+    """One customer who has paid 100.00, at a price that has been corrected since."""
     priced_at(world, "1")
     world.add_customer("acme")
     use(world, "e1", "100")

@@ -1,4 +1,4 @@
-"""The sums that the status and the report are made of."""
+"""The totals that the status and the report are made of."""
 
 import pytest
 from hypothesis import given

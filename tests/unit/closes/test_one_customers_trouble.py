@@ -1,4 +1,4 @@
-"""What is wrong with one customer parks that one, and the rest of their batch is billed, without a gap."""
+"""A problem with one customer parks only that one, and the rest of their batch is billed, without a gap."""
 
 from collections.abc import Callable
 from dataclasses import replace

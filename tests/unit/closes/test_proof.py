@@ -1,4 +1,4 @@
-"""The proof: it finds nothing where the books tie, and each kind of tampering where they don't."""
+"""The proof: no findings where the books tie, and each kind of tampering is found where they don't."""
 
 from dataclasses import replace
 

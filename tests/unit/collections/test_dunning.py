@@ -1,4 +1,4 @@
-"""Dunning: what comes next for an open invoice, day by day, each step once."""
+"""Dunning: the next step for an open invoice, day by day, each step once."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -37,7 +37,7 @@ def attempted(
 
 
 def refused(code: str = "insufficient_funds", state: PaymentState = S.DECLINED) -> CustomerMonth:
-    """A month whose charge was refused on day 0, and whose customer was told so by the close."""
+    """A month whose charge was declined on day 0, and whose customer was notified by the close."""
     told = {S.DECLINED: K.DECLINED, S.ACTION_REQUIRED: K.ACTION_REQUIRED}
     notice = replace(TOLD, kind=told.get(state, K.RECEIPT))
     return CustomerMonth(an_invoice(10_000), attempted(a_payment(), state, code), notice)
@@ -55,7 +55,7 @@ def after_step(month: CustomerMonth, step: Step, on: date) -> CustomerMonth:
 
 
 def course(month: CustomerMonth, customer: Customer = OWING, policy: DunningPolicy = POLICY, days: int = 40) -> Any:
-    """Live through the days: every retry is refused again, every message sent. The steps, by day."""
+    """Live through the days: every retry is declined again, every message sent. Returns the steps, by day."""
     steps: list[tuple[int, str]] = []
     for number in range(days):
         for _ in range(3):

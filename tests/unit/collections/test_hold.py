@@ -1,4 +1,4 @@
-"""Holds: placed on a definite decline only, lifted when nothing is owed any more."""
+"""Holds: placed only on a definite decline, lifted when nothing is owed any more."""
 
 from dataclasses import replace
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Whatever somebody is called, their invoice can be printed, archived and read by machines; the data keep the text."""
+"""Whatever a customer's name, their invoice can be printed, archived and read by machines; the data keeps the text."""
 
 import io
 import json

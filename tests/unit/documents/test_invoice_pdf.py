@@ -1,4 +1,4 @@
-"""Invoices' pages: what is on them, that every letter is there, and that the same document is the same bytes."""
+"""Invoice pages: what is on them, that no letter is missing, and that the same document is the same bytes."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Files with decimal commas: refused as a whole until somebody says so, and then read to the last digit."""
+"""Files with decimal commas: refused as a whole until somebody declares them, and then read to the last digit."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that are damaged or made to do harm: each ends in one clear line, in bounded memory and work."""
+"""Damaged and malicious files: each ends in one clear line, with limited memory and work."""
 
 import gzip
 import os

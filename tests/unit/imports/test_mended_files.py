@@ -1,4 +1,4 @@
-"""A quote in a usage file, mended or broken where it stands: no row is billed twice, the others stay who they are."""
+"""A quote in a usage file, fixed or broken in place: no row is billed twice, the others keep their ids."""
 
 from collections import Counter
 from decimal import Decimal
@@ -41,7 +41,7 @@ def counting(world: World) -> Counter[Decimal]:
 
 
 class Imports:
-    """Imports versions of one file, by one of the ways there are."""
+    """Imports versions of one file, by the command or the drop."""
 
     def __init__(self, way: DropSettings | None, folder: Path) -> None:
         self.world, self._way, self._folder = known(), way, folder
@@ -100,7 +100,7 @@ def versions(draw: Any) -> tuple[str, str, int]:
 
 
 def untouched(text: str, line: int) -> dict[Decimal, str]:
-    """The ids that rows have which begin in other lines than the changed one, by their quantity."""
+    """The ids of rows that start on other lines than the changed one, by their quantity."""
     found = {}
     for number, content in enumerate(text.split("\n")):
         cells = content.split(",")

@@ -74,7 +74,7 @@ class Account:
     owed: int = 0
 
     def close(self, total: int) -> dict[str, str]:
-        """Book a month, and say what its row of the report must be."""
+        """Book a month, and return its expected row of the report."""
         used = min(self.credit, max(total, 0))
         due = max(total, 0) - used
         collected = due if self.charged else 0

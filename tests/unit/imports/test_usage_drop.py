@@ -1,4 +1,4 @@
-"""DroppedFile usage files: what comes of them is what the command makes of them, whatever repeats or breaks off."""
+"""Dropped usage files: the result is the command's, whatever repeats or breaks off."""
 
 import gzip
 import json

@@ -152,7 +152,7 @@ def test_lanes_in_any_order_add_up_to_the_whole_file(files: list[list[tuple[str,
     for drop in (whole, split):
         for name in ("acme", "globex"):
             drop.world.add_customer(name)
-    for number, rows in enumerate(files, 1):  # the second file is the first one, mended
+    for number, rows in enumerate(files, 1):  # the second file is the first one, corrected
         lines = [f"{customer},s,{quantity},{time},{own},{old}\n" for customer, quantity, time, own, old in rows]
         content = ("customer_id,sku,quantity,time,event_id,replaces\n" + "".join(lines)).encode()
         for drop in (whole, split):

@@ -44,7 +44,7 @@ def usd(minor: int) -> Money:
 
 
 class AnInvoicesLife(RuleBasedStateMachine):
-    """An invoice that is paid, given back, taken back and corrected, in any order."""
+    """An invoice that is paid, refunded, reversed and corrected, in any order."""
 
     def __init__(self) -> None:
         super().__init__()

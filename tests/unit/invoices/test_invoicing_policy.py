@@ -1,4 +1,4 @@
-"""What is too small to be invoiced, and what comes to nothing."""
+"""Amounts too small to be invoiced, and months that come to nothing."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The cut-off: what counts for a month, and what becomes of usage and corrections that come later."""
+"""The cut-off: what counts for a month, and what happens to usage and corrections that arrive later."""
 
 import json
 from dataclasses import replace
@@ -359,7 +359,7 @@ def price(world: World, sku: str, amount: str, currency: str = "USD", **more: An
 
 
 def unpriced(world: World) -> None:
-    """October is closed; then usage of it comes for a SKU that its price book lacks."""
+    """October is closed; then usage of it arrives for a SKU that its price book lacks."""
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "gpu-1", "3", sku="gpu")

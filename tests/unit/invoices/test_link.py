@@ -1,4 +1,4 @@
-"""Links: genuine ones open what they name until their day; whatever was touched opens nothing."""
+"""Links: valid ones open what they name until they expire; altered ones open nothing."""
 
 import base64
 import json

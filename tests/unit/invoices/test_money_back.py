@@ -1,4 +1,4 @@
-"""Money that goes back and comes back: what is booked does not depend on the order in which we hear of it."""
+"""Reversed and returned money: what is booked does not depend on the order in which we hear of it."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ def usd(minor: int) -> Money:
 
 @dataclass
 class Booked:
-    """An invoice and its payment, as somebody books it who hears of refunds and reversals."""
+    """An invoice and its payment, booked as refunds and reversals are reported."""
 
     invoice: Invoice
     customer: Customer
@@ -37,7 +37,7 @@ class Booked:
         return self.paid - self.refunded - self.reversed - self.invoice.collected_minor
 
     def hear(self, refunded: int, reversed_: int) -> None:
-        """Hear what has gone back in all, and book the differences."""
+        """Hear the total reversed and refunded so far, and book the differences."""
         if self.reversed > reversed_ or self.refunded > refunded:
             done = returned_by(self.entries, ("reversal/", "refund/"), self.lost)
             still = min(self.refunded, refunded), min(self.reversed, reversed_)

@@ -1,4 +1,4 @@
-"""An invoice made anew, broken off anywhere: one credit note, one new invoice, no gap; and the books always tie."""
+"""A regeneration that breaks off anywhere: one credit note, one new invoice, no gap; and the books always tie."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -42,7 +42,7 @@ MARKED, NUMBERED = 5, 6
 
 
 def broken_off(write: int, *, after: bool, method: str = "ok") -> World:
-    """A world in which making the invoice anew was killed."""
+    """A world in which regenerating the invoice was killed."""
     world = closed(method)
     priced_at(world, "0.8")
     revive = dying_at(world, write, after=after)

@@ -1,4 +1,4 @@
-"""Invoices made anew: what they say, what they book, and which are refused."""
+"""Regenerated invoices: what they say, what they book, and which are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The lines of an invoice made anew: usage is billed once, whichever invoice came first."""
+"""The lines of a regenerated invoice: usage is billed once, whichever invoice came first."""
 
 from dataclasses import replace
 

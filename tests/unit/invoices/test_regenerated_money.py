@@ -1,4 +1,4 @@
-"""Invoices made anew: who collects them, and that money which goes or comes back ties with both."""
+"""Regenerated invoices: who collects them, and that reversed and returned money ties with both."""
 
 from dataclasses import replace
 
@@ -151,7 +151,7 @@ def test_a_refund_of_the_old_payment_comes_out_of_the_credit_first(refunded: int
     world = closed()
     regenerated(world)
     provider_says(world, Collected(usd(10_000), refunded_minor=refunded))
-    assert f"of invoice {OLD} given back" in world.month("acme").entries[-1].memo
+    assert f"of invoice {OLD} refunded" in world.month("acme").entries[-1].memo
     assert settled(invoice_of(world)) == (8_000 - written_off, 0, written_off, 0)
     assert account(world) == (0, left)
     books_tie(world)
@@ -207,7 +207,7 @@ def test_refunded_money_that_covered_an_older_invoice_is_a_loss_on_its_payment()
 
 def test_credit_that_came_from_no_payment_of_the_month_counts_as_credited() -> None:
     world = closed("declined")
-    world.corrector.void(OLD, "first taken back")
+    world.corrector.void(OLD, "voided first")
     world.cashier.record("acme", usd(3_000), "SEPA 1")
     assert settled(regenerated(world)) == (0, 3_000, 0, 5_000)
     books_tie(world)

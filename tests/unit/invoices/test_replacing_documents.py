@@ -1,4 +1,4 @@
-"""An invoice that takes another's place says so: on its page, in its XML, and byte for byte in its document."""
+"""An invoice that replaces another says so: on its page, in its XML, and byte for byte in its document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a link to an invoice answers: the way to the PDF for who has it, the same page without data for all others."""
+"""What a link to an invoice answers: a redirect to the PDF if it is valid, otherwise the same page without data."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Outcomes that come after the close: told once, whoever learns of them first, and decided on by the close's policy."""
+"""Outcomes after the close: notified once, whoever learns of them first, and judged by the close's policy."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the notices say, to whom, and that nobody's data can break out of its place."""
+"""What the notices say, to whom, and that no data can inject headers or markup."""
 
 import unicodedata
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
+"""A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is affected."""
 
 from datetime import timedelta
 
@@ -167,7 +167,7 @@ def test_dunning_reminds_of_the_rest_as_if_no_mail_had_been_sent() -> None:
 
 
 def regenerated_invoice(world: World, price: str) -> Invoice:
-    """Make the October invoice anew, after the close's mails were read."""
+    """Regenerate the October invoice, after the close's mails were read."""
     world.mailer.sent.clear()
     return regenerated(world, price)
 

@@ -1,4 +1,4 @@
-"""What is gone or busy at the provider: orders, cards, customers and mandates, and how each payment goes on."""
+"""What is gone or busy at the provider: orders, cards, customers and mandates, and how each payment continues."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ def states(world: World) -> list[PaymentState]:
 
 
 def imports(world: World, method: str, payer: str = "") -> None:
-    """Bring a new payment method, and perhaps whose it is."""
+    """Import a new payment method, and optionally its provider customer."""
     profile = replace(world.customer("acme").profile, payment_method=method, imported_provider_customer_id=payer)
     world.directory.put_profiles([("acme", profile)])
 
@@ -83,7 +83,7 @@ def test_an_order_that_is_cancelled_after_its_answer_was_lost_is_no_decline(when
     world.gateway.failures["collect", "before"] = [OutcomeUnknownError("lost")]
     assert world.charger.charge(KEY) is S.UNKNOWN
     world.gateway.cancel(payment(world).provider_ref)
-    if when == "before":  # a webhook tells of it before anybody goes on with the payment
+    if when == "before":  # a webhook reports it before anybody resumes the payment
         assert world.charger.look_up(KEY) is S.UNKNOWN
     assert world.charger.look_up(KEY, go_on=True) is S.PAID
     assert S.DECLINED not in states(world)

@@ -1,4 +1,4 @@
-"""The limiter among workers and threads: the limit is never exceeded and never idle, whoever asks, and how."""
+"""The limiter among workers and threads: the limit is never exceeded and never left unused, whoever asks, and how."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""A provider's health: slowed down and recovering, paused for longer and longer, and well again."""
+"""A provider's health: slowed down and recovering, paused for longer and longer, and healthy again."""
 
 import pytest
 from hypothesis import given

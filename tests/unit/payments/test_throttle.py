@@ -1,4 +1,4 @@
-"""Slots and leases: no more than the limit in any window, whoever takes them; and nothing left over while asked for."""
+"""Slots and leases: no more than the limit in any window, whoever takes them; and none unused while requested."""
 
 from dataclasses import dataclass, field
 

@@ -47,7 +47,7 @@ def order(reference: str = "") -> ChargeOrder:
 
 
 class ManyCharges(FakeGateway):
-    """A provider with many charges for October, that breaks after some if it is told to."""
+    """A provider with many charges for October, that fails after some of them on request."""
 
     charges = 250
     breaks_after: int | None = None

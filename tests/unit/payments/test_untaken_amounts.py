@@ -1,4 +1,4 @@
-"""Amounts that the provider cannot take as they are: what is charged, what becomes of the rest, what is said."""
+"""Amounts that the provider cannot charge as they are: what is charged, what happens to the rest, what is said."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -41,7 +41,7 @@ def mails(world: World) -> list[str]:
 
 
 def settlement(month: CustomerMonth) -> tuple[int, int, int]:
-    """What of the invoice was collected, is written off and is open."""
+    """The invoice's collected, written-off and open amounts."""
     assert month.invoice
     return month.invoice.collected_minor, month.invoice.written_off_minor, month.invoice.open.minor
 

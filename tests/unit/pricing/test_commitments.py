@@ -1,4 +1,4 @@
-"""Minimum commitments, many at once: what they come to is computed here in another way than the product does it."""
+"""Minimum commitments, many at once: computed here in a different way than in the product."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -104,7 +104,7 @@ def cut_by_hand(discount: Discount, of: Fraction, rest: Fraction) -> int:
 
 
 def true_ups_by_hand(case: Case) -> dict[frozenset[str], int]:
-    """What each set of SKUs is topped up by: to its largest minimum, counting the sets within it."""
+    """How much each set of SKUs is topped up: to its largest minimum, counting the sets within it."""
     left, everything = left_by_hand(case), frozenset({*SKUS, "fees"})
     minimums: dict[frozenset[str], list[Decimal]] = {}
     for commitment in case.commitments:
@@ -167,7 +167,7 @@ def test_the_names_of_fees_and_commitments_do_not_matter(case: Case, names: list
 
 
 def test_partly_overlapping_minimums_are_each_reached_separately() -> None:
-    """What is paid for unused commitment on one set is nothing used of another; the whole counts all of it."""
+    """What is paid for unused commitment on one set does not count as usage of another; the whole counts all of it."""
     case = Case(
         {"a": 1_000, "b": 2_000},
         commitments=(

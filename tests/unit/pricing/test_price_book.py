@@ -1,4 +1,4 @@
-"""The price book: what it takes, what it refuses and in which words, and how books are laid over each other."""
+"""The price book: what it accepts, what it refuses and in which words, and how books are merged."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Comparing the books: what is found from either side, what the provider's word mends, and what is proved again."""
+"""Comparing the books: what is found from either side, what the provider's answer corrects, what is proved again."""
 
 import json
 import tracemalloc
@@ -165,7 +165,7 @@ def test_a_payment_made_while_the_lists_are_read_is_not_a_finding(
 def test_charges_are_listed_from_the_months_end_on_whenever_the_close_was_opened(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A close that was restored from a backup and opened anew must come upon the charges of its first life."""
+    """A close that was restored from a backup and opened again must find the charges of its first life."""
     asked = []
 
     def collected_for(period: Period, since: datetime) -> Any:

@@ -1,4 +1,4 @@
-"""Settling: what the reconciler makes of payments whose outcome is outstanding, and how often it asks."""
+"""Settling: what the reconciler does with payments whose outcome is outstanding, and how often it asks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +49,7 @@ def payment_of(world: World, customer_id: str = "acme") -> Payment:
 
 
 def close_with_lost_answers(world: World, when: str) -> None:
-    """Close the month with no answer of the provider's coming through."""
+    """Close the month while every answer of the provider is lost."""
     world.gateway.failures["collect", when] = [OutcomeUnknownError("reset")] * 9
     world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 9
     world.close()

@@ -1,4 +1,4 @@
-"""What taxes come to: each rate once on the sum, half away from zero, and never a minor unit lost."""
+"""How taxes are computed: each rate once on the total, half away from zero, and never a minor unit lost."""
 
 from decimal import Decimal
 from fractions import Fraction

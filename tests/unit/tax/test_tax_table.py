@@ -1,4 +1,4 @@
-"""Who pays which taxes: by place and day, with reverse charge; and a table that cannot be used says which entry."""
+"""Who pays which taxes: by place and day, with reverse charge; and an unusable table names the entry."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What a provider's event leads to: whenever it comes, and however often, our record ends where the provider's is."""
+"""What a provider's event leads to: whenever it arrives, and however often, our record ends up as the provider's."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -33,7 +33,7 @@ TOTAL = Money(10_000, "USD")
 
 
 def a_world(method: str = "ok", gateway: FakeGateway | None = None) -> World:
-    """One customer whose October invoice is over 100.00."""
+    """One customer whose October invoice is for 100.00."""
     world = World(gateway=gateway) if gateway else World()
     world.use(world.add_customer("acme", method=method), "100")
     return world
@@ -88,7 +88,7 @@ def test_a_refund_is_booked_once_however_often_it_is_reported() -> None:
     results = [apply_event(world).result for _ in range(3)]
     assert results == [Result.BOOKED, Result.UNCHANGED, Result.UNCHANGED]
     assert payment(world).net_minor == 7_000
-    assert open_minor(world) == 0  # given back on purpose: written off, and not asked for again
+    assert open_minor(world) == 0  # a deliberate refund: written off, and not charged again
     assert len(world.month("acme").entries) == 3  # invoice, payment, refund
 
 

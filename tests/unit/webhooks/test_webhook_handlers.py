@@ -1,4 +1,4 @@
-"""The door for webhooks and the consumer behind it, with everything that anybody may send there."""
+"""The webhook receiver and the consumer behind it, with everything that anybody may send there."""
 
 import base64
 import json
@@ -388,7 +388,7 @@ def test_a_tried_message_that_had_to_wait_still_counts_as_tried(door: Door, cons
 
 
 def test_an_outdated_failure_event_changes_nothing(door: Door, consumer: Callable[..., list[str]]) -> None:
-    """A failed event that comes after the money: what the provider says now is what counts."""
+    """A failure event that arrives after the money: the provider's current answer counts."""
     door.deliver("stripe", stripe_event(kind="payment_intent.payment_failed"))
     before = dict(door.world.books.records)
     assert consumer(*door.queued) == []
