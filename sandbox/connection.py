@@ -1,4 +1,4 @@
-"""What can go wrong with a connection, done to the connection: answers that never arrive, or only in part."""
+"""Connection faults, carried out on the connection itself: answers that never arrive, or only in part."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ class LostAnswer(HTTPResponse):
     Parameters
     ----------
     lost : Lost
-        What the client would have got, and how it is lost.
+        What the client would have received, and how it is lost.
     """
 
     def __init__(self, lost: Lost) -> None:

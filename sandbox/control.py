@@ -75,7 +75,7 @@ def _ledger_routes(providers: Sequence[Front]) -> list[Route]:
 def _setting_routes(
     name: str, show: Callable[[], JSON], change: Callable[[object], object], clear: Callable[[], object]
 ) -> list[Route]:
-    """Make the routes of one setting: GET shows it, PUT replaces it, DELETE takes it back."""
+    """Make the routes of one setting: GET shows it, PUT replaces it, DELETE removes it."""
 
     async def put(http: HTTPRequest) -> HTTPResponse:
         try:

@@ -1,4 +1,4 @@
-"""The control desk: everything that can be set about the sandbox, apart from the providers themselves."""
+"""The control desk: everything that can be set on the sandbox, apart from the providers themselves."""
 
 from collections.abc import Callable, Mapping
 
@@ -53,7 +53,7 @@ class Desk:
         self.limiter.set(limits)
 
     def reset(self) -> None:
-        """Forget what was counted and what waits; what was set stays, and the plan in force begins anew."""
+        """Forget counts and waiting events; settings stay, and the plan in force restarts."""
         self.chaos.reset()
         self.limiter.reset()
         self.webhooks.reset()

@@ -50,7 +50,7 @@ class Rule:
     seconds: float = 0.0
 
     def aims_at(self, provider: str, endpoint: str) -> bool:
-        """Tell whether it concerns an endpoint."""
+        """Return whether it concerns an endpoint."""
         return self.provider in (ANY, provider) and fnmatchcase(endpoint, self.endpoint)
 
 

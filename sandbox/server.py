@@ -28,7 +28,7 @@ _THREADS = 256
 
 
 class CannotListenError(Exception):
-    """The port is taken, or not this user's to take."""
+    """The port is in use, or not permitted to this user."""
 
 
 def create_app(providers: Mapping[str, Provider], desk: Desk | None = None) -> Starlette:
@@ -92,7 +92,7 @@ def listen(port: int = 0) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """A server that tells when it accepts requests.
+    """A server that reports when it accepts requests.
 
     Parameters
     ----------

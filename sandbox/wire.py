@@ -1,4 +1,4 @@
-"""What providers, their HTTP server and the layers around them say to each other: requests and responses."""
+"""The language between providers, their HTTP server and the layers around them: requests and responses."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -151,7 +151,7 @@ class StripeSandbox(Shell[Account]):
             self._notify(event)
 
     def act(self, command: Command) -> JSON:
-        """Let cardholders and banks do something: a command of :mod:`sandbox.stripe.outside`.
+        """Carry out a command of cardholders and banks, from :mod:`sandbox.stripe.outside`.
 
         Raises
         ------
