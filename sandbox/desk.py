@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from sandbox.chaos import Chaos
-from sandbox.front import Front, inside
-from sandbox.latency import LogNormalLatency
-from sandbox.limits import Limit, Limiter
-from sandbox.plan import Plan
+from sandbox.chaos.decisions import Chaos
+from sandbox.chaos.front import Front, inside
+from sandbox.chaos.latency import LogNormalLatency
+from sandbox.chaos.limits import Limit, Limiter
+from sandbox.chaos.plan import Plan
 from sandbox.webhooks import Deliverer
 from sandbox.wire import JSON, Layer, Provider, layered
 

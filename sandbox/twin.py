@@ -28,10 +28,10 @@ import stripe
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from sandbox.faults import Fault, Injection, When
-from sandbox.front import Front, Mischief, inside
+from sandbox.chaos.faults import Fault, Injection, When
+from sandbox.chaos.front import Front, Mischief, inside
+from sandbox.chaos.limits import Limiter
 from sandbox.holdings import Holding, holdings
-from sandbox.limits import Limiter
 from sandbox.stripe import StripeSandbox
 from sandbox.wire import JSON, Lost, Provider, Request, Response
 
@@ -80,12 +80,12 @@ class Twin:
     Parameters
     ----------
     provider : Provider
-        Made with :func:`sandbox.front.inside` as its layer, if 500s are to be injected.
+        Made with :func:`sandbox.chaos.front.inside` as its layer, if 500s are to be injected.
     before, after : Callable[[TwinCall], object], optional
         Called around each call, once the request is made and before its answer arrives. What they raise goes through
         the SDKs to whoever called: a hook that raises a ``BaseException`` is the process dying there.
     mischief, limiter
-        As of :class:`sandbox.front.Front`: a chaos plan, rate limits.
+        As of :class:`sandbox.chaos.front.Front`: a chaos plan, rate limits.
     sleep : Callable[[float], object]
         Takes the seconds that a delay or a client's time-out lasts; they pass in no time unless given.
     """

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from sandbox.plan import Endpoints, WebhookChaos
+from sandbox.chaos.plan import Endpoints, WebhookChaos
 from sandbox.reading import Entry
 from sandbox.signatures import MOST_EVENTS, SIGN
 from sandbox.wire import JSON

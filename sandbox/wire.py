@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 
 type JSON = dict[str, Any]
 

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 from sandbox.gocardless import errors, lifecycle, payouts
 from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation, Terms
 from sandbox.gocardless.controls import control

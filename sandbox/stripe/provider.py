@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from sandbox.faults import Fault
-from sandbox.limits import ACCOUNT
+from sandbox.chaos.faults import Fault
+from sandbox.chaos.limits import ACCOUNT
 from sandbox.reading import PlanError
 from sandbox.shell import UNRECOGNIZED, Route, Shell
 from sandbox.stripe import controls, errors

@@ -29,7 +29,7 @@ from cli.main import app
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
-from sandbox.local_aws import LocalAws
+from sandbox.aws.local_aws import LocalAws
 from tests.chaos.mischief import Mischief, disturb_a_payment, double_a_message, kill_a_worker, settle_debits
 from tests.chaos.plan import OUTAGE, chaos_plan
 from tests.chaos.verdict import Verdict, judge

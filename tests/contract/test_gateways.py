@@ -40,7 +40,7 @@ from sandbox.gocardless.schemes import LARGEST, SCHEMES, SMALLEST
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.currencies import PRESENTMENT, check_amount, check_minimum
 from sandbox.stripe.errors import StripeError
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.fakes import FakeGateway
 from tests.world import OCTOBER
 

@@ -27,13 +27,13 @@ from monthclose.errors import (
     RateLimitedError,
 )
 from monthclose.ports import Answer, ChargeOrder, Collected, InProgress, NotCollected, Refused
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.plan import Plan, Rule
 from sandbox.desk import Desk
-from sandbox.faults import Fault, When
 from sandbox.gocardless import GoCardlessSandbox, errors
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.plan import Plan, Rule
-from sandbox.server import listen
-from sandbox.testing import serving
+from sandbox.web.server import listen
+from sandbox.web.testing import serving
 from sandbox.wire import Execution, Proceed, Response
 from tests.sandbox.gocardless_driving import Wire
 from tests.world import OCTOBER

@@ -19,7 +19,7 @@ from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from sandbox.wire import Execution, Proceed, Response
 from tests.sandbox.gocardless_driving import Wire
 from tests.unit.any import an_invoice

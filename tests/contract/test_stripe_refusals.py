@@ -22,7 +22,7 @@ from monthclose.errors import (
 )
 from monthclose.ports import ChargeOrder, Collected, NotCollected, Refused
 from sandbox.stripe import StripeSandbox
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from sandbox.wire import JSON, Execution, Proceed, Response
 from tests.world import OCTOBER
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.deployment import deployed
 from monthclose.adapters.aws.clients import client
-from sandbox.local_aws import LocalAws, Running
+from sandbox.aws.local_aws import LocalAws, Running
 from tests.integration.system import System
 
 

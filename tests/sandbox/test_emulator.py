@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
-from sandbox.emulator import LargePartition, SharedZip, Stopping, error_class, local_address
+from sandbox.aws.emulator import LargePartition, SharedZip, Stopping, error_class, local_address
 
 
 def until(true: Callable[[], bool]) -> None:

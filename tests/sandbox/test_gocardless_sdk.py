@@ -11,8 +11,8 @@ from gocardless_pro import errors, webhooks
 
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.schemes import SCHEMES
-from sandbox.testing import serving
 from sandbox.twin import ManualClock
+from sandbox.web.testing import serving
 from tests.sandbox.gocardless_driving import sdk, webhook
 
 if TYPE_CHECKING:

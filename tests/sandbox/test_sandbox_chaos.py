@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.chaos import Chaos
-from sandbox.faults import Fault, When
-from sandbox.front import Call, Front, inside
+from sandbox.chaos.decisions import Chaos
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.front import Call, Front, inside
+from sandbox.chaos.plan import OUTAGE_FAULTS, REVERSALS, Outage, Plan, Rule, load_plan, read_plan
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.holdings import holdings
 from sandbox.mounts import ENDPOINTS
-from sandbox.plan import OUTAGE_FAULTS, REVERSALS, Outage, Plan, Rule, load_plan, read_plan
 from sandbox.reading import PlanError
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.provider import DEFAULT_API_KEY
@@ -208,12 +208,12 @@ MISTAKES: list[tuple[object, str]] = [
     ({"rules": [{"fault": "reset", "seconds": 3}]}, "rule 1: seconds has no meaning for reset"),
     ({"rules": [{"fault": "reset", "probabilty": 1}]}, "rule 1: probabilty is not known.*did you mean probability"),
     ({"outages": [{"start": 3}]}, "outage 1: duration is missing"),
-    ({"outages": [{"duration": -1}]}, "outage 1: duration should be a number from 0"),
+    ({"outages": [{"duration": -1}]}, "outage 1: duration should be a number of at least 0"),
     ({"outages": [{"duration": 1, "fault": "error_500"}]}, "outage 1: fault should be one of unavailable_503"),
     ({"limits": {"adyen": {"rate": 1}}}, "limits.adyen: the sandbox has no such provider; it has stripe"),
     ({"limits": {"stripe": {"rate": 0}}}, "limits.stripe: rate should be a number from 0.001"),
     ({"webhooks": {"stripe": {"batch": 0.5}}}, "webhooks.stripe: batch has no meaning for stripe"),
-    ({"reversals": {"stripe": {}}}, "reversals.stripe: nothing is reversed there; gocardless has reversals"),
+    ({"reversals": {"stripe": {}}}, "reversals.stripe: nothing can be reversed there; gocardless has reversals"),
     ({"reversals": {"gocardless": {"charge_back": 2}}}, "reversals.gocardless: charge_back should be a number"),
     ({"reversals": {"gocardless": {"charge_bak": 1}}}, "charge_bak is not known.*did you mean charge_back"),
     ({"reversals": {"gocardless": {"refund": 0.6, "late_failure": 0.6}}}, "add up to more than 1"),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.cloud_catalogue import COUNTRIES, PAYMENT_METHODS, SIZES
-from sandbox.cloud_provider import CUSTOMER_COLUMNS, PRICE_COLUMNS, USAGE_COLUMNS, generate
+from sandbox.cloud.catalogue import COUNTRIES, PAYMENT_METHODS, SIZES
+from sandbox.cloud.provider import CUSTOMER_COLUMNS, PRICE_COLUMNS, USAGE_COLUMNS, generate
 from sandbox.stripe.cards import CARDS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import stripe
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.balance import Settlement
 from sandbox.stripe.banks import BANK_ACCOUNTS

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from sandbox.chaos.faults import Fault
+from sandbox.chaos.plan import REVERSALS, Plan, read_plan
 from sandbox.desk import Desk
-from sandbox.faults import Fault
 from sandbox.gocardless.controls import ROUTES as GOCARDLESS_ROUTES
 from sandbox.mounts import ENDPOINTS, make_providers
-from sandbox.plan import REVERSALS, Plan, read_plan
-from sandbox.server import create_app
 from sandbox.stripe.controls import CONTROLS, SETTINGS
+from sandbox.web.server import create_app
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 

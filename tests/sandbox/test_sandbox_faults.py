@@ -13,13 +13,13 @@ import pytest
 import requests
 import stripe
 
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.plan import CALM, Plan, Rule
 from sandbox.desk import Desk
-from sandbox.faults import Fault, When
 from sandbox.mounts import make_providers
-from sandbox.plan import CALM, Plan, Rule
 from sandbox.stripe.provider import DEFAULT_API_KEY
-from sandbox.testing import serving
 from sandbox.twin import ManualClock, StripeTwinClient, stripe_twin
+from sandbox.web.testing import serving
 from sandbox.wire import Response
 from tests.sandbox.driving import sdk
 

@@ -10,9 +10,9 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.front import Front
+from sandbox.chaos.front import Front
+from sandbox.chaos.limits import Limit, Limiter
 from sandbox.gocardless import GoCardlessSandbox
-from sandbox.limits import Limit, Limiter
 from sandbox.stripe.provider import DEFAULT_API_KEY
 from sandbox.twin import ManualClock
 from sandbox.wire import Request, Subject

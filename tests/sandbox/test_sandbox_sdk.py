@@ -12,8 +12,8 @@ import pytest
 import stripe
 
 from sandbox.stripe import StripeSandbox
-from sandbox.testing import serving
 from sandbox.twin import ManualClock
+from sandbox.web.testing import serving
 from tests.sandbox.driving import sdk
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from sandbox.__main__ import main
-from sandbox.latency import LogNormalLatency
-from sandbox.plan import Outage, Plan
-from sandbox.server import Server, listen
+from sandbox.chaos.latency import LogNormalLatency
+from sandbox.chaos.plan import Outage, Plan
+from sandbox.web.server import Server, listen
 from sandbox.wire import Execution, Request, Response
 
 if TYPE_CHECKING:

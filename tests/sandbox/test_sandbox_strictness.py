@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from sandbox.holdings import holdings
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.banks import BANK_ACCOUNTS, BankAccount

@@ -10,12 +10,12 @@ import pytest
 import requests
 import stripe
 
-from sandbox.chaos import Chaos
-from sandbox.faults import Fault, When
-from sandbox.front import inside
+from sandbox.chaos.decisions import Chaos
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.front import inside
+from sandbox.chaos.plan import Plan, Rule
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.plan import Plan, Rule
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.provider import DEFAULT_API_KEY
 from sandbox.twin import ManualClock, StripeTwinClient, Twin, TwinCall, routed, session, stripe_twin

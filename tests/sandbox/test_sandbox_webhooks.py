@@ -18,11 +18,11 @@ import pytest
 import stripe
 from gocardless_pro import webhooks as gocardless_webhooks
 
+from sandbox.chaos.plan import Plan, WebhookChaos
 from sandbox.desk import Desk
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.plan import Plan, WebhookChaos
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from sandbox.webhooks import Deliverer, Endpoint
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from monthclose.domain.money import Money
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, KEY, SOON, TOTAL, Universe, story
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from monthclose.adapters.gocardless.gateway import GoCardlessGateway
 from monthclose.adapters.stripe.gateway import StripeGateway
 from monthclose.ports import PaymentGateway
-from sandbox.faults import Fault, When
-from sandbox.front import inside
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.front import inside
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.published import UnpublishedError

@@ -6,7 +6,7 @@ provider: the customer is charged exactly once, the books tie, no lease is left.
 
 import pytest
 
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from tests.simulation.crash_points import (
     MEANWHILE,
     MoneyBack,

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import PaymentKey
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from tests.simulation.crash_points import FAULTS
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, SOON, Universe, story

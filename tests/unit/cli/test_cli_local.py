@@ -11,11 +11,11 @@ import httpx
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from sandbox.aws.local_aws import LocalAws, LocalAwsError, Running, clean_environment
+from sandbox.aws.processes import Process, end, spawn_module
 from sandbox.desk import Desk
-from sandbox.local_aws import LocalAws, LocalAwsError, Running, clean_environment
 from sandbox.mounts import make_providers
-from sandbox.processes import Process, end, spawn_module
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.unit.cli.driving import Command
 
 _PARENT = """

@@ -3,9 +3,9 @@
 import pytest
 
 from cli.commands.local import settle_debits
+from sandbox.aws.local_aws import LocalAwsError
 from sandbox.gocardless import GoCardlessSandbox
-from sandbox.local_aws import LocalAwsError
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.sandbox.gocardless_driving import Wire
 from tests.unit.cli.driving import Command
 

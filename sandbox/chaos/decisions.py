@@ -6,14 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from sandbox.faults import Injection, When
-from sandbox.front import Call
-from sandbox.plan import CALM, Outage, Plan, Rule, WebhookChaos
+from sandbox.chaos.faults import Injection, When
+from sandbox.chaos.front import Call
+from sandbox.chaos.plan import CALM, Outage, Plan, Rule, WebhookChaos
 from sandbox.wire import JSON
 
 
 class Chaos:
-    """The plan that is in force; a :class:`~sandbox.front.Mischief`.
+    """The plan that is in force; a :class:`~sandbox.chaos.front.Mischief`.
 
     Each rule draws from its own sequence of random numbers, made of the plan's seed and the rule's place: the same
     requests in the same order meet the same faults, whatever other rules there are after it.

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from sandbox.faults import Fault, When
-from sandbox.limits import Limit
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.limits import Limit
 from sandbox.reading import Entry, PlanError
 from sandbox.signatures import MOST_EVENTS
 from sandbox.wire import JSON

@@ -12,8 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.faults import Fault, Injection, When
-from sandbox.limits import Limiter
+from sandbox.chaos.faults import Fault, Injection, When
+from sandbox.chaos.limits import Limiter
 from sandbox.wire import JSON, Controllable, Disturbable, Execution, Lost, Proceed, Provider, Request, Response, Subject
 
 _STATUS: Mapping[Fault, int] = {

@@ -20,11 +20,11 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sandbox.processes import Process, end, spawn_module, tail
+from sandbox.aws.processes import Process, end, spawn_module, tail
 
 HOST = "127.0.0.1"
 DEFAULT_AWS_PORT = 4566
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _CPUS = os.cpu_count() or 2
 _START_SECONDS = 60
@@ -196,7 +196,7 @@ class LocalAws:
         with step("Start the local AWS"):
             port = _choose_port(self.aws_port, DEFAULT_AWS_PORT)
             aws = spawn_module(
-                ["sandbox.emulator"], _ministack_environment(port, self._temp()), PROJECT, self.log("aws")
+                ["sandbox.aws.emulator"], _ministack_environment(port, self._temp()), PROJECT, self.log("aws")
             )
             starting = Running(aws, port, Process(0, ""), 0)
             self._write(starting)

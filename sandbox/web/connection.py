@@ -11,7 +11,7 @@ from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 from sandbox.wire import Lost
 
 # Close at once and tell the other side with a reset (socket(7), SO_LINGER with a time of zero).

@@ -1,6 +1,6 @@
 """Starts MiniStack with fixes for what this product needs. Every workaround for the emulator is here.
 
-`python -m sandbox.emulator` takes the same environment as `ministack`.
+`python -m sandbox.aws.emulator` takes the same environment as `ministack`.
 """
 
 import bisect

@@ -1,6 +1,6 @@
 """The HTTP server over the providers: it listens on 127.0.0.1 only.
 
-Beside the providers' own APIs it has the sandbox's, below ``/_sandbox/``: :mod:`sandbox.control`.
+Beside the providers' own APIs it has the sandbox's, below ``/_sandbox/``: :mod:`sandbox.web.control`.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route
 
-from sandbox.connection import LostAnswer, Protocol
-from sandbox.control import METHODS, control_routes, to_http, to_request
 from sandbox.desk import Desk
+from sandbox.web.connection import LostAnswer, Protocol
+from sandbox.web.control import METHODS, control_routes, to_http, to_request
 from sandbox.wire import Lost, Provider
 
 HOST = "127.0.0.1"
