@@ -168,7 +168,7 @@ def test_the_undisputed_rest_of_a_partly_refunded_charge_can_be_disputed(
         served.act(open_dispute(intent.id, amount=1501))
     opened = served.act(open_dispute(intent.id, "duplicate"))
     assert (opened["amount"], opened["reason"]) == (900, "duplicate")
-    with pytest.raises(NotPossibleError, match="600 usd left"):
+    with pytest.raises(NotPossibleError, match="only 600 usd of"):
         served.act(open_dispute(intent.id))
 
 
