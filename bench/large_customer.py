@@ -28,7 +28,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PerUnit, Price, PriceBook
 from monthclose.domain.usage import UsageEvent
 from monthclose.ports import PriceBooks
-from sandbox.local_aws import REGION, LocalAws
+from sandbox.aws.local_aws import REGION, LocalAws
 from tests.fakes import FakeLog
 from tests.world import SETTINGS, STRIPE
 

@@ -30,7 +30,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.ports import PaymentGateway
 from sandbox.stripe import StripeSandbox
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.fakes import FakeLog, FakeMailer
 from tests.world import SETTINGS, STRIPE
 

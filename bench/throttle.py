@@ -37,7 +37,7 @@ from monthclose.errors import TryLaterError
 from monthclose.names import LimitScope
 from monthclose.ports import ChargeOrder, PaymentGateway
 from monthclose.settings import Provider
-from sandbox.local_aws import REGION, LocalAws, Running
+from sandbox.aws.local_aws import REGION, LocalAws, Running
 from tests.world import SETTINGS
 
 RATE = 25

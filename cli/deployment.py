@@ -17,8 +17,18 @@ from botocore.config import Config
 
 from monthclose.bootstrap import STRIPE_EVENTS
 from monthclose.names import Env, Stack, output_name
-from sandbox.local_aws import ACCOUNT, PROJECT, REGION, LocalAws, LocalAwsError, Running, Step, clean_environment, quiet
-from sandbox.processes import tail
+from sandbox.aws.local_aws import (
+    ACCOUNT,
+    PROJECT,
+    REGION,
+    LocalAws,
+    LocalAwsError,
+    Running,
+    Step,
+    clean_environment,
+    quiet,
+)
+from sandbox.aws.processes import tail
 
 _SOURCES = (
     "app.py",

@@ -7,7 +7,7 @@ from botocore.parsers import ResponseParserError
 
 from cli.connect import NoSystemError, explain
 from cli.home import shown, write_traceback
-from sandbox.local_aws import LocalAwsError
+from sandbox.aws.local_aws import LocalAwsError
 
 
 def explained(error: Exception) -> str:

@@ -6,12 +6,12 @@ import signal
 import sys
 from pathlib import Path
 
+from sandbox.chaos.limits import Limit
+from sandbox.chaos.plan import CALM, Plan, load_plan, read_limits
 from sandbox.desk import Desk
-from sandbox.limits import Limit
 from sandbox.mounts import ENDPOINTS, MOUNTS, make_providers
-from sandbox.plan import CALM, Plan, load_plan, read_limits
 from sandbox.reading import PlanError
-from sandbox.server import HOST, CannotListenError, Server, create_app, listen
+from sandbox.web.server import HOST, CannotListenError, Server, create_app, listen
 
 
 def main(arguments: list[str] | None = None) -> int:

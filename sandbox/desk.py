@@ -1,12 +1,12 @@
-"""The control desk: everything that can be set about the sandbox, apart from the providers themselves."""
+"""The control desk: everything that can be set on the sandbox, apart from the providers themselves."""
 
 from collections.abc import Callable, Mapping
 
-from sandbox.chaos import Chaos
-from sandbox.front import Front, inside
-from sandbox.latency import LogNormalLatency
-from sandbox.limits import Limit, Limiter
-from sandbox.plan import Plan
+from sandbox.chaos.decisions import Chaos
+from sandbox.chaos.front import Front, inside
+from sandbox.chaos.latency import LogNormalLatency
+from sandbox.chaos.limits import Limit, Limiter
+from sandbox.chaos.plan import Plan
 from sandbox.webhooks import Deliverer
 from sandbox.wire import JSON, Layer, Provider, layered
 
@@ -53,7 +53,7 @@ class Desk:
         self.limiter.set(limits)
 
     def reset(self) -> None:
-        """Forget what was counted and what waits; what was set stays, and the plan in force begins anew."""
+        """Forget counts and waiting events; settings stay, and the plan in force restarts."""
         self.chaos.reset()
         self.limiter.reset()
         self.webhooks.reset()

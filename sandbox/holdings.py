@@ -34,9 +34,9 @@ class Holding:
     metadata : dict[str, str]
         What we wrote on it (``payment``, ``invoice``, …).
     gross, refunded, withdrawn : int
-        What came in, what of it was given back, what of it banks hold back or took for good; none is negative.
+        What was collected, the part refunded, the part that banks withhold or took for good; none is negative.
     charges : int
-        How often money came in: 1, or somebody was charged twice.
+        How often money was collected: 1, or somebody was charged twice.
     """
 
     provider: str

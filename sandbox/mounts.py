@@ -1,4 +1,4 @@
-"""Which providers the sandbox has: a new one is one more entry in the table."""
+"""The providers of the sandbox: a new one is one more entry in the table."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass

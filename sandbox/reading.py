@@ -1,4 +1,4 @@
-"""Reading documents that people write: each entry says what it wants, and errors name the entry."""
+"""Reads documents that people write: each reader declares what it expects, and errors name the entry."""
 
 import difflib
 import math
@@ -11,7 +11,7 @@ class PlanError(ValueError):
 
 
 class Entry:
-    """One table of a document. Reading a member marks it known; :meth:`end` refuses those that nobody read.
+    """One table of a document. Reading a member marks it as known; :meth:`end` refuses members that were not read.
 
     Every reader raises :class:`PlanError`.
 
@@ -29,7 +29,7 @@ class Entry:
         self.where = where
 
     def has(self, name: str) -> bool:
-        """Tell whether a member is there."""
+        """Return whether a member is there."""
         return name in self._document
 
     def text(self, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The providers without sockets: official SDKs call them in the very process, and each call can be made to fail.
+"""The providers without sockets: official SDKs call them in the same process, and each call can be made to fail.
 
 A :class:`Twin` holds a provider. SDKs reach it through :class:`StripeTwinClient` or, if they use ``requests``, through
 :class:`TwinAdapter`; both raise what the real HTTP client would.
@@ -28,10 +28,10 @@ import stripe
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from sandbox.faults import Fault, Injection, When
-from sandbox.front import Front, Mischief, inside
+from sandbox.chaos.faults import Fault, Injection, When
+from sandbox.chaos.front import Front, Mischief, inside
+from sandbox.chaos.limits import Limiter
 from sandbox.holdings import Holding, holdings
-from sandbox.limits import Limiter
 from sandbox.stripe import StripeSandbox
 from sandbox.wire import JSON, Lost, Provider, Request, Response
 
@@ -80,12 +80,12 @@ class Twin:
     Parameters
     ----------
     provider : Provider
-        Made with :func:`sandbox.front.inside` as its layer, if 500s are to be injected.
+        Made with :func:`sandbox.chaos.front.inside` as its layer, if 500s are to be injected.
     before, after : Callable[[TwinCall], object], optional
         Called around each call, once the request is made and before its answer arrives. What they raise goes through
         the SDKs to whoever called: a hook that raises a ``BaseException`` is the process dying there.
     mischief, limiter
-        As of :class:`sandbox.front.Front`: a chaos plan, rate limits.
+        As of :class:`sandbox.chaos.front.Front`: a chaos plan, rate limits.
     sleep : Callable[[float], object]
         Takes the seconds that a delay or a client's time-out lasts; they pass in no time unless given.
     """
@@ -106,14 +106,14 @@ class Twin:
         self.sleep = sleep
         self.calls: list[TwinCall] = []
         self.struck: list[tuple[TwinCall, Injection]] = []
-        """Armed faults that struck; a 500 doesn't, if the provider answers from its record or refuses the request."""
+        """Armed faults that happened; a 500 doesn't if the provider answers from its record or refuses the request."""
         self._front = Front(provider, mischief, limiter, sleep)
         self._armed: dict[int, Injection] = {}
         self._lock = threading.Lock()
         self._number = 0
 
     def arm(self, call: int, fault: Fault, when: When = When.AFTER, seconds: float | None = None) -> None:
-        """Let one of the calls to come meet a fault.
+        """Inject a fault into a future call.
 
         Parameters
         ----------
@@ -127,12 +127,12 @@ class Twin:
             self._armed[self._number + call] = Injection(fault, when, lasting)
 
     def disarm(self) -> None:
-        """Let all calls to come succeed."""
+        """Let all future calls succeed."""
         with self._lock:
             self._armed.clear()
 
     def holdings(self) -> dict[str, Holding]:
-        """Tell what the provider holds of each payment now, by its own reference."""
+        """Return what the provider holds of each payment now, by its own reference."""
         return holdings(self.provider.movements())
 
     def send(self, request: Request) -> Response:
@@ -242,7 +242,7 @@ def session(twin: Twin) -> requests.Session:
 
 @contextlib.contextmanager
 def routed(twin: Twin, base_url: str) -> Iterator[None]:
-    """Let every session of ``requests`` find a twin at an address, for as long as the context lasts.
+    """Route every session of ``requests`` to a twin at an address while the context lasts.
 
     For libraries that make their sessions themselves, as gocardless_pro does for each call.
     """

@@ -1,4 +1,4 @@
-"""Delivers providers' events to registered endpoints: signed, tried again, and as unreliably as it is told to.
+"""Delivers providers' events to registered endpoints: signed, retried, and as unreliably as a plan asks for.
 
 Providers call what :meth:`Deliverer.notify` returns with each event's document; all else happens in the deliverer's own
 threads, which begin with the first event for a registered endpoint and end with :meth:`Deliverer.close`.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from sandbox.plan import Endpoints, WebhookChaos
+from sandbox.chaos.plan import Endpoints, WebhookChaos
 from sandbox.reading import Entry
 from sandbox.signatures import MOST_EVENTS, SIGN
 from sandbox.wire import JSON
@@ -142,7 +142,7 @@ class Deliverer:
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
-        """Begin the sequence of random numbers anew."""
+        """Restart the sequence of random numbers."""
         self._draws = random.Random(f"{seed}/webhooks")  # noqa: S311 - a simulation, no secret
         self._batches = random.Random(f"{seed}/batches")  # noqa: S311
 
@@ -289,7 +289,7 @@ class Deliverer:
             )
 
     def reset(self) -> None:
-        """Forget what waits, and the counts."""
+        """Forget waiting events, and the counts."""
         with self._changed:
             self._queue.clear()
             self._held.clear()

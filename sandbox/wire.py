@@ -1,4 +1,4 @@
-"""What providers, their HTTP server and the layers around them say to each other: requests and responses."""
+"""The language between providers, their HTTP server and the layers around them: requests and responses."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 
 type JSON = dict[str, Any]
 

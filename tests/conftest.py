@@ -23,7 +23,7 @@ SIMULATION = Path(__file__).parent / "simulation"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what `make test-fast` leaves out by where it is."""
+    """Mark by folder what `make test-fast` leaves out."""
     if SIMULATION in item.path.parents:
         item.add_marker("simulation")
 

@@ -181,7 +181,7 @@ class World:
         return self.books.month(customer_id, period)
 
     def change(self, customer_id: str, **changes: Any) -> None:
-        """Change a customer's account behind the close's back."""
+        """Change a customer's account without the close knowing."""
         self.books.commit(replace(self.customer(customer_id), **changes))
 
     def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
@@ -203,7 +203,7 @@ class World:
         return self.reporter.report(period, run)
 
     def close_batch(self, period: Period, batch: Batch, round_number: int) -> None:
-        """Do what a child execution does; what it cannot do is left for the repair round."""
+        """Do what a child execution does; what it cannot finish is left for the repair round."""
         try:
             generated = self.generator.generate(period, batch, round_number)
             if generated.progress.unsettled:

@@ -21,8 +21,8 @@ from cli.system import System
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
-from sandbox.cloud_provider import generate
-from sandbox.local_aws import Running
+from sandbox.aws.local_aws import Running
+from sandbox.cloud.provider import generate
 
 _SEED = 1
 _SETTLED_WITHIN_SECONDS = 60

@@ -18,9 +18,9 @@ from cli.home import home, shown
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 from monthclose.names import Env
-from sandbox.local_aws import LocalAws, LocalAwsError, Running
+from sandbox.aws.local_aws import LocalAws, LocalAwsError, Running
+from sandbox.chaos.plan import Plan, load_plan
 from sandbox.mounts import ENDPOINTS
-from sandbox.plan import Plan, load_plan
 from sandbox.reading import PlanError
 
 _NOT_UP = (

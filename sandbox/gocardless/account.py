@@ -1,4 +1,4 @@
-"""One GoCardless account: everything it holds, and the request at its door."""
+"""One GoCardless account: everything it holds, and the request being handled."""
 
 import random
 import string
@@ -53,7 +53,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Money that a payout to come deducts.
+    """Money that a future payout deducts.
 
     Attributes
     ----------
@@ -211,7 +211,7 @@ class Account:
         return event.id
 
     def scheme_of(self, about: Payment | Mandate | Refund | Payout) -> str:
-        """Return the scheme by which something is collected or given back."""
+        """Return the scheme by which something is collected or refunded."""
         if isinstance(about, Payment | Mandate):
             return about.scheme
         return self.payments.get(about.payment).scheme if isinstance(about, Refund) else ""
@@ -236,7 +236,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation has to go by: query, body, the ids in the address, the idempotency key."""
+    """What an operation works with: query, body, the ids in the address, the idempotency key."""
 
     query: Query
     body: Body

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What becomes of a mandate's payments.
+    """What happens to a mandate's payments.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Behaviour:
     refused : bool
         Whether the mandate is inactive from the start: no payment can be created.
     approval : bool
-        Whether the customer must approve of each payment before it is submitted.
+        Whether the customer must approve each payment before it is submitted.
     """
 
     steps: tuple[str, ...]
@@ -41,13 +41,13 @@ MAGIC_MANDATES: Mapping[str, Behaviour] = {
     "MD_CLOSED": Behaviour(("submitted", "failed"), "bank_account_closed"),
     # confirmed first; then the bank reports that there was no money after all
     "MD_LATE_FAILURE": Behaviour(("submitted", "confirmed", "failed"), "refer_to_payer"),
-    # confirmed first; then the customer has their bank take it back
+    # confirmed first; then the customer has their bank reverse it
     "MD_CHARGED_BACK": Behaviour(("submitted", "confirmed", "charged_back"), "refund_requested"),
-    # the customer's bank takes it back, and then gives it back to us after all
+    # the customer's bank reverses it, and then returns it to us after all
     "MD_GIVEN_BACK": Behaviour(("submitted", "confirmed", "charged_back", "confirmed", "paid_out"), "refund_requested"),
-    # the customer approves of the payment, which pays then
+    # the customer approves the payment, which is then collected
     "MD_APPROVED": Behaviour(("pending_submission", "submitted", "confirmed", "paid_out"), approval=True),
-    # the customer is asked for approval of the payment and says no
+    # the customer is asked to approve the payment and refuses
     "MD_DENIED": Behaviour(("customer_approval_denied",), approval=True),
     # the customer cancels the mandate, and with it the payment, before it is submitted
     "MD_WITHDRAWN": Behaviour(("cancelled",), "mandate_cancelled"),

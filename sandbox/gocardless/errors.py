@@ -91,7 +91,7 @@ def no_such_resource() -> GoCardlessError:
 
 
 def bad_request(message: str) -> GoCardlessError:
-    """Refuse a body that is no JSON, or a parameter that nobody knows."""
+    """Refuse a body that is not JSON, or an unknown parameter."""
     return invalid_usage(400, "bad_request", message)
 
 
@@ -133,7 +133,7 @@ def mandate_replaced(new: str) -> GoCardlessError:
 
 
 def gone(message: str) -> GoCardlessError:
-    """Refuse what was there, but not any more."""
+    """Refuse a removed object."""
     return invalid_usage(410, "gone", message)
 
 
@@ -168,5 +168,5 @@ def in_flight() -> GoCardlessError:
 
 
 def unavailable() -> GoCardlessError:
-    """Nobody is there to answer."""
+    """The provider is unavailable."""
     return GoCardlessError(503, "gocardless", "Service unavailable", reason="service_unavailable")

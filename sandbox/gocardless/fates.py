@@ -10,13 +10,13 @@ from sandbox.gocardless.money import Payment
 
 
 class Fates(Protocol):
-    """Who decides."""
+    """Decides the fates."""
 
     def draw(self) -> str:
-        """Return what becomes of one more payment that was collected; nothing, if it is empty."""
+        """Return the fate of one more payment that was collected; empty for none."""
 
     def happened(self, kind: str) -> None:
-        """Learn that it has become of it."""
+        """Record that the fate has happened."""
 
 
 class NoFates:
@@ -62,7 +62,7 @@ class _Fate:
 
 
 class Spinner:
-    """Lets the fates of an account's payments take their steps."""
+    """Advances the fates of an account's payments."""
 
     def __init__(self, fates: Fates) -> None:
         self._fates = fates
@@ -70,7 +70,7 @@ class Spinner:
         self._drawn: set[str] = set()
 
     def spin(self, account: Account) -> list[Payment]:
-        """Let each payment that has a fate make its next step, and return those that made one."""
+        """Advance each payment that has a fate by one step, and return those that advanced."""
         for payment in tuple(account.moving.values()):
             if payment.status == "confirmed" and "paid_out" in payment.steps_left and payment.id not in self._drawn:
                 self._drawn.add(payment.id)

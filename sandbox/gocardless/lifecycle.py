@@ -46,7 +46,7 @@ _OWED = {"failed": "payment_failed", "charged_back": "payment_charged_back"}
 
 
 def begin(account: Account, payment: Payment) -> None:
-    """Announce a new payment and let it be moved on."""
+    """Announce a new payment and let it advance."""
     account.emit(payment, "created")
     _queue(account, payment)
 

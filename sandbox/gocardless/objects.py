@@ -89,7 +89,7 @@ class Mandate:
     known : bool
         Whether the bank has it; payments are collected sooner then.
     replaced_by : str
-        The mandate that took its place.
+        The mandate that replaced it.
     """
 
     id: str

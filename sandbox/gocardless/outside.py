@@ -1,4 +1,4 @@
-"""What others than the API's user do: banks, customers, and people on GoCardless' own pages."""
+"""What people other than the API's user do: banks, customers, and users of GoCardless' dashboard."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ _LATE_FAILURE = "refer_to_payer"
 
 
 class Outside:
-    """The hands of others. Whatever they do is done with the account's lock held, and then announced.
+    """What others do. Everything is done with the account's lock held, and then announced.
 
     Every method returns the document of what it changed, and raises
 
@@ -65,11 +65,11 @@ class Outside:
         return self._do(payment, _payments, lambda account, row: lifecycle.advance(account, row, to, cause, origin))
 
     def charge_back(self, payment: str, cause: str = "") -> JSON:
-        """Let the customer's bank take a payment back: all of it, whatever was refunded."""
+        """Let the customer's bank charge a payment back: all of it, whatever was refunded."""
         return self._do(payment, _payments, lambda account, row: _take_back(account, row, "charged_back", cause))
 
     def cancel_charge_back(self, payment: str, origin: str = "") -> JSON:
-        """Let the bank give a payment back that it had taken: it is ``confirmed`` or ``paid_out`` again, as it was."""
+        """Let the bank cancel a charge-back: the payment is ``confirmed`` or ``paid_out`` again, as it was."""
 
         def cancel(account: Account, row: Payment) -> None:
             if row.status != "charged_back":
@@ -85,7 +85,7 @@ class Outside:
         )
 
     def refund(self, payment: str, amount: int | None = None) -> JSON:
-        """Refund a part of a payment, or what is left of it, as on GoCardless' pages."""
+        """Refund a part of a payment, or the rest of it, as in GoCardless' dashboard."""
         made: list[JSON] = []
 
         def begin(account: Account, row: Payment) -> None:
@@ -115,7 +115,7 @@ class Outside:
         return self._do(mandate, _mandates, mandate_lifecycle.transfer)
 
     def require_approval(self, mandate: str, *, required: bool = True) -> JSON:
-        """Let the customer have to approve of each payment to come."""
+        """Require the customer's approval for future payments."""
 
         def require(_account: Account, row: Any) -> None:
             row.payments_require_approval = required
@@ -123,7 +123,7 @@ class Outside:
         return self._do(mandate, _mandates, require)
 
     def remove_customer(self, customer: str) -> JSON:
-        """Remove a customer on GoCardless' pages."""
+        """Remove a customer in GoCardless' dashboard."""
         return self._do(customer, lambda account: account.customers, people.remove)
 
     def pay_out(self) -> list[JSON]:

@@ -1,4 +1,4 @@
-"""Reading GoCardless' requests: a request says what it wants, then nothing may be left over."""
+"""Reads GoCardless' requests: a request reads what it expects, and unread members are refused."""
 
 import json
 import re
@@ -56,7 +56,7 @@ class Query:
         return iso(moment.timestamp())
 
     def end(self) -> None:
-        """Refuse the request if it has a parameter that nobody read."""
+        """Refuse the request if it has a parameter that was not read."""
         if unknown := sorted(self._values.keys() - self._known):
             raise errors.bad_request(f"Unknown query parameter: {', '.join(unknown)}")
 
@@ -121,7 +121,7 @@ class Body:
         return value
 
     def has(self, name: str) -> bool:
-        """Tell whether a member is there."""
+        """Return whether a member is there."""
         return name in self._values
 
     def flag(self, name: str) -> bool:
@@ -158,7 +158,7 @@ class Body:
         return dict(value)
 
     def end(self) -> None:
-        """Refuse the request if it has a member that nobody read."""
+        """Refuse the request if it has a member that was not read."""
         if unknown := sorted(self._values.keys() - self._known):
             raise errors.invalid_field(self.pointer(unknown[0]), "is not a known parameter")
         for inner in self._nested:

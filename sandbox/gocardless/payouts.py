@@ -39,7 +39,7 @@ def fee_of(payment: Payment) -> Decimal:
 
 
 def pay_out(account: Account, payment: Payment) -> None:
-    """Put a payment into the payout that is open for its currency, or a new one."""
+    """Put a payment into the open payout for its currency, or into a new one."""
     payout = _open(account, payment.currency)
     payment.payout = payout.id
     links = {"payment": payment.id}
@@ -48,18 +48,18 @@ def pay_out(account: Account, payment: Payment) -> None:
 
 
 def owe_payment(account: Account, payment: Payment, kind: str) -> None:
-    """Let a payment that was paid out be deducted from a payout to come, because it failed or was charged back."""
+    """Deduct a paid-out payment from a future payout, because it failed or was charged back."""
     item = Item(kind, Decimal(-payment.amount), {"payment": payment.id})
     account.due[payment.id, payment.payout] = Due(item, fee_of(payment), payment, payment.payout)
 
 
 def owe_refund(account: Account, refund: Refund) -> None:
-    """Let a refund be deducted from a payout to come."""
+    """Deduct a refund from a future payout."""
     account.due[refund.id, ""] = Due(Item("payment_refunded", Decimal(-refund.amount), _of(refund)), Decimal(), refund)
 
 
 def forgive(account: Account, owed: Payment | Refund) -> bool:
-    """Deduct nothing for it after all; tell whether nothing was deducted yet."""
+    """Cancel a deduction; return whether nothing had been deducted yet."""
     return account.due.pop((owed.id, owed.payout), None) is not None
 
 

@@ -38,7 +38,7 @@ def _there(account: Account, reference: str) -> Customer:
 
 
 def list_customers(call: Call) -> Command:
-    """List customers, but none that was removed."""
+    """List customers, except removed ones."""
     page = read_page(call.query)
     return lambda account: Answer(
         account.customers.page(page, "customers", where=lambda customer: not customer.removed)
@@ -46,7 +46,7 @@ def list_customers(call: Call) -> Command:
 
 
 def update_customer(call: Call) -> Command:
-    """Change what is known of a customer."""
+    """Change a customer's details."""
     details = {name: call.body.text(name) for name in CUSTOMER_DETAILS if call.body.has(name)}
     metadata = call.body.metadata()
 
@@ -60,7 +60,7 @@ def update_customer(call: Call) -> Command:
 
 
 def remove_customer(call: Call) -> Command:
-    """Remove a customer for ever: they are not found any more, and their mandates end."""
+    """Remove a customer for good: they are no longer found, and their mandates end."""
 
     def command(account: Account) -> Answer:
         customer = _there(account, call.ids["customer"])

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 from sandbox.gocardless import errors, lifecycle, payouts
 from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation, Terms
 from sandbox.gocardless.controls import control
@@ -79,7 +79,7 @@ class GoCardlessSandbox(Shell[Account]):
         self.terms = Terms()
         """What was agreed with GoCardless; a reset leaves it."""
         self.outside = Outside(lambda: self._accounts.values(), self._send, fates or NoFates())  # noqa: PLW0108 - they change
-        """What banks, customers and people on GoCardless' own pages do."""
+        """What banks, customers and users of GoCardless' dashboard do."""
         super().__init__(
             access_tokens or {DEFAULT_ACCESS_TOKEN: "OR_sandbox"}, lambda: Account(self._ids, clock, self.terms)
         )

@@ -1,4 +1,4 @@
-"""One Stripe account: everything it holds, and the request at its door."""
+"""One Stripe account: everything it holds, and the request being handled."""
 
 import random
 import string
@@ -194,7 +194,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation has to go by: parameters, ids in the URL, idempotency key, API version, how charges settle."""
+    """What an operation works with: parameters, ids in the URL, idempotency key, API version, how charges settle."""
 
     params: Params
     ids: Mapping[str, str]

@@ -29,9 +29,9 @@ class BankAccount:
     kind : str
         Stripe's type of payment method.
     decline : Decline, optional
-        What every debit of it ends in, days later.
+        The decline that every debit ends in, days later.
     disputed : bool
-        Whether the bank takes every debit back after it succeeded.
+        Whether the bank reverses every debit after it succeeded.
     """
 
     kind: str

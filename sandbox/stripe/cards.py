@@ -50,7 +50,7 @@ class Card:
     Attributes
     ----------
     decline : Decline, optional
-        What every charge of it ends in; none for a card that can be charged.
+        The decline that every charge ends in; none for a card that can be charged.
     attaches : bool
         Whether it can be attached to a customer: of the declining cards only one can ("Testing", "Declined payments").
     authenticates : bool

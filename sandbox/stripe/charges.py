@@ -58,7 +58,7 @@ class Charge:
 
     @property
     def charged_back(self) -> bool:
-        """Whether a bank has taken money back and not given it again."""
+        """Whether a bank has reversed money and not returned it."""
         return any(self.withheld.values())
 
     @property

@@ -1,4 +1,4 @@
-"""Which amounts Stripe takes in which currency (Stripe docs, "Supported currencies")."""
+"""Which amounts Stripe accepts in which currency (Stripe docs, "Supported currencies")."""
 
 from sandbox.stripe.errors import StripeError, invalid_integer, invalid_parameter
 
@@ -52,7 +52,7 @@ def decimals(currency: str) -> int:
 
 
 def check_currency(currency: str) -> str:
-    """Return the currency if Stripe takes it: three letters, all lower case."""
+    """Return the currency if Stripe accepts it: three letters, all lower case."""
     if currency not in PRESENTMENT:
         supported = ", ".join(sorted(PRESENTMENT))
         message = f"Invalid currency: {currency}. Stripe currently supports these currencies: {supported}"

@@ -117,7 +117,7 @@ def retrieve_payment_method(call: Call) -> Command:
 
 
 def attach_payment_method(call: Call) -> Command:
-    """Attach a payment method to a customer. Cards that decline are refused already here, but for one ("Testing")."""
+    """Attach a payment method to a customer. Cards that decline are already refused here, but for one ("Testing")."""
     customer = call.params.text("customer")
     if customer is None:
         raise errors.missing_parameter("customer")

@@ -1,4 +1,4 @@
-"""What becomes of a disputed charge (Stripe docs, "How disputes work", "Disputes and fraud")."""
+"""What happens to a disputed charge (Stripe docs, "How disputes work", "Disputes and fraud")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ FOLLOWING: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a dispute comes to.
+    """A dispute's next status.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class Move:
         Whether the money is withdrawn then. Unless given: in the statuses of :data:`~sandbox.stripe.reversals.TAKEN`,
         and as before in statuses that nobody knows.
     returned : int, optional
-        How much a ``lost`` or ``won`` dispute gives back, in minor units: a lost one nothing, a won one all, unless
-        given. A lost one that gives back a part is what Stripe's Dashboard calls partially won.
+        How much a ``lost`` or ``won`` dispute returns, in minor units: a lost one nothing, a won one all, unless
+        given. A lost one that returns a part is what Stripe's Dashboard calls partially won.
     """
 
     status: str
@@ -85,12 +85,12 @@ def begin(account: Account, charge: Charge, reason: str, amount: int, move: Move
 
 
 def advance(account: Account, dispute: Dispute, move: Move) -> None:
-    """Let a dispute come to a status. Call it with the account's lock held.
+    """Move a dispute to a status. Call it with the account's lock held.
 
     Raises
     ------
     NotPossibleError
-        The status cannot follow, or more would be given back than was taken.
+        The status cannot follow, or more would be returned than was withdrawn.
     """
     if dispute.status in FOLLOWING and move.status in STATUSES and move.status not in FOLLOWING[dispute.status]:
         raise NotPossibleError(_cannot(dispute, move.status))
@@ -110,7 +110,7 @@ def advance(account: Account, dispute: Dispute, move: Move) -> None:
 
 
 def disputable(account: Account, charge: Charge) -> int:
-    """Return how much of a charge can be disputed still, in minor units.
+    """Return how much of a charge can still be disputed, in minor units.
 
     What was refunded in part can be disputed with the rest: banks do dispute the whole amount then (Stripe support,
     "Dispute for full charge amount after a partial refund was issued"). What was refunded whole cannot ("Refunds").
@@ -140,7 +140,7 @@ def _cannot(dispute: Dispute, status: str) -> str:
 
 
 def _shift(account: Account, dispute: Dispute, move: Move) -> list[str]:
-    """Take or give back the money, as the new status has it; answer the events that tell so."""
+    """Withdraw or return the money, as the new status requires; return the events that report it."""
     takes = move.takes
     if takes is None:
         takes = move.status in TAKEN or (move.status not in STATUSES and dispute.withdrawn > 0)

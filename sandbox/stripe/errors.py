@@ -101,7 +101,7 @@ def empty_parameter(name: str) -> StripeError:
 
 
 def invalid_integer(name: str, message: str) -> StripeError:
-    """Refuse something that is no integer, or one out of range."""
+    """Refuse something that is not an integer, or one out of range."""
     return StripeError(400, message, code="parameter_invalid_integer", param=name)
 
 
@@ -192,7 +192,7 @@ def lock_timeout() -> StripeError:
 
 
 def unavailable() -> StripeError:
-    """Nobody is there to answer."""
+    """The provider is unavailable."""
     return StripeError(503, "Stripe is temporarily unavailable. Please try again later.", kind="api_error")
 
 

@@ -1,6 +1,6 @@
-"""What may befall payments, one thing at a time and at random: for chaos, and for tests that try everything.
+"""What can happen to payments, one thing at a time and at random: for chaos, and for tests that try everything.
 
-With the same draws, the same payments meet the same fates.
+The same draws give the same payments the same fates.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""How a PaymentIntent is told which types of payment method it takes."""
+"""How a PaymentIntent is given the types of payment method that it accepts."""
 
 from dataclasses import dataclass
 

@@ -133,7 +133,7 @@ class PaymentIntent:
 
     @property
     def method_types(self) -> list[str]:
-        """The types of payment method that it takes."""
+        """The types of payment method that it accepts."""
         if self.allowed_payment_method_types is not None:
             return self.allowed_payment_method_types
         if self.automatic_payment_methods is None:

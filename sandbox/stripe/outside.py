@@ -1,4 +1,4 @@
-"""What happens to payments without anybody asking Stripe's API for it: cardholders and banks do it.
+"""What happens to payments without a request to Stripe's API: cardholders and banks do it.
 
 Each function returns a command for :meth:`sandbox.stripe.StripeSandbox.act`; :mod:`sandbox.stripe.controls` makes them
 of HTTP requests.
@@ -67,14 +67,14 @@ def open_dispute(
 
 
 def move_dispute(dispute: str, status: str, *, takes: bool | None = None, returned: int | None = None) -> Command:
-    """Let a dispute come to a status; answers the dispute.
+    """Move a dispute to a status; returns the dispute.
 
     Parameters
     ----------
     takes : bool, optional
         Whether the money is withdrawn then; as Stripe has it in this status, unless given.
     returned : int, optional
-        How much a won or lost dispute gives back, in minor units; all or nothing, unless given.
+        How much a won or lost dispute returns, in minor units; by default all or nothing.
     """
 
     def command(account: Account) -> JSON:
@@ -88,14 +88,14 @@ def move_dispute(dispute: str, status: str, *, takes: bool | None = None, return
 
 
 def close_dispute(dispute: str, status: Verdict, returned: int | None = None) -> Command:
-    """Let the bank decide an open dispute; answers the dispute."""
+    """Let the bank decide an open dispute; returns the dispute."""
     return move_dispute(dispute, status, returned=returned)
 
 
 def open_refund(
     payment_intent: str, amount: int | None = None, *, status: RefundStatus = "succeeded", reason: str | None = None
 ) -> Command:
-    """Refund a payment as somebody does on Stripe's own pages; answers the refund.
+    """Refund a payment as somebody does in Stripe's Dashboard; returns the refund.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def open_refund(
 
 
 def move_refund(refund: str, status: RefundStatus, reason: str | None = None) -> Command:
-    """Let a refund come to a status: succeed, fail (also long after it succeeded), be canceled; answers the refund.
+    """Move a refund to a status: succeed, fail (also long after it succeeded), be canceled; returns the refund.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def move_refund(refund: str, status: RefundStatus, reason: str | None = None) ->
 
 
 def authenticate(payment_intent: str, *, succeeds: bool = True) -> Command:
-    """Let the cardholder authenticate, or fail to; answers the PaymentIntent.
+    """Let the cardholder authenticate, or fail to; returns the PaymentIntent.
 
     That is: on the page that a PaymentIntent in ``requires_action`` sends them to; or, after an off-session charge that
     was declined with ``authentication_required``, when they come back to pay with the same card.
@@ -167,7 +167,7 @@ def authenticate(payment_intent: str, *, succeeds: bool = True) -> Command:
 
 
 def settle(payment_intent: str, *, succeeds: bool | None = None) -> Command:
-    """Let a payment in ``processing`` succeed or fail; answers the PaymentIntent.
+    """Let a payment in ``processing`` succeed or fail; returns the PaymentIntent.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def settle(payment_intent: str, *, succeeds: bool | None = None) -> Command:
 
 
 def fail_late(payment_intent: str) -> Command:
-    """Let a bank take back a debit that had succeeded; answers the dispute, which is lost at once.
+    """Let a bank reverse a debit that had succeeded; returns the dispute, which is lost at once.
 
     There is no failure after success at Stripe: it is a dispute that cannot be argued ("SEPA Direct Debit", "ACH
     Direct Debit", "Bacs Direct Debit": disputed payments).
@@ -207,9 +207,9 @@ def fail_late(payment_intent: str) -> Command:
 
 
 def pass_days() -> Command:
-    """Let the banks do what they do by themselves; answers the PaymentIntents that changed.
+    """Let the banks do what they do by themselves; returns the PaymentIntents that changed.
 
-    What is ``processing`` ends as its payment method has it; debits of accounts that dispute are taken back if they
+    What is ``processing`` ends as its payment method has it; debits of accounts that dispute are reversed if they
     had succeeded before.
     """
 

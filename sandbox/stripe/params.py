@@ -1,4 +1,4 @@
-"""Reading Stripe's form-encoded parameters: a request says what it wants, then nothing may be left over."""
+"""Reads Stripe's form-encoded parameters: a request reads what it expects, and unread parameters are refused."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def decode(encoded: str) -> Form:
 
 
 class Params:
-    """The parameters of one request. Reading one marks it known; :meth:`end` refuses those nobody read.
+    """The parameters of one request. Reading one marks it as known; :meth:`end` refuses those not read.
 
     Each reader returns None for an absent parameter and raises :class:`~sandbox.stripe.errors.StripeError` (400) for a
     malformed one.
@@ -112,7 +112,7 @@ class Params:
         return dict(_checked(entries))
 
     def end(self) -> None:
-        """Refuse the request if it has a parameter that nobody read (error code ``parameter_unknown``)."""
+        """Refuse the request if it has a parameter that was not read (error code ``parameter_unknown``)."""
         unknown = [*self._unknown()]
         if unknown:
             raise errors.unknown_parameters(unknown)

@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from sandbox.faults import Fault
-from sandbox.limits import ACCOUNT
+from sandbox.chaos.faults import Fault
+from sandbox.chaos.limits import ACCOUNT
 from sandbox.reading import PlanError
 from sandbox.shell import UNRECOGNIZED, Route, Shell
 from sandbox.stripe import controls, errors
@@ -151,7 +151,7 @@ class StripeSandbox(Shell[Account]):
             self._notify(event)
 
     def act(self, command: Command) -> JSON:
-        """Let cardholders and banks do something: a command of :mod:`sandbox.stripe.outside`.
+        """Carry out a command of cardholders and banks, from :mod:`sandbox.stripe.outside`.
 
         Raises
         ------

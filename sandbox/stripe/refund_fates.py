@@ -1,4 +1,4 @@
-"""What becomes of a refund (Stripe docs, "Refund and cancel payments")."""
+"""What happens to a refund (Stripe docs, "Refund and cancel payments")."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ _NOT_TAKEN_YET = ("insufficient_funds", "charge_pending")
 
 
 def start(account: Account, charge: Charge, refund: Refund, idempotency_key: str | None) -> None:
-    """Put a new refund on the shelf, in whatever status it begins with. Call it with the account's lock held."""
+    """Store a new refund, in whatever status it starts with. Call it with the account's lock held."""
     account.refunds.add(refund, refund.customer)
     for owner in (refund.payment_intent, refund.charge):
         account.refunds.file_under(owner, refund)
@@ -38,9 +38,9 @@ def start(account: Account, charge: Charge, refund: Refund, idempotency_key: str
 
 
 def change(account: Account, refund: Refund, status: RefundStatus, reason: str | None = None) -> None:
-    """Let a refund come to a status. Call it with the account's lock held.
+    """Move a refund to a status. Call it with the account's lock held.
 
-    One that fails or is canceled gives back what it took, and the charge counts it no more.
+    One that fails or is canceled returns what it took, and the charge no longer counts it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Stripe's objects of money that goes back: refunds and disputes (Stripe API reference, pages of these names)."""
+"""Stripe's objects for returned money: refunds and disputes (Stripe API reference, pages of these names)."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,7 +11,7 @@ type Verdict = Literal["lost", "won"]
 type RefundStatus = Literal["pending", "requires_action", "succeeded", "failed", "canceled"]
 
 INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
-"""Statuses of an inquiry: nobody has taken any money."""
+"""Statuses of an inquiry: no money has been withdrawn."""
 TAKEN = ("needs_response", "under_review", "lost", "appeal_needs_response", "appeal_under_review")
 """Statuses in which the money is withdrawn, but for what a lost dispute gave back ("How disputes work")."""
 CLOSED = ("won", "lost", "warning_closed", "prevented")
@@ -103,7 +103,7 @@ class Refund:
 
 @dataclass(slots=True)
 class Dispute:
-    """A Dispute (``du_…``): the cardholder's bank asks, or takes the money back, for good or until the verdict.
+    """A Dispute (``du_…``): the cardholder's bank asks, or withdraws the money, for good or until the verdict.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where an account's objects of one kind stand, and how they are listed (Stripe API reference, "Pagination")."""
+"""The store of an account's objects of one kind, and how they are listed (Stripe API reference, "Pagination")."""
 
 import operator
 from bisect import bisect_left, insort
@@ -94,7 +94,7 @@ class Shelf[T: Stored]:
         self._by_owner: defaultdict[str, list[T]] = defaultdict(list)
 
     def add(self, row: T, customer: str | None = None) -> T:
-        """Put an object on the shelf, under its customer if it has one."""
+        """Store an object, under its customer if it has one."""
         self._position[row.id] = len(self._rows)
         self._rows.append(row)
         if customer is not None:
@@ -102,7 +102,7 @@ class Shelf[T: Stored]:
         return row
 
     def file_under(self, owner: str, row: T) -> None:
-        """Let an object that is on the shelf be found by an owner too: a customer, or another object's id."""
+        """Make a stored object findable by an owner too: a customer, or another object's id."""
         insort(self._by_owner[owner], row, key=self._place)
 
     def find(self, reference: str) -> T | None:

@@ -29,8 +29,8 @@ from cli.main import app
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
-from sandbox.local_aws import LocalAws
-from tests.chaos.mischief import Mischief, befall_payments, double_a_message, kill_a_worker, settle_debits
+from sandbox.aws.local_aws import LocalAws
+from tests.chaos.mischief import Mischief, disturb_a_payment, double_a_message, kill_a_worker, settle_debits
 from tests.chaos.plan import OUTAGE, chaos_plan
 from tests.chaos.verdict import Verdict, judge
 from tests.integration.system import System
@@ -69,7 +69,7 @@ def _run(system: System, home: Path, customers: int, seed: int) -> int:
     _sandbox(system, "PUT", "chaos", chaos_plan(seed))
     mischief.every(8, kill_a_worker(home))
     mischief.every(3, settle_debits(system.sandbox_url))
-    mischief.every(1, befall_payments(system.sandbox_url))
+    mischief.every(1, disturb_a_payment(system.sandbox_url))
     for provider in system.runtime.settings.providers.values():
         mischief.every(1, double_a_message(provider.queue_url))
     began = time.monotonic()
@@ -120,7 +120,7 @@ def _heal(system: System, names: list[str]) -> Verdict:
 
 
 def _reconcile(system: System) -> None:
-    """Look at every payment in flight now, as the operator does."""
+    """Check every payment in flight now, as the operator does."""
     del system  # the command finds it by its environment
     CliRunner().invoke(app, ["reconcile", "--now", "--json"])
 

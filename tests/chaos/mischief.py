@@ -1,4 +1,4 @@
-"""Mischief beside the providers': processes are killed, messages come twice, the bank settles debits meanwhile."""
+"""Faults apart from the providers': processes are killed, messages come twice, the bank settles debits meanwhile."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ Step = Callable[[random.Random], str | None]
 
 
 class Mischief:
-    """Does things at random moments, in threads of its own, and counts what it did."""
+    """Causes trouble at random moments, in its own threads, and counts what it did."""
 
     def __init__(self, seed: int) -> None:
         self.done = Counter[str]()
@@ -39,7 +39,7 @@ class Mischief:
                     self.done[name] += 1
 
     def end(self) -> None:
-        """Do nothing more."""
+        """Stop."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -95,8 +95,8 @@ def settle_debits(sandbox_url: str) -> Step:
     return step
 
 
-def befall_payments(sandbox_url: str) -> Step:
-    """Let something befall a payment of Stripe's: a part dispute, a verdict, a refund that fails, a late failure."""
+def disturb_a_payment(sandbox_url: str) -> Step:
+    """Let something happen to a Stripe payment: a partial dispute, a verdict, a refund that fails, a late failure."""
 
     def step(rng: random.Random) -> str | None:
         draw = {"draw": rng.randrange(2**31)}

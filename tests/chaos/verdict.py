@@ -1,4 +1,4 @@
-"""What must be so when the dust has settled: found by going through both sides' records, one by one."""
+"""What must hold when the dust has settled: checked by going through both sides' records, one by one."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The guide to adding a provider is followed here, step by step, with the very text of its examples."""
+"""Follows the guide to adding a provider, step by step, with the very text of its examples."""
 
 import inspect
 import json
@@ -73,7 +73,7 @@ def test_the_guides_provider_keeps_what_every_gateway_promises(
     promise(case)
 
 
-def test_the_guides_promises_are_many() -> None:
+def test_the_guide_lists_many_promises() -> None:
     assert len(PROMISES) >= 9
 
 

@@ -1,4 +1,4 @@
-"""What stores of documents promise, fake or real: what is written once stays, numbers are found, keys are kept."""
+"""What stores of documents promise, fake or real: issued documents stay, numbers are found, keys are kept."""
 
 import json
 from dataclasses import replace
@@ -34,7 +34,7 @@ def test_an_object_that_must_not_change_is_written_once(world: AnyWorld) -> None
     assert world.documents.get("invoices/a") == b"first"
 
 
-def test_an_object_can_be_linked_to_under_a_files_name(world: AnyWorld) -> None:
+def test_an_object_can_be_linked_to_with_a_file_name(world: AnyWorld) -> None:
     world.documents.put_new("pdf/a.pdf", b"%PDF", "application/pdf")
     address = world.documents.link("pdf/a.pdf", "INV-1.pdf", 60)
     assert address.startswith("https://")
@@ -59,7 +59,7 @@ def test_links_lead_to_the_regions_own_address_which_never_redirects(monkeypatch
     assert address.startswith("https://documents.s3.eu-west-1.amazonaws.com/pdf/a.pdf?")
 
 
-def test_what_an_invoice_says_never_changes_and_how_it_is_settled_may(world: AnyWorld) -> None:
+def test_an_invoices_content_never_changes_but_its_settlement_may(world: AnyWorld) -> None:
     world.books.commit(INVOICE, Customer("acme", Profile("Acme", "a@acme.example", "USD", "stripe")))
     issued = replace(INVOICE, version=1)
     place = replace(INVOICE.document, sha256="another")
@@ -105,7 +105,7 @@ def test_tax_tables_are_kept_in_versions(world: AnyWorld) -> None:
         world.tax_tables.get(first).for_customer("FR", "", "", DAY)
 
 
-def test_a_tax_table_that_cannot_be_used_leaves_the_one_there_is(world: AnyWorld) -> None:
+def test_an_unusable_tax_table_leaves_the_current_one(world: AnyWorld) -> None:
     version = world.tax_tables.put(TAXES).version
     with pytest.raises(UserMistakeError, match="rate 1: name is needed"):
         world.tax_tables.put(TAXES.replace(b'"VAT"', b'""'))
@@ -115,7 +115,7 @@ def test_a_tax_table_that_cannot_be_used_leaves_the_one_there_is(world: AnyWorld
 
 
 @pytest.mark.parametrize("when", [None, datetime(2026, 11, 1, tzinfo=UTC)])
-def test_a_profile_keeps_what_taxes_need(world: AnyWorld, when: datetime | None) -> None:
+def test_a_profile_keeps_the_fields_that_taxes_need(world: AnyWorld, when: datetime | None) -> None:
     profile = Profile("Acme", "a@acme.example", "USD", "stripe", "", "US", "", "NY", "536904399", "1 Main St\nNew York")
     world.directory.put_profiles([("acme", profile)])
     found = world.books.customer("acme")
@@ -134,7 +134,7 @@ def secret(aws: Runtime) -> str:
     return name
 
 
-def test_keys_of_links_are_read_from_their_secret_and_anew_after_a_while(secret: str) -> None:
+def test_link_keys_are_read_from_their_secret_and_again_after_a_while(secret: str) -> None:
     now = [1000.0]
     keys = SecretLinkKeys(secret, lambda: now[0])
     assert (keys.link_keys().current, keys.link_keys().keys) == ("k1", {"k1": "a" * 64})
@@ -148,7 +148,7 @@ def test_keys_of_links_are_read_from_their_secret_and_anew_after_a_while(secret:
 @pytest.mark.parametrize(
     "content", ["plain text", "[]", '{"k1": "x"}', '{"current": "k1", "k1": 1}', '{"current": "k1", "k1": "short"}']
 )
-def test_a_secret_that_is_no_keys_is_named_and_not_shown(secret: str, content: str) -> None:
+def test_a_secret_without_valid_keys_is_named_and_not_shown(secret: str, content: str) -> None:
     boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=content)
     with pytest.raises(ProviderRefusedError, match="the secret monthclose/invoice-links") as raised:
         SecretLinkKeys(secret).link_keys()

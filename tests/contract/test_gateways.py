@@ -40,7 +40,7 @@ from sandbox.gocardless.schemes import LARGEST, SCHEMES, SMALLEST
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.currencies import PRESENTMENT, check_amount, check_minimum
 from sandbox.stripe.errors import StripeError
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.fakes import FakeGateway
 from tests.world import OCTOBER
 
@@ -173,7 +173,7 @@ def test_preparing_moves_no_money_and_collecting_does(case: Case) -> None:
     assert case.moved() == [("2026-10/acme", 1234)]
 
 
-def test_asking_again_answers_the_same_and_moves_nothing_more(case: Case) -> None:
+def test_repeating_a_call_answers_the_same_and_moves_nothing_more(case: Case) -> None:
     order = case.order()
     prepared = case.prepared(order)
     assert case.gateway.prepare(order) == prepared.reference
@@ -204,7 +204,7 @@ def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
     assert case.moved() == []
 
 
-def test_a_charge_that_needs_the_customer_says_so(reusing: Case) -> None:
+def test_a_charge_that_needs_the_customers_action_says_so(reusing: Case) -> None:
     outcome = reusing.gateway.collect(reusing.prepared(reusing.order("authenticate"))).outcome
     assert isinstance(outcome, Refused)
     assert outcome.needs_customer
@@ -218,7 +218,7 @@ def test_a_reference_that_was_not_stored_is_found_again(reusing: Case) -> None:
     assert reusing.gateway.look_up(order) == Answer(prepared.reference, NotCollected())
 
 
-def test_a_refused_order_is_asked_for_again_with_another_amount_and_method_and_collected_once(reusing: Case) -> None:
+def test_a_declined_order_is_retried_with_another_amount_and_method_and_collected_once(reusing: Case) -> None:
     refused = reusing.prepared(reusing.order("no funds"))
     reusing.gateway.collect(refused)
     again = replace(refused, attempt=2, amount=Money(999, "USD"), payment_method=reusing.methods["pays"])
@@ -247,7 +247,7 @@ def test_an_order_that_was_cancelled_is_never_collected_and_another_takes_its_pl
 
 
 @pytest.mark.parametrize("name", REMOVING)
-def test_a_payment_method_that_was_removed_at_the_provider_is_its_customers_matter(name: str) -> None:
+def test_a_payment_method_removed_at_the_provider_is_a_decline_and_not_our_mistake(name: str) -> None:
     with GATEWAYS[name]() as case:
         with pytest.raises(OrderRefusedError) as refused:
             case.gateway.collect(case.prepared(case.order("removed")))
@@ -268,14 +268,14 @@ def test_a_withdrawn_order_is_never_collected_and_the_next_attempt_has_another_r
     assert reusing.moved() == []
 
 
-def test_an_order_that_nobody_was_told_to_collect_is_not_collected_after_it_was_withdrawn(case: Case) -> None:
+def test_an_order_never_sent_for_collection_is_not_collected_after_it_was_withdrawn(case: Case) -> None:
     order = case.prepared(case.order())
     assert isinstance(case.gateway.withdraw(order).outcome, Refused | NotCollected)
     case.settle()
     assert case.moved() == []
 
 
-def test_a_further_attempt_after_a_refusal_collects_once(case: Case) -> None:
+def test_a_further_attempt_after_a_decline_collects_once(case: Case) -> None:
     refused = case.prepared(case.order("no funds"))
     case.collect(refused)
     reference = refused.reference if case.gateway.one_order_per_payment else ""
@@ -284,20 +284,20 @@ def test_a_further_attempt_after_a_refusal_collects_once(case: Case) -> None:
     assert case.moved() == [("2026-10/acme", 1234)]
 
 
-def test_what_was_collected_cannot_be_withdrawn(case: Case) -> None:
+def test_a_collected_payment_cannot_be_withdrawn(case: Case) -> None:
     order = case.prepared(case.order())
     case.collect(order)
     assert isinstance(case.gateway.withdraw(order).outcome, Collected)
 
 
-def test_the_providers_object_names_our_payment_and_what_is_none_of_ours_names_none(case: Case) -> None:
+def test_the_providers_object_names_our_payment_and_anybody_elses_names_none(case: Case) -> None:
     order = case.prepared(case.order(payment_id="2026-10.2/a/c#me"))
     reference = order.reference or case.gateway.collect(order).reference
     assert case.gateway.payment_of(reference) == "2026-10.2/a/c#me"
     assert case.gateway.payment_of("of_somebody_else") == ""
 
 
-def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
+def test_a_gateway_with_a_valid_key_passes_the_check(case: Case) -> None:
     case.gateway.check()
 
 
@@ -314,7 +314,7 @@ def test_the_provider_lists_what_it_collected_for_a_period(case: Case) -> None:
     assert list(case.gateway.collected_for(OCTOBER.next, datetime.now(UTC) - timedelta(minutes=1))) == []
 
 
-def test_an_order_that_stripe_cannot_take_is_refused_with_its_code() -> None:
+def test_an_order_that_stripe_cannot_accept_is_refused_with_its_code() -> None:
     with stripe_gateway() as case, pytest.raises(OrderRefusedError) as refused:
         case.gateway.prepare(case.order(minor=1))
     assert refused.value.code == "below_minimum"
@@ -331,7 +331,7 @@ def let_stripe_take(minor: int, currency: str) -> None:
 
 @given(st.sampled_from(STRIPES), st.one_of(st.integers(1, 10**9), st.integers(1, 10**14)))
 @settings(max_examples=300)
-def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(currency: str, due: int) -> None:
+def test_any_amount_is_split_without_loss_and_stripe_accepts_each_charge(currency: str, due: int) -> None:
     limits = stripe_amounts.charge_limits(currency)
     charge, more, rest = limits.cut(due)
     assert min(charge, more, rest) >= 0
@@ -351,7 +351,7 @@ def test_what_is_cut_of_any_amount_is_all_of_it_and_stripe_takes_each_charge(cur
 
 @given(st.sampled_from(sorted(SCHEMES)), st.integers(1, 10**8))
 @settings(max_examples=100)
-def test_what_is_cut_of_any_amount_is_within_the_limits_of_gocardless_schemes(currency: str, due: int) -> None:
+def test_any_amount_is_split_within_the_limits_of_gocardless_schemes(currency: str, due: int) -> None:
     limits = gocardless_amounts.charge_limits(currency)
     assert limits
     least, most = SMALLEST.get(currency, limits.smallest_minor), LARGEST.get(currency, due)
@@ -360,7 +360,7 @@ def test_what_is_cut_of_any_amount_is_within_the_limits_of_gocardless_schemes(cu
     assert not more or limits.cut(more).charge_minor
 
 
-def test_gocardless_takes_no_other_currency_and_says_so() -> None:
+def test_gocardless_accepts_no_other_currency_and_says_so() -> None:
     with gocardless_gateway() as case:
         assert case.gateway.charge_limits("JPY") is None
         with pytest.raises(OrderRefusedError, match="currency_not_taken"):
@@ -381,20 +381,20 @@ def test_an_amount_beyond_a_schemes_limits_is_refused_as_such(minor: int, code: 
         (Money(1_000, "CLF"), "currency_not_taken"),
     ],
 )
-def test_an_amount_that_stripe_does_not_take_is_refused_as_such(amount: Money, code: str) -> None:
+def test_an_amount_that_stripe_does_not_accept_is_refused_as_such(amount: Money, code: str) -> None:
     with stripe_gateway() as case, pytest.raises(OrderRefusedError, match=code):
         case.gateway.prepare(replace(case.order(), amount=amount))
 
 
 @pytest.mark.parametrize("amount", [Money(6_170, "KWD"), Money(99_999_999, "JPY"), Money(123_456_789_012, "IDR")])
-def test_the_largest_and_the_smallest_digits_that_stripe_takes_are_charged(amount: Money) -> None:
+def test_the_largest_amount_and_the_smallest_digit_that_stripe_accepts_are_charged(amount: Money) -> None:
     with stripe_gateway() as case:
         outcome = case.collect(case.prepared(replace(case.order(), amount=amount)))
         assert isinstance(outcome, Collected)
         assert outcome.amount == amount
 
 
-def test_every_gateway_takes_what_it_says_that_it_takes(case: Case) -> None:
+def test_every_gateway_accepts_what_it_says_it_accepts(case: Case) -> None:
     limits = case.gateway.charge_limits("GBP")
     assert limits
     least = limits.cut(limits.smallest_minor).charge_minor
@@ -428,12 +428,12 @@ def test_amounts_are_written_in_stripes_decimals_and_read_back(amount: Money, th
 
 
 @pytest.mark.parametrize("amount", [Money(1234, "KWD"), Money(50, "MGA")])
-def test_an_amount_that_stripe_cannot_collect_is_our_matter_not_the_customers(amount: Money) -> None:
+def test_an_amount_that_stripe_cannot_collect_is_our_mistake_not_the_customers(amount: Money) -> None:
     with pytest.raises(OrderInvalidError, match="amount_not_expressible"):
         stripe_amount(amount)
 
 
-def test_an_order_with_a_payment_method_that_does_not_exist_is_our_matter() -> None:
+def test_an_order_with_a_payment_method_that_does_not_exist_is_our_mistake() -> None:
     with stripe_gateway() as case:
         case.methods["wrong"] = "pm_of_another_account"
         with pytest.raises(OrderInvalidError) as refused:
@@ -457,7 +457,7 @@ def test_a_key_that_stripe_does_not_accept_stops_everything() -> None:
                     call()
 
 
-def test_a_stripe_that_cannot_be_reached_means_try_later_before_money_moves() -> None:
+def test_when_stripe_cannot_be_reached_before_money_moves_we_try_later() -> None:
     with stripe_gateway() as case:
         order = case.order()
     with pytest.raises(TryLaterError):

@@ -27,13 +27,13 @@ from monthclose.errors import (
     RateLimitedError,
 )
 from monthclose.ports import Answer, ChargeOrder, Collected, InProgress, NotCollected, Refused
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.plan import Plan, Rule
 from sandbox.desk import Desk
-from sandbox.faults import Fault, When
 from sandbox.gocardless import GoCardlessSandbox, errors
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.plan import Plan, Rule
-from sandbox.server import listen
-from sandbox.testing import serving
+from sandbox.web.server import listen
+from sandbox.web.testing import serving
 from sandbox.wire import Execution, Proceed, Response
 from tests.sandbox.gocardless_driving import Wire
 from tests.world import OCTOBER
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class Interference:
-    """A layer that answers in the provider's place, for as long as it is told to."""
+    """A layer that answers in the provider's place while it is switched on."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[], Response]] = {}
@@ -134,14 +134,14 @@ def customer(method: str = "MD_OK_acme", known_as: str = "") -> Customer:
     return Customer("acme", profile)
 
 
-def test_a_mandate_tells_whose_it_is(case: Case) -> None:
+def test_a_mandate_names_its_customer(case: Case) -> None:
     assert case.gateway.register(customer()) == "CU_OK_acme"
     assert case.gateway.register(customer(known_as="CU1")) == "CU1"
     assert case.requests() == {"mandates.get": 1}
 
 
 @pytest.mark.parametrize("mandate", ["MD0", "", "MD/../1", ".."])
-def test_a_mandate_that_cannot_be_is_our_matter(case: Case, mandate: str) -> None:
+def test_an_impossible_mandate_is_our_mistake(case: Case, mandate: str) -> None:
     with pytest.raises(OrderInvalidError):
         case.gateway.register(customer(mandate))
 
@@ -152,7 +152,7 @@ def test_there_is_nothing_to_prepare(case: Case) -> None:
     assert case.requests() == {"mandates.get": 1, "payments.list": 1}  # whose mandate it is, and their payments
 
 
-def test_a_gateway_that_is_accepted_says_nothing(case: Case) -> None:
+def test_a_gateway_with_a_valid_key_passes_the_check(case: Case) -> None:
     case.gateway.check()
     assert case.requests() == {"payments.list": 1}
 
@@ -176,7 +176,7 @@ def test_a_payment_is_in_progress_until_the_bank_confirms_it(case: Case) -> None
     assert isinstance(outcome(case.gateway.look_up(order)), Collected)
 
 
-def test_the_provider_gets_what_support_needs_and_no_leave_to_retry(case: Case) -> None:
+def test_the_provider_gets_what_support_needs_and_may_not_retry_itself(case: Case) -> None:
     reference = case.gateway.collect(an_order()).reference
     payment = Wire(case.sandbox).get(f"payments/{reference}").json()["payments"]
     assert payment["metadata"] == {"payment": "2026-10/acme#1", "invoice": "INV-1", "close": "2026-10"}
@@ -184,7 +184,7 @@ def test_the_provider_gets_what_support_needs_and_no_leave_to_retry(case: Case) 
     assert payment["retry_if_possible"] is False
 
 
-def test_asking_again_answers_the_same_and_collects_nothing_more(case: Case) -> None:
+def test_repeating_a_call_answers_the_same_and_collects_nothing_more(case: Case) -> None:
     order = an_order()
     answers = [case.gateway.collect(order) for _ in range(3)]
     assert len({answer.reference for answer in answers}) == 1
@@ -194,7 +194,7 @@ def test_asking_again_answers_the_same_and_collects_nothing_more(case: Case) -> 
     assert case.requests() == {"payments.create": 4, "payments.get": 3}
 
 
-def test_of_many_workers_at_once_one_collects(case: Case) -> None:
+def test_when_many_workers_collect_at_once_one_succeeds(case: Case) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = [*pool.map(case.gateway.collect, [an_order(since=datetime(2026, 11, 1, tzinfo=UTC))] * 16)]
     assert len({answer.reference for answer in answers}) == 1
@@ -207,7 +207,7 @@ def test_of_many_workers_at_once_one_collects(case: Case) -> None:
     [{"amount": Money(9999, "EUR")}, {"amount": Money(1234, "GBP")}, {"invoice_number": "INV-2"}],
     ids=lambda changed: next(iter(changed)),
 )
-def test_the_same_key_for_something_else_is_never_taken_for_an_answer(case: Case, changed: dict[str, Any]) -> None:
+def test_a_repeated_key_for_another_payment_is_never_taken_as_the_answer(case: Case, changed: dict[str, Any]) -> None:
     order = an_order()
     case.gateway.collect(order)
     with pytest.raises(OutcomeUnknownError, match="another payment"):
@@ -248,7 +248,7 @@ def test_a_payment_is_found_beyond_the_first_page(case: Case) -> None:
         ("MD_WITHDRAWN", "cancelled", "mandate_cancelled"),
     ],
 )
-def test_a_refusal_says_why_in_the_banks_words(case: Case, mandate: str, status: str, code: str) -> None:
+def test_a_decline_says_why_in_the_banks_words(case: Case, mandate: str, status: str, code: str) -> None:
     order = an_order(mandate)
     reference = case.gateway.collect(order).reference
     while case.sandbox.advance():
@@ -259,7 +259,7 @@ def test_a_refusal_says_why_in_the_banks_words(case: Case, mandate: str, status:
         assert (answer.outcome.code, answer.outcome.needs_customer) == (code, False)
 
 
-def test_a_refusal_without_an_event_is_called_by_its_status(case: Case) -> None:
+def test_a_decline_without_an_event_is_named_by_its_status(case: Case) -> None:
     order = an_order("MD_FAILS")
     case.gateway.collect(order)
     case.sandbox.advance(to="failed")
@@ -267,7 +267,7 @@ def test_a_refusal_without_an_event_is_called_by_its_status(case: Case) -> None:
     assert outcome(case.gateway.look_up(order)).code == "failed"
 
 
-def test_a_payment_waits_for_its_customers_approval_and_is_refused_if_they_deny_it(case: Case) -> None:
+def test_a_payment_waits_for_its_customers_approval_and_is_declined_if_they_deny_it(case: Case) -> None:
     order = an_order()
     reference = case.gateway.collect(order).reference
     document = Wire(case.sandbox).get(f"payments/{reference}").json()["payments"]
@@ -280,7 +280,7 @@ def test_a_payment_waits_for_its_customers_approval_and_is_refused_if_they_deny_
     assert decline("gocardless", "customer_approval_denied").kind is DeclineKind.HARD
 
 
-def test_a_mandate_that_is_not_active_any_more_is_a_definite_no(case: Case) -> None:
+def test_a_mandate_that_is_no_longer_active_is_a_definite_no(case: Case) -> None:
     with pytest.raises(OrderRefusedError) as refused:
         case.gateway.collect(an_order("MD_CANCELLED"))
     assert not isinstance(refused.value, OrderInvalidError)
@@ -288,7 +288,7 @@ def test_a_mandate_that_is_not_active_any_more_is_a_definite_no(case: Case) -> N
     assert refused.value.request_id
 
 
-def test_money_that_the_bank_took_back_is_not_collected(case: Case) -> None:
+def test_money_that_the_bank_reversed_is_not_collected(case: Case) -> None:
     order = an_order("MD_CHARGED_BACK")
     case.gateway.collect(order)
     case.sandbox.advance(to="confirmed")
@@ -304,7 +304,7 @@ def refund(case: Case, reference: str, amount: int, total: int) -> None:
     assert Wire(case.sandbox).post("refunds", {"refunds": document}).status == 201
 
 
-def test_what_was_given_back_on_purpose_is_told(case: Case) -> None:
+def test_a_deliberate_refund_is_reported(case: Case) -> None:
     order = an_order()
     reference = case.gateway.collect(order).reference
     case.sandbox.advance(to="confirmed")
@@ -314,7 +314,7 @@ def test_what_was_given_back_on_purpose_is_told(case: Case) -> None:
     assert (collected.amount, collected.refunded_minor) == (order.amount, 234)
 
 
-def test_a_refund_names_the_payment_that_it_is_of(case: Case) -> None:
+def test_a_refund_names_its_payment(case: Case) -> None:
     reference = case.gateway.collect(an_order(attempt=2)).reference
     case.sandbox.advance(to="confirmed")
     refund(case, reference, 200, 200)
@@ -460,7 +460,7 @@ def test_every_error_says_what_to_do(
 
 
 @pytest.mark.parametrize("answer", [row[1] for row in FAILURES], ids=[row[0] for row in FAILURES])
-def test_whatever_hides_a_payment_that_exists_it_is_never_called_undone(
+def test_whatever_hides_an_existing_payment_it_is_never_reported_as_not_made(
     case: Case, answer: Callable[[], Response]
 ) -> None:
     case.gateway.collect(an_order())
@@ -469,20 +469,20 @@ def test_whatever_hides_a_payment_that_exists_it_is_never_called_undone(
         case.gateway.collect(an_order())
 
 
-def test_a_conflict_that_names_no_payment_is_unknown(case: Case) -> None:
+def test_a_conflict_that_names_no_payment_is_an_unknown_outcome(case: Case) -> None:
     conflict = error(409, "invalid_state", {"reason": "idempotent_creation_conflict"})
     case.interference.answers["payments.create"] = lambda: conflict
     with pytest.raises(OutcomeUnknownError):
         case.gateway.collect(an_order())
 
 
-def test_a_list_that_lacks_what_was_asked_for_is_no_list_of_nothing(case: Case) -> None:
+def test_a_list_without_the_requested_member_is_not_an_empty_list(case: Case) -> None:
     case.interference.answers["payments.list"] = lambda: Response.of(200, {"mandates": {}})
     with pytest.raises(ProviderDownError):
         case.gateway.look_up(an_order())
 
 
-def test_fields_that_gocardless_does_not_take_are_our_matter(case: Case) -> None:
+def test_fields_that_gocardless_does_not_accept_are_our_mistake(case: Case) -> None:
     with pytest.raises(OrderInvalidError) as refused:
         case.gateway.collect(an_order("MD0"))
     assert refused.value.code == "invalid mandate"
@@ -498,7 +498,7 @@ def test_a_token_that_gocardless_does_not_accept_stops_everything(case: Case) ->
                 call(an_order())
 
 
-def test_a_gocardless_that_nobody_listens_for_means_try_later_even_for_money() -> None:
+def test_when_gocardless_refuses_the_connection_we_try_later_even_for_money() -> None:
     with listen() as listener:
         port = listener.getsockname()[1]
     gateway = GoCardlessGateway(DEFAULT_ACCESS_TOKEN, f"http://127.0.0.1:{port}")
@@ -508,7 +508,7 @@ def test_a_gocardless_that_nobody_listens_for_means_try_later_even_for_money() -
 
 
 @pytest.mark.parametrize("how", LOSSES)
-def test_an_answer_that_is_lost_after_the_effect_is_unknown_and_then_found(broken: Broken, how: Fault) -> None:
+def test_an_answer_lost_after_the_effect_is_unknown_and_then_found(broken: Broken, how: Fault) -> None:
     gateway, order = broken.gateway(), an_order()
     broken.loses(how)
     with pytest.raises(OutcomeUnknownError):
@@ -521,7 +521,7 @@ def test_an_answer_that_is_lost_after_the_effect_is_unknown_and_then_found(broke
 
 
 @pytest.mark.parametrize("how", LOSSES)
-def test_an_answer_that_is_lost_and_moves_no_money_means_try_later(broken: Broken, how: Fault) -> None:
+def test_a_lost_answer_that_moves_no_money_means_try_later(broken: Broken, how: Fault) -> None:
     gateway = broken.gateway()
     reference = gateway.collect(an_order()).reference
     broken.loses(how, count=4)
@@ -535,7 +535,7 @@ def test_an_answer_that_is_lost_and_moves_no_money_means_try_later(broken: Broke
     assert isinstance(gateway.look_up(an_order(reference=reference)).outcome, InProgress)
 
 
-def test_a_withdrawal_whose_answer_is_lost_can_be_asked_for_again(broken: Broken) -> None:
+def test_a_withdrawal_whose_answer_is_lost_can_be_repeated(broken: Broken) -> None:
     gateway = broken.gateway()
     order = an_order(reference=gateway.collect(an_order()).reference)
     broken.loses(Fault.RESET, "payments.cancel")

@@ -41,7 +41,7 @@ def read(world: AnyWorld, version: str) -> tuple[bytes, dict[str, str]]:
         return arrival.stream.read(), dict(arrival.metadata)
 
 
-def test_each_version_is_read_with_what_was_said_of_it(world: AnyWorld) -> None:
+def test_each_version_is_read_with_its_metadata(world: AnyWorld) -> None:
     assert world.inbox.latest(KEY) == ""
     first = drop(world, b"first", map_sku="Article")
     assert world.inbox.latest(KEY) == first
@@ -58,7 +58,7 @@ def test_a_deleted_object_has_no_latest_version_and_its_earlier_ones_are_read(wo
     assert read(world, version)[0] == b"content"
 
 
-def test_a_version_that_is_gone_is_asked_for_again(world: AnyWorld) -> None:
+def test_a_version_that_is_gone_is_requested_again(world: AnyWorld) -> None:
     drop(world, b"content")
     with pytest.raises(TryLaterError), world.inbox.open(KEY, "no-such-version"):
         pass
@@ -104,7 +104,7 @@ class Broken(io.BytesIO):
 
 
 @pytest.mark.parametrize("after", [0, 1, 700_000])
-def test_a_connection_that_breaks_off_is_taken_up_where_it_was(
+def test_a_connection_that_breaks_off_is_resumed_where_it_was(
     aws: Runtime, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     content = bytes(number % 251 for number in range(3_000_000))
@@ -124,7 +124,7 @@ def test_a_connection_that_breaks_off_is_taken_up_where_it_was(
     assert asked == ["", f"bytes={after}-", f"bytes={2 * after}-"]
 
 
-def test_a_connection_that_never_holds_is_tried_again_later(aws: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_keeps_breaking_is_tried_again_later(aws: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     version, original = drop(aws, b"content"), client("s3").get_object
 
     def breaking(**arguments: Any) -> Any:
@@ -136,14 +136,14 @@ def test_a_connection_that_never_holds_is_tried_again_later(aws: Runtime, monkey
         read(aws, version)
 
 
-def test_metadata_that_s3_cannot_show_are_a_senders_mistake(aws: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metadata_that_s3_cannot_show_is_the_senders_mistake(aws: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     version, original = drop(aws, b"content"), client("s3").get_object
     monkeypatch.setattr(client("s3"), "get_object", lambda **wanted: original(**wanted) | {"MissingMeta": 2})
     with pytest.raises(UserMistakeError, match="2 of the object's metadata cannot be read"):
         read(aws, version)
 
 
-def test_an_object_that_its_sender_archived_is_their_mistake(aws: Runtime) -> None:
+def test_an_object_archived_by_its_sender_is_the_senders_mistake(aws: Runtime) -> None:
     given = {"Bucket": "usage-files", "Key": KEY, "Body": b"content", "StorageClass": "GLACIER"}
     version = str(client("s3").put_object(**given)["VersionId"])
     with pytest.raises(UserMistakeError, match="archived by its storage class"):

@@ -29,11 +29,11 @@ def limits(request: pytest.FixtureRequest) -> ProviderLimits:
     return DynamoProviderLimits()
 
 
-def test_a_provider_that_nobody_has_touched_is_as_deployed_and_well(limits: ProviderLimits) -> None:
+def test_an_untouched_provider_is_as_deployed_and_healthy(limits: ProviderLimits) -> None:
     assert limits.state("stripe") == ProviderState(LimitChanges(), Health())
 
 
-def test_changes_are_read_back_and_replaced_and_are_one_providers(limits: ProviderLimits) -> None:
+def test_changes_are_read_back_replaced_and_kept_for_each_provider(limits: ProviderLimits) -> None:
     limits.put_changes("stripe", LimitChanges(rate_per_second=12.5, burst=3))
     assert limits.state("stripe").changes == LimitChanges(12.5, None, 3)
     limits.put_changes("stripe", LimitChanges(reserve_share=0.2))
@@ -59,7 +59,7 @@ def test_changing_one_thing_leaves_the_other(limits: ProviderLimits) -> None:
     assert limits.state("stripe") == ProviderState(LimitChanges(burst=7), health)
 
 
-def test_the_first_lease_begins_with_a_slot_that_is_due(limits: ProviderLimits) -> None:
+def test_the_first_lease_starts_with_a_slot_that_is_due(limits: ProviderLimits) -> None:
     run = limits.lease("stripe", "collect", 3, PACE, now=NOW, latest=LATER)
     assert run.count == 3
     assert run.first == pytest.approx(PACE.earliest(NOW), abs=1e-5)
@@ -72,7 +72,7 @@ def test_leases_follow_each_other_without_gap_or_overlap(limits: ProviderLimits)
         assert after.first == pytest.approx(before.end, abs=1e-5)
 
 
-def test_slots_that_nobody_asked_for_in_time_are_not_saved_up(limits: ProviderLimits) -> None:
+def test_slots_that_nobody_requested_in_time_are_not_saved_up(limits: ProviderLimits) -> None:
     limits.lease("stripe", "collect", 2, PACE, now=NOW, latest=LATER)
     run = limits.lease("stripe", "collect", 2, PACE, now=NOW + 60, latest=LATER)
     assert run.first == pytest.approx(PACE.earliest(NOW + 60), abs=1e-5)
@@ -80,14 +80,14 @@ def test_slots_that_nobody_asked_for_in_time_are_not_saved_up(limits: ProviderLi
     assert following.first == pytest.approx(run.end, abs=1e-5)
 
 
-def test_lanes_and_providers_have_slots_of_their_own(limits: ProviderLimits) -> None:
+def test_lanes_and_providers_have_their_own_slots(limits: ProviderLimits) -> None:
     limits.lease("stripe", "collect", 50, PACE, now=NOW, latest=LATER)
     for provider, lane in (("stripe", "prepare"), ("gocardless", "collect")):
         run = limits.lease(provider, lane, 1, PACE, now=NOW, latest=LATER)
         assert run.first == pytest.approx(PACE.earliest(NOW), abs=1e-5)
 
 
-def test_a_slot_that_is_due_too_late_is_not_leased_and_the_wait_is_told(limits: ProviderLimits) -> None:
+def test_a_slot_that_is_due_too_late_is_not_leased_and_the_wait_is_returned(limits: ProviderLimits) -> None:
     taken = limits.lease("stripe", "collect", 100, PACE, now=NOW, latest=LATER)
     with pytest.raises(ProviderPausedError) as refused:
         limits.lease("stripe", "collect", 1, PACE, now=NOW, latest=NOW + 1)

@@ -51,7 +51,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     yield Case(Recording(url), put, show_again)
 
 
-def test_a_dead_letter_says_what_it_was_and_why_it_is_here(case: Case) -> None:
+def test_a_dead_letter_says_what_it_was_and_why_it_failed(case: Case) -> None:
     case.put("the body", {"ERROR_CODE": "NO_PERMISSIONS"})
     [letter] = case.queue.receive()
     assert (letter.body, letter.attributes) == ("the body", {"ERROR_CODE": "NO_PERMISSIONS"})
@@ -69,7 +69,7 @@ def test_a_letter_that_was_received_is_hidden_and_comes_again_until_it_is_delete
     assert case.queue.receive() == []
 
 
-def test_all_letters_come_in_time(case: Case) -> None:
+def test_all_letters_are_received_eventually(case: Case) -> None:
     for number in range(23):
         case.put(str(number), {})
     found = []

@@ -1,4 +1,4 @@
-"""An invoice is made anew on the real stores' adapters as on the fakes: one test over all that it writes."""
+"""An invoice is regenerated on the real stores' adapters as on the fakes: one test covers everything it writes."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ BATCH = Batch(0, "stripe", ("acme",))
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
-def test_it_is_made_anew_found_by_both_numbers_and_the_books_tie(
+def test_a_regenerated_invoice_is_found_by_both_numbers_and_the_books_tie(
     world: World | Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world, "clock", lambda: NOON)

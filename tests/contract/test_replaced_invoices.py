@@ -1,4 +1,4 @@
-"""What every store promises of an invoice that another one takes the place of, fake or real."""
+"""What every store promises about an invoice that was replaced by another, fake or real."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def _issued(world: AnyWorld) -> None:
     world.books.commit(replace(OLD, version=0))
 
 
-def test_one_takes_anothers_place_and_the_other_is_kept(world: AnyWorld) -> None:
+def test_an_invoice_replaces_another_and_the_other_is_kept(world: AnyWorld) -> None:
     world.books.commit(NEW, kept(OLD))
     month = world.books.month("acme", OCTOBER)
     assert month.invoice == replace(NEW, version=2)
@@ -36,7 +36,7 @@ def test_one_takes_anothers_place_and_the_other_is_kept(world: AnyWorld) -> None
     assert world.books.months("acme") == {OCTOBER: month}
 
 
-def test_that_may_happen_again_and_again(world: AnyWorld) -> None:
+def test_an_invoice_may_be_replaced_repeatedly(world: AnyWorld) -> None:
     third = replace(NEW, number="INV-00000003", replaces=NEW.number, first_payment=3, version=2)
     world.books.commit(NEW, kept(OLD))
     world.books.commit(third, kept(NEW, third.number))
@@ -54,14 +54,14 @@ def test_that_may_happen_again_and_again(world: AnyWorld) -> None:
         (NEW, kept(OLD, "INV-00000009")),  # of one that another is to replace
     ],
 )
-def test_nothing_else_takes_an_invoices_place(world: AnyWorld, records: tuple[Invoice, ...]) -> None:
+def test_nothing_else_replaces_an_invoice(world: AnyWorld, records: tuple[Invoice, ...]) -> None:
     with pytest.raises(ConflictError):
         world.books.commit(*records)
     month = world.books.month("acme", OCTOBER)
     assert (month.invoice, month.superseded) == (OLD, ())
 
 
-def test_how_both_are_settled_may_change_together_and_what_they_say_never(world: AnyWorld) -> None:
+def test_the_settlement_of_both_may_change_together_but_their_content_never(world: AnyWorld) -> None:
     world.books.commit(NEW, kept(OLD))
     old, new = replace(kept(OLD), version=1), replace(NEW, version=2)
     world.books.commit(replace(new, collected_minor=5), replace(old, credited_minor=1, written_off_minor=2))
@@ -74,7 +74,7 @@ def test_how_both_are_settled_may_change_together_and_what_they_say_never(world:
             world.books.commit(changed)
 
 
-def test_an_invoice_of_before_any_was_replaced_is_read(aws: Runtime, world: AnyWorld) -> None:
+def test_an_invoice_stored_before_replacements_existed_is_read(aws: Runtime, world: AnyWorld) -> None:
     if world is aws:
         (item,) = BillingItem.scan()
         names = (InvoiceItem.replaces, InvoiceItem.replaced_by, InvoiceItem.first_payment)

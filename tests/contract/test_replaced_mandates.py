@@ -1,4 +1,4 @@
-"""Mandates that GoCardless replaces by itself: payments go on by the new one, and nobody is debited twice for it."""
+"""Mandates that GoCardless replaces by itself: payments continue by the new one, and nobody is debited twice."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from monthclose.use_cases.payments.charge_payment import Charger
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from sandbox.wire import Execution, Proceed, Response
 from tests.sandbox.gocardless_driving import Wire
 from tests.unit.any import an_invoice
@@ -154,7 +154,7 @@ def test_a_mandate_that_was_replaced_again_and_again_names_the_last(case: Case) 
     assert case.gateway.successor(case.old) == newest
 
 
-def test_a_mandate_that_was_replaced_by_none_is_for_a_person_to_look_at(case: Case) -> None:
+def test_a_mandate_replaced_by_none_is_left_to_a_person(case: Case) -> None:
     case.replacing.tells = False
     case.replacing.successors[case.old] = ""
     with pytest.raises(OrderInvalidError) as refused:
@@ -171,7 +171,7 @@ def test_a_payment_whose_answer_was_lost_is_found_after_its_mandate_was_replaced
     assert case.gateway.look_up(other).reference == "", "another customer's mandate is another search"
 
 
-def test_an_event_about_a_mandate_leads_to_a_payment_of_its_customers(case: Case) -> None:
+def test_an_event_about_a_mandate_leads_to_its_customers_payment(case: Case) -> None:
     assert case.gateway.payment_of(case.old) == ""
     case.gateway.collect(an_order(case.old))
     assert case.gateway.payment_of(case.old) == case.gateway.payment_of(case.new) == "2026-10/acme"
@@ -216,7 +216,7 @@ def test_nobody_is_debited_twice_when_an_answer_is_lost_and_the_mandate_is_repla
     assert case.payments() == [(case.old, "2026-10/acme#1")]
 
 
-def test_a_charge_by_a_replaced_mandate_goes_on_by_the_new_one_and_it_is_remembered(case: Case) -> None:
+def test_a_charge_by_a_replaced_mandate_continues_by_the_new_one_which_is_remembered(case: Case) -> None:
     case.replace_mandate()
     world, charger = charging(case, case.gateway)
     assert charger.charge(PaymentKey("acme", OCTOBER)) is PaymentState.PENDING

@@ -12,7 +12,7 @@ URL = "http://127.0.0.1:1/"
 
 @pytest.mark.parametrize("kind", [QueryError, PutError, TransactWriteError])
 @pytest.mark.parametrize("cause", [ReadTimeoutError(endpoint_url=URL), ConnectTimeoutError(endpoint_url=URL)])
-def test_an_answer_that_does_not_come_is_a_reason_to_try_later(
+def test_a_missing_answer_is_a_reason_to_try_later(
     kind: type[QueryError], cause: ReadTimeoutError | ConnectTimeoutError
 ) -> None:
     with pytest.raises(TryLaterError, match="DynamoDB is briefly unavailable"), translated():
@@ -34,6 +34,6 @@ def answered(code: str, message: str, *reasons: str) -> VerboseClientError:
         TransactWriteError("failed", answered("TransactionCanceledException", "no", "ItemCollectionSizeLimitExceeded")),
     ],
 )
-def test_what_dynamodb_never_holds_is_told_from_what_passes(error: PutError | TransactWriteError) -> None:
+def test_a_record_dynamodb_can_never_store_is_told_from_a_passing_failure(error: PutError | TransactWriteError) -> None:
     with pytest.raises(RecordRefusedError, match="DynamoDB cannot store that"), translated():
         raise error

@@ -54,7 +54,7 @@ PAYMENT = replace(
 )
 
 
-def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
+def test_committed_records_are_read_back(world: AnyWorld) -> None:
     customer = Customer(
         "acme", PROFILE, receivable_minor=7, credit_minor=2, held_since=NOON, hold_reason="why", held_by="ada"
     )
@@ -93,13 +93,13 @@ def test_what_was_committed_is_read_back(world: AnyWorld) -> None:
     assert dict(world.books.months("acme")) == {OCTOBER: month}
 
 
-def test_what_does_not_exist_is_none_or_empty(world: AnyWorld) -> None:
+def test_missing_records_are_none_or_empty(world: AnyWorld) -> None:
     assert world.books.customer("nobody") is None
     assert world.books.month("nobody", OCTOBER) == CustomerMonth()
     assert dict(world.books.months("nobody")) == {}
 
 
-def test_a_customer_whose_id_begins_like_another_has_months_of_their_own(world: AnyWorld) -> None:
+def test_a_customer_whose_id_starts_like_anothers_has_their_own_months(world: AnyWorld) -> None:
     world.books.commit(replace(INVOICE, customer_id="acme"))
     world.books.commit(replace(INVOICE, customer_id="acme2"))
     found = world.books.month("acme2", OCTOBER).invoice
@@ -110,7 +110,7 @@ def test_a_customer_whose_id_begins_like_another_has_months_of_their_own(world: 
 @pytest.mark.parametrize(
     "record", [INVOICE, PAYMENT, ENTRY, NOTE, Customer("acme", PROFILE)], ids=lambda r: type(r).__name__
 )
-def test_creating_what_exists_is_a_conflict(world: AnyWorld, record: Record) -> None:
+def test_creating_an_existing_record_is_a_conflict(world: AnyWorld, record: Record) -> None:
     world.books.commit(record)
     with pytest.raises(ConflictError):
         world.books.commit(record)
@@ -123,7 +123,7 @@ def test_a_credit_note_is_never_written_again(world: AnyWorld) -> None:
     assert world.books.month("acme", OCTOBER).credit_notes == (replace(NOTE, version=1),)
 
 
-def test_changing_what_somebody_else_changed_is_a_conflict(world: AnyWorld) -> None:
+def test_changing_a_record_that_somebody_else_changed_is_a_conflict(world: AnyWorld) -> None:
     world.books.commit(PAYMENT)
     read = replace(PAYMENT, version=1)
     world.books.commit(read.to(PaymentState.PAID, NOON, "collected"))
@@ -156,7 +156,7 @@ def test_importing_a_profile_again_keeps_the_account(world: AnyWorld) -> None:
     assert (after.profile.name, after.receivable_minor, after.open_payment) == ("New", 500, "p")
 
 
-def test_an_import_fences_out_who_read_before_it(world: AnyWorld) -> None:
+def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:
     world.directory.put_profiles([("acme", PROFILE)])
     customer = world.books.customer("acme")
     assert customer
@@ -165,7 +165,7 @@ def test_an_import_fences_out_who_read_before_it(world: AnyWorld) -> None:
         world.books.commit(replace(customer, receivable_minor=1))
 
 
-def test_the_directory_scans_all_and_knows_some(world: AnyWorld) -> None:
+def test_the_directory_scans_all_customers_and_finds_named_ones(world: AnyWorld) -> None:
     world.directory.put_profiles((f"c{n}", PROFILE) for n in range(120))
     assert sorted(world.directory.scan()) == sorted(Planned(f"c{n}", "stripe", 0) for n in range(120))
     found = world.directory.known([*(f"c{n}" for n in range(110)), "nobody", "c1"])
@@ -250,7 +250,7 @@ def test_a_close_is_fenced_by_its_version(world: AnyWorld) -> None:
     assert world.closes.get(Period(2026, 8)) is None
 
 
-def test_a_close_of_before_there_were_tax_tables_is_read(aws: Runtime) -> None:
+def test_a_close_stored_before_tax_tables_existed_is_read(aws: Runtime) -> None:
     aws.closes.put(replace(CLOSE, price_book="1", tax_table="2"))
     item = ClosesItem.get("closes", str(OCTOBER))
     del item.content["tax_table"]
@@ -260,7 +260,7 @@ def test_a_close_of_before_there_were_tax_tables_is_read(aws: Runtime) -> None:
     assert (close.price_book, close.tax_table) == ("1", "")
 
 
-def test_grants_that_were_stored_in_another_order_are_read_in_the_order_of_use(aws: Runtime) -> None:
+def test_grants_stored_in_another_order_are_read_in_the_order_of_use(aws: Runtime) -> None:
     old, soon = replace(GRANT, grant_id="granted/2", expires_at=None), Part(GRANT, 2)
     aws.books.commit(
         Customer("acme", PROFILE, credit_minor=9, grants=(Part(old, 7), soon)),
@@ -273,7 +273,7 @@ def test_grants_that_were_stored_in_another_order_are_read_in_the_order_of_use(a
     assert invoice.grants_used == (soon, Part(old, 2))
 
 
-def test_an_invoice_of_before_there_were_taxes_has_none(aws: Runtime) -> None:
+def test_an_invoice_stored_before_taxes_existed_has_none(aws: Runtime) -> None:
     aws.books.commit(INVOICE)
     (item,) = BillingItem.scan()
     item.update(actions=[InvoiceItem.tax_minor.remove()])
@@ -309,7 +309,7 @@ def test_progress_is_overwritten_and_listed(world: AnyWorld) -> None:
     assert list(world.closes.all_progress(Period(2026, 9))) == []
 
 
-def test_numbers_are_reserved_without_gap_and_once_per_batch(world: AnyWorld) -> None:
+def test_numbers_are_reserved_without_gaps_and_once_per_batch(world: AnyWorld) -> None:
     first = world.closes.reserve(OCTOBER, 1, 0, "drafts/1", 10)
     second = world.closes.reserve(OCTOBER, 2, 0, "drafts/2", 5)
     with pytest.raises(ConflictError):
@@ -326,7 +326,7 @@ def test_numbers_are_reserved_without_gap_and_once_per_batch(world: AnyWorld) ->
     assert world.closes.reservations(OCTOBER, 1) == [first, third]
 
 
-def test_who_owes_or_is_on_hold_is_found_and_nobody_else(world: AnyWorld) -> None:
+def test_only_customers_who_owe_or_are_on_hold_are_found(world: AnyWorld) -> None:
     world.directory.put_profiles([(name, PROFILE) for name in ("new", "paid", "owes", "held", "other")])
     changes = {
         "paid": {"receivable_minor": 0, "credit_minor": 5, "open_payment": "2026-10/paid"},
@@ -360,7 +360,7 @@ def test_the_largest_amounts_are_read_back_to_the_minor_unit(world: AnyWorld, mi
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_what_the_store_can_never_hold_is_refused_and_nothing_is_written(world: AnyWorld, alone: bool) -> None:
+def test_a_record_the_store_can_never_hold_is_refused_and_nothing_is_written(world: AnyWorld, alone: bool) -> None:
     large = replace(ENTRY, memo="x" * 410_000)
     with pytest.raises(RecordRefusedError):
         world.books.commit(large, *([] if alone else [Customer("acme", PROFILE)]))

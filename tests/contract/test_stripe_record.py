@@ -39,7 +39,7 @@ def refund(of: SimpleNamespace, amount: int) -> SimpleNamespace:
     )
 
 
-def test_a_hold_for_a_reserve_takes_nothing_of_the_charge_that_it_names() -> None:
+def test_a_reserve_hold_takes_nothing_from_the_charge_that_it_names() -> None:
     paid = charge(1)
     assert held(
         move("reserve_hold", -300, paid, 3),
@@ -48,7 +48,7 @@ def test_a_hold_for_a_reserve_takes_nothing_of_the_charge_that_it_names() -> Non
     ) == [("pi_1", 1000)]
 
 
-def test_what_is_no_money_of_a_charge_is_passed_over() -> None:
+def test_movements_that_belong_to_no_charge_are_skipped() -> None:
     payout, fee = SimpleNamespace(object="payout", id="po_1"), None
     stranger = charge(2, close="", payment_intent=None)
     of_september = charge(3, close="2026-09")
@@ -64,7 +64,7 @@ def test_what_is_no_money_of_a_charge_is_passed_over() -> None:
     assert held(*moves) == [("pi_1", 1000)]
 
 
-def test_a_debit_that_failed_after_it_had_succeeded_is_gone() -> None:
+def test_a_debit_that_failed_after_succeeding_is_no_longer_held() -> None:
     for kind in ("payment_failure_refund", "payment_reversal"):
         paid = charge(1)
         assert held(move(kind, -1000, paid, 2), move("payment", 1000, paid, 1)) == [("pi_1", 0)]
@@ -76,7 +76,7 @@ def test_a_debit_that_is_pending_or_has_failed_is_not_listed() -> None:
     assert held(*moves, move("payment", 1000, pending, 1)) == []
 
 
-def test_what_goes_back_within_the_second_of_the_charge_is_counted_in_any_order() -> None:
+def test_money_returned_within_a_second_of_the_charge_is_counted_in_any_order() -> None:
     paid, settled_otherwise = charge(1), charge(2, currency="eur")
     moves = [
         move("charge", 1000, paid),
@@ -87,7 +87,7 @@ def test_what_goes_back_within_the_second_of_the_charge_is_counted_in_any_order(
     assert sorted(held(*moves)) == [("pi_1", 750), ("pi_2", 900)]
 
 
-def test_a_failed_refund_is_here_again_whatever_type_and_source_stripe_gives_it() -> None:
+def test_a_failed_refund_is_held_again_whatever_type_and_source_stripe_gives_it() -> None:
     paid = charge(1)
     for kind, source in (
         ("refund_failure", refund(paid, 400)),
@@ -98,7 +98,7 @@ def test_a_failed_refund_is_here_again_whatever_type_and_source_stripe_gives_it(
         assert held(*moves) == [("pi_1", 1000)]
 
 
-def test_listing_charges_takes_no_memory_for_each() -> None:
+def test_listing_charges_needs_no_memory_for_each() -> None:
     def moves() -> Iterator[SimpleNamespace]:
         for number in range(20_000):
             yield move("charge", 1000, charge(number), -number)

@@ -1,4 +1,4 @@
-"""What Stripe's refusals mean for us: what is the customer's matter, what is ours, and what is nobody's."""
+"""What Stripe's refusals mean for us: which are declines, which are our mistakes, and which are neither."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from monthclose.errors import (
 )
 from monthclose.ports import ChargeOrder, Collected, NotCollected, Refused
 from sandbox.stripe import StripeSandbox
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from sandbox.wire import JSON, Execution, Proceed, Response
 from tests.world import OCTOBER
 
@@ -126,7 +126,7 @@ def advising(**advice: str) -> Callable[[JSON], None]:
         ({}, "", DeclineKind.SOFT),
     ],
 )
-def test_what_stripe_advises_with_a_decline_is_kept_at_once_and_when_it_is_looked_up(
+def test_stripes_advice_with_a_decline_is_kept_at_once_and_on_lookup(
     case: Case, advice: dict[str, str], kept: str, kind: DeclineKind
 ) -> None:
     for endpoint in ("payment_intents.confirm", "payment_intents.retrieve"):
@@ -171,7 +171,7 @@ def test_a_bank_debit_that_fails_days_later_says_why(
     "code", ["payment_method_bank_account_blocked", "payment_intent_mandate_invalid", "bank_account_unverified"]
 )
 @pytest.mark.parametrize("endpoint", ["payment_intents.create", "payment_intents.confirm"])
-def test_a_bank_account_that_cannot_be_debited_is_the_customers_matter_in_any_kind_of_error(
+def test_a_bank_account_that_cannot_be_debited_is_a_decline_in_any_kind_of_error(
     case: Case, endpoint: str, code: str
 ) -> None:
     case.stripe.refuses(endpoint, code=code)
@@ -181,7 +181,7 @@ def test_a_bank_account_that_cannot_be_debited_is_the_customers_matter_in_any_ki
     assert refused.value.code == code
 
 
-def test_a_card_that_was_detached_is_the_customers_matter_also_when_it_is_confirmed(case: Case) -> None:
+def test_a_detached_card_is_a_decline_even_on_confirmation(case: Case) -> None:
     order = case.prepared(case.order(case.attached(payer := case.register()), payer))
     detached = {"id": order.payment_method, "object": "payment_method", "type": "card", "customer": None}
     case.stripe.refuses("payment_intents.confirm", param="payment_method")
@@ -191,14 +191,14 @@ def test_a_card_that_was_detached_is_the_customers_matter_also_when_it_is_confir
     assert (type(refused.value), refused.value.code) == (OrderRefusedError, METHOD_DETACHED)
 
 
-def test_a_card_that_is_another_customers_is_our_matter(case: Case) -> None:
+def test_a_card_of_another_customer_is_our_mistake(case: Case) -> None:
     order = case.order(case.attached(case.register(1)), case.register(2))
     with pytest.raises(OrderInvalidError) as refused:
         case.gateway.prepare(order)
     assert type(refused.value) is OrderInvalidError
 
 
-def test_a_customer_who_was_deleted_is_told_from_one_who_never_was(case: Case) -> None:
+def test_a_deleted_customer_is_told_from_one_who_never_existed(case: Case) -> None:
     order = case.order(payer="cus_gone")
     with pytest.raises(PayerGoneError) as gone:
         case.gateway.prepare(order)
@@ -212,7 +212,7 @@ def test_a_customer_who_was_deleted_is_told_from_one_who_never_was(case: Case) -
     assert gone.value.code == CUSTOMER_DELETED
 
 
-def test_nothing_of_a_deleted_customers_is_waiting_to_be_collected(case: Case) -> None:
+def test_a_deleted_customer_has_nothing_waiting_to_be_collected(case: Case) -> None:
     case.stripe.refuses("payment_intents.list", code="resource_missing", param="customer")
     assert isinstance(case.gateway.look_up(case.order(payer="cus_gone")).outcome, NotCollected)
 
@@ -228,7 +228,7 @@ def test_a_customer_with_another_id_at_stripe_pays_by_another_payment_intent_and
     assert len(httpx.get(f"{case.url}/_sandbox/charges").json()) == 1
 
 
-def test_a_payment_intent_that_was_collected_meanwhile_is_kept_whoevers_it_is(case: Case) -> None:
+def test_a_payment_intent_collected_meanwhile_is_kept_whichever_customer_it_belongs_to(case: Case) -> None:
     first, second = case.register(1), case.register(2)
     old = case.prepared(case.order(case.attached(first), first))
     assert isinstance(case.gateway.collect(old).outcome, Collected)
@@ -244,20 +244,20 @@ def charge_and_look(case: Case) -> None:
 
 @pytest.mark.parametrize("endpoint", ["payment_intents.create", "payment_intents.confirm", "payment_intents.retrieve"])
 @pytest.mark.parametrize("code", ["lock_timeout", "payment_intent_rate_limit_exceeded"])
-def test_a_429_for_one_object_is_not_the_rate_limit(case: Case, endpoint: str, code: str) -> None:
+def test_a_429_for_one_object_is_not_a_rate_limit(case: Case, endpoint: str, code: str) -> None:
     case.stripe.refuses(endpoint, 429, code=code)
     with pytest.raises(ObjectBusyError):
         charge_and_look(case)
 
 
 @pytest.mark.parametrize("error", [{"code": "rate_limit"}, {}])
-def test_any_other_429_is(case: Case, error: dict[str, str]) -> None:
+def test_any_other_429_is_a_rate_limit(case: Case, error: dict[str, str]) -> None:
     case.stripe.refuses("payment_intents.confirm", 429, **error)
     with pytest.raises(RateLimitedError):
         case.gateway.collect(case.prepared(case.order()))
 
 
-def test_a_payment_intent_that_is_cancelled_between_the_look_and_the_confirm_is_no_decline(case: Case) -> None:
+def test_a_payment_intent_cancelled_between_reading_and_confirming_it_is_not_a_decline(case: Case) -> None:
     order = case.prepared(case.order())
 
     def too_late(proceed: Proceed) -> Response:

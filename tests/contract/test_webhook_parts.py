@@ -33,7 +33,7 @@ from tests.world import World
         ("[]", None),
     ],
 )
-def test_a_webhook_secret_is_a_text_or_several(content: str, secrets: list[str] | None) -> None:
+def test_a_webhook_secret_is_one_text_or_several(content: str, secrets: list[str] | None) -> None:
     boto3.client("secretsmanager", region_name=REGION).create_secret(Name="s/stripe", SecretString=content)
     if secrets is None:
         with pytest.raises(ProviderRefusedError, match='s/stripe needs a "webhook_secret"') as refused:
@@ -45,13 +45,13 @@ def test_a_webhook_secret_is_a_text_or_several(content: str, secrets: list[str] 
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_secret_that_nobody_has_created_is_a_persons_business() -> None:
+def test_a_secret_that_nobody_has_created_needs_a_person() -> None:
     with pytest.raises(ProviderRefusedError, match="s/none cannot be read"):
         webhook_secrets("s/none")
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_queue_takes_as_many_events_as_a_delivery_has() -> None:
+def test_the_queue_accepts_as_many_events_as_a_delivery_has() -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     url = sqs.create_queue(QueueName="events")["QueueUrl"]
     queue = SqsEventQueue(url)
@@ -71,7 +71,7 @@ def test_the_queue_takes_as_many_events_as_a_delivery_has() -> None:
         ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "later"}}, "SendMessageBatch"),
     ],
 )
-def test_an_event_that_the_queue_did_not_take_is_not_lost_silently(
+def test_an_event_that_the_queue_did_not_accept_is_not_lost_silently(
     answer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Sqs:

@@ -1,4 +1,4 @@
-"""What a webhook tells us, and which we refuse: signed with the providers' own helpers where they have them."""
+"""What a webhook says, and which ones we refuse: signed with the providers' own helpers where they have them."""
 
 import json
 import re
@@ -72,14 +72,14 @@ def test_stripes_events_name_their_payment_intent(kind: str, about: Any, referen
         ("charge.dispute.closed", set(), set(S)),
     ],
 )
-def test_stripes_events_say_whom_they_tell_nothing_new(kind: str, known: set[S], not_known: set[S]) -> None:
+def test_stripes_events_say_in_which_states_they_are_no_news(kind: str, known: set[S], not_known: set[S]) -> None:
     body = stripe_body(kind, INTENT)
     [event] = StripeWebhooks(SECRET).read(stripe_headers(body), body, NOW)
     assert event.known_in >= known
     assert not event.known_in & not_known
 
 
-def test_stripes_webhook_is_taken_while_its_secret_is_rolled() -> None:
+def test_stripes_webhook_is_accepted_while_its_secret_is_rolled() -> None:
     body = stripe_body("charge.refunded", None)
     (time, new) = stripe_headers(body, secret="whsec_new")["stripe-signature"].split(",")
     old = stripe_headers(body)["stripe-signature"].split(",")[1]
@@ -87,7 +87,7 @@ def test_stripes_webhook_is_taken_while_its_secret_is_rolled() -> None:
         assert StripeWebhooks(SECRET).read({"Stripe-Signature": signed}, body, NOW)
 
 
-def test_an_old_webhook_of_stripes_is_refused_and_one_within_the_tolerance_is_not() -> None:
+def test_an_old_stripe_webhook_is_refused_and_one_within_the_tolerance_is_not() -> None:
     body = stripe_body("charge.refunded", None)
     reader = StripeWebhooks(SECRET, tolerance_seconds=300)
     assert reader.read(stripe_headers(body, at=NOW - timedelta(seconds=300)), body, NOW)
@@ -99,13 +99,13 @@ def test_an_old_webhook_of_stripes_is_refused_and_one_within_the_tolerance_is_no
 @pytest.mark.parametrize(
     "signed", ["", "t=1793534400", "v1=abc", "t=,v1=abc", "t=x,v1=abc", "t=1,t=2,v1=abc", "t=1793534400,v1=é"]
 )
-def test_a_header_that_is_no_signature_of_stripes_is_refused(signed: str) -> None:
+def test_a_header_that_is_not_a_stripe_signature_is_refused(signed: str) -> None:
     with pytest.raises(WebhookRefusedError):
         StripeWebhooks(SECRET).read({"Stripe-Signature": signed}, b"{}", NOW)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"\xff", b"{}", b'{"id": 1, "type": "x"}'])
-def test_a_signed_body_of_stripes_that_is_no_event_is_refused(body: bytes) -> None:
+def test_a_signed_stripe_body_that_is_not_an_event_is_refused(body: bytes) -> None:
     signature = stripe.WebhookSignature._compute_signature
     content = b"1793534400." + body
     signed = signature(content.decode("latin-1"), SECRET) if body.isascii() else "0"
@@ -143,12 +143,12 @@ def test_gocardless_events_name_their_payment_as_the_sdk_does() -> None:
     assert [(event.event_id, event.reference) for event in read] == named
 
 
-def test_what_a_payment_goes_through_before_its_outcome_concerns_nobody() -> None:
+def test_events_before_a_payments_outcome_concern_nobody() -> None:
     headers, body = webhook([payment_event(1, action) for action in ("created", "submitted")], SECRET, "WB1")
     assert [event.reference for event in GoCardlessWebhooks(SECRET).read(headers, body, NOW)] == ["", ""]
 
 
-def test_no_events_are_none() -> None:
+def test_a_delivery_without_events_has_none() -> None:
     headers, body = webhook([], SECRET, "WB1")
     assert GoCardlessWebhooks(SECRET).read(headers, body, NOW) == []
 
@@ -156,20 +156,20 @@ def test_no_events_are_none() -> None:
 @pytest.mark.parametrize(
     "event", [{}, {"id": "EV1", "resource_type": "payments", "action": "failed", "links": {}}, "EV1", None]
 )
-def test_a_signed_event_of_gocardless_that_cannot_be_read_is_refused(event: Any) -> None:
+def test_an_unreadable_signed_gocardless_event_is_refused(event: Any) -> None:
     headers, body = webhook([event], SECRET, "WB1")
     with pytest.raises(WebhookRefusedError):
         GoCardlessWebhooks(SECRET).read(headers, body, NOW)
 
 
-def test_an_event_that_cannot_be_read_does_not_lose_the_others_of_its_delivery() -> None:
+def test_an_unreadable_event_does_not_lose_the_others_of_its_delivery() -> None:
     headers, body = webhook([payment_event(1), {"id": "EV2"}, None, payment_event(3, "failed")], SECRET, "WB1")
     with pytest.raises(PartlyUnreadableError, match="2 of 4 events") as refused:
         GoCardlessWebhooks(SECRET).read(headers, body, NOW)
     assert [event.event_id for event in refused.value.events] == ["EV1", "EV3"]
 
 
-def test_a_mandate_that_was_replaced_is_told_and_its_other_events_concern_nobody() -> None:
+def test_a_replaced_mandate_is_reported_and_other_mandate_events_concern_nobody() -> None:
     links = {"mandate": "MD1", "new_mandate": "MD2"}
     replaced = {"id": "EV1", "resource_type": "mandates", "action": "replaced", "links": links}
     headers, body = webhook([replaced, MANDATE_EVENT], SECRET, "WB1")

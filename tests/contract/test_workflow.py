@@ -1,4 +1,4 @@
-"""What both the workflow engine and its fake promise: one way to start an execution, stop it and ask how it stands."""
+"""What both the workflow engine and its fake promise: one way to start an execution, stop it and read its status."""
 
 import json
 
@@ -24,7 +24,7 @@ def machine(world: World | Runtime) -> str:
     return str(states.create_state_machine(name="close", definition=definition, roleArn=role)["stateMachineArn"])
 
 
-def test_what_was_started_runs_until_it_is_stopped(world: World | Runtime, machine: str) -> None:
+def test_a_started_execution_runs_until_it_is_stopped(world: World | Runtime, machine: str) -> None:
     execution = world.workflow.start(machine, "close-1", REQUEST)
     assert execution == "arn:aws:states:us-east-1:123456789012:execution:close:close-1"
     assert world.workflow.is_running(execution)
@@ -43,6 +43,6 @@ def test_a_second_start_of_a_name_starts_nothing_and_names_the_first(world: Worl
     assert not world.workflow.is_running(first)
 
 
-def test_an_execution_that_nobody_knows_does_not_run(world: World | Runtime, machine: str) -> None:
+def test_an_unknown_execution_is_not_running(world: World | Runtime, machine: str) -> None:
     gone = machine.replace(":stateMachine:", ":execution:") + ":gone"
     assert not world.workflow.is_running(gone)

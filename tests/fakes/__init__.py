@@ -3,7 +3,7 @@
 from tests.fakes.books import FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
-from tests.fakes.gateway import FakeGateway, taken_back
+from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
 from tests.fakes.system import FakeClock, FakeLog
 from tests.fakes.workflow import FakeChargeQueue, FakeDeadLetters, FakeEventQueue, FakeMailer, FakeWorkflow
@@ -28,5 +28,5 @@ __all__ = [
     "FakeTaxTables",
     "FakeUsageStore",
     "FakeWorkflow",
-    "taken_back",
+    "reversed_by_the_bank",
 ]

@@ -1,4 +1,4 @@
-"""Stored objects, and what sets documents."""
+"""Stored objects, and the renderers of documents."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from monthclose.domain.invoices.link import LinkKeys
 
 
 class FakeRenderer:
-    """Writes pages that say what they are of; counts them."""
+    """Writes pages that name their invoice; counts them."""
 
     def __init__(self) -> None:
         self.rendered: list[InvoiceDocument] = []
@@ -20,7 +20,7 @@ class FakeRenderer:
 
 
 class FakeEInvoices:
-    """Writes XML that says what it is of; what has other than one tax it refuses, like the norm."""
+    """Writes XML that names its invoice; refuses an invoice without exactly one tax, like the standard."""
 
     def xml(self, document: InvoiceDocument) -> bytes:
         if len(document.taxes) != 1:

@@ -46,7 +46,7 @@ class FakeGateway:
     deleted : set
         Customers' ids that were deleted here.
     successors : dict
-        The payment methods that others have taken the place of, and these.
+        Payment methods that were replaced, and their replacements.
     one_order_per_payment : bool
         Like a card's provider, with an object prepared for each payment; otherwise collecting is the only step.
     """
@@ -196,6 +196,6 @@ class FakeGateway:
         return Money(outcome.amount.minor - outcome.refunded_minor - outcome.reversed_minor, outcome.amount.currency)
 
 
-def taken_back(amount: Money, code: str = "disputed") -> Collected:
-    """What a provider says of a payment that the customer's bank has taken back whole."""
+def reversed_by_the_bank(amount: Money, code: str = "disputed") -> Collected:
+    """What a provider says of a payment that the customer's bank has reversed in full."""
     return Collected(amount, reversed_minor=amount.minor, code=code)

@@ -21,7 +21,7 @@ class Version:
 
 
 class FakeInbox(FakeDocuments):
-    """`Inbox` in memory. Of our own objects the last version suffices."""
+    """`Inbox` in memory. Of our own objects only the last version is kept."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,11 +29,11 @@ class FakeInbox(FakeDocuments):
         self.deleted: list[str] = []
 
     def drop(self, key: str, content: bytes, **metadata: str) -> str:
-        """Do what a sender does; returns the version."""
+        """Put an object, as a sender does; returns the version."""
         return self._add(key, content, {name.replace("_", "-", 1): value for name, value in metadata.items()})
 
     def withdraw(self, key: str) -> None:
-        """Do what a sender does who changed their mind."""
+        """Delete an object, as a sender does who changed their mind."""
         self._add(key, None, {})
 
     def _add(self, key: str, content: bytes | None, metadata: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass
 class FakeClock:
-    """A clock that stands still until it is told to move."""
+    """A clock that stands still until it is moved."""
 
     now: datetime = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -54,7 +54,7 @@ class FakeProviderLimits:
 
 @dataclass
 class FakeLimiter:
-    """`Limiter` that remembers what it was told; `full` lanes send everybody away."""
+    """`Limiter` that records its calls; `full` lanes turn everybody away."""
 
     notes: list[tuple[str, str]] = field(default_factory=list)
     full: dict[str, ProviderPausedError] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class VirtualTime:
             raise TimeEndedError
 
     def _hand_over(self) -> None:
-        """Wake the thread that sleeps least, once no other runs: one at a time, in the order of time."""
+        """Wake the thread that is due first, once no other runs: one at a time, in the order of time."""
         self._running -= 1
         if not self._running and self._sleepers:
             time, _, wake = heapq.heappop(self._sleepers)

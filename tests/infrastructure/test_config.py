@@ -20,7 +20,7 @@ def parse(overrides: object) -> Config:
     return Config.parse(VALUES, json.dumps(overrides))
 
 
-def test_the_settings_of_the_repository_can_be_used() -> None:
+def test_the_repositorys_settings_are_valid() -> None:
     config = Config.parse(VALUES)
     assert config.target is Target.AWS
     assert [provider.name for provider in config.providers] == ["gocardless", "stripe"]
@@ -28,7 +28,7 @@ def test_the_settings_of_the_repository_can_be_used() -> None:
     assert config.alarm_email is None
 
 
-def test_an_override_changes_one_value_and_leaves_its_neighbours() -> None:
+def test_an_override_changes_one_value_and_leaves_the_others() -> None:
     config = parse({"target": "local", "providers": {"stripe": {"api_base": "http://127.0.0.1:8000"}}})
     [_, stripe] = config.providers
     assert stripe.api_base == "http://127.0.0.1:8000"
@@ -37,7 +37,7 @@ def test_an_override_changes_one_value_and_leaves_its_neighbours() -> None:
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0.5, 2), (15, 3), (1000, 200)])
-def test_a_providers_limit_counts_the_account_unless_said_otherwise(rate: float, burst: int) -> None:
+def test_a_providers_limit_counts_the_account_by_default(rate: float, burst: int) -> None:
     settings = {"api_base": "https://a.example", "secret_name": "s", "maximum_concurrency": 2}
     [_, other, _] = parse({"providers": {"other": settings | {"requests_per_second": rate}}}).providers
     assert (other.limit_scope, other.reserve_share, other.burst) == ("account", 0, burst)
@@ -140,19 +140,19 @@ def test_settings_of_the_wrong_shape_are_refused(values: object, overrides: str 
         Config.parse(values, overrides)
 
 
-def test_without_a_registered_name_invoices_say_the_one_that_customers_know() -> None:
+def test_without_a_registered_name_invoices_carry_the_one_customers_know() -> None:
     company = parse({"company": {"name": None}}).company
     assert company_settings(company)["name"] == VALUES["company_name"]
 
 
-def test_settings_from_before_invoices_said_more_can_still_be_used() -> None:
+def test_settings_without_the_newer_invoice_fields_can_still_be_used() -> None:
     older = {name: value for name, value in VALUES.items() if name not in ("company", "invoice_link_days")}
     config = Config.parse(older)
     assert company_settings(config.company) == {"name": VALUES["company_name"], "payment_days": 0, "e_invoice": False}
     assert config.invoice_link_days == 0
 
 
-def test_what_is_said_of_the_company_is_what_the_functions_read(aws: Synthesized) -> None:
+def test_the_company_settings_are_the_ones_the_functions_read(aws: Synthesized) -> None:
     company = parse({"company": {"tax_id": "DE136695976", "payment_days": 14, "e_invoice": True}}).company
     told = aws.functions()["open_close"]["Environment"]["Variables"]
     plain = {name: value if isinstance(value, str) else "{}" for name, value in told.items()}
@@ -166,7 +166,7 @@ def test_what_is_said_of_the_company_is_what_the_functions_read(aws: Synthesized
 
 
 @pytest.mark.parametrize("overrides", [{}, {"dunning": {"retry_days": [2], "after_last": "leave_open"}}])
-def test_the_dunning_that_is_set_is_the_one_that_the_functions_read(overrides: object) -> None:
+def test_the_dunning_settings_are_the_ones_the_functions_read(overrides: object) -> None:
     config = parse(overrides)
     values: dict[Env, object] = {
         Env.DUNNING: asdict(config.dunning),
@@ -179,7 +179,7 @@ def test_the_dunning_that_is_set_is_the_one_that_the_functions_read(overrides: o
 
 
 @pytest.mark.parametrize("dunning", ["{}", "[]", '{"retry_days": [], "reminder_days": [], "after_last": "sue"}'])
-def test_a_dunning_that_functions_cannot_read_is_named(dunning: str) -> None:
+def test_dunning_settings_that_functions_cannot_read_are_named(dunning: str) -> None:
     with pytest.raises(UserMistakeError, match=r"MONTHCLOSE_DUNNING cannot be used"):
         Settings.from_mapping(ENVIRONMENT | {Env.DUNNING: dunning})
 

@@ -1,4 +1,4 @@
-"""What the pages for people name is there: links and anchors, paths of code, commands and their options."""
+"""What the docs name exists: links and anchors, paths of code, commands and their options."""
 
 import re
 import shlex
@@ -51,7 +51,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_link_leads_to_a_file_and_a_heading_that_are_there(name: str) -> None:
+def test_every_link_leads_to_an_existing_file_and_heading(name: str) -> None:
     page = ROOT / name
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(TEXTS[name])):
         if re.match(r"[a-z]+:", target):
@@ -69,7 +69,7 @@ def test_the_index_lists_every_page() -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_path_of_code_that_is_named_is_there(name: str) -> None:
+def test_every_path_named_in_the_docs_exists(name: str) -> None:
     for path in (span for span in spans(TEXTS[name]) if CODE.fullmatch(span)):
         if path in MADE_BY_GUIDES or path.startswith(IN_BUCKETS) or "/" not in path:
             continue
@@ -77,7 +77,7 @@ def test_every_path_of_code_that_is_named_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_file_that_is_named_without_its_folder_is_somewhere(name: str) -> None:
+def test_every_file_named_without_its_folder_exists_somewhere(name: str) -> None:
     for file in (span for span in spans(TEXTS[name]) if re.fullmatch(r"\w+\.py", span)):
         found = [
             path for folder in ("lambdas", "cli", "stacks", "sandbox", "tests") for path in (ROOT / folder).rglob(file)
@@ -141,7 +141,7 @@ def check_command(words: list[str], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_command_that_is_named_is_there_with_its_options(name: str) -> None:
+def test_every_command_named_in_the_docs_exists_with_its_options(name: str) -> None:
     for words in written_commands(TEXTS[name]):
         check_command(words, name)
 
@@ -154,7 +154,7 @@ def section(heading: str) -> str:
     return re.split(r"^## ", OPERATING.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_the_table_of_commands_has_every_command_and_only_options_that_are_there() -> None:
+def test_the_table_of_commands_has_every_command_and_only_existing_options() -> None:
     rows = re.findall(r"^\| `monthclose ([^`]+)`([^|]*)\|", section("All commands"), re.MULTILINE)
     for words, more in rows:
         check_command(["monthclose", *words.split(), *re.findall(r"`(--[\w-]+)`", more)], "the table")

@@ -1,4 +1,4 @@
-"""What imports dropped usage files: started by their arrival, and able to do no more than it must."""
+"""The stack that imports dropped usage files: started by their arrival, and allowed no more than it needs."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def allowed(synthesized: Synthesized, function: str) -> set[tuple[str, str]]:
     }
 
 
-def test_the_bucket_keeps_what_was_billed_by_and_drops_what_an_import_leaves_behind(synthesized: Synthesized) -> None:
+def test_the_bucket_keeps_billed_files_and_deletes_what_an_import_leaves_behind(synthesized: Synthesized) -> None:
     _, usage = bucket(synthesized)
     assert usage["VersioningConfiguration"] == {"Status": "Enabled"}
     assert usage["LoggingConfiguration"]["LogFilePrefix"] == "usage/"
@@ -54,7 +54,7 @@ def test_the_bucket_notifies_of_arrivals_without_a_function_that_switches_it_on(
     assert "Custom::S3BucketNotifications" not in json.dumps(synthesized.templates[Stack.STATE])
 
 
-def test_only_what_is_dropped_below_the_prefix_starts_an_import(synthesized: Synthesized) -> None:
+def test_only_files_dropped_below_the_prefix_start_an_import(synthesized: Synthesized) -> None:
     rules = synthesized.of_type("AWS::Events::Rule").values()
     [rule] = [rule for rule in rules if "EventPattern" in rule]
     pattern = rule["EventPattern"]
@@ -78,7 +78,7 @@ def test_each_function_reaches_the_prefixes_that_it_works_with(synthesized: Synt
     assert allowed(synthesized, "receive_usage") == writing | beside | dropped | rating
 
 
-def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_room(aws: Synthesized) -> None:
+def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_capacity(aws: Synthesized) -> None:
     functions = aws.functions()
     assert functions["receive_usage"]["ReservedConcurrentExecutions"] == 20
     assert functions["load_usage"]["ReservedConcurrentExecutions"] == 40
@@ -89,7 +89,7 @@ def test_many_files_at_once_leave_a_close_its_concurrency_and_wait_for_room(aws:
         assert no_room["MaxAttempts"] * 3 < 25_000 / 2, "the events of an execution's history"
 
 
-def test_an_account_with_a_small_quota_reserves_nothing_and_what_the_manual_says_is_reserved_otherwise(
+def test_an_account_with_a_small_quota_reserves_nothing_and_any_other_what_the_manual_says(
     aws: Synthesized, tmp_path: Any
 ) -> None:
     reserved = [f.get("ReservedConcurrentExecutions", 0) for f in aws.functions().values()]
@@ -98,32 +98,32 @@ def test_an_account_with_a_small_quota_reserves_nothing_and_what_the_manual_says
     assert not [name for name, f in small.functions().items() if "ReservedConcurrentExecutions" in f]
 
 
-def test_whatever_can_be_read_in_time_can_be_finished_in_time(aws: Synthesized) -> None:
+def test_a_file_that_can_be_read_in_time_can_be_finished_in_time(aws: Synthesized) -> None:
     received, finished = (aws.functions()[name] for name in ("receive_usage", "finish_usage"))
     for limit in ("MemorySize", "Timeout"):  # a function's share of a CPU is its memory's
         assert finished[limit] >= received[limit]
 
 
-def test_files_that_wait_for_room_alarm_nobody(aws: Synthesized) -> None:
+def test_files_that_wait_for_capacity_raise_no_alarm(aws: Synthesized) -> None:
     throttles = [name for name in aws.of_type("AWS::CloudWatch::Alarm") if "Throttles" in name]
     assert [name for name in throttles if "GenerateInvoices" in name]
     assert not [name for name in throttles if "ReceiveUsage" in name or "LoadUsage" in name]
 
 
-def test_lanes_that_fail_fail_the_import(synthesized: Synthesized) -> None:
+def test_a_failed_lane_fails_the_import(synthesized: Synthesized) -> None:
     state = definition(synthesized)["States"][MAP_STATE]
     assert "ToleratedFailurePercentage" not in state
     assert state["ResultPath"] is None
     assert [rule["ErrorEquals"] for rule in state["Catch"]] == [["States.ResultWriterFailed"]]
 
 
-def test_whoever_redrives_an_import_redrives_its_lanes(synthesized: Synthesized) -> None:
+def test_redriving_an_import_redrives_its_lanes(synthesized: Synthesized) -> None:
     statements = synthesized.statements_of(machine(synthesized)["RoleArn"]["Fn::GetAtt"][0])
     [redriven] = [statement["Resource"] for statement in statements if statement["Action"] == "states:RedriveExecution"]
     assert redriven["Fn::Join"][1][-1] == "/*", "a Map Run's children are named after the machine and the Map's label"
 
 
-def test_the_settings_say_how_many_lanes_there_are(tmp_path: Any) -> None:
+def test_the_settings_decide_how_many_lanes_there_are(tmp_path: Any) -> None:
     synthesized = synthesize({"usage_drop": {"lanes": 7}}, tmp_path)
     assert definition(synthesized)["States"][MAP_STATE]["MaxConcurrency"] == 7
     told = synthesized.functions()["receive_usage"]["Environment"]["Variables"]["MONTHCLOSE_USAGE_DROP"]
@@ -138,7 +138,7 @@ def test_an_import_that_ends_badly_raises_an_alarm(aws: Synthesized, end: str) -
     assert alarm["AlarmActions"]
 
 
-def test_the_dashboard_counts_rows_taken_and_rejected(aws: Synthesized) -> None:
+def test_the_dashboard_counts_rows_accepted_and_rejected(aws: Synthesized) -> None:
     [board] = aws.of_type("AWS::CloudWatch::Dashboard").values()
     for name in ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable"):
         assert name in json.dumps(board["DashboardBody"])

@@ -33,7 +33,7 @@ def test_the_function_behind_the_links_writes_pdfs_and_nothing_else(aws: Synthes
     assert "/invoices/*" not in allowed["s3:PutObject"]
 
 
-def test_the_function_behind_the_links_reads_invoices_and_no_customer(aws: Synthesized) -> None:
+def test_the_function_behind_the_links_reads_invoices_and_no_customers(aws: Synthesized) -> None:
     allowed = _allowed(aws)
     assert "TablesBilling" in allowed["dynamodb:Query"]
     for table in ("TablesCustomers", "TablesUsage", "TablesCloses", "TablesIdempotency"):
@@ -43,20 +43,20 @@ def test_the_function_behind_the_links_reads_invoices_and_no_customer(aws: Synth
     assert '"/*"' not in allowed["s3:GetObject"]
 
 
-def test_its_address_needs_no_identity_and_its_concurrency_is_bounded(aws: Synthesized) -> None:
+def test_its_url_needs_no_identity_and_its_concurrency_is_limited(aws: Synthesized) -> None:
     [url] = [url for name, url in aws.of_type("AWS::Lambda::Url").items() if name.startswith("Invoices")]
     assert url["AuthType"] == "NONE"
     assert "Cors" not in url
     assert _viewer(aws)["ReservedConcurrentExecutions"] == 20
 
 
-def test_only_it_has_the_layer_that_makes_pdfs(synthesized: Synthesized) -> None:
+def test_only_the_function_behind_the_links_has_the_layer_that_makes_pdfs(synthesized: Synthesized) -> None:
     layers = {name: len(function["Layers"]) for name, function in synthesized.functions().items()}
     assert {name for name, count in layers.items() if count == 2} == {"show_invoice"}
     assert set(layers.values()) == {1, 2}
 
 
-def test_who_writes_links_is_told_where_they_lead_and_may_read_the_keys(aws: Synthesized) -> None:
+def test_functions_that_write_links_know_the_address_and_may_read_the_keys(aws: Synthesized) -> None:
     told = {name for name, f in aws.functions().items() if Env.INVOICE_URL in f["Environment"]["Variables"]}
     assert told == TELL_CUSTOMERS
     readers = {
@@ -77,7 +77,7 @@ def test_the_keys_are_random_and_outlive_every_deployment(aws: Synthesized) -> N
     assert keys["DeletionPolicy"] == "Retain"
 
 
-def test_s3_itself_refuses_to_write_an_invoice_a_credit_note_or_a_pdf_a_second_time(synthesized: Synthesized) -> None:
+def test_s3_itself_refuses_to_write_an_invoice_a_credit_note_or_a_pdf_twice(synthesized: Synthesized) -> None:
     denied = [
         statement
         for policy in synthesized.of_type("AWS::S3::BucketPolicy").values()
@@ -94,7 +94,7 @@ def test_s3_itself_refuses_to_write_an_invoice_a_credit_note_or_a_pdf_a_second_t
         assert statement["Condition"]["Null"] == {"s3:if-none-match": "true"}
 
 
-def test_without_days_there_are_no_links_and_no_function(tmp_path: Path) -> None:
+def test_without_a_link_lifetime_there_are_no_links_and_no_function(tmp_path: Path) -> None:
     synthesized = synthesize({"invoice_link_days": 0}, tmp_path)
     assert "show_invoice" not in synthesized.functions()
     assert not [name for name in synthesized.of_type("AWS::Lambda::Url") if name.startswith("Invoices")]

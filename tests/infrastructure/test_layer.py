@@ -21,7 +21,7 @@ def test_without_uv_the_build_says_so_and_starts_no_docker(tmp_path: Path) -> No
         UvBundling((), search_path=str(tmp_path)).try_bundle(str(tmp_path))
 
 
-def test_what_uv_complains_about_reaches_the_engineer(tmp_path: Path) -> None:
+def test_uvs_complaints_reach_the_engineer(tmp_path: Path) -> None:
     uv = tmp_path / "uv"
     uv.write_text("#!/bin/sh\necho 'no wheel fits' >&2\nexit 2\n")
     uv.chmod(0o755)
@@ -29,7 +29,7 @@ def test_what_uv_complains_about_reaches_the_engineer(tmp_path: Path) -> None:
         UvBundling((), search_path=str(tmp_path)).try_bundle(str(tmp_path))
 
 
-def test_the_layer_holds_packages_without_what_functions_never_read(tmp_path: Path) -> None:
+def test_the_layer_holds_packages_without_files_that_functions_never_read(tmp_path: Path) -> None:
     uv = tmp_path / "uv"
     made = ["botocore/data/dynamodb/2012-08-10", "botocore/data/ec2/2016-11-15", "boto3/examples", "bin", "pkg/tests"]
     uv.write_text('#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done\ncd "$2" && mkdir -p ' + " ".join(made))
@@ -41,7 +41,7 @@ def test_the_layer_holds_packages_without_what_functions_never_read(tmp_path: Pa
     assert not left & {"botocore/data/ec2", "boto3/examples", "bin", "pkg/tests"}
 
 
-def test_the_layer_knows_every_service_that_the_functions_call() -> None:
+def test_the_layer_includes_every_service_that_the_functions_call() -> None:
     called = {service for path in _LAMBDAS.rglob("*.py") for service in _services(path)}
     assert called, "no client found: is this test still looking in the right way?"
     assert called <= AWS_SERVICES, "add them to AWS_SERVICES in stacks/functions/layer.py"
@@ -89,13 +89,13 @@ def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
     assert size < 250 * 2**20, "AWS Lambda's quota for a function's code and layers, unzipped"
 
 
-def test_on_aws_it_is_built_for_arm64_whatever_builds_it() -> None:
+def test_on_aws_the_layer_is_built_for_arm64_whatever_machine_builds_it() -> None:
     platform = platform_of(Config.parse(CONTEXT[CONTEXT_KEY]))
     assert platform.architecture.name == "arm64"
     assert "aarch64-manylinux2014" in platform.uv_options
 
 
-def test_on_an_emulator_it_is_built_for_this_interpreter() -> None:
+def test_on_an_emulator_the_layer_is_built_for_this_interpreter() -> None:
     platform = platform_of(Config.parse(CONTEXT[CONTEXT_KEY], '{"target": "local"}'))
     assert platform.uv_options == ("--python", sys.executable)
 

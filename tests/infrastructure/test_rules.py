@@ -1,4 +1,4 @@
-"""Rules that others wrote: cdk-nag's AwsSolutions, cfn-lint. And one of ours: a synthesis repeats itself."""
+"""Rules that others wrote: cdk-nag's AwsSolutions, cfn-lint. And one of ours: synthesis is deterministic."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class _At:
 
 
 @pytest.mark.parametrize("target", list(TARGETS))
-def test_every_finding_is_accepted_for_a_reason_and_no_reason_is_left_over(
+def test_every_finding_is_accepted_for_a_reason_and_no_reason_is_unused(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = _Recorder()
@@ -57,13 +57,13 @@ def test_every_finding_is_accepted_for_a_reason_and_no_reason_is_left_over(
     assert all(len(reason.split()) > 5 for reason in recorder.acknowledged.values())
 
 
-def test_the_rules_pass_with_what_is_accepted(tmp_path: Path) -> None:
+def test_the_rules_pass_with_the_accepted_findings(tmp_path: Path) -> None:
     app = make_app(TARGETS["aws"], tmp_path)
     build(app)
     assert AwsSolutionsChecks().validate_scope(app).success
 
 
-def test_cloudformation_would_take_the_templates(synthesized: Synthesized) -> None:
+def test_cloudformation_would_accept_the_templates(synthesized: Synthesized) -> None:
     arguments = ManualArgs(regions=["us-east-1", "eu-central-1"], ignore_checks=_ACCEPTED)
     for stack in Stack:
         matches = lint_file(synthesized.folder / f"{stack}.template.json", config=arguments)

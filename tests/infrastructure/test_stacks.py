@@ -1,4 +1,4 @@
-"""What the templates promise: nothing is lost, nothing is open, every function has what it needs and no more."""
+"""What the templates promise: no data is lost, nothing is public, every function has what it needs and no more."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def test_every_table_survives_mistakes(aws: Synthesized) -> None:
 
 
 @pytest.mark.parametrize(("target", "policy"), [("aws", "Retain"), ("local", "Delete")])
-def test_state_is_kept_on_aws_and_thrown_away_locally(request: pytest.FixtureRequest, target: str, policy: str) -> None:
+def test_state_is_kept_on_aws_and_deleted_locally(request: pytest.FixtureRequest, target: str, policy: str) -> None:
     synthesized: Synthesized = request.getfixturevalue(target)
     resources = synthesized.templates[Stack.STATE]["Resources"].values()
     stored = [r for r in resources if r["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
@@ -71,7 +71,7 @@ def test_buckets_are_private_and_encrypted(synthesized: Synthesized) -> None:
         assert bucket["BucketEncryption"]
 
 
-def test_documents_are_versioned_and_what_runs_leave_behind_goes_away(synthesized: Synthesized) -> None:
+def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synthesized) -> None:
     buckets = synthesized.of_type("AWS::S3::Bucket").items()
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -104,7 +104,7 @@ def test_every_working_queue_has_a_dead_letter_queue(synthesized: Synthesized) -
         assert name in dead or queue["RedrivePolicy"]["maxReceiveCount"] >= 5
 
 
-def test_a_message_in_work_stays_hidden_for_six_times_the_consumers_timeout(synthesized: Synthesized) -> None:
+def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_timeout(synthesized: Synthesized) -> None:
     queues = synthesized.of_type("AWS::SQS::Queue")
     functions = synthesized.of_type("AWS::Lambda::Function")
     mappings = synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
@@ -114,7 +114,7 @@ def test_a_message_in_work_stays_hidden_for_six_times_the_consumers_timeout(synt
         assert queue["VisibilityTimeout"] >= 6 * functions[mapping["FunctionName"]["Ref"]]["Timeout"]
 
 
-def test_consumers_are_bounded_and_answer_message_by_message(two_providers: Synthesized) -> None:
+def test_consumers_have_a_concurrency_limit_and_answer_message_by_message(two_providers: Synthesized) -> None:
     mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
     assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [4, 5, 10]
     for mapping in mappings:
@@ -146,14 +146,14 @@ def test_functions_on_aws_run_on_arm64(aws: Synthesized) -> None:
     assert {architecture for f in aws.functions().values() for architecture in f["Architectures"]} == {"arm64"}
 
 
-def test_every_function_has_a_role_and_a_log_of_its_own(synthesized: Synthesized) -> None:
+def test_every_function_has_its_own_role_and_log(synthesized: Synthesized) -> None:
     functions = synthesized.functions().values()
     logs = {function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions}
     assert len({_role(function) for function in functions}) == len(logs) == len(functions)
     assert all("RetentionInDays" in log for log in synthesized.of_type("AWS::Logs::LogGroup").values())
 
 
-def test_functions_are_told_what_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
+def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthesized: Synthesized) -> None:
     told_later = {
         Env.STATE_MACHINE_ARN,
         Env.INVOICE_URL,
@@ -188,13 +188,13 @@ def test_no_policy_allows_a_family_of_actions(synthesized: Synthesized) -> None:
         assert not [action for action in _list(statement["Action"]) if "*" in action]
 
 
-def test_a_policy_names_its_resources_if_iam_can(synthesized: Synthesized) -> None:
+def test_a_policy_names_its_resources_where_iam_allows_it(synthesized: Synthesized) -> None:
     for statement in _allowed(synthesized):
         if "*" in _list(statement["Resource"]):
             assert set(_list(statement["Action"])) <= _KEPT_OPEN
 
 
-def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesized) -> None:
+def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synthesized) -> None:
     readers: dict[str, set[str]] = {}
     for name, function in two_providers.functions().items():
         for statement in two_providers.statements_of(_role(function)):
@@ -266,7 +266,9 @@ def test_only_who_talks_to_a_provider_reads_its_secret(two_providers: Synthesize
         ),
     ],
 )
-def test_an_action_is_open_to_the_functions_that_need_it(aws: Synthesized, action: str, names: set[str]) -> None:
+def test_an_action_is_allowed_only_to_the_functions_that_need_it(
+    aws: Synthesized, action: str, names: set[str]
+) -> None:
     able = {
         name
         for name, function in aws.functions().items()
@@ -276,7 +278,7 @@ def test_an_action_is_open_to_the_functions_that_need_it(aws: Synthesized, actio
     assert able == names
 
 
-def test_the_reconciler_starts_closes_and_imports_only_and_takes_dead_letters_only(two_providers: Synthesized) -> None:
+def test_the_reconciler_starts_only_closes_and_imports_and_reads_only_dead_letters(two_providers: Synthesized) -> None:
     drain = two_providers.statements_of(_role(two_providers.functions()["drain_dead_letters"]))
     starts = [arn for s in drain if "states:StartExecution" in _list(s["Action"]) for arn in _list(s["Resource"])]
     machines = two_providers.of_type("AWS::StepFunctions::StateMachine")
@@ -289,7 +291,7 @@ def test_the_reconciler_starts_closes_and_imports_only_and_takes_dead_letters_on
 
 
 @pytest.mark.parametrize("created", [True, False])
-def test_the_mail_identity_is_created_unless_the_company_has_it(
+def test_the_mail_identity_is_created_unless_the_company_already_has_it(
     request: pytest.FixtureRequest, tmp_path: Path, created: bool
 ) -> None:
     synthesized = request.getfixturevalue("aws") if created else synthesize({"mail_identity_created": False}, tmp_path)

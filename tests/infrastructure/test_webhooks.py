@@ -1,4 +1,4 @@
-"""The address that anybody can reach: open, bounded, watched, and with next to nothing behind it."""
+"""The URL that anybody can reach: public, rate-limited, watched, and allowed next to nothing."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def address(synthesized: Synthesized) -> tuple[str, dict[str, Any]]:
     return found
 
 
-def test_anybody_may_call_the_receiver_and_through_its_address_only(synthesized: Synthesized) -> None:
+def test_anybody_may_call_the_receiver_but_only_through_its_url(synthesized: Synthesized) -> None:
     _, url = address(synthesized)
     assert url["AuthType"] == "NONE"
     assert "Cors" not in url  # nobody's browser has any business there
@@ -43,12 +43,12 @@ def test_anybody_may_call_the_receiver_and_through_its_address_only(synthesized:
         assert permission.get("FunctionUrlAuthType") == "NONE" or permission["InvokedViaFunctionUrl"]
 
 
-def test_the_address_is_an_output_and_no_functions_business(synthesized: Synthesized) -> None:
+def test_the_url_is_an_output_and_known_to_no_function(synthesized: Synthesized) -> None:
     output = synthesized.templates[Stack.WORKFLOW]["Outputs"][output_name(Env.WEBHOOK_URL)]
     assert output["Value"] == {"Fn::GetAtt": [address(synthesized)[0], "FunctionUrl"]}
 
 
-def test_who_is_reached_from_outside_can_do_nothing_but_read_the_secrets_and_fill_the_queue(aws: Synthesized) -> None:
+def test_the_receiver_can_only_read_the_secrets_and_fill_the_queue(aws: Synthesized) -> None:
     actions = {action for action in actions_of(aws, "receive_webhook") if not action.startswith(("xray:", "logs:"))}
     assert actions == {
         "secretsmanager:GetSecretValue",
@@ -59,7 +59,7 @@ def test_who_is_reached_from_outside_can_do_nothing_but_read_the_secrets_and_fil
     }
 
 
-def test_who_applies_events_moves_no_documents(aws: Synthesized) -> None:
+def test_the_function_that_applies_events_touches_no_documents(aws: Synthesized) -> None:
     services = {action.partition(":")[0] for action in actions_of(aws, "apply_webhook")}
     assert services == {"dynamodb", "logs", "secretsmanager", "ses", "sqs", "xray"}
 
@@ -70,7 +70,7 @@ def test_a_flood_cannot_take_the_accounts_concurrency(aws: Synthesized) -> None:
     assert receiver["Timeout"] <= 15
 
 
-def test_webhooks_that_are_not_taken_refused_or_waiting_raise_an_alarm(aws: Synthesized) -> None:
+def test_lost_refused_and_waiting_webhooks_raise_an_alarm(aws: Synthesized) -> None:
     alarms = aws.of_type("AWS::CloudWatch::Alarm").values()
     receiver = {"Name": "FunctionName", "Value": {"Ref": logical_id(aws, "receive_webhook")}}
     watched = {a["MetricName"]: a["EvaluationPeriods"] for a in alarms if receiver in a.get("Dimensions", [])}

@@ -44,13 +44,13 @@ def _scheduled(synthesized: Synthesized) -> dict[str, Any]:
     return {rule["ScheduleExpression"]: rule for rule in rules if "ScheduleExpression" in rule}
 
 
-def test_every_placeholder_is_filled_and_no_filling_is_left_over(synthesized: Synthesized) -> None:
+def test_every_placeholder_is_filled_and_no_value_is_unused(synthesized: Synthesized) -> None:
     for machine in synthesized.of_type("AWS::StepFunctions::StateMachine").values():
         used = set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"]))
         assert used == machine["DefinitionSubstitutions"].keys()
 
 
-def test_a_state_calls_the_function_it_is_named_for(
+def test_a_state_calls_the_function_it_is_named_after(
     synthesized: Synthesized, machine: dict[str, Any], called: tuple[Function, ...]
 ) -> None:
     functions = synthesized.of_type("AWS::Lambda::Function")
@@ -60,14 +60,14 @@ def test_a_state_calls_the_function_it_is_named_for(
 
 
 @pytest.mark.parametrize(("target", "concurrency"), [("aws", 10_000), ("local", 12)])
-def test_the_settings_say_how_many_batches_are_in_flight(
+def test_the_settings_decide_how_many_batches_are_in_flight(
     request: pytest.FixtureRequest, target: str, concurrency: int, map_state: str
 ) -> None:
     definition = json.loads(_machine(request.getfixturevalue(target), map_state)["DefinitionString"])
     assert definition["States"][map_state]["MaxConcurrency"] == concurrency
 
 
-def test_errors_are_logged_without_anybodys_data(synthesized: Synthesized) -> None:
+def test_errors_are_logged_without_personal_data(synthesized: Synthesized) -> None:
     for machine in synthesized.of_type("AWS::StepFunctions::StateMachine").values():
         logging = machine["LoggingConfiguration"]
         assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
@@ -117,7 +117,7 @@ def test_the_collections_start_every_day(synthesized: Synthesized) -> None:
     assert "Input" not in target, "the whole event is the input"
 
 
-def test_lateness_is_looked_for_at_the_deadline(synthesized: Synthesized) -> None:
+def test_a_late_close_is_checked_for_at_the_deadline(synthesized: Synthesized) -> None:
     [target] = _scheduled(synthesized)["cron(0 8 1 * ? *)"]["Targets"]
     assert "Is it late?" in _started_by(synthesized, target)["DefinitionString"]
 
@@ -153,7 +153,7 @@ def test_every_way_for_a_close_to_end_badly_is_watched(synthesized: Synthesized)
     assert names.count("Throttles") == len(functions) - len(waited_for)
 
 
-def test_findings_are_watched_whichever_function_counts_them(synthesized: Synthesized) -> None:
+def test_findings_raise_an_alarm_whichever_function_counts_them(synthesized: Synthesized) -> None:
     alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
     watched = {
         alarm["Dimensions"][0]["Value"]: alarm["Period"] for alarm in alarms if alarm["MetricName"] == FINDINGS_METRIC

@@ -10,7 +10,7 @@ import pytest
 
 from cli.deployment import deployed
 from monthclose.adapters.aws.clients import client
-from sandbox.local_aws import LocalAws, Running
+from sandbox.aws.local_aws import LocalAws, Running
 from tests.integration.system import System
 
 
@@ -55,7 +55,7 @@ def system(shared_aws: tuple[Path, Running]) -> Iterator[System]:
 
 @pytest.fixture
 def fresh_system(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[System]:
-    """A system of one's own, for a test with so many customers that they would slow the others down."""
+    """A separate system, for a test with so many customers that they would slow the others down."""
     home = tmp_path / "local-aws"
     with (
         deployed(LocalAws(home, endpoint_url=pytestconfig.getoption("--endpoint-url"))) as running,

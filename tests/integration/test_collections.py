@@ -65,7 +65,7 @@ def test_a_declined_card_is_retried_until_a_new_one_pays_and_the_hold_is_lifted(
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_a_day_that_cannot_be_read_fails_with_a_message_for_people(system: System) -> None:
+def test_an_unreadable_day_fails_with_a_readable_message(system: System) -> None:
     ended = system.collect({"today": "tomorrow"})
     assert (ended["status"], ended["error"]) == ("FAILED", "UserMistakeError")
     assert "the day cannot be read" in ended["cause"]

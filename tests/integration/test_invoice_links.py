@@ -18,7 +18,7 @@ from monthclose.names import Env
 from tests.integration.system import System
 
 
-def test_the_link_in_the_mail_leads_to_the_invoice_and_no_other_does(system: System) -> None:
+def test_only_the_link_in_the_mail_opens_the_invoice(system: System) -> None:
     period = Period(2025, 10)
     for name in ("linked", "other"):
         system.add_customer(name)

@@ -41,7 +41,7 @@ def amounts_by_customer(charges: list[dict[str, Any]]) -> dict[str, tuple[int, s
     return {charge["metadata"]["customer_id"]: (charge["amount"], charge["currency"]) for charge in charges}
 
 
-def test_every_kind_of_customer_ends_as_they_should(system: System) -> None:
+def test_every_kind_of_customer_ends_as_expected(system: System) -> None:
     period = Period(2026, 1)
     kinds = {
         "pays": ("pm_card_visa", "stripe", "USD", "12.34"),
@@ -96,7 +96,7 @@ def test_every_kind_of_customer_ends_as_they_should(system: System) -> None:
     assert len(system.mails()) - before == 10
 
 
-def test_of_two_starts_at_once_one_closes_and_the_other_finds_it_running(system: System) -> None:
+def test_two_starts_at_once_close_once_and_the_other_finds_it_running(system: System) -> None:
     period = Period(2026, 2)
     names = many(system, period, 12, "twice")
 
@@ -125,7 +125,7 @@ def test_a_stopped_close_is_finished_by_the_next_and_nobody_is_charged_twice(sys
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_once_a_close_is_stopped_nobody_more_is_charged_until_the_next(system: System) -> None:
+def test_once_a_close_is_stopped_nobody_else_is_charged_until_the_next(system: System) -> None:
     period = Period(2024, 4)
     names = many(system, period, 60, "ended")
     slow = {"rules": [{"provider": "stripe", "endpoint": "payment_intents.*", "fault": "delay", "seconds": 1}]}
@@ -172,7 +172,9 @@ def messages_hidden(seconds: int) -> Iterator[None]:
 
 
 @pytest.mark.timeout(900)
-def test_a_close_whose_lambda_processes_are_killed_heals_itself(system: System, pytestconfig: pytest.Config) -> None:
+def test_a_close_whose_lambda_processes_are_killed_recovers_by_itself(
+    system: System, pytestconfig: pytest.Config
+) -> None:
     if pytestconfig.getoption("--endpoint-url"):
         pytest.skip("the Lambda processes of somebody else's AWS are not ours to kill")
     period = Period(2026, 4)
@@ -223,9 +225,7 @@ def test_a_scheduled_event_closes_the_month_before(system: System) -> None:
     ("request_text", "cause"),
     [('{"period": "2026-13"}', "is not a period"), ("{}", "must name a period"), ('{"period": "2099-01"}', "not over")],
 )
-def test_a_request_that_cannot_be_used_fails_with_a_message_for_people(
-    system: System, request_text: str, cause: str
-) -> None:
+def test_an_invalid_request_fails_with_a_readable_message(system: System, request_text: str, cause: str) -> None:
     execution = system.workflow.start_execution(
         stateMachineArn=system.values["MONTHCLOSE_STATE_MACHINE_ARN"], input=request_text
     )["executionArn"]

@@ -43,7 +43,7 @@ def queue(named: str) -> str:
 
 @contextmanager
 def late_webhooks(system: System) -> Iterator[None]:
-    """Let the provider's webhooks come long after the reconciler has: otherwise they settle everything first."""
+    """Delay the provider's webhooks until long after the reconciler: otherwise they settle everything first."""
     chaos = f"{system.sandbox_url}/_sandbox/chaos"
     plan = {"webhooks": {"stripe": {"delay": 1, "delay_seconds": [60, 60]}}}
     httpx.put(chaos, json=plan, trust_env=False).raise_for_status()
@@ -53,8 +53,8 @@ def late_webhooks(system: System) -> Iterator[None]:
         httpx.delete(chaos, trust_env=False).raise_for_status()
 
 
-def lose_sight_of(system: System, key: PaymentKey) -> None:
-    """Charge a customer so that the money moves and the provider's answer is lost."""
+def lose_the_answer_for(system: System, key: PaymentKey) -> None:
+    """Charge a customer so that the money moves but the provider's answer is lost."""
     gateway = system.runtime.gateway("stripe")
 
     class LosesAnswers:
@@ -72,13 +72,13 @@ def lose_sight_of(system: System, key: PaymentKey) -> None:
     system.runtime.books.commit(replace(customer, check_at=system.runtime.clock()))  # five minutes have passed
 
 
-def test_a_payment_that_was_lost_from_sight_is_settled_and_the_books_tie_again(system: System) -> None:
+def test_a_payment_with_a_lost_outcome_is_settled_and_the_books_tie_again(system: System) -> None:
     name = system.add_customer("lost-from-sight", method="pm_card_chargeDeclined")
     system.use([UsageEvent("event-1", name, "droplet", Decimal(1), JUNE.start, Decimal(42), "Droplet")])
     assert system.close(JUNE)["holds"]["placed"] == 1
     system.add_customer(name, method="pm_card_visa")
     with late_webhooks(system):
-        lose_sight_of(system, PaymentKey(name, JUNE))
+        lose_the_answer_for(system, PaymentKey(name, JUNE))
     until("the index", lambda: list(system.runtime.directory.being_charged(system.runtime.clock())) or None)
 
     output = reconcile(system)

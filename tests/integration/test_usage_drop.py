@@ -23,7 +23,7 @@ GOOD = "dropper,droplet,24,2024-03-05T10:00:00Z,0.5\n"
 
 @dataclass
 class Bucket:
-    """The usage bucket, and the company's ear on the event bus."""
+    """The usage bucket, and a listener on the event bus."""
 
     name: str
     queue_url: str
@@ -54,7 +54,7 @@ class Bucket:
 
 @pytest.fixture
 def bucket(system: System) -> Iterator[Bucket]:
-    """Listen to what is told of imports, with a rule and a queue of the test's own."""
+    """Listen to import events, with the test's own rule and queue."""
     system.add_customer("dropper")
     name, events, sqs = f"test-{uuid4()}", boto3.client("events"), boto3.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -89,7 +89,7 @@ def test_a_small_file_is_imported_and_dropped_again_stores_nothing_twice(system:
     assert ids(system, "dropper") == before
 
 
-def test_of_two_that_are_dropped_at_once_under_one_name_the_later_one_counts(system: System, bucket: Bucket) -> None:
+def test_when_two_files_are_dropped_at_once_under_one_name_the_later_one_counts(system: System, bucket: Bucket) -> None:
     for quantity in range(1, 5):
         latest = bucket.drop("usage/hasty.csv", (HEADER + GOOD.replace(",24,", f",{quantity},")).encode())
     assert bucket.imported(latest)["taken"] == 1
@@ -98,7 +98,7 @@ def test_of_two_that_are_dropped_at_once_under_one_name_the_later_one_counts(sys
     assert [int(event.quantity) for event in events if not event.replaced_by] == [4]
 
 
-def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_say(system: System, bucket: Bucket) -> None:
+def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_says(system: System, bucket: Bucket) -> None:
     content = gzip.compress(b"Kunde;Menge;time\ndropper;3;2024-03-06\n")
     metadata = {"map-customer_id": "Kunde", "map-quantity": "=?utf-8?q?Menge?=", "default-sku": "droplet"}
     told = bucket.imported(bucket.drop("usage/2024/packed.csv.gz", content, **metadata))
@@ -107,7 +107,7 @@ def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_say(system: Syst
     assert "2024/packed.csv#1" in ids(system, "dropper")
 
 
-def test_a_file_that_cannot_be_read_is_told_and_fails_no_execution(system: System, bucket: Bucket) -> None:
+def test_an_unreadable_file_is_reported_and_fails_no_execution(system: System, bucket: Bucket) -> None:
     told = bucket.imported(bucket.drop("usage/book.xlsx", b"PK\x03\x04 secret content"))
 
     assert (told["status"], told["taken"]) == ("unusable", 0)
@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_read_is_told_and_fails_no_execution(system: Syste
     assert failed["executions"] == []
 
 
-def test_a_large_file_is_split_into_lanes_and_comes_out_as_if_it_were_one(system: System, bucket: Bucket) -> None:
+def test_a_large_file_is_split_into_lanes_and_imported_as_if_it_were_one(system: System, bucket: Bucket) -> None:
     customers = [system.add_customer(f"dropper-{number}") for number in range(5)]
     rows = [f"{customers[n % 5]},droplet,{n},2024-03-07T10:00:00Z,0.5" for n in range(1, 3001)]
     rows[1499] = f"{customers[0]},droplet,much,2024-03-07T10:00:00Z,0.5"

@@ -1,4 +1,4 @@
-"""What the providers tell of after a close: signed by the sandbox, taken at the function URL, booked."""
+"""Events that the providers send after a close: signed by the sandbox, accepted at the function URL, booked."""
 
 import json
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def address(system: System, provider: str) -> str:
     return url
 
 
-def test_a_refund_at_stripes_dashboard_is_booked(closed: System) -> None:
+def test_a_refund_in_stripes_dashboard_is_booked(closed: System) -> None:
     answer = httpx.post(
         f"{closed.sandbox_url}/v1/refunds",
         data={"payment_intent": reference(closed, "wh-refunded"), "amount": "2500"},
@@ -78,7 +78,7 @@ def test_a_refund_at_stripes_dashboard_is_booked(closed: System) -> None:
     assert (after.invoice.open.minor, after.invoice.written_off_minor) == (0, 2_500)
 
 
-def test_a_dispute_reverses_the_payment_and_opens_the_invoice(closed: System) -> None:
+def test_a_dispute_reverses_the_payment_and_reopens_the_invoice(closed: System) -> None:
     dispute = control(closed, "stripe/disputes", {"payment_intent": reference(closed, "wh-disputed")})
     after = becomes(closed, "wh-disputed", lambda payment: payment.state is S.REVERSED)
     assert after.invoice
@@ -86,11 +86,11 @@ def test_a_dispute_reverses_the_payment_and_opens_the_invoice(closed: System) ->
     assert [entry.entry_id.partition("/")[0] for entry in after.entries][-1] == "reversal"
     batch = after.payment.batch if after.payment else -1
 
-    def summed_up() -> bool:
+    def totals_updated() -> bool:
         progress = closed.runtime.closes.progress(PERIOD, batch)
         return bool(progress and progress.totals.payments.get(S.REVERSED))
 
-    until("the batch's sums", summed_up)
+    until("the batch's sums", totals_updated)
     control(closed, f"stripe/disputes/{dispute['id']}/close", {"status": "won"})
     assert becomes(closed, "wh-disputed", lambda payment: payment.state is S.PAID).invoice
 
@@ -115,7 +115,7 @@ def test_a_bank_debit_is_collected_days_later_and_charged_back_later_still(close
 
 
 @pytest.mark.parametrize("provider", ["stripe", "gocardless"])
-def test_a_webhook_that_is_forged_old_or_large_is_refused_at_the_door(closed: System, provider: str) -> None:
+def test_a_forged_old_or_oversized_webhook_is_refused_on_arrival(closed: System, provider: str) -> None:
     door, secret = address(closed, provider), _SECRETS[provider]["webhook_secret"]
 
     def status(body: bytes, headers: dict[str, str]) -> int:

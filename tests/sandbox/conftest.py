@@ -9,8 +9,8 @@ import stripe
 
 from sandbox.desk import Desk
 from sandbox.stripe import StripeSandbox
-from sandbox.testing import serving
 from sandbox.twin import ManualClock
+from sandbox.web.testing import serving
 from tests.sandbox.driving import Wire, sdk
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
-from sandbox.emulator import LargePartition, SharedZip, Stopping, error_class, local_address
+from sandbox.aws.emulator import LargePartition, SharedZip, Stopping, error_class, local_address
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -36,7 +36,7 @@ monthclose.errors.TryLaterError: DynamoDB is briefly unable
 """
 
 
-def test_an_error_is_named_by_the_class_that_ended_the_handler() -> None:
+def test_an_error_is_named_after_the_class_that_ended_the_handler() -> None:
     assert error_class(LOG) == "TryLaterError"
 
 
@@ -62,13 +62,13 @@ def test_an_archive_is_unpacked_once_and_linked_into_each_folder(
     assert (folders[0] / "package").resolve() == (folders[1] / "package").resolve()
 
 
-def test_a_functions_address_is_one_that_answers_here() -> None:
+def test_a_functions_url_is_rewritten_to_one_that_answers_locally() -> None:
     assert local_address("https://abc123.lambda-url.us-east-1.on.aws/", "4566") == (
         "http://127.0.0.1:4566/_aws/lambda-url/abc123/"
     )
 
 
-def test_a_large_partition_shows_a_query_what_comes_next_and_everybody_else_all(
+def test_a_large_partition_gives_a_query_the_next_items_and_others_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(LargePartition, "at_least", 2)
@@ -169,7 +169,7 @@ def test_a_stopped_execution_ends_its_maps_children(machine: Machine) -> None:
     assert machine.status == "ABORTED"
 
 
-def test_an_execution_that_nobody_stops_goes_through_all_its_states(machine: Machine) -> None:
+def test_an_execution_that_nobody_stops_runs_all_its_states(machine: Machine) -> None:
     states = []
     for _ in range(2 * 5 + 1):
         message = machine.asked()

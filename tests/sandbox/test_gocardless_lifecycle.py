@@ -1,4 +1,4 @@
-"""How the fake GoCardless' payments move on, and whom it tells; on the pure core."""
+"""How the fake GoCardless' payments advance, and which events it sends; on the pure core."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wire(clock: ManualClock, events: list[Any]) -> Wire:
     return Wire(GoCardlessSandbox(clock=clock, seed=1, notify=events.append))
 
 
-def test_every_step_notifies_with_the_events_document(wire: Wire, events: list[Any]) -> None:
+def test_every_step_sends_the_events_document(wire: Wire, events: list[Any]) -> None:
     payment = wire.create_payment("MD_FAILS", metadata={"invoice": "INV-1"})
     wire.sandbox.advance(payment, "failed")
 
@@ -59,7 +59,7 @@ def test_every_step_notifies_with_the_events_document(wire: Wire, events: list[A
     assert wire.get(f"events/{events[-1]['id']}").json()["events"] == events[-1]
 
 
-def test_whoever_is_notified_may_ask_the_sandbox_again(clock: ManualClock) -> None:
+def test_a_webhook_receiver_may_call_the_sandbox(clock: ManualClock) -> None:
     statuses: list[str] = []
 
     def look(event: Any) -> None:
@@ -72,7 +72,7 @@ def test_whoever_is_notified_may_ask_the_sandbox_again(clock: ManualClock) -> No
     assert statuses == ["pending_submission", "paid_out", "paid_out", "paid_out"]
 
 
-def test_cancelling_a_mandate_tells_of_it_and_of_its_payments(wire: Wire, events: list[Any]) -> None:
+def test_cancelling_a_mandate_sends_events_for_it_and_its_payments(wire: Wire, events: list[Any]) -> None:
     payment = wire.create_payment("MD_WITHDRAWN")
     wire.sandbox.advance()
     told = [(event["resource_type"], event["action"], event["details"]["cause"]) for event in events[1:]]
@@ -82,7 +82,7 @@ def test_cancelling_a_mandate_tells_of_it_and_of_its_payments(wire: Wire, events
     wire.create_payment("MD_WITHDRAWN_other")
 
 
-def test_a_payment_moves_on_by_itself_if_time_does_it() -> None:
+def test_a_payment_advances_by_itself_if_time_is_set_to_do_so() -> None:
     clock, events = ManualClock(), list[Any]()
     wire = Wire(GoCardlessSandbox(clock=clock, notify=events.append, settle_after_seconds=10))
     payment = wire.create_payment()
@@ -101,7 +101,7 @@ def test_a_payment_moves_on_by_itself_if_time_does_it() -> None:
     assert wire.status(late) == "charged_back"
 
 
-def test_the_control_documents_move_one_payment_or_all(wire: Wire) -> None:
+def test_control_requests_move_one_payment_or_all(wire: Wire) -> None:
     first, second = wire.create_payment(), wire.create_payment("MD_FAILS")
 
     def control(path: str, document: Any = None) -> Response:
@@ -128,7 +128,7 @@ def test_the_control_documents_move_one_payment_or_all(wire: Wire) -> None:
     assert control(f"payments/{cancelled}/advance", {"to": "confirmed"}).status == 409
 
 
-def test_all_are_moved_to_a_status_that_some_cannot_come_to(wire: Wire) -> None:
+def test_moving_all_skips_payments_that_cannot_reach_the_status(wire: Wire) -> None:
     paid = wire.create_payment()
     wire.sandbox.advance(paid, "confirmed")
     pending = wire.create_payment()
@@ -141,7 +141,7 @@ def test_all_are_moved_to_a_status_that_some_cannot_come_to(wire: Wire) -> None:
     st.sampled_from(sorted(MAGIC_MANDATES.keys() - {"MD_CANCELLED"})),
     st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=8),
 )
-def test_the_ledger_has_the_money_exactly_while_the_payment_is_collected(mandate: str, targets: list[str]) -> None:
+def test_the_ledger_holds_the_money_exactly_while_the_payment_is_collected(mandate: str, targets: list[str]) -> None:
     wire = Wire(GoCardlessSandbox())
     payment = wire.create_payment(mandate)
     for target in targets:
@@ -155,7 +155,7 @@ def test_the_ledger_has_the_money_exactly_while_the_payment_is_collected(mandate
         assert balance == (1500 if wire.status(payment) in COLLECTED else 0)
 
 
-def test_a_layer_that_breaks_after_the_effect_answers_500_and_the_payment_is_there() -> None:
+def test_a_failure_after_the_effect_answers_500_and_the_payment_exists() -> None:
     def break_once(execution: Execution, proceed: Proceed) -> Response:
         answer = proceed()
         if execution.endpoint == "payments.create" and answer.status == 201:
@@ -169,7 +169,7 @@ def test_a_layer_that_breaks_after_the_effect_answers_500_and_the_payment_is_the
     assert wire.status(again.json()["error"]["errors"][0]["links"]["conflicting_resource_id"]) == "pending_submission"
 
 
-def test_requests_that_are_wrong_as_such_are_named(wire: Wire) -> None:
+def test_malformed_requests_get_their_own_errors(wire: Wire) -> None:
     sandbox = wire.sandbox
     assert reason(sandbox.handle(Request.to("GET", "/gocardless/payments"))) == (
         401,

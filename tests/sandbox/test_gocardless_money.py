@@ -74,7 +74,7 @@ def test_a_refund_that_bounces_is_refunded_until_its_funds_are_back(wire: Wire) 
     refund(wire, payment, 1500, 1500)
 
 
-def test_a_refund_that_is_cancelled_is_told_by_no_event(wire: Wire) -> None:
+def test_a_cancelled_refund_sends_no_event(wire: Wire) -> None:
     payment = collected(wire)
     made = refund(wire, payment, 400, 400)
     wire.sandbox.outside.advance_refund(made, "cancelled")
@@ -85,7 +85,7 @@ def test_a_refund_that_is_cancelled_is_told_by_no_event(wire: Wire) -> None:
         wire.sandbox.outside.advance_refund(made, "paid")
 
 
-def test_a_payment_has_five_refunds_at_most(wire: Wire) -> None:
+def test_a_payment_has_at_most_five_refunds(wire: Wire) -> None:
     payment = collected(wire)
     for number in range(1, 6):
         refund(wire, payment, 100, 100 * number)
@@ -104,7 +104,7 @@ def test_a_refund_needs_its_total_confirmed_a_payment_that_is_collected_and_fund
     assert reason(try_refund(wire, payment, 50, 150))[2] == "refund_payment_invalid_state"
 
 
-def test_a_charge_back_can_be_cancelled_and_come_again(wire: Wire) -> None:
+def test_a_charge_back_can_be_cancelled_and_repeated(wire: Wire) -> None:
     for status in sorted(COLLECTED):
         payment = collected(wire, status)
         for _ in range(2):
@@ -117,7 +117,7 @@ def test_a_charge_back_can_be_cancelled_and_come_again(wire: Wire) -> None:
         assert control(wire, f"payments/{payment}/cancel_charge_back").status == 409
 
 
-def test_a_charge_back_that_was_deducted_from_a_payout_and_is_cancelled_is_paid_out_anew(wire: Wire) -> None:
+def test_a_charge_back_deducted_from_a_payout_and_then_cancelled_is_paid_out_again(wire: Wire) -> None:
     payment = collected(wire, "paid_out")
     wire.sandbox.outside.charge_back(payment)
     collected(wire, "paid_out", amount=4000)
@@ -149,7 +149,7 @@ def test_a_payment_fails_late_and_only_what_was_paid_out_is_settled(wire: Wire) 
     assert control(wire, f"payments/{late}/late_failure").status == 409
 
 
-def test_a_payment_that_failed_late_and_is_tried_again_is_collected_again(wire: Wire) -> None:
+def test_a_payment_that_failed_late_and_is_retried_is_collected_again(wire: Wire) -> None:
     payment = collected(wire, "paid_out")
     wire.sandbox.outside.fail_late(payment)
     wire.post(f"payments/{payment}/actions/retry")
@@ -159,7 +159,7 @@ def test_a_payment_that_failed_late_and_is_tried_again_is_collected_again(wire: 
     assert sum(amount for kind, amount in paid_for(wire, payment) if kind != "gocardless_fee") == 1500
 
 
-def test_a_payment_that_is_tried_again_on_gocardless_pages_goes_all_the_way(wire: Wire) -> None:
+def test_a_payment_retried_in_the_gocardless_dashboard_is_paid_out(wire: Wire) -> None:
     payment = wire.create_payment()
     wire.sandbox.advance(payment, "failed")
     wire.sandbox.outside.advance_payment(payment, "pending_submission")
@@ -182,7 +182,7 @@ def paid_for(wire: Wire, payment: str) -> list[tuple[str, Decimal]]:
     return found
 
 
-def test_a_payout_has_an_item_for_every_movement_and_gives_fees_back(wire: Wire) -> None:
+def test_a_payout_has_an_item_for_every_movement_and_refunds_fees(wire: Wire) -> None:
     first, second = collected(wire, amount=3000), collected(wire, amount=10_050)
     [payout] = control(wire, "payouts").json()["payouts"]
     assert (payout["amount"], payout["deducted_fees"], payout["status"]) == (12_920, 131, "paid")
@@ -252,7 +252,7 @@ def _act(wire: Wire, payment: str, act: str, amount: int) -> None:
 
 
 @given(ACTS)
-def test_what_is_held_follows_from_the_state_from_the_movements_and_from_the_payouts(acts: list[Any]) -> None:
+def test_the_money_held_follows_from_states_movements_and_payouts_alike(acts: list[Any]) -> None:
     wire = Wire(GoCardlessSandbox())
     payments = [wire.create_payment() for _ in range(3)]
     for which, act, amount in acts:

@@ -40,7 +40,7 @@ EVENTS = [
 
 
 class World:
-    """A sandbox, the events that it told of, and what to do to get any of them."""
+    """A sandbox, the events that it sent, and how to cause each of them."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -49,7 +49,7 @@ class World:
         self.outside = self.wire.sandbox.outside
 
     def mandate(self, status: str = "pending_submission") -> str:
-        """A mandate that was made through the API, with all that it needs."""
+        """A mandate created through the API, with everything it needs."""
         customer = self.create("customers", {"company_name": "Acme"})
         account = {"account_holder_name": "Acme", "iban": "NL91ABNA0417164300", "links": {"customer": customer}}
         bank_account = self.create("customer_bank_accounts", account)
@@ -78,7 +78,7 @@ class World:
         return made
 
     def settled(self, status: str) -> None:
-        """A payment that was paid out is taken back, and deducted from the next payout."""
+        """A paid-out payment is charged back, and deducted from the next payout."""
         paid = self.payment("paid_out")
         self.outside.advance_payment(paid, status)
         for _ in range(2):  # of one alone nothing would be left to pay out
@@ -134,7 +134,7 @@ STATES_NOT_HERE = {"Mandate": {"submitted", "pending_customer_approval"}, "Payou
 
 
 @pytest.mark.parametrize("kind", ["mandates", "payments", "refunds", "payouts"])
-def test_every_published_state_was_among_them(world: World, kind: str) -> None:
+def test_every_published_state_was_covered(world: World, kind: str) -> None:
     known = set(published()["objects"][OBJECTS[kind]]["status"]["is"])
     assert {document["status"] for document in world.listed(kind)} == known - STATES_NOT_HERE.get(OBJECTS[kind], set())
 
@@ -149,7 +149,7 @@ def test_every_item_of_every_payout_is_as_published(world: World) -> None:
     assert {item["type"] for item in items} >= {"payment_paid_out", "gocardless_fee", "payment_refunded"}
 
 
-def test_a_checker_that_looks_finds_what_is_wrong(world: World) -> None:
+def test_the_conformity_checker_finds_every_kind_of_difference(world: World) -> None:
     payment = world.listed("payments")[0]
     wrong = payment | {"colour": "red", "status": "paid", "amount": "12", "currency": None}
     del wrong["reference"]
@@ -236,7 +236,7 @@ ANOTHER_WAY = {
 
 
 @pytest.mark.parametrize(("kind", "action", "cause", "origin"), sorted(set(EVENTS) - ANOTHER_WAY))
-def test_every_published_event_comes_about_and_is_as_published(kind: str, action: str, cause: str, origin: str) -> None:
+def test_every_published_event_occurs_and_is_as_published(kind: str, action: str, cause: str, origin: str) -> None:
     world = World()
     _bring_about(world, kind, action, cause, origin)
     told = [
@@ -256,7 +256,7 @@ def test_every_published_event_comes_about_and_is_as_published(kind: str, action
         assert ("will_attempt_retry" in event["details"]) == ((kind, action) == ("payments", "failed"))
 
 
-def test_an_event_that_gocardless_does_not_publish_cannot_be_made() -> None:
+def test_an_event_that_gocardless_does_not_publish_cannot_be_created() -> None:
     world = World()
     payment = world.payment("confirmed")
     before = len(world.events)
@@ -282,7 +282,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("path", "document"), ERRORS)
-def test_every_entry_of_an_error_has_published_members_only(path: str, document: dict[str, Any]) -> None:
+def test_every_entry_of_an_error_has_only_published_members(path: str, document: dict[str, Any]) -> None:
     answer = World().wire.post(path, {path: document})
     assert answer.status >= 400
     error = answer.json()["error"]

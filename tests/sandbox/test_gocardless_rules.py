@@ -57,7 +57,7 @@ def test_a_payment_is_charged_on_the_mandates_earliest_day_or_a_later_working_da
 
 
 @given(st.sampled_from(sorted(SCHEMES.values())), st.integers(0, 4_000_000_000), st.booleans())
-def test_money_is_never_collected_at_a_weekend_nor_today(scheme: str, now: int, known: bool) -> None:
+def test_money_is_never_collected_at_a_weekend_or_today(scheme: str, now: int, known: bool) -> None:
     today = datetime.fromtimestamp(now, UTC).date()
     day = earliest_charge(scheme, now, known=known)
     assert today < day
@@ -92,7 +92,7 @@ def test_a_replaced_mandate_names_the_new_one_everywhere(wire: Wire, events: lis
 
 
 @pytest.mark.parametrize("status", ["cancelled", "expired", "failed", "blocked", "suspended_by_payer"])
-def test_a_mandate_that_ends_takes_its_payments_with_it(wire: Wire, events: list[Any], status: str) -> None:
+def test_a_mandate_that_ends_ends_its_payments(wire: Wire, events: list[Any], status: str) -> None:
     pending, submitted = wire.create_payment("MD_OK_a"), wire.create_payment("MD_OK_a")
     wire.sandbox.advance(submitted, "submitted")
     assert control(wire, "mandates/MD_OK_a/end", {"status": status}).json()["mandates"]["status"] == status
@@ -125,7 +125,7 @@ def test_a_mandate_is_consumed_transferred_and_reinstated(wire: Wire, events: li
     ]
 
 
-def test_a_customer_approves_of_a_payment_or_does_not(wire: Wire) -> None:
+def test_a_customer_approves_a_payment_or_denies_it(wire: Wire) -> None:
     mandate(wire)
     control(wire, "mandates/MD_OK/approval", {"required": True})
     asked, refused = wire.create_payment(), wire.create_payment()
@@ -138,7 +138,7 @@ def test_a_customer_approves_of_a_payment_or_does_not(wire: Wire) -> None:
     assert [holding.net for holding in holdings(wire.sandbox.movements()).values()] == [1500]
 
 
-def test_a_payment_that_gocardless_retries_itself_says_so_beforehand(wire: Wire) -> None:
+def test_a_payment_that_gocardless_will_retry_itself_says_so(wire: Wire) -> None:
     payment = wire.create_payment("MD_FAILS", retry_if_possible=True)
     wire.sandbox.advance(payment, "submitted")
     while wire.sandbox.advance():
@@ -151,7 +151,7 @@ def test_a_payment_that_gocardless_retries_itself_says_so_beforehand(wire: Wire)
     assert details[3]["cause"] == "payment_autoretried"
 
 
-def test_a_customer_who_was_removed_is_not_found_and_pays_no_more(wire: Wire) -> None:
+def test_a_removed_customer_is_not_found_and_no_longer_pays(wire: Wire) -> None:
     pending = wire.create_payment("MD_OK_a")
     removed = wire.sandbox.handle(Request.to("DELETE", "/gocardless/customers/CU_OK_a", wire.headers))
     assert removed.status == 200
@@ -162,7 +162,7 @@ def test_a_customer_who_was_removed_is_not_found_and_pays_no_more(wire: Wire) ->
 
 
 @pytest.mark.parametrize("currency", sorted(LARGEST))
-def test_an_amount_has_limits_by_scheme_that_an_account_can_have_raised(wire: Wire, currency: str) -> None:
+def test_an_amount_has_limits_by_scheme_that_can_be_raised_for_an_account(wire: Wire, currency: str) -> None:
     def tried(amount: int) -> int:
         return wire.try_payment(currency=currency, amount=amount).status
 
@@ -187,19 +187,19 @@ def test_a_reference_fits_the_scheme(wire: Wire, currency: str) -> None:
     assert tried(max(longest, 1)) == (201 if longest and currency != "AUD" else 422)  # BECS: once
 
 
-def test_metadata_has_three_keys_of_fifty_characters_with_texts_of_five_hundred(wire: Wire) -> None:
+def test_metadata_has_three_keys_of_fifty_characters_with_values_of_five_hundred(wire: Wire) -> None:
     assert wire.try_payment(metadata={"k" * 50: "v" * 500, "b": "", "c": ""}).status == 201
     for metadata in ({"k" * 51: "v"}, {"k": "v" * 501}, dict.fromkeys("abcd", "v"), {"k": 1}):
         assert reason(wire.try_payment(metadata=metadata)) == (422, "validation_failed", "metadata")
 
 
-def test_what_is_for_others_is_refused(wire: Wire) -> None:
+def test_parameters_reserved_for_partners_are_refused(wire: Wire) -> None:
     assert reason(wire.try_payment(app_fee=5))[2] == "app_fee"
     assert reason(wire.try_payment(psu_interaction_type="asleep"))[2] == "psu_interaction_type"
     assert reason(wire.get("payments?customer=CU1&creditor=CR1"))[2] == "bad_request"
 
 
-def test_controls_say_what_is_wrong(wire: Wire) -> None:
+def test_controls_name_the_mistake(wire: Wire) -> None:
     payment = wire.create_payment()
     for path, document, status in (
         ("payments/PM0/charge_back", {}, 404),

@@ -11,8 +11,8 @@ from gocardless_pro import errors, webhooks
 
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.schemes import SCHEMES
-from sandbox.testing import serving
 from sandbox.twin import ManualClock
+from sandbox.web.testing import serving
 from tests.sandbox.gocardless_driving import sdk, webhook
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_a_customer_is_set_up_and_pays(client: Any, served: GoCardlessSandbox) -
         ("MD_WITHDRAWN", ["created", "cancelled"], "mandate_cancelled", []),
     ],
 )
-def test_a_magic_mandate_says_how_a_payment_ends(
+def test_a_magic_mandate_decides_how_a_payment_ends(
     client: Any, served: GoCardlessSandbox, mandate: str, actions: list[str], cause: str, kinds: list[str]
 ) -> None:
     payment = client.payments.create(payment_of(f"{mandate}_acme1"))
@@ -148,7 +148,7 @@ def test_the_sdk_fetches_the_old_payment_silently_for_a_repeated_key(client: Any
     assert len(client.payments.list().records) == 1
 
 
-def test_a_key_that_created_nothing_is_still_good(client: Any) -> None:
+def test_a_key_that_created_nothing_can_be_used_again(client: Any) -> None:
     headers = {"Idempotency-Key": "k"}
     with pytest.raises(errors.ValidationFailedError):
         client.payments.create(payment_of(amount=0), headers=headers)
@@ -157,7 +157,7 @@ def test_a_key_that_created_nothing_is_still_good(client: Any) -> None:
     assert client.payments.create(payment_of(), headers=headers).amount == 1500
 
 
-def test_of_many_creations_with_one_key_at_once_exactly_one_creates(client: Any, served: GoCardlessSandbox) -> None:
+def test_many_concurrent_creations_with_one_key_create_one_payment(client: Any, served: GoCardlessSandbox) -> None:
     workers = 12
     together = threading.Barrier(workers)
 
@@ -230,7 +230,7 @@ def test_a_failed_payment_can_be_retried_three_times(client: Any, served: GoCard
     assert caught.value.errors[0]["reason"] == "retry_failed"
 
 
-def test_cancelling_a_mandate_cancels_what_is_not_submitted(client: Any, served: GoCardlessSandbox) -> None:
+def test_cancelling_a_mandate_cancels_unsubmitted_payments(client: Any, served: GoCardlessSandbox) -> None:
     submitted, pending = (client.payments.create(payment_of("MD_OK_x")) for _ in range(2))
     served.advance(submitted.id, "submitted")
     assert client.mandates.cancel("MD_OK_x").status == "cancelled"

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.chaos import Chaos
-from sandbox.faults import Fault, When
-from sandbox.front import Call, Front, inside
+from sandbox.chaos.decisions import Chaos
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.front import Call, Front, inside
+from sandbox.chaos.plan import OUTAGE_FAULTS, REVERSALS, Outage, Plan, Rule, load_plan, read_plan
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.holdings import holdings
 from sandbox.mounts import ENDPOINTS
-from sandbox.plan import OUTAGE_FAULTS, REVERSALS, Outage, Plan, Rule, load_plan, read_plan
 from sandbox.reading import PlanError
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.provider import DEFAULT_API_KEY
@@ -43,7 +43,7 @@ def struck(chaos: Chaos, calls: int = 400, **what: Any) -> list[bool]:
     return [chaos.decide(call(**what)) is not None for _ in range(calls)]
 
 
-def test_the_same_seed_gives_the_same_faults_and_another_one_others() -> None:
+def test_the_same_seed_gives_the_same_faults_and_another_seed_gives_others() -> None:
     chaos = Chaos()
 
     def faults(seed: int, *more: Rule) -> list[bool]:
@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_faults_and_another_one_others() -> None:
     assert [found is not None and found.fault is Fault.RESET for found in decided] == first
 
 
-def test_the_first_rule_that_strikes_has_its_way_and_stops_after_its_count() -> None:
+def test_the_first_matching_rule_applies_until_its_count_is_used_up() -> None:
     chaos = Chaos()
     chaos.begin(Plan(rules=(Rule(Fault.RESET, count=2), Rule(Fault.DELAY, When.AFTER, seconds=3))))
 
@@ -71,7 +71,7 @@ def test_the_first_rule_that_strikes_has_its_way_and_stops_after_its_count() -> 
     assert (found[3].when, found[3].seconds) == (When.AFTER, 3)
 
 
-def test_a_fault_that_did_not_strike_is_not_counted_and_may_strike_later() -> None:
+def test_a_fault_that_did_not_happen_is_not_counted_and_may_happen_later() -> None:
     chaos = Chaos()
     chaos.begin(Plan(rules=(Rule(Fault.ERROR_500, count=1),)))
     first = chaos.decide(call())
@@ -102,7 +102,7 @@ def test_rules_are_aimed_at_providers_endpoints_and_customers() -> None:
 
 
 @pytest.mark.parametrize("fault", OUTAGE_FAULTS)
-def test_an_outage_begins_and_ends_by_schedule(fault: Fault) -> None:
+def test_an_outage_starts_and_ends_on_schedule(fault: Fault) -> None:
     clock = ManualClock()
     chaos = Chaos(clock)
     chaos.begin(Plan(outages=(Outage(60, 30, "stripe", fault),)))
@@ -116,7 +116,7 @@ def test_an_outage_begins_and_ends_by_schedule(fault: Fault) -> None:
     assert chaos.decide(call(provider="gocardless")) is None
 
 
-def test_a_rule_finds_a_customer_by_our_id_and_by_stripes_whatever_is_named() -> None:
+def test_a_rule_finds_a_customer_by_our_id_or_stripes_whatever_the_request_names() -> None:
     chaos = Chaos()
     front = Front(StripeSandbox(around_execution=inside), (chaos,))
 
@@ -145,7 +145,7 @@ def test_a_rule_finds_a_customer_by_our_id_and_by_stripes_whatever_is_named() ->
     assert lost("customers", "metadata[customer_id]=acme")
 
 
-def test_gocardless_misbehaves_in_its_own_words() -> None:
+def test_gocardless_faults_use_its_own_error_format() -> None:
     chaos = Chaos()
     front = Front(GoCardlessSandbox(around_execution=inside), (chaos,))
     headers = {
@@ -229,7 +229,7 @@ def test_a_mistake_in_a_plan_is_named_with_its_entry(document: object, message: 
     assert "\n" not in str(told.value)
 
 
-def test_the_example_says_everything_that_can_be_said() -> None:
+def test_the_example_uses_every_entry() -> None:
     plan = load_plan(EXAMPLE, ENDPOINTS)
     assert plan.rules
     assert plan.outages
@@ -238,7 +238,7 @@ def test_the_example_says_everything_that_can_be_said() -> None:
     assert set(tomllib.loads(EXAMPLE.read_text())) == set(plan.to_json())
 
 
-def test_a_plan_may_be_json_and_what_is_neither_is_told(tmp_path: Path) -> None:
+def test_a_plan_may_be_json_and_any_other_format_is_reported(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text('{"rules": [{"fault": "cut"}]}')
     assert load_plan(plan, ENDPOINTS).rules == (Rule(Fault.CUT),)
@@ -262,7 +262,7 @@ RULES = st.builds(
 
 
 @given(rules=st.lists(RULES, max_size=3), seed=st.integers(0, 2**64))
-def test_a_plan_that_is_shown_can_be_set_again(rules: list[Rule], seed: int) -> None:
+def test_a_displayed_plan_can_be_set_again(rules: list[Rule], seed: int) -> None:
     plan = Plan(seed, tuple(rules), (Outage(1, 2),))
     assert read_plan(json.loads(json.dumps(plan.to_json())), ENDPOINTS) == plan
 
@@ -291,7 +291,7 @@ def test_a_plan_is_set_shown_and_ended_over_http(url: str, desk: Desk) -> None:
     assert httpx.get(f"{url}/_sandbox/faults").json() == {"stripe": {"customers.create": {"error_500": 2}}}
 
 
-def test_a_reset_begins_the_plan_anew_and_forgets_the_counts(url: str, desk: Desk) -> None:
+def test_a_reset_restarts_the_plan_and_forgets_the_counts(url: str, desk: Desk) -> None:
     desk.begin(Plan(rules=(Rule(Fault.ERROR_500, endpoint="customers.create", count=1),)))
     headers = {"Authorization": f"Bearer {DEFAULT_API_KEY}"}
     for _round in range(2):
@@ -301,7 +301,7 @@ def test_a_reset_begins_the_plan_anew_and_forgets_the_counts(url: str, desk: Des
         assert httpx.get(f"{url}/_sandbox/faults").json() == {}
 
 
-def test_a_plan_lets_collected_debits_be_reversed_and_counts_how_many() -> None:
+def test_a_plan_reverses_collected_debits_and_counts_them() -> None:
     chaos = Chaos()
     kinds = REVERSALS["gocardless"]
     chaos.begin(Plan(seed=3, reversals={"gocardless": dict.fromkeys(kinds, 0.15)}))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.cloud_catalogue import COUNTRIES, PAYMENT_METHODS, SIZES
-from sandbox.cloud_provider import CUSTOMER_COLUMNS, PRICE_COLUMNS, USAGE_COLUMNS, generate
+from sandbox.cloud.catalogue import COUNTRIES, PAYMENT_METHODS, SIZES
+from sandbox.cloud.provider import CUSTOMER_COLUMNS, PRICE_COLUMNS, USAGE_COLUMNS, generate
 from sandbox.stripe.cards import CARDS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert contents["one"] != contents["other"]
 
 
-def test_the_files_have_their_columns_and_every_id_once(month: Month) -> None:
+def test_the_files_have_their_columns_and_unique_ids(month: Month) -> None:
     for rows, columns in (
         (month.customers, CUSTOMER_COLUMNS),
         (month.prices, PRICE_COLUMNS),
@@ -84,7 +84,7 @@ def test_all_usage_lies_in_the_month(month: Month) -> None:
     assert all(first <= datetime.fromisoformat(event["time"]) < end for event in month.usage)
 
 
-def test_the_customers_pay_as_customers_do(month: Month) -> None:
+def test_the_payment_methods_have_realistic_shares(month: Month) -> None:
     methods = Counter(customer["payment_method"] for customer in month.customers)
     declining = sum(count for method, count in methods.items() if method in CARDS and CARDS[method].decline)
     kinds = sum(1 for method in methods if method in CARDS and CARDS[method].decline)
@@ -125,7 +125,7 @@ def test_the_shares_of_a_table_add_up(shares: tuple[tuple[int, object], ...]) ->
 
 
 @pytest.mark.parametrize(("customers", "period"), [(0, "2026-10"), (1, "2026-13"), (1, "202610"), (1, "10-2026")])
-def test_what_makes_no_month_is_refused(tmp_path: Path, customers: int, period: str) -> None:
+def test_parameters_that_make_no_month_are_refused(tmp_path: Path, customers: int, period: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         generate(tmp_path, customers, period, seed=1)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""All that the fake Stripe answers is as Stripe publishes it: members, types and words, in every state."""
+"""Everything the fake Stripe answers is as Stripe publishes it: fields, types and enum values, in every state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import stripe
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.balance import Settlement
 from sandbox.stripe.banks import BANK_ACCOUNTS
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Checked(Wire):
-    """A wire that checks all that comes over it, and each webhook; it remembers what is not as published."""
+    """A wire that checks every answer and webhook; it records what is not as published."""
 
     def __init__(self) -> None:
         super().__init__(StripeSandbox(notify=self.see))
@@ -57,14 +57,14 @@ class Checked(Wire):
         self.seen[document.get("type" if document.get("object") == "event" else "object", "error")] += 1
 
     def pay(self, method: str = "pm_card_visa", **fields: Any) -> str:
-        """Create and confirm an intent of 15.00, and look at it with all that can be expanded."""
+        """Create and confirm an intent for 15.00, and retrieve it with everything expanded."""
         intent: str = self.post("payment_intents", {"amount": 1500, "currency": "usd", **fields}).json()["id"]
         self.confirm(intent, method)
         self.look(intent)
         return intent
 
     def look(self, intent: str) -> None:
-        """Fetch all that there is about a PaymentIntent."""
+        """Fetch everything about a PaymentIntent."""
         self.get(f"payment_intents/{intent}", **{"expand[]": "latest_charge"})
         for kind in ("charges", "refunds", "disputes"):
             self.get(kind, payment_intent=intent, limit=100)
@@ -80,7 +80,7 @@ def checked() -> Iterator[Checked]:
     assert wire.seen
 
 
-def test_the_facts_are_of_the_version_that_the_sdk_asks_for_and_events_come_in() -> None:
+def test_the_published_facts_match_the_api_version_of_the_sdk_and_of_events() -> None:
     assert FACTS["api_version"] == stripe.api_version == API_VERSION
 
 
@@ -146,7 +146,7 @@ def test_a_payment_that_asks_for_its_customer_looks_as_published(checked: Checke
             checked.look(intent)
 
 
-def test_what_is_converted_canceled_deleted_or_taken_back_looks_as_published(checked: Checked) -> None:
+def test_converted_canceled_deleted_and_reversed_objects_look_as_published(checked: Checked) -> None:
     checked.sandbox.configure(Settlement("usd", {"eur": "1.1"}), confirms=1)
     intent = checked.pay(currency="eur")
     refund = checked.post("refunds", {"payment_intent": intent, "amount": 100}).json()["id"]
@@ -183,7 +183,7 @@ def test_every_failure_looks_as_published(checked: Checked, fault: Fault) -> Non
         checked.see(answer.json())
 
 
-def test_who_has_no_key_or_repeats_one_wrongly_is_refused_as_published(checked: Checked) -> None:
+def test_a_missing_or_wrongly_repeated_key_is_refused_as_published(checked: Checked) -> None:
     for headers in ({}, {"Authorization": "Bearer sk_wrong"}):
         checked.sandbox.handle(Request.to("GET", "/v1/customers", headers))
     checked.get("nothing")
@@ -204,7 +204,7 @@ SPOILT: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "found"), SPOILT)
-def test_the_check_finds_what_is_wrong(checked: Checked, spoil: Callable[[Any], Any], found: str) -> None:
+def test_the_check_finds_differences(checked: Checked, spoil: Callable[[Any], Any], found: str) -> None:
     checked.pay()
     charge = checked.get("charges").json()["data"][0]
     spoil(charge)

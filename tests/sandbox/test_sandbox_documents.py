@@ -1,4 +1,4 @@
-"""What docs/sandbox.md says is so."""
+"""What docs/sandbox.md says is true."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from sandbox.chaos.faults import Fault
+from sandbox.chaos.plan import REVERSALS, Plan, read_plan
 from sandbox.desk import Desk
-from sandbox.faults import Fault
 from sandbox.gocardless.controls import ROUTES as GOCARDLESS_ROUTES
 from sandbox.mounts import ENDPOINTS, make_providers
-from sandbox.plan import REVERSALS, Plan, read_plan
-from sandbox.server import create_app
 from sandbox.stripe.controls import CONTROLS, SETTINGS
+from sandbox.web.server import create_app
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
 
-def test_the_plan_in_the_documentation_can_be_used_and_has_every_entry() -> None:
+def test_the_plan_in_the_documentation_is_valid_and_has_every_entry() -> None:
     ((_, toml),) = re.findall(r"^```(toml)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     # `seconds` is shown for all faults, where it has a meaning for two.
     plan = read_plan(tomllib.loads(toml.replace('"reset"', '"hang"', 1)), ENDPOINTS)

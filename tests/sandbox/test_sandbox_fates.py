@@ -1,4 +1,4 @@
-"""What befalls payments at random: only what is possible, with all money accounted for."""
+"""What happens to payments at random: only what is possible, with all money accounted for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.stripe import StripeSandbox
 from sandbox.stripe.fates import DEEDS, befall
 from sandbox.stripe.outside import pass_days
 from sandbox.wire import Request
-from tests.chaos.mischief import befall_payments
+from tests.chaos.mischief import disturb_a_payment
 from tests.chaos.plan import chaos_plan
 from tests.sandbox.driving import Wire
 
@@ -35,7 +35,7 @@ def paying() -> StripeSandbox:
 
 
 @given(draws=st.lists(st.integers(0, 10_000), max_size=30))
-def test_whatever_befalls_payments_the_balance_has_what_is_held_of_them(draws: list[int]) -> None:
+def test_whatever_happens_to_payments_the_balance_equals_the_money_held(draws: list[int]) -> None:
     sandbox = paying()
     for draw in draws:
         sandbox.act(befall(random.Random(draw)))
@@ -48,7 +48,7 @@ def test_whatever_befalls_payments_the_balance_has_what_is_held_of_them(draws: l
         assert 0 <= holding.withdrawn <= holding.gross
 
 
-def test_in_the_long_run_everything_happens() -> None:
+def test_in_the_long_run_every_fate_occurs() -> None:
     happened = Counter[str]()
     for seed in range(60):
         sandbox, rng = paying(), random.Random(seed)
@@ -62,13 +62,13 @@ def test_in_the_long_run_everything_happens() -> None:
 
 
 @pytest.mark.parametrize("only", DEEDS)
-def test_where_nothing_was_paid_nothing_happens(only: str) -> None:
+def test_an_unpaid_payment_has_no_fate(only: str) -> None:
     body = f'{{"only": "{only}", "draw": 1}}'.encode()
     answer = StripeSandbox().control(Request("POST", "/_sandbox/stripe/befall", body=body))
     assert answer.json() == {"happened": None, "to": None, "payment_intent": None}
 
 
-def test_the_same_draws_do_the_same() -> None:
+def test_the_same_draws_have_the_same_result() -> None:
     def run() -> list[str]:
         sandbox = paying()
         return [sandbox.act(befall(random.Random(draw)))["happened"] for draw in range(20)]
@@ -76,7 +76,7 @@ def test_the_same_draws_do_the_same() -> None:
     assert run() == run()
 
 
-def test_chaos_counts_what_befell_payments(client: stripe.StripeClient, url: str) -> None:
+def test_chaos_counts_the_fates_of_payments(client: stripe.StripeClient, url: str) -> None:
     client.v1.payment_intents.create(
         {
             "amount": 1500,
@@ -87,7 +87,7 @@ def test_chaos_counts_what_befell_payments(client: stripe.StripeClient, url: str
         }
     )
     assert len(httpx.post(f"{url}/_sandbox/stripe/advance").json()["payment_intents"]) == 1
-    step, rng = befall_payments(url), random.Random(1)
+    step, rng = disturb_a_payment(url), random.Random(1)
     happened = Counter(step(rng) for _turn in range(5))
     assert None not in happened
     (held,) = httpx.get(f"{url}/_sandbox/holdings").json()
@@ -95,6 +95,6 @@ def test_chaos_counts_what_befell_payments(client: stripe.StripeClient, url: str
     assert held["net"] == held["gross"] - held["refunded"] - held["withdrawn"]
 
 
-def test_chaos_locks_objects_of_stripe_only() -> None:
+def test_chaos_locks_only_stripe_objects() -> None:
     locks = [rule for rule in chaos_plan(1)["rules"] if rule["fault"] == "lock_timeout_429"]
     assert {(rule["provider"], rule["when"]) for rule in locks} == {("stripe", "before")}

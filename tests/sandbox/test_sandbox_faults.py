@@ -13,13 +13,13 @@ import pytest
 import requests
 import stripe
 
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.plan import CALM, Plan, Rule
 from sandbox.desk import Desk
-from sandbox.faults import Fault, When
 from sandbox.mounts import make_providers
-from sandbox.plan import CALM, Plan, Rule
 from sandbox.stripe.provider import DEFAULT_API_KEY
-from sandbox.testing import serving
 from sandbox.twin import ManualClock, StripeTwinClient, stripe_twin
+from sandbox.web.testing import serving
 from sandbox.wire import Response
 from tests.sandbox.driving import sdk
 
@@ -124,7 +124,7 @@ def connected(url: str) -> contextlib.closing[http.client.HTTPConnection]:
     return contextlib.closing(http.client.HTTPConnection(str(urlsplit(url).hostname), urlsplit(url).port, timeout=30))
 
 
-def test_a_reset_is_one_on_the_wire_without_a_byte(url: str, desk: Desk) -> None:
+def test_a_reset_closes_the_connection_without_sending_a_byte(url: str, desk: Desk) -> None:
     desk.begin(rule(Fault.RESET))
     with connected(url) as connection:
         connection.request("POST", "/v1/customers", headers=HEADERS)
@@ -172,7 +172,7 @@ def test_a_server_ends_at_once_though_connections_hang() -> None:
             connection.getresponse()
 
 
-def test_after_a_lost_answer_the_server_answers_on(url: str, desk: Desk) -> None:
+def test_after_a_lost_answer_the_server_keeps_answering(url: str, desk: Desk) -> None:
     for fault in (Fault.RESET, Fault.CUT):
         desk.begin(rule(fault, When.AFTER, count=1))
         with pytest.raises(httpx.TransportError):
@@ -199,7 +199,7 @@ class Plain:
         """Nothing to forget."""
 
 
-def test_a_provider_that_knows_nothing_of_faults_can_still_be_made_to_fail() -> None:
+def test_a_provider_without_fault_support_can_still_be_made_to_fail() -> None:
     own = Desk()
     own.begin(Plan(rules=(Rule(Fault.UNAVAILABLE_503, count=1),)))
     with serving({"/plain": Plain()}, own) as url:

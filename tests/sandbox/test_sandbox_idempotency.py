@@ -47,7 +47,7 @@ def test_a_500_after_the_money_moved_is_replayed_too() -> None:
     assert len(wire.sandbox.movements()) == 1
 
 
-def test_a_key_holds_for_its_parameters_and_endpoint_only(wire: Wire) -> None:
+def test_a_key_is_valid_only_for_its_parameters_and_endpoint(wire: Wire) -> None:
     wire.post("payment_intents", CARD_INTENT, "k")
 
     other_amount = wire.post("payment_intents", {**CARD_INTENT, "amount": 1501}, "k")
@@ -60,17 +60,17 @@ def test_a_key_holds_for_its_parameters_and_endpoint_only(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("amount", ["0", "ten", "1"])
-def test_what_fails_validation_is_not_stored(wire: Wire, amount: str) -> None:
+def test_a_request_that_fails_validation_is_not_stored(wire: Wire, amount: str) -> None:
     assert wire.post("payment_intents", {**CARD_INTENT, "amount": amount}, "k").status == 400
     assert wire.post("payment_intents", CARD_INTENT, "k").status == 200
 
 
-def test_what_fails_authentication_is_not_stored(sandbox: StripeSandbox, wire: Wire) -> None:
+def test_a_request_that_fails_authentication_is_not_stored(sandbox: StripeSandbox, wire: Wire) -> None:
     assert Wire(sandbox, "sk_test_wrong").post("payment_intents", CARD_INTENT, "k").status == 401
     assert wire.post("payment_intents", CARD_INTENT, "k").status == 200
 
 
-def test_what_fails_in_execution_is_stored(wire: Wire) -> None:
+def test_a_request_that_fails_in_execution_is_stored(wire: Wire) -> None:
     fields = {"payment_method": "pm_card_visa"}
     paid = wire.create_intent(confirm="true", off_session="true", **fields)["id"]
     refused = wire.post(f"payment_intents/{paid}/confirm", fields, "k")
@@ -114,6 +114,6 @@ def test_a_get_ignores_keys(sandbox: StripeSandbox, wire: Wire) -> None:
     assert before.body != after.body
 
 
-def test_a_key_may_have_255_characters(wire: Wire) -> None:
+def test_a_key_may_have_up_to_255_characters(wire: Wire) -> None:
     assert wire.post("customers", {}, "k" * 255).status == 200
     assert wire.post("customers", {}, "k" * 256).status == 400

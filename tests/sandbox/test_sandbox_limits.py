@@ -10,9 +10,9 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.front import Front
+from sandbox.chaos.front import Front
+from sandbox.chaos.limits import Limit, Limiter
 from sandbox.gocardless import GoCardlessSandbox
-from sandbox.limits import Limit, Limiter
 from sandbox.stripe.provider import DEFAULT_API_KEY
 from sandbox.twin import ManualClock
 from sandbox.wire import Request, Subject
@@ -28,7 +28,7 @@ HEADERS = {"Authorization": f"Bearer {DEFAULT_API_KEY}"}
     rate=st.floats(0.5, 50),
     burst=st.none() | st.integers(1, 20),
 )
-def test_no_stretch_of_time_sees_more_than_the_burst_and_the_rate(
+def test_no_time_window_sees_more_than_the_burst_and_the_rate(
     pauses: list[float], rate: float, burst: int | None
 ) -> None:
     clock = ManualClock(0)
@@ -114,7 +114,7 @@ def test_a_limit_that_makes_no_sense_is_refused_and_named(url: str) -> None:
     assert "limits.stripe: rates is not known here" in answer.json()["error"]
 
 
-def test_gocardless_has_a_limit_too_in_its_own_words() -> None:
+def test_gocardless_has_a_limit_too_with_its_own_error_format() -> None:
     limiter = Limiter(ManualClock())
     limiter.set({"gocardless": Limit(account_rate=1)})
     front = Front(GoCardlessSandbox(), (), limiter)

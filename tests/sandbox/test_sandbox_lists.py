@@ -76,7 +76,7 @@ def test_a_list_names_itself_and_expands_its_objects(wire: Wire) -> None:
     assert page["data"][0]["latest_charge"]["object"] == "charge"
 
 
-def test_a_list_has_ten_objects_unless_asked_otherwise(wire: Wire) -> None:
+def test_a_list_has_ten_objects_by_default(wire: Wire) -> None:
     for _number in range(11):
         wire.create_intent()
     page = wire.get("payment_intents").json()
@@ -106,7 +106,7 @@ def test_customers_are_found_by_their_mail_address(wire: Wire) -> None:
     assert [(customer["email"], customer["address"]["country"]) for customer in found] == [("two@a.example", "DE")]
 
 
-def test_a_customer_is_updated_member_by_member(wire: Wire) -> None:
+def test_a_customer_is_updated_field_by_field(wire: Wire) -> None:
     customer = wire.post("customers", {"name": "Old", "metadata[a]": "1", "metadata[b]": "2"}).json()["id"]
     wire.post(f"customers/{customer}", {"name": "New", "metadata[a]": ""})
     after = wire.get(f"customers/{customer}").json()

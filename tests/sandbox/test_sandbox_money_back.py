@@ -112,7 +112,7 @@ def test_parts_of_a_charge_are_disputed_one_by_one_but_never_the_same_money_twic
     assert paid.held().net == 0
 
 
-def test_a_bank_disputes_the_whole_of_what_was_refunded_in_part(paid: Paid) -> None:
+def test_a_bank_disputes_the_full_amount_of_a_partly_refunded_charge(paid: Paid) -> None:
     paid.wire.post("refunds", {"payment_intent": paid.intent, "amount": 600})
     dispute = paid.sandbox.act(open_dispute(paid.intent, amount=1500))["id"]
     assert paid.held().net == -600
@@ -120,13 +120,13 @@ def test_a_bank_disputes_the_whole_of_what_was_refunded_in_part(paid: Paid) -> N
     assert paid.held().net == 0
 
 
-def test_what_was_refunded_whole_cannot_be_disputed(paid: Paid) -> None:
+def test_a_fully_refunded_charge_cannot_be_disputed(paid: Paid) -> None:
     paid.wire.post("refunds", {"payment_intent": paid.intent})
     with pytest.raises(NotPossibleError, match="only 0 usd of"):
         paid.sandbox.act(open_dispute(paid.intent, amount=1))
 
 
-def test_a_status_that_nobody_knows_leaves_the_money_where_it_is_unless_it_is_told(paid: Paid) -> None:
+def test_an_unknown_status_leaves_the_money_where_it_is_unless_stated(paid: Paid) -> None:
     dispute = paid.sandbox.act(open_dispute(paid.intent, status="being_pondered"))["id"]
     assert paid.held().net == 1500
     paid.sandbox.act(move_dispute(dispute, "being_argued", takes=True))
@@ -174,7 +174,7 @@ def test_a_charge_counts_a_refund_until_it_fails(
 
 
 @pytest.mark.parametrize("first", ["succeeded", "pending", "requires_action"])
-def test_a_refund_that_fails_gives_the_money_back(paid: Paid, first: Any) -> None:
+def test_a_failed_refund_returns_the_money(paid: Paid, first: Any) -> None:
     refund = paid.sandbox.act(open_refund(paid.intent, 400, status=first))["id"]
     failed = paid.sandbox.act(move_refund(refund, "failed", "expired_or_canceled_card"))
     assert (failed["status"], failed["failure_reason"]) == ("failed", "expired_or_canceled_card")
@@ -224,7 +224,7 @@ def test_a_charge_is_captured_after_its_confirmation_is_answered(paid: Paid) -> 
     assert expanded[0]["source"]["object"] == "charge"
 
 
-def test_a_charge_shows_its_latest_refunds_if_asked_to(paid: Paid) -> None:
+def test_a_charge_shows_its_latest_refunds_on_request(paid: Paid) -> None:
     refund = paid.wire.post("refunds", {"payment_intent": paid.intent, "amount": 400}).json()
     assert "refunds" not in paid.charge()
     shown = paid.wire.get(f"payment_intents/{paid.intent}", **{"expand[]": "latest_charge.refunds"}).json()
@@ -234,7 +234,7 @@ def test_a_charge_shows_its_latest_refunds_if_asked_to(paid: Paid) -> None:
 @pytest.mark.parametrize(
     "path", ["colour", "data.balance_transaction", "data.latest_charge.amount", "data.a.b.c.customer"]
 )
-def test_what_cannot_be_expanded_is_refused(paid: Paid, path: str) -> None:
+def test_expanding_an_unexpandable_field_is_refused(paid: Paid, path: str) -> None:
     refused = paid.wire.get("payment_intents", **{"expand[]": path})
     assert (refused.status, refused.json()["error"]["param"]) == (400, "expand")
 
@@ -311,7 +311,7 @@ DEEDS = st.one_of(
 
 
 @given(deeds=st.lists(DEEDS, max_size=12))
-def test_whatever_happens_objects_balance_and_movements_say_the_same(deeds: list[tuple[str, int, Any]]) -> None:
+def test_whatever_happens_objects_balance_and_movements_agree(deeds: list[tuple[str, int, Any]]) -> None:
     paid = Paid()
     refunds: list[str] = []
     disputes: list[str] = []

@@ -109,7 +109,7 @@ def test_one_declining_card_attaches_and_declines_when_charged(wire: Wire) -> No
         assert wire.confirm(wire.create_intent(customer=customer)["id"], card).status == 402
 
 
-def test_redirects_need_a_return_url_unless_nobody_is_there(wire: Wire) -> None:
+def test_redirects_need_a_return_url_unless_off_session(wire: Wire) -> None:
     automatic = {"amount": "1500", "currency": "usd", "automatic_payment_methods[enabled]": "true"}
     never = {**automatic, "automatic_payment_methods[allow_redirects]": "never"}
     here = {"payment_method": "pm_card_visa"}

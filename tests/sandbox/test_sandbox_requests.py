@@ -88,13 +88,13 @@ def test_payment_method_types_end_with_the_endive_api(sandbox: StripeSandbox) ->
         ("customers/cus_none/payment_methods", "id"),
     ],
 )
-def test_what_the_url_names_and_is_not_there_is_404(wire: Wire, path: str, param: str) -> None:
+def test_a_missing_object_named_in_the_url_is_404(wire: Wire, path: str, param: str) -> None:
     answer = wire.get(path)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "resource_missing")
     assert answer.json()["error"]["param"] == param
 
 
-def test_an_endpoint_the_sandbox_has_not_is_404(wire: Wire) -> None:
+def test_an_unsupported_endpoint_is_404(wire: Wire) -> None:
     answer = wire.get("invoices")
     assert answer.status == 404
     assert "Unrecognized request URL (GET: /v1/invoices)" in answer.json()["error"]["message"]

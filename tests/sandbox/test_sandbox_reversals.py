@@ -1,4 +1,4 @@
-"""Money that goes back, and what happens without a request: refunds, disputes, authentication, processing, events."""
+"""Refunds and reversals, and what happens without a request: disputes, authentication, processing, events."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def test_a_charge_is_refunded_in_parts_until_nothing_is_left(client: stripe.Stri
         ({"reason": "regret"}, "must be one of"),
     ],
 )
-def test_a_refund_that_cannot_be_is_refused(client: stripe.StripeClient, fields: dict[str, Any], message: str) -> None:
+def test_an_impossible_refund_is_refused(client: stripe.StripeClient, fields: dict[str, Any], message: str) -> None:
     intent = pay(client)
     with pytest.raises(stripe.InvalidRequestError, match=message):
         client.v1.refunds.create({"payment_intent": intent.id, **fields})  # type: ignore[arg-type]
     assert charge_of(client, intent.id).amount_refunded == 0
 
 
-def test_what_was_not_paid_is_not_refunded(client: stripe.StripeClient) -> None:
+def test_an_unpaid_intent_cannot_be_refunded(client: stripe.StripeClient) -> None:
     unpaid = client.v1.payment_intents.create({"amount": 900, "currency": "usd"})
     with pytest.raises(stripe.InvalidRequestError, match="does not have a successful charge"):
         client.v1.refunds.create({"payment_intent": unpaid.id})
@@ -117,7 +117,7 @@ def test_what_was_not_paid_is_not_refunded(client: stripe.StripeClient) -> None:
         ("won", [("charge", 1500), ("dispute", -1500), ("reinstatement", 1500)]),
     ],
 )
-def test_a_dispute_takes_the_money_and_a_won_one_gives_it_back(
+def test_a_dispute_withdraws_the_money_and_winning_it_returns_the_money(
     client: stripe.StripeClient, url: str, verdict: str, expected: list[tuple[str, int]]
 ) -> None:
     intent = pay(client)
@@ -159,7 +159,7 @@ def test_a_test_card_is_disputed_as_soon_as_it_has_paid(client: stripe.StripeCli
     assert movements(url) == [("charge", 1500), ("dispute", -1500)]
 
 
-def test_what_nobody_disputes_yet_can_be_disputed_also_what_was_refunded_in_part(
+def test_the_undisputed_rest_of_a_partly_refunded_charge_can_be_disputed(
     client: stripe.StripeClient, served: StripeSandbox
 ) -> None:
     intent = pay(client)
@@ -174,7 +174,7 @@ def test_what_nobody_disputes_yet_can_be_disputed_also_what_was_refunded_in_part
 
 @pytest.mark.parametrize("off_session", [True, False])
 @pytest.mark.parametrize("succeeds", [True, False])
-def test_a_customer_authenticates_or_fails_to(
+def test_a_customer_authenticates_or_fails_authentication(
     client: stripe.StripeClient, url: str, off_session: bool, succeeds: bool
 ) -> None:
     intent = client.v1.payment_intents.create(
@@ -256,13 +256,13 @@ CONTROL_MISTAKES: Sequence[tuple[str, str, int, str]] = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "message"), CONTROL_MISTAKES)
-def test_a_control_that_is_used_wrongly_says_how(url: str, path: str, body: str, status: int, message: str) -> None:
+def test_a_misused_control_explains_the_mistake(url: str, path: str, body: str, status: int, message: str) -> None:
     answer = httpx.post(f"{url}/_sandbox/stripe/{path}", content=body)
     assert answer.status_code == status
     assert message in answer.json()["error"]
 
 
-def test_events_tell_what_happened_and_who_asked_for_it(client: stripe.StripeClient) -> None:
+def test_events_say_what_happened_and_which_request_caused_it(client: stripe.StripeClient) -> None:
     intent = pay(client)
     with pytest.raises(stripe.CardError):
         client.v1.payment_intents.create(
@@ -334,7 +334,7 @@ DEEDS = st.one_of(
 
 
 @given(deeds=st.lists(DEEDS, max_size=10))
-def test_whatever_goes_back_the_ledger_says_what_is_left_and_never_less_than_nothing(
+def test_whatever_is_reversed_the_ledger_shows_the_rest_and_never_less_than_zero(
     deeds: list[tuple[str, Any]],
 ) -> None:
     sandbox = StripeSandbox()

@@ -12,8 +12,8 @@ import pytest
 import stripe
 
 from sandbox.stripe import StripeSandbox
-from sandbox.testing import serving
 from sandbox.twin import ManualClock
+from sandbox.web.testing import serving
 from tests.sandbox.driving import sdk
 
 if TYPE_CHECKING:
@@ -124,14 +124,14 @@ def test_confirming_a_paid_intent_is_refused_and_names_it(client: stripe.StripeC
     assert caught.value.error.payment_intent.status == "succeeded"
 
 
-def test_the_sdk_is_told_of_a_key_used_for_other_parameters(client: stripe.StripeClient) -> None:
+def test_the_sdk_reports_a_key_used_for_other_parameters(client: stripe.StripeClient) -> None:
     client.v1.payment_intents.create(intent_of(1500), {"idempotency_key": "k"})
 
     with pytest.raises(stripe.IdempotencyError):
         client.v1.payment_intents.create(intent_of(1600), {"idempotency_key": "k"})
 
 
-def test_the_sdk_is_told_of_a_wrong_api_key(url: str) -> None:
+def test_the_sdk_reports_a_wrong_api_key(url: str) -> None:
     with contextlib.closing(stripe.HTTPXClient(allow_sync_methods=True)) as http:
         stranger = sdk(url, http, "sk_test_somebody_else")
         with pytest.raises(stripe.AuthenticationError):
@@ -151,7 +151,7 @@ def test_a_replay_is_marked_and_has_its_own_request_id(client: stripe.StripeClie
     assert again.last_response.request_id != first.last_response.request_id
 
 
-def test_a_request_still_under_way_shuts_out_its_repeat(clock: ManualClock) -> None:
+def test_a_request_still_under_way_blocks_its_repeat(clock: ManualClock) -> None:
     begun, may_end = threading.Event(), threading.Event()
 
     def hold_up(execution: Execution, proceed: Proceed) -> Response:
@@ -180,7 +180,7 @@ def test_a_request_still_under_way_shuts_out_its_repeat(clock: ManualClock) -> N
     assert again.id == created.id
 
 
-def test_of_many_confirms_at_once_exactly_one_charges(client: stripe.StripeClient, served: StripeSandbox) -> None:
+def test_many_concurrent_confirmations_charge_exactly_once(client: stripe.StripeClient, served: StripeSandbox) -> None:
     intent = client.v1.payment_intents.create(intent_of())
     workers = 16
     together = threading.Barrier(workers)

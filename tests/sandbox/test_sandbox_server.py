@@ -19,9 +19,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from sandbox.__main__ import main
-from sandbox.latency import LogNormalLatency
-from sandbox.plan import Outage, Plan
-from sandbox.server import Server, listen
+from sandbox.chaos.latency import LogNormalLatency
+from sandbox.chaos.plan import Outage, Plan
+from sandbox.web.server import Server, listen
 from sandbox.wire import Execution, Request, Response
 
 if TYPE_CHECKING:
@@ -92,14 +92,14 @@ def test_the_process_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path) -> N
     assert not ready_file.exists()
 
 
-def test_a_port_that_is_taken_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported_in_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with listen() as taken:
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 1
     assert capsys.readouterr().err == f"sandbox: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
-def test_the_process_has_every_provider_and_takes_plan_limits_and_keys(tmp_path: Path) -> None:
+def test_the_process_serves_every_provider_and_accepts_a_plan_limits_and_keys(tmp_path: Path) -> None:
     ready_file, plan = tmp_path / "port", tmp_path / "plan.json"
     plan.write_text('{"rules": [{"provider": "gocardless", "fault": "reset"}]}')
     options = ["--rate-limit", "stripe=5/20", "--rate-limit", "gocardless=/10", "--key", "gocardless=token"]
@@ -137,7 +137,7 @@ def test_the_process_has_every_provider_and_takes_plan_limits_and_keys(tmp_path:
         (["--chaos", "/none.toml"], "/none.toml cannot be read: No such file or directory"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_told(
+def test_an_option_that_makes_no_sense_is_reported(
     options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -166,7 +166,7 @@ def test_answers_are_not_held_back_until_their_heads_are_acknowledged() -> None:
     assert nagle == [1]
 
 
-def test_latency_is_set_and_taken_back_at_run_time(client: stripe.StripeClient, url: str, desk: Desk) -> None:
+def test_latency_is_set_and_removed_at_run_time(client: stripe.StripeClient, url: str, desk: Desk) -> None:
     def seconds() -> float:
         began = time.monotonic()
         client.v1.customers.list()
@@ -184,7 +184,7 @@ def test_latency_is_set_and_taken_back_at_run_time(client: stripe.StripeClient, 
     assert seconds() < 0.3
 
 
-def test_an_outage_is_one_for_clients_and_ends(client: stripe.StripeClient, desk: Desk) -> None:
+def test_an_outage_looks_real_to_clients_and_ends(client: stripe.StripeClient, desk: Desk) -> None:
     desk.begin(Plan(outages=(Outage(0, 3600),)))
     with pytest.raises(stripe.APIError) as caught:
         client.v1.customers.list()
@@ -193,7 +193,7 @@ def test_an_outage_is_one_for_clients_and_ends(client: stripe.StripeClient, desk
     assert client.v1.customers.list().data == []
 
 
-def test_latency_has_the_median_asked_for_and_is_repeatable() -> None:
+def test_latency_has_the_requested_median_and_is_repeatable() -> None:
     def delays(seed: int) -> list[float]:
         slept: list[float] = []
         layer = LogNormalLatency(200, seed, slept.append)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from sandbox.holdings import holdings
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.banks import BANK_ACCOUNTS, BankAccount
@@ -50,14 +50,14 @@ def test_currencies_without_decimals_in_payouts_only_are_charged_with_them(wire:
     assert wire.post("payment_intents", {"amount": 20_001, "currency": currency}).status == 200
 
 
-def test_a_refund_has_the_last_digit_that_its_charge_must_have(wire: Wire) -> None:
+def test_a_refund_must_end_in_the_same_digit_as_a_charge(wire: Wire) -> None:
     intent = wire.create_intent(amount=5120, currency="kwd")["id"]
     wire.confirm(intent, "pm_card_visa")
     assert wire.post("refunds", {"payment_intent": intent, "amount": 1001}).status == 400
     assert wire.post("refunds", {"payment_intent": intent, "amount": 1010}).status == 200
 
 
-def test_the_capture_is_asynchronous_unless_asked_otherwise(wire: Wire) -> None:
+def test_the_capture_is_asynchronous_by_default(wire: Wire) -> None:
     assert wire.create_intent()["capture_method"] == "automatic_async"
     assert wire.create_intent(capture_method="automatic")["capture_method"] == "automatic"
     assert wire.post("payment_intents", {"amount": 500, "currency": "usd", "capture_method": "manual"}).status == 400
@@ -86,7 +86,7 @@ def test_one_confirmation_too_many_cancels_the_intent(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card.decline])
-def test_a_decline_says_what_the_issuer_and_the_network_advise(wire: Wire, name: str) -> None:
+def test_a_decline_carries_the_advice_of_the_issuer_and_the_network(wire: Wire, name: str) -> None:
     decline = CARDS[name].decline
     assert decline is not None
     intent = wire.create_intent()["id"]
@@ -104,7 +104,7 @@ def test_a_decline_says_what_the_issuer_and_the_network_advise(wire: Wire, name:
             assert shown.get(member) == value
 
 
-def test_a_locked_object_is_no_rate_limit() -> None:
+def test_a_locked_object_is_not_a_rate_limit() -> None:
     twin = stripe_twin(ManualClock())
     wire = Wire(twin.provider)  # type: ignore[arg-type]
     intent = wire.create_intent()["id"]
@@ -132,7 +132,7 @@ def test_a_detached_payment_method_is_never_used_again(wire: Wire) -> None:
     assert wire.post(f"payment_methods/{card}/detach").status == 400
 
 
-def test_a_deleted_customer_is_missing_to_all_but_who_looks(wire: Wire) -> None:
+def test_a_deleted_customer_is_missing_except_when_retrieved(wire: Wire) -> None:
     customer = wire.post("customers").json()["id"]
     card = wire.post("payment_methods/pm_card_visa/attach", {"customer": customer}).json()["id"]
     intent = wire.create_intent(customer=customer)["id"]
@@ -183,7 +183,7 @@ def test_a_bank_debit_is_processing_and_ends_days_later(wire: Wire, name: str) -
     assert [dispute["status"] for dispute in disputes] == ["lost"] * account.disputed
 
 
-def test_a_debit_that_succeeded_can_be_taken_back_but_a_card_payment_cannot_fail_late(wire: Wire) -> None:
+def test_a_successful_debit_can_be_reversed_but_a_card_payment_cannot_fail_late(wire: Wire) -> None:
     debit = wire.post("payment_intents", {"amount": 900, "currency": "usd"}).json()["id"]
     wire.confirm(debit, "pm_usBankAccount_success")
     wire.sandbox.act(settle(debit))
@@ -223,7 +223,7 @@ def test_methods_are_listed_by_their_type(wire: Wire) -> None:
         assert [method["id"] for method in listed] == [reference]
 
 
-def test_settings_outlive_a_reset() -> None:
+def test_settings_survive_a_reset() -> None:
     sandbox = StripeSandbox()
     sandbox.configure(confirms=1)
     sandbox.reset()

@@ -10,12 +10,12 @@ import pytest
 import requests
 import stripe
 
-from sandbox.chaos import Chaos
-from sandbox.faults import Fault, When
-from sandbox.front import inside
+from sandbox.chaos.decisions import Chaos
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.front import inside
+from sandbox.chaos.plan import Plan, Rule
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.plan import Plan, Rule
 from sandbox.stripe import StripeSandbox
 from sandbox.stripe.provider import DEFAULT_API_KEY
 from sandbox.twin import ManualClock, StripeTwinClient, Twin, TwinCall, routed, session, stripe_twin
@@ -64,7 +64,7 @@ def test_the_process_may_die_around_any_call_and_another_one_finishes(twin: Twin
     assert len(twin.provider.movements()) == 1
 
 
-def test_each_call_is_seen_before_and_after() -> None:
+def test_each_call_is_observed_before_and_after() -> None:
     seen: list[tuple[str, int, str, int | None]] = []
 
     def note(side: str) -> Any:
@@ -121,14 +121,14 @@ def test_time_passes_on_the_twins_clock() -> None:
     assert clock.now == 7 + 20
 
 
-def test_what_is_disarmed_does_not_strike(twin: Twin) -> None:
+def test_a_disarmed_fault_does_not_happen(twin: Twin) -> None:
     twin.arm(1, Fault.RESET)
     twin.disarm()
     assert charge(sdk(twin)) == "succeeded"
     assert twin.struck == []
 
 
-def test_a_500_does_not_strike_where_nothing_is_executed(twin: Twin) -> None:
+def test_a_500_does_not_happen_where_nothing_is_executed(twin: Twin) -> None:
     client = sdk(twin)
     charge(client)
     twin.arm(1, Fault.ERROR_500)
@@ -154,7 +154,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("fault", ERRORS)
-def test_a_session_of_requests_raises_what_it_would(twin: Twin, fault: Fault) -> None:
+def test_a_requests_session_raises_its_real_exceptions(twin: Twin, fault: Fault) -> None:
     client = session(twin)
     headers = {"Authorization": f"Bearer {DEFAULT_API_KEY}", "Idempotency-Key": "k"}
     twin.arm(1, fault)

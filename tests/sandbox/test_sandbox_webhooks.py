@@ -18,11 +18,11 @@ import pytest
 import stripe
 from gocardless_pro import webhooks as gocardless_webhooks
 
+from sandbox.chaos.plan import Plan, WebhookChaos
 from sandbox.desk import Desk
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
-from sandbox.plan import Plan, WebhookChaos
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from sandbox.webhooks import Deliverer, Endpoint
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ DEADLINE = 30
 
 @dataclass
 class Receiver:
-    """An endpoint that answers as it is told, then 200."""
+    """An endpoint that gives prepared answers, then 200."""
 
     answers: list[int] = field(default_factory=list)
     received: queue.Queue[tuple[dict[str, str], bytes]] = field(default_factory=queue.Queue)
@@ -145,7 +145,7 @@ def test_gocardless_events_reach_the_endpoint_signed_as_its_sdk_wants(receiver: 
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
-def test_what_is_not_taken_is_tried_again_with_a_new_signature_and_then_given_up(
+def test_an_event_not_accepted_is_resent_with_a_new_signature_and_finally_given_up(
     receiver: Receiver, status: int
 ) -> None:
     receiver.answers = [status, status, 200, *[status] * 4]
@@ -164,14 +164,14 @@ def test_what_is_not_taken_is_tried_again_with_a_new_signature_and_then_given_up
         }
 
 
-def test_an_endpoint_that_nobody_serves_is_tried_too(receiver: Receiver) -> None:
+def test_an_endpoint_that_refuses_connections_is_retried_too(receiver: Receiver) -> None:
     receiver.url = "http://127.0.0.1:1/"
     with delivering(receiver, timeout_seconds=1.0) as deliverer:
         send(deliverer, 1)
         assert counts(deliverer) == {"events": 1, "attempts": 4, "failed_attempts": 4, "given_up": 1}
 
 
-def test_an_event_may_come_twice(receiver: Receiver) -> None:
+def test_an_event_may_be_delivered_twice(receiver: Receiver) -> None:
     with delivering(receiver, WebhookChaos(duplicate=1)) as deliverer:
         send(deliverer, 1, 2)
         ids = Counter(receiver.next_event()["id"] for _ in range(4))
@@ -179,14 +179,14 @@ def test_an_event_may_come_twice(receiver: Receiver) -> None:
     assert ids == {"evt_1": 2, "evt_2": 2}
 
 
-def test_two_events_may_change_places(receiver: Receiver) -> None:
+def test_two_events_may_be_swapped(receiver: Receiver) -> None:
     with delivering(receiver, WebhookChaos(reorder=1, hold_seconds=DEADLINE)) as deliverer:
         send(deliverer, 1, 2)
         assert [receiver.next_event()["id"] for _ in range(2)] == ["evt_2", "evt_1"]
         assert counts(deliverer) == {"events": 2, "reordered": 1, "attempts": 2, "delivered": 2}
 
 
-def test_an_event_that_is_held_back_comes_though_no_other_follows(receiver: Receiver) -> None:
+def test_an_event_that_is_held_back_is_delivered_even_if_no_other_follows(receiver: Receiver) -> None:
     with delivering(receiver, WebhookChaos(reorder=1, hold_seconds=0.05)) as deliverer:
         send(deliverer, 1)
         assert receiver.next_event()["id"] == "evt_1"
@@ -205,14 +205,14 @@ def test_an_event_may_be_late(receiver: Receiver) -> None:
     deliverer.close()
 
 
-def test_a_first_try_may_be_lost_and_the_next_one_arrives(receiver: Receiver) -> None:
+def test_a_first_delivery_may_be_lost_and_the_next_one_arrives(receiver: Receiver) -> None:
     with delivering(receiver, WebhookChaos(drop_first=1)) as deliverer:
         send(deliverer, 1)
         assert receiver.next_event()["id"] == "evt_1"
         assert counts(deliverer) == {"events": 1, "dropped": 1, "attempts": 1, "delivered": 1}
 
 
-def test_the_same_seed_misbehaves_in_the_same_way(receiver: Receiver) -> None:
+def test_the_same_seed_causes_the_same_faults(receiver: Receiver) -> None:
     def misbehaviour(seed: int) -> dict[str, int]:
         deliverer = Deliverer(lambda _provider: WebhookChaos(duplicate=0.5, drop_first=0.5), seed=seed)
         deliverer.register({"stripe": Endpoint(receiver.url, SECRET, (0.01,))})
@@ -224,7 +224,7 @@ def test_the_same_seed_misbehaves_in_the_same_way(receiver: Receiver) -> None:
     assert misbehaviour(1) == misbehaviour(1) != misbehaviour(2)
 
 
-def test_no_event_is_lost_whatever_goes_wrong_as_long_as_tries_are_left(receiver: Receiver) -> None:
+def test_no_event_is_lost_whatever_goes_wrong_while_retries_are_left(receiver: Receiver) -> None:
     chaos = WebhookChaos(
         duplicate=0.3, delay=0.3, delay_seconds=(0, 0.05), reorder=0.3, hold_seconds=0.05, drop_first=0.3
     )
@@ -237,7 +237,7 @@ def test_no_event_is_lost_whatever_goes_wrong_as_long_as_tries_are_left(receiver
     assert {json.loads(body)["id"] for _, body in receiver.received.queue} == {f"evt_{number}" for number in range(60)}
 
 
-def test_a_reset_forgets_what_waits_and_closing_ends_every_thread(receiver: Receiver) -> None:
+def test_a_reset_drops_waiting_events_and_closing_ends_every_thread(receiver: Receiver) -> None:
     before = set(threading.enumerate())
     deliverer = Deliverer(lambda _provider: WebhookChaos(delay=1, delay_seconds=(600, 600)))
     deliverer.register({"stripe": Endpoint(receiver.url, SECRET)})
@@ -268,7 +268,7 @@ MISTAKES: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("document", "message"), MISTAKES)
-def test_an_endpoint_that_cannot_be_is_refused_and_named(url: str, document: object, message: str) -> None:
+def test_an_impossible_endpoint_is_refused_and_named(url: str, document: object, message: str) -> None:
     answer = httpx.put(f"{url}/_sandbox/webhooks", json=document)
     assert answer.status_code == 400
     assert message in answer.json()["error"]
@@ -324,21 +324,21 @@ def gocardless_events(
     return sizes
 
 
-def test_one_webhook_of_gocardless_has_as_many_events_as_the_endpoint_wants(receiver: Receiver) -> None:
+def test_a_gocardless_webhook_has_as_many_events_as_the_endpoint_asks_for(receiver: Receiver) -> None:
     assert sorted(gocardless_events(receiver, 7, batch=3, batch_seconds=0.05)) == [1, 3, 3]
 
 
-def test_one_webhook_of_gocardless_has_250_events_at_most(receiver: Receiver) -> None:
+def test_a_gocardless_webhook_has_at_most_250_events(receiver: Receiver) -> None:
     sizes = gocardless_events(receiver, 600, plan=WebhookChaos(batch=1.0, hold_seconds=0.2))
     assert sorted(sizes) == [100, 250, 250]
 
 
-def test_events_may_come_together_twice_and_in_another_order_but_none_is_lost(receiver: Receiver) -> None:
+def test_events_may_be_batched_doubled_and_reordered_but_none_is_lost(receiver: Receiver) -> None:
     plan = WebhookChaos(batch=0.5, duplicate=0.3, reorder=0.3, drop_first=0.2, hold_seconds=0.05)
     assert max(gocardless_events(receiver, 60, plan=plan)) > 1
 
 
-def test_a_provider_that_sends_each_event_by_itself_is_not_told_to_batch(url: str) -> None:
+def test_a_provider_that_sends_events_one_by_one_cannot_be_set_to_batch(url: str) -> None:
     for document in (
         {"stripe": {"url": "http://a", "secret": "s", "batch": 2}},
         {"gocardless": {"url": "http://a", "secret": "s", "batch": 251}},

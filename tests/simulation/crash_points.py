@@ -1,4 +1,4 @@
-"""The table of crash points: every fault of a provider at every call, times the death of the process at every point."""
+"""The table of crash points: every fault of a provider at every call, times a process that dies at every point."""
 
 import random
 import threading
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from monthclose.domain.money import Money
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, KEY, SOON, TOTAL, Universe, story
 
@@ -97,7 +97,7 @@ MEANWHILE: Mapping[str, Disturbance] = {
 
 
 def suspended_at(number: int, meanwhile: Disturbance, minutes: int = 0) -> Disturbance:
-    """A first process that is suspended at a point while something else happens, and goes on then."""
+    """A first process that is suspended at a point while something else happens, and then continues."""
 
     def disturb(universe: Universe) -> None:
         paused, go_on = threading.Event(), threading.Event()
@@ -120,7 +120,7 @@ def suspended_at(number: int, meanwhile: Disturbance, minutes: int = 0) -> Distu
 
 
 def check(row: Row, disturb: Disturbance, waits: tuple[timedelta, ...]) -> str | None:
-    """Run a row with a disturbance, let it heal, and tell the story if not everything is as it must be."""
+    """Run a row with a disturbance, let it recover, and tell the story if anything is wrong."""
     universe = row.universe()
     disturb(universe)
     universe.heal(waits)
@@ -136,7 +136,7 @@ def check(row: Row, disturb: Disturbance, waits: tuple[timedelta, ...]) -> str |
 
 
 class MoneyBack(NamedTuple):
-    """Money that goes back after it was collected, and a worker who books it: a webhook's, or the reconciler's."""
+    """Money that is reversed after it was collected, and a worker that books it: a webhook's, or the reconciler's."""
 
     provider: str
     draws: tuple[int, ...]
@@ -166,7 +166,7 @@ def money_back_rows(number: int = 60) -> Iterator[MoneyBack]:
 
 
 def money_back_points(row: MoneyBack) -> list[str]:
-    """Name the points that whoever books a row's money passes."""
+    """Name the points that the worker booking a row's money passes."""
     universe, _ = row.begun()
     with universe.process() as fuse:
         universe.charger.look_up(KEY)
@@ -174,7 +174,7 @@ def money_back_points(row: MoneyBack) -> list[str]:
 
 
 def check_money_back(row: MoneyBack, dies_at: int | None) -> str | None:
-    """Kill the one who books it at a point, let it heal, and tell the story if not everything is as it must be."""
+    """Kill the worker that books it at a point, let it recover, and tell the story if anything is wrong."""
     universe, _ = row.begun()
     with universe.process(dies_at):
         universe.charger.look_up(KEY)

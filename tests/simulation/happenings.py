@@ -96,7 +96,7 @@ def at_gocardless(act: str, *args: Any) -> Happening:
     return lambda it: getattr(it.sandbox.outside, act)(it.reference, *args)
 
 
-def given_back(amount: int, *moves: str) -> Happening:
+def refund_of(amount: int, *moves: str) -> Happening:
     def happen(it: Proving) -> None:
         it.sandbox.outside.refund(it.reference, amount)
         returned(*moves)(it)
@@ -125,36 +125,36 @@ LATE_FAILURE = at_gocardless("fail_late")
 AT_GOCARDLESS: Mapping[str, Happening] = {
     "nothing": lambda _: None,
     "it is paid out": paid_out,
-    "a part is refunded": given_back(3_000),
-    "all is refunded": given_back(TOTAL),
-    "several refunds": one_after_the_other(given_back(3_000), given_back(2_000, "paid")),
-    "a refund that is paid": given_back(3_000, "paid"),
-    "a refund that bounces": given_back(3_000, "bounced"),
-    "a refund that bounces after it was paid": given_back(3_000, "paid", "bounced"),
-    "a refund whose funds are returned": given_back(3_000, "bounced", "funds_returned"),
-    "a refund that is cancelled": given_back(3_000, "cancelled"),
+    "a part is refunded": refund_of(3_000),
+    "all is refunded": refund_of(TOTAL),
+    "several refunds": one_after_the_other(refund_of(3_000), refund_of(2_000, "paid")),
+    "a refund that is paid": refund_of(3_000, "paid"),
+    "a refund that bounces": refund_of(3_000, "bounced"),
+    "a refund that bounces after it was paid": refund_of(3_000, "paid", "bounced"),
+    "a refund whose funds are returned": refund_of(3_000, "bounced", "funds_returned"),
+    "a refund that is cancelled": refund_of(3_000, "cancelled"),
     "one refund is returned, another stands": one_after_the_other(
-        given_back(3_000, "bounced", "funds_returned"), given_back(2_000)
+        refund_of(3_000, "bounced", "funds_returned"), refund_of(2_000)
     ),
     "a charge-back": CHARGE_BACK,
     "a charge-back that is cancelled": one_after_the_other(CHARGE_BACK, CANCELLED),
     "a late failure": LATE_FAILURE,
-    "a charge-back after a refund": one_after_the_other(given_back(3_000), CHARGE_BACK),
-    "a charge-back that is cancelled, after a refund": one_after_the_other(given_back(3_000), CHARGE_BACK, CANCELLED),
-    "a late failure after a refund": one_after_the_other(given_back(3_000), LATE_FAILURE),
+    "a charge-back after a refund": one_after_the_other(refund_of(3_000), CHARGE_BACK),
+    "a charge-back that is cancelled, after a refund": one_after_the_other(refund_of(3_000), CHARGE_BACK, CANCELLED),
+    "a late failure after a refund": one_after_the_other(refund_of(3_000), LATE_FAILURE),
     "a late failure, then a refund before it bounces": one_after_the_other(
-        given_back(3_000), LATE_FAILURE, returned("bounced")
+        refund_of(3_000), LATE_FAILURE, returned("bounced")
     ),
     "a late failure, then a refund before it is returned": one_after_the_other(
-        given_back(3_000), LATE_FAILURE, returned("bounced", "funds_returned")
+        refund_of(3_000), LATE_FAILURE, returned("bounced", "funds_returned")
     ),
     "a charge-back, then a refund before it is returned": one_after_the_other(
-        given_back(3_000), CHARGE_BACK, returned("bounced", "funds_returned")
+        refund_of(3_000), CHARGE_BACK, returned("bounced", "funds_returned")
     ),
     "a charge-back after it was paid out": one_after_the_other(paid_out, CHARGE_BACK),
     "a charge-back that is cancelled, after it was paid out": one_after_the_other(paid_out, CHARGE_BACK, CANCELLED),
     "a late failure after it was paid out": one_after_the_other(paid_out, LATE_FAILURE),
     "a refund after it was paid out, returned": one_after_the_other(
-        paid_out, given_back(3_000, "bounced", "funds_returned")
+        paid_out, refund_of(3_000, "bounced", "funds_returned")
     ),
 }

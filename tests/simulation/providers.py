@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from monthclose.adapters.gocardless.gateway import GoCardlessGateway
 from monthclose.adapters.stripe.gateway import StripeGateway
 from monthclose.ports import PaymentGateway
-from sandbox.faults import Fault, When
-from sandbox.front import inside
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.front import inside
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.published import UnpublishedError
@@ -78,7 +78,7 @@ class Provider(Protocol):
         """What moved, in order; what left us is negative."""
 
     def befall(self, draw: int) -> str:
-        """Let one of the things that are possible happen to money that was collected; what it was, or nothing.
+        """Let something happen to money that was collected, and return what it was, or nothing.
 
         Refunds of parts that succeed, wait, fail or are cancelled; disputes over parts that are opened, won, lost, won
         in part and appealed; charge-backs that are cancelled; debits that fail late.

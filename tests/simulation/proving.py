@@ -1,4 +1,4 @@
-"""A customer who has paid, both sides of the proof, and the ledger inside of the provider."""
+"""A customer who has paid, both sides of the proof, and the ledger inside the provider."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ class Proving:
     Attributes
     ----------
     attentive : bool
-        Whether we hear of each step of what happens, or only of what has come of it.
+        Whether we hear of each step of what happens, or only of its outcome.
     """
 
     universe: Universe
@@ -60,7 +60,7 @@ class Proving:
         return [refund["id"] for refund in listed]
 
     def pay_all_out(self) -> None:
-        """Let GoCardless pay out, with enough of others in it for all deductions that are due."""
+        """Let GoCardless pay out, with enough of others' money in it for all deductions that are due."""
         other = Wire(self.sandbox).create_payment("MD_OK_other", amount=90_000, currency="USD")
         self.sandbox.advance(other, "confirmed")
         self.sandbox.outside.pay_out()

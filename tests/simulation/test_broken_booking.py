@@ -1,4 +1,4 @@
-"""The booking broken in every way that it once was, or might be: each time the comparison must find the customer.
+"""The booking broken in every way that it once was, or could be: each time the comparison must find the customer.
 
 It can only do so as long as the providers' record shares no code with the booking.
 """
@@ -197,7 +197,7 @@ def assert_found(it: Proving, *, heals: bool) -> None:
 
 @pytest.mark.parametrize("heals", [False, True], ids=["looks", "heals"])
 @pytest.mark.parametrize(("provider", "broken"), BROKEN)
-def test_the_comparison_finds_a_booking_that_is_broken(
+def test_the_comparison_finds_a_broken_booking(
     provider: str, broken: Broken, heals: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = paid(provider)
@@ -210,7 +210,7 @@ def test_the_comparison_finds_a_booking_that_is_broken(
 
 @pytest.mark.parametrize("heals", [False, True], ids=["looks", "heals"])
 @pytest.mark.parametrize("currency", ["JPY", "KWD", "MGA"])
-def test_the_comparison_finds_amounts_that_are_read_with_the_wrong_decimals(
+def test_the_comparison_finds_amounts_read_with_the_wrong_decimals(
     currency: str, heals: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     amounts_have_two_decimals(monkeypatch)
@@ -218,7 +218,7 @@ def test_the_comparison_finds_amounts_that_are_read_with_the_wrong_decimals(
 
 
 @pytest.mark.parametrize("heals", [False, True], ids=["looks", "heals"])
-def test_the_comparison_finds_money_that_is_counted_in_the_currency_of_the_settlement(
+def test_the_comparison_finds_money_counted_in_the_settlement_currency(
     heals: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled_amounts_are_the_charges(monkeypatch)
@@ -228,7 +228,7 @@ def test_the_comparison_finds_money_that_is_counted_in_the_currency_of_the_settl
     assert_found(it, heals=heals)
 
 
-def test_the_comparison_finds_a_debit_that_is_booked_before_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_comparison_finds_a_debit_booked_before_it_was_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     what_is_submitted_is_collected(monkeypatch)
     it = charged("gocardless")
     it.hear()

@@ -106,7 +106,7 @@ def no_lease(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Charger, "_begin", begin)
 
 
-def test_without_the_lease_a_short_story_tells_of_a_customer_who_pays_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lease_a_short_story_makes_a_customer_pay_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     no_lease(monkeypatch)
     with pytest.raises(AssertionError) as told:
         tell_stories("gocardless", 400)

@@ -6,7 +6,7 @@ provider: the customer is charged exactly once, the books tie, no lease is left.
 
 import pytest
 
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from tests.simulation.crash_points import (
     MEANWHILE,
     MoneyBack,
@@ -36,7 +36,9 @@ def test_a_process_may_die_at_every_point(row: Row) -> None:
 @pytest.mark.parametrize("row", [row for row in ROWS if row.fault is None], ids=str)
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
 @pytest.mark.parametrize("minutes", [0, 14], ids="after {} minutes".format)
-def test_a_process_may_be_suspended_at_every_point_while_others_go_on(row: Row, meanwhile: str, minutes: int) -> None:
+def test_a_process_may_be_suspended_at_every_point_while_others_continue(
+    row: Row, meanwhile: str, minutes: int
+) -> None:
     """For up to as long as a function can run: 15 minutes."""
     for number, point in enumerate(points(row)):
         wrong = check(row, suspended_at(number, MEANWHILE[meanwhile], minutes), SOON)
@@ -44,14 +46,14 @@ def test_a_process_may_be_suspended_at_every_point_while_others_go_on(row: Row, 
 
 
 @pytest.mark.parametrize("row", money_back_rows(), ids=str)
-def test_who_books_money_that_went_back_may_die_at_every_point(row: MoneyBack) -> None:
+def test_booking_a_reversal_may_die_at_every_point(row: MoneyBack) -> None:
     for number, point in (*enumerate(money_back_points(row)), (None, "nowhere")):
         wrong = check_money_back(row, number)
         assert wrong is None, f"died {point}:\n{wrong}"
 
 
 @pytest.mark.parametrize("call", range(3))
-def test_a_failure_that_the_provider_stores_under_the_key_holds_nobody_up(call: int) -> None:
+def test_a_failure_that_the_provider_stores_under_the_key_blocks_nobody(call: int) -> None:
     """Stripe replays a 500 for a day: the next attempt must not ask under the same key."""
     universe = Row("stripe", "pays", call, Fault.ERROR_500, When.BEFORE).universe()
     for _ in range(3):
@@ -62,7 +64,7 @@ def test_a_failure_that_the_provider_stores_under_the_key_holds_nobody_up(call: 
 
 
 def test_the_table_covers_both_providers_and_every_effect() -> None:
-    """The harness itself: were a write or a call not watched, its points would be missing."""
+    """The harness itself: if a write or a call were not watched, its points would be missing."""
     stripe, gocardless = (points(Row(provider, "pays")) for provider in ("stripe", "gocardless"))
     assert [point for point in stripe if point.startswith("before")] == [
         "before the write of Payment + Customer",

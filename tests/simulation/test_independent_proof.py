@@ -1,6 +1,6 @@
 """The proof's other side: whatever happens, the providers' records of money say what our booking makes of it.
 
-Both are held against the ledger inside of the fake provider, too. That they would differ if the booking were wrong, and
+Both are compared with the ledger inside the fake provider, too. That they would differ if the booking were wrong, and
 that the comparison would then find it, test_broken_booking.py shows.
 """
 
@@ -57,7 +57,7 @@ def test_whatever_happens_to_a_payment_both_sides_of_the_proof_agree(
 
 
 @pytest.mark.parametrize(("provider", "happening"), ANYTHING)
-def test_what_nobody_heard_of_is_a_finding_until_it_is_booked(provider: str, happening: Happening) -> None:
+def test_money_movements_nobody_reported_are_a_finding_until_booked(provider: str, happening: Happening) -> None:
     it = paid(provider)
     happening(it)
     found = it.compare().findings
@@ -66,7 +66,7 @@ def test_what_nobody_heard_of_is_a_finding_until_it_is_booked(provider: str, hap
 
 
 @pytest.mark.parametrize("name", AT_GOCARDLESS)
-def test_what_gocardless_pays_out_and_deducts_in_the_end_is_what_its_record_said_was_held(name: str) -> None:
+def test_gocardless_finally_pays_out_what_its_record_said_it_held(name: str) -> None:
     """Its payouts are the last word on its payments' and refunds' statuses, and come days after them."""
     it = paid("gocardless")
     AT_GOCARDLESS[name](it)
@@ -85,7 +85,7 @@ def at_another_rate(settlement: Settlement) -> Happening:
 
 @pytest.mark.parametrize("rate", [EUROS, CHEAPER, DEARER], ids=["the same rate", "a lower rate", "a higher rate"])
 @pytest.mark.parametrize("name", AT_STRIPE)
-def test_money_that_settles_in_another_currency_is_counted_in_the_charges(name: str, rate: Settlement) -> None:
+def test_money_that_settles_in_another_currency_is_counted_in_the_charges_currency(name: str, rate: Settlement) -> None:
     it = paid("stripe", currency="EUR", settlement=EUROS)
     at_another_rate(rate)(it)
     AT_STRIPE[name](it)
@@ -98,7 +98,7 @@ def between(happening: Settlement, dispute: Happening) -> Happening:
 
 @pytest.mark.parametrize("returns_at", [CHEAPER, DEARER], ids=["cheaper", "dearer"])
 @pytest.mark.parametrize("verdict", [step("won"), step("lost", returned=4_000), step("prevented")], ids=str)
-def test_a_dispute_gives_back_at_the_rate_of_its_day_what_it_took_at_another(
+def test_a_dispute_returns_money_at_a_different_exchange_rate_than_it_withdrew(
     verdict: tuple[str, dict[str, Any]], returns_at: Settlement
 ) -> None:
     it = paid("stripe", currency="EUR", settlement=EUROS)
@@ -126,7 +126,7 @@ def test_both_sides_agree_in_currencies_with_other_decimals(name: str, currency:
 
 
 @pytest.mark.parametrize(("provider", "method"), [("stripe", "pm_usBankAccount_success"), ("gocardless", "MD_OK")])
-def test_a_debit_under_way_is_held_by_nobody(provider: str, method: str) -> None:
+def test_a_debit_under_way_is_not_held(provider: str, method: str) -> None:
     it = charged(provider, method)
     assert it.payment.state is PaymentState.PENDING
     assert it.universe.gateway.held(it.reference) is None
@@ -142,7 +142,7 @@ def test_a_debit_through_stripe_is_held_once_it_succeeded(succeeds: bool) -> Non
     assert_all_agree(it, heals=False)
 
 
-def test_a_debit_through_stripe_that_fails_and_is_tried_again_is_held_once() -> None:
+def test_a_debit_through_stripe_that_fails_and_is_retried_is_held_once() -> None:
     """One PaymentIntent has two charges then, and both had a balance transaction."""
     it = charged("stripe", "pm_usBankAccount_success")
     it.time_passes(days=4)
@@ -163,7 +163,7 @@ def test_a_debit_through_stripe_that_fails_late_is_not_held() -> None:
     assert_all_agree(it, heals=False)
 
 
-def test_a_dispute_of_an_unknown_status_that_has_taken_nothing_is_never_collected_and_told() -> None:
+def test_a_dispute_of_unknown_status_that_withdrew_nothing_is_reported_and_never_collected() -> None:
     """The booking is careful where it does not know; that the money is there all the same, the comparison says."""
     it = paid("stripe")
     disputed(2_000, status="some_future_status")(it)

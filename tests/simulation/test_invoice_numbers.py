@@ -1,4 +1,4 @@
-"""Invoice numbers 1 to n without gap or repetition, wherever the workers who give them out die or meet."""
+"""Invoice numbers 1 to n without a gap or repetition, wherever the workers that assign them die or meet."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class DyingEverywhere:
         return on_step
 
 
-def test_a_thousand_invoices_are_numbered_1_to_n_though_every_batch_breaks_off_at_every_step() -> None:
+def test_a_thousand_invoices_are_numbered_1_to_n_though_batches_break_off_at_every_step() -> None:
     numbering, deaths = Numbering(seed=1, batches=BATCHES, restless=0.002), DyingEverywhere()
 
     numbering.run_until_done(deaths)
@@ -58,7 +58,7 @@ def test_a_thousand_invoices_are_numbered_1_to_n_though_every_batch_breaks_off_a
     assert numbering.granted
 
 
-def test_closing_again_afterwards_numbers_nobody_anew_and_the_books_tie() -> None:
+def test_closing_again_afterwards_renumbers_nobody_and_the_books_tie() -> None:
     numbering = Numbering(seed=2, customers=100, batches=BATCHES, restless=0.01)
     numbering.run_until_done(DyingEverywhere())
     world = numbering.world
@@ -95,7 +95,7 @@ def loses_a_race(numbering: Numbering, batch: Batch, _step: Step) -> None:
 
 
 @pytest.mark.parametrize("happens", [dies, is_overtaken, loses_a_race])
-def test_whatever_happens_to_the_first_worker_at_any_step_the_next_finishes_its_numbers(
+def test_whatever_step_the_first_worker_dies_at_the_next_finishes_its_numbers(
     happens: Callable[[Numbering, Batch, Step], None],
 ) -> None:
     conflicts = 0
@@ -126,8 +126,8 @@ def once(numbering: Numbering, at: dict[int, int], happens: Callable[[Numbering,
     return fate
 
 
-def drafts_drawn_anew(patch: pytest.MonkeyPatch) -> None:
-    """Numbers are reserved for so and so many drafts, and whoever comes next gives them to drafts of their own."""
+def drafts_recomputed(patch: pytest.MonkeyPatch) -> None:
+    """Numbers are reserved for a count of drafts, and the next worker gives them to its own drafts."""
 
     def generate(self: InvoiceGenerator, period: Period, batch: Batch, round_number: int) -> Generated:
         for reservation in self.closes.reservations(period, batch.number):
@@ -151,7 +151,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def reservations_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """What another worker has reserved is left alone: who has no invoice yet gets a number anew."""
+    """What another worker has reserved is left alone: a customer without an invoice gets another number."""
 
     def issue(self: InvoiceGenerator, *arguments: Any) -> set[str]:
         return original(self, *arguments) if arguments[-1] else set()
@@ -172,7 +172,7 @@ def documents_written_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(InvoiceGenerator, "_issue", issue)
 
 
-@pytest.mark.parametrize("remove", [drafts_drawn_anew, no_fence, reservations_forgotten, documents_written_over])
+@pytest.mark.parametrize("remove", [drafts_recomputed, no_fence, reservations_forgotten, documents_written_over])
 def test_without_this_rule_numbers_are_lost_or_documents_are_not_what_was_booked(
     remove: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Money that goes back, case by case, on the providers' twins: the figures that went wrong once."""
+"""Reversed money, case by case, on the providers' twins: the figures that once went wrong."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ S = PaymentState
 
 
 def paid(retry_reversed: bool = False, provider: str = "stripe") -> Month:
-    """A month over 1,234.50 that has been collected."""
+    """A month of 1,234.50 that has been collected."""
     month = Month(provider, retry_reversed=retry_reversed, usage="1234.50")
     for _ in ("submitted", "confirmed"):
         month.twin.settle()
@@ -45,7 +45,7 @@ HEARD = pytest.mark.parametrize("hear", [by_webhook, by_the_reconciler])
 
 
 @HEARD
-def test_a_dispute_over_a_part_is_owed_again_and_no_more_is_charged(hear: Callable[[Month], None]) -> None:
+def test_a_dispute_over_a_part_makes_it_owed_again_and_nothing_else_is_charged(hear: Callable[[Month], None]) -> None:
     month = paid()
     stripe(month).sandbox.act(open_dispute(month.payments[0].provider_ref, amount=20_000))
     hear(month)
@@ -58,7 +58,7 @@ def test_a_dispute_over_a_part_is_owed_again_and_no_more_is_charged(hear: Callab
 
 
 @HEARD
-def test_a_dispute_that_is_lost_but_for_a_part_leaves_that_part_paid(hear: Callable[[Month], None]) -> None:
+def test_a_dispute_lost_except_for_a_part_leaves_that_part_paid(hear: Callable[[Month], None]) -> None:
     month = paid()
     dispute = stripe(month).sandbox.act(open_dispute(month.payments[0].provider_ref, amount=20_000))
     hear(month)
@@ -69,7 +69,7 @@ def test_a_dispute_that_is_lost_but_for_a_part_leaves_that_part_paid(hear: Calla
 
 @HEARD
 @pytest.mark.parametrize("between", [True, False])
-def test_a_refund_and_a_dispute_of_the_rest_end_the_same_however_they_are_heard_of(
+def test_a_refund_and_a_dispute_of_the_rest_end_the_same_however_they_are_reported(
     hear: Callable[[Month], None], *, between: bool
 ) -> None:
     month = paid()
@@ -85,7 +85,7 @@ def test_a_refund_and_a_dispute_of_the_rest_end_the_same_however_they_are_heard_
 
 @HEARD
 @pytest.mark.parametrize("status", ["appeal_needs_response", "appeal_under_review", "a_status_to_come"])
-def test_money_in_a_dispute_is_not_collected_whatever_the_status_is_called(
+def test_money_in_dispute_does_not_count_as_collected_whatever_the_status_is_called(
     hear: Callable[[Month], None], status: str
 ) -> None:
     month = paid()
@@ -102,7 +102,7 @@ def test_money_in_a_dispute_is_not_collected_whatever_the_status_is_called(
 
 @HEARD
 @pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review", "warning_closed"])
-def test_an_inquiry_takes_nothing(hear: Callable[[Month], None], status: str) -> None:
+def test_an_inquiry_withdraws_nothing(hear: Callable[[Month], None], status: str) -> None:
     month = paid()
     dispute = stripe(month).sandbox.act(
         open_dispute(month.payments[0].provider_ref, amount=20_000, status="warning_needs_response")
@@ -114,7 +114,7 @@ def test_an_inquiry_takes_nothing(hear: Callable[[Month], None], status: str) ->
 
 
 @pytest.mark.parametrize("provider", ["stripe", "gocardless"])
-def test_what_a_bank_took_back_is_collected_by_a_new_order_where_the_policy_says_so(provider: str) -> None:
+def test_a_reversed_payment_is_collected_by_a_new_order_where_the_policy_says_so(provider: str) -> None:
     month = paid(retry_reversed=True, provider=provider)
     if isinstance(month.twin, StripeTwin):
         month.twin.sandbox.act(open_dispute(month.payments[0].provider_ref))
@@ -132,7 +132,7 @@ def test_what_a_bank_took_back_is_collected_by_a_new_order_where_the_policy_says
     assert owed(month) == 0
 
 
-def test_a_dispute_that_is_won_just_before_it_is_charged_again_is_seen_in_time() -> None:
+def test_a_dispute_won_just_before_the_retry_is_noticed_in_time() -> None:
     month = paid()
     dispute = stripe(month).sandbox.act(open_dispute(month.payments[0].provider_ref))
     by_webhook(month)

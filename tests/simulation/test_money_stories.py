@@ -1,4 +1,4 @@
-"""Stories of an invoice whose money goes back and comes back, while it is corrected, replaced and paid by hand.
+"""Stories of an invoice whose money is reversed and returned, while it is corrected, replaced and paid by hand.
 
 A month in memory with the real gateways on the providers' in-process twins. Webhooks come in any order, twice or never.
 Whatever happened: what a provider holds for each payment is what our books say, nobody paid more than they were billed,
@@ -122,7 +122,7 @@ class MoneyStory(RuleBasedStateMachine):
         self.corrections = 0
 
     @rule(draw=draws)
-    def something_befalls_the_money(self, draw: int) -> None:
+    def something_happens_to_the_money(self, draw: int) -> None:
         self.month.twin.befall(draw)
 
     @rule()
@@ -210,7 +210,7 @@ class MoneyStory(RuleBasedStateMachine):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("provider", TWINS)
-def test_whatever_befalls_the_money_the_books_say_what_the_provider_holds(provider: str) -> None:
+def test_whatever_happens_to_the_money_the_books_match_what_the_provider_holds(provider: str) -> None:
     class OfProvider(MoneyStory):
         pass
 
@@ -239,7 +239,7 @@ def books_of(world: World) -> dict[str, Any]:
 @pytest.mark.parametrize("provider", TWINS)
 @given(steps=st.lists(st.tuples(draws, st.sampled_from(["told", "told twice", "not told"])), min_size=1, max_size=8))
 @settings(max_examples=200)
-def test_webhooks_in_any_number_or_none_end_in_the_same_books(provider: str, steps: list[tuple[int, str]]) -> None:
+def test_any_number_of_webhooks_or_none_gives_the_same_books(provider: str, steps: list[tuple[int, str]]) -> None:
     month = Month(provider)
     month.twin.settle()
     month.webhook(month.payments[0])

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import PaymentKey
-from sandbox.faults import Fault, When
+from sandbox.chaos.faults import Fault, When
 from tests.simulation.crash_points import FAULTS
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, SOON, Universe, story
@@ -88,7 +88,7 @@ class Story(RuleBasedStateMachine):
         self.universe.books.commit(replace(customer, profile=profile))
 
     @rule(draw=st.integers(0, 2**31 - 1))
-    def something_befalls_the_money(self, draw: int) -> None:
+    def something_happens_to_the_money(self, draw: int) -> None:
         self.universe.twin.befall(draw)
 
     def teardown(self) -> None:

@@ -26,7 +26,7 @@ from tests.simulation.providers import Line, Provider
 from tests.world import OCTOBER, STRIPE, World
 
 REVERSALS = ("dispute", "charge_back", "late_failure")
-"""Kinds of movements by which a bank takes money back."""
+"""Kinds of movements by which a bank reverses a payment."""
 CUSTOMER = "acme"
 KEY = PaymentKey(CUSTOMER, OCTOBER)
 TOTAL = 10_000
@@ -178,7 +178,7 @@ class Universe:
         return [movement["amount"] for movement in self.twin.movements() if movement["amount"]]
 
     def overcharged(self) -> int:
-        """How much more was charged than the invoice and what banks have taken back since, in minor units.
+        """How much more was charged than the invoice and what banks have reversed since, in minor units.
 
         A refund is no reason to charge again.
         """
@@ -188,7 +188,7 @@ class Universe:
         return max(charged - TOTAL - reversed_, 0)
 
     def returned(self) -> int:
-        """What banks have given back after they had taken it, and refunds that failed, in minor units."""
+        """What banks have returned after a reversal, and refunds that failed, in minor units."""
         return sum(
             m["amount"] for m in self.twin.movements() if m.get("kind", "charge") != "charge" and m["amount"] > 0
         )

@@ -85,7 +85,9 @@ def test_one_reconciliation_at_a_time(route: Route, reconcile: Machine, outcome:
 
 
 @pytest.mark.parametrize(("time_was_up", "state"), [(True, "Settle payments"), (False, "Provider settled")])
-def test_settling_goes_on_while_there_is_more(route: Route, reconcile: Machine, time_was_up: bool, state: str) -> None:
+def test_settling_continues_while_there_is_more(
+    route: Route, reconcile: Machine, time_was_up: bool, state: str
+) -> None:
     choice = reconcile["States"]["Settle every provider"]["ItemProcessor"]["States"]["Is there more to settle?"]
     assert route(choice, {"settled": {"time_was_up": time_was_up}}) == state
 
@@ -94,14 +96,14 @@ _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
 
 
 @pytest.mark.parametrize("where", ["", "starts", *_NOTHING])
-def test_whatever_was_found_is_published(route: Route, reconcile: Machine, where: str) -> None:
+def test_every_finding_is_published(route: Route, reconcile: Machine, where: str) -> None:
     total = {"starts": {"found": int(where == "starts")}, "sum": _NOTHING | ({where: True} if where else {})}
     state = route(reconcile["States"]["Was anything found?"], total)
     assert state == ("Publish the event" if where else "Did everything work?")
 
 
 @pytest.mark.parametrize("failed", [(False, False), (True, False), (False, True)])
-def test_a_reconciliation_that_could_not_ask_everybody_fails(
+def test_a_reconciliation_that_could_not_ask_every_provider_fails(
     route: Route, reconcile: Machine, failed: tuple[bool, bool]
 ) -> None:
     given = {"sum": {"failed_to_settle": failed[0], "failed_to_compare": failed[1]}}
@@ -117,14 +119,14 @@ def test_a_reconciliation_that_could_not_ask_everybody_fails(
         ("already_running", 0, "Already running"),
     ],
 )
-def test_the_collections_go_on_if_anybody_owes_and_nobody_else_is_at_it(
+def test_the_collections_continue_if_anybody_owes_and_no_other_run_is_active(
     route: Route, collections: Machine, outcome: str, batches: int, state: str
 ) -> None:
     assert route(collections["States"]["Is there anything to do?"], {"outcome": outcome, "batches": batches}) == state
 
 
 @pytest.mark.parametrize(("queue_url", "state"), [("https://queue", "Collect what is due"), (None, "Send reminders")])
-def test_a_batch_without_a_queue_is_reminded_only(
+def test_a_batch_without_a_queue_only_gets_reminders(
     route: Route, collecting_child: Machine, queue_url: str | None, state: str
 ) -> None:
     choice = collecting_child["States"]["Can they be charged?"]
@@ -140,20 +142,20 @@ def test_a_batch_without_a_queue_is_reminded_only(
         ("nothing", "Replaced or deleted since"),
     ],
 )
-def test_what_became_of_a_dropped_file_decides_what_comes_next(
+def test_the_outcome_for_a_dropped_file_decides_what_comes_next(
     route: Route, drop: Machine, result: str, state: str
 ) -> None:
     assert route(drop["States"]["What became of it?"], {"received": {"result": result}}) == state
 
 
 @pytest.mark.parametrize(("following", "state"), [(-1, "Lane loaded"), (3, "Load the lane")])
-def test_a_lane_is_loaded_until_nothing_is_left_of_it(route: Route, drop: Machine, following: int, state: str) -> None:
+def test_a_lane_is_loaded_until_nothing_is_left(route: Route, drop: Machine, following: int, state: str) -> None:
     choice = drop["States"]["Load every lane"]["ItemProcessor"]["States"]["Is there more of it?"]
     assert route(choice, {"loaded": {"next": following}}) == state
 
 
 @pytest.mark.parametrize(("status", "state"), [("imported", "File imported"), ("unusable", "The file cannot be used")])
-def test_a_file_that_cannot_be_used_ends_as_that_and_not_as_a_failure(
+def test_an_unusable_file_ends_as_such_and_not_as_a_failure(
     route: Route, drop: Machine, status: str, state: str
 ) -> None:
     assert route(drop["States"]["Could it be used?"], {"received": {"outcome": {"status": status}}}) == state

@@ -26,7 +26,7 @@ def test_every_transition_leads_to_a_state(machines: list[Machine]) -> None:
             assert _targets(state) <= machine["States"].keys(), name
 
 
-def test_every_state_is_reached(machines: list[Machine]) -> None:
+def test_every_state_is_reachable(machines: list[Machine]) -> None:
     for machine in machines:
         reached = {machine["StartAt"]}
         while more := set().union(*(_targets(machine["States"][name]) for name in reached)) - reached:
@@ -34,12 +34,12 @@ def test_every_state_is_reached(machines: list[Machine]) -> None:
         assert reached == machine["States"].keys()
 
 
-def test_every_state_leads_on_or_ends(states: dict[str, Machine]) -> None:
+def test_every_state_has_a_next_state_or_ends(states: dict[str, Machine]) -> None:
     for name, state in states.items():
         assert state["Type"] in ("Succeed", "Fail") or _targets(state), name
 
 
-def test_every_task_is_retried_with_bounds_and_jitter(states: dict[str, Machine]) -> None:
+def test_every_task_is_retried_with_limits_and_jitter(states: dict[str, Machine]) -> None:
     for name, state in _tasks(states):
         retried = [retrier for retrier in state["Retry"] if retrier["MaxAttempts"] > 0]
         assert retried, name
@@ -49,7 +49,7 @@ def test_every_task_is_retried_with_bounds_and_jitter(states: dict[str, Machine]
             assert retrier["JitterStrategy"] == "FULL", name
 
 
-def test_every_function_is_retried_on_what_passes(states: dict[str, Machine]) -> None:
+def test_every_function_is_retried_on_passing_errors(states: dict[str, Machine]) -> None:
     for name, state in _tasks(states):
         if state["Resource"].endswith(":lambda:invoke"):
             errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
@@ -64,7 +64,7 @@ def test_every_error_of_ours_is_a_class(states: dict[str, Machine]) -> None:
                 assert _AWS_ERRORS.fullmatch(error) or known, f"{name}: {error}"
 
 
-def test_every_function_called_is_one_that_is_deployed(states: dict[str, Machine]) -> None:
+def test_every_function_called_is_deployed(states: dict[str, Machine]) -> None:
     deployed = {f"${{{substitution(name)}}}" for name in Function}
     for name, state in _tasks(states):
         if state["Resource"].endswith(":lambda:invoke"):
@@ -75,7 +75,7 @@ def test_no_arn_is_written_out(text: str) -> None:
     assert not re.search(r"arn:aws[\w-]*:\w+:[\w-]+:", text)
 
 
-def test_a_child_fails_for_nobody(any_child: Machine) -> None:
+def test_a_failing_child_never_fails_its_parent(any_child: Machine) -> None:
     for name, state in _tasks(any_child["States"]):
         [catcher] = state["Catch"]
         assert catcher["ErrorEquals"] == ["States.ALL"], name

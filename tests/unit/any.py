@@ -1,4 +1,4 @@
-"""Generators: any value that the product can meet. What a test doesn't say, doesn't matter to it."""
+"""Generators: any value that the product can meet. What a test does not set does not matter to it."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -134,7 +134,7 @@ def a_grant(
     age: int = 0,
     good_until: date | None = None,
 ) -> Grant:
-    """A grant that is `age` days old, good until the end of a day."""
+    """A grant that is `age` days old, valid until the end of a day."""
     expires = datetime(*good_until.timetuple()[:3], tzinfo=UTC) + timedelta(days=1) if good_until else None
     return Grant(name, kind, minor, NOW - timedelta(days=age), expires)
 
@@ -207,7 +207,7 @@ def an_entry(legs: tuple[Leg, ...], entry_id: str = "invoice", currency: str = "
 
 
 def any_document(**fixed: object) -> SearchStrategy[InvoiceDocument]:
-    """A document of any content whose sums are right; what is fixed stays as it is said."""
+    """A document of any content whose sums are right; given fields stay as they are."""
     return st.builds(
         _document,
         currency=any_currency(),

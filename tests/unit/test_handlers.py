@@ -1,4 +1,4 @@
-"""What the handlers add to their use cases: reading the event, answering tasks, handing back in time."""
+"""What the handlers add to their use cases: reading the event, answering tasks, returning work in time."""
 
 import json
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ from tests.world import OCTOBER, World
         ({"time": "2026-11-01T00:30:00+01:00"}, Period(2026, 9)),  # 23:30 of October 31 in UTC
     ],
 )
-def test_the_period_is_the_operators_or_the_month_before_the_events(request_input: Any, period: Period) -> None:
+def test_the_period_is_the_operators_or_the_month_before_the_event(request_input: Any, period: Period) -> None:
     assert requested_period(request_input) == period
 
 
 @pytest.mark.parametrize("request_input", [{}, [], None, {"period": 10}, {"time": "soon"}, {"period": "October"}])
-def test_an_input_that_names_no_period_is_a_users_mistake(request_input: Any) -> None:
+def test_an_input_without_a_valid_period_is_the_users_mistake(request_input: Any) -> None:
     with pytest.raises(UserMistakeError, match="period"):
         requested_period(request_input)
 
@@ -46,19 +46,19 @@ def test_an_input_that_names_no_period_is_a_users_mistake(request_input: Any) ->
         (None, None),
     ],
 )
-def test_the_day_of_the_collections_is_the_operators_or_the_events_or_not_said(request_input: Any, day: Any) -> None:
+def test_the_day_of_the_collections_is_the_operators_the_events_or_absent(request_input: Any, day: Any) -> None:
     assert requested_day(request_input) == day
 
 
 @pytest.mark.parametrize("request_input", [{"today": "soon"}, {"today": 4}, {"time": None}])
-def test_a_day_that_cannot_be_read_is_a_users_mistake(request_input: Any) -> None:
+def test_an_unreadable_day_is_the_users_mistake(request_input: Any) -> None:
     with pytest.raises(UserMistakeError, match="the day cannot be read"):
         requested_day(request_input)
 
 
 @dataclass
 class FakeContext:
-    """A Lambda context whose time runs out after so many looks at it."""
+    """A Lambda context whose time runs out after it was read so many times."""
 
     looks: int = 10**6
     function_name = "charge"
@@ -113,13 +113,13 @@ def test_a_charged_batch_answers_its_task(world: World) -> None:
     assert world.workflow.answers == {"token-1": {"paid": 1, "unsettled": 0}}
 
 
-def test_a_message_that_comes_twice_charges_once_and_answers_both(world: World) -> None:
+def test_a_message_delivered_twice_charges_once_and_both_are_answered(world: World) -> None:
     charge_customers.handler(delivered(MESSAGE, {**MESSAGE, "task_token": "token-2"}), FakeContext())
     assert len(world.gateway.money_moved) == 1
     assert set(world.workflow.answers) == {"token-1", "token-2"}
 
 
-def test_what_time_does_not_suffice_for_goes_back_to_the_queue_and_its_task_waits_on(world: World) -> None:
+def test_work_that_does_not_fit_into_the_time_returns_to_the_queue_and_its_task_keeps_waiting(world: World) -> None:
     charge_customers.handler(delivered(MESSAGE), FakeContext(looks=3))
     assert world.workflow.answers == {}
     assert world.gateway.money_moved == []
@@ -129,7 +129,7 @@ def test_what_time_does_not_suffice_for_goes_back_to_the_queue_and_its_task_wait
     assert world.workflow.answers["token-1"] == {"paid": 1, "unsettled": 0}
 
 
-def test_while_the_provider_has_paused_messages_wait_as_new_ones(world: World) -> None:
+def test_while_the_provider_is_paused_messages_are_requeued_as_new_ones(world: World) -> None:
     world.gateway.failures["register", "before"] = [ProviderPausedError("the provider is down", 42.4)]
     answer = charge_customers.handler(delivered(MESSAGE), FakeContext())
     assert answer == {"batchItemFailures": []}
@@ -137,7 +137,7 @@ def test_while_the_provider_has_paused_messages_wait_as_new_ones(world: World) -
     assert world.workflow.answers == {}
 
 
-def test_a_batch_that_nobody_waits_for_any_more_is_not_begun(world: World) -> None:
+def test_a_batch_that_nobody_waits_for_any_more_is_not_started(world: World) -> None:
     world.workflow.gone.add("token-1")
     charge_customers.handler(delivered(MESSAGE), FakeContext())
     assert world.gateway.money_moved == []
@@ -150,7 +150,7 @@ def test_a_message_that_cannot_be_read_stays_in_the_queue(world: World) -> None:
     assert charge_customers.handler(event, FakeContext()) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
 
 
-def test_a_provider_that_refuses_us_is_told_to_the_task_by_name(world: World) -> None:
+def test_a_provider_that_refuses_us_is_reported_to_the_task_by_name(world: World) -> None:
     world.gateway.failures["register", "before"] = [ProviderRefusedError("no such key")]
     answer = charge_customers.handler(delivered(MESSAGE), FakeContext())
     assert answer == {"batchItemFailures": []}
@@ -200,7 +200,7 @@ def test_the_collections_message_retries_what_is_due_and_answers_its_task(world:
     assert len(world.gateway.money_moved) == 1
 
 
-def test_what_the_collections_have_no_time_for_goes_back_and_is_done_next_time(world: World) -> None:
+def test_collections_that_run_out_of_time_are_requeued_and_done_next_time(world: World) -> None:
     message = collecting(world)
     charge_customers.handler(delivered(message), FakeContext(looks=3))
     assert world.queue.messages == [(message, 0)]
@@ -209,7 +209,7 @@ def test_what_the_collections_have_no_time_for_goes_back_and_is_done_next_time(w
     assert world.workflow.answers["token-1"]["retried"] == 3
 
 
-def test_the_collections_leave_the_customers_of_a_running_close_to_it(world: World) -> None:
+def test_the_collections_skip_the_customers_of_a_running_close(world: World) -> None:
     message = {**collecting(world), "closing": ["2026-10"]}
     charge_customers.handler(delivered(message), FakeContext())
     assert world.workflow.answers == {"token-1": {"retried": 0, "paid": 0}}

@@ -21,7 +21,7 @@ def test_a_currency_has_the_decimals_of_iso_4217(currency: str, digits: int) -> 
 
 
 @pytest.mark.parametrize("code", ["XXX", "usd", "", "DEM", "US"])
-def test_a_code_that_is_no_active_currency_is_a_mistake_that_names_it(code: str) -> None:
+def test_a_code_that_is_not_an_active_currency_is_a_mistake_that_names_it(code: str) -> None:
     with pytest.raises(UserMistakeError, match=re.escape(repr(code))):
         exponent(code)
 
@@ -134,7 +134,7 @@ def test_the_largest_amount_leaves_room_for_sums_over_all_customers_of_every_clo
 
 
 @pytest.mark.parametrize("text", ["", "1,250.50", "12,50", "1e3", "NaN", "12.", ".5", "١٢", "12.50 USD", "$5", "--1"])
-def test_what_is_no_amount_is_a_mistake_that_shows_how_to_write_one(text: str) -> None:
+def test_text_that_is_not_an_amount_is_a_mistake_that_shows_how_to_write_one(text: str) -> None:
     with pytest.raises(UserMistakeError, match="is not an amount; write it with a dot"):
         Money.parse(text, "USD")
 
@@ -149,6 +149,6 @@ def test_an_amount_is_never_rounded(text: str, currency: str, most: str) -> None
 
 
 @given(any_money())
-def test_an_amount_that_is_written_is_read_back(money: Money) -> None:
+def test_a_written_amount_reads_back_the_same(money: Money) -> None:
     text = str(money).removesuffix(f" {money.currency}").replace(",", "")
     assert Money.parse(text, money.currency) == money

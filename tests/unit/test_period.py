@@ -19,7 +19,7 @@ def test_a_period_reads_back_from_its_text(period: Period) -> None:
 @pytest.mark.parametrize(
     "text", ["", "2026", "2026-1", "2026-13", "2026-00", "0000-01", "2026-10-01", "10-2026", "2026/10", "2026-10\n"]
 )
-def test_a_text_that_is_no_month_is_a_mistake_that_shows_how_to_write_one(text: str) -> None:
+def test_a_text_that_is_not_a_month_is_a_mistake_that_shows_how_to_write_one(text: str) -> None:
     with pytest.raises(UserMistakeError, match="like 2026-10"):
         Period.parse(text)
 
@@ -56,7 +56,7 @@ def test_a_local_time_belongs_to_the_month_it_has_in_utc() -> None:
     assert Period.of(datetime(2026, 11, 1, 9, 0, tzinfo=tokyo)) == Period(2026, 11)
 
 
-def test_a_period_can_be_closed_from_its_end_on_and_not_a_moment_before() -> None:
+def test_a_period_can_be_closed_from_its_end_and_not_a_moment_before() -> None:
     october = Period(2026, 10)
     assert october.require_ended(october.end) is october
     with pytest.raises(UserMistakeError, match=r"2026-10 is not over yet .* can be closed is 2026-09"):

@@ -177,7 +177,7 @@ def _one_line(text: str) -> str:
 
 
 def stumbles(text: Text) -> list[str]:
-    """Say which wordings of a text are to be put otherwise."""
+    """Say which wordings of a text need to be rephrased."""
     found = [(re.search(wording.pattern, text.words, re.IGNORECASE), wording.better) for wording in WORDINGS]
     return [
         f'{text.place}: "…{text.words[max(hit.start() - 50, 0) : hit.end() + 50]}…": not "{hit[0]}" but {better}'

@@ -1,4 +1,4 @@
-"""Text from outside: what can be an identifier, a text, a reason, a number."""
+"""Text from outside: valid identifiers, texts, reasons and numbers."""
 
 from decimal import Decimal
 
@@ -30,19 +30,19 @@ def test_every_zero_becomes_plain_zero(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1,5", "1.2.3", "0x10", "1e", "--1"])
-def test_a_text_that_is_no_number_is_a_mistake_that_names_the_field(text: str) -> None:
+def test_a_text_that_is_not_a_number_is_a_mistake_that_names_the_field(text: str) -> None:
     with pytest.raises(UserMistakeError, match=r"^the quantity is not a number$"):
         parse_decimal(text, "the quantity")
 
 
 @pytest.mark.parametrize("text", ["NaN", "-nan", "sNaN", "Infinity", "-inf"])
-def test_what_is_not_finite_is_a_mistake(text: str) -> None:
+def test_a_number_that_is_not_finite_is_a_mistake(text: str) -> None:
     with pytest.raises(UserMistakeError, match=r"^the quantity is not a number$"):
         parse_decimal(text, "the quantity")
 
 
 @pytest.mark.parametrize("text", ["9" * MAX_DIGITS, f"1e{MAX_DIGITS - 1}", f"1e-{MAX_DIGITS}"])
-def test_as_many_digits_as_allowed_are_taken(text: str) -> None:
+def test_as_many_digits_as_allowed_are_accepted(text: str) -> None:
     assert parse_decimal(text, "the quantity") == Decimal(text)
 
 
@@ -66,7 +66,7 @@ def test_any_printable_identifier_is_kept_as_it_is(text: str) -> None:
         ("a\x00", "the SKU has unprintable characters"),
     ],
 )
-def test_an_identifier_that_cannot_be_one_is_a_mistake_that_says_why(text: str, problem: str) -> None:
+def test_an_invalid_identifier_is_a_mistake_that_says_why(text: str, problem: str) -> None:
     with pytest.raises(UserMistakeError, match=f"^{problem}$"):
         check_key(text, "the SKU")
 
@@ -74,7 +74,7 @@ def test_an_identifier_that_cannot_be_one_is_a_mistake_that_says_why(text: str, 
 @pytest.mark.parametrize(
     "number", ["1" + "0" * 5000, "0." + "0" * 5000 + "1", "1e+400", "1e-400", "0e400", "1e99999999999"]
 )
-def test_numbers_without_sense_are_a_mistake_whatever_they_are_of(number: str) -> None:
+def test_nonsensical_numbers_are_a_mistake_in_any_setting(number: str) -> None:
     with pytest.raises(UserMistakeError, match=f"quantity has more than {MAX_DIGITS} digits"):
         parse_decimal(number, "quantity")
 
@@ -85,7 +85,7 @@ def test_a_reason_is_a_text_that_can_be_stored_and_shown(text: str) -> None:
         check_reason(text, "a reason is needed")
 
 
-def test_a_reason_is_needed_and_kept_without_the_spaces_around_it() -> None:
+def test_a_reason_is_required_and_kept_without_surrounding_spaces() -> None:
     assert check_reason("  billed twice\n", "a reason is needed") == "billed twice"
     with pytest.raises(UserMistakeError, match=r"^a reason is needed$"):
         check_reason(" \n", "a reason is needed")

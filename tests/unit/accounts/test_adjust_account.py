@@ -1,4 +1,4 @@
-"""What a person does on an account by hand, before, while and after a close charges it: the talk's story, and more."""
+"""What a person does to an account by hand, before, during and after a close charges it."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def usd(minor: int) -> Money:
 
 @pytest.fixture
 def world() -> World:
-    """One customer whose October invoice is over 100.00."""
+    """One customer whose October invoice is for 100.00."""
     world = World()
     world.use(world.add_customer("acme"), "100")
     return world
@@ -125,7 +125,7 @@ def test_while_a_payment_is_in_flight_nobody_else_charges_and_credit_waits_for_i
     assert world.customer("acme").open_payment == ""
 
 
-def test_a_payment_that_could_not_begin_is_taken_up_and_not_doubled(world: World) -> None:
+def test_a_payment_that_could_not_begin_is_resumed_and_not_doubled(world: World) -> None:
     batch = with_the_charge_queued(world)
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("answer lost")]
     world.batch_charger.charge(OCTOBER, batch, 1)
@@ -135,7 +135,7 @@ def test_a_payment_that_could_not_begin_is_taken_up_and_not_doubled(world: World
     assert [payment.sequence for payment in world.month("acme").payments] == [1, 2]
 
 
-def test_an_old_charge_that_waits_for_its_customer_is_withdrawn_before_they_pay_by_hand() -> None:
+def test_an_old_charge_awaiting_its_customer_is_withdrawn_before_they_pay_by_hand() -> None:
     world = World()
     world.use(world.add_customer("acme", method="authenticate"), "100")
     world.close()
@@ -166,7 +166,7 @@ def test_paying_by_hand_pays_the_oldest_invoice_first_and_stops_at_the_amount() 
     assert world.customer("acme").balance.minor == 3_000
 
 
-def test_the_status_knows_at_once_what_was_paid_by_hand() -> None:
+def test_the_status_shows_a_payment_by_hand_at_once() -> None:
     world = World()
     world.use(world.add_customer("acme", method="declined"), "100")
     world.close()
@@ -185,7 +185,7 @@ def test_the_status_knows_at_once_what_was_paid_by_hand() -> None:
         (Money(5, "EUR"), "billed in USD"),
     ],
 )
-def test_an_amount_that_cannot_be_is_refused(world: World, amount: Money, message: str) -> None:
+def test_an_impossible_amount_is_refused(world: World, amount: Money, message: str) -> None:
     world.close()
     for act in (
         lambda: world.cashier.pay("acme", amount),
@@ -196,7 +196,7 @@ def test_an_amount_that_cannot_be_is_refused(world: World, amount: Money, messag
             act()
 
 
-def test_who_does_not_exist_or_owes_nothing_cannot_be_charged(world: World) -> None:
+def test_a_customer_who_does_not_exist_or_owes_nothing_cannot_be_charged(world: World) -> None:
     with pytest.raises(UserMistakeError, match="there is no customer 'nobody'"):
         world.cashier.pay("nobody")
     with pytest.raises(UserMistakeError, match="has no open invoice"):

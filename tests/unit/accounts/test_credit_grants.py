@@ -1,4 +1,4 @@
-"""Credit grants on the account: in a close, on the invoice, in the ledger, and when an invoice is taken back."""
+"""Credit grants on the account: in a close, on the invoice, in the ledger, and when an invoice is credited."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def ledger(world: World, period: Period) -> dict[str, int]:
     return sums_by_account(world.month("acme", period).entries)["USD"]
 
 
-def test_gifts_are_used_before_what_was_paid_for_and_the_invoice_names_each(world: World) -> None:
+def test_gifts_are_used_before_prepaid_credit_and_the_invoice_names_each(world: World) -> None:
     world.cashier.record("acme", usd(5_000), "SEPA 1", day(12, 31))
     world.cashier.credit("acme", usd(2_000), "the outage")
     world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, day(11, 1))
@@ -75,7 +75,7 @@ def test_gifts_are_used_before_what_was_paid_for_and_the_invoice_names_each(worl
     assert world.gateway.money_moved == []
 
 
-def test_of_one_kind_the_soonest_to_expire_pays_first_whichever_was_granted_first(world: World) -> None:
+def test_within_a_kind_the_soonest_to_expire_pays_first_whichever_was_granted_first(world: World) -> None:
     for until in (None, day(12, 31), day(11, 15)):
         world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, until)
         world.clock.pass_time(days=1)
@@ -89,11 +89,11 @@ def test_of_one_kind_the_soonest_to_expire_pays_first_whichever_was_granted_firs
     ]
     assert left(world) == {PROMOTION: 2_000}
     world.corrector.credit("INV-00000001", usd(5_000), "too much")
-    given_back = {part.grant.last_day: part.minor for part in world.customer("acme").grants}
-    assert given_back == {None: 4_000, day(12, 30).date(): 3_000}, "what was used last comes back first"
+    restored = {part.grant.last_day: part.minor for part in world.customer("acme").grants}
+    assert restored == {None: 4_000, day(12, 30).date(): 3_000}, "what was used last comes back first"
 
 
-def test_what_expired_before_the_month_ended_is_booked_as_gone_and_pays_for_nothing(world: World) -> None:
+def test_credit_that_expired_before_the_month_ended_is_booked_as_expired_and_pays_for_nothing(world: World) -> None:
     world.cashier.credit("acme", usd(3_000), "welcome", PROMOTION, day(10, 31))
     world.cashier.record("acme", usd(2_000), "SEPA 1", day(10, 31))
 
@@ -107,7 +107,7 @@ def test_what_expired_before_the_month_ended_is_booked_as_gone_and_pays_for_noth
     assert gone.memo == "credit expired: promotional of 2026-10-15, paid of 2026-10-15"
 
 
-def test_what_is_left_of_a_grant_goes_on_until_it_expires(world: World) -> None:
+def test_the_rest_of_a_grant_stays_until_it_expires(world: World) -> None:
     world.cashier.credit("acme", usd(13_000), "welcome", PROMOTION, day(12, 1))
     closed(world)
     assert left(world) == {PROMOTION: 3_000}
@@ -128,7 +128,7 @@ def test_credit_expires_in_a_month_without_usage_too(world: World) -> None:
     assert ledger(world, NOVEMBER.next) == {Account.ALLOWANCE: 0, Account.CREDIT: 0}
 
 
-def test_a_close_that_runs_again_expires_nothing_again(world: World) -> None:
+def test_a_close_that_runs_again_expires_nothing_twice(world: World) -> None:
     world.cashier.credit("acme", usd(3_000), "welcome", PROMOTION, day(10, 31))
     closed(world)
     entries = world.month("acme").entries
@@ -136,7 +136,7 @@ def test_a_close_that_runs_again_expires_nothing_again(world: World) -> None:
     assert world.month("acme").entries == entries
 
 
-def test_credit_for_a_month_that_waits_for_a_person_does_not_expire_before_that_is_billed(world: World) -> None:
+def test_credit_for_a_parked_month_does_not_expire_before_the_month_is_billed(world: World) -> None:
     world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, day(11, 1))
     profile = world.customer("acme").profile
     world.change("acme", profile=replace(profile, currency="???"))
@@ -151,7 +151,7 @@ def test_credit_for_a_month_that_waits_for_a_person_does_not_expire_before_that_
     assert (left(world), world.customer("acme").credit_minor) == ({}, 0)
 
 
-def test_credit_granted_after_the_invoice_covers_what_is_open_gifts_first() -> None:
+def test_credit_granted_after_the_invoice_covers_the_open_amount_gifts_first() -> None:
     world = World().at(OCTOBER.end)
     world.use(world.add_customer("acme", method="declined"), "100")
     world.close()
@@ -161,7 +161,7 @@ def test_credit_granted_after_the_invoice_covers_what_is_open_gifts_first() -> N
     assert (invoice.open.minor, left(world)) == (0, {GOODWILL: 5_000})
 
 
-def test_a_voided_invoice_gives_each_grant_back_with_its_conditions(world: World) -> None:
+def test_voiding_an_invoice_restores_each_grant_with_its_conditions(world: World) -> None:
     world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, day(12, 1))
     closed(world)
     assert [amount.minor for _, amount in world.gateway.money_moved] == [6_000]
@@ -177,7 +177,7 @@ def test_a_voided_invoice_gives_each_grant_back_with_its_conditions(world: World
     ]
 
 
-def test_what_a_grant_paid_that_has_expired_since_comes_back_as_the_customers_own(world: World) -> None:
+def test_a_restored_grant_that_has_since_expired_becomes_the_customers_own_credit(world: World) -> None:
     world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION, day(11, 1))
     closed(world)
     world.at(day(11, 5)).corrector.void("INV-00000001", "billed twice")
@@ -187,7 +187,7 @@ def test_what_a_grant_paid_that_has_expired_since_comes_back_as_the_customers_ow
     assert world.customer("acme").balance.minor == 0
 
 
-def test_a_part_that_is_credited_is_what_was_paid_first_and_gifts_last(world: World) -> None:
+def test_crediting_a_part_returns_paid_money_first_and_gifts_last(world: World) -> None:
     world.cashier.credit("acme", usd(4_000), "welcome", PROMOTION)
     closed(world)
     world.corrector.credit("INV-00000001", usd(7_000), "too much")
@@ -196,7 +196,7 @@ def test_a_part_that_is_credited_is_what_was_paid_first_and_gifts_last(world: Wo
     assert (world.customer("acme").credit_minor, left(world)) == (10_000, {PROMOTION: 4_000})
 
 
-def test_of_a_part_that_credit_had_paid_the_customers_own_comes_back_before_any_gift(world: World) -> None:
+def test_crediting_a_part_paid_by_credit_restores_the_customers_own_before_any_gift(world: World) -> None:
     world.cashier.credit("acme", usd(5_000), "welcome", PROMOTION, day(12, 1))
     world.cashier.record("acme", usd(5_000), "SEPA 1")
     closed(world)
@@ -207,7 +207,7 @@ def test_of_a_part_that_credit_had_paid_the_customers_own_comes_back_before_any_
     assert (world.customer("acme").credit_minor, left(world)) == (6_000, {PROMOTION: 1_000})
 
 
-def test_a_grant_that_would_be_gone_at_once_is_refused(world: World) -> None:
+def test_a_grant_that_would_expire_at_once_is_refused(world: World) -> None:
     with pytest.raises(UserMistakeError, match="cannot expire before it is granted"):
         world.cashier.credit("acme", usd(1), "why", PROMOTION, day(10, 15))
     with pytest.raises(UserMistakeError, match="cannot expire before it is granted"):

@@ -26,13 +26,13 @@ def balanced(amounts: dict[Account, int]) -> tuple[Leg, ...]:
         (Leg(Account.CREDIT, 5), Leg(Account.REVENUE, -6)),
     ],
 )
-def test_an_entry_whose_legs_do_not_balance_cannot_be(legs: tuple[Leg, ...]) -> None:
+def test_an_entry_whose_legs_do_not_balance_is_refused(legs: tuple[Leg, ...]) -> None:
     with pytest.raises(ValueError, match="do not balance"):
         an_entry(legs)
 
 
 @given(any_amounts)
-def test_legs_leave_the_zeros_out_and_lose_nothing_else(amounts: dict[Account, int]) -> None:
+def test_legs_of_zero_are_dropped_and_nothing_else(amounts: dict[Account, int]) -> None:
     legs = entry_legs(amounts)
     assert {leg.account: leg.minor for leg in legs} == {account: minor for account, minor in amounts.items() if minor}
 

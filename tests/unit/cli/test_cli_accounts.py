@@ -12,7 +12,7 @@ from tests.world import OCTOBER, World
 
 @pytest.fixture(autouse=True)
 def _owing(world: World) -> None:
-    """A customer whose card was declined for 100.00, is held for it, and has a working card since."""
+    """A customer whose card was declined for 100.00, is held for it, and has had a working card since."""
     world.use(world.add_customer("acme", method="declined"), "100")
     world.close()
     world.add_customer("acme", method="ok")
@@ -22,7 +22,7 @@ def moved(world: World) -> list[int]:
     return [amount.minor for _, amount in world.gateway.money_moved]
 
 
-def test_paying_charges_what_is_open_and_lifts_the_hold(monthclose: Command, world: World) -> None:
+def test_paying_charges_the_open_amount_and_lifts_the_hold(monthclose: Command, world: World) -> None:
     result = monthclose("pay", "acme")
 
     assert moved(world) == [10_000]
@@ -61,7 +61,7 @@ def test_a_payment_whose_outcome_is_unknown_says_not_to_pay_again(monthclose: Co
     assert moved(world) == [10_000]
 
 
-def test_a_provider_that_refuses_us_is_one_line(monthclose: Command, world: World) -> None:
+def test_a_provider_that_refuses_us_is_reported_in_one_line(monthclose: Command, world: World) -> None:
     world.gateway.failures["prepare", "before"] = [ProviderRefusedError("Stripe doesn't accept our key")]
     assert "Stripe doesn't accept our key" in monthclose("pay", "acme", exit_code=1).stderr
 
@@ -75,7 +75,7 @@ def test_a_provider_that_refuses_us_is_one_line(monthclose: Command, world: Worl
         ("-5", "more than zero"),
     ],
 )
-def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amount: str, message: str) -> None:
+def test_an_impossible_amount_is_reported(monthclose: Command, world: World, amount: str, message: str) -> None:
     for command in (
         ["pay", "acme", f"--amount={amount}"],
         ["credit", "acme", f"--amount={amount}", "--reason", "why"],
@@ -85,7 +85,7 @@ def test_an_amount_that_cannot_be_is_told(monthclose: Command, world: World, amo
     assert moved(world) == []
 
 
-def test_money_from_outside_covers_what_is_open_and_is_booked_once(monthclose: Command, world: World) -> None:
+def test_money_from_outside_covers_the_open_amount_and_is_booked_once(monthclose: Command, world: World) -> None:
     record = ("payments", "record", "acme", "--amount", "100", "--reference", "SEPA 4711")
     assert "100.00 USD booked as received; 0.00 USD, nothing owed" in monthclose(*record).stdout
     assert "was already booked for customer acme:" in monthclose(*record, exit_code=2).stderr
@@ -109,7 +109,7 @@ def test_credit_is_granted_with_a_reason(monthclose: Command) -> None:
         (["credit", "late", "--amount", "50", "--reason", "x"], []),
     ],
 )
-def test_what_is_done_while_the_charge_is_queued_changes_what_the_close_charges(
+def test_a_change_while_the_charge_is_queued_changes_what_the_close_charges(
     monthclose: Command, world: World, command: list[str], charged: list[int]
 ) -> None:
     november = OCTOBER.next
@@ -127,7 +127,9 @@ def test_what_is_done_while_the_charge_is_queued_changes_what_the_close_charges(
     assert world.customer("late").balance.minor == 0
 
 
-def test_a_persons_hold_stays_when_the_customer_pays_until_a_person_lifts_it(monthclose: Command, world: World) -> None:
+def test_a_hold_placed_by_a_person_stays_after_payment_until_a_person_lifts_it(
+    monthclose: Command, world: World
+) -> None:
     assert "on hold" in monthclose("hold", "acme", "--reason", "looks like fraud", "--by", "ada").stdout
     monthclose("pay", "acme")
     assert world.customer("acme").held_by == "ada"
@@ -183,12 +185,12 @@ def test_prepaid_credit_may_have_a_last_day(monthclose: Command) -> None:
     ("until", "message"),
     [("soon", "use a date like 2027-03-31"), ("2026-10-01", "cannot expire before it is granted")],
 )
-def test_a_last_day_that_cannot_be_is_told(monthclose: Command, until: str, message: str) -> None:
+def test_an_impossible_last_day_is_reported(monthclose: Command, until: str, message: str) -> None:
     command = ("credit", "acme", "--amount", "1", "--reason", "why", "--until", until)
     assert message in monthclose(*command, exit_code=2).stderr
 
 
-def test_credit_that_expires_within_the_month_is_told_to_pay_for_no_later_one(monthclose: Command) -> None:
+def test_credit_that_expires_within_the_month_is_said_to_pay_for_no_later_month(monthclose: Command) -> None:
     granted = ("--amount", "150", "--reason", "sorry", "--until")
     assert "pays for months up to 2026-10 only" in monthclose("credit", "acme", *granted, "2026-11-20").stderr
     assert "pays for no later" not in monthclose("credit", "acme", *granted, "2026-11-30").stderr

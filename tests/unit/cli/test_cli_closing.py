@@ -1,4 +1,4 @@
-"""`monthclose close`, `status`, `closes`: starting a close and seeing how it stands."""
+"""`monthclose close`, `status`, `closes`: starting a close and following its progress."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ def _customers(world: World) -> None:
 
 
 def close_half(world: World) -> None:
-    """Open the close and bring its first batch to its end."""
+    """Open the close and finish its first batch."""
     run = world.open(execution=EXECUTION)
     plan = world.planner.plan(OCTOBER, run)
     world.close_batch(OCTOBER, read_batches(world.documents, plan.round_key)[0], plan.close.round)
@@ -49,7 +49,7 @@ def test_without_a_period_last_month_is_closed(monthclose: Command, machine: Fak
     assert machine.closes[0][1] == {"period": "2026-10"}
 
 
-def test_progress_is_told_in_lines_where_there_is_no_terminal(
+def test_without_a_terminal_progress_is_printed_line_by_line(
     monthclose: Command, machine: FakeMachine, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.board._LINE_SECONDS", 0)
@@ -61,7 +61,7 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
     assert "generate 1, charge 1, notify 1, close 1; collected" in result.stderr
 
 
-def test_a_close_that_runs_already_is_watched_and_not_started_again(
+def test_a_close_that_is_already_running_is_watched_and_not_started_again(
     monthclose: Command, machine: FakeMachine, world: World
 ) -> None:
     world.open()
@@ -79,13 +79,13 @@ def test_a_close_that_runs_already_is_watched_and_not_started_again(
     assert machine.closes == []
 
 
-def test_a_close_that_runs_already_is_only_told_to_who_does_not_wait(monthclose: Command, machine: FakeMachine) -> None:
+def test_with_no_wait_a_running_close_is_only_reported(monthclose: Command, machine: FakeMachine) -> None:
     monthclose.world.open()
     assert "2026-10 is already being closed" in monthclose("close", "2026-10", "--no-wait", exit_code=3).stderr
     assert machine.closes == []
 
 
-def test_a_close_whose_books_do_not_tie_has_an_exit_status_of_its_own(monthclose: Command, world: World) -> None:
+def test_a_close_whose_books_do_not_tie_has_its_own_exit_status(monthclose: Command, world: World) -> None:
     monthclose("close", "2026-10")
     order = next(iter(world.gateway.orders.values()))
     world.gateway.orders["stray"] = order
@@ -96,7 +96,7 @@ def test_a_close_whose_books_do_not_tie_has_an_exit_status_of_its_own(monthclose
     assert "completed with findings" in monthclose("status", "2026-10").stdout
 
 
-def test_customers_who_are_unfinished_are_named_and_are_no_error(monthclose: Command, world: World) -> None:
+def test_unfinished_customers_are_named_and_are_not_an_error(monthclose: Command, world: World) -> None:
     world.gateway.failures["collect", "before"] = [ProviderDownError("Stripe is down")] * 20
 
     said = monthclose("close", "2026-10").stdout
@@ -108,7 +108,7 @@ def test_customers_who_are_unfinished_are_named_and_are_no_error(monthclose: Com
     assert "broke" in monthclose("report", "2026-10", "--findings").stdout
 
 
-def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_it(
+def test_a_skipped_month_is_asked_about_before_anybody_is_billed_for_it(
     monthclose: Command, machine: FakeMachine
 ) -> None:
     monthclose("close", "2026-10")
@@ -122,7 +122,7 @@ def test_a_month_that_was_left_out_is_asked_about_before_anybody_is_billed_for_i
     monthclose("close", "2026-10")
 
 
-def test_a_close_can_be_stopped_and_goes_on_when_it_is_started_again(
+def test_a_close_can_be_stopped_and_continues_when_it_is_started_again(
     monthclose: Command, machine: FakeMachine, world: World
 ) -> None:
     close_half(world)
@@ -158,14 +158,14 @@ def test_a_close_that_was_stopped_has_a_partial_report(monthclose: Command, worl
 
 
 @pytest.mark.parametrize("closed_before", [False, True])
-def test_only_what_runs_can_be_stopped(monthclose: Command, machine: FakeMachine, closed_before: bool) -> None:
+def test_only_a_running_close_can_be_stopped(monthclose: Command, machine: FakeMachine, closed_before: bool) -> None:
     if closed_before:
         monthclose("close", "2026-10")
     assert "2026-10 is not being closed" in monthclose("stop", "2026-10", "--reason", "why", exit_code=2).stderr
     assert machine.stopped == []
 
 
-def test_losing_the_race_for_the_period_is_told_the_same_way(monthclose: Command, machine: FakeMachine) -> None:
+def test_losing_the_race_for_the_period_is_reported_the_same_way(monthclose: Command, machine: FakeMachine) -> None:
     machine.end = Execution("SUCCEEDED", {"period": "2026-10", "outcome": "already_running", "run": 1})
 
     assert "2026-10 is already being closed" in monthclose("close", "2026-10", exit_code=3).stderr
@@ -190,7 +190,7 @@ def test_ctrl_c_stops_watching_and_not_the_close(monthclose: Command, machine: F
 
 
 @pytest.mark.parametrize(("failures", "exit_code"), [(3, 0), (100, 1)])
-def test_a_hiccup_of_the_network_does_not_end_the_watching(
+def test_a_network_hiccup_does_not_stop_the_watching(
     monthclose: Command, machine: FakeMachine, failures: int, exit_code: int
 ) -> None:
     def hiccup(look: int) -> None:
@@ -210,7 +210,7 @@ def test_a_hiccup_of_the_network_does_not_end_the_watching(
         (Execution("ABORTED"), 1, "was stopped: aborted"),
     ],
 )
-def test_a_failed_execution_is_told_with_its_cause(
+def test_a_failed_execution_is_reported_with_its_cause(
     monthclose: Command, machine: FakeMachine, end: Execution, exit_code: int, message: str
 ) -> None:
     machine.end = end
@@ -219,7 +219,7 @@ def test_a_failed_execution_is_told_with_its_cause(
 
 
 @pytest.mark.parametrize("period", ["2026-11", "2030-01", "2026-13", "October", "2026-1", "0000-01"])
-def test_a_period_that_is_none_or_not_over_is_refused(monthclose: Command, machine: FakeMachine, period: str) -> None:
+def test_an_invalid_or_unfinished_period_is_refused(monthclose: Command, machine: FakeMachine, period: str) -> None:
     result = monthclose("close", period, exit_code=2)
 
     assert len(result.stderr.splitlines()) == 1
@@ -235,7 +235,7 @@ def test_closing_before_any_import_is_refused(monthclose: Command, machine: Fake
     assert machine.closes == []
 
 
-def test_status_counts_the_customers_that_are_through_with_each_stage(monthclose: Command, world: World) -> None:
+def test_status_counts_the_customers_that_have_finished_each_stage(monthclose: Command, world: World) -> None:
     close_half(world)
 
     status = monthclose.json("status", "2026-10", "--json")
@@ -261,13 +261,13 @@ def test_a_close_whose_execution_ended_is_interrupted(monthclose: Command, world
     assert "2026-10 interrupted, a partial report" in monthclose("report", "2026-10").stdout
 
 
-def test_status_without_a_period_is_of_last_month(monthclose: Command, world: World) -> None:
+def test_status_without_a_period_shows_last_month(monthclose: Command, world: World) -> None:
     close_half(world)
 
     assert "2026-10 running" in monthclose("status").stdout
 
 
-def test_watching_shows_a_close_of_somebody_else_to_its_end(
+def test_watching_follows_somebody_elses_close_to_its_end(
     monthclose: Command, machine: FakeMachine, world: World
 ) -> None:
     close_half(world)
@@ -299,7 +299,7 @@ def test_ctrl_c_stops_watching_a_status(monthclose: Command, machine: FakeMachin
     assert "keeps running" in monthclose("status", "2026-10", "--watch", exit_code=130).stderr
 
 
-def test_watching_is_not_json(monthclose: Command) -> None:
+def test_watching_and_json_exclude_each_other(monthclose: Command) -> None:
     assert "do not go together" in monthclose("status", "--watch", "--json", exit_code=2).stderr
 
 
@@ -313,7 +313,7 @@ def test_while_a_close_runs_again_the_older_report_is_shown(monthclose: Command,
     assert "the close of 2026-10 is running again" in result.stderr
 
 
-def test_while_a_first_close_runs_there_is_no_report(monthclose: Command, world: World) -> None:
+def test_while_the_first_close_runs_there_is_no_report(monthclose: Command, world: World) -> None:
     close_half(world)
 
     assert "its report is written at the end" in monthclose("report", "2026-10", exit_code=2).stderr

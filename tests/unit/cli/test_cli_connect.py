@@ -1,4 +1,4 @@
-"""Connecting: which AWS is meant, and what is said when it cannot be had."""
+"""Connecting: which AWS is meant, and what is said when it cannot be reached."""
 
 import http.server
 import socket
@@ -85,7 +85,7 @@ def test_an_endpoint_elsewhere_gets_no_dummy_credentials() -> None:
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ACCESS_KEY_ID"])
-def test_who_says_where_aws_is_gets_that(name: str) -> None:
+def test_an_explicit_endpoint_is_used(name: str) -> None:
     environment = {name: "mine"}
 
     assert choose_aws(None, environment) == "AWS"
@@ -93,7 +93,7 @@ def test_who_says_where_aws_is_gets_that(name: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["localhost:4566", "ftp://x", "http://", "nonsense"])
-def test_an_endpoint_that_is_no_address_is_refused(address: str) -> None:
+def test_an_endpoint_that_is_not_an_address_is_refused(address: str) -> None:
     with pytest.raises(NoSystemError, match="is no address of AWS"):
         choose_aws(address, {})
 
@@ -108,7 +108,7 @@ def test_without_a_region_two_lines_say_what_to_do() -> None:
     assert "no AWS region is chosen" in run("closes").stderr
 
 
-def test_an_endpoint_where_nothing_answers_is_told() -> None:
+def test_an_endpoint_where_nothing_answers_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nothing answers, and nobody else gets the port
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -116,5 +116,5 @@ def test_an_endpoint_where_nothing_answers_is_told() -> None:
         assert f"{url} cannot be reached" in run("--endpoint-url", url, "closes").stderr
 
 
-def test_an_endpoint_that_is_not_aws_is_told(not_aws: str) -> None:
+def test_an_endpoint_that_is_not_aws_is_reported(not_aws: str) -> None:
     assert f"what answers at {not_aws} is not AWS" in run("--endpoint-url", not_aws, "closes").stderr

@@ -42,7 +42,7 @@ def shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 @pytest.mark.usefixtures("_narrow")
-def test_money_that_is_too_wide_goes_on_below_with_its_currency(capsys: pytest.CaptureFixture[str]) -> None:
+def test_money_that_is_too_wide_continues_below_with_its_currency(capsys: pytest.CaptureFixture[str]) -> None:
     header, rows = money_rows(MONEY)
 
     show_figures(rows, header)
@@ -56,7 +56,7 @@ def test_money_that_is_too_wide_goes_on_below_with_its_currency(capsys: pytest.C
 
 
 @pytest.mark.usefixtures("_narrow")
-def test_a_row_that_no_terminal_holds_is_longer_than_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_too_wide_for_any_terminal_runs_past_its_edge(capsys: pytest.CaptureFixture[str]) -> None:
     figures = [f"{number:,}.00" for number in range(1_000_000_000, 1_000_000_006)]
 
     show(grid([("USD", *figures, "a text that may well be broken into several lines if need be")], right=range(1, 7)))
@@ -67,7 +67,7 @@ def test_a_row_that_no_terminal_holds_is_longer_than_it(capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("_narrow")
-def test_a_report_names_every_amounts_currency(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_names_the_currency_of_every_amount(capsys: pytest.CaptureFixture[str]) -> None:
     content: Any = {
         "period": "2026-10",
         "customers": {"snapshot": 2},
@@ -86,7 +86,7 @@ def test_a_report_names_every_amounts_currency(capsys: pytest.CaptureFixture[str
     assert "197,115,881.62" in text
 
 
-def test_where_no_terminal_is_each_currency_has_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_each_currency_has_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     header, rows = money_rows(MONEY)
 
     show_figures(rows, header)
@@ -105,7 +105,7 @@ def uncoloured(text: str) -> str:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_nothing_that_comes_from_outside_moves_a_cursor(
+def test_text_from_outside_cannot_move_the_cursor(
     capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, *, terminal: bool
 ) -> None:
     if terminal:
@@ -124,14 +124,14 @@ def test_nothing_that_comes_from_outside_moves_a_cursor(
     assert "\\u202e" in printed
 
 
-def test_json_keeps_what_it_says_and_moves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_keeps_its_content_and_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({EVIL: [EVIL, "é 中 עברית"]})
     printed = capsys.readouterr().out
     assert not OBEYED.search(printed)
     assert json.loads(printed) == {EVIL: [EVIL, "é 中 עברית"]}
 
 
-def test_writing_of_any_direction_is_left_as_it_is() -> None:
+def test_text_of_either_direction_is_left_as_it_is() -> None:
     text = "שלום \u200fعربي é 中文 😀\tx\ny"
     assert harmless(text) == text
 
@@ -153,7 +153,7 @@ def test_names_of_files_columns_skus_and_customers_are_printed_harmless(monthclo
         assert not OBEYED.search(printed), printed
 
 
-def test_amounts_say_in_which_currency_and_with_how_many_decimals_they_are() -> None:
+def test_amounts_say_their_currency_and_decimals() -> None:
     value = {
         "money": {"JPY": {"open": 5}, "KWD": {"open": 5}},
         "rows": [{"currency": "KWD", "total_minor": 1234, "parts": [{"left_minor": 1}]}],

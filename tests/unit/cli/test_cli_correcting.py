@@ -20,12 +20,12 @@ def _closed(world: World) -> None:
     world.close()
 
 
-def test_a_part_is_credited_and_the_balance_told(monthclose: Command) -> None:
+def test_a_part_is_credited_and_the_balance_shown(monthclose: Command) -> None:
     said = monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY).stdout
     assert said == "CN-00000001 for 12.50 USD of INV-00000001; acme: 12.50 USD of credit\n"
 
 
-def test_without_an_amount_and_by_void_it_is_everything_that_is_left(world: World, monthclose: Command) -> None:
+def test_without_an_amount_or_by_void_the_whole_rest_is_credited(world: World, monthclose: Command) -> None:
     monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
     assert "CN-00000002 for 87.50 USD" in monthclose("invoice", "void", INV, *WHY).stdout
     assert world.customer("acme").credit_minor == 10_000
@@ -39,7 +39,7 @@ def test_the_same_command_again_issues_nothing_new(world: World, monthclose: Com
     assert len(world.month("acme").credit_notes) == 1
 
 
-def test_for_programs_it_says_everything(world: World, monthclose: Command) -> None:
+def test_with_json_it_says_everything(world: World, monthclose: Command) -> None:
     answer = monthclose.json("invoice", "credit", INV, "--amount", "12.50", *WHY, "--json")
     [note] = world.month("acme").credit_notes
     assert answer == {
@@ -68,14 +68,14 @@ def test_the_customer_is_told_once_with_a_link_to_the_credit_note(world: World, 
     assert verify(token, world.link_secrets.keys, world.clock()).number == "CN-00000001"
 
 
-def test_nobody_is_told_who_is_not_to_be(world: World, monthclose: Command) -> None:
+def test_with_the_option_no_mail_none_is_sent(world: World, monthclose: Command) -> None:
     world.mailer.sent.clear()
     assert monthclose.json("invoice", "void", INV, *WHY, "--no-mail", "--json")["notice"] is None
     assert world.mailer.sent == []
     assert world.month("acme").correction_notices == ()
 
 
-def test_the_credit_note_stands_if_the_mail_service_is_down_and_the_command_again_tells(
+def test_when_mail_is_down_the_credit_note_stands_and_the_next_run_sends_the_mail(
     world: World, monthclose: Command
 ) -> None:
     world.mailer.sent.clear()
@@ -88,16 +88,14 @@ def test_the_credit_note_stands_if_the_mail_service_is_down_and_the_command_agai
     assert len(world.mailer.sent) == len(world.month("acme").credit_notes) == 1
 
 
-def test_a_command_that_died_before_the_mail_is_made_up_for_by_the_same_again(
-    world: World, monthclose: Command
-) -> None:
+def test_a_command_that_died_before_the_mail_sends_it_when_run_again(world: World, monthclose: Command) -> None:
     world.mailer.sent.clear()
     world.corrector.void(INV, WHY[1])
     monthclose("invoice", "void", INV, *WHY)
     assert len(world.mailer.sent) == len(world.month("acme").credit_notes) == 1
 
 
-def test_the_customer_s_story_has_the_mail(monthclose: Command) -> None:
+def test_the_customers_story_shows_the_mail(monthclose: Command) -> None:
     monthclose("invoice", "void", INV, *WHY)
     assert "credit_note sent" in monthclose("customer", "acme").stdout
 
@@ -133,7 +131,7 @@ def test_a_credit_note_is_shown_like_an_invoice_and_with_it(world: World, monthc
     assert (tmp_path / "note.pdf").read_bytes() == world.issued.pdf(note)
 
 
-def test_the_customer_s_story_tells_of_it(monthclose: Command) -> None:
+def test_the_customers_story_shows_the_credit_note(monthclose: Command) -> None:
     monthclose("invoice", "credit", INV, "--amount", "12.50", *WHY)
     story = monthclose("customer", "acme").stdout
     assert "CN-00000001 for 12.50 USD of INV-00000001: billed twice" in story

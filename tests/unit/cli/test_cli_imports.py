@@ -1,4 +1,4 @@
-"""`monthclose import`: what files it takes, and what it says of those it can't."""
+"""`monthclose import`: which files it accepts, and what it says about the others."""
 
 import csv
 import gzip
@@ -42,7 +42,7 @@ def written(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_customers_are_taken_and_counted_by_provider(monthclose: Command, tmp_path: Path) -> None:
+def test_customers_are_imported_and_counted_by_provider(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text(CUSTOMERS)
 
@@ -53,7 +53,7 @@ def test_customers_are_taken_and_counted_by_provider(monthclose: Command, tmp_pa
     assert monthclose.world.customer("acme").profile.country == "Iceland"
 
 
-def test_usage_is_taken_by_mapped_columns_and_the_rest_is_kept_with_its_reason(
+def test_usage_is_imported_by_mapped_columns_and_rejected_rows_are_kept_with_their_reason(
     monthclose: Command, usage_file: Path, tmp_path: Path
 ) -> None:
     rejects = tmp_path / "rejects.csv"
@@ -72,9 +72,7 @@ def test_usage_is_taken_by_mapped_columns_and_the_rest_is_kept_with_its_reason(
     assert event.event_id == "usage.csv#1"
 
 
-def test_the_rejects_go_below_the_state_folder_if_nothing_is_said(
-    monthclose: Command, usage_file: Path, tmp_path: Path
-) -> None:
+def test_by_default_the_rejects_go_to_the_state_folder(monthclose: Command, usage_file: Path, tmp_path: Path) -> None:
     result = monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
 
     path = tmp_path / "home" / "rejects" / "usage.rejects.csv"
@@ -82,7 +80,7 @@ def test_the_rejects_go_below_the_state_folder_if_nothing_is_said(
     assert len(written(path)) == 3
 
 
-def test_an_import_without_rejects_leaves_no_old_rejects_lying_about(
+def test_an_import_without_rejects_removes_the_old_rejects(
     monthclose: Command, usage_file: Path, tmp_path: Path
 ) -> None:
     monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
@@ -116,13 +114,13 @@ def test_importing_the_same_file_again_compressed_or_not_adds_nothing(monthclose
     ],
     ids=["semicolons", "tabs", "byte order mark", "utf-16", "crlf", "blank lines", "gzip without the name"],
 )
-def test_a_csv_file_is_taken_in_any_of_its_dialects(monthclose: Command, usage_file: Path, content: bytes) -> None:
+def test_a_csv_file_of_any_dialect_is_read(monthclose: Command, usage_file: Path, content: bytes) -> None:
     usage_file.write_bytes(content)
 
     assert "1 row imported, 2 rejected" in monthclose("import", "usage", usage_file, *MAPS, exit_code=2).stdout
 
 
-def test_json_lines_are_taken_and_their_numbers_are_exact(monthclose: Command, usage_file: Path) -> None:
+def test_json_lines_are_read_and_their_numbers_are_exact(monthclose: Command, usage_file: Path) -> None:
     usage_file.write_text(
         '{"customer_id": "acme", "sku": "s", "quantity": 0.1000000000000000000001, "time": "2026-10-01", "x": [1]}\n'
         "\n"
@@ -148,7 +146,7 @@ def test_half_a_character_is_rejected_and_shown_by_its_code(
     assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][3] == "\\ud800"
 
 
-def test_an_open_quote_costs_one_row_and_swallows_none_quietly(
+def test_an_open_quote_costs_one_row_and_swallows_none_silently(
     monthclose: Command, usage_file: Path, tmp_path: Path
 ) -> None:
     usage_file.write_text(
@@ -173,7 +171,7 @@ def test_a_row_with_more_cells_than_the_header_is_rejected_with_all_of_them(
     assert written(tmp_path / "home" / "rejects" / "usage.rejects.csv")[1][2:] == ["acme", "a", "b", "1", "2026-10-01"]
 
 
-def test_rejects_do_not_run_in_a_spreadsheet(monthclose: Command, usage_file: Path, tmp_path: Path) -> None:
+def test_rejects_run_no_formula_in_a_spreadsheet(monthclose: Command, usage_file: Path, tmp_path: Path) -> None:
     usage_file.write_text('Who,What,Amount,When\n"=HYPERLINK(""x"")",@s,-5,+49 30 1\nacme,s,1,2026-10-01\n')
 
     monthclose("import", "usage", usage_file, *MAPS, exit_code=2)
@@ -193,7 +191,7 @@ def test_prices_may_be_toml_and_keep_every_digit(monthclose: Command, tmp_path: 
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "[settings]\ncap_hours = 672\n", "prices = []\n"])
-def test_a_price_book_that_says_no_price_is_told(monthclose: Command, tmp_path: Path, content: str) -> None:
+def test_a_price_book_without_a_price_is_reported(monthclose: Command, tmp_path: Path, content: str) -> None:
     path = tmp_path / "prices.toml"
     path.write_text(content)
     told = monthclose("import", "prices", path, exit_code=2).stderr
@@ -230,7 +228,7 @@ def test_a_misspelt_column_is_named_beside_the_field_that_is_missing(monthclose:
 @pytest.mark.parametrize(
     ("price", "reason"), [("-1", "unit_price is negative"), ("cheap", "unit_price is not a number")]
 )
-def test_a_price_book_with_a_bad_price_is_not_taken_at_all(
+def test_a_price_book_with_a_bad_price_is_refused_as_a_whole(
     monthclose: Command, tmp_path: Path, price: str, reason: str
 ) -> None:
     path = tmp_path / "prices.csv"
@@ -261,7 +259,7 @@ def test_a_price_book_with_a_bad_price_is_not_taken_at_all(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_file_that_cannot_be_used_is_told_in_two_lines(
+def test_an_unusable_file_is_reported_in_two_lines(
     monthclose: Command, usage_file: Path, content: bytes, message: str
 ) -> None:
     usage_file.write_bytes(content)
@@ -285,13 +283,13 @@ def test_a_file_that_cannot_be_used_is_told_in_two_lines(
         (["--default", "colour=red"], "a usage file has no field 'colour'"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_told(
+def test_an_option_that_makes_no_sense_is_reported(
     monthclose: Command, usage_file: Path, arguments: list[str], message: str
 ) -> None:
     assert message in monthclose("import", "usage", usage_file, *arguments, exit_code=2).stderr
 
 
-def test_a_file_that_is_not_there_is_told(monthclose: Command, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(monthclose: Command, tmp_path: Path) -> None:
     assert "there is no file" in monthclose("import", "usage", tmp_path / "none.csv", exit_code=2).stderr
     assert "is a folder" in monthclose("import", "usage", tmp_path, exit_code=2).stderr
 
@@ -303,7 +301,7 @@ def test_the_rejects_never_overwrite_the_input(monthclose: Command, usage_file: 
     assert usage_file.read_text() == USAGE
 
 
-def test_a_default_fills_what_the_file_lacks(monthclose: Command, usage_file: Path) -> None:
+def test_a_default_fills_a_column_that_the_file_lacks(monthclose: Command, usage_file: Path) -> None:
     usage_file.write_text(json.dumps({"customer_id": "acme", "sku": "s", "time": "2026-10-01"}) + "\n")
 
     assert "1 row imported" in monthclose("import", "usage", usage_file, "--default", "quantity=3").stdout
@@ -318,7 +316,7 @@ def rows_of(good: int, bad: int) -> str:
     ("good", "bad", "options", "exit_code"),
     [(95, 5, (), 0), (94, 6, (), 2), (94, 6, ("--max-rejected", "6"), 0), (99, 1, ("--max-rejected", "0"), 2)],
 )
-def test_too_large_a_share_of_rejected_rows_is_an_exit_status_and_the_others_are_taken(
+def test_too_many_rejected_rows_set_the_exit_status_and_the_others_are_imported(
     monthclose: Command, usage_file: Path, good: int, bad: int, options: tuple[str, ...], exit_code: int
 ) -> None:
     usage_file.write_text(rows_of(good, bad))
@@ -338,14 +336,14 @@ def test_the_share_is_a_setting_of_the_deployment(
     assert "more than 50%" in monthclose("import", "usage", usage_file, exit_code=2).stderr
 
 
-def test_customers_of_whom_too_many_are_rejected_are_an_exit_status_too(monthclose: Command, tmp_path: Path) -> None:
+def test_too_many_rejected_customers_set_the_exit_status_too(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text(CUSTOMERS + "initech,Initech,nowhere,Chile,USD,stripe,\n")
     assert "1 of 3 rows of customers.csv were rejected" in monthclose("import", "customers", path, exit_code=2).stderr
     monthclose("import", "customers", path, "--max-rejected", "34")
 
 
-def test_late_rows_are_counted_as_rows_whether_they_are_new_mended_or_there_already(
+def test_late_rows_are_counted_whether_they_are_new_corrected_or_already_there(
     monthclose: Command, usage_file: Path
 ) -> None:
     monthclose.world.open()
@@ -358,9 +356,9 @@ def test_late_rows_are_counted_as_rows_whether_they_are_new_mended_or_there_alre
     assert "of this file arrived" not in monthclose("import", "usage", usage_file).stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,"))
-    mended = monthclose("import", "usage", usage_file)
-    assert "usage: 31 rows imported" in mended.stdout
-    assert late.format("31 rows") in mended.stderr
+    corrected = monthclose("import", "usage", usage_file)
+    assert "usage: 31 rows imported" in corrected.stdout
+    assert late.format("31 rows") in corrected.stderr
 
     usage_file.write_text(rows_of(31, 0).replace(",1,", ",2,") + "acme,droplet,3,2026-10-03\n")
     longer = monthclose("import", "usage", usage_file)
@@ -368,7 +366,7 @@ def test_late_rows_are_counted_as_rows_whether_they_are_new_mended_or_there_alre
     assert late.format("1 row") in longer.stderr
 
 
-def test_usage_without_a_price_and_customers_without_a_tax_are_told_at_once_by_name(
+def test_usage_without_a_price_and_customers_without_a_tax_are_named_at_once(
     monthclose: Command, usage_file: Path
 ) -> None:
     world = monthclose.world
@@ -403,7 +401,7 @@ def test_usage_without_a_price_and_customers_without_a_tax_are_told_at_once_by_n
     assert "no rate in the tax table for 8 rows, 2 customers: acme (7), globex (1); a close would park them" in told
 
 
-def test_of_very_many_names_some_are_shown_and_all_rows_counted(monthclose: Command, usage_file: Path) -> None:
+def test_a_long_list_of_names_is_cut_and_all_rows_are_counted(monthclose: Command, usage_file: Path) -> None:
     usage_file.write_text(
         "customer_id,sku,quantity,time\n" + "".join(f"acme,s{n:04},1,2026-10-02\n" for n in range(1200))
     )
@@ -412,7 +410,7 @@ def test_of_very_many_names_some_are_shown_and_all_rows_counted(monthclose: Comm
     assert len(told) < 500
 
 
-def test_an_optional_column_that_comes_late_in_json_lines_is_read_all_the_same(
+def test_an_optional_column_that_appears_late_in_json_lines_is_still_read(
     monthclose: Command, usage_file: Path
 ) -> None:
     row = {"customer_id": "acme", "sku": "s", "quantity": 1, "time": "2026-10-01"}

@@ -1,4 +1,4 @@
-"""The interface of the command: every command has a panel, an answer in JSON and somebody who changes things."""
+"""The interface of the command: every command has a panel, an answer in JSON and, if it changes something, a user."""
 
 import inspect
 import json
@@ -84,18 +84,18 @@ def test_every_command_that_answers_answers_in_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in READS | {"demo"}])
-def test_who_changes_something_can_say_who_they_are(name: str) -> None:
+def test_every_command_that_changes_something_can_name_its_user(name: str) -> None:
     assert "--by" in {flag for parameter in COMMANDS[name].params for flag in parameter.opts}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_is_written_as_people_speak(name: str) -> None:
+def test_the_help_is_written_in_plain_english(name: str) -> None:
     said = CliRunner().invoke(app, [*name.split(), "--help"]).stdout
     assert "Usage: " in said
     assert not _UNNATURAL.search(" ".join(said.split()))
 
 
-def test_what_is_written_into_the_interface_is_what_the_use_cases_say() -> None:
+def test_the_interface_repeats_what_the_use_cases_define() -> None:
     assert set(options.PROVIDERS) == ADAPTERS
     assert HORIZON.days == options.HORIZON_DAYS
     assert {str(kind) for kind in options.CreditKind} == {str(kind) for kind in GrantKind} - {str(GrantKind.PAID)}
@@ -147,7 +147,7 @@ def test_who_recorded_a_payment_is_kept_in_the_books(monthclose: Command) -> Non
     assert entry["detail"] == "received outside the providers: TX-1 (by ada)"
 
 
-def test_a_change_whose_log_cannot_be_written_is_made_and_said(
+def test_a_change_is_made_even_if_its_log_cannot_be_written_and_that_is_reported(
     monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")

@@ -22,7 +22,7 @@ def number(world: World) -> str:
     return invoice.number
 
 
-def test_an_invoice_is_shown_with_its_lines_its_hash_and_how_it_is_settled(
+def test_an_invoice_is_shown_with_its_lines_its_hash_and_its_settlement(
     world: World, monthclose: Command, number: str
 ) -> None:
     shown = monthclose("invoice", "show", number).stdout
@@ -40,7 +40,7 @@ def test_as_json_it_is_the_stored_document_byte_for_byte(world: World, monthclos
     assert json.loads(printed)["number"] == number
 
 
-def test_the_pdf_that_is_written_is_the_one_that_is_kept(
+def test_the_pdf_that_is_written_out_is_the_stored_one(
     world: World, monthclose: Command, number: str, tmp_path: Path
 ) -> None:
     said = monthclose("invoice", "show", number, "--pdf", tmp_path / "invoice.pdf").stdout
@@ -49,7 +49,7 @@ def test_the_pdf_that_is_written_is_the_one_that_is_kept(
     assert (tmp_path / "invoice.pdf").read_bytes() == world.documents.objects[key]
 
 
-def test_xml_of_an_invoice_that_the_norm_cannot_express_says_why(
+def test_xml_of_an_invoice_that_the_standard_cannot_express_says_why(
     monthclose: Command, number: str, tmp_path: Path
 ) -> None:
     result = monthclose("invoice", "show", number, "--xml", tmp_path / "invoice.xml", exit_code=2)
@@ -82,7 +82,9 @@ def test_a_document_that_was_changed_is_not_shown(world: World, monthclose: Comm
     assert "9,234.50" not in result.output
 
 
-def test_a_tax_table_is_taken_whole_and_says_what_it_covers(world: World, monthclose: Command, tmp_path: Path) -> None:
+def test_a_tax_table_is_imported_whole_and_its_coverage_is_shown(
+    world: World, monthclose: Command, tmp_path: Path
+) -> None:
     file = tmp_path / "taxes.toml"
     file.write_text(TAXES)
     said = monthclose("import", "taxes", file).stdout
@@ -106,7 +108,7 @@ def test_a_tax_table_that_cannot_be_used_names_the_entry(
     assert world.tax_tables.latest() == ""
 
 
-def test_a_logo_is_kept_for_the_invoices_to_come(world: World, monthclose: Command, tmp_path: Path) -> None:
+def test_a_logo_is_kept_for_future_invoices(world: World, monthclose: Command, tmp_path: Path) -> None:
     file = tmp_path / "logo.svg"
     file.write_bytes(SVG)
     key = monthclose("import", "logo", file).stdout.removeprefix("logo: ").strip()
@@ -138,7 +140,7 @@ def test_customers_tax_ids_are_checked_when_they_are_imported(
     assert world.customer("d").profile.region == "NY"
 
 
-def test_customers_whom_the_tax_table_does_not_cover_are_taken_and_counted(
+def test_customers_not_covered_by_the_tax_table_are_imported_and_counted(
     world: World, monthclose: Command, tmp_path: Path
 ) -> None:
     file = tmp_path / "customers.csv"

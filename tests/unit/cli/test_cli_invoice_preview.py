@@ -52,12 +52,12 @@ def test_a_preview_writes_nothing_and_says_what_the_close_then_invoices(monthclo
     assert content["total_minor"] == invoice.total_minor == 1250
 
 
-def test_the_running_month_is_previewed_if_none_is_said(monthclose: Command, world: World) -> None:
+def test_the_current_month_is_previewed_by_default(monthclose: Command, world: World) -> None:
     world.clock.now = OCTOBER.start.replace(day=12)
     assert monthclose.json("invoice", "preview", "acme", "--json")["period"] == "2026-10"
 
 
-def test_a_preview_has_the_usage_that_came_late_for_a_closed_month(monthclose: Command, world: World) -> None:
+def test_a_preview_includes_late_usage_of_a_closed_month(monthclose: Command, world: World) -> None:
     world.close()
     world.clock.pass_time(days=1)
     late = UsageEvent("late", "acme", "vm", Decimal(4), OCTOBER.start, resource="web-1", received_at=world.clock.now)
@@ -71,7 +71,7 @@ def test_a_preview_has_the_usage_that_came_late_for_a_closed_month(monthclose: C
     assert line["in_words"][1] == "already billed on INV-00000001: -12.5"
 
 
-def test_what_would_be_carried_or_not_invoiced_is_said(monthclose: Command, world: World) -> None:
+def test_an_amount_that_would_be_carried_or_not_invoiced_is_shown_as_such(monthclose: Command, world: World) -> None:
     world.policy = InvoicingPolicy({"USD": 5000})
     assert "it would be carried to the next month" in monthclose("invoice", "preview", "acme", "2026-10").stderr
     assert "there would be no invoice" in monthclose("invoice", "preview", "acme", "2026-09").stderr
@@ -85,13 +85,15 @@ def test_what_would_be_carried_or_not_invoiced_is_said(monthclose: Command, worl
         (["euro", "2026-10"], "euro could not be billed for 2026-10: SKU 'vm' has no price in EUR"),
     ],
 )
-def test_a_preview_that_cannot_be_is_told(monthclose: Command, world: World, arguments: list[str], said: str) -> None:
+def test_a_preview_that_is_impossible_is_reported(
+    monthclose: Command, world: World, arguments: list[str], said: str
+) -> None:
     world.add_customer("euro", currency="EUR")
     world.usage.put([UsageEvent("e", "euro", "vm", Decimal(5), OCTOBER.start)])
     assert said in monthclose("invoice", "preview", *arguments, exit_code=2).stderr
 
 
-def test_a_month_that_is_invoiced_has_no_preview(monthclose: Command, world: World) -> None:
+def test_an_invoiced_month_has_no_preview(monthclose: Command, world: World) -> None:
     world.close()
     said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr
     assert "2026-10 is already invoiced: see monthclose invoice explain INV-00000001" in said
@@ -119,11 +121,11 @@ def test_an_issued_invoice_is_explained_by_the_events_and_the_book_it_was_made_f
     assert "late" not in said
 
 
-def test_an_invoice_that_is_not_there_cannot_be_explained(monthclose: Command) -> None:
+def test_a_missing_invoice_cannot_be_explained(monthclose: Command) -> None:
     assert "there is no invoice INV-7" in monthclose("invoice", "explain", "INV-7", exit_code=2).stderr
 
 
-def test_a_preview_has_the_taxes(monthclose: Command, world: World) -> None:
+def test_a_preview_includes_the_taxes(monthclose: Command, world: World) -> None:
     world.change("acme", profile=replace(world.customer("acme").profile, country="DE"))
     world.tax_tables.put(TAXES)
     content = monthclose.json("invoice", "preview", "acme", "2026-10", "--json")
@@ -134,7 +136,7 @@ def test_a_preview_has_the_taxes(monthclose: Command, world: World) -> None:
     assert f"tax table             {world.tax_tables.latest()}" in said
 
 
-def test_taxes_within_prices_the_note_of_the_law_and_credit_are_shown_and_explained(
+def test_taxes_included_in_prices_the_legal_note_and_credit_are_shown_and_explained(
     monthclose: Command, world: World
 ) -> None:
     profile = replace(world.customer("acme").profile, country="GB")
@@ -155,7 +157,9 @@ def test_taxes_within_prices_the_note_of_the_law_and_credit_are_shown_and_explai
     assert "credited" in shown
 
 
-def test_a_preview_of_whoever_the_table_does_not_cover_says_what_to_do(monthclose: Command, world: World) -> None:
+def test_a_preview_for_a_customer_not_covered_by_the_tax_table_says_what_to_do(
+    monthclose: Command, world: World
+) -> None:
     world.tax_tables.put(TAXES)
     world.change("acme", profile=replace(world.customer("acme").profile, country="FR"))
     said = monthclose("invoice", "preview", "acme", "2026-10", exit_code=2).stderr

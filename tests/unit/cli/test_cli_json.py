@@ -1,4 +1,4 @@
-"""Answers in JSON of the commands that change something: one value on stdout, whatever comes of it."""
+"""Answers in JSON of the commands that change something: one value on stdout, whatever the outcome."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_an_import_says_what_became_of_the_rows(monthclose: Command, prices: Pat
     assert answer["rejects_file"] is None
 
 
-def test_an_import_that_takes_nothing_answers_too(monthclose: Command, prices: Path) -> None:
+def test_an_import_of_no_rows_answers_too(monthclose: Command, prices: Path) -> None:
     prices.write_text(PRICES.format("-1"))
     said = monthclose("import", "prices", prices, "--json", exit_code=2)
     answer = json.loads(said.stdout)
@@ -59,7 +59,7 @@ def test_a_close_that_is_only_started_names_its_execution(monthclose: Command) -
     assert answer == {"period": "2026-10", "status": "started", "execution": EXECUTION}
 
 
-def test_changed_providers_answer_with_their_limits(monthclose: Command) -> None:
+def test_changing_a_provider_answers_with_its_limits(monthclose: Command) -> None:
     changed = monthclose.json("providers", "set", "stripe", "--rate", "20", "--json")
     assert (changed["provider"], changed["rate_per_second"]) == ("stripe", 20)
     reset: dict[str, Any] = monthclose.json("providers", "reset", "stripe", "--json")

@@ -1,4 +1,4 @@
-"""The local AWS's processes: found again by id and start, ended with their workers, and with nobody else."""
+"""The local AWS's processes: found again by id and start, ended with their workers and nothing else."""
 
 import os
 import socket
@@ -11,11 +11,11 @@ import httpx
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from sandbox.aws.local_aws import LocalAws, LocalAwsError, Running, clean_environment
+from sandbox.aws.processes import Process, end, spawn_module
 from sandbox.desk import Desk
-from sandbox.local_aws import LocalAws, LocalAwsError, Running, clean_environment
 from sandbox.mounts import make_providers
-from sandbox.processes import Process, end, spawn_module
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.unit.cli.driving import Command
 
 _PARENT = """
@@ -76,7 +76,7 @@ def test_workers_whose_leader_died_are_ended_too(family: tuple[Process, int], tm
     assert not exists(worker)
 
 
-def test_a_stranger_with_the_same_id_is_left_alone(family: tuple[Process, int], tmp_path: Path) -> None:
+def test_another_process_with_the_same_id_is_left_alone(family: tuple[Process, int], tmp_path: Path) -> None:
     process, worker = family
     earlier = Process(process.pid, "another start")
 
@@ -93,7 +93,7 @@ def test_nothing_runs_where_nothing_was_started(tmp_path: Path) -> None:
     assert not local.down(forget=True)
 
 
-def test_forgetting_leaves_alone_what_is_not_ours(tmp_path: Path) -> None:
+def test_forgetting_deletes_nothing_that_is_not_ours(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "logs").mkdir(parents=True)
     (home / "thesis.txt").write_text("mine")
@@ -103,7 +103,7 @@ def test_forgetting_leaves_alone_what_is_not_ours(tmp_path: Path) -> None:
     assert [path.name for path in home.iterdir()] == ["thesis.txt"]
 
 
-def test_a_required_port_that_is_taken_is_told(tmp_path: Path) -> None:
+def test_a_required_port_that_is_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -113,7 +113,9 @@ def test_a_required_port_that_is_taken_is_told(tmp_path: Path) -> None:
             LocalAws(tmp_path / "home", aws_port=port).up()
 
 
-def test_a_process_that_does_not_start_is_told_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_start_is_reported_with_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
     with pytest.raises(LocalAwsError, match=r"aws did not start\n(?s:.*)log: .*aws\.log"):
@@ -131,7 +133,7 @@ def test_the_users_own_aws_settings_do_not_leak_into_the_processes(monkeypatch: 
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The sandbox of a local AWS that is up, which `local up` finds."""
+    """The sandbox of a running local AWS, which `local up` finds."""
     desk = Desk()
     with serving(make_providers(desk), desk) as url:
         nobody = Process(0, "")
@@ -167,7 +169,7 @@ def test_up_shows_where_usage_files_are_dropped(
     assert "s3://the-bucket/usage/" in monthclose("local", "up").stdout
 
 
-def test_up_goes_on_where_aws_does_not_tell_it(
+def test_up_continues_where_aws_does_not_report_it(
     monthclose: Command, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(_cloudformation: object, where: str) -> dict[str, str]:
@@ -177,7 +179,7 @@ def test_up_goes_on_where_aws_does_not_tell_it(
     assert "usage files" not in monthclose("local", "up").stdout
 
 
-def test_from_another_folder_it_is_said_where_a_local_aws_is_known(monthclose: Command) -> None:
+def test_from_another_folder_the_message_names_the_folder_of_the_local_aws(monthclose: Command) -> None:
     said = monthclose("local", "status", exit_code=1).stdout
     assert "no local AWS is up" in said
     assert "if you started one in another folder" in said
@@ -193,7 +195,7 @@ def test_from_another_folder_it_is_said_where_a_local_aws_is_known(monthclose: C
         (None, "cannot be read: No such file or directory"),
     ],
 )
-def test_a_chaos_plan_that_cannot_be_used_is_told_before_anything_starts(
+def test_an_unusable_chaos_plan_is_reported_before_anything_starts(
     monthclose: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, message: str
 ) -> None:
     plan = tmp_path / "chaos.toml"

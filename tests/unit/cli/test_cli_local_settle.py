@@ -3,14 +3,14 @@
 import pytest
 
 from cli.commands.local import settle_debits
+from sandbox.aws.local_aws import LocalAwsError
 from sandbox.gocardless import GoCardlessSandbox
-from sandbox.local_aws import LocalAwsError
-from sandbox.testing import serving
+from sandbox.web.testing import serving
 from tests.sandbox.gocardless_driving import Wire
 from tests.unit.cli.driving import Command
 
 
-def test_every_debit_comes_in_or_fails_and_the_second_time_there_is_none() -> None:
+def test_every_debit_is_collected_or_fails_and_a_second_run_finds_none() -> None:
     sandbox = GoCardlessSandbox()
     wire = Wire(sandbox)
     pays, fails = wire.create_payment("MD_OK"), wire.create_payment("MD_FAILS")
@@ -21,7 +21,7 @@ def test_every_debit_comes_in_or_fails_and_the_second_time_there_is_none() -> No
         assert settle_debits(url) == 0
 
 
-def test_a_sandbox_that_does_not_answer_is_told() -> None:
+def test_a_sandbox_that_does_not_answer_is_reported() -> None:
     with serving({}) as url, pytest.raises(LocalAwsError, match="the sandbox's bank did not settle"):
         settle_debits(url)
 

@@ -1,4 +1,4 @@
-"""`monthclose providers`: how fast they are asked, and whether they are well."""
+"""`monthclose providers`: how fast they are called, and whether they are healthy."""
 
 import pytest
 
@@ -14,14 +14,14 @@ def _two_providers(world: World) -> None:
     world.providers["gocardless"] = Provider("gocardless", "https://sqs/1/Debits", "s", "https://a", 15)
 
 
-def test_each_provider_is_shown_as_deployed_and_well(monthclose: Command) -> None:
+def test_each_provider_is_shown_as_deployed_and_healthy(monthclose: Command) -> None:
     header, gocardless, stripe = monthclose("providers").stdout.splitlines()
     assert " ".join(header.split()) == "provider adapter queue limit/s reserve burst now/s circuit since (UTC)"
     assert gocardless.split() == ["gocardless", "no", "Debits", "15", "0%", "5", "14.7", "closed"]
     assert stripe.split() == ["stripe", "yes", "stripe", "25", "0%", "5", "24.5", "closed"]
 
 
-def test_a_change_is_kept_over_what_was_deployed_and_shown_beside_it(monthclose: Command, world: World) -> None:
+def test_a_change_overrides_the_deployed_value_and_is_shown_beside_it(monthclose: Command, world: World) -> None:
     row = monthclose("providers", "set", "stripe", "--rate", "20", "--reserve", "0.2").stdout.splitlines()[1]
     assert "20 (deployed: 25)" in row
     assert "20% (deployed: 0%)" in row
@@ -35,13 +35,13 @@ def test_a_change_is_kept_over_what_was_deployed_and_shown_beside_it(monthclose:
     assert stripe["usable_per_second"] == pytest.approx(0.8 * 20 * 0.98)
 
 
-def test_a_reset_goes_back_to_what_was_deployed(monthclose: Command, world: World) -> None:
+def test_a_reset_restores_the_deployed_limits(monthclose: Command, world: World) -> None:
     monthclose("providers", "set", "stripe", "--rate", "5")
     assert "deployed" not in monthclose("providers", "reset", "stripe").stdout
     assert world.limits.state("stripe").changes == LimitChanges()
 
 
-def test_a_slow_down_shows_with_its_time(monthclose: Command, world: World) -> None:
+def test_a_slow_down_is_shown_with_its_time(monthclose: Command, world: World) -> None:
     now = world.clock().timestamp()
     world.limits.put_health("stripe", Health().limited(now - 10))
     row = monthclose("providers").stdout.splitlines()[2]
@@ -50,7 +50,7 @@ def test_a_slow_down_shows_with_its_time(monthclose: Command, world: World) -> N
     assert f"{0.85 * 24.5:.1f}" in row
 
 
-def test_a_pause_shows_since_when_the_provider_is_down(monthclose: Command, world: World) -> None:
+def test_a_pause_shows_since_when_the_provider_has_been_down(monthclose: Command, world: World) -> None:
     now = world.clock().timestamp()
     world.limits.put_health("stripe", Health().down(now - 60).down(now - 3))
     row = monthclose("providers").stdout.splitlines()[2]
@@ -75,14 +75,14 @@ def test_a_pause_shows_since_when_the_provider_is_down(monthclose: Command, worl
         (["set", "stripe", "--burst", "1"], "the burst must be 2 to 1000"),
     ],
 )
-def test_a_wrong_change_is_refused_and_changes_nothing(
+def test_an_invalid_change_is_refused_and_changes_nothing(
     monthclose: Command, world: World, arguments: list[str], message: str
 ) -> None:
     assert message in monthclose("providers", *arguments, exit_code=2).stderr
     assert world.limits.state("stripe").changes == LimitChanges()
 
 
-def test_a_burst_that_threads_cannot_be_punctual_enough_for_is_pointed_out(monthclose: Command) -> None:
+def test_a_burst_too_short_for_punctual_threads_is_pointed_out(monthclose: Command) -> None:
     said = monthclose("providers", "set", "stripe", "--rate", "100").stderr
     assert "a slot is valid for 41 ms only" in said
     assert "--burst 12 avoids that" in said

@@ -28,7 +28,7 @@ def state_of(world: World, customer_id: str) -> PaymentState:
     return payment.state
 
 
-def test_it_settles_what_is_outstanding_and_the_books_tie_again(monthclose: Command, world: World) -> None:
+def test_it_settles_outstanding_payments_and_the_books_tie_again(monthclose: Command, world: World) -> None:
     assert not monthclose.json("report", "2026-10", "--json")["proof"]["ties"]
 
     said = monthclose("reconcile", "--now").stdout
@@ -42,14 +42,14 @@ def test_it_settles_what_is_outstanding_and_the_books_tie_again(monthclose: Comm
     assert len(world.mailer.sent) == 2
 
 
-def test_a_mail_that_comes_late_leads_to_the_invoice_like_any_other(monthclose: Command, world: World) -> None:
+def test_a_late_mail_links_to_the_invoice_like_any_other(monthclose: Command, world: World) -> None:
     monthclose.links = LinkSettings("keys", 30, "https://invoices.example/")
     monthclose("reconcile", "--now")
     assert all("https://invoices.example/" in mail.text for mail in world.mailer.sent)
     assert world.mailer.sent
 
 
-def test_what_is_not_due_yet_is_left_alone_unless_it_is_asked_for(monthclose: Command, world: World) -> None:
+def test_payments_not_yet_due_for_a_check_are_left_alone_unless_asked_for(monthclose: Command, world: World) -> None:
     world.gateway.outcomes.clear()
     said = monthclose("reconcile").stdout
     assert "stripe: 0 payments looked up" in said
@@ -58,7 +58,7 @@ def test_what_is_not_due_yet_is_left_alone_unless_it_is_asked_for(monthclose: Co
     assert state_of(world, "lost") is PaymentState.UNKNOWN
 
 
-def test_what_the_comparison_books_is_told_and_proved_at_once(monthclose: Command, world: World) -> None:
+def test_bookings_of_the_comparison_are_notified_and_proved_at_once(monthclose: Command, world: World) -> None:
     said = monthclose("reconcile").stdout
     assert "2 payments updated" in said
     assert state_of(world, "lost") is PaymentState.PAID
@@ -120,11 +120,11 @@ def test_one_provider_can_be_chosen_and_must_be_known(monthclose: Command) -> No
 @pytest.mark.parametrize(
     ("period", "message"), [("2026-09", "2026-09 has not been closed"), ("october", "is not a period")]
 )
-def test_a_month_that_cannot_be_reconciled_is_told(monthclose: Command, period: str, message: str) -> None:
+def test_a_month_that_cannot_be_reconciled_is_reported(monthclose: Command, period: str, message: str) -> None:
     assert message in monthclose("reconcile", period, exit_code=2).stderr
 
 
-def test_a_month_that_is_being_closed_is_told(monthclose: Command, world: World) -> None:
+def test_a_month_that_is_being_closed_is_reported(monthclose: Command, world: World) -> None:
     world.open(OCTOBER, "execution-2")
     assert "is being closed" in monthclose("reconcile", "2026-10", exit_code=2).stderr
 

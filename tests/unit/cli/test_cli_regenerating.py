@@ -20,7 +20,7 @@ def priced_at(world: World, price: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _closed(world: World) -> None:
-    """One customer who has paid 100.00, at a price that is mended since."""
+    """One customer who has paid 100.00, at a price that has been corrected since."""
     priced_at(world, "1")
     world.add_customer("acme")
     use(world, "e1", "100")
@@ -39,7 +39,7 @@ def test_it_says_what_was_issued_what_changed_and_what_is_due(monthclose: Comman
     )
 
 
-def test_what_is_due_is_named_with_how_to_collect_it(world: World, monthclose: Command) -> None:
+def test_the_amount_due_is_named_with_how_to_collect_it(world: World, monthclose: Command) -> None:
     priced_at(world, "1.25")
     said = monthclose("invoice", "regenerate", OLD, *WHY).output
     assert "(100.00 USD before, 25.00 USD more)" in said
@@ -49,7 +49,7 @@ def test_what_is_due_is_named_with_how_to_collect_it(world: World, monthclose: C
     assert "nothing of it is due" in monthclose("invoice", "regenerate", OLD, *WHY).stdout
 
 
-def test_for_programs_it_says_everything(world: World, monthclose: Command) -> None:
+def test_with_json_it_says_everything(world: World, monthclose: Command) -> None:
     answer = monthclose.json("invoice", "regenerate", OLD, *WHY, "--json")
     month = world.month("acme")
     assert month.invoice
@@ -98,7 +98,7 @@ def test_a_dry_run_says_so_if_nothing_would_change(world: World, monthclose: Com
     assert monthclose.json("invoice", "regenerate", OLD, "--dry-run", "--json")["unchanged"] is True
 
 
-def test_what_was_credited_before_is_said_to_be_billed_anew(monthclose: Command) -> None:
+def test_an_amount_credited_before_is_said_to_be_billed_again(monthclose: Command) -> None:
     monthclose("invoice", "credit", OLD, "--amount", "10", "--reason", "the outage")
     said = monthclose("invoice", "regenerate", OLD, "--dry-run").output
     assert f"10.00 USD of {OLD} was credited earlier: the new invoice would bill it again" in said
@@ -136,7 +136,7 @@ def test_both_invoices_are_shown_and_name_each_other(monthclose: Command, tmp_pa
     assert (tmp_path / f"{OLD}.pdf").read_bytes() != (tmp_path / f"{NEW}.pdf").read_bytes()
 
 
-def test_programs_see_what_took_an_invoice_back_and_which_took_its_place(monthclose: Command) -> None:
+def test_json_names_the_credit_note_of_an_invoice_and_its_replacement(monthclose: Command) -> None:
     issued = monthclose.json("invoice", "show", OLD, "--state")
     assert (issued["replaced_by"], issued["corrected_by"], issued["collected_minor"]) == (None, [], 10_000)
     monthclose("invoice", "regenerate", OLD, *WHY)
@@ -151,14 +151,14 @@ def test_programs_see_what_took_an_invoice_back_and_which_took_its_place(monthcl
     assert monthclose.json("invoice", "show", "CN-00000001", "--state") == note
 
 
-def test_a_credit_note_is_not_explained_but_shown(monthclose: Command) -> None:
+def test_a_credit_note_is_shown_instead_of_explained(monthclose: Command) -> None:
     monthclose("invoice", "regenerate", OLD, *WHY)
     said = monthclose("invoice", "explain", "CN-00000001", exit_code=2).stderr
     assert "CN-00000001 is a credit note" in said
     assert "monthclose invoice show CN-00000001" in said
 
 
-def test_the_customer_s_story_tells_of_both(world: World, monthclose: Command) -> None:
+def test_the_customers_story_shows_both(world: World, monthclose: Command) -> None:
     priced_at(world, "1.25")
     monthclose("invoice", "regenerate", OLD, *WHY)
     monthclose("pay", "acme")
@@ -168,7 +168,7 @@ def test_the_customer_s_story_tells_of_both(world: World, monthclose: Command) -
     assert f"for {NEW}, 2026-10.2/acme: ready" in story
 
 
-def test_the_status_says_what_was_taken_back_once_something_was(world: World, monthclose: Command) -> None:
+def test_the_status_shows_credited_amounts_once_there_are_any(world: World, monthclose: Command) -> None:
     assert "credited" not in monthclose("status", "2026-10").stdout
     priced_at(world, "1.25")
     monthclose("invoice", "regenerate", OLD, *WHY)
@@ -180,7 +180,7 @@ def test_the_status_says_what_was_taken_back_once_something_was(world: World, mo
     assert money["invoiced"] == money["collected"] + money["credited"] + money["open"]
 
 
-def test_the_report_s_table_has_a_row_for_each_and_adds_up_to_the_report(
+def test_the_reports_table_has_a_row_for_each_and_adds_up_to_the_report(
     world: World, monthclose: Command, tmp_path: Path
 ) -> None:
     priced_at(world, "1.25")

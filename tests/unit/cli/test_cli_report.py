@@ -85,7 +85,7 @@ def test_the_report_names_each_customer_with_the_outcome_and_why(monthclose: Com
     assert (rows["idle"]["net_minor"], rows["idle"]["tax_minor"]) == ("0", "0")
 
 
-def test_where_invoices_are_taxed_rows_and_page_say_net_and_tax(
+def test_where_invoices_are_taxed_rows_and_page_show_net_and_tax(
     world: World, monthclose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     november = OCTOBER.next
@@ -123,17 +123,17 @@ def test_the_page_is_copied_and_opened(monthclose: Command, tmp_path: Path, monk
     assert path.stat().st_size > 100
 
 
-def test_two_ways_of_reporting_at_once_are_refused(monthclose: Command) -> None:
+def test_two_output_formats_at_once_are_refused(monthclose: Command) -> None:
     assert "do not go together" in monthclose("report", "2026-10", "--json", "--open", exit_code=2).stderr
 
 
-def test_a_place_that_cannot_be_written_is_told(monthclose: Command, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(monthclose: Command, tmp_path: Path) -> None:
     result = monthclose("report", "2026-10", "--customers", tmp_path / "no" / "such.csv", exit_code=2)
 
     assert "cannot be written" in result.stderr
 
 
-def test_a_customers_story_is_told_in_order(monthclose: Command) -> None:
+def test_a_customers_story_is_in_order(monthclose: Command) -> None:
     story = monthclose.json("customer", "broke", "--json")
 
     kinds = [happening["kind"] for happening in story["happened"]]
@@ -153,11 +153,11 @@ def test_a_customer_is_shown_on_one_screen(monthclose: Command) -> None:
     assert "nothing has happened yet" not in text
 
 
-def test_a_customer_that_does_not_exist_is_told(monthclose: Command) -> None:
+def test_a_customer_that_does_not_exist_is_reported(monthclose: Command) -> None:
     assert "there is no customer 'nobody'" in monthclose("customer", "nobody", exit_code=2).stderr
 
 
-def test_an_unexpected_error_is_one_line_and_its_traceback_is_kept(
+def test_an_unexpected_error_is_reported_in_one_line_and_its_traceback_is_kept(
     monthclose: Command, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.documents, "get", {}.__getitem__)
@@ -179,11 +179,11 @@ def test_a_traceback_that_cannot_be_kept_leaves_a_short_line(
     assert len(monthclose("report", str(OCTOBER), exit_code=1).stderr.splitlines()) == 2
 
 
-def test_an_empty_id_is_told(monthclose: Command) -> None:
+def test_an_empty_id_is_reported(monthclose: Command) -> None:
     assert "the customer's id is missing" in monthclose("customer", "", exit_code=2).stderr
 
 
-def test_the_money_has_the_columns_of_the_page(monthclose: Command) -> None:
+def test_the_totals_have_the_same_columns_as_the_page(monthclose: Command) -> None:
     header, ((*_, granted),) = money_rows({"USD": {"invoiced": 1, "credit_granted": 500}})
 
     names = ["", "invoiced", "collected", "credited", "written off", "open", "of which pending"]
@@ -193,7 +193,7 @@ def test_the_money_has_the_columns_of_the_page(monthclose: Command) -> None:
     assert "new credit" in monthclose("report", str(OCTOBER)).stdout
 
 
-def test_the_command_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_is_named_so_that_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv" / "bin" / "monthclose")])
     monkeypatch.setattr("shutil.which", lambda _name: None)

@@ -64,7 +64,7 @@ def modules(*arguments: str, **environment: str) -> list[str]:
     ],
     ids=" ".join,
 )
-def test_nothing_that_a_command_works_with_is_imported_to_say_how_it_is_used(arguments: tuple[str, ...]) -> None:
+def test_the_help_imports_nothing_that_commands_work_with(arguments: tuple[str, ...]) -> None:
     found = modules(*arguments)
     assert not {name.partition(".")[0] for name in found} & HEAVY
     assert not [name for name in found for ours in OURS if name == ours or name.startswith(f"{ours}.")]
@@ -76,7 +76,7 @@ def test_the_shell_completes_without_importing_what_commands_work_with() -> None
     assert not {name.partition(".")[0] for name in found} & HEAVY
 
 
-def test_a_mistake_in_the_arguments_is_told_without_connecting(tmp_path: Path) -> None:
+def test_a_mistake_in_the_arguments_is_reported_without_connecting(tmp_path: Path) -> None:
     found = modules("invoice", "show", "INV-1", "--pdf", "a", "--nonsense")
     assert not {name.partition(".")[0] for name in found} & {"boto3", "pynamodb", "sandbox"}
 

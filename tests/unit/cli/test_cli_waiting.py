@@ -22,7 +22,7 @@ def _closed(world: World) -> None:
     world.clock.pass_time(minutes=15)
 
 
-def test_the_customer_waits_for_the_payment_that_is_under_way_and_is_not_parked(monthclose: Command) -> None:
+def test_a_customer_with_a_payment_under_way_waits_and_is_not_parked(monthclose: Command) -> None:
     story = monthclose.json("customer", "acme", "--json")["happened"]
     assert "parked" not in {happening["kind"] for happening in story}
     said = monthclose("report", "2026-11", "--findings").stdout
@@ -41,7 +41,7 @@ def test_paying_meanwhile_says_which_payment_is_under_way_since_when_and_how_muc
     assert world.month("acme").manual == world.month("acme", NOVEMBER).manual == ()
 
 
-def test_once_that_has_ended_the_reconciler_begins_with_the_other(monthclose: Command, world: World) -> None:
+def test_once_the_payment_has_ended_the_reconciler_starts_the_other(monthclose: Command, world: World) -> None:
     debit = world.month("acme").payment
     assert debit
     world.gateway.settle(debit.provider_ref, Collected(debit.amount))
@@ -55,7 +55,7 @@ def test_once_that_has_ended_the_reconciler_begins_with_the_other(monthclose: Co
     assert after.state is PaymentState.PENDING
 
 
-def test_reconciling_says_whom_it_could_not_begin_with(monthclose: Command) -> None:
+def test_reconciling_names_customers_whose_payment_could_not_start(monthclose: Command) -> None:
     said = monthclose("reconcile").stdout
 
     assert "1 payment not started: the customer is being charged for another one" in said
@@ -81,6 +81,6 @@ def test_reconciling_says_whom_it_could_not_begin_with(monthclose: Command) -> N
         ),
     ],
 )
-def test_trouble_is_told_in_words(monthclose: Command, world: World, error: Exception, message: str) -> None:
+def test_problems_are_reported_in_words(monthclose: Command, world: World, error: Exception, message: str) -> None:
     world.gateway.failures["look_up", "before"] = [error]
     assert message in monthclose("reconcile", "--now").stdout

@@ -34,7 +34,7 @@ DOORS: dict[str, tuple[Callable[[World, str], str], str]] = {
 
 
 @pytest.mark.parametrize(("begin", "begun"), DOORS.values(), ids=DOORS)
-def test_an_execution_of_a_machine_that_was_replaced_holds_nobody_up_and_is_not_asked_after(
+def test_an_execution_of_a_replaced_machine_blocks_nobody_and_is_not_checked(
     begin: Callable[[World, str], str], begun: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World()

@@ -43,7 +43,7 @@ def test_there_are_no_more_batches_than_run_in_parallel(customers: list[Planned]
 
 
 @given(any_customers, any_limit)
-def test_each_provider_s_largest_amounts_come_first(customers: list[Planned], limit: int) -> None:
+def test_each_providers_largest_amounts_come_first(customers: list[Planned], limit: int) -> None:
     amount = {customer.customer_id: customer.expected_minor for customer in customers}
     batches = cut_into_batches(customers, limit)
     for provider in {batch.provider for batch in batches}:
@@ -52,7 +52,7 @@ def test_each_provider_s_largest_amounts_come_first(customers: list[Planned], li
 
 
 @given(any_customers, any_limit, st.randoms())
-def test_the_same_customers_are_cut_the_same_way_in_whatever_order(
+def test_the_same_customers_in_any_order_make_the_same_batches(
     customers: list[Planned], limit: int, random: object
 ) -> None:
     shuffled = list(customers)
@@ -60,7 +60,7 @@ def test_the_same_customers_are_cut_the_same_way_in_whatever_order(
     assert cut_into_batches(shuffled, limit) == cut_into_batches(customers, limit)
 
 
-def test_the_providers_begin_side_by_side() -> None:
+def test_the_providers_start_side_by_side() -> None:
     customers = [Planned(f"{p}-{i}", p, 100 - i) for p in ("a", "b") for i in range(3)]
     assert of_all(cut_into_batches(customers)) == ["a-0", "b-0", "a-1", "b-1", "a-2", "b-2"]
 
@@ -76,7 +76,7 @@ def test_one_customer_more_than_batches_makes_batches_of_two() -> None:
     assert len(batches) <= MAX_BATCHES
 
 
-def test_close_to_a_million_customers_fit_into_ten_thousand_batches() -> None:
+def test_nearly_a_million_customers_fit_into_ten_thousand_batches() -> None:
     providers = 3
     count = MAX_BATCH_SIZE * (MAX_BATCHES - providers)
     batches = cut_into_batches(Planned(str(i), f"p{i % providers}", 0) for i in range(count))

@@ -34,7 +34,7 @@ def world() -> World:
     return World()
 
 
-def test_a_customer_with_usage_is_invoiced_charged_and_told_once(world: World) -> None:
+def test_a_customer_with_usage_is_invoiced_charged_and_notified_once(world: World) -> None:
     world.add_customer("acme")
     world.use("acme", "12.34")
 
@@ -89,7 +89,7 @@ def test_the_report_says_how_every_customer_ended(world: World) -> None:
     assert report["notices"]["sent"] == 6
     assert report["holds"] == {"placed": 1, "lifted": 0}
     assert report["proof"] == {"ties": True, "findings": [], "findings_in_all": 0}
-    assert report["status"] == "unfinished"  # somebody must mend the price book: no error of the books
+    assert report["status"] == "unfinished"  # somebody must fix the price book: not an error in the books
     [parked] = report["unfinished"]["customers"]
     assert "no_price" in parked["what"]
 
@@ -121,7 +121,7 @@ def test_a_start_after_the_first_died_takes_the_close_over(world: World) -> None
     assert world.open(execution="second") == 2
 
 
-def test_the_credit_of_a_negative_month_pays_for_the_next(world: World) -> None:
+def test_credit_from_a_negative_month_pays_for_the_next(world: World) -> None:
     world.add_customer("acme")
     world.use("acme", "-30")
     world.close()
@@ -202,7 +202,7 @@ def test_a_broken_provider_call_is_repaired_without_charging_twice(
     assert report["proof"]["ties"]
 
 
-def test_a_payment_whose_outcome_stays_unknown_is_parked_and_nobody_is_told_or_held(world: World) -> None:
+def test_a_payment_whose_outcome_stays_unknown_is_parked_and_nobody_is_notified_or_held(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
     world.gateway.failures["collect", "before"] = [OutcomeUnknownError("reset")] * 9
 
@@ -218,7 +218,7 @@ def test_a_payment_whose_outcome_stays_unknown_is_parked_and_nobody_is_told_or_h
     assert [end["customer_id"] for end in report["unfinished"]["customers"]] == ["acme"]
 
 
-def test_closing_again_settles_what_was_unknown(world: World) -> None:
+def test_closing_again_settles_unknown_payments(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
     world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 9
@@ -234,7 +234,7 @@ def test_closing_again_settles_what_was_unknown(world: World) -> None:
     assert len(world.mailer.sent) == 1
 
 
-def test_an_order_that_we_put_wrongly_holds_nobody_and_is_put_again_later(world: World) -> None:
+def test_an_order_that_we_sent_wrongly_holds_nobody_and_is_sent_again_later(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
     world.gateway.failures["prepare", "before"] = [OrderInvalidError("resource_missing")] * 3
 
@@ -255,7 +255,7 @@ def test_a_customer_whom_the_provider_will_not_register_keeps_no_lease(world: Wo
     assert world.customer("acme").open_payment == ""
 
 
-def test_a_held_customer_who_paid_and_used_nothing_is_released(world: World) -> None:
+def test_a_held_customer_who_paid_and_has_no_usage_is_released(world: World) -> None:
     world.use(world.add_customer("acme", method="declined"), "10")
     world.close()
     world.change("acme", receivable_minor=0)
@@ -264,7 +264,7 @@ def test_a_held_customer_who_paid_and_used_nothing_is_released(world: World) -> 
     assert world.customer("acme").held_since is None
 
 
-def test_nobody_is_held_who_owes_nothing_in_all(world: World) -> None:
+def test_a_customer_who_owes_nothing_overall_is_not_held(world: World) -> None:
     world.use(world.add_customer("acme", method="declined"), "10")
     batch = generated_batch(world)
     world.batch_charger.charge(OCTOBER, batch, 1)
@@ -273,7 +273,7 @@ def test_nobody_is_held_who_owes_nothing_in_all(world: World) -> None:
     assert world.customer("acme").held_since is None
 
 
-def test_a_message_that_comes_late_does_not_set_a_closed_batch_back(world: World) -> None:
+def test_a_late_message_does_not_reopen_a_closed_batch(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
     world.close()
     world.batch_charger.charge(OCTOBER, 0, 1)
@@ -282,7 +282,7 @@ def test_a_message_that_comes_late_does_not_set_a_closed_batch_back(world: World
     assert report["proof"]["ties"]
 
 
-def test_a_plan_that_breaks_off_takes_the_parked_customers_when_it_is_called_again(
+def test_a_plan_that_breaks_off_includes_the_parked_customers_when_it_is_called_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
@@ -312,7 +312,7 @@ def test_a_customer_whose_provider_changed_after_the_snapshot_is_parked(world: W
     assert parking.reason == "provider_changed"
 
 
-def test_a_provider_that_cannot_be_asked_is_a_finding_and_not_the_end_of_the_report(world: World) -> None:
+def test_a_provider_that_cannot_be_asked_is_a_finding_and_does_not_stop_the_report(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
 
     def unreachable() -> Charger:
@@ -361,7 +361,7 @@ def test_a_provider_that_refuses_us_stops_the_batch(world: World) -> None:
         world.batch_charger.charge(OCTOBER, batch, 1)
 
 
-def test_a_mended_price_book_lets_a_parked_customer_be_billed_in_the_next_run(world: World) -> None:
+def test_a_corrected_price_book_lets_the_next_run_bill_a_parked_customer(world: World) -> None:
     world.add_customer("acme")
     world.usage.put(events_without_price("acme"))
     assert world.close()["customers"]["parked"] == 1
@@ -383,7 +383,7 @@ def test_a_notice_whose_sending_was_refused_is_recorded_and_not_tried_again(worl
     assert world.close(execution="execution-2")["notices"]["refused"] == 1
 
 
-def test_a_notice_that_surely_was_not_sent_is_sent_later(world: World) -> None:
+def test_a_notice_that_was_certainly_not_sent_is_sent_later(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
     world.mailer.failures = [TryLaterError("throttled")]
     assert world.close()["notices"]["sent"] == 1
@@ -413,7 +413,7 @@ def test_a_hold_is_lifted_once_nothing_is_owed(world: World) -> None:
     assert world.customer("acme").held_since is None
 
 
-def test_a_month_that_is_not_over_cannot_be_closed(world: World) -> None:
+def test_an_unfinished_month_cannot_be_closed(world: World) -> None:
     with pytest.raises(UserMistakeError, match=r"2026-11 is not over yet"):
         world.open(Period(2026, 11))
 
@@ -423,7 +423,7 @@ def test_a_close_without_customers_says_so(world: World) -> None:
         world.close()
 
 
-def test_the_proof_finds_money_that_only_the_provider_knows(world: World) -> None:
+def test_the_proof_finds_money_that_only_the_provider_has(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
     world.close()
     reference, order = next(iter(world.gateway.orders.items()))
@@ -445,7 +445,7 @@ def test_a_customer_whose_currency_changed_while_money_is_open_is_parked(world: 
     assert str(world.customer("acme").balance) == "10.00 USD"
 
 
-def test_who_changed_currency_is_parked_too_when_as_much_is_credited_as_is_open(world: World) -> None:
+def test_a_customer_who_changed_currency_is_parked_even_if_credit_equals_the_open_amount(world: World) -> None:
     world.use(world.add_customer("acme", method="debit"), "10")
     world.close()
     world.cashier.record("acme", Money(1_000, "USD"), "a transfer beside the debit")
@@ -455,7 +455,7 @@ def test_who_changed_currency_is_parked_too_when_as_much_is_credited_as_is_open(
     assert world.close(Period(2026, 11), "execution-2")["parked"] == {"currency_mismatch": 1}
 
 
-def test_a_bill_too_small_to_be_charged_holds_nobody_and_blames_no_bank(world: World) -> None:
+def test_an_invoice_too_small_to_be_charged_holds_nobody_and_blames_no_bank(world: World) -> None:
     world.use(world.add_customer("acme"), "5")
     world.gateway.failures["prepare", "before"] = [OrderRefusedError("below_minimum")]
     report = world.close()

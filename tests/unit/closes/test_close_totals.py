@@ -1,4 +1,4 @@
-"""The sums that the status and the report are made of."""
+"""The totals that the status and the report are made of."""
 
 import pytest
 from hypothesis import given
@@ -55,7 +55,7 @@ any_months = st.lists(any_month(), max_size=8)
 
 
 @given(any_months, any_months)
-def test_totals_are_additive_however_the_customers_are_cut_into_batches(
+def test_totals_are_the_same_however_the_customers_are_split_into_batches(
     some: list[CustomerMonth], others: list[CustomerMonth]
 ) -> None:
     (a, a_unsettled), (b, b_unsettled) = totals_of(some), totals_of(others)
@@ -71,7 +71,7 @@ def test_every_customer_has_exactly_one_outcome(months: list[CustomerMonth]) -> 
     assert sum(totals.payments.values()) == totals.customers.get("invoiced", 0)
 
 
-def test_who_was_told_and_is_charged_again_does_not_hide_somebody_who_was_not_told() -> None:
+def test_a_notified_customer_charged_again_does_not_hide_one_not_yet_notified() -> None:
     invoice, told = an_invoice(100), Notice("C-1", OCTOBER, "declined", NoticeState.SENT, NOW)
     charged_again = CustomerMonth(invoice, a_payment(S.UNKNOWN, amount=100), told)
     not_told = CustomerMonth(invoice, a_payment(S.DECLINED, amount=100))
@@ -95,7 +95,7 @@ def nonzero(totals: Totals) -> dict[str, int]:
     return {name: minor for name, minor in totals.money["USD"].items() if minor}
 
 
-def test_what_people_credit_counts_in_the_month_they_do_it_without_any_invoice() -> None:
+def test_credit_granted_by_hand_counts_in_the_month_it_was_granted_even_without_an_invoice() -> None:
     legs = (Leg(Account.ALLOWANCE, 300), Leg(Account.CREDIT, -300))
     totals, _ = totals_of([CustomerMonth(entries=(an_entry(legs, "granted/1"),))])
     assert nonzero(totals) == {"credit_granted": 300}
@@ -137,7 +137,7 @@ def test_pending_is_what_a_provider_may_be_collecting_right_now(
     assert (totals.money["USD"]["pending"], left) == (pending, unsettled)
 
 
-def test_a_negative_invoice_counts_as_credit_granted_and_not_as_invoiced_money() -> None:
+def test_a_negative_invoice_counts_as_credit_granted_and_not_as_invoiced() -> None:
     totals, _ = totals_of([CustomerMonth(an_invoice(-500), a_payment(S.NOTHING_DUE))])
     assert nonzero(totals) == {"negative": 500}
     assert totals.customers == {"invoiced": 1}
@@ -163,7 +163,7 @@ def test_a_customer_is_invoiced_parked_or_has_nothing_to_bill(
     ("stage", "unsettled", "finished"),
     [(Stage.CLOSED, 0, True), (Stage.CLOSED, 1, False), (Stage.NOTIFIED, 0, False), (Stage.GENERATED, 0, False)],
 )
-def test_a_batch_is_finished_when_it_is_through_all_stages_and_every_payment_is_settled(
+def test_a_batch_is_finished_when_all_stages_are_done_and_every_payment_is_settled(
     stage: Stage, unsettled: int, finished: bool
 ) -> None:
     batch = Batch(0, "stripe", ("C-1",))

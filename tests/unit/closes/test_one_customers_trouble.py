@@ -1,4 +1,4 @@
-"""What is wrong with one customer parks that one, and the rest of their batch is billed, without a gap."""
+"""A problem with one customer parks only that one, and the rest of their batch is billed, without a gap."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -97,8 +97,8 @@ TROUBLES: dict[str, tuple[str, Callable[[World], None]]] = {
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_others_are_billed_and_the_one_is_parked_before_a_number_is_reserved(world: World, trouble: str) -> None:
-    reason, befall = TROUBLES[trouble]
-    befall(world)
+    reason, cause_trouble = TROUBLES[trouble]
+    cause_trouble(world)
     world.generator.generate(OCTOBER, BATCH, 1)
     assert [invoice_number(world, name) for name in BATCH.customer_ids] == ["INV-00000001", "", "INV-00000002"]
     parking = world.month("middle").parking
@@ -112,7 +112,7 @@ def invoice_number(world: World, customer_id: str) -> str:
     return invoice.number if invoice else ""
 
 
-def test_too_many_lines_park_their_customer_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_lines_park_only_their_customer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monthclose.domain.pricing.rating.MOST_LINES", 50)
     for number in range(50):
         more(world, number, sku=f"sku-{number}")
@@ -124,7 +124,7 @@ def test_too_many_lines_park_their_customer_alone(world: World, monkeypatch: pyt
     assert [invoice_number(world, name) for name in BATCH.customer_ids] == ["INV-00000001", "", "INV-00000002"]
 
 
-def test_an_amount_at_the_bound_is_billed(world: World) -> None:
+def test_an_amount_at_the_limit_is_billed(world: World) -> None:
     more(world, unit_price=Decimal(MOST_MINOR - 1000) / 100)
     world.generator.generate(OCTOBER, BATCH, 1)
     assert world.customer("middle").balance == Money(MOST_MINOR, "USD")
@@ -141,7 +141,7 @@ def test_the_reason_says_what_to_look_for(world: World) -> None:
     )
 
 
-def test_who_is_mended_is_billed_by_the_next_run_with_the_next_number(world: World) -> None:
+def test_a_fixed_customer_is_billed_by_the_next_run_with_the_next_number(world: World) -> None:
     more(world, quantity=HUGE)
     world.generator.generate(OCTOBER, BATCH, 1)
     more(world, quantity=Decimal(1))
@@ -150,7 +150,7 @@ def test_who_is_mended_is_billed_by_the_next_run_with_the_next_number(world: Wor
     assert not world.month("middle").parked
 
 
-def test_amounts_that_are_carried_on_have_the_same_bound(world: World) -> None:
+def test_carried_amounts_have_the_same_limit(world: World) -> None:
     world.generator = replace(world.generator, policy=InvoicingPolicy({"default": MOST_MINOR}))
     world.change("middle", carried_minor=MOST_MINOR)
     world.generator.generate(OCTOBER, BATCH, 1)
@@ -161,7 +161,7 @@ def test_amounts_that_are_carried_on_have_the_same_bound(world: World) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("the account is in EUR"), RecordRefusedError("too large")])
-def test_what_cannot_be_booked_once_it_has_its_number_keeps_it_and_the_others_are_billed(
+def test_an_invoice_that_cannot_be_booked_keeps_its_number_and_the_others_are_billed(
     world: World, error: Exception
 ) -> None:
     commit = world.books.commit
@@ -204,14 +204,14 @@ def test_an_account_that_fills_up_between_the_draft_and_its_booking_keeps_its_nu
     assert invoice_number(world, "middle") == "INV-00000002"
 
 
-def test_a_store_that_is_briefly_unable_parks_nobody(world: World) -> None:
+def test_a_store_that_is_briefly_unavailable_parks_nobody(world: World) -> None:
     broken(world, TryLaterError("throttled"))
     with pytest.raises(TryLaterError):
         world.generator.generate(OCTOBER, BATCH, 1)
     assert not any(world.month(name).parked for name in BATCH.customer_ids)
 
 
-def test_a_price_book_that_cannot_be_read_is_nobody_s_own_matter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_price_book_parks_no_single_customer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(version: str) -> Any:
         raise KeyError(version)
 
@@ -241,7 +241,7 @@ def receive(world: World) -> None:
 
 
 @pytest.mark.parametrize("act", [grant, receive])
-def test_credit_and_money_received_cannot_fill_an_account_beyond_its_bound(act: Callable[[World], None]) -> None:
+def test_credit_and_money_received_cannot_exceed_an_accounts_limit(act: Callable[[World], None]) -> None:
     world = World()
     world.add_customer("acme")
     world.change("acme", credit_minor=MOST_MINOR)
@@ -250,7 +250,7 @@ def test_credit_and_money_received_cannot_fill_an_account_beyond_its_bound(act: 
     assert world.customer("acme").credit_minor == MOST_MINOR
 
 
-def test_documents_of_parked_customers_are_in_no_run(world: World) -> None:
+def test_a_run_contains_no_documents_of_parked_customers(world: World) -> None:
     more(world, quantity=HUGE)
     world.generator.generate(OCTOBER, BATCH, 1)
     lines = next(text for key, text in world.documents.objects.items() if key.startswith("invoices/")).splitlines()

@@ -1,4 +1,4 @@
-"""The proof: it finds nothing where the books tie, and each kind of tampering where they don't."""
+"""The proof: no findings where the books tie, and each kind of tampering is found where they don't."""
 
 from dataclasses import replace
 
@@ -58,27 +58,27 @@ def test_books_that_tie_have_no_finding() -> None:
 
 @pytest.mark.parametrize("name", ["invoiced", "collected", "credited", "written_off", "open"])
 @given(change=any_change)
-def test_a_changed_sum_of_the_invoices_breaks_the_equation_and_the_ledger(name: str, change: int) -> None:
+def test_a_changed_invoice_total_breaks_the_equation_and_the_ledger(name: str, change: int) -> None:
     assert checks(with_money(**{name: MONEY[name] + change})) == {"equation", "ledger"}
 
 
 @given(any_change)
-def test_credit_of_a_negative_invoice_that_was_not_booked_is_found(change: int) -> None:
+def test_unbooked_credit_of_a_negative_invoice_is_found(change: int) -> None:
     assert checks(with_money(negative=MONEY["negative"] + change)) == {"ledger"}
 
 
 @given(any_change)
-def test_money_of_a_provider_that_was_not_booked_is_found(change: int) -> None:
+def test_unbooked_money_at_a_provider_is_found(change: int) -> None:
     assert checks(with_money(by_providers=MONEY["by_providers"] + change)) == {"ledger"}
 
 
 @given(any_change)
-def test_two_changes_that_hide_each_other_in_the_equation_are_found_in_the_ledger(change: int) -> None:
+def test_two_changes_that_cancel_out_in_the_equation_are_found_in_the_ledger(change: int) -> None:
     tampered = with_money(collected=MONEY["collected"] + change, open=MONEY["open"] - change)
     assert checks(tampered) == {"ledger"}
 
 
-def test_tax_is_no_revenue() -> None:
+def test_tax_is_not_revenue() -> None:
     taxed = with_money(tax=190)
     assert checks(taxed) == {"ledger"}
     legs = {**LEDGER, "revenue": LEDGER["revenue"] + 190, "tax": -190}
@@ -87,7 +87,7 @@ def test_tax_is_no_revenue() -> None:
 
 @pytest.mark.parametrize("account", sorted(LEDGER))
 @given(change=any_change)
-def test_a_changed_account_of_the_ledger_is_found_and_named(account: str, change: int) -> None:
+def test_a_changed_ledger_account_is_found_and_named(account: str, change: int) -> None:
     (finding,) = check_totals(with_ledger(**{account: LEDGER[account] + change}), SNAPSHOT)
     assert finding.check == "ledger"
     # Of credit that people booked there is no record but the ledger: what shows is that the credit doesn't fit.
@@ -115,17 +115,17 @@ def test_the_equation_s_finding_says_by_how_much_in_major_units() -> None:
     assert finding.detail == "invoiced differs from collected + credited + written off + open by 2.05 USD"
 
 
-def test_equal_sums_of_ours_and_the_providers_have_no_finding() -> None:
+def test_equal_totals_at_us_and_the_provider_are_no_finding() -> None:
     assert check_provider_sums({"USD": 640, "JPY": 0}, {"USD": 640}, "stripe") == []
     assert check_provider_sums({}, {}, "stripe") == []
 
 
 @given(any_change)
-def test_a_provider_s_sum_that_differs_from_ours_is_found(change: int) -> None:
+def test_a_providers_total_that_differs_from_ours_is_found(change: int) -> None:
     assert [f.check for f in check_provider_sums({"USD": 640}, {"USD": 640 + change}, "stripe")] == ["provider_sum"]
 
 
-def test_money_that_only_one_side_knows_is_found_with_both_amounts() -> None:
+def test_money_that_only_one_side_has_is_found_with_both_amounts() -> None:
     ours_only = check_provider_sums({"USD": 640}, {}, "stripe")
     assert [f.detail for f in ours_only] == ["we collected 6.40 USD, stripe says 0.00 USD"]
     theirs_only = check_provider_sums({"USD": 640}, {"USD": 640, "EUR": 5}, "stripe")

@@ -25,7 +25,7 @@ def world() -> World:
     return world
 
 
-def test_they_wait_in_one_round_and_the_report_says_for_what(world: World) -> None:
+def test_waiting_customers_wait_in_one_round_and_the_report_says_for_what(world: World) -> None:
     close = world.closes.get(NOVEMBER)
     assert close
     assert close.round == 1  # no repair round waits a minute for what takes days
@@ -40,7 +40,7 @@ def test_they_wait_in_one_round_and_the_report_says_for_what(world: World) -> No
 
 
 @pytest.mark.parametrize("outcome", [Collected(Money(10_000, "USD")), Refused("insufficient_funds")])
-def test_once_it_has_ended_they_are_charged_and_told_and_the_close_is_completed(
+def test_once_the_payment_has_ended_they_are_charged_and_notified_and_the_close_completes(
     world: World, outcome: Collected | Refused
 ) -> None:
     world.gateway.settle(FIRST, outcome)
@@ -55,7 +55,7 @@ def test_once_it_has_ended_they_are_charged_and_told_and_the_close_is_completed(
     assert [notice.kind for notice in world.month("acme", NOVEMBER).notices] == ["receipt"]
 
 
-def test_a_debit_of_the_month_itself_is_waited_for_and_the_close_is_completed() -> None:
+def test_a_debit_of_the_month_itself_is_awaited_and_the_close_completes() -> None:
     world = World()
     world.use(world.add_customer("acme", method="debit"), "100")
     report = world.close()

@@ -22,7 +22,7 @@ from monthclose.errors import (
 )
 from monthclose.ports import Collected, Refused
 from monthclose.use_cases.closes.snapshot import read_batches
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -65,7 +65,7 @@ def mails(world: World) -> list[tuple[int, str]]:
     return [(notice.time.day - 1, notice.kind) for notice in (month.notice, *month.reminders)]
 
 
-def test_thirty_days_of_a_soft_decline_that_never_heals() -> None:
+def test_thirty_days_of_a_soft_decline_that_never_clears() -> None:
     world = closed(hold_policy=HoldPolicy(grace_days=25))
     held: dict[int, bool] = {}
     live(world, 29, lambda day: held.update({day - 1: world.customer("acme").held_since is not None}))
@@ -85,14 +85,14 @@ def test_thirty_days_of_a_soft_decline_that_never_heals() -> None:
     }
 
 
-def test_a_payment_by_hand_that_is_declined_too_keeps_nobody_from_being_reminded() -> None:
+def test_a_declined_payment_by_hand_does_not_stop_the_reminders() -> None:
     world = closed("declined", "acme", "zeta")
     live(world, 17, lambda day: world.cashier.pay("acme") if day == 9 else None)
     assert mails(world) == [(0, "declined"), (3, "reminder"), (10, "reminder"), (14, "last_reminder")]
     assert [notice.kind for notice in world.month("zeta").reminders] == ["reminder", "reminder", "last_reminder"]
 
 
-def test_who_has_no_payment_method_is_reminded_of_that_and_of_no_bank() -> None:
+def test_a_customer_without_a_payment_method_is_reminded_of_that_and_not_of_a_bank() -> None:
     world = closed("")
     live(world, 4)
     reminder = world.mailer.sent[-1]
@@ -101,7 +101,7 @@ def test_who_has_no_payment_method_is_reminded_of_that_and_of_no_bank() -> None:
     assert "Your bank" not in reminder.text
 
 
-def test_a_retry_that_succeeds_ends_it_and_the_report_knows() -> None:
+def test_a_successful_retry_ends_dunning_and_appears_in_the_report() -> None:
     world = closed()
 
     def refill(day: int) -> None:
@@ -136,7 +136,7 @@ def test_a_customer_held_after_the_grace_period_is_released_when_a_new_card_pays
     assert progress.totals.holds == {"lifted": 1}
 
 
-def test_who_settles_one_of_two_overdue_invoices_stays_held_until_the_other_is_settled() -> None:
+def test_paying_one_of_two_overdue_invoices_keeps_the_hold_until_the_other_is_paid() -> None:
     world = closed()
     world.clock.pass_time(days=30)
     world.use("acme", "50", period=OCTOBER.next)
@@ -159,7 +159,7 @@ def test_a_part_payment_that_leaves_less_than_the_threshold_lifts_the_hold() -> 
 
 
 @pytest.mark.parametrize("broken", [OutcomeUnknownError("answer lost"), ProviderPausedError("down", 30)])
-def test_nobody_is_told_or_held_while_a_retry_is_outstanding(broken: Exception) -> None:
+def test_nobody_is_notified_or_held_while_a_retry_is_outstanding(broken: Exception) -> None:
     world = closed()
     world.clock.pass_time(days=10)
     world.gateway.failures["collect", "before"] = [broken]
@@ -189,7 +189,7 @@ def test_a_hold_is_not_lifted_by_a_new_card_that_has_not_paid_yet() -> None:
     assert world.customer("acme").held_since
 
 
-def test_a_bank_debit_that_fails_days_later_is_told_at_once_and_tried_again() -> None:
+def test_a_bank_debit_that_fails_days_later_is_notified_at_once_and_retried() -> None:
     world = closed("debit")
     live(world, 4)
     payment = world.month("acme").payment
@@ -207,12 +207,12 @@ def test_a_bank_debit_that_fails_days_later_is_told_at_once_and_tried_again() ->
     assert (retried.attempt, retried.state) == (2, S.PENDING)
 
 
-def test_money_that_was_taken_back_is_told_and_never_charged_again_by_itself() -> None:
+def test_a_reversed_payment_is_notified_and_never_charged_again_automatically() -> None:
     world = closed("ok")
     payment = world.month("acme").payment
     assert payment
     world.clock.pass_time(days=5)
-    world.gateway.settle(payment.provider_ref, taken_back(payment.amount, "fraudulent"))
+    world.gateway.settle(payment.provider_ref, reversed_by_the_bank(payment.amount, "fraudulent"))
     world.charger.look_up(ACME)
     world.add_customer("acme", method="ok")
     live(world, 20)
@@ -220,7 +220,7 @@ def test_money_that_was_taken_back_is_told_and_never_charged_again_by_itself() -
     assert len(world.gateway.money_moved) == 1
 
 
-def test_who_confirmed_their_payment_is_not_asked_to_confirm_it() -> None:
+def test_a_customer_who_confirmed_their_payment_is_not_asked_to_confirm_it() -> None:
     world = closed("authenticate")
     payment = world.month("acme").payment
     assert payment
@@ -245,7 +245,7 @@ def test_a_customer_with_several_open_invoices_gets_one_mail_a_day() -> None:
     assert "Total owed" in world.mailer.sent[-1].text
 
 
-def test_what_the_provider_could_not_take_is_tried_the_next_day_and_nobody_suffers_for_it() -> None:
+def test_a_charge_the_provider_could_not_accept_is_retried_the_next_day_at_no_cost_to_the_customer() -> None:
     world = closed()
     world.clock.pass_time(days=1)
     world.gateway.failures["prepare", "before"] = [OrderInvalidError("resource_missing")]
@@ -257,7 +257,7 @@ def test_what_the_provider_could_not_take_is_tried_the_next_day_and_nobody_suffe
     assert world.customer("acme").balance.minor == 0
 
 
-def test_who_changed_to_another_provider_is_charged_there() -> None:
+def test_a_customer_who_changed_provider_is_charged_at_the_new_one() -> None:
     world = closed()
     world.change("acme", profile=replace(world.customer("acme").profile, payment_provider="elsewhere"))
     world.clock.pass_time(days=1)
@@ -279,7 +279,7 @@ def test_a_second_run_while_the_first_works_finds_it_running() -> None:
     assert world.finder.find("second").outcome == "begun"
 
 
-def test_while_a_close_runs_its_customers_are_left_to_it() -> None:
+def test_while_a_close_runs_the_collections_skip_its_customers() -> None:
     world = closed("declined", "acme", "other")
     world.clock.pass_time(days=31)
     november = OCTOBER.next
@@ -295,7 +295,7 @@ def test_while_a_close_runs_its_customers_are_left_to_it() -> None:
     assert world.month("other").reminders
 
 
-def test_the_list_is_cut_into_batches_of_one_provider_and_of_those_who_owe() -> None:
+def test_batches_hold_customers_of_one_provider_who_owe() -> None:
     world = closed("declined", *(f"c{number:03}" for number in range(103)))
     world.use(world.add_customer("paid"), "5")
     for number in range(3):
@@ -313,7 +313,7 @@ def test_the_list_is_cut_into_batches_of_one_provider_and_of_those_who_owe() -> 
     assert [row["batch"] for row in rows] == [0, 1, 2]
 
 
-def test_nobody_owing_is_an_empty_list() -> None:
+def test_when_nobody_owes_the_list_is_empty() -> None:
     found = World().finder.find("execution")
     assert (found.batches, found.customers) == (0, 0)
 
@@ -336,7 +336,9 @@ def test_a_batch_whose_time_is_up_is_handed_back() -> None:
 @pytest.mark.parametrize(
     ("error", "state"), [(MailRefusedError("no such address"), "refused"), (OutcomeUnknownError("?"), "claimed")]
 )
-def test_a_reminder_that_may_have_been_sent_or_never_can_be_is_not_sent_again(error: Exception, state: str) -> None:
+def test_a_reminder_that_may_have_been_sent_or_can_never_be_sent_is_not_sent_again(
+    error: Exception, state: str
+) -> None:
     world = closed("declined", dunning=DunningPolicy(retry_days=()))
     world.clock.pass_time(days=3)
     world.mailer.failures = [error]
@@ -347,7 +349,7 @@ def test_a_reminder_that_may_have_been_sent_or_never_can_be_is_not_sent_again(er
     assert len(world.mailer.sent) == 1
 
 
-def test_a_reminder_that_surely_was_not_sent_is_sent_when_called_again() -> None:
+def test_a_reminder_that_was_certainly_not_sent_is_sent_when_called_again() -> None:
     world = closed("declined", dunning=DunningPolicy(retry_days=()))
     world.clock.pass_time(days=3)
     world.mailer.failures = [TryLaterError("throttled")]
@@ -357,7 +359,7 @@ def test_a_reminder_that_surely_was_not_sent_is_sent_when_called_again() -> None
     assert world.reminder_sender.send(["acme"], world.clock.now.date()) == 0
 
 
-def test_a_persons_release_lasts_until_a_new_reason_comes() -> None:
+def test_a_release_by_hand_lasts_until_there_is_a_new_reason() -> None:
     world = closed()
     live(world, 10)
     world.desk.release("acme", "they called", "ada")
@@ -371,7 +373,7 @@ def test_a_persons_release_lasts_until_a_new_reason_comes() -> None:
     assert world.customer("acme").hold_reason.startswith("invoice INV-00000002")
 
 
-def test_a_persons_hold_is_not_lifted_by_the_collections() -> None:
+def test_a_hold_placed_by_a_person_is_not_lifted_by_the_collections() -> None:
     world = closed()
     world.desk.hold("acme", "fraud", "ada")
     world.cashier.record("acme", world.customer("acme").balance, "x")

@@ -1,4 +1,4 @@
-"""Dunning: what comes next for an open invoice, day by day, each step once."""
+"""Dunning: the next step for an open invoice, day by day, each step once."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -37,25 +37,25 @@ def attempted(
 
 
 def refused(code: str = "insufficient_funds", state: PaymentState = S.DECLINED) -> CustomerMonth:
-    """A month whose charge was refused on day 0, and whose customer was told so by the close."""
+    """A month whose charge was declined on day 0, and whose customer was notified by the close."""
     told = {S.DECLINED: K.DECLINED, S.ACTION_REQUIRED: K.ACTION_REQUIRED}
     notice = replace(TOLD, kind=told.get(state, K.RECEIPT))
     return CustomerMonth(an_invoice(10_000), attempted(a_payment(), state, code), notice)
 
 
-def taken_back(month: CustomerMonth, at: datetime) -> CustomerMonth:
+def reversed_payment(month: CustomerMonth, at: datetime) -> CustomerMonth:
     assert month.payment
     return replace(month, payment=month.payment.to(S.REVERSED, at, "fraudulent", code="fraudulent"))
 
 
-def told(month: CustomerMonth, step: Step, on: date) -> CustomerMonth:
+def after_step(month: CustomerMonth, step: Step, on: date) -> CustomerMonth:
     at = datetime.combine(on, NOW.timetz())
     notice = Notice("C-1", OCTOBER, str(step.notice), NoticeState.SENT, at, step=step.key)
     return replace(month, reminders=(*month.reminders, notice))
 
 
 def course(month: CustomerMonth, customer: Customer = OWING, policy: DunningPolicy = POLICY, days: int = 40) -> Any:
-    """Live through the days: every retry is refused again, every message sent. The steps, by day."""
+    """Live through the days: every retry is declined again, every message sent. Returns the steps, by day."""
     steps: list[tuple[int, str]] = []
     for number in range(days):
         for _ in range(3):
@@ -68,7 +68,7 @@ def course(month: CustomerMonth, customer: Customer = OWING, policy: DunningPoli
                 at = datetime.combine(day(number), NOW.timetz())
                 month = replace(month, payment=attempted(month.payment, S.DECLINED, month.payment.code, at))
             else:
-                month = told(month, step, day(number))
+                month = after_step(month, step, day(number))
         if step:
             return [*steps, (number, step.kind)]
     return steps
@@ -119,7 +119,7 @@ BANK_DEBITS = {
 
 
 @pytest.mark.parametrize("code", BANK_DEBITS)
-def test_a_bank_debits_failure_through_stripe_is_known_and_tried_again_only_where_that_can_help(code: str) -> None:
+def test_a_failed_stripe_bank_debit_is_recognised_and_retried_only_where_that_can_help(code: str) -> None:
     assert is_decline("stripe", code)
     assert decline("stripe", code).kind is BANK_DEBITS[code]
 
@@ -137,7 +137,7 @@ def test_a_bank_debits_failure_through_stripe_is_known_and_tried_again_only_wher
         "customer_approval_denied",
     ],
 )
-def test_a_mandate_that_can_be_used_no_more_is_not_tried_again_through_gocardless(code: str) -> None:
+def test_a_gocardless_mandate_that_can_no_longer_be_used_is_not_retried(code: str) -> None:
     assert decline("gocardless", code).kind is DeclineKind.HARD
 
 
@@ -154,9 +154,7 @@ def test_a_mandate_that_can_be_used_no_more_is_not_tried_again_through_gocardles
         ("do_not_honor", "", DeclineKind.SOFT),
     ],
 )
-def test_what_the_provider_advises_decides_whether_a_card_is_tried_again(
-    code: str, advice: str, kind: DeclineKind
-) -> None:
+def test_the_providers_advice_decides_whether_a_card_is_retried(code: str, advice: str, kind: DeclineKind) -> None:
     month = refused(code)
     assert month.payment
     advised = replace(month, payment=replace(month.payment, advice=advice))
@@ -174,7 +172,7 @@ def test_what_the_provider_advises_decides_whether_a_card_is_tried_again(
         )
     )
 )
-def test_every_decline_is_told_in_a_whole_sentence_that_shows_no_code(known: tuple[str, str, str]) -> None:
+def test_every_decline_is_explained_in_a_whole_sentence_without_a_code(known: tuple[str, str, str]) -> None:
     sentence = decline(*known).sentence
     assert sentence[0].isupper()
     assert sentence.endswith(".")
@@ -182,7 +180,7 @@ def test_every_decline_is_told_in_a_whole_sentence_that_shows_no_code(known: tup
     assert not {"stolen", "lost", "fraud", "deceased"} & set(sentence.lower().split())
 
 
-def test_a_soft_decline_is_tried_again_and_its_customer_reminded_by_the_schedule() -> None:
+def test_a_soft_decline_is_retried_and_its_customer_reminded_by_the_schedule() -> None:
     assert course(refused()) == [
         (1, "retry"),
         (3, "retry"),
@@ -196,7 +194,7 @@ def test_a_soft_decline_is_tried_again_and_its_customer_reminded_by_the_schedule
 
 
 @pytest.mark.parametrize("code", ["expired_card", "lost_card"])
-def test_a_hard_decline_is_never_tried_again_and_asks_for_a_new_method(code: str) -> None:
+def test_a_hard_decline_is_never_retried_and_asks_for_a_new_method(code: str) -> None:
     assert course(refused(code)) == [
         (3, K.NEW_METHOD),
         (10, K.NEW_METHOD),
@@ -205,7 +203,7 @@ def test_a_hard_decline_is_never_tried_again_and_asks_for_a_new_method(code: str
     ]
 
 
-def test_who_must_confirm_is_reminded_of_that_and_never_charged_again() -> None:
+def test_a_customer_who_must_confirm_is_reminded_of_that_and_never_charged_again() -> None:
     steps = course(refused("authentication_required", S.ACTION_REQUIRED))
     assert steps == [
         (3, K.ACTION_REMINDER),
@@ -215,8 +213,8 @@ def test_who_must_confirm_is_reminded_of_that_and_never_charged_again() -> None:
     ]
 
 
-def test_what_was_taken_back_is_told_at_once_reminded_of_and_not_charged_again() -> None:
-    month = taken_back(refused(state=S.PAID), NOW + timedelta(days=5))
+def test_a_reversed_payment_is_notified_at_once_reminded_of_and_not_charged_again() -> None:
+    month = reversed_payment(refused(state=S.PAID), NOW + timedelta(days=5))
     assert course(month) == [
         (0, K.REVERSED),
         (8, K.REMINDER),
@@ -226,8 +224,8 @@ def test_what_was_taken_back_is_told_at_once_reminded_of_and_not_charged_again()
     ]
 
 
-def test_what_was_taken_back_may_be_charged_again_if_the_policy_says_so() -> None:
-    month = taken_back(refused(state=S.PAID), NOW)
+def test_a_reversed_payment_may_be_charged_again_if_the_policy_says_so() -> None:
+    month = reversed_payment(refused(state=S.PAID), NOW)
     step = next_step(month, OWING, DunningPolicy(retry_reversed=True), day(1))
     assert step
     assert step.kind is StepKind.RETRY
@@ -238,7 +236,7 @@ def test_after_the_last_reminder_an_invoice_can_be_left_open_for_a_person() -> N
     assert course(refused("expired_card"), policy=policy)[-1] == (14, StepKind.GIVE_UP)
 
 
-def test_before_the_closes_own_notice_nobody_is_told_anything_else_at_once() -> None:
+def test_nothing_else_is_notified_before_the_closes_own_notice() -> None:
     month = replace(refused(), notice=None)  # its outcome became known after the close: the reconciler sends the notice
     assert next_step(month, OWING, POLICY, day(0)) is None
     step = next_step(month, OWING, POLICY, day(3), can_retry=False)
@@ -246,24 +244,24 @@ def test_before_the_closes_own_notice_nobody_is_told_anything_else_at_once() -> 
     assert step.notice is K.REMINDER
 
 
-def test_a_hard_decline_that_a_retry_brings_is_told_at_once() -> None:
+def test_a_hard_decline_of_a_retry_is_notified_at_once() -> None:
     month = refused()
     assert month.payment
     month = replace(month, payment=attempted(month.payment, S.DECLINED, "expired_card", NOW + timedelta(days=1)))
     step = next_step(month, OWING, POLICY, day(1))
     assert step
     assert (step.kind, step.notice) == (StepKind.TELL, K.NEW_METHOD)
-    assert next_step(told(month, step, day(1)), OWING, POLICY, day(2)) is None
+    assert next_step(after_step(month, step, day(1)), OWING, POLICY, day(2)) is None
 
 
-def test_a_bank_debit_that_fails_after_the_close_is_told_at_once() -> None:
+def test_a_bank_debit_that_fails_after_the_close_is_notified_at_once() -> None:
     pending = a_payment().start(Money(10_000, "USD"), "pm_card_visa", NOW).to(S.PENDING, NOW, "in progress")
     failed = pending.to(S.DECLINED, NOW + timedelta(days=4), "insufficient_funds", code="insufficient_funds")
     month = CustomerMonth(an_invoice(10_000), failed, replace(TOLD, kind=K.PENDING))
     step = next_step(month, OWING, POLICY, day(4))
     assert step
     assert step.notice is K.DECLINED  # as if it had failed at the close: until now they believe that all is well
-    assert next_step(told(month, step, day(4)), OWING, POLICY, day(5)) == Step(
+    assert next_step(after_step(month, step, day(4)), OWING, POLICY, day(5)) == Step(
         StepKind.RETRY, f"retry-{day(5)}", "day 1 after the first refusal"
     )
 
@@ -281,7 +279,7 @@ def test_a_new_payment_method_makes_a_retry_due_at_once_and_once(state: PaymentS
     assert after is None or after.notice is K.NEW_METHOD
 
 
-def test_who_had_no_payment_method_is_charged_when_there_is_one() -> None:
+def test_a_customer_without_a_payment_method_is_charged_once_there_is_one() -> None:
     payment = a_payment().to(S.NO_PAYMENT_METHOD, NOW, "none")
     month = CustomerMonth(an_invoice(10_000), payment, replace(TOLD, kind=K.NO_PAYMENT_METHOD))
     bare = replace(OWING, profile=replace(OWING.profile, payment_method=""))
@@ -291,7 +289,7 @@ def test_who_had_no_payment_method_is_charged_when_there_is_one() -> None:
     assert step.kind is StepKind.RETRY
 
 
-def test_while_the_provider_cannot_be_asked_nothing_is_retried() -> None:
+def test_nothing_is_retried_while_the_provider_cannot_be_asked() -> None:
     assert next_step(refused(), OWING, POLICY, day(1), can_retry=False) is None
 
 
@@ -302,7 +300,7 @@ def test_credit_that_covers_an_invoice_settles_it_instead_of_a_reminder() -> Non
     assert step.kind is StepKind.RETRY
 
 
-def test_what_we_asked_wrongly_is_asked_again_once_a_day_and_nobody_is_told() -> None:
+def test_our_own_mistake_is_retried_once_a_day_and_nobody_is_notified() -> None:
     put_back = a_payment().start(Money(10_000, "USD"), "pm_card_visa", NOW).to(S.READY, NOW, "resource_missing")
     month = CustomerMonth(an_invoice(10_000), put_back)
     assert next_step(month, OWING, POLICY, day(0)) is None
@@ -326,12 +324,12 @@ def test_what_we_asked_wrongly_is_asked_again_once_a_day_and_nobody_is_told() ->
         *(replace(refused(), manual=(a_payment(state, sequence=2),)) for state in (S.CHARGING, S.UNKNOWN, S.PENDING)),
     ],
 )
-def test_nothing_is_done_about_what_is_settled_outstanding_too_small_or_parked(month: CustomerMonth) -> None:
+def test_settled_outstanding_small_and_parked_payments_are_left_alone(month: CustomerMonth) -> None:
     assert trouble_of(month) is None
     assert next_step(month, OWING, POLICY, day(30)) is None
 
 
-def test_a_day_that_was_missed_is_not_made_up_for() -> None:
+def test_a_missed_day_is_not_made_up_for() -> None:
     month = refused()
     step = next_step(month, OWING, POLICY, day(6))
     assert step
@@ -356,7 +354,7 @@ def test_a_day_that_was_missed_is_not_made_up_for() -> None:
         ({"final_days": -1}, "must not be negative"),
     ],
 )
-def test_a_policy_that_cannot_be_is_a_mistake(policy: dict[str, Any], message: str) -> None:
+def test_an_impossible_policy_is_a_mistake(policy: dict[str, Any], message: str) -> None:
     with pytest.raises(UserMistakeError, match=message):
         DunningPolicy(**policy)
 
@@ -369,7 +367,7 @@ def any_policy() -> st.SearchStrategy[DunningPolicy]:
 
 
 @given(any_policy(), st.sampled_from(["insufficient_funds", "expired_card"]), st.integers(0, 25))
-def test_each_step_is_taken_once_and_in_order_whatever_days_the_collections_run(
+def test_each_step_happens_once_and_in_order_whatever_days_the_collections_run(
     policy: DunningPolicy, code: str, first: int
 ) -> None:
     month, seen = refused(code), list[str]()
@@ -387,7 +385,7 @@ def test_each_step_is_taken_once_and_in_order_whatever_days_the_collections_run(
                 at = datetime.combine(day(number), NOW.timetz())
                 month = replace(month, payment=attempted(month.payment, S.DECLINED, code, at))
             else:
-                month = told(month, step, day(number))
+                month = after_step(month, step, day(number))
         else:
             pytest.fail("a day without an end")
     assert month.payment

@@ -1,4 +1,4 @@
-"""Holds: placed on a definite decline only, lifted when nothing is owed any more."""
+"""Holds: placed only on a definite decline, lifted when nothing is owed any more."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -72,7 +72,7 @@ def test_nobody_is_held_for_less_than_the_threshold(opens: int, held: bool) -> N
     assert (decision is not None) is held
 
 
-def test_nobody_is_held_for_an_invoice_that_was_settled_otherwise() -> None:
+def test_nobody_is_held_for_an_invoice_that_was_settled_another_way() -> None:
     month = CustomerMonth(an_invoice(10_000, credited=10_000), DECLINED.payment)
     assert decided(a_customer(), month, HoldPolicy(), TODAY) is None
 
@@ -86,20 +86,20 @@ def test_nobody_is_held_for_an_invoice_that_was_settled_otherwise() -> None:
         ({"USD": 0}, "USD", 1),
     ],
 )
-def test_the_threshold_is_the_currency_s_own_or_the_default_and_at_least_one(
+def test_the_threshold_is_the_currencys_own_or_the_default_and_at_least_one(
     thresholds: dict[str, int], currency: str, minor: int
 ) -> None:
     assert HoldPolicy(threshold_minor=thresholds).threshold(currency) == minor
 
 
 @given(st.integers(0, 100), st.integers(0, 200))
-def test_a_hold_is_lifted_exactly_when_nothing_is_owed_any_more(receivable: int, credit: int) -> None:
+def test_a_hold_is_lifted_exactly_when_nothing_is_owed(receivable: int, credit: int) -> None:
     held = a_customer(receivable=receivable, credit=credit, held_since=NOW)
     decision = decided(held, DECLINED, HoldPolicy(), TODAY)
     assert (decision is not None and decision[0] is HoldAction.LIFTED) is (receivable <= credit)
 
 
-def test_whoever_is_held_is_not_held_again() -> None:
+def test_a_held_customer_is_not_held_again() -> None:
     assert decided(a_customer(receivable=1, held_since=NOW), DECLINED, HoldPolicy(), TODAY) is None
 
 
@@ -113,7 +113,7 @@ NOVEMBER = OCTOBER.next
 ALL = DunningPolicy()
 
 
-def test_overdue_invoices_come_to_the_threshold_together() -> None:
+def test_overdue_invoices_count_together_towards_the_threshold() -> None:
     months = {
         OCTOBER: CustomerMonth(an_invoice(300), DECLINED.payment),
         NOVEMBER: CustomerMonth(an_invoice(300, number="INV-00000002"), DECLINED.payment),
@@ -136,7 +136,7 @@ def test_nobody_is_held_while_a_payment_of_any_month_is_outstanding(state: Payme
     assert decided(replace(OWING, open_payment="2026-10.2/C-1"), DECLINED, HoldPolicy()) is None
 
 
-def test_nobody_is_held_who_is_parked_for_a_fault_of_ours() -> None:
+def test_a_customer_parked_through_our_fault_is_not_held() -> None:
     parking = Parking("C-1", NOVEMBER, "no_price", "sku", NOW)
     months = {OCTOBER: DECLINED, NOVEMBER: CustomerMonth(parking=parking)}
     assert decide_hold(OWING, months, HoldPolicy(), ALL, TODAY) is None
@@ -145,7 +145,7 @@ def test_nobody_is_held_who_is_parked_for_a_fault_of_ours() -> None:
 
 
 @pytest.mark.parametrize("state", [PaymentState.ACTION_REQUIRED, PaymentState.REVERSED, PaymentState.NO_PAYMENT_METHOD])
-def test_who_was_asked_to_do_something_is_held_when_the_last_reminder_brought_nothing(state: PaymentState) -> None:
+def test_a_customer_who_was_asked_to_act_is_held_after_a_fruitless_last_reminder(state: PaymentState) -> None:
     last = Notice("C-1", OCTOBER, "last_reminder", NoticeState.SENT, NOW + timedelta(14), step="2026-11-01-day-14")
     told = Notice("C-1", OCTOBER, {"reversed": "reversed"}.get(state, state), NoticeState.SENT, NOW)
     month = CustomerMonth(an_invoice(10_000), asked(state), told, reminders=(replace(told, step="x"), last))
@@ -156,7 +156,7 @@ def test_who_was_asked_to_do_something_is_held_when_the_last_reminder_brought_no
     assert decide_hold(OWING, {OCTOBER: month}, HoldPolicy(), left_open, TODAY + timedelta(30)) is None
 
 
-def test_a_hold_is_lifted_when_nothing_is_overdue_any_more_though_something_is_owed() -> None:
+def test_a_hold_is_lifted_when_nothing_is_overdue_even_if_something_is_owed() -> None:
     held = replace(OWING, held_since=NOW)
     fresh = CustomerMonth(an_invoice(10_000, issued_on=TODAY + timedelta(30)), DECLINED.payment)
     paid = CustomerMonth(
@@ -174,13 +174,13 @@ def test_a_hold_stays_while_the_payment_that_would_lift_it_is_outstanding() -> N
 
 
 @pytest.mark.parametrize("lift_manual", [False, True])
-def test_a_persons_hold_is_lifted_by_payment_only_if_the_policy_says_so(lift_manual: bool) -> None:
+def test_a_hold_placed_by_a_person_is_lifted_by_payment_only_if_the_policy_says_so(lift_manual: bool) -> None:
     held = replace(a_customer(), held_since=NOW, held_by="ada")
     decision = decided(held, DECLINED, HoldPolicy(lift_manual=lift_manual))
     assert (decision is not None) is lift_manual
 
 
-def test_an_invoice_that_a_person_released_from_holds_nobody_again_but_a_later_one_does() -> None:
+def test_after_a_release_by_hand_the_same_invoice_holds_nobody_again_but_a_later_one_does() -> None:
     released = HoldChange("C-1", OCTOBER, HoldAction.LIFTED, "they called", NOW, by="ada")
     october = replace(DECLINED, holds=(released,))
     assert decided(OWING, october, HoldPolicy()) is None
@@ -198,7 +198,7 @@ _PAYMENTS = st.builds(
 
 
 @given(_PAYMENTS, st.none() | _PAYMENTS, st.integers(0, 20_000), st.integers(0, 20_000), st.integers(0, 60))
-def test_whoever_paid_or_whose_payment_is_outstanding_is_never_put_on_hold(
+def test_a_customer_who_paid_or_whose_payment_is_outstanding_is_never_put_on_hold(
     payment: Payment, second: Payment | None, opens: int, credit: int, days: int
 ) -> None:
     manual = (replace(second, sequence=2),) if second else ()

@@ -1,4 +1,4 @@
-"""Documents as customers get them, for what sets and writes them."""
+"""Documents as customers get them, for the renderers."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -99,12 +99,12 @@ def sample(
 
 
 def credit_note(**more: Any) -> InvoiceDocument:
-    """Take an invoice back."""
+    """Make the credit note of an invoice."""
     return sample(negative=True, kind=DocumentKind.CREDIT_NOTE, corrects="INV-00000007", **more)
 
 
-def taken_back(document: InvoiceDocument, before: int = 0, minor: int = 0) -> InvoiceDocument:
-    """Take an invoice back as a correction does: a part of it, or everything."""
+def credit_note_for(document: InvoiceDocument, before: int = 0, minor: int = 0) -> InvoiceDocument:
+    """Credit an invoice as a correction does: a part of it, or everything."""
     said, amount = Money(before, document.currency), Money(minor or document.total_minor, document.currency)
     draft = draft_credit_note(document, said, amount, "Billed twice.", "id", TODAY)
     return InvoiceDocument.of({**draft, "number": "CN-00000001"})

@@ -1,4 +1,4 @@
-"""Whatever somebody is called, their invoice can be printed, archived and read by machines; the data keep the text."""
+"""Whatever a customer's name, their invoice can be printed, archived and read by machines; the data keeps the text."""
 
 import io
 import json
@@ -47,13 +47,13 @@ def embedded(document: InvoiceDocument) -> bytes:
     return E_INVOICES.embed(RENDERER.render(document), document)
 
 
-def test_there_are_more_than_the_71_kinds_of_text_that_were_tried_first() -> None:
+def test_more_than_71_kinds_of_text_are_tested() -> None:
     assert len(TEXTS) > 71 + len(SINGLE)
     assert all(TEXTS.values())
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_text_of_any_kind_is_printed_and_archived_wherever_it_stands(kind: str) -> None:
+def test_a_text_of_any_kind_is_printed_and_archived_wherever_it_appears(kind: str) -> None:
     document = replace(saying(TEXTS[kind]), replaces=CANARY)
     pdf = embedded(document)
     shown = words(pdf)
@@ -74,7 +74,7 @@ def test_any_text_at_all_is_printed_and_archived(text: str) -> None:
 
 @settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_the_data_keep_every_character(text: str) -> None:
+def test_the_data_keeps_every_character(text: str) -> None:
     document = saying(text)
     assert InvoiceDocument.parse(document.canonical()) == document
 
@@ -94,26 +94,26 @@ def test_the_data_keep_every_character(text: str) -> None:
         ("Za\u0308\u0332 Ltd", "Za\u0308\u0332Ltd"),
     ],
 )
-def test_the_picture_shows_the_nearest_that_there_is(name: str, shown: str) -> None:
+def test_the_page_shows_the_nearest_character_available(name: str, shown: str) -> None:
     text = words(RENDERER.render(replace(sample(), customer=replace(POLE, name=name))))
     assert unicodedata.normalize("NFC", shown) in text.replace("\ufe0f", "")
 
 
-def test_what_xml_forbids_is_replaced_in_the_xml_and_nothing_else_is() -> None:
+def test_only_characters_that_xml_forbids_are_replaced_in_the_xml() -> None:
     name = "A\x00B\x1bC\ufffeD\ud800E \x9b \ue000 \U00020000 \u0f56"
     document = replace(sample(), customer=replace(POLE, name=name))
     xml = E_INVOICES.xml(document).decode()
     assert "A\ufffdB\ufffdC\ufffdD\ufffdE \x9b \ue000 \U00020000 \u0f56" in xml
 
 
-def test_every_font_that_is_in_the_layer_is_used_and_there_is_no_other() -> None:
+def test_the_layers_fonts_are_exactly_those_used() -> None:
     folders = [str(Path(typst_renderer._folder(name))) for name in typst_renderer._FONT_PACKAGES]
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
     other_regions = {f"Noto Sans CJK {region}" for region in ("HK", "KR", "SC", "TC")}
     assert set(fonts.families()) == {*FONTS, *other_regions}
 
 
-def test_what_typst_cannot_set_all_the_same_is_set_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_that_typst_cannot_set_is_set_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a font said that it has Tibetan letters and hadn't."""
     read = letters_of
 
@@ -132,7 +132,7 @@ class PanicException(BaseException):
 
 
 @pytest.mark.parametrize("error", [PanicException("end byte index 3 is out of bounds"), typst.TypstError("no", "no")])
-def test_where_typst_breaks_down_it_is_begun_again(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+def test_typst_is_restarted_after_it_crashes(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     made: list[object] = []
 
     class Compiler:
@@ -153,7 +153,7 @@ def test_where_typst_breaks_down_it_is_begun_again(monkeypatch: pytest.MonkeyPat
     assert len(made) == 2
 
 
-def test_a_view_is_what_json_can_hold() -> None:
+def test_a_view_fits_into_json() -> None:
     """Halves of characters cannot be written as UTF-8: none is left in what Typst is given."""
     legible = RENDERER._legible.all_in({"a": ["\ud800", ("x\udfff", 1, None)]})
     assert json.loads(json.dumps(legible, ensure_ascii=False).encode()) == {"a": ["\ufffd", ["x\ufffd", 1, None]]}

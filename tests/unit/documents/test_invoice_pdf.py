@@ -1,4 +1,4 @@
-"""Invoices' pages: what is on them, that every letter is there, and that the same document is the same bytes."""
+"""Invoice pages: what is on them, that no letter is missing, and that the same document is the same bytes."""
 
 import io
 import struct
@@ -20,7 +20,7 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.pricing.exact import exact_text
 from monthclose.domain.tax.tax import TaxRate
-from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, sample, taken_back
+from tests.unit.documents.samples import POLE, REVERSE, SELLER, credit_note, credit_note_for, sample
 
 RENDERER = TypstRenderer()
 
@@ -68,11 +68,11 @@ def test_the_same_document_is_the_same_bytes_in_another_process() -> None:
     assert len(hashes) == 1
 
 
-def test_another_document_is_other_bytes() -> None:
+def test_a_different_document_is_different_bytes() -> None:
     assert RENDERER.render(sample()) != RENDERER.render(replace(sample(), number="INV-00000043"))
 
 
-def test_each_page_says_what_it_carries_forward_and_the_next_one_brings_it() -> None:
+def test_each_page_says_what_it_carries_forward_and_the_next_one_starts_with_it() -> None:
     document = sample(200)
     texts = pages(document)
     assert len(texts) > 4
@@ -105,7 +105,7 @@ def test_each_page_says_what_it_carries_forward_and_the_next_one_brings_it() -> 
         "Þórður Ægisson ehf.",
     ],
 )
-def test_a_name_in_any_of_the_worlds_letters_is_there_and_its_fonts_are_in_the_file(name: str) -> None:
+def test_a_name_in_any_script_is_printed_and_its_fonts_are_in_the_file(name: str) -> None:
     document = replace(sample(), customer=replace(POLE, name=name))
     pdf = RENDERER.render(document)
     reader = PdfReader(io.BytesIO(pdf))
@@ -125,7 +125,7 @@ def test_amounts_have_their_currencys_decimals(currency: str, total: str) -> Non
     assert f"Amount due {total}" in page
 
 
-def test_many_taxes_discounts_and_credits_are_all_in_the_sums() -> None:
+def test_many_taxes_discounts_and_credits_are_all_in_the_totals() -> None:
     document = sample(
         40,
         rates=tuple(TaxRate(f"Levy of the {n}th district", Decimal(n)) for n in range(1, 9)),
@@ -139,7 +139,7 @@ def test_many_taxes_discounts_and_credits_are_all_in_the_sums() -> None:
     assert "Promotional credit \u22125.00 EUR" in text
 
 
-def test_prices_with_tax_in_them_say_so() -> None:
+def test_tax_inclusive_prices_say_so() -> None:
     [page] = pages(sample(inclusive=True))
     assert "Total 79.21 EUR" in page
     assert "Net, excluding tax 66.56 EUR" in page
@@ -151,7 +151,7 @@ def test_a_reverse_charge_is_explained_once() -> None:
     assert page.count("Reverse charge: the recipient owes the VAT.") == 1
 
 
-def test_a_credit_note_is_called_one_and_names_its_invoice() -> None:
+def test_a_credit_note_is_labelled_as_one_and_names_its_invoice() -> None:
     [page] = pages(credit_note())
     assert "Credit note" in page
     assert "Corrects invoice INV-00000007" in page
@@ -159,7 +159,7 @@ def test_a_credit_note_is_called_one_and_names_its_invoice() -> None:
     assert "IBAN" not in page
 
 
-def test_what_customers_are_called_is_never_taken_for_markup() -> None:
+def test_a_customers_name_is_never_taken_for_markup() -> None:
     nasty = '#set page(width: 1pt) *bold* $x$ @ref <label> `raw` \\ "quoted" // comment [x] _u_'
     document = replace(sample(), customer=Buyer("C-1", nasty), notes=("#panic()",))
     [page] = pages(document)
@@ -167,7 +167,7 @@ def test_what_customers_are_called_is_never_taken_for_markup() -> None:
     assert "#panic()" in page
 
 
-def test_words_that_are_too_long_for_their_column_are_broken() -> None:
+def test_words_too_long_for_their_column_are_broken() -> None:
     word = "x" * 256
     lines = (DocumentLine(word, word, Decimal(1), 100, "u" * 60, Decimal("0.12345678901234567890123456"), word),)
     document = replace(
@@ -201,7 +201,7 @@ def test_tiers_and_parts_of_a_month_are_explained() -> None:
     assert "tier 0 to 500: 500 x 0.01 = 5" in page
 
 
-def test_a_price_that_says_it_all_is_not_explained_again() -> None:
+def test_a_self_explanatory_price_is_not_explained_again() -> None:
     steps = ({"kind": "units", "quantity": "672", "unit_price": "0.00893", "amount": "6.00096"},)
     line = replace(sample().lines[0], steps=steps)
     [page] = pages(replace(sample(rates=()), lines=(line,), total_minor=line.amount_minor))
@@ -245,7 +245,7 @@ def test_a_fee_for_a_whole_month_needs_no_arithmetic() -> None:
         assert "time-weighted" not in page
 
 
-def test_who_has_nothing_to_pay_is_not_told_how_and_when() -> None:
+def test_an_invoice_with_nothing_to_pay_does_not_say_how_and_when_to_pay() -> None:
     document = replace(sample(), customer=replace(POLE, name="Acme"))
     covered = replace(document, credits=(Deduction("Your credit on 1 November 2026", -document.total_minor),))
     [owing], [nothing] = pages(document), pages(covered)
@@ -255,8 +255,8 @@ def test_who_has_nothing_to_pay_is_not_told_how_and_when() -> None:
     assert "Amount due 0.00 EUR" in nothing
 
 
-def test_the_reason_of_a_correction_is_called_one() -> None:
-    for document in (taken_back(sample()), replace(sample(), replaces="INV-00000007", notes=("Billed twice.",))):
+def test_the_reason_for_a_correction_is_labelled_as_one() -> None:
+    for document in (credit_note_for(sample()), replace(sample(), replaces="INV-00000007", notes=("Billed twice.",))):
         [page] = pages(document)
         assert "Reason: Billed twice." in page
     [page] = pages(replace(sample(), notes=("Thank you.",)))
@@ -264,13 +264,13 @@ def test_the_reason_of_a_correction_is_called_one() -> None:
     assert "Reason" not in page
 
 
-def test_a_line_with_more_steps_than_a_page_holds_goes_over_pages() -> None:
+def test_a_line_with_more_steps_than_a_page_holds_continues_on_the_next() -> None:
     line = DocumentLine("sku", "Storage", Decimal(1), 100, steps=tuple(STEP | {"how": f"Step {n}"} for n in range(150)))
     text = " ".join(pages(replace(sample(rates=()), lines=(line,), total_minor=100)))
     assert all(f"Step {n}" in text for n in range(150))
 
 
-def test_the_longest_description_goes_over_pages() -> None:
+def test_the_longest_description_continues_on_the_next_page() -> None:
     words = [f"word{n}" for n in range(600)]
     line = DocumentLine("sku", " ".join(words), Decimal(1), 100)
     text = " ".join(pages(replace(sample(rates=()), lines=(line,), total_minor=100)))
@@ -314,7 +314,7 @@ def test_pages_are_for_archives_and_can_be_read_aloud() -> None:
     assert reader.metadata.creation_date.date() == sample().issued_on
 
 
-def test_the_view_holds_nothing_but_what_json_can_say() -> None:
+def test_the_view_holds_only_what_json_can_express() -> None:
     view = view_of(sample(3), None)
     assert [row["running"] for row in view["rows"]] == ["0.01", "79.21", "117.60"]
 

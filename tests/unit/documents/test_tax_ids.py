@@ -24,7 +24,7 @@ from monthclose.domain.errors import UserMistakeError
         ("LI", "anything printable", "anything printable"),  # no rule is known: taken as it is
     ],
 )
-def test_a_genuine_id_is_written_plainly(country: str, tax_id: str, plain: str) -> None:
+def test_a_valid_id_is_normalised(country: str, tax_id: str, plain: str) -> None:
     assert check_tax_id(country, tax_id) == plain
 
 
@@ -41,6 +41,6 @@ def test_a_genuine_id_is_written_plainly(country: str, tax_id: str, plain: str) 
         ("LI", "a\nb", "tax_id has unprintable characters"),
     ],
 )
-def test_another_one_is_refused(country: str, tax_id: str, message: str) -> None:
+def test_an_invalid_id_is_refused(country: str, tax_id: str, message: str) -> None:
     with pytest.raises(UserMistakeError, match=message):
         check_tax_id(country, tax_id)

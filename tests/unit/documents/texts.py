@@ -1,4 +1,4 @@
-"""Texts that somebody may be called: a few letters of each script, and what trips up programs."""
+"""Names that a customer may have: a few letters of each script, and what trips up programs."""
 
 import unicodedata
 from dataclasses import replace
@@ -130,7 +130,7 @@ TEXTS = {**{name: of_block(*block) for name, block in BLOCKS.items()}, **SINGLE}
 
 
 def saying(text: str) -> InvoiceDocument:
-    """Make a document that has a text everywhere where somebody can write one."""
+    """Make a document that has a text wherever somebody can enter one."""
     rate = TaxRate(f"VAT {text}", Decimal(19), note=text)
     deductions = (Deduction(text, -1),)
     plain = sample(rates=(rate,), discounts=deductions, credits=deductions)

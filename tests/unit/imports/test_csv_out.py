@@ -47,7 +47,7 @@ def test_amounts_stay_numbers() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
-def test_no_cell_begins_like_a_formula_unless_it_is_a_number(cell: str) -> None:
+def test_no_cell_starts_like_a_formula_unless_it_is_a_number(cell: str) -> None:
     (out, _) = written(cell, "next")
     assert not out.startswith(RUNS) or float(out.replace(",", "")) is not None
     assert out in (cell, f"'{cell}")

@@ -1,4 +1,4 @@
-"""Files with decimal commas: refused as a whole until somebody says so, and then read to the last digit."""
+"""Files with decimal commas: refused as a whole until somebody declares them, and then read to the last digit."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_one_cell_with_a_decimal_comma_at_the_very_end_refuses_the_whole_file(
 
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
-def test_a_dropped_file_is_refused_as_a_whole_too_and_told_by_its_metadata(world: World, how: DropSettings) -> None:
+def test_a_dropped_file_is_refused_as_a_whole_too_and_pointed_to_its_metadata(world: World, how: DropSettings) -> None:
     drop = Drop(world, how)
     content = (HEADER + row("1.500") * 3 + row("1", "0,5")).encode()
     drop.world.inbox.drop(KEY, content)
@@ -99,7 +99,7 @@ def test_a_number_with_a_point_in_a_file_of_commas_is_rejected_and_not_guessed(
     assert taken(monthclose.world) == [("1.5", "1")]
 
 
-def test_who_says_that_points_are_decimal_loses_the_other_rows_only(monthclose: Command, tmp_path: Path) -> None:
+def test_with_points_declared_decimal_only_the_other_rows_are_rejected(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "usage.csv"
     path.write_text(HEADER + row("1.500") + row("1,234"))
     told = monthclose("import", "usage", path, "--decimal", ".", exit_code=2).stdout
@@ -107,7 +107,7 @@ def test_who_says_that_points_are_decimal_loses_the_other_rows_only(monthclose: 
     assert taken(monthclose.world) == [("1.500", "1")]
 
 
-def test_commas_elsewhere_and_between_thousands_refuse_nothing(monthclose: Command, tmp_path: Path) -> None:
+def test_commas_elsewhere_and_between_thousands_cause_no_refusal(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "usage.csv"
     path.write_text(
         "customer_id;sku;quantity;time;description\n"
@@ -117,7 +117,7 @@ def test_commas_elsewhere_and_between_thousands_refuse_nothing(monthclose: Comma
     assert "1 row imported, 3 rejected" in monthclose("import", "usage", path, exit_code=2).stdout
 
 
-def test_prices_with_decimal_commas_are_refused_and_read_in_the_same_way(monthclose: Command, tmp_path: Path) -> None:
+def test_prices_with_decimal_commas_are_refused_or_read_the_same_way(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text("sku;currency;unit_price\na;USD;1.500\nb;USD;0,00893\n")
     assert "the unit_price of row 2" in monthclose("import", "prices", path, exit_code=2).stderr
@@ -128,7 +128,7 @@ def test_prices_with_decimal_commas_are_refused_and_read_in_the_same_way(monthcl
     assert (unit_price(book, "a"), unit_price(book, "b")) == (Decimal(1500), Decimal("0.00893"))
 
 
-def test_numbers_of_json_have_points_whatever_the_texts_beside_them_have(monthclose: Command, tmp_path: Path) -> None:
+def test_json_numbers_have_points_whatever_the_texts_beside_them_have(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "usage.jsonl"
     line = '{"customer_id": "acme", "sku": "s", "time": "2026-10-02", "unit_price": 1, "quantity": %s}\n'
     path.write_text(line % "1.500" + line % '"1.500"' + line % '"1,5"' + line % "1.5e1")
@@ -138,7 +138,7 @@ def test_numbers_of_json_have_points_whatever_the_texts_beside_them_have(monthcl
     assert [quantity for quantity, _ in taken(monthclose.world)] == ["1.500", "1500", "1.5", "15"]
 
 
-def test_another_mark_is_no_decimal_mark(monthclose: Command, tmp_path: Path) -> None:
+def test_no_other_character_is_a_decimal_mark(monthclose: Command, tmp_path: Path) -> None:
     path = tmp_path / "usage.csv"
     path.write_text(HEADER + row("1"))
     told = monthclose("import", "usage", path, "--decimal", ";", exit_code=2).stderr

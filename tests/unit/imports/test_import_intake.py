@@ -102,7 +102,7 @@ def test_a_customer_may_lack_a_payment_method_and_a_country() -> None:
         ({"unit_price": "-0.01"}, "unit_price is negative"),
     ],
 )
-def test_a_price_that_cannot_be_billed_by_is_rejected_with_the_reason(changes: dict[str, str], reason: str) -> None:
+def test_an_unusable_price_is_rejected_with_the_reason(changes: dict[str, str], reason: str) -> None:
     assert read_row(Row(1, without(PRICE, **changes)), plain(PRICES.fields), read_price) == (None, reason)
 
 
@@ -138,7 +138,7 @@ def test_usage_that_cannot_be_billed_is_rejected_with_the_reason(changes: dict[s
     assert read_row(row, plain(USAGE.fields), lambda fields: read_usage(fields, "e")) == (None, reason)
 
 
-def test_minus_nothing_is_nothing() -> None:
+def test_minus_zero_is_zero() -> None:
     assert str(read_usage(without(EVENT, quantity="-0"), "e").quantity) == "0"
 
 
@@ -170,7 +170,7 @@ def test_a_time_without_a_zone_is_utc(text: str, expected: datetime) -> None:
         ({}, {}, "there is no column for quantity, time; the columns are customer_id, sku"),
     ],
 )
-def test_a_layout_that_cannot_be_is_refused_with_the_names(
+def test_an_impossible_column_mapping_is_refused_with_the_names(
     mapped: dict[str, str], defaults: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserMistakeError) as refused:
@@ -179,7 +179,7 @@ def test_a_layout_that_cannot_be_is_refused_with_the_names(
     assert str(refused.value).startswith(message)
 
 
-def test_a_column_that_is_there_twice_is_refused() -> None:
+def test_a_column_that_appears_twice_is_refused() -> None:
     with pytest.raises(UserMistakeError, match="the column 'sku' appears twice"):
         ColumnMapping.resolve(USAGE, ["customer_id", "sku", "sku", "quantity", "time"], {}, {}, HINTS)
 
@@ -193,7 +193,7 @@ def test_a_default_stands_in_for_a_missing_column_and_for_an_empty_cell() -> Non
     assert mapping.fields({"customer_id": "a", "sku": "x", "time": "t"})["sku"] == "x"
 
 
-def test_a_file_and_its_compressed_twin_have_the_same_event_ids() -> None:
+def test_a_file_and_its_compressed_copy_have_the_same_event_ids() -> None:
     assert derived_event_id("usage.csv.gz", 7) == derived_event_id("usage.csv", 7) == "usage.csv#7"
     assert derived_event_id("usage.csv", 8) != derived_event_id("usage.csv", 7)
     assert len(derived_event_id("x" * 255, 1)) < 256
@@ -248,7 +248,7 @@ def counted(world: World, *customers: str) -> list[Decimal]:
     ]
 
 
-def test_a_row_that_is_removed_from_a_mended_file_stays_and_the_quantity_0_or_a_negative_one_takes_it_back() -> None:
+def test_a_row_removed_from_a_corrected_file_stays_and_a_zero_or_negative_quantity_cancels_it() -> None:
     world = World()
     world.add_customer("acme")
     world.add_customer("globex")
@@ -263,7 +263,7 @@ def test_a_row_that_is_removed_from_a_mended_file_stays_and_the_quantity_0_or_a_
     assert counted(world, "acme", "globex") == [1, 10]
 
 
-def test_usage_of_a_customer_that_nobody_knows_is_rejected() -> None:
+def test_usage_of_an_unknown_customer_is_rejected() -> None:
     tally, rejected = imported(World(), [Row(1, EVENT), Row(2, without(EVENT, customer_id=""))])
 
     assert tally.taken == 0
@@ -318,7 +318,7 @@ def test_two_prices_for_the_same_thing_in_one_file_are_rejected() -> None:
     assert rejected == [(3, "sku and currency appear twice with different prices")]
 
 
-def test_a_price_that_says_no_texts_keeps_those_there_are() -> None:
+def test_a_price_without_texts_keeps_the_existing_ones() -> None:
     world = World()
 
     def last() -> Price:

@@ -1,4 +1,4 @@
-"""A quote in a usage file, mended or broken where it stands: no row is billed twice, the others stay who they are."""
+"""A quote in a usage file, fixed or broken in place: no row is billed twice, the others keep their ids."""
 
 from collections import Counter
 from decimal import Decimal
@@ -41,7 +41,7 @@ def counting(world: World) -> Counter[Decimal]:
 
 
 class Imports:
-    """Imports versions of one file, by one of the ways there are."""
+    """Imports versions of one file, by the command or the drop."""
 
     def __init__(self, way: DropSettings | None, folder: Path) -> None:
         self.world, self._way, self._folder = known(), way, folder
@@ -100,7 +100,7 @@ def versions(draw: Any) -> tuple[str, str, int]:
 
 
 def untouched(text: str, line: int) -> dict[Decimal, str]:
-    """The ids that rows have which begin in other lines than the changed one, by their quantity."""
+    """The ids of rows that start on other lines than the changed one, by their quantity."""
     found = {}
     for number, content in enumerate(text.split("\n")):
         cells = content.split(",")
@@ -112,7 +112,7 @@ def untouched(text: str, line: int) -> dict[Decimal, str]:
 @pytest.mark.parametrize("way", IMPORTERS.values(), ids=IMPORTERS)
 @settings(max_examples=120)
 @given(versions())
-def test_whichever_quote_comes_or_goes_no_row_is_billed_twice_and_the_others_keep_their_ids(
+def test_whichever_quote_is_added_or_removed_no_row_is_billed_twice_and_the_others_keep_their_ids(
     tmp_path_factory: pytest.TempPathFactory, way: DropSettings | None, pair: tuple[str, str, int]
 ) -> None:
     imports = Imports(way, tmp_path_factory.getbasetemp())
@@ -130,9 +130,7 @@ def test_whichever_quote_comes_or_goes_no_row_is_billed_twice_and_the_others_kee
 
 
 @pytest.mark.parametrize("way", IMPORTERS.values(), ids=IMPORTERS)
-def test_a_quote_that_is_mended_where_it_stands_brings_what_it_had_swallowed(
-    way: DropSettings | None, tmp_path: Path
-) -> None:
+def test_fixing_a_quote_imports_the_rows_it_had_swallowed(way: DropSettings | None, tmp_path: Path) -> None:
     imports = Imports(way, tmp_path)
     good = [f"acme,droplet,{number},2026-10-02,\n" for number in range(1, 31)]
     broken = [*good[:2], 'acme,droplet,3,2026-10-02,"5 inch\n', *good[3:10], 'acme,droplet,11,2026-10-02,"5 inch" x\n']
@@ -156,7 +154,7 @@ def test_a_quote_that_is_mended_where_it_stands_brings_what_it_had_swallowed(
         ['acme,"droplet,1,2026-10-02,x', 'acme,droplet",2,2026-10-02,x'],
     ],
 )
-def test_rows_that_a_cell_swallowed_are_told_even_where_all_quotes_are_closed(
+def test_rows_swallowed_by_a_cell_are_reported_even_where_all_quotes_are_closed(
     way: DropSettings | None, tmp_path: Path, lines: list[str]
 ) -> None:
     imports = Imports(way, tmp_path)
@@ -168,7 +166,7 @@ def test_rows_that_a_cell_swallowed_are_told_even_where_all_quotes_are_closed(
 
 
 @pytest.mark.parametrize("way", IMPORTERS.values(), ids=IMPORTERS)
-def test_a_text_of_several_lines_is_taken_as_it_is(way: DropSettings | None, tmp_path: Path) -> None:
+def test_a_text_of_several_lines_is_imported_as_it_is(way: DropSettings | None, tmp_path: Path) -> None:
     imports = Imports(way, tmp_path)
     assert imports.take(COLUMNS + 'acme,droplet,1,2026-10-02,"two, three\nand, four"\nacme,x,2,2026-10-02,\n') == {}
     assert [(event.event_id, event.description) for event in stored(imports.world)] == [
@@ -183,7 +181,7 @@ def test_empty_lines_before_the_header_do_not_count(tmp_path: Path) -> None:
     assert [event.event_id for event in stored(imports.world)] == ["a.csv#1"]
 
 
-def test_the_command_and_the_drop_say_the_same_of_the_same_file(tmp_path: Path) -> None:
+def test_the_command_and_the_drop_say_the_same_about_the_same_file(tmp_path: Path) -> None:
     content = (
         COLUMNS
         + 'acme,droplet,1,2026-10-02,"x\n\nacme,droplet,"2,2026-10-02,\nacme,d,x,2026-10-02,\nacme,d,4,2026-10-02,\n'

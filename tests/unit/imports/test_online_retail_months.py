@@ -74,7 +74,7 @@ class Account:
     owed: int = 0
 
     def close(self, total: int) -> dict[str, str]:
-        """Book a month, and say what its row of the report must be."""
+        """Book a month, and return its expected row of the report."""
         used = min(self.credit, max(total, 0))
         due = max(total, 0) - used
         collected = due if self.charged else 0
@@ -146,7 +146,7 @@ def expected() -> Expected:
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_every_customers_row_of_the_report_is_what_the_raw_file_comes_to(
+def test_every_customers_row_of_the_report_equals_the_sum_of_the_raw_file(
     closed: Closed, expected: Expected, month: str
 ) -> None:
     rows = closed.rows[month]
@@ -154,7 +154,7 @@ def test_every_customers_row_of_the_report_is_what_the_raw_file_comes_to(
     assert {name: {k: row[k] for k in expected[month][name]} for name, row in rows.items()} == expected[month]
 
 
-def test_the_credits_of_september_pay_for_october(closed: Closed, expected: Expected) -> None:
+def test_credit_from_september_pays_for_october(closed: Closed, expected: Expected) -> None:
     september, october = (expected[month] for month in MONTHS)
     granted = {name for name, row in september.items() if int(row["invoiced_minor"]) < 0}
     used = {name for name, row in october.items() if int(row["credited_minor"])}
@@ -169,7 +169,7 @@ def test_the_credits_of_september_pay_for_october(closed: Closed, expected: Expe
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_the_provider_moved_what_was_left_to_pay_and_each_customer_was_told_once(
+def test_the_provider_collected_what_was_left_to_pay_and_each_customer_was_notified_once(
     closed: Closed, expected: Expected, month: str
 ) -> None:
     collected = {name: int(row["collected_minor"]) for name, row in expected[month].items()}
@@ -179,7 +179,7 @@ def test_the_provider_moved_what_was_left_to_pay_and_each_customer_was_told_once
     assert closed.mailed[month] == Counter(profiles[name]["email"] for name in invoiced)
 
 
-def test_after_both_months_the_accounts_say_what_is_owed_and_what_credit_is_left(
+def test_after_both_months_the_accounts_show_what_is_owed_and_what_credit_is_left(
     closed: Closed, expected: Expected
 ) -> None:
     accounts = {name: closed.world.customer(name) for name in expected["accounts"]}
@@ -190,7 +190,7 @@ def test_after_both_months_the_accounts_say_what_is_owed_and_what_credit_is_left
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_every_row_was_taken_or_rejected_with_a_reason_and_the_books_tie(closed: Closed, month: str) -> None:
+def test_every_row_was_imported_or_rejected_with_a_reason_and_the_books_tie(closed: Closed, month: str) -> None:
     nameless = sum(not row["CustomerID"] for row in raw(month))
     taken = sum(1 for _ in raw(month)) - nameless
     assert f"{taken:,} rows imported, {nameless:,} rejected" in closed.said[month]

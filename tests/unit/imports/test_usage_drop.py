@@ -1,4 +1,4 @@
-"""DroppedFile usage files: what comes of them is what the command makes of them, whatever repeats or breaks off."""
+"""Dropped usage files: the result is the command's, whatever repeats or breaks off."""
 
 import gzip
 import json
@@ -32,7 +32,7 @@ def test_a_dropped_file_has_the_ids_of_the_same_file_imported_by_the_command(dro
 
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
-def test_what_cannot_be_taken_is_kept_beside_the_file_with_its_reason(drop: Drop, how: DropSettings) -> None:
+def test_rejected_rows_are_kept_beside_the_file_with_their_reason(drop: Drop, how: DropSettings) -> None:
     drop.settings = how
     version = drop.world.inbox.drop(KEY, of(GOOD, '"=1+1",droplet,1,2026-10-02\n', "acme,droplet,much,2026-10-02,x\n"))
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_taken_is_kept_beside_the_file_with_its_reason(drop: Drop
 
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
-def test_a_mended_file_replaces_its_rows_and_leaves_no_old_rejects(drop: Drop, how: DropSettings) -> None:
+def test_a_corrected_file_replaces_its_rows_and_leaves_no_old_rejects(drop: Drop, how: DropSettings) -> None:
     drop.settings = how
     drop.world.inbox.drop(KEY, of(GOOD, GOOD.replace("24", "much"), GOOD))
     drop.run()
@@ -83,7 +83,7 @@ BAD = {
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
 @pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
-def test_a_file_that_cannot_be_read_is_told_in_two_lines_and_nothing_of_it_is_stored(
+def test_an_unreadable_file_is_reported_in_two_lines_and_none_of_it_is_stored(
     drop: Drop, content: bytes, message: str, how: DropSettings
 ) -> None:
     drop.settings = how
@@ -111,7 +111,7 @@ def test_columns_are_shown_beside_the_file_and_not_in_the_event(drop: Drop) -> N
 
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
-def test_a_file_of_which_nothing_can_be_taken_is_unusable_and_its_rows_are_kept(drop: Drop, how: DropSettings) -> None:
+def test_a_file_whose_every_row_is_rejected_is_unusable_and_its_rows_are_kept(drop: Drop, how: DropSettings) -> None:
     drop.settings = how
     drop.world.inbox.drop(KEY, of(GOOD.replace("acme", "stranger"), GOOD.replace("acme", "nobody")))
     outcome = drop.run()
@@ -123,7 +123,7 @@ def test_a_file_of_which_nothing_can_be_taken_is_unusable_and_its_rows_are_kept(
     assert "rejects/a.csv.csv" in drop.text()
 
 
-def test_metadata_say_columns_defaults_and_how_old_usage_may_be(drop: Drop) -> None:
+def test_metadata_sets_columns_defaults_and_how_old_usage_may_be(drop: Drop) -> None:
     content = "Kunde;Größe;time\nacme;3;2026-10-02\nacme;3;2026-09-01\n".encode()
     options = {"map_customer-id": "Kunde", "map_quantity": "=?utf-8?q?Gr=C3=B6=C3=9Fe?=", "default_sku": "droplet"}
     drop.world.inbox.drop(KEY, content, **options, horizon="45", mtime="1700000000")
@@ -144,18 +144,18 @@ def test_metadata_say_columns_defaults_and_how_old_usage_may_be(drop: Drop) -> N
         ({"horizon": "a year"}, "horizon must be a number of days"),
     ],
 )
-def test_metadata_that_make_no_sense_are_told(metadata: dict[str, str], message: str) -> None:
+def test_metadata_that_makes_no_sense_is_reported(metadata: dict[str, str], message: str) -> None:
     with pytest.raises(UserMistakeError, match=message):
         read_options(metadata)
 
 
-def test_a_field_that_does_not_exist_is_told(drop: Drop) -> None:
+def test_a_field_that_does_not_exist_is_reported(drop: Drop) -> None:
     drop.world.inbox.drop(KEY, of(GOOD), map_colour="Farbe")
     assert drop.run()["error"].startswith("a usage file has no field 'colour'; its fields are customer_id, sku")
 
 
 @pytest.mark.parametrize("how", [SMALL, LARGE], ids=["at once", "in lanes"])
-def test_an_arrival_that_is_told_twice_is_imported_once(drop: Drop, how: DropSettings) -> None:
+def test_an_arrival_that_is_announced_twice_is_imported_once(drop: Drop, how: DropSettings) -> None:
     drop.settings = how
     version = drop.world.inbox.drop(KEY, of(GOOD, GOOD, GOOD.replace("acme", "globex")))
     first = drop.run(version)
@@ -168,7 +168,7 @@ def test_an_arrival_that_is_told_twice_is_imported_once(drop: Drop, how: DropSet
     assert drop.receive(version, "import-2").again, "so that its rows are not counted twice"
 
 
-def test_what_is_kept_beside_a_file_of_the_longest_name_has_a_key_that_can_be(drop: Drop) -> None:
+def test_objects_kept_beside_a_file_with_the_longest_name_have_valid_keys(drop: Drop) -> None:
     key = f"usage/{'x' * 1014}.csv"
     drop.world.inbox.drop(key, of(GOOD, "stranger,s,1,2026-10-02\n"))
     rejects = (drop.run(key=key)["rejects"] or {})["key"]
@@ -201,7 +201,7 @@ def test_an_earlier_version_never_comes_after_a_later_one(drop: Drop) -> None:
     assert [str(event.quantity) for event in drop.events()] == ["25"]
 
 
-def test_two_that_come_at_the_same_moment_ask_again(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arrival_that_loses_the_race_for_the_claim_asks_again(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     drop.world.inbox.drop(KEY, of(GOOD))
     claims = drop.world.claims
     original = claims.get
@@ -220,11 +220,11 @@ def test_two_that_come_at_the_same_moment_ask_again(drop: Drop, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("key", ["usage/", "usage/2026/", "rejects/a.csv.csv", "usage/gone.csv"])
-def test_what_is_no_file_is_nothing(drop: Drop, key: str) -> None:
+def test_an_object_that_is_not_a_file_is_ignored(drop: Drop, key: str) -> None:
     assert drop.receive(key=key).result == "nothing"
 
 
-def test_a_file_that_was_withdrawn_is_nothing(drop: Drop) -> None:
+def test_a_withdrawn_file_is_ignored(drop: Drop) -> None:
     version = drop.world.inbox.drop(KEY, of(GOOD))
     drop.world.inbox.withdraw(KEY)
     assert drop.receive(version).result == "nothing"
@@ -242,6 +242,6 @@ def test_the_manual_shows_an_event_and_settings_as_they_are(drop: Drop) -> None:
     assert DropSettings(**deployed) == DropSettings()
 
 
-def test_the_manuals_way_to_write_a_column_is_read() -> None:
+def test_a_column_written_as_in_the_manual_is_read() -> None:
     [written] = set(re.findall(r"=\?utf-8[^`]*", MANUAL))
     assert read_options({"map-quantity": written}).mapped == {"quantity": "Größe"}

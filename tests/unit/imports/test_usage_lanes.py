@@ -28,7 +28,7 @@ def drop() -> Drop:
     return Drop(world, LARGE)
 
 
-def test_a_small_file_that_was_packed_a_thousandfold_is_split(drop: Drop) -> None:
+def test_a_small_file_that_unpacks_to_a_thousand_times_its_size_is_split(drop: Drop) -> None:
     drop.settings = SMALL
     packed = gzip.compress(of(GOOD * 10_000))
     assert len(packed) < SMALL.part_kb * 1024
@@ -36,7 +36,7 @@ def test_a_small_file_that_was_packed_a_thousandfold_is_split(drop: Drop) -> Non
     assert drop.receive().result == "split"
 
 
-def test_rows_without_cells_are_not_gathered_without_end(drop: Drop) -> None:
+def test_rows_without_cells_are_not_collected_endlessly(drop: Drop) -> None:
     drop.settings = SMALL
     drop.world.inbox.drop(
         KEY, b'{"customer_id":"acme","sku":"s","quantity":1,"time":"2026-10-02"}\n' + b"{}\n" * 20_000
@@ -44,7 +44,7 @@ def test_rows_without_cells_are_not_gathered_without_end(drop: Drop) -> None:
     assert drop.receive().result == "split"
 
 
-def test_splitting_takes_the_memory_of_a_part_for_each_lane_however_short_the_rows_are() -> None:
+def test_splitting_needs_the_memory_of_one_part_for_each_lane_however_short_the_rows_are() -> None:
     lanes, part, mapping = 8, 1 << 18, ColumnMapping({"customer_id": "customer_id", "quantity": "quantity"}, {})
     rows = (Row(number, {"customer_id": f"c{number % 997}", "quantity": "1"}) for number in range(50_000))
     splitter = Splitter(FakeInbox(), lanes, part)
@@ -56,7 +56,7 @@ def test_splitting_takes_the_memory_of_a_part_for_each_lane_however_short_the_ro
     assert most < 1.5 * lanes * part
 
 
-def test_a_file_too_large_for_the_time_is_told_and_nothing_of_it_is_stored(drop: Drop) -> None:
+def test_a_file_too_large_for_the_time_limit_is_reported_and_none_of_it_is_stored(drop: Drop) -> None:
     drop.settings = replace(LARGE, part_kb=1)
     drop.world.inbox.drop(KEY, of(GOOD * 10_000))
     outcome = drop.receive(time_is_up=lambda: True).outcome
@@ -74,7 +74,7 @@ def test_splitting_twice_writes_the_same(drop: Drop) -> None:
     assert drop.world.inbox.objects == written
 
 
-def test_usage_that_comes_after_its_close_began_is_counted_as_late_once(drop: Drop) -> None:
+def test_usage_that_arrives_after_its_close_began_is_counted_as_late_once(drop: Drop) -> None:
     drop.world.open()
     drop.world.inbox.drop(KEY, of(GOOD, GOOD, "globex,s,1,2026-10-02\n"))
     run = drop.receive().run
@@ -86,7 +86,7 @@ def test_usage_that_comes_after_its_close_began_is_counted_as_late_once(drop: Dr
     assert drop.events("globex") == []
 
 
-def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lane_continues_where_it_broke_off(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     drop.world.inbox.drop(KEY, of(*[GOOD] * 3))
     run = drop.receive().run
     [lane] = drop.lanes(run)
@@ -107,7 +107,7 @@ def test_a_lane_goes_on_where_it_broke_off(drop: Drop, monkeypatch: pytest.Monke
     assert drop.finish(run)["taken"] == len(drop.events()) == 3
 
 
-def test_an_import_that_failed_is_taken_up_again_unless_the_file_was_dropped_again(drop: Drop) -> None:
+def test_a_failed_import_is_resumed_unless_the_file_was_dropped_again(drop: Drop) -> None:
     drop.world.inbox.drop(KEY, of(GOOD, GOOD))
     first = drop.receive()
     [lane] = drop.lanes(first.run)
@@ -122,7 +122,7 @@ def test_an_import_that_failed_is_taken_up_again_unless_the_file_was_dropped_aga
     assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
 
 
-def test_what_describes_a_split_file_is_read_as_it_was_written(drop: Drop) -> None:
+def test_the_description_of_a_split_file_is_read_as_it_was_written(drop: Drop) -> None:
     drop.world.inbox.drop(KEY, of(GOOD, GOOD), horizon="800")
     run = drop.receive().run
     split = Split.read(drop.world.inbox.get(split_key(run)))
@@ -141,18 +141,18 @@ CELLS = st.tuples(
 )
 
 
-def told(outcome: UsageOutcome) -> dict[str, Any]:
+def result_of(outcome: UsageOutcome) -> dict[str, Any]:
     return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
 
 
 @settings(max_examples=150)
 @given(st.lists(st.lists(CELLS, min_size=4, max_size=12), min_size=1, max_size=2), st.data())
-def test_lanes_in_any_order_come_out_as_the_whole_file(files: list[list[tuple[str, ...]]], data: st.DataObject) -> None:
+def test_lanes_in_any_order_add_up_to_the_whole_file(files: list[list[tuple[str, ...]]], data: st.DataObject) -> None:
     whole, split = Drop(World()), Drop(World(), LARGE)
     for drop in (whole, split):
         for name in ("acme", "globex"):
             drop.world.add_customer(name)
-    for number, rows in enumerate(files, 1):  # the second file is the first one, mended
+    for number, rows in enumerate(files, 1):  # the second file is the first one, corrected
         lines = [f"{customer},s,{quantity},{time},{own},{old}\n" for customer, quantity, time, own, old in rows]
         content = ("customer_id,sku,quantity,time,event_id,replaces\n" + "".join(lines)).encode()
         for drop in (whole, split):
@@ -166,7 +166,7 @@ def test_lanes_in_any_order_come_out_as_the_whole_file(files: list[list[tuple[st
             left[lane] = split.load(run, lane, left[lane], execution, time_is_up=lambda: True)
             if left[lane] == -1:
                 del left[lane]
-        assert told(split.finish(run, execution)) == told(expected)
+        assert result_of(split.finish(run, execution)) == result_of(expected)
         for name in ("acme", "globex"):
             assert split.events(name) == whole.events(name)
         if expected["rejected"]:

@@ -1,4 +1,4 @@
-"""A customer whose October invoice is made anew: the world, and what is looked at in it."""
+"""A customer whose October invoice is regenerated: the world, and what the tests read in it."""
 
 import json
 from decimal import Decimal
@@ -45,8 +45,8 @@ def metered(world: World, units: int, name: str = "e1", period: Period = OCTOBER
     use(world, name, str(units), time=f"{period}-05", sku=sku)
 
 
-def mended(world: World, price: str = "0.8", number: str = OLD) -> Invoice:
-    """Mend the price, and make an invoice anew."""
+def regenerated(world: World, price: str = "0.8", number: str = OLD) -> Invoice:
+    """Correct the price, and regenerate an invoice."""
     priced_at(world, price)
     return world.regenerator.regenerate(number, WHY).invoice
 

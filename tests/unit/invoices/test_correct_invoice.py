@@ -88,7 +88,7 @@ def document_of(world: World, number: str) -> InvoiceDocument:
     return world.issued.document(world.issued.find_issued(number))
 
 
-def test_a_credit_note_on_an_open_invoice_takes_off_what_is_owed() -> None:
+def test_a_credit_note_on_an_open_invoice_reduces_what_is_owed() -> None:
     world = closed("declined")
 
     note = world.corrector.credit(INV, usd(2_500), WHY)
@@ -100,7 +100,7 @@ def test_a_credit_note_on_an_open_invoice_takes_off_what_is_owed() -> None:
     assert proof(world)["money"]["USD"]["credited"] == 2_500
 
 
-def test_what_was_paid_already_becomes_credit_that_the_next_invoice_uses() -> None:
+def test_a_credited_amount_already_paid_becomes_credit_for_the_next_invoice() -> None:
     world = closed()
 
     note = world.corrector.credit(INV, usd(2_500), WHY)
@@ -115,7 +115,7 @@ def test_what_was_paid_already_becomes_credit_that_the_next_invoice_uses() -> No
     assert moved(world) == [10_000, 3_500]
 
 
-def test_what_was_paid_covers_older_open_invoices_at_once() -> None:
+def test_credit_from_a_paid_amount_covers_older_open_invoices_at_once() -> None:
     world = closed("declined")
     settle_method(world, "ok")
     world.use("acme", "30", period=OCTOBER.next)
@@ -130,7 +130,7 @@ def test_what_was_paid_covers_older_open_invoices_at_once() -> None:
     proof(world)
 
 
-def test_to_void_an_invoice_that_is_paid_in_part_takes_back_the_rest_and_credits_the_part() -> None:
+def test_voiding_a_part_paid_invoice_cancels_the_rest_and_credits_the_paid_part() -> None:
     world = a_world()
     with_the_charge_queued(world)
     world.cashier.pay("acme", usd(4_000))
@@ -143,7 +143,7 @@ def test_to_void_an_invoice_that_is_paid_in_part_takes_back_the_rest_and_credits
     assert moved(world) == [4_000], "a void invoice is not charged"
 
 
-def test_a_void_invoice_s_document_has_its_exact_opposite() -> None:
+def test_a_voided_invoices_credit_note_is_its_exact_opposite() -> None:
     world = closed(country="DE")
     invoice = invoice_of(world)
     assert (invoice.total_minor, invoice.tax_minor) == (11_900, 1_900)
@@ -183,31 +183,31 @@ def test_parts_add_up_to_the_invoice_and_its_tax_to_the_minor_unit(country: str)
     proof(world)
 
 
-def test_money_that_the_provider_gives_back_afterwards_comes_out_of_the_credit() -> None:
+def test_money_that_the_provider_refunds_afterwards_comes_out_of_the_credit() -> None:
     world = closed()
     world.corrector.void(INV, WHY)
-    give_back(world, 10_000)
+    refund_at_the_provider(world, 10_000)
     assert account(world) == (0, 0)
     assert settled(world) == (0, 10_000, 0, 0)
     proof_of_books(world)
 
 
-def test_a_credit_note_on_money_that_was_given_back_already_gives_nothing_twice() -> None:
+def test_a_credit_note_on_refunded_money_credits_nothing_twice() -> None:
     world = closed()
-    give_back(world, 4_000)
+    refund_at_the_provider(world, 4_000)
     note = world.corrector.void(INV, WHY)
     assert legs(world, note) == {Account.REVENUE: 10_000, Account.WRITE_OFF: -4_000, Account.CREDIT: -6_000}
     assert account(world) == (0, 6_000)
     proof_of_books(world)
 
 
-def test_credit_that_was_used_before_the_money_was_given_back_is_our_loss_and_the_books_tie() -> None:
+def test_credit_used_before_its_money_was_refunded_is_our_loss_and_the_books_tie() -> None:
     world = closed()
     world.corrector.void(INV, WHY)
     world.use("acme", "100", period=OCTOBER.next)
     world.clock.now = OCTOBER.next.end
     world.close(OCTOBER.next, "execution-2")
-    give_back(world, 10_000)
+    refund_at_the_provider(world, 10_000)
     assert settled(world) == (0, 10_000, 0, 0)
     payment = world.month("acme").payment
     assert payment
@@ -215,7 +215,7 @@ def test_credit_that_was_used_before_the_money_was_given_back_is_our_loss_and_th
     proof_of_books(world)
 
 
-def give_back(world: World, minor: int) -> None:
+def refund_at_the_provider(world: World, minor: int) -> None:
     """The company refunds the payment at the provider, and its webhook says so."""
     payment = world.month("acme").payment
     assert payment
@@ -244,7 +244,7 @@ def proof_of_books(world: World) -> None:
         (INV, None, "  ", "a reason is needed"),
     ],
 )
-def test_what_cannot_be_credited_says_why_and_takes_no_number(
+def test_an_impossible_credit_note_says_why_and_uses_no_number(
     number: str, amount: Money | None, reason: str, message: str
 ) -> None:
     world = closed()
@@ -253,7 +253,7 @@ def test_what_cannot_be_credited_says_why_and_takes_no_number(
     assert world.corrector.credit(INV, usd(1), WHY).number == "CN-00000001"
 
 
-def test_no_more_is_credited_than_is_left() -> None:
+def test_no_more_than_the_rest_is_credited() -> None:
     world = closed()
     world.corrector.credit(INV, usd(6_000), WHY)
     with pytest.raises(UserMistakeError, match=r"at most 40\.00 USD"):
@@ -300,7 +300,7 @@ def test_the_same_correction_again_shows_its_credit_note() -> None:
     assert account(world) == (0, 4_000)
 
 
-def test_a_credit_note_that_leaves_nothing_owed_lifts_the_hold() -> None:
+def test_a_credit_note_that_settles_everything_lifts_the_hold() -> None:
     world = closed("declined")
     assert world.customer("acme").held_since
     world.corrector.void(INV, WHY)
@@ -341,7 +341,7 @@ def test_a_reserved_number_whose_note_is_missing_says_what_to_do() -> None:
         world.issued.find_credit_note("CN-00000001")
 
 
-def test_two_who_take_everything_back_at_once_take_it_back_once() -> None:
+def test_two_voids_at_once_void_the_invoice_once() -> None:
     world = closed()
     reserve, other = world.closes.reserve, list[CreditNote]()
 
@@ -357,7 +357,7 @@ def test_two_who_take_everything_back_at_once_take_it_back_once() -> None:
     assert account(world) == (0, 10_000)
 
 
-def test_a_write_that_comes_between_makes_it_look_again_and_keeps_the_number() -> None:
+def test_a_conflicting_write_makes_it_read_again_and_keep_the_number() -> None:
     world = closed("declined")
     commit = world.books.commit
 
@@ -373,7 +373,7 @@ def test_a_write_that_comes_between_makes_it_look_again_and_keeps_the_number() -
     assert account(world) == (9_900, 0)
 
 
-def test_a_payment_that_is_queued_finds_only_what_a_credit_note_has_left() -> None:
+def test_a_queued_payment_charges_only_what_a_credit_note_has_left() -> None:
     world = a_world()
     batch = with_the_charge_queued(world)
     world.corrector.credit(INV, usd(3_000), WHY)

@@ -44,7 +44,7 @@ def usd(minor: int) -> Money:
 
 
 class AnInvoicesLife(RuleBasedStateMachine):
-    """An invoice that is paid, given back, taken back and corrected, in any order."""
+    """An invoice that is paid, refunded, reversed and corrected, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
 
     @precondition(lambda self: self.collected > self.refunded)
     @rule(data=st.data())
-    def give_back(self, data: st.DataObject) -> None:
+    def refund(self, data: st.DataObject) -> None:
         minor = data.draw(st.integers(1, self.collected - self.refunded))
         self.book_moved(refund(self.invoice, self.customer, usd(minor), self.excess), "refund/")
         self.refunded += minor
@@ -97,7 +97,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
 
     @precondition(lambda self: self.collected > self.reversed)
     @rule(data=st.data())
-    def a_bank_takes_it_back(self, data: st.DataObject) -> None:
+    def a_bank_reverses_it(self, data: st.DataObject) -> None:
         """Also what was refunded before: then more goes back than was collected."""
         minor = data.draw(st.integers(1, self.collected - self.reversed))
         self.book_moved(reverse(self.invoice, self.customer, usd(minor), self.excess), "reversal/")
@@ -182,7 +182,7 @@ def a_small_document(draw: st.DrawFn) -> InvoiceDocument:
     st.lists(st.integers(1, 99), max_size=6),
     st.booleans(),
 )
-def test_the_credit_notes_of_an_invoice_add_up_to_it_tax_by_tax(
+def test_an_invoices_credit_notes_add_up_to_it_tax_by_tax(
     document: InvoiceDocument, parts: list[int], whole: bool
 ) -> None:
     document = replace(document, number="INV-00000001")
@@ -212,7 +212,7 @@ def test_the_credit_notes_of_an_invoice_add_up_to_it_tax_by_tax(
         correct(None)
 
 
-def test_a_part_is_one_line_that_a_program_can_multiply() -> None:
+def test_a_partial_credit_note_is_one_line_that_a_program_can_multiply() -> None:
     document = InvoiceDocument.of(
         {
             "number": "INV-00000001",
@@ -260,7 +260,7 @@ def test_a_number_is_read_as_people_type_it(series: Series, name: str, number: i
     assert series.has(name)
 
 
-def test_a_number_of_another_series_says_how_they_look() -> None:
+def test_a_number_of_another_series_is_refused_with_an_example() -> None:
     with pytest.raises(
         UserMistakeError, match="'INV-1' is not the number of any credit note; they look like CN-00000042"
     ):
@@ -270,7 +270,7 @@ def test_a_number_of_another_series_says_how_they_look() -> None:
 @pytest.mark.parametrize(
     ("used", "effect"), [(0, Effect(300, 0, 700)), (500, Effect(300, 500, 200)), (900, Effect(300, 700, 0))]
 )
-def test_the_ledger_says_what_a_credit_note_did_and_other_credit_is_none_of_its(used: int, effect: Effect) -> None:
+def test_the_ledger_shows_what_a_credit_note_did_apart_from_other_credit(used: int, effect: Effect) -> None:
     note = CreditNote("CN-00000001", "INV-1", "C-1", OCTOBER, "USD", 1_000, 0, TODAY, "why", "id", PLACE)
     booked = {Account.REVENUE: 1_000, Account.RECEIVABLE: -300, Account.CREDIT: -700}
     entries = [an_entry(entry_legs(booked), note.entry_id)]

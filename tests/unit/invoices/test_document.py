@@ -98,13 +98,13 @@ def test_a_document_of_the_first_release_is_read_and_keeps_its_bytes() -> None:
     assert InvoiceDocument.of(cast("Draft", content)).canonical() == canonical(content)
 
 
-def test_a_draft_has_no_number_and_says_the_rest() -> None:
+def test_a_draft_has_everything_but_a_number() -> None:
     unnumbered = replace(DOCUMENT, number="").content()
     assert "number" not in unnumbered
     assert {"number": DOCUMENT.number, **unnumbered} == DOCUMENT.content()
 
 
-def test_taxes_are_put_on_and_the_total_follows() -> None:
+def test_taxes_are_added_and_the_total_follows() -> None:
     taxation = Taxation((TaxRate("VAT", Decimal(19)),))
     result = taxed(amounts_of(LINES, (), "EUR"), taxation, "EUR")
     document = DOCUMENT.with_taxes(result, inclusive=False)
@@ -119,18 +119,18 @@ def test_taxes_are_put_on_and_the_total_follows() -> None:
         {"lines": LINES[:1]},
     ],
 )
-def test_a_document_whose_lines_are_not_its_total_cannot_be_made(change: dict[str, object]) -> None:
+def test_a_document_whose_lines_do_not_add_up_cannot_be_made(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="INV-00000042: lines and taxes do not add up to its total"):
         replace(DOCUMENT, **change)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"period": "2026-10"}', '{"currency": 1}'])
-def test_what_is_no_document_is_refused(text: str) -> None:
+def test_anything_but_a_document_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not an invoice's document|Expecting value"):
         InvoiceDocument.parse(text)
 
 
-def test_a_buyer_is_taken_down_with_their_address_line_by_line() -> None:
+def test_a_buyer_is_recorded_with_their_address_line_by_line() -> None:
     profile = Profile("Acme", "a@acme.example", "EUR", "stripe", "", "FR", region="IDF", tax_id="FR40303265045")
     buyer = Buyer.of(Customer("acme", replace(profile, address=" 1 rue de la Paix \n\n75002 Paris")))
     assert buyer == Buyer(

@@ -34,7 +34,7 @@ any_drafts = st.lists(st.lists(st.integers(-(10**6), 10**6), max_size=3), max_si
 )
 
 
-def test_a_draft_says_everything_about_the_invoice_but_its_number() -> None:
+def test_a_draft_holds_everything_about_the_invoice_but_its_number() -> None:
     assert draft_invoice(a_customer(), OCTOBER, [a_line(250, "2.50", "1E+2")], UNTAXED, TODAY, Seller("Northwind")) == {
         "period": "2026-10",
         "issued_on": "2026-11-01",
@@ -73,7 +73,7 @@ def test_numbers_follow_each_other_without_gaps_in_the_order_of_the_drafts(draft
 
 
 @given(any_drafts)
-def test_each_invoice_s_place_holds_its_own_document_and_its_hash(drafts: list[Draft]) -> None:
+def test_each_invoice_points_to_its_own_document_and_hash(drafts: list[Draft]) -> None:
     invoices, content = number_drafts(drafts, 7, "invoices/x.jsonl")
     for invoice, written in zip(invoices, drafts, strict=True):
         place = invoice.document
@@ -90,7 +90,7 @@ def test_drafts_read_back_from_storage_give_the_same_bytes(drafts: list[Draft]) 
     assert number_drafts(stored, 7, "key") == number_drafts(drafts, 7, "key")
 
 
-def test_an_invoice_begins_with_nothing_settled() -> None:
+def test_a_new_invoice_has_nothing_settled() -> None:
     (invoice,), _ = number_drafts([a_draft("C-1", 100, 23)], 1, "key")
     assert (invoice.total, invoice.open) == (Money(123, "USD"), Money(123, "USD"))
     assert (invoice.period, invoice.issued_on, invoice.version) == (OCTOBER, TODAY, 0)

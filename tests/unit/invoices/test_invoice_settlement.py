@@ -142,18 +142,20 @@ def test_credit_covers_nothing_that_was_collected() -> None:
     ("receivable", "credit", "due"),
     [(1000, 0, 1000), (1000, 400, 600), (1000, 1500, 0), (5000, 0, 1000), (1000, 1000, 0)],
 )
-def test_what_is_due_is_what_is_open_but_no_more_than_they_owe_in_all(receivable: int, credit: int, due: int) -> None:
+def test_the_amount_due_is_the_open_amount_but_no_more_than_the_customer_owes_overall(
+    receivable: int, credit: int, due: int
+) -> None:
     assert amount_due(an_invoice(1000), a_customer(receivable=receivable, credit=credit)) == Money(due, "USD")
 
 
 @given(any_minor(1, 10**9), any_minor(1, 10**9))
-def test_what_is_collected_beyond_what_is_open_becomes_credit(total: int, more: int) -> None:
+def test_money_collected_beyond_the_open_amount_becomes_credit(total: int, more: int) -> None:
     settled, customer, legs = settle(an_invoice(total), a_customer(receivable=total), Money(total + more, "USD"))
     assert (settled.open.minor, settled.collected_minor, customer.credit_minor) == (0, total, more)
     assert sum(leg.minor for leg in legs) == 0
 
 
-def test_what_the_bank_takes_back_opens_the_invoice_again() -> None:
+def test_a_payment_reversed_by_the_bank_reopens_the_invoice() -> None:
     paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1000, "USD"))
     (reopened, owing, legs), lost = reverse(paid, customer, Money(1000, "USD"), excess_minor=0)
     assert not lost
@@ -161,7 +163,7 @@ def test_what_the_bank_takes_back_opens_the_invoice_again() -> None:
     assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -1000, Account.RECEIVABLE: 1000}
 
 
-def test_credit_from_an_overpayment_goes_with_it_when_it_is_taken_back() -> None:
+def test_credit_from_an_overpayment_is_clawed_back_when_the_payment_is_reversed() -> None:
     paid, customer, _ = settle(an_invoice(1000), a_customer(receivable=1000), Money(1300, "USD"))
     (reopened, owing, _), lost = reverse(paid, customer, Money(1300, "USD"), excess_minor=300)
     assert not lost
@@ -183,7 +185,7 @@ def test_a_refund_of_an_overpayment_comes_from_the_credit_that_it_became() -> No
     assert {leg.account: leg.minor for leg in legs} == {Account.CLEARING: -300, Account.CREDIT: 300}
 
 
-def test_money_of_another_currency_cannot_settle_an_invoice() -> None:
+def test_money_in_another_currency_cannot_settle_an_invoice() -> None:
     with pytest.raises(ValueError, match="cannot be mixed"):
         settle(an_invoice(1000), a_customer(receivable=1000), Money(1000, "EUR"))
 
@@ -199,5 +201,5 @@ def test_the_invoiced_amount_itself_never_changes(step: Callable[..., Invoice]) 
     assert replace(after, collected_minor=0, credited_minor=0) == before
 
 
-def test_what_was_written_off_is_not_open() -> None:
+def test_a_written_off_amount_is_not_open() -> None:
     assert an_invoice(1000, collected=100, credited=200, written_off=300).open == Money(400, "USD")

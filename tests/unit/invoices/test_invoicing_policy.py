@@ -1,4 +1,4 @@
-"""What is too small to be invoiced, and what comes to nothing."""
+"""Amounts too small to be invoiced, and months that come to nothing."""
 
 import json
 from decimal import Decimal
@@ -60,7 +60,7 @@ def test_an_amount_below_the_minimum_is_a_line_of_the_next_invoice(world: World)
     assert report["proof"]["ties"]
 
 
-def test_small_amounts_add_up_over_the_months(world: World) -> None:
+def test_small_amounts_add_up_month_after_month(world: World) -> None:
     for period in (OCTOBER, NOVEMBER):
         world.use("acme", "0.20", period=period)
         close(world, period)
@@ -79,7 +79,7 @@ def test_closing_again_carries_nothing_twice(world: World) -> None:
     assert world.customer("acme").carried_minor == 30
 
 
-def test_what_was_carried_is_kept_with_all_it_is_made_of(world: World) -> None:
+def test_a_carried_amount_keeps_the_lines_it_is_made_of(world: World) -> None:
     world.use("acme", "0.30")
     close(world, OCTOBER)
     carried = world.month("acme").carried
@@ -89,20 +89,20 @@ def test_what_was_carried_is_kept_with_all_it_is_made_of(world: World) -> None:
     assert (document["total_minor"], document["lines"][0]["sku"]) == (30, "droplet")
 
 
-def test_exactly_the_minimum_is_invoiced_and_so_is_what_has_no_minimum(world: World) -> None:
+def test_an_amount_at_the_minimum_or_without_one_is_invoiced(world: World) -> None:
     world.use("acme", "0.50")
     world.use(world.add_customer("euro", currency="EUR"), "0.01")
     report = close(world, OCTOBER)
     assert report["customers"]["invoiced"] == 2
 
 
-def test_what_we_owe_is_never_too_small(world: World) -> None:
+def test_a_negative_amount_is_never_too_small(world: World) -> None:
     world.use("acme", "-0.10")
     close(world, OCTOBER)
     assert world.customer("acme").credit_minor == 10
 
 
-def test_an_account_that_carries_something_keeps_its_currency(world: World) -> None:
+def test_an_account_with_a_carried_amount_keeps_its_currency(world: World) -> None:
     world.use("acme", "0.30")
     close(world, OCTOBER)
     world.add_customer("acme", currency="EUR")

@@ -66,7 +66,7 @@ def test_a_number_without_an_invoice_says_so(world: World, number: str, message:
         world.issued.find(number)
 
 
-def test_a_number_that_is_reserved_only_says_what_to_do() -> None:
+def test_a_number_that_is_only_reserved_says_what_to_do() -> None:
     world = World()
     world.closes.reserve(OCTOBER, 0, 0, "drafts/key", 3)
     with pytest.raises(UserMistakeError, match=r"INV-00000002 is reserved, .* close 2026-10 again"):
@@ -130,7 +130,7 @@ def test_a_pdf_is_made_when_first_asked_for_and_kept(world: World) -> None:
     assert [key for key in world.documents.objects if key.startswith("pdf/")] == [world.issued.pdf_key(invoice)]
 
 
-def test_of_two_who_make_a_pdf_at_once_both_get_the_first_ones(world: World) -> None:
+def test_two_makers_of_a_pdf_at_once_both_get_the_first_one(world: World) -> None:
     invoice = of(world, "a")
     key = world.issued.pdf_key(invoice)
     kept = world.documents.objects.pop(key)
@@ -143,7 +143,7 @@ def test_of_two_who_make_a_pdf_at_once_both_get_the_first_ones(world: World) -> 
     assert world.issued.pdf(invoice) == kept
 
 
-def test_a_document_from_before_has_the_companys_details_of_today_on_its_page(world: World) -> None:
+def test_an_older_document_shows_the_companys_details_of_today_on_its_page(world: World) -> None:
     key = import_logo(SVG, documents=world.documents)
     issued = replace(world.issued, company=Company(SELLER))
     issued.pdf(of(world, "a"))
@@ -170,7 +170,7 @@ def test_a_document_keeps_the_company_and_the_logo_that_it_was_issued_with(world
     assert pdf.endswith(SVG)
 
 
-def test_with_e_invoices_the_pdf_carries_the_xml_where_the_norm_can_express_it(world: World) -> None:
+def test_with_e_invoices_the_pdf_carries_the_xml_where_the_standard_can_express_it(world: World) -> None:
     company = Company(SELLER, e_invoice=True)
     plain = replace(world.issued, company=company).pdf(of(world, "b"))
     assert b"<invoice>" not in plain  # no tax line: not one of the norm's
@@ -181,7 +181,7 @@ def test_with_e_invoices_the_pdf_carries_the_xml_where_the_norm_can_express_it(w
     assert shelf.pdf(invoice).endswith(b"<invoice>" + invoice.number.encode() + b"</invoice>")
 
 
-def test_no_logo_is_no_logo(world: World) -> None:
+def test_without_an_import_there_is_no_logo(world: World) -> None:
     assert current_logo(world.documents) == ""
 
 
@@ -194,6 +194,6 @@ def test_no_logo_is_no_logo(world: World) -> None:
         (SVG + b" " * 200_001, "the logo has 200,042 bytes; at most 200,000 are allowed"),
     ],
 )
-def test_what_is_no_logo_is_refused(world: World, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_logo_is_refused(world: World, content: bytes, message: str) -> None:
     with pytest.raises(UserMistakeError, match=message):
         import_logo(content, documents=world.documents)

@@ -60,7 +60,7 @@ def total(world: World, *periods: Any) -> int:
     return sum(minor for period in periods for _, minor in amounts(world, period))
 
 
-def test_late_usage_lessens_the_true_ups_of_every_minimum_that_it_counts_towards() -> None:
+def test_late_usage_reduces_the_true_ups_of_every_minimum_it_counts_towards() -> None:
     world = a_world(COMMITTED)
     use(world, "e1", "30")
     preview = previewed(world)
@@ -85,7 +85,7 @@ def test_late_usage_lessens_the_true_ups_of_every_minimum_that_it_counts_towards
     assert total(world, OCTOBER) + sum(adjusted.values()) == 10_000
 
 
-def test_an_invoice_made_anew_has_the_true_ups_of_all_that_is_known() -> None:
+def test_a_regenerated_invoice_has_the_true_ups_of_all_known_usage() -> None:
     world = a_world(COMMITTED)
     use(world, "e1", "30")
     close(world, OCTOBER)
@@ -94,7 +94,7 @@ def test_an_invoice_made_anew_has_the_true_ups_of_all_that_is_known() -> None:
     assert [minor for _, minor in amounts(world, OCTOBER)] == [23_000, 500, -4_700]
 
 
-def test_an_explanation_counts_events_for_usage_and_not_for_what_is_called_like_it() -> None:
+def test_an_explanation_counts_events_for_usage_and_not_for_other_lines_of_that_name() -> None:
     world = a_world(COMMITTED)
     use(world, "e1", "30")
     close(world, OCTOBER)
@@ -127,7 +127,7 @@ def test_a_steady_resource_is_billed_once_and_its_lines_are_explained_by_all_its
     assert old["in_words"][0] == f"{aggregation}: 1 in the month, 0.451612903 of it at this price"
 
 
-def test_a_size_that_goes_on_explains_the_lines_of_the_prices_that_come_after_it() -> None:
+def test_a_size_that_continues_explains_the_lines_of_later_prices() -> None:
     world = a_world(changing(Aggregation.TIME_WEIGHTED, time_unit="month"))
     use(world, "e1", "1", resource="web-1", time="2026-10-01")
     use(world, "e2", "2", resource="web-1", time="2026-10-20")
@@ -164,7 +164,7 @@ type Arrival = tuple[int, int, int, str]
     ),
     st.integers(0, 2),
 )
-def test_whenever_usage_comes_and_an_invoice_is_made_anew_the_month_costs_the_same(
+def test_whenever_usage_arrives_and_an_invoice_is_regenerated_the_month_costs_the_same(
     aggregation: Aggregation, by_resource: bool, arrivals: list[Arrival], regenerated: int
 ) -> None:
     commitments = (Commitment("all", "USD", Decimal(300)), Commitment("one", "USD", Decimal(150), skus=("vm",)))

@@ -1,4 +1,4 @@
-"""The cut-off: what counts for a month, and what becomes of usage and corrections that come later."""
+"""The cut-off: what counts for a month, and what happens to usage and corrections that arrive later."""
 
 import json
 from dataclasses import replace
@@ -89,7 +89,7 @@ def test_late_usage_whose_import_broke_off_before_it_was_noted_is_billed_when_th
     assert close(world, NOVEMBER.next)["customers"]["invoiced"] == 0, "once"
 
 
-def test_usage_that_comes_after_the_close_is_an_adjustment_on_the_next_invoice(world: World) -> None:
+def test_usage_that_arrives_after_the_close_is_an_adjustment_on_the_next_invoice(world: World) -> None:
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "e2", "3")
@@ -113,7 +113,7 @@ def test_late_usage_has_the_price_of_its_own_month_whatever_the_book_says_today(
     assert amounts(world, NOVEMBER) == [("2026-10", 300)]
 
 
-def test_late_usage_counts_in_the_tiers_as_if_it_had_come_in_time(world: World) -> None:
+def test_late_usage_counts_in_the_tiers_as_if_it_had_arrived_on_time(world: World) -> None:
     tiers = (Tier(Decimal(0), Decimal(10), Decimal(1)), Tier(Decimal(10), None, Decimal("0.5")))
     world.price_books.merge(PriceBook.of([Price("vm", "USD", Graduated(tiers))]))
     use(world, "e1", "8")
@@ -147,7 +147,7 @@ def test_late_usage_is_billed_once_however_often_anything_is_closed_again(world:
     assert world.customer("acme").late_usage == {}
 
 
-def test_usage_that_comes_while_the_next_month_is_being_closed_waits_for_the_one_after(world: World) -> None:
+def test_usage_that_arrives_while_the_next_month_is_being_closed_waits_for_the_one_after(world: World) -> None:
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "e2", "3")
@@ -178,7 +178,7 @@ def test_the_same_close_run_again_bills_by_the_same_watermark(world: World) -> N
     assert amounts(world, NOVEMBER) == [("2026-10", 300)]
 
 
-def test_late_usage_of_a_month_that_waits_for_a_person_is_not_lost(world: World) -> None:
+def test_late_usage_of_a_parked_month_is_not_lost(world: World) -> None:
     use(world, "e1", "10", sku="unpriced")
     close(world, OCTOBER)
     use(world, "e2", "3")
@@ -209,7 +209,7 @@ def test_an_event_that_replaces_another_counts_instead_of_it(world: World) -> No
     assert amounts(world, OCTOBER) == [("2026-10", 100)]
 
 
-def test_an_event_that_replaces_one_that_was_billed_gives_the_difference_back(world: World) -> None:
+def test_an_event_that_replaces_a_billed_one_credits_the_difference(world: World) -> None:
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "e2", "1", replaces="e1")
@@ -219,7 +219,7 @@ def test_an_event_that_replaces_one_that_was_billed_gives_the_difference_back(wo
     assert amounts(world, NOVEMBER) == [("2026-10", -900)]
 
 
-def test_a_sku_that_was_corrected_away_is_given_back_whole(world: World) -> None:
+def test_a_sku_corrected_to_nothing_is_credited_in_full(world: World) -> None:
     use(world, "e1", "10", unit_price="2", description="Compute")
     close(world, OCTOBER)
     use(world, "e2", "1", unit_price="5", replaces="e1")
@@ -237,7 +237,7 @@ def test_a_customer_who_is_new_since_is_billed_for_an_earlier_month_too(world: W
     assert invoice.total_minor == 200
 
 
-def test_late_usage_in_another_currency_than_the_customer_has_now_waits_for_a_person(world: World) -> None:
+def test_late_usage_in_a_currency_the_customer_no_longer_has_parks_them(world: World) -> None:
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "e2", "3")
@@ -274,7 +274,7 @@ def test_usage_received_after_the_watermark_by_a_clock_that_is_ahead_is_billed_n
         ({"event_id": "e9", "quantity": "1", "time": "1999-12-31"}, "time is too long ago"),
     ],
 )
-def test_an_event_that_cannot_be_is_rejected_with_the_reason(world: World, event: dict[str, str], reason: str) -> None:
+def test_an_impossible_event_is_rejected_with_the_reason(world: World, event: dict[str, str], reason: str) -> None:
     use(world, "e1", "10.0")
     use(world, "e2", "1")
     use(world, "e3", "2", replaces="e2")
@@ -282,7 +282,7 @@ def test_an_event_that_cannot_be_is_rejected_with_the_reason(world: World, event
     assert load(world, {"event_id": "e1", "quantity": "10"}) == []
 
 
-def test_a_mended_file_replaces_the_rows_of_the_one_it_was(world: World) -> None:
+def test_a_corrected_file_replaces_the_rows_of_the_original(world: World) -> None:
     for quantity in ("10", "4", "4", "10", "7", "7"):
         assert load(world, {"quantity": quantity}, {"quantity": "1"}) == []
     close(world, OCTOBER)
@@ -297,7 +297,7 @@ def test_a_mended_file_replaces_the_rows_of_the_one_it_was(world: World) -> None
     }
 
 
-def test_a_file_that_is_mended_after_the_close_gives_the_difference_back(world: World) -> None:
+def test_a_file_corrected_after_the_close_credits_the_difference(world: World) -> None:
     load(world, {"quantity": "10"})
     close(world, OCTOBER)
     load(world, {"quantity": "4"})
@@ -308,7 +308,7 @@ def test_a_file_that_is_mended_after_the_close_gives_the_difference_back(world: 
 
 
 @pytest.mark.parametrize("lost", ["usage.csv#1", "usage.csv#1~1"])
-def test_an_import_that_broke_off_is_mended_by_running_it_again(world: World, lost: str) -> None:
+def test_an_import_that_broke_off_is_completed_by_running_it_again(world: World, lost: str) -> None:
     load(world, {"quantity": "10"})
     load(world, {"quantity": "4"})
     month = world.usage._events["acme", OCTOBER]
@@ -321,7 +321,7 @@ def test_an_import_that_broke_off_is_mended_by_running_it_again(world: World, lo
     assert amounts(world, OCTOBER) == [("2026-10", 400)]
 
 
-def test_a_correction_whose_import_broke_off_marks_what_it_corrects_when_it_comes_again(world: World) -> None:
+def test_a_correction_whose_import_broke_off_marks_what_it_corrects_when_imported_again(world: World) -> None:
     use(world, "e1", "10")
     use(world, "e2", "4", replaces="e1")
     month = world.usage._events["acme", OCTOBER]
@@ -336,7 +336,7 @@ QUANTITIES = st.integers(-20, 50)
 
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3), QUANTITIES), max_size=8))
-def test_whenever_usage_comes_the_invoices_add_up_to_what_it_costs(arrivals: list[tuple[int, int]]) -> None:
+def test_whenever_usage_arrives_the_invoices_add_up_to_what_it_costs(arrivals: list[tuple[int, int]]) -> None:
     world = World()
     tiers = (Tier(Decimal(0), Decimal(20), Decimal(1)), Tier(Decimal(20), None, Decimal("0.3")))
     world.price_books.merge(PriceBook.of([Price("vm", "USD", Graduated(tiers))]))
@@ -359,7 +359,7 @@ def price(world: World, sku: str, amount: str, currency: str = "USD", **more: An
 
 
 def unpriced(world: World) -> None:
-    """October is closed; then usage of it comes for a SKU that its price book lacks."""
+    """October is closed; then usage of it arrives for a SKU that its price book lacks."""
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "gpu-1", "3", sku="gpu")
@@ -381,7 +381,7 @@ def test_late_usage_without_a_price_names_sku_month_book_and_what_to_do(world: W
         assert fact in parking.detail
 
 
-def test_a_price_that_came_after_the_book_was_frozen_counts_for_a_sku_that_it_lacks_and_for_no_other(
+def test_a_price_added_after_the_book_was_frozen_counts_only_for_a_sku_missing_from_it(
     world: World,
 ) -> None:
     unpriced(world)
@@ -392,7 +392,7 @@ def test_a_price_that_came_after_the_book_was_frozen_counts_for_a_sku_that_it_la
     assert [(line["sku"], line["amount_minor"]) for line in lines(world, NOVEMBER)] == [("gpu", 2_100)]
 
 
-def test_what_it_was_billed_with_stays_its_price_when_that_changes_again(world: World) -> None:
+def test_usage_keeps_the_price_it_was_billed_at_when_that_price_changes_again(world: World) -> None:
     unpriced(world)
     price(world, "gpu", "7")
     close(world, NOVEMBER)
@@ -402,7 +402,7 @@ def test_what_it_was_billed_with_stays_its_price_when_that_changes_again(world: 
     assert [(line["sku"], line["amount_minor"]) for line in lines(world, DECEMBER)] == [("gpu", 700)]
 
 
-def test_a_customers_own_price_that_came_later_counts_too(world: World) -> None:
+def test_a_customers_own_price_added_later_counts_too(world: World) -> None:
     unpriced(world)
     price(world, "gpu", "7")
     price(world, "gpu", "5", customer="acme")
@@ -410,7 +410,7 @@ def test_a_customers_own_price_that_came_later_counts_too(world: World) -> None:
     assert [line["amount_minor"] for line in lines(world, NOVEMBER)] == [1_500]
 
 
-def test_a_correction_to_zero_takes_the_trouble_away(world: World) -> None:
+def test_a_correction_to_zero_removes_the_problem(world: World) -> None:
     unpriced(world)
     use(world, "gpu-2", "0", sku="gpu", replaces="gpu-1")
     use(world, "tpu-1", "2", sku="tpu")
@@ -427,7 +427,7 @@ def test_usage_of_the_month_itself_that_is_corrected_to_zero_needs_no_price(worl
     assert [line["sku"] for line in lines(world, OCTOBER)] == ["vm"]
 
 
-def test_late_usage_before_a_price_began_is_priced_by_one_that_came_later(world: World) -> None:
+def test_late_usage_from_before_a_price_began_is_priced_by_one_added_later(world: World) -> None:
     price(world, "gpu", "2", valid=Window(OCTOBER.start + timedelta(days=14), OCTOBER.end))
     use(world, "e1", "10")
     close(world, OCTOBER)
@@ -439,7 +439,7 @@ def test_late_usage_before_a_price_began_is_priced_by_one_that_came_later(world:
     assert sorted(line["amount_minor"] for line in lines(world, NOVEMBER)) == [200, 2_700]
 
 
-def test_late_usage_in_a_currency_that_was_left_is_no_trouble_once_it_is_corrected(world: World) -> None:
+def test_late_usage_in_a_former_currency_parks_nobody_once_it_is_corrected(world: World) -> None:
     use(world, "e1", "10")
     close(world, OCTOBER)
     use(world, "e2", "1")
@@ -449,7 +449,7 @@ def test_late_usage_in_a_currency_that_was_left_is_no_trouble_once_it_is_correct
     assert close(world, NOVEMBER)["parked"] == {}
 
 
-def test_a_correction_that_comes_after_a_close_has_parked_its_customer_takes_the_trouble_away(world: World) -> None:
+def test_a_correction_after_a_close_has_parked_its_customer_removes_the_problem(world: World) -> None:
     use(world, "e1", "10")
     use(world, "gpu-1", "3", sku="gpu")
     assert close(world, OCTOBER)["parked"] == {"no_price": 1}

@@ -1,4 +1,4 @@
-"""Links: genuine ones open what they name until their day; whatever was touched opens nothing."""
+"""Links: valid ones open what they name until they expire; altered ones open nothing."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ SECONDS = st.integers(0, 4_000_000_000)
 
 
 @given(any_key(), any_key(), any_period(), SECONDS)
-def test_a_link_reads_back_as_what_was_signed(number: str, customer_id: str, period: object, seconds: int) -> None:
+def test_a_link_reads_back_as_it_was_signed(number: str, customer_id: str, period: object, seconds: int) -> None:
     link = replace(LINK, number=number, customer_id=customer_id, expires=datetime.fromtimestamp(seconds + 1, UTC))
     token = sign(link, KEYS)
     assert verify(token, KEYS, datetime.fromtimestamp(seconds, UTC)) == link
@@ -39,7 +39,7 @@ def test_a_token_with_any_one_letter_changed_is_refused(at: int, letter: str) ->
 
 
 @given(st.text(max_size=300) | st.binary(max_size=200).map(lambda b: f"v1.k2.{base64.urlsafe_b64encode(b).decode()}.x"))
-def test_whatever_else_is_sent_is_refused(token: str) -> None:
+def test_anything_else_is_refused(token: str) -> None:
     with pytest.raises(LinkRefusedError):
         verify(token, KEYS, NOW)
 
@@ -70,7 +70,7 @@ def test_an_expired_link_that_was_altered_is_refused_like_any_other() -> None:
         verify(TOKEN[:-1] + ("A" if TOKEN[-1] != "A" else "B"), KEYS, LINK.expires + timedelta(days=1))
 
 
-def test_links_of_an_older_key_work_while_it_is_kept_and_new_ones_use_the_current() -> None:
+def test_links_signed_with_an_older_key_work_while_it_is_kept_and_new_ones_use_the_current_key() -> None:
     older = sign(LINK, replace(KEYS, current="k1"))
     assert older.split(".")[1] == "k1"
     assert TOKEN.split(".")[1] == "k2"
@@ -79,7 +79,7 @@ def test_links_of_an_older_key_work_while_it_is_kept_and_new_ones_use_the_curren
         verify(older, LinkKeys("k2", {"k2": "b" * 64}), NOW)
 
 
-def test_a_token_that_names_another_key_than_it_was_signed_with_is_refused() -> None:
+def test_a_token_that_names_a_key_it_was_not_signed_with_is_refused() -> None:
     with pytest.raises(LinkRefusedError):
         verify(TOKEN.replace(".k2.", ".k1."), KEYS, NOW)
 
@@ -99,7 +99,7 @@ def test_a_link_to_an_invoice_names_it_and_its_customer() -> None:
         ("k1", {"k1": "short"}, "the key 'k1' is shorter than 32 characters"),
     ],
 )
-def test_keys_that_cannot_be_used_are_named_but_never_shown(current: str, keys: dict[str, str], message: str) -> None:
+def test_unusable_keys_are_named_but_never_shown(current: str, keys: dict[str, str], message: str) -> None:
     with pytest.raises(UserMistakeError, match=message) as raised:
         LinkKeys(current, keys)
     assert "short" not in str(raised.value).replace("shorter", "")

@@ -1,4 +1,4 @@
-"""Money that goes back and comes back: what is booked does not depend on the order in which we hear of it."""
+"""Reversed and returned money: what is booked does not depend on the order in which we hear of it."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ def usd(minor: int) -> Money:
 
 @dataclass
 class Booked:
-    """An invoice and its payment, as somebody books it who hears of refunds and reversals."""
+    """An invoice and its payment, booked as refunds and reversals are reported."""
 
     invoice: Invoice
     customer: Customer
@@ -37,7 +37,7 @@ class Booked:
         return self.paid - self.refunded - self.reversed - self.invoice.collected_minor
 
     def hear(self, refunded: int, reversed_: int) -> None:
-        """Hear what has gone back in all, and book the differences."""
+        """Hear the total reversed and refunded so far, and book the differences."""
         if self.reversed > reversed_ or self.refunded > refunded:
             done = returned_by(self.entries, ("reversal/", "refund/"), self.lost)
             still = min(self.refunded, refunded), min(self.reversed, reversed_)
@@ -83,7 +83,7 @@ states = st.tuples(amounts, amounts)
 @example(paid=1_001, used=0, path=[(1, 0), (1, 1_001)], last=(0, 1_001))
 @example(paid=1_002, used=1, path=[(1, 1_001)], last=(1, 0))
 @given(paid=st.integers(1, 1_500), used=amounts, path=st.lists(states, max_size=6), last=states)
-def test_whatever_was_heard_before_the_books_end_the_same(
+def test_whatever_was_reported_earlier_the_books_end_the_same(
     paid: int, used: int, path: list[tuple[int, int]], last: tuple[int, int]
 ) -> None:
     step_by_step, at_once = paid_with(paid, used), paid_with(paid, used)
@@ -94,7 +94,7 @@ def test_whatever_was_heard_before_the_books_end_the_same(
 
 
 @given(paid=st.integers(1, 1_500), refunded=amounts, reversed_=amounts)
-def test_refund_first_or_dispute_first_is_the_same(paid: int, refunded: int, reversed_: int) -> None:
+def test_a_refund_and_a_dispute_end_the_same_in_either_order(paid: int, refunded: int, reversed_: int) -> None:
     refunded, reversed_ = min(refunded, paid), min(reversed_, paid)
     refund_first, dispute_first = paid_with(paid), paid_with(paid)
     refund_first.hear(refunded, 0)
@@ -137,7 +137,7 @@ def test_a_dispute_that_is_won_in_part_leaves_the_rest_owed() -> None:
     assert (told.invoice.open.minor, told.invoice.collected_minor) == (350, 650)
 
 
-def test_credit_that_was_used_elsewhere_is_lost_when_its_money_goes_back_and_regained_when_it_returns() -> None:
+def test_credit_used_elsewhere_is_lost_when_its_payment_is_reversed_and_regained_when_the_money_returns() -> None:
     told = paid_with(1_300, used_elsewhere=300)
     told.hear(0, 1_300)
     assert (told.invoice.open.minor, told.lost) == (1_000, 300)

@@ -1,4 +1,4 @@
-"""An invoice made anew, broken off anywhere: one credit note, one new invoice, no gap; and the books always tie."""
+"""A regeneration that breaks off anywhere: one credit note, one new invoice, no gap; and the books always tie."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -15,7 +15,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.errors import TryLaterError
 from monthclose.ports import Collected, InProgress
 from monthclose.use_cases.batch_work import refresh_progress
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.unit.accounts.test_adjust_account import usd
 from tests.unit.dying import DiedError, dying_at
 from tests.unit.invoices.regenerating import (
@@ -42,7 +42,7 @@ MARKED, NUMBERED = 5, 6
 
 
 def broken_off(write: int, *, after: bool, method: str = "ok") -> World:
-    """A world in which making the invoice anew was killed."""
+    """A world in which regenerating the invoice was killed."""
     world = closed(method)
     priced_at(world, "0.8")
     revive = dying_at(world, write, after=after)
@@ -73,7 +73,7 @@ def test_it_takes_as_many_writes_as_are_killed_here() -> None:
 @pytest.mark.parametrize("method", ["ok", "declined"])
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("write", range(WRITES))
-def test_killed_at_any_write_and_said_again_it_is_done_once(write: int, after: bool, method: str) -> None:
+def test_killed_at_any_write_and_run_again_it_happens_once(write: int, after: bool, method: str) -> None:
     world = broken_off(write, after=after, method=method)
     done = world.regenerator.regenerate(OLD, WHY)
     assert (done.invoice.number, done.invoice.total_minor) == (NEW, 8_000)
@@ -84,7 +84,7 @@ def test_killed_at_any_write_and_said_again_it_is_done_once(write: int, after: b
 
 
 @pytest.mark.parametrize("write", range(WRITES))
-def test_killed_at_any_write_the_close_that_runs_again_is_not_disturbed(write: int) -> None:
+def test_killed_at_any_write_it_does_not_disturb_a_close_that_runs_again(write: int) -> None:
     world = broken_off(write, after=True)
     world.change("acme", profile=replace(world.customer("acme").profile, tax_id="DE136695976"))
     month = world.month("acme")
@@ -104,13 +104,13 @@ def test_killed_at_any_write_the_close_that_runs_again_is_not_disturbed(write: i
 
 
 @pytest.mark.parametrize("write", range(NUMBERED, WRITES - 1))
-def test_a_close_that_runs_again_finishes_what_has_its_number(write: int) -> None:
+def test_a_close_that_runs_again_finishes_an_invoice_that_has_its_number(write: int) -> None:
     world = broken_off(write, after=True)
     assert world.close(execution="execution-2")["status"] == "completed"
     is_done_once(world)
 
 
-def test_what_broke_off_just_before_its_number_is_unfinished_until_it_is_said_again() -> None:
+def test_a_regeneration_that_broke_off_before_its_number_stays_unfinished_until_it_is_run_again() -> None:
     world = broken_off(MARKED, after=True)
     refresh_progress(world.closes, world.books, world.clock, OCTOBER, 0)
     report = world.close(execution="execution-2")
@@ -122,7 +122,7 @@ def test_what_broke_off_just_before_its_number_is_unfinished_until_it_is_said_ag
     assert world.close(execution="execution-3")["status"] == "completed"
 
 
-def test_what_somebody_else_left_is_finished_first_and_then_named() -> None:
+def test_another_regeneration_left_unfinished_is_finished_first_and_named() -> None:
     world = broken_off(NUMBERED, after=True)
     with pytest.raises(UserMistakeError, match=f"{OLD} has already been replaced by {NEW}: regenerate that one"):
         world.regenerator.regenerate(OLD, "another reason")
@@ -137,7 +137,7 @@ def test_a_reserved_number_whose_invoice_is_missing_says_how_to_finish_it() -> N
         world.regenerator.preview(OLD)
 
 
-def test_if_it_cannot_be_billed_any_more_after_the_credit_note_that_is_said_and_it_goes_on_later() -> None:
+def test_if_it_can_no_longer_be_billed_after_the_credit_note_it_says_so_and_continues_later() -> None:
     world = closed()
     void = world.corrector.void
 
@@ -164,7 +164,7 @@ class _Spoiling:
         return getattr(self._corrector, name)
 
 
-def test_two_at_once_make_one_of_each() -> None:
+def test_two_regenerations_at_once_make_one_of_each() -> None:
     world = closed()
     priced_at(world, "0.8")
     reserve, others = world.closes.reserve, list[Any]()
@@ -181,7 +181,7 @@ def test_two_at_once_make_one_of_each() -> None:
 
 
 @pytest.mark.parametrize("look", range(2))
-def test_whoever_looks_before_another_has_reserved_finds_that_out(look: int) -> None:
+def test_reading_before_another_has_reserved_is_detected(look: int) -> None:
     world = closed()
     priced_at(world, "0.8")
     reservations, looks, others = world.closes.reservations, list[None](), list[Any]()
@@ -199,7 +199,7 @@ def test_whoever_looks_before_another_has_reserved_finds_that_out(look: int) -> 
     is_done_once(world)
 
 
-def test_a_payment_that_begins_in_between_is_waited_for() -> None:
+def test_a_payment_that_begins_in_between_is_awaited() -> None:
     world = broken_off(5, after=True, method="declined")
     provider_says(world, InProgress())
     with pytest.raises(TryLaterError, match=f"{OLD} is being charged"):
@@ -257,7 +257,7 @@ def _act(world: World, kind: str, number: int, name: str) -> None:
             given = min(first.refunded_minor + number, first.collected_minor)
             provider_says(world, Collected(usd(first.collected_minor), refunded_minor=given))
         elif kind == "dispute" and first.state is PaymentState.PAID:
-            provider_says(world, taken_back(usd(first.collected_minor)))
+            provider_says(world, reversed_by_the_bank(usd(first.collected_minor)))
         elif kind == "collect":
             world.collect()
         elif kind == "november" and NOVEMBER not in world.books.months("acme"):

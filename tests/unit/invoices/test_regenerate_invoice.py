@@ -1,4 +1,4 @@
-"""Invoices made anew: what they say, what they book, and which are refused."""
+"""Regenerated invoices: what they say, what they book, and which are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,9 +22,9 @@ from tests.unit.invoices.regenerating import (
     content_of,
     invoice_of,
     legs,
-    mended,
     priced_at,
     proof,
+    regenerated,
     settled,
 )
 from tests.unit.invoices.test_late_usage import use
@@ -58,10 +58,10 @@ def test_a_paid_invoice_that_was_too_high_is_replaced_and_the_difference_is_cred
     }
 
 
-def test_both_invoices_are_found_shown_and_unchanged_and_the_new_one_says_what_it_replaces() -> None:
+def test_both_invoices_stay_available_and_unchanged_and_the_new_one_says_what_it_replaces() -> None:
     world = closed()
     before = world.issued.content(invoice_of(world))
-    mended(world)
+    regenerated(world)
 
     assert world.issued.content(world.issued.find(OLD)) == before
     new = content_of(world, NEW)
@@ -76,7 +76,7 @@ def test_a_link_to_the_replaced_invoice_still_opens_it() -> None:
     writer = LinkWriter(world.link_secrets, world.clock, "https://invoices.example.com/", 400)
     opener = world.use_cases.link_opener
     link = writer(invoice_of(world))
-    new = writer(mended(world))
+    new = writer(regenerated(world))
     for address, number in ((link, OLD), (new, NEW)):
         assert f"name={number}.pdf" in opener.open(address.rpartition("/")[2])
 
@@ -87,13 +87,13 @@ def test_an_invoice_that_is_being_charged_waits_for_the_outcome() -> None:
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("answer lost")]
     world.batch_charger.charge(OCTOBER, batch, 1)
     with pytest.raises(TryLaterError, match=f"{OLD} is being charged"):
-        mended(world)
+        regenerated(world)
     assert world.month("acme").credit_notes == ()
     the_rest_of_the_close(world, batch)
-    assert settled(mended(world)) == (8_000, 0, 0, 0)
+    assert settled(regenerated(world)) == (8_000, 0, 0, 0)
 
 
-def test_one_that_was_credited_in_part_or_void_before_is_made_anew_all_the_same() -> None:
+def test_a_partly_credited_or_voided_invoice_can_still_be_regenerated() -> None:
     for amount in (usd(4_000), None):
         world = closed()
         world.corrector.credit(OLD, amount, "an outage")
@@ -104,9 +104,9 @@ def test_one_that_was_credited_in_part_or_void_before_is_made_anew_all_the_same(
         proof(world)
 
 
-def test_the_new_one_can_be_made_anew_and_credited_and_the_old_one_no_more() -> None:
+def test_the_new_invoice_can_be_regenerated_and_credited_and_the_old_one_no_longer() -> None:
     world = closed()
-    mended(world)
+    regenerated(world)
     newest = world.regenerator.regenerate(NEW, "and now?").invoice
     assert (newest.number, newest.replaces) == ("INV-00000003", NEW)
     assert [invoice.replaced_by for invoice in world.month("acme").superseded] == [NEW, "INV-00000003"]
@@ -120,7 +120,7 @@ def test_the_new_one_can_be_made_anew_and_credited_and_the_old_one_no_more() -> 
     proof(world)
 
 
-def test_the_same_again_shows_what_was_done() -> None:
+def test_running_it_again_shows_what_was_done() -> None:
     world = closed()
     priced_at(world, "0.8")
     first = world.regenerator.regenerate(OLD, WHY)
@@ -128,19 +128,19 @@ def test_the_same_again_shows_what_was_done() -> None:
     assert len(world.month("acme").invoices) == 2
 
 
-def test_a_close_that_runs_again_neither_issues_anything_nor_is_disturbed() -> None:
+def test_a_close_that_runs_again_issues_nothing_and_is_not_disturbed() -> None:
     world = closed()
-    mended(world, "1.5")
+    regenerated(world, "1.5")
     before = dict(world.books.records)
     assert world.close(OCTOBER, "execution-2")["proof"]["ties"]
     assert before == world.books.records
 
 
-def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
+def test_the_new_invoice_has_todays_customer_details_and_the_months_taxes() -> None:
     world = closed()
     world.tax_tables.put(TAXES)
     settle_in(world, "acme", "DE")
-    new = mended(world, "1")
+    new = regenerated(world, "1")
     assert (new.total_minor, new.tax_minor) == (11_900, 1_900)
     assert content_of(world, NEW)["customer"]["country"] == "DE"
     assert content_of(world, NEW)["tax_table"] == world.tax_tables.latest()
@@ -166,7 +166,9 @@ def test_the_customer_of_today_is_on_it_with_the_taxes_of_the_month() -> None:
         (lambda w: w.change("acme", account_currency="EUR", credit_minor=5), "the account of customer acme is in EUR"),
     ],
 )
-def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Callable[[World], object], message: str) -> None:
+def test_an_invoice_that_cannot_be_regenerated_stays_untouched_and_says_why(
+    spoil: Callable[[World], object], message: str
+) -> None:
     world = closed()
     spoil(world)
     before = dict(world.books.records), dict(world.documents.objects)
@@ -175,7 +177,7 @@ def test_what_cannot_be_made_anew_stays_untouched_and_says_why(spoil: Callable[[
     assert before == (world.books.records, world.documents.objects)
 
 
-def test_a_negative_invoice_a_missing_reason_and_a_number_of_nobody_are_refused() -> None:
+def test_a_negative_invoice_a_missing_reason_and_an_unknown_number_are_refused() -> None:
     world = closed(units=-10)
     for number, reason, message in (
         (OLD, WHY, "became the customer.s credit"),
@@ -186,15 +188,15 @@ def test_a_negative_invoice_a_missing_reason_and_a_number_of_nobody_are_refused(
             world.regenerator.regenerate(number, reason)
 
 
-def test_one_below_the_minimum_is_issued_all_the_same() -> None:
+def test_a_new_invoice_below_the_minimum_is_still_issued() -> None:
     world = closed()
     policy = InvoicingPolicy({"default": 500})
     world.regenerator = replace(world.regenerator, policy=policy)
-    assert mended(world, "0.01").total_minor == 100
+    assert regenerated(world, "0.01").total_minor == 100
     books_tie(world)
 
 
-def test_a_preview_writes_nothing_and_says_what_would_come_of_it() -> None:
+def test_a_preview_writes_nothing_and_shows_the_result() -> None:
     world = closed()
     priced_at(world, "1.5")
     before = dict(world.books.records), dict(world.documents.objects)

@@ -1,4 +1,4 @@
-"""The lines of an invoice made anew: usage is billed once, whichever invoice came first."""
+"""The lines of a regenerated invoice: usage is billed once, whichever invoice came first."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def texts(content: Draft) -> list[str]:
     return [line["description"] for line in content["lines"]]
 
 
-def test_usage_that_came_late_is_on_the_new_invoice_and_no_more_on_the_next() -> None:
+def test_late_usage_is_on_the_new_invoice_and_no_longer_on_the_next() -> None:
     world = closed()
     metered(world, 3, "e2")
     assert world.customer("acme").late_usage
@@ -43,7 +43,7 @@ def test_usage_that_came_late_is_on_the_new_invoice_and_no_more_on_the_next() ->
     assert lines(world, "INV-00000003") == [("usage", "2026-11", 500)]
 
 
-def test_what_later_invoices_have_billed_for_the_month_is_taken_off_by_name() -> None:
+def test_amounts_that_later_invoices_billed_for_the_month_are_deducted_by_name() -> None:
     world = closed(units=10)
     use(world, "e2", "3")
     close(world, NOVEMBER)
@@ -61,7 +61,7 @@ def test_what_later_invoices_have_billed_for_the_month_is_taken_off_by_name() ->
     assert world.month("acme", DECEMBER).invoice is None, "everything is billed"
 
 
-def test_what_a_later_month_took_up_and_carried_over_is_taken_off_too_and_says_so() -> None:
+def test_amounts_that_a_later_month_carried_over_are_deducted_too_and_say_so() -> None:
     world = World(policy=InvoicingPolicy({"USD": 500}))
     world.add_customer("acme")
     priced_at(world, "1")
@@ -78,7 +78,7 @@ def test_what_a_later_month_took_up_and_carried_over_is_taken_off_too_and_says_s
     assert texts(content_of(world, new.number))[1].endswith("already billed on the amount that 2026-11 carried over")
 
 
-def test_a_new_price_is_what_later_adjustments_are_priced_by() -> None:
+def test_later_adjustments_use_the_new_price() -> None:
     world = closed(units=10)
     use(world, "e2", "3")
     close(world, NOVEMBER)
@@ -90,7 +90,7 @@ def test_a_new_price_is_what_later_adjustments_are_priced_by() -> None:
     assert lines(world, "INV-00000004") == [("adjustment", "2026-10", 700)]
 
 
-def test_what_it_had_taken_up_of_earlier_months_is_taken_over_as_it_was() -> None:
+def test_adjustments_of_earlier_months_are_taken_over_unchanged() -> None:
     world = a_world(units=2)
     world.generator = replace(world.generator, policy=InvoicingPolicy({"default": 500}))
     close(world, OCTOBER)
@@ -112,7 +112,7 @@ def test_what_it_had_taken_up_of_earlier_months_is_taken_over_as_it_was() -> Non
     assert world.customer("acme").carried_minor == 70 + 100, "the late unit at its own month's price"
 
 
-def test_explaining_the_new_one_names_what_it_replaces() -> None:
+def test_explaining_the_new_invoice_names_the_one_it_replaces() -> None:
     world = closed()
     world.regenerator.regenerate(OLD, WHY)
     explained = explain(content_of(world, NEW), world.usage, 10)
@@ -121,7 +121,7 @@ def test_explaining_the_new_one_names_what_it_replaces() -> None:
 
 
 @pytest.mark.parametrize("again", [1, 2])
-def test_later_adjustments_hold_against_the_new_invoice_not_the_old_one(again: int) -> None:
+def test_later_adjustments_compare_with_the_new_invoice_not_the_old_one(again: int) -> None:
     world = closed(units=10)
     use(world, "e2", "5")
     number = OLD
@@ -155,7 +155,7 @@ STEPS = st.lists(
 
 @settings(max_examples=60)
 @given(steps=STEPS)
-def test_whatever_comes_late_and_is_made_anew_each_month_is_billed_for_what_it_costs(
+def test_whatever_arrives_late_and_is_regenerated_each_month_is_billed_for_what_it_costs(
     steps: list[tuple[str, int, int]],
 ) -> None:
     world = closed(units=10)

@@ -1,4 +1,4 @@
-"""An invoice that takes another's place says so: on its page, in its XML, and byte for byte in its document."""
+"""An invoice that replaces another says so: on its page, in its XML, and byte for byte in its document."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from monthclose.adapters.documents.e_invoice import FacturX
 from monthclose.domain.invoices.document import InvoiceDocument
-from tests.unit.documents.samples import sample, taken_back
+from tests.unit.documents.samples import credit_note_for, sample
 from tests.unit.documents.test_e_invoice import Check, broken_rules
 from tests.unit.documents.test_invoice_pdf import pages
 
@@ -18,13 +18,13 @@ def replacing(**more: Any) -> InvoiceDocument:
     return sample(replaces=OLD, notes=("The price was wrong.",), **more)
 
 
-def test_its_page_names_the_other_and_why() -> None:
+def test_its_page_names_the_replaced_invoice_and_the_reason() -> None:
     [page] = pages(replacing())
     assert f"Replaces invoice {OLD}" in page
     assert "The price was wrong." in page
 
 
-def test_its_xml_refers_to_the_other_and_breaks_no_rule(broken_rules: Check) -> None:
+def test_its_xml_refers_to_the_replaced_invoice_and_breaks_no_rule(broken_rules: Check) -> None:
     xml = FacturX().xml(replacing())
     reference = f"<ram:InvoiceReferencedDocument><ram:IssuerAssignedID>{OLD}</ram:IssuerAssignedID>"
     assert reference in "".join(line.strip() for line in xml.decode().splitlines())
@@ -38,8 +38,8 @@ def test_its_document_is_read_and_written_back_the_same(document: InvoiceDocumen
     assert (b'"replaces"' in document.canonical()) == bool(document.replaces)
 
 
-def test_its_credit_note_refers_to_it_and_no_more_to_the_other(broken_rules: Check) -> None:
-    note = taken_back(replacing())
+def test_its_credit_note_refers_to_it_and_not_to_the_replaced_invoice(broken_rules: Check) -> None:
+    note = credit_note_for(replacing())
     assert (note.corrects, note.replaces) == ("INV-00000042", "")
     xml = FacturX().xml(note)
     assert OLD.encode() not in xml

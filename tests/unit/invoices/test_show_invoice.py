@@ -1,4 +1,4 @@
-"""What a link to an invoice answers: the way to the PDF for who has it, the same page without data for all others."""
+"""What a link to an invoice answers: a redirect to the PDF if it is valid, otherwise the same page without data."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(world, LinkWriter(world.link_secrets, world.clock, "https://invoices.example.com/", 400))
 
 
-def test_a_genuine_link_leads_to_the_customers_own_pdf_for_a_minute(site: Site) -> None:
+def test_a_valid_link_redirects_to_the_customers_own_pdf_for_a_minute(site: Site) -> None:
     link = site.link("acme")
     assert link.startswith("https://invoices.example.com/v1.k1.")
     answer = site.get(link)
@@ -54,7 +54,7 @@ def test_a_genuine_link_leads_to_the_customers_own_pdf_for_a_minute(site: Site) 
     assert [document.customer.customer_id for document in site.world.renderer.rendered] == ["acme"]
 
 
-def test_a_link_to_a_credit_note_leads_to_its_pdf_and_only_for_its_own_customer(site: Site) -> None:
+def test_a_link_to_a_credit_note_opens_its_pdf_and_only_for_its_own_customer(site: Site) -> None:
     invoice = site.world.month("acme").invoice
     assert invoice
     note = site.world.corrector.void(invoice.number, "billed twice")
@@ -64,7 +64,7 @@ def test_a_link_to_a_credit_note_leads_to_its_pdf_and_only_for_its_own_customer(
     assert site.get(site.writer(replace(note, number="CN-00000002")))["statusCode"] == 403
 
 
-def test_a_link_works_again_and_again_for_months_and_then_is_gone(site: Site) -> None:
+def test_a_link_works_repeatedly_for_months_and_then_expires(site: Site) -> None:
     link = site.link("acme")
     for _ in range(3):
         site.world.clock.pass_time(days=133)
@@ -113,7 +113,7 @@ def test_nothing_is_read_for_a_forged_link(site: Site, monkeypatch: pytest.Monke
     assert site.get("https://x/v1.k1.e30." + "A" * 43)["statusCode"] == 403
 
 
-def test_a_genuine_link_to_an_invoice_that_is_not_there_is_refused(site: Site) -> None:
+def test_a_valid_link_to_a_missing_invoice_is_refused(site: Site) -> None:
     link = InvoiceLink("INV-00000099", "acme", OCTOBER, site.world.clock() + timedelta(days=1))
     assert site.get(sign(link, site.world.link_secrets.keys))["statusCode"] == 403
 
@@ -132,7 +132,7 @@ def test_other_methods_are_refused(site: Site, method: str) -> None:
     assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET, HEAD")
 
 
-def test_when_the_world_is_briefly_unable_the_page_says_to_come_back(
+def test_when_a_service_is_briefly_unavailable_the_page_says_to_come_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unable(*_: object) -> None:
@@ -145,7 +145,7 @@ def test_when_the_world_is_briefly_unable_the_page_says_to_come_back(
     assert "DynamoDB" not in answer["body"]
 
 
-def test_every_answer_tells_browsers_to_keep_it_to_themselves(site: Site) -> None:
+def test_every_answer_forbids_caching_framing_and_referrers(site: Site) -> None:
     for link in (site.link("acme"), "https://x/forged"):
         headers = site.get(link)["headers"]
         assert headers["Cache-Control"] == "no-store"

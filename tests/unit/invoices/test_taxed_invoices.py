@@ -94,7 +94,7 @@ def test_an_invoice_is_taxed_by_the_rate_of_its_month_and_the_books_tie(world: W
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_a_negative_invoice_gives_its_tax_back(world: World) -> None:
+def test_a_negative_invoice_credits_its_tax(world: World) -> None:
     world.use(settle_in(world, "acme", "DE"), "-10")
     report = close(world, OCTOBER)
     assert world.customer("acme").credit_minor == 1190
@@ -109,12 +109,12 @@ def test_a_customer_whose_country_is_not_covered_is_parked_and_not_billed_untaxe
     assert world.month("acme").invoice is None
 
 
-def test_who_has_used_nothing_is_not_parked_for_their_country(world: World) -> None:
+def test_a_customer_without_usage_is_not_parked_for_their_country(world: World) -> None:
     settle_in(world, "acme", "FR")
     assert close(world, OCTOBER)["customers"]["nothing_to_bill"] == 1
 
 
-def test_what_is_carried_is_taxed_once_by_the_month_that_invoices_it(world: World) -> None:
+def test_a_carried_amount_is_taxed_once_by_the_month_that_invoices_it(world: World) -> None:
     world.use(settle_in(world, "acme", "DE"), "0.80")
     close(world, OCTOBER)
     assert world.customer("acme").carried_minor == 80
@@ -125,7 +125,7 @@ def test_what_is_carried_is_taxed_once_by_the_month_that_invoices_it(world: Worl
     assert (invoice.total_minor, invoice.tax_minor) == (1296, 216)
 
 
-def test_whether_an_amount_is_too_small_is_decided_without_its_tax(world: World) -> None:
+def test_the_minimum_is_compared_with_the_amount_before_tax(world: World) -> None:
     world.use(settle_in(world, "acme", "DE"), "0.99")
     world.use(settle_in(world, "more", "DE"), "1")
     close(world, OCTOBER)
@@ -153,7 +153,7 @@ def test_the_document_shows_the_taxes_of_both_kinds_of_prices(world: World) -> N
     )
 
 
-def test_a_business_elsewhere_owes_the_tax_itself_and_is_told_so(world: World) -> None:
+def test_a_business_abroad_owes_the_tax_itself_and_its_invoice_says_so(world: World) -> None:
     world.use(settle_in(world, "alps", "AT", tax_id="ATU12345675"), "10")
     report = close(world, OCTOBER)
 
@@ -164,7 +164,7 @@ def test_a_business_elsewhere_owes_the_tax_itself_and_is_told_so(world: World) -
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_whoever_was_not_covered_is_billed_with_the_mended_table_by_the_next_run(world: World) -> None:
+def test_a_customer_not_covered_is_billed_by_the_next_run_with_the_corrected_table(world: World) -> None:
     world.use(settle_in(world, "acme", "DE"), "10")
     world.use(settle_in(world, "alps", "AT"), "10")
     first = close(world, OCTOBER)
@@ -185,7 +185,7 @@ def test_whoever_was_not_covered_is_billed_with_the_mended_table_by_the_next_run
     assert again["proof"]["ties"], again["proof"]
 
 
-def test_a_table_that_comes_while_a_close_runs_is_for_the_next_run(world: World) -> None:
+def test_a_table_imported_while_a_close_runs_counts_from_the_next_run(world: World) -> None:
     world.use(settle_in(world, "acme", "DE"), "10")
     run = world.open()
     plan = world.planner.plan(OCTOBER, run)
@@ -201,7 +201,7 @@ def test_a_currency_without_decimals_is_taxed_in_whole_units(world: World) -> No
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_without_a_table_neither_the_document_nor_the_report_speaks_of_tax() -> None:
+def test_without_a_table_neither_the_document_nor_the_report_mentions_tax() -> None:
     world = World()
     world.use(settle_in(world, "acme", "DE"), "10")
     report = close(world, OCTOBER)
@@ -254,7 +254,7 @@ _AMOUNTS = st.decimals(-1000, 1000, places=2)
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from(["DE", "GB", "AT", "FR"]), _AMOUNTS, _AMOUNTS), min_size=1, max_size=4))
-def test_whatever_is_taxed_the_books_tie_and_documents_invoices_and_ledger_say_the_same(customers: list[Any]) -> None:
+def test_whatever_is_taxed_the_books_tie_and_documents_invoices_and_ledger_agree(customers: list[Any]) -> None:
     world = World()
     world.tax_tables.put(TAXES)
     names = [

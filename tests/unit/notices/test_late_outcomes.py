@@ -1,4 +1,4 @@
-"""Outcomes that come after the close: told once, whoever learns of them first, and decided on by the close's policy."""
+"""Outcomes after the close: notified once, whoever learns of them first, and judged by the close's policy."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.ports import ChargeOutcome, Collected, ProviderEvent, Refused
 from monthclose.use_cases.webhooks.apply_event import Result
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -19,7 +19,7 @@ TOTAL = Money(10_000, "USD")
 REFERENCE = "pi_2026-10/acme_1"
 EVENT = ProviderEvent("evt", "payment.changed", REFERENCE)
 KEY = PaymentKey("acme", OCTOBER)
-FAILED, CAME_IN, BACK = Refused("insufficient_funds"), Collected(TOTAL), taken_back(TOTAL)
+FAILED, CAME_IN, BACK = Refused("insufficient_funds"), Collected(TOTAL), reversed_by_the_bank(TOTAL)
 
 
 def closed(method: str = "debit", policy: HoldPolicy | None = None, *, grace_days: int = 0) -> World:
@@ -74,7 +74,7 @@ def say(world: World, outcome: ChargeOutcome) -> None:
         ("declined", CAME_IN, ["declined", "receipt"]),
     ],
 )
-def test_an_outcome_that_comes_later_is_told_as_one_that_comes_at_once(
+def test_a_late_outcome_is_notified_like_an_immediate_one(
     learn: Callable[[World], None], method: str, outcome: ChargeOutcome, told: list[str]
 ) -> None:
     world = closed(method, grace_days=10)
@@ -90,7 +90,7 @@ def test_an_outcome_that_comes_later_is_told_as_one_that_comes_at_once(
 
 
 @pytest.mark.parametrize(("placed", "lifted", "sent"), [(False, True, 1), (True, False, 1), (False, False, 0)])
-def test_the_settings_decide_whether_holds_have_mails_of_their_own(placed: bool, lifted: bool, sent: int) -> None:
+def test_the_settings_decide_whether_holds_have_their_own_mails(placed: bool, lifted: bool, sent: int) -> None:
     world = closed("ok", HoldPolicy(tell_placed=placed, tell_lifted=lifted))
     world.desk.hold("acme", "abuse", "ada")
     world.keeper.tell("acme")
@@ -100,7 +100,7 @@ def test_the_settings_decide_whether_holds_have_mails_of_their_own(placed: bool,
     assert len(world.mailer.sent) == 1 + sent
 
 
-def test_money_that_came_another_way_lifts_the_hold_and_the_customer_is_told() -> None:
+def test_money_received_another_way_lifts_the_hold_and_the_customer_is_notified() -> None:
     world = closed("declined")
     world.cashier.record("acme", TOTAL, "SEPA 47")
     change = world.month("acme", OCTOBER.next).hold or world.month("acme").hold
@@ -109,7 +109,7 @@ def test_money_that_came_another_way_lifts_the_hold_and_the_customer_is_told() -
     assert world.mailer.sent[-1].subject == "Your Example Cloud account is no longer on hold"
 
 
-def test_a_payment_by_hand_is_told_once_like_any_other() -> None:
+def test_a_payment_by_hand_is_notified_once_like_any_other() -> None:
     world = closed("declined")
     world.add_customer("acme", method="ok")
     world.cashier.pay("acme")
@@ -119,7 +119,7 @@ def test_a_payment_by_hand_is_told_once_like_any_other() -> None:
     assert kinds(world) == ["declined", "receipt"]
 
 
-def test_a_mail_that_could_not_be_sent_is_sent_when_the_event_comes_again() -> None:
+def test_a_mail_that_could_not_be_sent_is_sent_when_the_event_is_delivered_again() -> None:
     world = closed("debit")
     say(world, FAILED)
     world.mailer.failures = [TryLaterError("SES rests")]

@@ -19,7 +19,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("state", PaymentState)
-def test_what_became_of_the_payment_decides_the_notice_and_nothing_is_sent_before_that_is_known(
+def test_the_payments_outcome_decides_the_notice_and_nothing_is_sent_before_it_is_known(
     state: PaymentState,
 ) -> None:
     assert notice_due(CustomerMonth(an_invoice(), a_payment(state))) == KINDS.get(state)
@@ -34,7 +34,7 @@ def test_what_became_of_the_payment_decides_the_notice_and_nothing_is_sent_befor
         (NoticeState.WITHDRAWN, True),
     ],
 )
-def test_there_is_no_second_notice_unless_the_first_was_surely_not_sent(state: NoticeState, due: bool) -> None:
+def test_there_is_no_second_notice_unless_the_first_was_certainly_not_sent(state: NoticeState, due: bool) -> None:
     notice = Notice("C-1", OCTOBER, NoticeKind.RECEIPT, state, NOW)
     month = CustomerMonth(an_invoice(), a_payment(PaymentState.PAID), notice)
     assert (notice_due(month) is NoticeKind.RECEIPT) is due
@@ -43,5 +43,5 @@ def test_there_is_no_second_notice_unless_the_first_was_surely_not_sent(state: N
 @pytest.mark.parametrize(
     "month", [CustomerMonth(), CustomerMonth(an_invoice()), CustomerMonth(payment=a_payment(PaymentState.PAID))]
 )
-def test_without_invoice_and_payment_there_is_nothing_to_say(month: CustomerMonth) -> None:
+def test_without_an_invoice_and_a_payment_there_is_no_notice(month: CustomerMonth) -> None:
     assert notice_due(month) is None

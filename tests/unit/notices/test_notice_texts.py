@@ -1,4 +1,4 @@
-"""What the notices say, to whom, and that nobody's data can break out of its place."""
+"""What the notices say, to whom, and that no data can inject headers or markup."""
 
 import unicodedata
 from dataclasses import replace
@@ -164,7 +164,7 @@ def test_a_decline_is_explained_in_words_and_never_by_its_code(code: str, reason
 
 
 @pytest.mark.parametrize("code", ["fraudulent", "stolen_card", "lost_card", "pickup_card", "merchant_blacklist"])
-def test_a_customer_is_not_told_what_only_their_bank_may_tell(code: str) -> None:
+def test_a_notice_does_not_reveal_what_only_the_bank_may_say(code: str) -> None:
     assert a_mail(NoticeKind.DECLINED, code=code) == a_mail(NoticeKind.DECLINED, code="something_new")
 
 
@@ -219,7 +219,7 @@ def test_without_an_invoice_there_is_nothing_to_write() -> None:
 
 
 @given(st.text(min_size=1, max_size=256))
-def test_a_tag_has_only_what_the_mail_service_takes(customer_id: str) -> None:
+def test_a_tag_has_only_characters_the_mail_service_accepts(customer_id: str) -> None:
     customer_id = customer_id.encode(errors="ignore").decode() or "x"
     tag = notice_tag(OCTOBER, customer_id)
     assert len(tag) <= 256
@@ -227,19 +227,19 @@ def test_a_tag_has_only_what_the_mail_service_takes(customer_id: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
-def test_a_customer_s_id_can_be_read_back_from_the_tag(customer_id: str) -> None:
+def test_a_customers_id_can_be_read_back_from_the_tag(customer_id: str) -> None:
     period, _, escaped = notice_tag(OCTOBER, customer_id).partition("_")
     assert Period.parse(period) == OCTOBER
     assert unquote(escaped.replace(".", "%")) == customer_id
 
 
-def test_two_long_ids_that_begin_alike_have_two_tags() -> None:
+def test_two_long_ids_with_the_same_beginning_have_different_tags() -> None:
     tags = {notice_tag(OCTOBER, "é" * 200 + end) for end in "ab"}
     assert len(tags) == 2
     assert all(len(tag) <= 256 for tag in tags)
 
 
-def test_the_mail_carries_the_notice_s_tag() -> None:
+def test_the_mail_carries_the_notices_tag() -> None:
     mail = a_mail(NoticeKind.RECEIPT, customer=replace(a_customer(), customer_id="cus/1"))
     assert mail.tag == "2026-10_cus.2F1"
 
@@ -268,7 +268,7 @@ EFFECTS = {
 
 
 @pytest.mark.parametrize(("effect", "says"), EFFECTS.items(), ids=str)
-def test_a_credit_note_s_mail_says_why_and_what_was_done_and_nothing_else(effect: Effect, says: str) -> None:
+def test_a_credit_notes_mail_says_why_and_what_was_done_and_nothing_else(effect: Effect, says: str) -> None:
     mail = NoticeTexts("Northwind").credit_note_mail(a_customer(), a_credit_note(), effect)
     for form in (words(mail.text), words(_Visible(mail.html).text)):
         assert "Credit note CN-00000007 takes 100.00 USD off invoice INV-00000001 (October 2026)." in form
@@ -285,7 +285,7 @@ def test_a_credit_note_of_many_effects_adds_up() -> None:
     assert [table[row] for row in rows] == ["50.00 USD", "30.00 USD", "20.00 USD", "100.00 USD"]
 
 
-def test_a_credit_note_s_link_and_reason_are_its_own() -> None:
+def test_a_credit_notes_link_and_reason_are_its_own() -> None:
     link = "https://invoices.example.com/v1.k1.abc_-.def"
     mail = a_mail(NoticeKind.CREDIT_NOTE, link=link)
     assert f"\nYour credit note as a PDF:\n{link}\n" in mail.text

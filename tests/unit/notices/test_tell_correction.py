@@ -1,4 +1,4 @@
-"""A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is disturbed by it."""
+"""A correction's e-mail: one for each, saying what was done; whatever breaks off, nothing else is affected."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from monthclose.use_cases.closes.snapshot import read_batches
 from tests.unit.accounts.test_adjust_account import usd
 from tests.unit.invoices.regenerating import a_world as a_priced_world
 from tests.unit.invoices.regenerating import closed as priced_and_closed
-from tests.unit.invoices.regenerating import mended, metered
+from tests.unit.invoices.regenerating import metered, regenerated
 from tests.unit.invoices.test_correct_invoice import INV, WHY, a_world, closed, settle_method
 from tests.world import OCTOBER, World
 
@@ -31,7 +31,7 @@ def the_mail(world: World) -> str:
     return " ".join(mail.text.split())
 
 
-def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
+def test_an_unpaid_customer_is_told_that_they_owe_less() -> None:
     world = closed("declined")
     assert world.teller.tell(credited(world)) is NoticeState.SENT
     assert "You now owe 25.00 USD less on this invoice." in the_mail(world)
@@ -40,7 +40,7 @@ def test_who_has_not_paid_is_told_that_they_owe_less() -> None:
     assert "have to do anything" not in the_mail(world)
 
 
-def test_who_has_paid_is_told_of_their_credit() -> None:
+def test_a_customer_who_has_paid_is_told_about_their_credit() -> None:
     world = closed()
     world.teller.tell(credited(world))
     assert "You don't have to do anything." in the_mail(world)
@@ -49,7 +49,7 @@ def test_who_has_paid_is_told_of_their_credit() -> None:
     )
 
 
-def test_who_has_paid_a_part_is_told_of_both() -> None:
+def test_a_customer_who_has_paid_a_part_is_told_about_both() -> None:
     world = closed("declined")
     world.cashier.record("acme", usd(6_000), "transfer")
     world.teller.tell(credited(world, 10_000))
@@ -57,7 +57,7 @@ def test_who_has_paid_a_part_is_told_of_both() -> None:
     assert "60.00 USD that you had already paid, or covered with credit, is now credit" in the_mail(world)
 
 
-def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
+def test_credit_that_paid_for_another_invoice_at_once_is_not_announced_for_later() -> None:
     world = closed("declined")
     settle_method(world, "ok")
     world.use("acme", "30", period=OCTOBER.next)
@@ -74,7 +74,7 @@ def test_what_paid_for_another_invoice_at_once_is_no_credit_for_later() -> None:
     assert "credit of yours" not in the_mail(world)
 
 
-def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_since() -> None:
+def test_the_mail_says_what_the_credit_note_did_and_not_what_has_happened_since() -> None:
     world = closed()
     note = credited(world)
     world.use("acme", "60", period=OCTOBER.next)
@@ -87,7 +87,7 @@ def test_what_is_said_is_what_the_credit_note_did_and_not_what_has_happened_sinc
     )
 
 
-def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None:
+def test_the_mail_says_that_restored_credit_keeps_its_last_day() -> None:
     world = a_world()
     world.cashier.credit("acme", usd(10_000), "welcome", GrantKind.PROMOTIONAL, OCTOBER.end + timedelta(days=20))
     world.close()
@@ -95,7 +95,7 @@ def test_who_gets_credit_with_a_last_day_back_is_told_that_it_keeps_it() -> None
     assert "your next invoices. Credit with an expiry date keeps that date." in the_mail(world)
 
 
-def test_each_credit_note_has_one_mail_however_often_it_is_told() -> None:
+def test_each_credit_note_has_one_mail_however_often_it_is_sent() -> None:
     world = closed()
     first = credited(world)
     second = world.corrector.credit(INV, usd(100), "another reason")
@@ -104,7 +104,7 @@ def test_each_credit_note_has_one_mail_however_often_it_is_told() -> None:
     assert [mail.tag for mail in world.mailer.sent] == [f"2026-10.{n.number}_acme" for n in (first, second)]
 
 
-def test_a_mail_that_surely_was_not_sent_is_sent_by_the_next() -> None:
+def test_a_mail_that_was_certainly_not_sent_is_sent_by_the_next_attempt() -> None:
     world = closed()
     note = credited(world)
     world.mailer.failures = [TryLaterError("down")]
@@ -127,7 +127,7 @@ def test_a_mail_that_may_have_been_sent_or_is_refused_is_not_sent_again(error: E
     assert world.mailer.sent == []
 
 
-def test_of_two_who_tell_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_senders_at_once_send_one_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     world = closed()
     note, original = credited(world), world.books.commit
 
@@ -141,7 +141,7 @@ def test_of_two_who_tell_at_once_one_does(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(world.mailer.sent) == 1
 
 
-def test_the_close_s_one_mail_and_its_counts_are_not_disturbed() -> None:
+def test_the_closes_own_mail_and_its_counts_are_not_affected() -> None:
     world = closed()
     notice = world.month("acme").notice
     world.teller.tell(credited(world))
@@ -150,7 +150,7 @@ def test_the_close_s_one_mail_and_its_counts_are_not_disturbed() -> None:
     assert world.reporter.report(OCTOBER, 1)["notices"] == {"sent": 1, "refused": 0, "unconfirmed": 0}
 
 
-def test_dunning_reminds_of_the_rest_as_if_nothing_had_been_said() -> None:
+def test_dunning_reminds_of_the_rest_as_if_no_mail_had_been_sent() -> None:
     """A credit note on the day of a reminder puts it off until the next day, and no further."""
     told, untold = closed("declined"), closed("declined")
     for world in (told, untold):
@@ -166,10 +166,10 @@ def test_dunning_reminds_of_the_rest_as_if_nothing_had_been_said() -> None:
     assert late.step == on_time.step
 
 
-def made_anew(world: World, price: str) -> Invoice:
-    """Make the October invoice anew, after the close's mails were read."""
+def regenerated_invoice(world: World, price: str) -> Invoice:
+    """Regenerate the October invoice, after the close's mails were read."""
     world.mailer.sent.clear()
-    return mended(world, price)
+    return regenerated(world, price)
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def made_anew(world: World, price: str) -> Invoice:
         ("", "1.2", "120.00 USD is still due, and your account has no payment method"),
     ],
 )
-def test_who_gets_a_new_invoice_is_told_once_what_is_left_to_pay(method: str, price: str, said: str) -> None:
+def test_the_mail_of_a_new_invoice_says_once_what_is_left_to_pay(method: str, price: str, said: str) -> None:
     world = priced_and_closed(method)
-    invoice = made_anew(world, price)
+    invoice = regenerated_invoice(world, price)
     for _ in range(2):
         assert world.teller.tell_replacement(invoice, WHY) is NoticeState.SENT
     assert said in the_mail(world)
@@ -190,19 +190,19 @@ def test_who_gets_a_new_invoice_is_told_once_what_is_left_to_pay(method: str, pr
     assert f"Reason: {WHY}" in the_mail(world)
 
 
-def test_whom_the_close_has_not_told_of_the_month_it_tells_of_the_new_invoice() -> None:
+def test_the_closes_own_notice_names_the_new_invoice_if_it_was_not_sent_before() -> None:
     world = a_priced_world()
     plan = world.planner.plan(OCTOBER, world.open())
     [batch] = read_batches(world.documents, plan.round_key)
     world.generator.generate(OCTOBER, batch, plan.close.round)
-    invoice = mended(world)
+    invoice = regenerated(world)
     assert world.teller.tell_replacement(invoice, WHY) is None
     world.batch_charger.charge(OCTOBER, batch.number, 1)
     world.sender.send(OCTOBER, batch.number, 1)
     assert f"invoice {invoice.number}" in the_mail(world)
 
 
-def test_what_went_to_other_open_invoices_is_said_not_to_count_for_the_new_one() -> None:
+def test_the_mail_says_that_money_used_for_other_open_invoices_does_not_count_for_the_new_one() -> None:
     world = priced_and_closed("declined")
     settle_method(world, "ok")
     world.clock.now = OCTOBER.next.end
@@ -215,23 +215,23 @@ def test_what_went_to_other_open_invoices_is_said_not_to_count_for_the_new_one()
     assert "100.00 USD is still due." in the_mail(world)
 
 
-def test_of_a_new_invoice_that_was_replaced_itself_nobody_is_told_any_more() -> None:
+def test_a_new_invoice_that_was_replaced_in_turn_is_no_longer_announced() -> None:
     world = priced_and_closed()
-    first = made_anew(world, "1.2")
-    second = mended(world, "1.5", first.number)
+    first = regenerated_invoice(world, "1.2")
+    second = regenerated(world, "1.5", first.number)
     assert world.teller.tell_replacement(first, WHY) is None
     assert world.teller.tell_replacement(second, WHY) is NoticeState.SENT
     assert f"Invoice {first.number} (October 2026) is cancelled" in the_mail(world)
 
 
-def test_a_mail_of_a_new_invoice_is_no_reminder() -> None:
+def test_a_mail_about_a_new_invoice_is_not_a_reminder() -> None:
     world = priced_and_closed("declined")
     reminders = world.month("acme").reminders
-    world.teller.tell_replacement(made_anew(world, "1.2"), WHY)
+    world.teller.tell_replacement(regenerated_invoice(world, "1.2"), WHY)
     assert world.month("acme").reminders == reminders
 
 
-def test_a_reminder_tells_what_was_taken_back_from_what_credit_has_paid() -> None:
+def test_a_reminder_lists_credited_amounts_apart_from_credit_used() -> None:
     world = closed("declined")
     world.corrector.credit(INV, usd(2_500), WHY)
     world.cashier.credit("acme", usd(1_000), "sorry")

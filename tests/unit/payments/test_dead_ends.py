@@ -1,4 +1,4 @@
-"""What is gone or busy at the provider: orders, cards, customers and mandates, and how each payment goes on."""
+"""What is gone or busy at the provider: orders, cards, customers and mandates, and how each payment continues."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ def states(world: World) -> list[PaymentState]:
 
 
 def imports(world: World, method: str, payer: str = "") -> None:
-    """Bring a new payment method, and perhaps whose it is."""
+    """Import a new payment method, and optionally its provider customer."""
     profile = replace(world.customer("acme").profile, payment_method=method, imported_provider_customer_id=payer)
     world.directory.put_profiles([("acme", profile)])
 
@@ -83,7 +83,7 @@ def test_an_order_that_is_cancelled_after_its_answer_was_lost_is_no_decline(when
     world.gateway.failures["collect", "before"] = [OutcomeUnknownError("lost")]
     assert world.charger.charge(KEY) is S.UNKNOWN
     world.gateway.cancel(payment(world).provider_ref)
-    if when == "before":  # a webhook tells of it before anybody goes on with the payment
+    if when == "before":  # a webhook reports it before anybody resumes the payment
         assert world.charger.look_up(KEY) is S.UNKNOWN
     assert world.charger.look_up(KEY, go_on=True) is S.PAID
     assert S.DECLINED not in states(world)
@@ -100,7 +100,7 @@ def test_an_order_that_is_cancelled_between_attempts_is_followed_by_another() ->
     assert payment(world).provider_ref != first
 
 
-def test_a_debit_that_is_cancelled_while_it_is_under_way_is_refused_and_may_be_tried_again() -> None:
+def test_a_debit_cancelled_while_under_way_is_declined_and_may_be_retried() -> None:
     world = a_world("debit")
     assert world.charger.charge(KEY) is S.PENDING
     world.gateway.cancel(payment(world).provider_ref)
@@ -108,7 +108,7 @@ def test_a_debit_that_is_cancelled_while_it_is_under_way_is_refused_and_may_be_t
     assert world.charger.charge(KEY, again=True) is S.PENDING
 
 
-def test_a_card_that_was_removed_is_declined_and_told_and_a_new_one_is_charged() -> None:
+def test_a_removed_card_is_declined_and_notified_and_a_new_one_is_charged() -> None:
     world = World()
     world.use(world.add_customer("acme", method="detached"), "100")
     report = world.close()
@@ -125,7 +125,7 @@ def test_a_card_that_was_removed_is_declined_and_told_and_a_new_one_is_charged()
     assert payment(world).state is S.PAID
 
 
-def test_a_customer_who_was_deleted_at_the_provider_is_told_and_registered_again_with_a_new_method() -> None:
+def test_a_customer_deleted_at_the_provider_is_notified_and_registered_again_with_a_new_method() -> None:
     world = a_world()
     imports(world, "ok", payer="cus_old")
     world.gateway.deleted.add("cus_old")
@@ -171,7 +171,7 @@ def test_an_imported_customer_who_never_existed_there_is_our_mistake() -> None:
 
 
 @pytest.mark.parametrize("call", ["prepare", "collect"])
-def test_a_payment_whose_object_is_busy_comes_later_and_is_charged_once(call: str) -> None:
+def test_a_payment_whose_object_is_busy_is_charged_later_and_once(call: str) -> None:
     world = a_world()
     world.gateway.failures[call, "before"] = [ObjectBusyError("lock_timeout")]
     with pytest.raises(ObjectBusyError):
@@ -181,7 +181,7 @@ def test_a_payment_whose_object_is_busy_comes_later_and_is_charged_once(call: st
     assert len(world.gateway.money_moved) == 1
 
 
-def test_what_was_advised_with_a_decline_is_kept_until_the_next_attempt() -> None:
+def test_advice_given_with_a_decline_is_kept_until_the_next_attempt() -> None:
     world = World()
     world.use(world.add_customer("acme", method="declined"), "100")
     world.gateway.advice = "do_not_try_again"
@@ -200,7 +200,7 @@ def debiting() -> World:
     return a_world("debit", FakeGateway(one_order_per_payment=False))
 
 
-def test_a_charge_by_a_replaced_method_goes_on_in_the_same_attempt() -> None:
+def test_a_charge_by_a_replaced_method_continues_in_the_same_attempt() -> None:
     world = debiting()
     world.gateway.successors["debit"] = "ok"
     assert world.charger.charge(KEY) is S.PAID
@@ -213,7 +213,7 @@ def replaced(world: World) -> Applied:
     return world.applier.book(ProviderEvent("EV1", "mandates.replaced", "debit", method="debit"))
 
 
-def test_an_event_that_a_method_was_replaced_is_noted_once_and_is_no_new_method_for_dunning() -> None:
+def test_an_event_that_a_method_was_replaced_is_noted_once_and_is_not_a_new_method_for_dunning() -> None:
     world = World(gateway=FakeGateway(one_order_per_payment=False))
     world.use(world.add_customer("acme", method="debit"), "100")
     world.close()
@@ -232,12 +232,12 @@ def test_an_event_that_a_method_was_replaced_is_noted_once_and_is_no_new_method_
     assert payment(world).state is S.PAID
 
 
-def test_an_event_about_a_method_of_somebody_else_concerns_nobody() -> None:
+def test_an_event_about_somebody_elses_method_concerns_nobody() -> None:
     world = debiting()
     assert replaced(world).result is Result.NOT_OURS
 
 
-def test_a_payment_under_way_stays_so_when_its_method_is_replaced() -> None:
+def test_a_payment_stays_under_way_when_its_method_is_replaced() -> None:
     world = debiting()
     world.charger.charge(KEY)
     world.gateway.successors["debit"] = "ok"

@@ -1,4 +1,4 @@
-"""The limiter among workers and threads: the limit is never exceeded and never idle, whoever asks, and how."""
+"""The limiter among workers and threads: the limit is never exceeded and never left unused, whoever asks, and how."""
 
 import random
 import threading
@@ -16,7 +16,7 @@ from tests.fakes.throttle import TimeEndedError, VirtualTime, log_normal
 
 @pytest.mark.parametrize("median", [0.05, 0.4, 1.5, 5.0])
 @pytest.mark.parametrize("workers", [1, 2, 5, 10, 40])
-def test_the_limit_is_used_up_and_never_exceeded_whatever_the_latency_and_the_workers(
+def test_the_limit_is_used_fully_and_never_exceeded_whatever_the_latency_and_the_workers(
     workers: int, median: float
 ) -> None:
     jitter = random.Random(workers)
@@ -32,7 +32,7 @@ def test_the_limit_is_used_up_and_never_exceeded_whatever_the_latency_and_the_wo
     assert leases / 45 <= 2.5 * workers
 
 
-def test_threads_that_wake_late_lose_their_slots_and_never_bunch() -> None:
+def test_threads_that_wake_late_lose_their_slots_and_never_bunch_up() -> None:
     jitter = random.Random(1)
     late_threads = VirtualTime(lateness=lambda: jitter.choice((0.0, 0.0, 0.0, 0.7)))
     crowd = Workers(latency=log_normal(1, 0.4), time=late_threads)
@@ -40,7 +40,7 @@ def test_threads_that_wake_late_lose_their_slots_and_never_bunch() -> None:
     assert crowd.most_beyond(LIMIT.usable()) <= LIMIT.burst + 1e-3
 
 
-def test_clocks_that_are_apart_cost_a_burst_and_no_throughput() -> None:
+def test_clocks_that_disagree_cost_a_burst_and_no_throughput() -> None:
     crowd = Workers(latency=log_normal(1, 0.4))
 
     crowd.run([crowd.limiter(fast_by) for fast_by in (-0.05, 0, 0, 0.05)], 12, 60)
@@ -87,7 +87,7 @@ def test_a_single_thread_has_the_whole_lane() -> None:
 
 
 @pytest.mark.parametrize(("workers", "median"), [(1, 0.05), (2, 1.5), (5, 0.4), (10, 1.5), (40, 0.4)])
-def test_two_lanes_one_after_the_other_are_both_used_up(workers: int, median: float) -> None:
+def test_two_lanes_one_after_the_other_are_both_used_fully(workers: int, median: float) -> None:
     crowd = Workers(latency=log_normal(workers, median))
     starts: dict[str, list[float]] = {"prepare": [], "collect": []}
 
@@ -108,7 +108,7 @@ def test_two_lanes_one_after_the_other_are_both_used_up(workers: int, median: fl
 
 
 @pytest.mark.parametrize(("before", "after"), [(25, 10), (10, 25)])
-def test_an_operators_change_is_followed_within_about_a_second(before: float, after: float) -> None:
+def test_an_operators_change_takes_effect_within_about_a_second(before: float, after: float) -> None:
     crowd = Workers(Limit(before, burst=5))
 
     def operate() -> None:
@@ -139,7 +139,7 @@ def test_a_429_slows_all_workers_down_and_they_recover_when_there_is_room_again(
     assert len(crowd.provider.refused) == len(scarce)
 
 
-def test_who_would_wait_for_too_long_is_sent_away_and_takes_no_slot() -> None:
+def test_a_caller_who_would_wait_too_long_is_turned_away_and_takes_no_slot() -> None:
     crowd = Workers(Limit(0.1))
     impatient = crowd.limiter(patience=15)
     for _ in range(3):
@@ -152,7 +152,7 @@ def test_who_would_wait_for_too_long_is_sent_away_and_takes_no_slot() -> None:
     assert len(crowd.limits.leases) == leased + 1
 
 
-def test_a_worker_that_slept_for_hours_begins_afresh() -> None:
+def test_a_worker_that_slept_for_hours_starts_afresh() -> None:
     crowd = Workers()
     limiter = crowd.limiter()
     for _ in range(30):

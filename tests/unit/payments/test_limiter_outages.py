@@ -49,7 +49,7 @@ def test_failures_with_an_answer_in_between_are_no_outage() -> None:
     assert crowd.limits.health_writes == 0
 
 
-def test_an_open_circuit_sends_away_at_once_and_says_for_how_long() -> None:
+def test_an_open_circuit_turns_callers_away_at_once_and_says_for_how_long() -> None:
     crowd = Workers()
     limiter, other = crowd.limiter(), crowd.limiter()
     fail(limiter)
@@ -62,7 +62,7 @@ def test_an_open_circuit_sends_away_at_once_and_says_for_how_long() -> None:
     assert crowd.time.now == before
 
 
-def test_what_fails_late_does_not_prolong_the_pause() -> None:
+def test_a_late_failure_does_not_prolong_the_pause() -> None:
     crowd = Workers()
     limiter = crowd.limiter()
     fail(limiter)
@@ -125,7 +125,7 @@ class LostStore(FakeProviderLimits):
         raise TryLaterError("DynamoDB cannot be reached")
 
 
-def test_notes_never_raise_for_they_would_hide_a_providers_answer() -> None:
+def test_recording_health_never_raises_so_that_no_answer_is_hidden() -> None:
     limiter = Workers(limits=LostStore()).limiter()
     for _ in range(2 * FAILURES_IN_A_ROW):
         limiter.failed(LANE)
@@ -144,7 +144,7 @@ class ContestedStore(FakeProviderLimits):
         return super().put_health(provider, health)
 
 
-def test_a_race_for_the_health_loses_no_note() -> None:
+def test_a_race_to_record_health_loses_no_record() -> None:
     crowd = Workers(limits=ContestedStore())
     fail(crowd.limiter())
     health = crowd.limits.state("stripe").health
@@ -161,7 +161,7 @@ class QuickerStore(FakeProviderLimits):
         return super().put_health(provider, health)
 
 
-def test_who_loses_the_race_for_the_probe_waits_for_its_outcome() -> None:
+def test_a_worker_that_loses_the_race_for_the_probe_waits_for_its_outcome() -> None:
     crowd = Workers(limits=QuickerStore())
     limiter = crowd.limiter()
     fail(limiter)

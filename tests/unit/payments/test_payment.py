@@ -29,7 +29,7 @@ MAY_BECOME = {
 
 
 @pytest.mark.parametrize(("before", "after"), [(b, a) for b, a in product(S, S) if a in MAY_BECOME[b]])
-def test_a_step_that_the_design_names_is_made_and_remembered(before: PaymentState, after: PaymentState) -> None:
+def test_every_step_of_the_protocol_is_made_and_recorded(before: PaymentState, after: PaymentState) -> None:
     payment = a_payment(before).to(after, NOW, "because", request_id="req_1")
     assert payment.state is after
     assert payment.history == (Transition(NOW, before, after, "because", "req_1"),)
@@ -42,7 +42,7 @@ def test_any_other_step_is_refused(before: PaymentState, after: PaymentState) ->
 
 
 @pytest.mark.parametrize("state", S)
-def test_a_close_is_through_with_a_payment_unless_its_outcome_is_outstanding(state: PaymentState) -> None:
+def test_a_close_has_finished_with_a_payment_unless_its_outcome_is_outstanding(state: PaymentState) -> None:
     assert a_payment(state).settled == (state not in {S.READY, S.CHARGING, S.UNKNOWN})
 
 
@@ -53,7 +53,7 @@ def test_an_attempt_freezes_the_amount_and_the_method() -> None:
     assert begun.to(S.UNKNOWN, NOW, "timeout").to(S.CHARGING, NOW, "again").amount == Money(1999, "USD")
 
 
-def test_looking_an_unknown_outcome_up_begins_no_new_attempt() -> None:
+def test_looking_up_an_unknown_outcome_starts_no_new_attempt() -> None:
     begun = a_payment().start(Money(1999, "USD"), "pm", NOW)
     assert begun.to(S.UNKNOWN, NOW, "timeout").to(S.CHARGING, NOW, "not collected").attempt == 1
 
@@ -64,7 +64,7 @@ def test_after_a_decline_a_new_attempt_has_a_new_number_and_amount() -> None:
     assert (again.attempt, again.amount, again.payment_method, again.code) == (2, Money(1500, "USD"), "pm_new", "")
 
 
-def test_a_payment_that_is_paid_can_never_be_started_again() -> None:
+def test_a_paid_payment_can_never_be_started_again() -> None:
     with pytest.raises(IllegalTransitionError):
         a_payment(S.PAID).start(Money(1, "USD"), "pm", NOW)
 
@@ -87,7 +87,7 @@ def test_the_provider_can_have_heard_of_it_since_its_first_attempt() -> None:
     assert declined.start(Money(1, "USD"), "pm", later).begun_at == NOW
 
 
-def test_a_payment_that_was_never_started_has_no_beginning() -> None:
+def test_a_payment_that_was_never_started_has_no_start() -> None:
     with pytest.raises(ValueError, match="2026-10/C-1 was never started"):
         _ = a_payment().to(S.NOTHING_DUE, NOW, "nothing is owed").begun_at
 
@@ -103,11 +103,11 @@ def test_a_payment_is_named_by_period_sequence_and_customer(customer_id: str, se
 
 
 @pytest.mark.parametrize("text", ["", "2026-10", "2026-10/", "2026-13/x", "2026-10.1/x", "2026-10./x", "2026-10.²/x"])
-def test_a_name_that_is_none_of_ours_is_none(text: str) -> None:
+def test_a_name_that_is_not_ours_names_no_payment(text: str) -> None:
     assert PaymentKey.parse(text) is None
 
 
-def test_a_payment_in_flight_is_looked_at_after_as_long_as_it_has_been_there() -> None:
+def test_a_payment_in_flight_is_checked_after_a_wait_as_long_as_its_age() -> None:
     ages = [timedelta(0), timedelta(minutes=20), timedelta(days=3)]
     waits = [next_check(NOW - age, NOW) - NOW for age in ages]
     assert waits == [timedelta(minutes=5), timedelta(minutes=20), timedelta(days=1)]

@@ -1,4 +1,4 @@
-"""A provider's health: slowed down and recovering, paused for longer and longer, and well again."""
+"""A provider's health: slowed down and recovering, paused for longer and longer, and healthy again."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def test_a_429_slows_down_and_time_recovers() -> None:
     assert slowed.circuit(AT) is Circuit.CLOSED
 
 
-def test_the_429s_of_requests_that_were_under_way_count_as_one() -> None:
+def test_the_429s_of_concurrent_requests_count_as_one() -> None:
     slowed = Health().limited(AT)
     assert slowed.limited(AT + SETTLE_SECONDS / 2) is slowed
     assert slowed.limited(AT + SETTLE_SECONDS).speed(AT + SETTLE_SECONDS) < slowed.speed(AT)
@@ -43,7 +43,7 @@ def test_the_speed_never_leaves_its_bounds_and_always_recovers(gaps: list[float]
     assert health.speed(now + 1 / 0.01) == 1
 
 
-def test_each_pause_is_twice_as_long_up_to_a_bound_and_the_outage_began_with_the_first() -> None:
+def test_each_pause_is_twice_as_long_up_to_a_limit_and_the_outage_began_with_the_first() -> None:
     health, now, pauses = Health(), AT, []
     for _ in range(7):
         health = health.down(now)
@@ -67,7 +67,7 @@ def test_while_a_probe_is_awaited_others_wait_and_a_lost_one_is_followed_by_anot
     assert probing.seconds_to_wait(now + PROBE_SECONDS) == 0
 
 
-def test_an_answered_probe_closes_the_circuit_and_the_next_outage_begins_anew() -> None:
+def test_an_answered_probe_closes_the_circuit_and_the_next_outage_starts_from_scratch() -> None:
     health = Health().down(AT).down(AT + 5).probing(AT + 20).well()
     assert health.circuit(AT + 21) is Circuit.CLOSED
     assert health.seconds_to_wait(AT + 21) == 0

@@ -1,4 +1,4 @@
-"""Slots and leases: no more than the limit in any window, whoever takes them; and nothing left over while asked for."""
+"""Slots and leases: no more than the limit in any window, whoever takes them; and none unused while requested."""
 
 from dataclasses import dataclass, field
 
@@ -60,7 +60,7 @@ STEPS = st.lists(
 
 
 @given(limit=LIMITS, speed=st.floats(0.1, 1), steps=STEPS)
-def test_no_window_sees_more_than_the_rate_and_the_burst_however_workers_take_turns(
+def test_no_time_window_sees_more_than_the_rate_and_the_burst_however_workers_take_turns(
     limit: Limit, speed: float, steps: list[tuple[str, float]]
 ) -> None:
     lane = Lane(limit.pace(speed))
@@ -78,7 +78,7 @@ def test_no_window_sees_more_than_the_rate_and_the_burst_however_workers_take_tu
 
 
 @given(limit=LIMITS, sizes=st.lists(st.integers(1, 9), min_size=2, max_size=30))
-def test_slots_asked_for_in_time_follow_each_other_without_a_gap(limit: Limit, sizes: list[int]) -> None:
+def test_slots_requested_in_time_follow_each_other_without_a_gap(limit: Limit, sizes: list[int]) -> None:
     lane = Lane(limit.pace())
     for size in sizes:
         lane.ask(size)
@@ -89,7 +89,7 @@ def test_slots_asked_for_in_time_follow_each_other_without_a_gap(limit: Limit, s
 
 
 @given(limit=LIMITS, idle=st.floats(1, 1e6))
-def test_what_nobody_asked_for_is_not_saved_up(limit: Limit, idle: float) -> None:
+def test_unrequested_slots_are_not_saved_up(limit: Limit, idle: float) -> None:
     lane = Lane(limit.pace())
     lane.ask(1)
     lane.now += idle * (lane.pace.tolerance + lane.pace.interval)
@@ -99,7 +99,7 @@ def test_what_nobody_asked_for_is_not_saved_up(limit: Limit, idle: float) -> Non
 
 
 @given(limit=LIMITS)
-def test_the_first_slot_of_a_lane_is_due_and_good(limit: Limit) -> None:
+def test_the_first_slot_of_a_lane_is_due_and_valid(limit: Limit) -> None:
     lane = Lane(limit.pace())
     lane.ask(1)
     lane.use(1)
@@ -130,7 +130,7 @@ def test_a_limit_that_cannot_be_kept_to_is_refused(rate: float, reserve: float, 
         Limit(rate, reserve, burst)
 
 
-def test_changes_lie_over_what_was_deployed_and_later_ones_over_earlier_ones() -> None:
+def test_changes_override_the_deployed_limits_and_later_ones_override_earlier_ones() -> None:
     deployed = Limit(25, 0.1, 5)
     changes = LimitChanges(rate_per_second=10).with_more(LimitChanges(reserve_share=0.0))
     assert changes.over(deployed) == Limit(10, 0.0, 5)
@@ -141,7 +141,7 @@ def test_changes_lie_over_what_was_deployed_and_later_ones_over_earlier_ones() -
 PACE = Limit(25, burst=5).pace()
 
 
-def test_no_slot_is_leased_that_nobody_waits_for_or_has_patience_for() -> None:
+def test_no_slot_is_leased_that_nobody_waits_for_or_can_wait_for() -> None:
     assert LeaseSize(most=10).count(3, PACE, seconds=60) == 3
     assert LeaseSize(most=10).count(50, PACE, seconds=60) == 10
     assert LeaseSize(most=10).count(50, PACE, seconds=2 * PACE.interval) == 2
@@ -149,7 +149,7 @@ def test_no_slot_is_leased_that_nobody_waits_for_or_has_patience_for() -> None:
 
 
 @given(workers=st.integers(1, 30))
-def test_workers_who_know_nothing_of_each_other_come_to_leases_of_about_a_second(workers: int) -> None:
+def test_independent_workers_settle_on_leases_of_about_a_second(workers: int) -> None:
     sizes, free_at, now = [LeaseSize() for _ in range(workers)], AT, AT
     lasted = []
     ask_at = [AT] * workers
@@ -167,7 +167,9 @@ def test_workers_who_know_nothing_of_each_other_come_to_leases_of_about_a_second
 
 
 @given(limit=LIMITS, seconds=st.floats(0.05, 10), workers=st.integers(1, 100))
-def test_the_threads_of_all_workers_suffice_for_what_is_under_way(limit: Limit, seconds: float, workers: int) -> None:
+def test_all_workers_together_have_enough_threads_for_the_requests_under_way(
+    limit: Limit, seconds: float, workers: int
+) -> None:
     threads = threads_needed(limit, seconds, workers)
     assert threads * workers >= limit.usable() * seconds
     assert (threads - 1) * workers <= limit.usable() * (seconds + LEASE_SECONDS)

@@ -47,7 +47,7 @@ def order(reference: str = "") -> ChargeOrder:
 
 
 class ManyCharges(FakeGateway):
-    """A provider with many charges for October, that breaks after some if it is told to."""
+    """A provider with many charges for October, that fails after some of them on request."""
 
     charges = 250
     breaks_after: int | None = None
@@ -74,7 +74,7 @@ def gateway(fake: ManyCharges, limiter: FakeLimiter) -> PaymentGateway:
     return ThrottledGateway(fake, limiter, LANES[LimitScope.ENDPOINT])
 
 
-def test_it_is_the_gateway_it_stands_before(gateway: PaymentGateway, fake: FakeGateway) -> None:
+def test_it_has_the_interface_of_the_gateway_it_throttles(gateway: PaymentGateway, fake: FakeGateway) -> None:
     assert gateway.charge_limits("KWD") == fake.charge_limits("KWD")
     assert (gateway.provider, gateway.idempotency_window, gateway.latest_effect, gateway.one_order_per_payment) == (
         fake.provider,
@@ -96,7 +96,7 @@ def call_everything(gateway: PaymentGateway) -> None:
     assert len(list(gateway.collected_for(OCTOBER, NOON))) == 250
 
 
-def test_each_call_takes_a_slot_of_its_lane_and_its_answer_comes_through(
+def test_each_call_takes_a_slot_of_its_lane_and_its_answer_is_passed_on(
     gateway: PaymentGateway, limiter: FakeLimiter
 ) -> None:
     call_everything(gateway)
@@ -127,7 +127,7 @@ def test_a_step_that_a_provider_does_not_have_costs_no_slot(limiter: FakeLimiter
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
-def test_how_a_call_went_is_noted_and_told(
+def test_the_result_of_a_call_is_recorded_and_passed_on(
     gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter, error: MonthCloseError, note: str
 ) -> None:
     fake.failures["prepare", "before"] = [error]
@@ -146,7 +146,7 @@ def test_a_429_is_repeated_in_a_new_slot(gateway: PaymentGateway, fake: FakeGate
     assert len(fake.money_moved) == 1
 
 
-def test_a_provider_that_answers_429_only_is_given_up(
+def test_a_provider_that_only_answers_429_is_given_up_on(
     gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter
 ) -> None:
     fake.failures["prepare", "before"] = [RateLimitedError("slow down")] * 50
@@ -155,7 +155,7 @@ def test_a_provider_that_answers_429_only_is_given_up(
     assert 2 <= limiter.slots()["prepare"] <= 5
 
 
-def test_without_a_slot_the_provider_is_not_asked(
+def test_without_a_slot_the_provider_is_not_called(
     gateway: PaymentGateway, fake: FakeGateway, limiter: FakeLimiter
 ) -> None:
     reference = gateway.prepare(order())
@@ -174,7 +174,7 @@ def test_a_list_takes_a_slot_for_every_hundred(
     assert limiter.slots() == {"read": slots}
 
 
-def test_a_list_that_breaks_off_is_noted(gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter) -> None:
+def test_a_list_that_breaks_off_is_recorded(gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter) -> None:
     fake.breaks_after = 120
     charges = gateway.collected_for(OCTOBER, NOON)
     for _ in range(120):
@@ -184,7 +184,7 @@ def test_a_list_that_breaks_off_is_noted(gateway: PaymentGateway, fake: ManyChar
     assert limiter.notes[-1] == ("limited", "read")
 
 
-def test_an_accounts_own_largest_charge_takes_the_place_of_everybodys(limiter: FakeLimiter) -> None:
+def test_an_accounts_own_largest_charge_overrides_the_general_one(limiter: FakeLimiter) -> None:
     gateway = ThrottledGateway(FakeGateway(), limiter, LANES[LimitScope.ACCOUNT], {"EUR": 2_000_000, "USD": 1})
     largest = {code: limits.largest_minor for code in ("EUR", "USD", "JPY") if (limits := gateway.charge_limits(code))}
     assert largest == {"EUR": 2_000_000, "USD": 100, "JPY": 99_999_999}

@@ -1,4 +1,4 @@
-"""Amounts that the provider cannot take as they are: what is charged, what becomes of the rest, what is said."""
+"""Amounts that the provider cannot charge as they are: what is charged, what happens to the rest, what is said."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -41,7 +41,7 @@ def mails(world: World) -> list[str]:
 
 
 def settlement(month: CustomerMonth) -> tuple[int, int, int]:
-    """What of the invoice was collected, is written off and is open."""
+    """The invoice's collected, written-off and open amounts."""
     assert month.invoice
     return month.invoice.collected_minor, month.invoice.written_off_minor, month.invoice.open.minor
 
@@ -53,7 +53,7 @@ def days_pass(world: World, days: int) -> None:
         world.collect()
 
 
-def test_a_last_digit_that_no_charge_can_carry_is_written_off_and_told(world: World) -> None:
+def test_a_last_digit_that_no_charge_can_carry_is_written_off_and_notified(world: World) -> None:
     owing(world, "6.172", "KWD")
     report = world.close()
     month = world.month("acme")
@@ -74,7 +74,7 @@ def test_a_last_digit_that_no_charge_can_carry_is_written_off_and_told(world: Wo
     assert len(world.mailer.sent) == 1
 
 
-def test_what_is_less_than_can_ever_be_charged_is_written_off_without_a_charge(world: World) -> None:
+def test_an_amount_too_small_ever_to_be_charged_is_written_off_without_a_charge(world: World) -> None:
     owing(world, "0.007", "KWD")
     report = world.close()
     assert moved(world) == []
@@ -85,7 +85,7 @@ def test_what_is_less_than_can_ever_be_charged_is_written_off_without_a_charge(w
     assert "Nothing is due" in mail
 
 
-def test_a_refused_charge_writes_nothing_off(world: World) -> None:
+def test_a_declined_charge_writes_nothing_off(world: World) -> None:
     owing(world, "6.172", "KWD", method="declined")
     report = world.close()
     assert settlement(world.month("acme")) == (0, 0, 6_172)
@@ -104,7 +104,7 @@ def test_a_debit_that_is_collected_later_writes_the_rest_off_then(world: World) 
     assert world.close(execution="execution-2")["proof"]["ties"]
 
 
-def test_a_limit_that_a_person_sets_writes_nothing_off(world: World) -> None:
+def test_an_amount_limit_set_by_a_person_writes_nothing_off(world: World) -> None:
     owing(world, "6.172", "KWD", method="declined")
     world.close()
     world.add_customer("acme", currency="KWD")
@@ -119,7 +119,7 @@ def test_a_limit_that_a_person_sets_writes_nothing_off(world: World) -> None:
 
 
 @pytest.mark.parametrize("one_order_per_payment", [True, False])
-def test_what_is_too_large_for_one_charge_is_charged_in_several(one_order_per_payment: bool) -> None:
+def test_an_amount_too_large_for_one_charge_is_charged_in_several(one_order_per_payment: bool) -> None:
     world = World(gateway=FakeGateway(one_order_per_payment=one_order_per_payment))
     owing(world, "250000040", "JPY")
     report = world.close()
@@ -132,13 +132,13 @@ def test_what_is_too_large_for_one_charge_is_charged_in_several(one_order_per_pa
     assert "We charged 250,000,040 JPY" in mail
 
 
-def test_parts_are_cut_so_that_the_last_is_not_too_little_for_a_charge(world: World) -> None:
+def test_parts_are_split_so_that_the_last_is_not_too_small_for_a_charge(world: World) -> None:
     owing(world, "100000010", "JPY")
     world.close()
     assert moved(world) == [99_999_960, 50]
 
 
-def test_a_further_charge_that_breaks_off_is_taken_up_by_the_next_round_and_never_charged_twice(world: World) -> None:
+def test_a_further_charge_that_breaks_off_is_resumed_by_the_next_round_and_never_charged_twice(world: World) -> None:
     owing(world, "250000040", "JPY")
     down = [TryLaterError("down")]
 
@@ -156,7 +156,7 @@ def test_a_further_charge_that_breaks_off_is_taken_up_by_the_next_round_and_neve
     assert len(world.mailer.sent) == 1
 
 
-def test_a_further_charge_that_is_declined_is_told_and_tried_again_by_itself(world: World) -> None:
+def test_a_declined_further_charge_is_notified_and_retried_by_itself(world: World) -> None:
     owing(world, "150000000", "JPY")
 
     class Gateway(FakeGateway):
@@ -176,7 +176,7 @@ def test_a_further_charge_that_is_declined_is_told_and_tried_again_by_itself(wor
     assert world.close(execution="execution-2")["proof"]["ties"]
 
 
-def test_the_next_part_of_a_bank_debit_is_asked_for_when_the_first_has_arrived(world: World) -> None:
+def test_the_next_part_of_a_bank_debit_is_requested_once_the_first_has_arrived(world: World) -> None:
     owing(world, "150000000", "JPY", method="debit")
     world.close()
     [mail] = mails(world)
@@ -194,7 +194,7 @@ def test_the_next_part_of_a_bank_debit_is_asked_for_when_the_first_has_arrived(w
     assert world.close(execution="execution-2")["proof"]["ties"]
 
 
-def test_a_transfer_that_covers_what_another_charge_was_to_take_leaves_nothing_to_do(world: World) -> None:
+def test_a_transfer_that_covers_a_further_charge_leaves_nothing_to_do(world: World) -> None:
     owing(world, "150000000", "JPY", method="debit")
     world.close()
     [(reference, order)] = world.gateway.orders.items()
@@ -208,7 +208,7 @@ def test_a_transfer_that_covers_what_another_charge_was_to_take_leaves_nothing_t
     assert moved(world) == [99_999_999]
 
 
-def test_paying_by_hand_takes_as_many_charges_as_are_needed_and_no_more_than_was_said(world: World) -> None:
+def test_paying_by_hand_makes_as_many_charges_as_needed_and_collects_no_more_than_asked(world: World) -> None:
     owing(world, "250000000", "JPY", method="declined")
     world.close()
     world.add_customer("acme", currency="JPY")
@@ -217,7 +217,7 @@ def test_paying_by_hand_takes_as_many_charges_as_are_needed_and_no_more_than_was
     assert settlement(world.month("acme"))[2] == 100_000_000
 
 
-def test_what_is_too_small_for_a_charge_is_told_and_charged_with_the_next_invoice(world: World) -> None:
+def test_an_amount_too_small_for_a_charge_is_notified_and_charged_with_the_next_invoice(world: World) -> None:
     owing(world, "0.30", "USD")
     report = world.close()
     assert moved(world) == []
@@ -273,7 +273,7 @@ def test_small_amounts_that_do_not_add_up_stay_open_and_nobody_is_dunned(world: 
     assert world.customer("acme").balance.minor == 0
 
 
-def test_a_declined_charge_leaves_what_it_gathered_open(world: World) -> None:
+def test_a_declined_charge_leaves_its_gathered_amounts_open(world: World) -> None:
     owing(world, "0.30", "USD")
     world.close()
     world.clock.pass_time(days=31)
@@ -290,7 +290,9 @@ def test_a_declined_charge_leaves_what_it_gathered_open(world: World) -> None:
 
 
 @pytest.mark.parametrize("code", ["above_maximum", "currency_not_taken"])
-def test_what_no_charge_can_take_is_to_be_transferred_and_nobody_is_dunned_or_held(world: World, code: str) -> None:
+def test_an_amount_that_no_charge_can_collect_is_to_be_transferred_and_nobody_is_dunned_or_held(
+    world: World, code: str
+) -> None:
     owing(world, "100", "EUR")
     world.gateway.failures["prepare", "before"] = [OrderRefusedError(code)] * 50
     report = world.close()
@@ -307,7 +309,7 @@ def test_what_no_charge_can_take_is_to_be_transferred_and_nobody_is_dunned_or_he
     assert world.customer("acme").held_since is None
 
 
-def test_who_is_parked_for_an_order_that_is_refused_as_it_is_reads_what_helps_and_not_to_wait(world: World) -> None:
+def test_parking_for_a_refused_order_says_what_helps_and_not_to_wait(world: World) -> None:
     owing(world, "100", "EUR")
     world.gateway.failures["prepare", "before"] = [OrderInvalidError("resource_missing")] * 3
     world.close()
@@ -317,7 +319,7 @@ def test_who_is_parked_for_an_order_that_is_refused_as_it_is_reads_what_helps_an
     assert "payments record" in parking.detail
 
 
-def test_a_currency_that_the_provider_does_not_take_is_never_asked_for(world: World) -> None:
+def test_a_currency_that_the_provider_does_not_accept_is_never_charged(world: World) -> None:
     owing(world, "1.2345", "CLF")
     report = world.close()
     assert report["declines"] == {"currency_not_taken": 1}
@@ -368,7 +370,7 @@ def test_wherever_the_process_dies_each_amount_is_charged_once_and_the_books_tie
         max_size=4,
     ),
 )
-def test_whatever_is_due_is_charged_written_off_or_open_the_books_tie_and_each_month_is_told_once(
+def test_whatever_is_due_is_charged_written_off_or_open_the_books_tie_and_each_month_is_notified_once(
     currency: str, minors: list[int]
 ) -> None:
     world, period = World(), OCTOBER

@@ -169,12 +169,12 @@ def agree[K](one: Mapping[K, Fraction], other: Mapping[K, Fraction]) -> None:
 
 
 @given(any_uses(), any_changes())
-def test_what_was_used_under_a_price_is_priced_by_it(uses: list[Use], changes: list[Change]) -> None:
+def test_usage_is_priced_by_the_price_in_force_at_its_time(uses: list[Use], changes: list[Change]) -> None:
     agree(by_price(quantities(lines_of(uses, changes))), by_price(hour_by_hour(uses, changes)))
 
 
 @given(any_uses(), st.sampled_from([READINGS, AMOUNTS, tuple(Aggregation)]).flatmap(any_changes))
-def test_the_same_holds_where_a_price_begins_to_count_in_another_way(uses: list[Use], changes: list[Change]) -> None:
+def test_usage_is_priced_by_its_time_even_where_the_model_changes(uses: list[Use], changes: list[Change]) -> None:
     agree(by_price(quantities(lines_of(uses, changes))), by_price(hour_by_hour(uses, changes)))
 
 
@@ -182,7 +182,7 @@ def test_the_same_holds_where_a_price_begins_to_count_in_another_way(uses: list[
     any_uses(),
     st.sampled_from([a for a in Aggregation if a is not Aggregation.UNIQUE]).flatmap(lambda a: any_changes([a])),
 )
-def test_the_same_holds_for_each_resource_where_they_are_priced_one_by_one(
+def test_usage_is_priced_by_its_time_for_each_separately_priced_resource(
     uses: list[Use], changes: list[Change]
 ) -> None:
     agree(quantities(lines_of(uses, changes, per_resource=True)), hour_by_hour(uses, changes))
@@ -196,7 +196,7 @@ def test_the_order_of_the_events_does_not_matter(uses: list[Use], changes: list[
 
 
 @given(any_uses(), any_changes())
-def test_a_price_that_changes_into_itself_changes_nothing_however_it_is_measured(
+def test_a_price_replaced_by_the_same_price_changes_nothing_however_it_is_measured(
     uses: list[Use], changes: list[Change]
 ) -> None:
     same = [change._replace(unit_price=Decimal("3.21")) for change in changes]
@@ -215,7 +215,7 @@ def test_a_price_that_changes_into_itself_changes_nothing_however_it_is_measured
     any_decimal("0", "900", places=2),
     st.booleans(),
 )
-def test_a_steady_resource_is_never_billed_more_than_the_dearer_price_nor_less_than_the_cheaper(
+def test_a_steady_resource_is_billed_between_the_cheaper_and_the_dearer_price(
     aggregation: Aggregation, hours: list[int], change: int, old: Decimal, new: Decimal, own: bool
 ) -> None:
     uses = [Use(hour, 1) for hour in (0, *hours)]
@@ -226,7 +226,7 @@ def test_a_steady_resource_is_never_billed_more_than_the_dearer_price_nor_less_t
 
 @pytest.mark.parametrize("aggregation", [Aggregation.MAX, Aggregation.LAST])
 @given(st.lists(st.integers(1, HOURS - 1), max_size=20), any_changes([Aggregation.MAX]))
-def test_saying_a_size_again_that_has_not_changed_changes_nothing(
+def test_repeating_an_unchanged_size_changes_nothing(
     aggregation: Aggregation, hours: list[int], changes: list[Change]
 ) -> None:
     changes = [change._replace(aggregation=aggregation) for change in changes]

@@ -1,4 +1,4 @@
-"""Minimum commitments, many at once: what they come to is computed here in another way than the product does it."""
+"""Minimum commitments, many at once: computed here in a different way than in the product."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -104,7 +104,7 @@ def cut_by_hand(discount: Discount, of: Fraction, rest: Fraction) -> int:
 
 
 def true_ups_by_hand(case: Case) -> dict[frozenset[str], int]:
-    """What each set of SKUs is topped up by: to its largest minimum, counting the sets within it."""
+    """How much each set of SKUs is topped up: to its largest minimum, counting the sets within it."""
     left, everything = left_by_hand(case), frozenset({*SKUS, "fees"})
     minimums: dict[frozenset[str], list[Decimal]] = {}
     for commitment in case.commitments:
@@ -130,7 +130,7 @@ def true_ups(lines: Sequence[InvoiceLine], case: Case) -> dict[frozenset[str], i
 
 
 @given(any_case())
-def test_commitments_of_any_kind_come_to_what_they_come_to_by_hand(case: Case) -> None:
+def test_commitments_of_any_kind_match_a_calculation_by_hand(case: Case) -> None:
     lines = invoiced(case)
     assert true_ups(lines, case) == true_ups_by_hand(case)
     assert total_minor(lines) == sum(left_by_hand(case).values()) + sum(true_ups_by_hand(case).values())
@@ -144,7 +144,7 @@ def test_the_order_of_the_commitments_does_not_matter(case: Case, random: object
 
 
 @given(any_case())
-def test_every_minimum_is_reached_by_what_is_left_of_its_skus_and_the_true_ups_within(case: Case) -> None:
+def test_every_minimum_is_reached_by_the_rest_of_its_skus_and_the_true_ups_within(case: Case) -> None:
     topped_up, left = true_ups(invoiced(case), case), left_by_hand(case)
     for commitment in case.commitments:
         skus = frozenset(commitment.skus) or frozenset(left)
@@ -153,7 +153,7 @@ def test_every_minimum_is_reached_by_what_is_left_of_its_skus_and_the_true_ups_w
 
 
 @given(any_case(), st.permutations(SKUS))
-def test_what_fees_and_commitments_are_called_does_not_matter(case: Case, names: list[str]) -> None:
+def test_the_names_of_fees_and_commitments_do_not_matter(case: Case, names: list[str]) -> None:
     """Not even if their ids are those of SKUs."""
     fees = tuple(replace(fee, id=f"fee-{number}") for number, fee in enumerate(case.fees))
     named = case._replace(
@@ -166,8 +166,8 @@ def test_what_fees_and_commitments_are_called_does_not_matter(case: Case, names:
     assert sorted(map(str, amounts[0])) == sorted(map(str, amounts[2]))
 
 
-def test_minimums_that_overlap_in_part_are_each_reached_by_themselves() -> None:
-    """What is paid for unused commitment on one set is nothing used of another; the whole counts all of it."""
+def test_partly_overlapping_minimums_are_each_reached_separately() -> None:
+    """What is paid for unused commitment on one set does not count as usage of another; the whole counts all of it."""
     case = Case(
         {"a": 1_000, "b": 2_000},
         commitments=(

@@ -1,4 +1,4 @@
-"""The price book: what it takes, what it refuses and in which words, and how books are laid over each other."""
+"""The price book: what it accepts, what it refuses and in which words, and how books are merged."""
 
 import re
 import tomllib
@@ -168,14 +168,14 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_told_with_its_entry(text: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_entry(text: str, said: str) -> None:
     with pytest.raises(PriceBookError) as refused:
         book(text)
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
 
 
-def test_all_mistakes_are_told_and_the_rest_is_counted() -> None:
+def test_many_mistakes_are_reported_and_the_rest_counted() -> None:
     with pytest.raises(PriceBookError) as refused:
         book("\n".join(price("unit_price = -1") for _ in range(15)))
     assert len(refused.value.mistakes) == 15
@@ -195,18 +195,18 @@ def test_a_price_from_a_date_leaves_the_months_before_as_they_were() -> None:
     assert cost(first, 10) == 100
 
 
-def test_a_price_for_a_while_comes_in_between_and_the_old_one_comes_back() -> None:
+def test_a_price_for_a_limited_time_applies_and_the_old_one_returns() -> None:
     merged = book(price("unit_price = 1")).merged(book(price("unit_price = 0\nfrom = 2026-10-10\nuntil = 2026-10-12")))
     assert [cost(merged, day) for day in (9, 10, 11, 12)] == [100, 0, 0, 100]
 
 
-def test_a_discount_of_the_same_id_is_replaced() -> None:
+def test_a_discount_with_the_same_id_is_replaced() -> None:
     first = book(price("unit_price = 1") + '\n[[discounts]]\nid = "d"\npercent = 10')
     assert cost(first) == 90
     assert cost(first.merged(book('[[discounts]]\nid = "d"\npercent = 25'))) == 75
 
 
-def test_the_order_of_prices_is_no_part_of_the_version_and_everything_else_is() -> None:
+def test_the_version_depends_on_everything_but_the_order_of_prices() -> None:
     one, two = price("unit_price = 1.0"), price("unit_price = 2").replace('"vm"', '"db"')
     versions = {
         book(f"{one}\n{two}").version,
@@ -224,13 +224,13 @@ def test_the_order_of_prices_is_no_part_of_the_version_and_everything_else_is() 
     assert len(versions) == 6
 
 
-def test_a_currency_that_the_customer_does_not_have_parks_and_names_those_there_are() -> None:
+def test_usage_priced_only_in_other_currencies_parks_and_names_them() -> None:
     with pytest.raises(ParkCustomerError, match=r"'vm' has no price in EUR .*it has one in USD") as parked:
         cost(book(price("unit_price = 1")), currency="EUR")
     assert parked.value.reason == "no_price"
 
 
-def test_a_time_without_a_price_parks_and_names_it() -> None:
+def test_usage_at_a_time_without_a_price_parks_and_names_the_time() -> None:
     with pytest.raises(ParkCustomerError, match=r"but not for 2026-10-05 00:00 UTC"):
         cost(book(price("unit_price = 1\nfrom = 2026-10-10")))
     with pytest.raises(ParkCustomerError, match=r"but not for 2026-09"):
@@ -250,7 +250,7 @@ def test_the_example_in_the_documentation_is_a_price_book() -> None:
     assert [len(entries) for entries in (read.prices, read.fees, read.discounts, read.commitments)] == [4, 1, 1, 1]
 
 
-def test_no_field_of_the_example_is_called_unknown_where_another_is_missing() -> None:
+def test_a_missing_field_never_makes_another_field_of_the_example_unknown() -> None:
     text = (Path(__file__).parents[3] / "docs" / "price-book.md").read_text()
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     with pytest.raises(PriceBookError) as refused:

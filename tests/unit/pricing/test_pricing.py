@@ -85,7 +85,7 @@ def test_three_thousand_small_events_are_rounded_together_and_not_one_by_one() -
     assert (line.quantity, line.amount.minor) == (Decimal(3000), 300)
 
 
-def test_numbers_of_the_most_digits_allowed_are_priced_exactly() -> None:
+def test_numbers_with_the_most_digits_allowed_are_priced_exactly() -> None:
     (line,) = rated([an_event("9" * 28, "9" * 28), an_event("1e-28", "9" * 28)], PriceBook(), "JPY")
     exact = Fraction(Decimal("9" * 28)) ** 2 + Fraction(Decimal("9" * 28)) / 10**28
     assert line.amount.minor == round(exact)
@@ -108,7 +108,7 @@ def test_no_usage_makes_no_lines() -> None:
     assert rated([], a_book()) == []
 
 
-def test_the_usage_s_own_price_goes_before_the_book_s() -> None:
+def test_the_usages_own_price_overrides_the_books() -> None:
     (line,) = rated([an_event("1", "7")], a_book(), "USD")
     assert line.amount.minor == 700
 
@@ -121,7 +121,7 @@ def test_a_line_takes_description_and_unit_from_the_book() -> None:
 @pytest.mark.parametrize(
     ("descriptions", "shown"), [(["", "Compute"], "Compute"), (["b", "a"], "a"), ([""], "droplet")]
 )
-def test_a_line_of_rated_usage_shows_one_of_its_descriptions_or_the_sku(descriptions: list[str], shown: str) -> None:
+def test_a_line_of_rated_usage_shows_one_of_its_descriptions_or_its_sku(descriptions: list[str], shown: str) -> None:
     (line,) = rated([an_event("1", "1", description=text) for text in descriptions], PriceBook())
     assert line.description == shown
 
@@ -139,13 +139,13 @@ def test_a_sku_priced_in_another_currency_parks_the_customer_and_names_that_curr
 
 
 @given(st.lists(st.sampled_from(SKUS).flatmap(lambda sku: any_price(sku, "USD")), max_size=6))
-def test_a_book_s_version_depends_on_its_prices_only(prices: list[Price]) -> None:
+def test_a_price_books_version_depends_only_on_its_prices(prices: list[Price]) -> None:
     book = PriceBook.of(prices)
     padded = [replace(price, model=PerUnit((price.model.single_price or 0) * Decimal("1.0"))) for price in book.prices]
     assert PriceBook.of(reversed(padded)).version == book.version
 
 
-def test_any_change_of_a_price_changes_the_book_s_version() -> None:
+def test_any_change_of_a_price_changes_the_price_books_version() -> None:
     price = Price.plain("droplet", "USD", Decimal("0.005"), "h", "Droplet")
     changes: list[dict[str, object]] = [
         {"sku": "x"},

@@ -1,4 +1,4 @@
-"""The table of hand-worked examples: what each pricing model makes of a month's usage."""
+"""The table of hand-worked examples: what each pricing model charges for a month's usage."""
 
 import random
 import tomllib
@@ -45,7 +45,7 @@ def at(time: str) -> datetime:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
-def test_a_model_makes_of_the_usage_what_a_person_makes_of_it(example: dict[str, Any]) -> None:
+def test_a_model_computes_what_a_person_computes_by_hand(example: dict[str, Any]) -> None:
     currency = example.get("currency", "USD")
     events, terms = events_of(example), Terms(book_of(example), "C-1", currency, OCTOBER)
 
@@ -59,5 +59,5 @@ def test_a_model_makes_of_the_usage_what_a_person_makes_of_it(example: dict[str,
     assert rate(events, terms) == lines
 
 
-def test_every_example_says_where_its_rule_comes_from() -> None:
+def test_every_example_names_the_source_of_its_rule() -> None:
     assert all(example["source"] and example["arithmetic"] for example in EXAMPLES)

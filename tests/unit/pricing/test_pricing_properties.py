@@ -126,20 +126,20 @@ def test_splitting_an_event_in_two_does_not_matter(events: list[UsageEvent], pri
 
 
 @given(any_events(), any_metered_price((Aggregation.MAX, Aggregation.LAST, Aggregation.TIME_WEIGHTED)))
-def test_a_reading_that_comes_twice_does_not_matter(events: list[UsageEvent], price: Price) -> None:
+def test_a_repeated_reading_does_not_matter(events: list[UsageEvent], price: Price) -> None:
     if price.aggregation in ADDING_UP:
         return
     assert lines_of(events + events, price) == lines_of(events, price)
 
 
 @given(any_events(), any_metered_price(), any_currency())
-def test_a_line_s_explanation_computes_to_its_amount(events: list[UsageEvent], price: Price, currency: str) -> None:
+def test_a_lines_explanation_computes_to_its_amount(events: list[UsageEvent], price: Price, currency: str) -> None:
     for line in lines_of(events, replace(price, currency=currency), currency=currency):
         assert recomputed(line.steps, currency) == line.amount
 
 
 @given(any_events(), any_metered_price())
-def test_tampering_with_a_step_is_noticed(events: list[UsageEvent], price: Price) -> None:
+def test_tampering_with_a_step_is_detected(events: list[UsageEvent], price: Price) -> None:
     for line in lines_of(events, price):
         for index, step in enumerate(line.steps):
             forged = [*line.steps]
@@ -158,14 +158,14 @@ def test_a_graduated_price_is_continuous_and_monotonic(
 
 
 @given(any_tiers(), any_decimal("0", "2000", places=3))
-def test_a_graduated_price_adds_up_every_unit_once(tiers: tuple[Tier, ...], quantity: Decimal) -> None:
+def test_a_graduated_price_counts_every_unit_once(tiers: tuple[Tier, ...], quantity: Decimal) -> None:
     explanation = Explanation()
     Graduated(tiers).explain(Fraction(quantity), explanation)
     assert sum(Fraction(step["quantity"]) for step in explanation.steps) == Fraction(quantity)
 
 
 @given(any_model(), any_decimal("0", "2000", places=3))
-def test_taking_back_what_was_used_costs_what_the_use_has_cost(model: Model, quantity: Decimal) -> None:
+def test_negative_usage_credits_what_the_usage_costs(model: Model, quantity: Decimal) -> None:
     assert cost(model, -quantity) == -cost(model, quantity)
 
 
@@ -188,7 +188,7 @@ def any_discounts() -> SearchStrategy[list[Discount]]:
 
 
 @given(any_events(), any_price_number(), any_discounts())
-def test_discounts_never_make_a_bill_negative_nor_a_negative_one_smaller(
+def test_discounts_never_make_a_positive_total_negative_or_reduce_a_negative_one(
     events: list[UsageEvent], unit_price: Decimal, discounts: list[Discount]
 ) -> None:
     price = Price.plain("sku", "USD", unit_price)
@@ -200,7 +200,7 @@ def test_discounts_never_make_a_bill_negative_nor_a_negative_one_smaller(
 
 
 @given(any_events(), any_price_number(), any_decimal("0.01", "5000", places=2), any_discounts())
-def test_a_committed_customer_pays_the_commitment_at_least(
+def test_a_committed_customer_pays_at_least_the_commitment(
     events: list[UsageEvent], unit_price: Decimal, minimum: Decimal, discounts: list[Discount]
 ) -> None:
     price, commitment = Price.plain("sku", "USD", unit_price), Commitment("min", "USD", minimum)
@@ -221,7 +221,7 @@ def test_a_book_is_read_back_from_its_content_the_same(
 
 
 @given(any_events(), st.lists(any_time(), min_size=1, max_size=3))
-def test_a_price_that_does_not_change_may_be_written_in_pieces(events: list[UsageEvent], cuts: list[datetime]) -> None:
+def test_an_unchanged_price_may_be_written_in_pieces(events: list[UsageEvent], cuts: list[datetime]) -> None:
     whole = Price.plain("sku", "USD", Decimal(1))
     pieces = PriceBook.of([whole])
     for cut in sorted(cuts):
@@ -230,7 +230,7 @@ def test_a_price_that_does_not_change_may_be_written_in_pieces(events: list[Usag
     assert abs(total_minor(lines_of(events, book=pieces)) - total_minor(lines_of(events, whole))) <= rounding
 
 
-def test_a_size_holds_until_the_next_reading_whatever_the_order() -> None:
+def test_a_size_stays_in_force_until_the_next_reading_whatever_the_order() -> None:
     price = Price("sku", "USD", PerUnit(Decimal(1)), aggregation=Aggregation.TIME_WEIGHTED)
     start = OCTOBER.end - timedelta(hours=3)
     readings = [(0, "2"), (1, "5"), (2, "0")]

@@ -1,4 +1,4 @@
-"""Comparing the books: what is found from either side, what the provider's word mends, and what is proved again."""
+"""Comparing the books: what is found from either side, what the provider's answer corrects, what is proved again."""
 
 import json
 import tracemalloc
@@ -21,7 +21,7 @@ from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof import comparison_sides
 from monthclose.use_cases.proof.comparison_sides import Side
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
-from tests.fakes import FakeGateway, taken_back
+from tests.fakes import FakeGateway, reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 
@@ -61,7 +61,7 @@ def test_books_that_tie_have_no_finding_and_equal_sums(world: World) -> None:
     assert reconciled.report["proof"]["ties"]
 
 
-def test_money_that_only_the_provider_knows_is_named_and_nothing_is_booked(world: World) -> None:
+def test_money_that_only_the_provider_has_is_named_and_nothing_is_booked(world: World) -> None:
     order = world.gateway.orders[payment_of(world, "a").provider_ref]
     stray = replace(order, payment_id="2026-10/nobody", customer_id="nobody", amount=Money(777, "EUR"))
     world.gateway.orders["stray"] = stray
@@ -75,7 +75,7 @@ def test_money_that_only_the_provider_knows_is_named_and_nothing_is_booked(world
     assert reconciled.report["status"] == "completed_with_findings"
 
 
-def test_a_second_charge_for_a_payment_that_we_know_is_found(world: World) -> None:
+def test_a_second_charge_for_a_known_payment_is_found(world: World) -> None:
     first = payment_of(world, "a").provider_ref
     world.gateway.orders["second"] = replace(world.gateway.orders[first], attempt=7)
     world.gateway.settle("second", Collected(payment_of(world, "a").amount))
@@ -100,14 +100,14 @@ def test_a_payment_that_the_provider_does_not_list_is_named(world: World, monkey
     assert payment_of(world, "b").state is PaymentState.PAID, "nothing is guessed"
 
 
-def test_an_amount_that_differs_is_found_with_both(world: World) -> None:
+def test_a_differing_amount_is_found_with_both_values(world: World) -> None:
     world.gateway.outcomes[payment_of(world, "c").provider_ref] = Collected(Money(2999, "USD"))
     reconciled = world.reconcile()
     assert found(reconciled) == [("provider_amount", "c"), ("provider_sum", "")]
     assert "29.99 USD, but our payment is paid with 30.00 USD" in comparison(reconciled).findings[0].detail
 
 
-def test_what_was_given_back_at_the_provider_is_booked_and_ties(world: World) -> None:
+def test_a_refund_at_the_provider_is_booked_and_ties(world: World) -> None:
     reference = payment_of(world, "c").provider_ref
     world.gateway.settle(reference, Collected(Money(3000, "USD"), refunded_minor=500))
 
@@ -121,8 +121,8 @@ def test_what_was_given_back_at_the_provider_is_booked_and_ties(world: World) ->
     assert reconciled.report["money"]["USD"]["collected"] == 5500
 
 
-def test_what_was_taken_back_is_booked_and_ties(world: World) -> None:
-    world.gateway.settle(payment_of(world, "c").provider_ref, taken_back(Money(3000, "USD")))
+def test_a_reversal_is_booked_and_ties(world: World) -> None:
+    world.gateway.settle(payment_of(world, "c").provider_ref, reversed_by_the_bank(Money(3000, "USD")))
     reconciled = world.reconcile()
     assert found(reconciled) == []
     assert payment_of(world, "c").state is PaymentState.REVERSED
@@ -148,7 +148,9 @@ def test_a_charge_that_we_missed_is_booked(world: World) -> None:
     assert reconciled.report["proof"]["ties"]
 
 
-def test_a_payment_made_while_the_lists_are_read_is_no_finding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payment_made_while_the_lists_are_read_is_not_a_finding(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = world.gateway.collected_for
 
     def collected_for(period: Period, since: datetime) -> Any:
@@ -163,7 +165,7 @@ def test_a_payment_made_while_the_lists_are_read_is_no_finding(world: World, mon
 def test_charges_are_listed_from_the_months_end_on_whenever_the_close_was_opened(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A close that was restored from a backup and opened anew must come upon the charges of its first life."""
+    """A close that was restored from a backup and opened again must find the charges of its first life."""
     asked = []
 
     def collected_for(period: Period, since: datetime) -> Any:
@@ -178,7 +180,7 @@ def test_charges_are_listed_from_the_months_end_on_whenever_the_close_was_opened
     assert asked == [OCTOBER.end]
 
 
-def test_sums_that_drifted_since_the_close_are_made_anew(world: World) -> None:
+def test_totals_that_drifted_since_the_close_are_recomputed(world: World) -> None:
     for progress in list(world.closes.all_progress(OCTOBER)):
         world.closes.put_progress(replace(progress, totals=replace(progress.totals, money={}), unsettled=3))
     report = world.reconcile().report
@@ -186,7 +188,7 @@ def test_sums_that_drifted_since_the_close_are_made_anew(world: World) -> None:
     assert report["money"]["USD"]["collected"] == 6000
 
 
-def test_if_the_sums_tie_the_progress_of_the_batches_is_read_once(
+def test_if_the_totals_tie_the_progress_of_the_batches_is_read_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, reads = world.closes.all_progress, list[Period]()
@@ -208,7 +210,7 @@ def test_a_comparison_that_changes_nothing_writes_no_progress(world: World, monk
     assert world.reconcile().report["proof"]["ties"]
 
 
-def test_a_proof_that_ties_again_completes_the_close_and_keeps_its_time(world: World) -> None:
+def test_a_proof_that_ties_again_completes_the_close_and_keeps_its_original_time(world: World) -> None:
     close = world.closes.get(OCTOBER)
     assert close
     world.closes.put(replace(close, status=CloseStatus.COMPLETED_WITH_FINDINGS))
@@ -226,7 +228,7 @@ def test_a_comparison_is_kept_for_each_provider(world: World) -> None:
     assert (kept["charges"], kept["theirs"]) == (3, {"USD": 6000})
 
 
-def test_a_comparison_with_some_providers_leaves_the_report_as_it_is(world: World) -> None:
+def test_a_comparison_with_only_some_providers_leaves_the_report_unchanged(world: World) -> None:
     before = world.documents.get("reports/2026-10/report.json")
     world.gateway.outcomes.clear()
     reconciled = world.reconcile(OCTOBER, "stripe")
@@ -247,7 +249,7 @@ def test_a_provider_that_cannot_be_asked_is_the_only_finding(
     assert not comparison(reconciled).complete
 
 
-def test_money_of_a_provider_that_left_the_settings_is_found(world: World) -> None:
+def test_money_at_a_provider_removed_from_the_settings_is_found(world: World) -> None:
     other = FakeGateway()
     other.provider = "other"
     chargers = {"other": lambda: Charger(world.books, other, world.clock)}
@@ -257,12 +259,12 @@ def test_money_of_a_provider_that_left_the_settings_is_found(world: World) -> No
     assert stripe.ours == {"USD": 6000}
 
 
-def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_too(world: World) -> None:
+def test_a_provider_that_a_customer_has_since_switched_to_is_asked_too(world: World) -> None:
     other = FakeGateway()
     other.provider = "other"
     chargers = {"stripe": lambda: world.charger, "other": lambda: Charger(world.books, other, world.clock)}
     world.comparer = replace(world.comparer, chargers=chargers)
-    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = reversed_by_the_bank(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))
     cashier = replace(world.cashier, charger=lambda _: Charger(world.books, other, world.clock))
@@ -275,8 +277,8 @@ def test_a_provider_that_a_customer_changed_to_and_paid_through_since_is_asked_t
     assert of_stripe.findings == of_other.findings == ()
 
 
-def test_a_charge_that_was_taken_back_is_still_matched_when_the_invoice_was_collected_again(world: World) -> None:
-    world.gateway.outcomes[payment_of(world, "a").provider_ref] = taken_back(Money(1000, "USD"))
+def test_a_reversed_charge_is_still_matched_when_the_invoice_was_collected_again(world: World) -> None:
+    world.gateway.outcomes[payment_of(world, "a").provider_ref] = reversed_by_the_bank(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_method="another"))
     assert world.charger.charge(PaymentKey("a", OCTOBER), again=True) is PaymentState.REVERSED
@@ -285,7 +287,7 @@ def test_a_charge_that_was_taken_back_is_still_matched_when_the_invoice_was_coll
     assert comparison(world.reconcile()).ours == {"USD": 6000}
 
 
-def test_when_time_is_up_nothing_is_concluded_from_what_was_not_read(world: World) -> None:
+def test_when_time_is_up_nothing_is_concluded_from_unread_lists(world: World) -> None:
     close = world.closes.get(OCTOBER)
     assert close
     [stripe] = world.comparer.compare(close, thorough=True, time_is_up=lambda: True)
@@ -301,7 +303,9 @@ def test_a_month_that_was_not_closed_or_is_being_closed_cannot_be_reconciled(wor
         world.reconcile()
 
 
-def test_a_provider_whose_list_is_empty_is_not_asked_for_each_of_thousands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_with_an_empty_list_is_not_asked_about_thousands_of_payments_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(comparison_sides, "MOST_FINDINGS", 50)
     world = World()
     for number in range(150):
@@ -339,7 +343,7 @@ def test_a_charge_takes_eight_bytes_of_memory() -> None:
     assert not side.lists(replace(payment, provider_ref="pi_100000"))
 
 
-def test_who_is_found_to_have_paid_is_told_by_the_next_settling() -> None:
+def test_a_customer_found_to_have_paid_is_notified_by_the_next_settling() -> None:
     world = World()
     world.use(world.add_customer("acme"), "10")
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]

@@ -54,7 +54,7 @@ def bars_of(page: str) -> list[tuple[str, float, float]]:
     return [(kind, float(x), float(width)) for x, width, kind in found]
 
 
-def test_books_that_tie_are_the_first_thing_said() -> None:
+def test_the_page_opens_by_saying_that_the_books_tie() -> None:
     text = text_of(a_page(customers={"snapshot": 1200, "invoiced": 1190, "nothing_to_bill": 8, "parked": 2}))
     assert "The books tie 1,190 of 1,200 customers invoiced, 8 had nothing to bill, none parked." in text
     assert text.index("The books tie") < text.index("Money")
@@ -99,7 +99,7 @@ def test_findings_that_the_report_itself_left_out_are_counted_too() -> None:
     assert "and 4,999 more" in text
 
 
-def test_a_currency_s_row_reads_as_an_equation_that_ties() -> None:
+def test_a_currencys_row_reads_as_an_equation_that_ties() -> None:
     text = text_of(a_page(money={"USD": DOLLARS}))
     assert "USD 12,345.00 = 10,000.00 + 345.00 + 200.00 + 1,800.00 ✓ 600.00 42.10" in text
 
@@ -117,7 +117,7 @@ def test_amounts_have_the_decimals_of_their_currency() -> None:
     assert "KWD 1,234.567 =" in text
 
 
-def test_a_bar_s_parts_lie_side_by_side_in_proportion_and_fill_it() -> None:
+def test_a_bars_parts_are_in_proportion_and_fill_it() -> None:
     bars = bars_of(a_page(money={"USD": DOLLARS}))
     assert [kind for kind, _, _ in bars] == ["collected", "credited", "pending", "open", "written_off"]
     for (_, x, width), (_, following, _) in pairwise(bars):
@@ -136,7 +136,7 @@ def test_the_collected_share_is_rounded_down(collected: int, rate: str) -> None:
     assert f" {rate}" in text_of(page)
 
 
-def test_payments_are_named_in_words_with_the_reasons_of_the_declined() -> None:
+def test_payments_are_named_in_words_with_the_decline_reasons() -> None:
     payments = {"paid": 1170, "declined": 3, "no_adapter": 4, "something_new": 1}
     text = text_of(a_page(payments=payments, declines={"insufficient_funds": 2, "expired_card": 1}))
     assert "Paid 1,170 Declined 3 Insufficient funds 2 Expired card 1 Provider not connected 4 Something new 1" in text
@@ -170,14 +170,14 @@ def test_an_empty_close_says_so_instead_of_showing_empty_tables() -> None:
     assert "No customer is parked." in text
 
 
-def test_a_report_with_the_least_it_can_have_still_makes_a_page() -> None:
+def test_a_minimal_report_still_makes_a_page() -> None:
     assert "Month close October 2026" in text_of(render_report(cast("Report", {"period": "2026-10"})).decode())
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(12.34, "Duration 12.3 s"), (119.2, "Duration 1 min 59 s"), (7325, "Duration 2 h 2 min")]
 )
-def test_the_run_s_facts_are_at_the_end_with_times_in_utc(seconds: float, shown: str) -> None:
+def test_the_runs_facts_are_at_the_end_with_times_in_utc(seconds: float, shown: str) -> None:
     text = text_of(a_page(duration_seconds=seconds))
     assert "Opened 2026-11-01 00:00:04 UTC Completed 2026-11-01 00:02:03 UTC" in text
     assert shown in text
@@ -204,14 +204,14 @@ def test_a_character_that_cannot_be_shown_is_replaced_and_the_page_is_made(text:
     assert not set(text) - set("ab[2J") & set(page)
 
 
-def test_the_page_needs_nothing_but_itself_and_prints() -> None:
+def test_the_page_is_self_contained_and_printable() -> None:
     page = a_page(money={"USD": DOLLARS})
     assert not re.search(r"(?i)https?:|<link|<img|<script|@import|url\(", page)
     assert "@media print" in page
     assert "prefers-color-scheme: dark" in page
 
 
-def test_taxes_are_a_column_where_there_is_a_tax_table() -> None:
+def test_with_a_tax_table_taxes_have_their_own_column() -> None:
     money = {"USD": {**DOLLARS, "tax": 197_111}}
     taxed = text_of(a_page(money=money, tax_table="1a2b3c"))
     assert "New credit Tax" in taxed
@@ -220,7 +220,7 @@ def test_taxes_are_a_column_where_there_is_a_tax_table() -> None:
     assert "Tax" not in text_of(a_page(money={"USD": DOLLARS}))
 
 
-def test_the_ledger_is_set_out_by_account_and_sums_to_nothing() -> None:
+def test_the_ledger_is_listed_by_account_and_sums_to_zero() -> None:
     dollars = {
         "receivable": 2_000,
         "clearing": 10_000,
@@ -242,7 +242,7 @@ def test_a_month_without_bookings_has_no_ledger() -> None:
     assert "Ledger" not in text_of(a_page(ledger={"USD": {"revenue": 0}}))
 
 
-def test_who_is_unfinished_or_waits_is_named_beside_books_that_tie() -> None:
+def test_unfinished_and_waiting_customers_are_named_beside_books_that_tie() -> None:
     parked = {"customer_id": "C-1", "what": "parked, no_price: SKU 'vm'", "since": "2026-11-01T00:01:00+00:00"}
     waits = {"customer_id": "C-2", "what": "gocardless collects 9.00 EUR", "since": None}
     text = text_of(

@@ -72,7 +72,7 @@ def expected(name: str, kept: Mapping[str, str]) -> None:
     assert kept == before
 
 
-def test_a_customers_ids_at_the_provider_keep_the_names_that_they_are_stored_by() -> None:
+def test_a_customers_ids_at_the_provider_keep_their_stored_field_names() -> None:
     stored = {name: attribute.attr_name for name, attribute in CustomerItem.get_attributes().items()}
     assert stored["imported_provider_customer_id"] == "payment_customer"
     assert stored["registered_provider_customer_id"] == "provider_customer"

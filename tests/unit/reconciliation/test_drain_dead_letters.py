@@ -32,7 +32,7 @@ def put(world: World, **changes: Any) -> None:
     world.letters.put(json.dumps(MESSAGE | changes))
 
 
-def test_a_task_that_waits_hears_that_its_message_failed_and_sends_another(world: World) -> None:
+def test_a_waiting_task_learns_that_its_message_failed_and_sends_another(world: World) -> None:
     put(world)
     drained = world.drain.drain_charges("stripe", world.letters)
     assert world.workflow.answers["token-1"][0] == "TryLaterError"
@@ -41,7 +41,7 @@ def test_a_task_that_waits_hears_that_its_message_failed_and_sends_another(world
     assert drained.findings == []
 
 
-def test_a_batch_that_no_task_waits_for_is_taken_up_by_settling(world: World) -> None:
+def test_a_batch_that_no_task_waits_for_is_resumed_by_settling(world: World) -> None:
     world.workflow.gone.add("token-1")
     put(world)
     drained = world.drain.drain_charges("stripe", world.letters)
@@ -54,7 +54,7 @@ def test_a_batch_that_no_task_waits_for_is_taken_up_by_settling(world: World) ->
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_what_the_collections_had_to_do_is_told_to_its_task_or_due_again_tomorrow(world: World, waits: bool) -> None:
+def test_a_dead_letter_of_the_collections_answers_its_task_or_is_due_again_tomorrow(world: World, waits: bool) -> None:
     if not waits:
         world.workflow.gone.add("token-1")
     message = {"kind": "collect_due", "run": "r", "today": "2026-11-02", "closing": [], "batch": 0, "customers": []}
@@ -64,7 +64,7 @@ def test_what_the_collections_had_to_do_is_told_to_its_task_or_due_again_tomorro
     assert (drained.findings, world.letters.letters) == ([], [])
 
 
-def test_a_batch_that_nobody_takes_up_is_a_finding(world: World) -> None:
+def test_a_batch_that_nothing_resumes_is_a_finding(world: World) -> None:
     world.workflow.gone.add("token-1")
     put(world, period="2026-09")
     put(world, batch=99)
@@ -74,7 +74,7 @@ def test_a_batch_that_nobody_takes_up_is_a_finding(world: World) -> None:
     assert world.letters.letters == []
 
 
-def test_a_batch_of_a_close_that_runs_is_left_to_it(world: World) -> None:
+def test_a_batch_of_a_running_close_is_left_to_it(world: World) -> None:
     world.workflow.gone.add("token-1")
     world.open(execution="execution-2")
     put(world, batch=99)
@@ -113,7 +113,7 @@ def test_a_letter_is_deleted_only_after_its_effect(world: World, monkeypatch: py
     assert world.letters.deleted == ["message-0", "message-1"]
 
 
-def test_more_letters_than_one_call_hands_over_are_all_drained_if_there_is_time(world: World) -> None:
+def test_more_letters_than_one_call_returns_are_all_drained_if_there_is_time(world: World) -> None:
     for number in range(25):
         put(world, task_token=f"token-{number}")
     assert world.drain.drain_charges("stripe", world.letters, lambda: True).answered == 0
@@ -127,7 +127,7 @@ def test_a_scheduled_start_that_never_arrived_starts_its_close_once(world: World
     assert (drained.started, drained.findings, world.letters.letters) == (1, [], [])
 
 
-def test_a_dropped_file_whose_arrival_was_not_told_is_imported_and_closes_nothing(world: World) -> None:
+def test_a_dropped_file_whose_arrival_was_not_announced_is_imported_and_closes_nothing(world: World) -> None:
     arrived = {"detail-type": "Object Created", "detail": {"object": {"key": "usage/a.csv"}}}
     letter = world.letters.put(json.dumps(arrived), TARGET_ARN=IMPORT, ERROR_CODE="THROTTLING")
     drained = world.drain.drain_starts(world.letters, RESTARTED)
@@ -144,7 +144,7 @@ def test_another_rules_start_that_never_arrived_is_kept_and_found(world: World) 
     assert json.loads(world.documents.get("dead-letters/starts/message-0.json"))["attributes"]["ERROR_CODE"]
 
 
-def test_an_old_closes_batch_that_is_settled_needs_nobody(world: World) -> None:
+def test_a_settled_batch_of_an_old_close_needs_no_attention(world: World) -> None:
     world.clock.pass_time(minutes=15)
     world.settle()
     for month in (11, 12):

@@ -29,20 +29,20 @@ def test_a_second_start_finds_the_first_running(world: World) -> None:
     assert opener(world).open("first").outcome == "opened", "the same call again"
 
 
-def test_a_dead_reconciliation_holds_nobody_up(world: World) -> None:
+def test_a_dead_reconciliation_blocks_nobody(world: World) -> None:
     opener(world).open("first")
     assert opener(world).open("second").outcome == "opened"
     assert world.claims.get("reconcile") == Claim("reconcile", "second", world.clock.now, 2)
 
 
-def test_of_two_that_start_at_the_same_moment_one_must_ask_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_two_start_together_one_must_ask_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.claims, "get", lambda name: None)
     opener(world).open("first")
     with pytest.raises(ConflictError):
         opener(world).open("second")
 
 
-def test_a_period_is_compared_once_a_day_and_when_somebody_says_so(world: World) -> None:
+def test_a_period_is_compared_once_a_day_and_on_request(world: World) -> None:
     assert opener(world).open("first").periods == ()
     world.close()
     assert opener(world).open("second").periods == (OCTOBER,)
@@ -54,7 +54,7 @@ def test_a_period_is_compared_once_a_day_and_when_somebody_says_so(world: World)
     assert opener(world).open("fifth").periods == (OCTOBER,)
 
 
-def test_the_closes_that_ended_last_are_compared_whatever_month_they_are_of(world: World) -> None:
+def test_the_latest_finished_closes_are_compared_whatever_their_month(world: World) -> None:
     world.clock.pass_time(days=100)
     periods = [Period(2026, 11), Period(2026, 12), Period(2027, 1), Period(2026, 3)]
     for number, period in enumerate(periods):
@@ -65,7 +65,7 @@ def test_the_closes_that_ended_last_are_compared_whatever_month_they_are_of(worl
     assert opener(world).open("second").periods == (Period(2027, 1), Period(2026, 12), Period(2026, 11))
 
 
-def test_a_provider_that_nobody_is_charged_by_is_not_asked_and_needs_no_key(world: World) -> None:
+def test_a_provider_that_charges_nobody_is_not_asked_and_needs_no_key(world: World) -> None:
     everybody = ["gocardless", "stripe"]
     two = replace(opener(world), providers=everybody)
     assert two.open("before any close").providers == ()

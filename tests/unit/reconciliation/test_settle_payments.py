@@ -1,4 +1,4 @@
-"""Settling: what the reconciler makes of payments whose outcome is outstanding, and how often it asks."""
+"""Settling: what the reconciler does with payments whose outcome is outstanding, and how often it asks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,7 +49,7 @@ def payment_of(world: World, customer_id: str = "acme") -> Payment:
 
 
 def close_with_lost_answers(world: World, when: str) -> None:
-    """Close the month with no answer of the provider's coming through."""
+    """Close the month while every answer of the provider is lost."""
     world.gateway.failures["collect", when] = [OutcomeUnknownError("reset")] * 9
     world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 9
     world.close()
@@ -76,7 +76,7 @@ def every_quarter_of_an_hour(world: World, **span: float) -> None:
         world.settle()
 
 
-def test_an_unknown_payment_that_was_collected_is_booked_told_and_summed_up(world: World) -> None:
+def test_an_unknown_payment_that_was_collected_is_booked_notified_and_totalled(world: World) -> None:
     close_with_lost_answers(world, "after")
     assert world.mailer.sent == []
     world.clock.pass_time(minutes=15)
@@ -95,7 +95,7 @@ def test_an_unknown_payment_that_was_collected_is_booked_told_and_summed_up(worl
     assert world.reconcile().report["status"] == "completed"
 
 
-def test_an_unknown_payment_that_was_not_collected_is_gone_on_with_and_collected_once(world: World) -> None:
+def test_an_unknown_payment_that_was_not_collected_is_resumed_and_collected_once(world: World) -> None:
     close_with_lost_answers(world, "before")
     every_quarter_of_an_hour(world, hours=3)
     assert payment_of(world).state is PaymentState.PAID
@@ -103,7 +103,7 @@ def test_an_unknown_payment_that_was_not_collected_is_gone_on_with_and_collected
     assert len(world.mailer.sent) == 1
 
 
-def test_a_charge_whose_process_died_is_gone_on_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_charge_whose_process_died_is_resumed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = generated(world)
     monkeypatch.setattr(world.gateway, "collect", killed)
     with pytest.raises(SystemExit):
@@ -134,7 +134,7 @@ def generated(world: World) -> int:
     ("outcome", "state", "kind"),
     [("collected", PaymentState.PAID, "receipt"), ("refused", PaymentState.DECLINED, "declined")],
 )
-def test_a_pending_payment_is_settled_to_what_became_of_it_and_the_customer_is_told_once(
+def test_a_pending_payment_is_settled_by_its_outcome_and_the_customer_is_notified_once(
     world: World, outcome: str, state: PaymentState, kind: str
 ) -> None:
     world.add_customer("acme", method="debit")
@@ -158,7 +158,7 @@ def test_a_pending_payment_is_settled_to_what_became_of_it_and_the_customer_is_t
     assert world.reconcile().report["proof"]["ties"]
 
 
-def test_a_hold_follows_what_a_pending_payment_came_to(world: World) -> None:
+def test_a_hold_follows_the_outcome_of_a_pending_payment(world: World) -> None:
     world.add_customer("acme", method="debit")
     world.close()
     world.gateway.settle(payment_of(world).provider_ref, Refused("insufficient_funds"))
@@ -167,7 +167,7 @@ def test_a_hold_follows_what_a_pending_payment_came_to(world: World) -> None:
     assert world.customer("acme").held_since
 
 
-def test_a_payment_that_stays_outstanding_is_asked_about_more_and_more_rarely(
+def test_a_payment_that_stays_outstanding_is_checked_less_and_less_often(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.add_customer("acme", method="debit")
@@ -182,7 +182,7 @@ def test_a_payment_that_stays_outstanding_is_asked_about_more_and_more_rarely(
     assert pauses[-1] == timedelta(days=1)
 
 
-def test_a_provider_that_is_down_is_not_asked_every_time_either(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_that_is_down_is_also_asked_less_often(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     close_with_lost_answers(world, "after")
     world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 10_000
     asked = counting(world, "look_up", monkeypatch)
@@ -191,15 +191,13 @@ def test_a_provider_that_is_down_is_not_asked_every_time_either(world: World, mo
     assert world.mailer.sent == []
 
 
-def test_all_payments_in_flight_are_asked_about_now_if_a_person_says_so(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_payments_in_flight_are_checked_now_if_a_person_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     close_with_lost_answers(world, "after")
     assert world.settle().states == {}
     assert world.settle(everyone=True).states == {"paid": 1}
 
 
-def test_a_provider_that_has_paused_is_left_alone_and_the_payment_keeps_its_turn(world: World) -> None:
+def test_a_paused_provider_is_left_alone_and_the_payment_keeps_its_turn(world: World) -> None:
     close_with_lost_answers(world, "after")
     world.clock.pass_time(minutes=15)
     due = world.customer("acme").check_at
@@ -212,7 +210,7 @@ def test_a_provider_that_has_paused_is_left_alone_and_the_payment_keeps_its_turn
     assert world.settle().states == {"paid": 1}
 
 
-def test_what_time_does_not_suffice_for_is_said_and_done_the_next_time(world: World) -> None:
+def test_work_that_does_not_fit_into_the_time_is_reported_and_done_next_time(world: World) -> None:
     close_with_lost_answers(world, "after")
     world.clock.pass_time(minutes=15)
     settled, changed = world.settler.settle(share_left=lambda: 0.2)
@@ -221,7 +219,7 @@ def test_what_time_does_not_suffice_for_is_said_and_done_the_next_time(world: Wo
     assert world.settle().states == {"paid": 1}
 
 
-def test_a_provider_that_refuses_us_ends_it(world: World) -> None:
+def test_a_provider_that_refuses_us_ends_the_settling(world: World) -> None:
     close_with_lost_answers(world, "after")
     world.clock.pass_time(minutes=15)
     world.gateway.failures["look_up", "before"] = [ProviderRefusedError("no such key")]
@@ -229,7 +227,7 @@ def test_a_provider_that_refuses_us_ends_it(world: World) -> None:
         world.settle()
 
 
-def test_one_payments_trouble_is_not_anothers_and_tells_the_log_no_content(world: World) -> None:
+def test_one_payments_failure_affects_no_other_and_logs_no_content(world: World) -> None:
     world.use(world.add_customer("other"), "20")
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")] * 18
     world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 18
@@ -270,7 +268,7 @@ def test_two_reconcilers_at_once_settle_once(world: World, monkeypatch: pytest.M
     assert world.reconcile().report["proof"]["ties"]
 
 
-def test_a_payment_that_was_never_begun_is_charged_told_and_no_longer_parked(world: World) -> None:
+def test_a_payment_that_never_started_is_charged_notified_and_no_longer_parked(world: World) -> None:
     world.gateway.failures["look_up", "before"] = [TryLaterError("down")] * 9
     world.gateway.failures["register", "before"] = [OrderInvalidError("email_invalid")] * 3
     assert world.close()["parked"] == {"payment_unsettled": 1}
@@ -285,7 +283,9 @@ def test_a_payment_that_was_never_begun_is_charged_told_and_no_longer_parked(wor
     assert world.reconcile().report["status"] == "completed"
 
 
-def test_what_we_ask_wrongly_is_asked_more_and_more_rarely(card: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_is_our_mistake_is_repeated_less_and_less_often(
+    card: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card.gateway.failures["prepare", "before"] = [OrderInvalidError("resource_missing")] * 1000
     card.close()
     asked = counting(card, "prepare", monkeypatch)
@@ -293,7 +293,7 @@ def test_what_we_ask_wrongly_is_asked_more_and_more_rarely(card: World, monkeypa
     assert 8 <= len(asked) <= 20
 
 
-def test_what_cannot_be_charged_any_more_is_told_instead_of_parked(card: World) -> None:
+def test_a_payment_that_can_no_longer_be_charged_is_notified_instead_of_parked(card: World) -> None:
     card.gateway.failures["prepare", "before"] = [OrderInvalidError("resource_missing")] * 3
     card.close()
     card.add_customer("acme", method="")
@@ -316,7 +316,7 @@ def test_a_mail_service_that_is_down_does_not_lose_the_notice(world: World) -> N
     assert len(world.mailer.sent) == 1
 
 
-def test_a_notice_that_is_refused_is_not_tried_for_ever(world: World) -> None:
+def test_a_refused_notice_is_not_retried_for_ever(world: World) -> None:
     close_with_lost_answers(world, "after")
     world.clock.pass_time(minutes=15)
     world.mailer.failures = [MailRefusedError("MessageRejected")]
@@ -326,7 +326,7 @@ def test_a_notice_that_is_refused_is_not_tried_for_ever(world: World) -> None:
     assert notice.state is NoticeState.REFUSED
 
 
-def test_the_batches_of_a_close_that_runs_are_left_to_it(world: World) -> None:
+def test_the_batches_of_a_running_close_are_left_to_it(world: World) -> None:
     close_with_lost_answers(world, "after")
     world.open(execution="execution-2")
     world.clock.pass_time(minutes=15)
@@ -336,7 +336,7 @@ def test_the_batches_of_a_close_that_runs_are_left_to_it(world: World) -> None:
     assert world.close(execution="execution-2")["notices"]["sent"] == 1
 
 
-def test_a_lease_of_a_settled_payment_is_found_and_released(world: World) -> None:
+def test_a_lease_held_by_a_settled_payment_is_found_and_released(world: World) -> None:
     world.close()
     world.change("acme", open_payment=KEY.payment_id, check_at=world.clock.now)
     settled = world.settle()
@@ -345,7 +345,7 @@ def test_a_lease_of_a_settled_payment_is_found_and_released(world: World) -> Non
     assert world.settle().findings == []
 
 
-def test_a_lease_of_a_payment_that_does_not_exist_is_found_daily_and_kept(world: World) -> None:
+def test_a_lease_held_by_a_missing_payment_is_found_daily_and_kept(world: World) -> None:
     world.change("acme", open_payment="2026-10.7/acme", check_at=world.clock.now)
     assert [finding.check for finding in world.settle().findings] == ["lease_left"]
     assert world.customer("acme").open_payment == "2026-10.7/acme"
@@ -354,7 +354,7 @@ def test_a_lease_of_a_payment_that_does_not_exist_is_found_daily_and_kept(world:
     assert len(world.settle().findings) == 1
 
 
-def test_only_this_providers_payments_are_looked_at(world: World) -> None:
+def test_only_this_providers_payments_are_checked(world: World) -> None:
     close_with_lost_answers(world, "after")
     payment = payment_of(world)
     world.books.commit(replace(payment, provider="gocardless"))
@@ -366,7 +366,7 @@ def test_only_this_providers_payments_are_looked_at(world: World) -> None:
     assert world.customer("acme").check_at == due
 
 
-def test_an_older_closes_pending_payment_is_still_settled_and_summed_up(world: World) -> None:
+def test_an_older_closes_pending_payment_is_still_settled_and_totalled(world: World) -> None:
     world.add_customer("acme", method="debit")
     world.close()
     for month, number in ((11, 2), (12, 3)):

@@ -1,4 +1,4 @@
-"""What taxes come to: each rate once on the sum, half away from zero, and never a minor unit lost."""
+"""How taxes are computed: each rate once on the total, half away from zero, and never a minor unit lost."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -119,7 +119,7 @@ def test_the_order_of_the_lines_and_splitting_one_change_no_tax(
 
 
 @given(st.lists(MINOR, max_size=30), PERCENTS)
-def test_net_lines_sum_to_the_net_and_are_near_their_share(lines: list[int], percents: list[Decimal]) -> None:
+def test_net_lines_sum_to_the_net_and_are_close_to_their_share(lines: list[int], percents: list[Decimal]) -> None:
     taxation = rates(*map(str, percents), inclusive=True)
     nets = net_amounts(euros(*lines), taxation, "EUR")
     assert sum(net.minor for net in nets) == taxed(euros(*lines), taxation, "EUR").net.minor or not lines

@@ -1,4 +1,4 @@
-"""Who pays which taxes: by place and day, with reverse charge; and a table that cannot be used says which entry."""
+"""Who pays which taxes: by place and day, with reverse charge; and an unusable table names the entry."""
 
 from datetime import date
 from decimal import Decimal
@@ -107,7 +107,7 @@ def test_a_reverse_charge_says_why(table: TaxTable) -> None:
     assert "Article 196" in rate.note
 
 
-def test_a_rate_changes_with_its_day(table: TaxTable) -> None:
+def test_a_rate_changes_on_its_day(table: TaxTable) -> None:
     days = {day: said(table.for_customer("DE", "", "", day)) for day in (date(2026, 12, 31), date(2027, 1, 1))}
     assert list(days.values()) == [[("VAT", "19")], [("VAT", "20")]]
 
@@ -127,7 +127,7 @@ def test_prices_are_gross_where_the_table_says_so(table: TaxTable) -> None:
         ("United Kingdom", "", "UNITED KINGDOM"),
     ],
 )
-def test_who_is_not_covered_is_parked_and_never_untaxed(
+def test_a_customer_not_covered_is_parked_and_never_billed_untaxed(
     table: TaxTable, country: str, region: str, detail: str
 ) -> None:
     with pytest.raises(ParkCustomerError, match=detail) as parked:
@@ -135,7 +135,7 @@ def test_who_is_not_covered_is_parked_and_never_untaxed(
     assert parked.value.reason == "tax_not_covered"
 
 
-def test_a_tax_id_is_no_way_around_a_place_without_rates(table: TaxTable) -> None:
+def test_a_tax_id_does_not_bypass_a_place_without_rates(table: TaxTable) -> None:
     with pytest.raises(ParkCustomerError, match="no rate for NO"):
         table.for_customer("NO", "", "988077917MVA", OCTOBER_31)
 
@@ -144,7 +144,7 @@ def test_without_a_table_nobody_is_taxed_and_nobody_parked() -> None:
     assert NoTaxTable().for_customer("Nowhere", "", "", OCTOBER_31) == UNTAXED
 
 
-def test_a_version_names_the_content(table: TaxTable) -> None:
+def test_a_version_identifies_the_content(table: TaxTable) -> None:
     assert read_tax_table((TABLE + "\n# a comment\n").encode()).version == table.version
     assert read_tax_table(TABLE.replace('"19"', '"19.5"').encode()).version != table.version
     assert read_tax_table(TABLE.replace('"19"', '"19.00"').encode()).version == table.version
@@ -219,7 +219,7 @@ def test_a_table_that_cannot_be_used_says_which_entry_and_why(toml: str, message
 
 
 @pytest.mark.parametrize("countries", ['"EU"', '["EU"]', '["EU", "FR"]'])
-def test_the_eu_is_its_member_states_alone_and_in_a_list(countries: str) -> None:
+def test_the_eu_means_its_member_states_alone_and_in_a_list(countries: str) -> None:
     table = new_tax_table(('seller = "DE"\n' + RATE.replace('["DE"]', countries)).encode())
     assert table.version == new_tax_table(('seller = "DE"\n' + RATE.replace('["DE"]', '"EU"')).encode()).version
     assert said(table.for_customer("DE", "", "", OCTOBER_31)) == [("VAT", "19")]
@@ -231,18 +231,18 @@ def test_the_eu_may_stand_beside_other_countries() -> None:
     assert len(table.rules[0].countries) == 28
 
 
-def test_an_entry_that_overlaps_with_the_eu_in_a_list_is_seen() -> None:
+def test_an_entry_that_overlaps_with_the_eu_in_a_list_is_detected() -> None:
     toml = 'seller = "DE"\n' + RATE + RATE.replace('["DE"]', '["CH", "EU"]')
     with pytest.raises(UserMistakeError, match="rate 1 and rate 2 are both called 'VAT' and overlap in DE"):
         new_tax_table(toml.encode())
 
 
-def test_a_table_that_was_taken_before_codes_were_looked_at_can_still_be_read() -> None:
+def test_a_table_imported_before_codes_were_checked_can_still_be_read() -> None:
     stored = 'seller = "DE"\n' + RATE.replace('["DE"]', '["UK"]') + 'regions = ["UK-LND"]'
     assert said(read_tax_table(stored.encode()).for_customer("UK", "uk-lnd", "", OCTOBER_31)) == [("VAT", "19")]
 
 
-def test_rates_that_follow_each_other_or_lie_apart_do_not_overlap() -> None:
+def test_consecutive_and_separate_rates_do_not_overlap() -> None:
     follow = RATE + "until = 2027-01-01\n" + RATE + "from = 2027-01-01\n"
     apart = RATE.replace("DE", "US") + 'regions = ["NY"]\n' + RATE.replace("DE", "US") + 'regions = ["CA"]\n'
     table = read_tax_table(('seller = "DE"\n' + follow + apart).encode())

@@ -1,4 +1,4 @@
-"""What a provider's event leads to: whenever it comes, and however often, our record ends where the provider's is."""
+"""What a provider's event leads to: whenever it arrives, and however often, our record ends up as the provider's."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -21,7 +21,7 @@ from monthclose.ports import (
 )
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.webhooks.apply_event import Applied, Result
-from tests.fakes import FakeGateway, taken_back
+from tests.fakes import FakeGateway, reversed_by_the_bank
 from tests.world import OCTOBER, World
 
 S = PaymentState
@@ -33,7 +33,7 @@ TOTAL = Money(10_000, "USD")
 
 
 def a_world(method: str = "ok", gateway: FakeGateway | None = None) -> World:
-    """One customer whose October invoice is over 100.00."""
+    """One customer whose October invoice is for 100.00."""
     world = World(gateway=gateway) if gateway else World()
     world.use(world.add_customer("acme", method=method), "100")
     return world
@@ -52,7 +52,7 @@ def generated(world: World) -> None:
     world.generator.generate(OCTOBER, batch, plan.close.round)
 
 
-def told(world: World, event: ProviderEvent = CHANGED) -> Applied:
+def apply_event(world: World, event: ProviderEvent = CHANGED) -> Applied:
     """Apply an event, as the handler does."""
     applied = world.applier.book(event)
     if applied.result is Result.BOOKED:
@@ -76,43 +76,43 @@ def open_minor(world: World) -> int:
     return invoice.open.minor
 
 
-def summed_up(world: World) -> dict[str, int]:
+def totals_of(world: World) -> dict[str, int]:
     progress = world.closes.progress(OCTOBER, 0)
     assert progress
     return {state: number for state, number in progress.totals.payments.items() if number}
 
 
-def test_a_refund_is_booked_once_however_often_it_is_told() -> None:
+def test_a_refund_is_booked_once_however_often_it_is_reported() -> None:
     world = closed()
     provider_says(world, Collected(TOTAL, refunded_minor=3_000))
-    results = [told(world).result for _ in range(3)]
+    results = [apply_event(world).result for _ in range(3)]
     assert results == [Result.BOOKED, Result.UNCHANGED, Result.UNCHANGED]
     assert payment(world).net_minor == 7_000
-    assert open_minor(world) == 0  # given back on purpose: written off, and not asked for again
+    assert open_minor(world) == 0  # a deliberate refund: written off, and not charged again
     assert len(world.month("acme").entries) == 3  # invoice, payment, refund
 
 
-def test_a_dispute_opens_the_invoice_again_and_a_dispute_that_is_won_settles_it() -> None:
+def test_a_dispute_reopens_the_invoice_and_winning_it_settles_the_invoice() -> None:
     world = closed()
-    provider_says(world, taken_back(TOTAL))
-    assert told(world).result is Result.BOOKED
+    provider_says(world, reversed_by_the_bank(TOTAL))
+    assert apply_event(world).result is Result.BOOKED
     assert payment(world).state is S.REVERSED
     assert open_minor(world) == 10_000
     assert world.customer("acme").balance == TOTAL
-    assert summed_up(world) == {"reversed": 1}
+    assert totals_of(world) == {"reversed": 1}
 
     provider_says(world, Collected(TOTAL))
-    told(world)
+    apply_event(world)
     assert payment(world).state is S.PAID
     assert open_minor(world) == 0
-    assert summed_up(world) == {"paid": 1}
+    assert totals_of(world) == {"paid": 1}
 
 
 def test_a_bank_debit_that_fails_days_later_is_declined_and_frees_its_customer() -> None:
     world = closed("debit")
     assert payment(world).state is S.PENDING
     provider_says(world, Refused("insufficient_funds"))
-    told(world)
+    apply_event(world)
     assert (payment(world).state, payment(world).code) == (S.DECLINED, "insufficient_funds")
     assert world.customer("acme").open_payment == ""
     assert open_minor(world) == 10_000
@@ -122,16 +122,16 @@ def test_a_customer_who_authenticates_late_has_paid() -> None:
     world = closed("authenticate")
     assert payment(world).state is S.ACTION_REQUIRED
     provider_says(world, Collected(TOTAL))
-    told(world, SUCCEEDED)
+    apply_event(world, SUCCEEDED)
     assert payment(world).state is S.PAID
     assert len(world.gateway.money_moved) == 1
 
 
-def test_the_hold_of_a_customer_who_pays_late_is_lifted_and_the_close_says_so() -> None:
+def test_the_hold_on_a_customer_who_pays_late_is_lifted_and_the_close_says_so() -> None:
     world = closed("declined")
     assert world.customer("acme").held_since
     provider_says(world, Collected(TOTAL))
-    told(world, SUCCEEDED)
+    apply_event(world, SUCCEEDED)
     assert world.customer("acme").held_since is None
     change = world.month("acme").hold
     assert change
@@ -141,7 +141,7 @@ def test_the_hold_of_a_customer_who_pays_late_is_lifted_and_the_close_says_so() 
     assert progress.totals.holds.get("lifted") == 1
 
 
-def test_who_owes_something_that_is_not_overdue_is_held_no_longer() -> None:
+def test_a_customer_with_nothing_overdue_is_no_longer_held() -> None:
     world = closed("declined")
     world.add_customer("acme", method="")  # the card is gone: November is to be paid in some other way
     world.use("acme", "20", period=NOVEMBER)
@@ -150,7 +150,7 @@ def test_who_owes_something_that_is_not_overdue_is_held_no_longer() -> None:
     assert world.customer("acme").held_since
     provider_says(world, Collected(TOTAL))
 
-    told(world, SUCCEEDED)
+    apply_event(world, SUCCEEDED)
 
     assert world.customer("acme").held_since is None
     assert world.customer("acme").balance == Money(2_000, "USD")
@@ -160,7 +160,7 @@ def test_who_owes_something_that_is_not_overdue_is_held_no_longer() -> None:
     assert progress.totals.holds.get("lifted") == 1
 
 
-def test_a_refusal_that_is_told_later_holds_as_the_policy_says() -> None:
+def test_a_decline_reported_later_holds_as_the_policy_says() -> None:
     for policy, held in ((HoldPolicy(), True), (HoldPolicy(grace_days=3), False)):
         world = a_world("debit")
         world.keeper = replace(world.keeper, policy=policy)
@@ -169,26 +169,26 @@ def test_a_refusal_that_is_told_later_holds_as_the_policy_says() -> None:
         )
         world.close()
         provider_says(world, Refused("insufficient_funds"))
-        told(world)
+        apply_event(world)
         assert (world.customer("acme").held_since is not None) is held
 
 
 @pytest.mark.parametrize("order", list(permutations([SUCCEEDED, CHANGED, CHANGED, SUCCEEDED], 3)))
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [(taken_back(TOTAL), S.REVERSED), (Collected(TOTAL, 500), S.PAID), (InProgress(), S.PENDING)],
+    [(reversed_by_the_bank(TOTAL), S.REVERSED), (Collected(TOTAL, 500), S.PAID), (InProgress(), S.PENDING)],
 )
-def test_events_in_any_order_end_the_same(
+def test_events_in_any_order_have_the_same_result(
     order: tuple[ProviderEvent, ...], outcome: ChargeOutcome, state: PaymentState
 ) -> None:
     world = closed("debit")
     if not isinstance(outcome, InProgress):
         provider_says(world, Collected(TOTAL))
-        told(world, SUCCEEDED)
+        apply_event(world, SUCCEEDED)
     provider_says(world, outcome)
     for event in order:
-        told(world, event)
-    told(world)  # the last event always comes
+        apply_event(world, event)
+    apply_event(world)  # the last event always comes
     assert payment(world).state is state
 
 
@@ -210,10 +210,10 @@ def test_a_charge_that_is_under_way_is_not_disturbed() -> None:
     world = gateway.world = a_world(gateway=gateway)
     world.close()
     assert payment(world).state is S.PAID
-    assert told(world, SUCCEEDED).result is Result.KNOWN
+    assert apply_event(world, SUCCEEDED).result is Result.KNOWN
 
 
-def test_a_refusal_of_the_attempt_before_does_not_end_the_one_that_is_under_way() -> None:
+def test_a_decline_of_the_previous_attempt_does_not_end_the_one_under_way() -> None:
     world = closed("declined")
 
     class Late(FakeGateway):
@@ -231,7 +231,7 @@ def test_a_refusal_of_the_attempt_before_does_not_end_the_one_that_is_under_way(
     assert (payment(world).state, payment(world).attempt) == (S.DECLINED, 2)
 
 
-def test_an_event_that_comes_before_our_own_booking_waits_and_heals_a_charge_that_broke_off() -> None:
+def test_an_event_before_our_own_booking_waits_and_repairs_a_charge_that_broke_off() -> None:
     world = a_world()
     generated(world)
     world.gateway.failures["collect", "after"] = [RuntimeError("the process died")]
@@ -242,7 +242,7 @@ def test_an_event_that_comes_before_our_own_booking_waits_and_heals_a_charge_tha
         world.applier.book(SUCCEEDED)
 
     world.clock.pass_time(minutes=5)
-    told(world, SUCCEEDED)
+    apply_event(world, SUCCEEDED)
 
     assert payment(world).state is S.PAID
     assert len(world.gateway.money_moved) == 1
@@ -255,11 +255,11 @@ def test_a_charge_whose_answer_was_lost_is_settled_at_once() -> None:
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
     world.charger.charge(KEY)
     assert payment(world).state is S.UNKNOWN
-    told(world, SUCCEEDED)
+    apply_event(world, SUCCEEDED)
     assert payment(world).state is S.PAID
 
 
-def test_a_customer_whose_payment_an_event_has_settled_is_told_by_the_next_round() -> None:
+def test_a_customer_whose_payment_an_event_has_settled_is_notified_by_the_next_round() -> None:
     world = a_world()
     generated(world)
     world.gateway.failures["collect", "after"] = [OutcomeUnknownError("reset")]
@@ -268,7 +268,7 @@ def test_a_customer_whose_payment_an_event_has_settled_is_told_by_the_next_round
     world.keeper.apply(OCTOBER, 0, 1)
     assert world.mailer.sent == []
 
-    told(world, SUCCEEDED)
+    apply_event(world, SUCCEEDED)
     world.workflow.running.clear()
     report = world.close(execution="execution-2")
 
@@ -276,12 +276,12 @@ def test_a_customer_whose_payment_an_event_has_settled_is_told_by_the_next_round
     assert report["status"] == "completed"
 
 
-def test_what_we_have_booked_is_not_asked_for() -> None:
+def test_a_booked_payment_is_not_looked_up() -> None:
     world = closed()
     world.gateway.failures["look_up", "before"] = [AssertionError("asked")]
     event = ProviderEvent("evt_1", SUCCEEDED.kind, SUCCEEDED.reference, "2026-10/acme", SUCCEEDED.known_in)
     world.gateway.failures["payment_of", "before"] = [AssertionError("asked")]
-    assert told(world, event) == Applied(Result.KNOWN, KEY)
+    assert apply_event(world, event) == Applied(Result.KNOWN, KEY)
 
 
 @pytest.mark.parametrize("quoted", ["", "2026-10/nobody", "2026-11/acme", "2026-10.2/acme", "order 4711"])
@@ -289,43 +289,45 @@ def test_a_payment_that_is_not_ours_is_left_alone(quoted: str) -> None:
     world = closed()
     before = dict(world.books.records)
     event = ProviderEvent("evt_1", "charge.refunded", "pi_of_somebody_else", quoted)
-    assert told(world, event) == Applied(Result.NOT_OURS)
+    assert apply_event(world, event) == Applied(Result.NOT_OURS)
     assert world.books.records == before
 
 
-def test_a_payment_through_another_provider_is_not_this_ones() -> None:
+def test_a_payment_through_another_provider_is_ignored() -> None:
     world = a_world()
     world.add_customer("elsewhere", provider="adyen")
     world.use("elsewhere", "10")
     world.close()
     event = ProviderEvent("evt_1", "charge.refunded", "pi_1", "2026-10/elsewhere")
-    assert told(world, event).result is Result.NOT_OURS
+    assert apply_event(world, event).result is Result.NOT_OURS
 
 
 @pytest.mark.parametrize("call", ["payment_of", "look_up"])
-def test_while_the_provider_is_down_nothing_is_decided(call: str) -> None:
+def test_nothing_is_decided_while_the_provider_is_down(call: str) -> None:
     world = closed()
-    provider_says(world, taken_back(TOTAL))
+    provider_says(world, reversed_by_the_bank(TOTAL))
     world.gateway.failures[call, "before"] = [ProviderDownError("503")]
     with pytest.raises(TryLaterError):
-        told(world)
+        apply_event(world)
     assert payment(world).state is S.PAID
-    told(world)
+    apply_event(world)
     assert payment(world).state is S.REVERSED
 
 
-def test_who_stopped_after_booking_is_followed_by_one_who_sums_up() -> None:
+def test_if_it_dies_after_booking_the_next_call_updates_the_totals() -> None:
     world = closed()
-    provider_says(world, taken_back(TOTAL))
+    provider_says(world, reversed_by_the_bank(TOTAL))
     world.applier.book(CHANGED)  # and the process dies
-    assert summed_up(world) == {"paid": 1}
+    assert totals_of(world) == {"paid": 1}
     world.applier.finish(world.applier.book(CHANGED))
-    assert summed_up(world) == {"reversed": 1}
+    assert totals_of(world) == {"reversed": 1}
 
 
-def test_summing_up_that_could_not_be_done_is_not_taken_for_nothing_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_totals_cannot_be_updated_the_error_says_that_the_payment_is_booked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = closed()
-    provider_says(world, taken_back(TOTAL))
+    provider_says(world, reversed_by_the_bank(TOTAL))
     applied = world.applier.book(CHANGED)
 
     def throttled(*_: object) -> None:

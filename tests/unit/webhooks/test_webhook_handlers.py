@@ -1,4 +1,4 @@
-"""The door for webhooks and the consumer behind it, with everything that anybody may send there."""
+"""The webhook receiver and the consumer behind it, with everything that anybody may send there."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from monthclose.handlers import apply_webhook, queue, receive_webhook
 from monthclose.ports import Collected, Refused, WebhookReader
 from monthclose.use_cases.webhooks.apply_event import EventApplier
 from sandbox.signatures import SIGN
-from tests.fakes import taken_back
+from tests.fakes import reversed_by_the_bank
 from tests.sandbox.gocardless_driving import webhook
 from tests.unit.test_handlers import FakeContext
 from tests.world import OCTOBER, World
@@ -160,7 +160,7 @@ def test_an_old_webhook_is_refused_and_one_within_the_tolerance_is_not(door: Doo
 
 
 @pytest.mark.parametrize("kind", ["customer.created", "charge.succeeded", "radar.early_fraud_warning.created"])
-def test_an_event_of_a_kind_that_we_do_not_know_is_taken_and_forgotten(door: Door, kind: str) -> None:
+def test_an_event_of_an_unknown_kind_is_accepted_and_dropped(door: Door, kind: str) -> None:
     assert door.deliver("stripe", stripe_event(kind=kind)) == 200
     assert door.queued == []
 
@@ -180,26 +180,26 @@ def test_a_body_just_above_the_limit_is_refused_in_base64_too(door: Door) -> Non
     ("path", "method", "status"),
     [("/", "POST", 404), ("/adyen", "POST", 404), ("/stripe/x", "POST", 404), ("/stripe", "GET", 405)],
 )
-def test_whoever_strays_here_is_sent_away(door: Door, path: str, method: str, status: int) -> None:
+def test_a_request_to_any_other_path_or_method_is_turned_away(door: Door, path: str, method: str, status: int) -> None:
     assert door.send(request(path, b"{}", method=method)) == status
     assert door.asked == 0
 
 
-def test_without_a_secret_the_provider_is_told_to_come_again(door: Door) -> None:
+def test_without_a_secret_the_provider_is_asked_to_retry(door: Door) -> None:
     door.secrets["stripe"] = []
     assert door.deliver("stripe", stripe_event()) == 503
     door.secrets["stripe"] = [SECRET]
     assert door.deliver("stripe", stripe_event()) == 200
 
 
-def test_a_queue_that_takes_nothing_makes_the_provider_come_again(door: Door) -> None:
+def test_a_queue_that_accepts_nothing_makes_the_provider_retry(door: Door) -> None:
     door.world.event_queue.failures = [TryLaterError("throttled")]
     assert door.deliver("stripe", stripe_event()) == 503
     assert door.deliver("stripe", stripe_event()) == 200
     assert len(door.queued) == 1
 
 
-def test_while_a_secret_is_replaced_both_are_believed_and_the_new_one_is_found_within_minutes(door: Door) -> None:
+def test_while_a_secret_is_rotated_both_are_accepted_and_the_new_one_is_found_within_minutes(door: Door) -> None:
     door.secrets["stripe"] = ["whsec_new", SECRET]
     assert door.deliver("stripe", stripe_event(1)) == 200
     assert door.deliver("stripe", stripe_event(2), secret="whsec_new") == 200
@@ -218,7 +218,7 @@ def test_all_events_of_a_delivery_are_queued(door: Door) -> None:
     assert len(door.queued) == 125
 
 
-def test_nothing_of_what_is_sent_reaches_the_log(door: Door) -> None:
+def test_nothing_of_the_body_reaches_the_log(door: Door) -> None:
     for secret in (SECRET, "whsec_of_somebody_else"):
         door.deliver("stripe", stripe_event(), secret=secret)
     door.secrets["gocardless"] = []
@@ -258,7 +258,7 @@ def consumer(door: Door, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     return consume
 
 
-def paid_back(world: World) -> int:
+def refunded_minor_of(world: World) -> int:
     payment = world.month("acme").payment
     assert payment
     return payment.refunded_minor
@@ -271,22 +271,22 @@ def refund(world: World, minor: int = 3_000) -> None:
     world.gateway.settle(reference, Collected(collected.amount, minor))
 
 
-def test_what_was_queued_is_booked(door: Door, consumer: Callable[..., list[str]]) -> None:
+def test_a_queued_event_is_booked(door: Door, consumer: Callable[..., list[str]]) -> None:
     refund(door.world)
     door.deliver("stripe", stripe_event())
     assert consumer(*door.queued) == []
-    assert paid_back(door.world) == 3_000
+    assert refunded_minor_of(door.world) == 3_000
     assert door.world.event_queue.put_back_messages == []
 
 
-def test_an_event_about_a_payment_that_is_not_ours_is_done_with(door: Door, consumer: Callable[..., list[str]]) -> None:
+def test_an_event_about_a_payment_that_is_not_ours_is_dropped(door: Door, consumer: Callable[..., list[str]]) -> None:
     door.deliver("stripe", stripe_event(payment="order 4711"))
     assert consumer(*door.queued) == []
-    assert paid_back(door.world) == 0
+    assert refunded_minor_of(door.world) == 0
     assert "not_ours" in repr(door.world.log.lines)
 
 
-def test_a_delivery_with_a_broken_event_is_sent_again_and_the_others_are_applied_once(
+def test_a_delivery_with_a_broken_event_is_redelivered_and_the_others_are_applied_once(
     door: Door, consumer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = set[str]()
@@ -306,7 +306,7 @@ def test_a_delivery_with_a_broken_event_is_sent_again_and_the_others_are_applied
 
     refund(door.world)
     assert consumer(*door.queued) == []
-    assert paid_back(door.world) == 3_000
+    assert refunded_minor_of(door.world) == 3_000
     assert len(done) == 2
 
 
@@ -321,7 +321,7 @@ def test_a_delivery_with_a_broken_event_is_sent_again_and_the_others_are_applied
         (IdempotencyAlreadyInProgressError("twice at once"), 0, 30),
     ],
 )
-def test_what_cannot_be_applied_now_comes_again_as_a_new_message_later_and_later(
+def test_an_event_that_cannot_be_applied_yet_is_requeued_later_and_later(
     door: Door, consumer: Callable[..., list[str]], error: Exception, waited_minutes: int, seconds: int
 ) -> None:
     refund(door.world)
@@ -331,10 +331,10 @@ def test_what_cannot_be_applied_now_comes_again_as_a_new_message_later_and_later
     assert consumer(*door.queued) == []
     assert door.world.event_queue.put_back_messages == [(door.queued[0], seconds)]
     assert consumer(door.world.event_queue.put_back_messages[0][0]) == []
-    assert paid_back(door.world) == 3_000
+    assert refunded_minor_of(door.world) == 3_000
 
 
-def test_what_could_not_be_applied_for_days_goes_to_the_dead_letters(
+def test_an_event_that_could_not_be_applied_for_days_becomes_a_dead_letter(
     door: Door, consumer: Callable[..., list[str]]
 ) -> None:
     door.deliver("stripe", stripe_event())
@@ -345,7 +345,7 @@ def test_what_could_not_be_applied_for_days_goes_to_the_dead_letters(
 
 
 @pytest.mark.parametrize("error", [ProviderRefusedError("key revoked"), RuntimeError("someone@private.example")])
-def test_what_a_person_must_mend_stays_in_the_queue_and_takes_nobody_with_it(
+def test_an_event_that_a_person_must_fix_stays_in_the_queue_and_affects_no_other(
     door: Door, consumer: Callable[..., list[str]], error: Exception
 ) -> None:
     refund(door.world)
@@ -360,12 +360,12 @@ def test_what_a_person_must_mend_stays_in_the_queue_and_takes_nobody_with_it(
     assert "private.example" not in repr(door.world.log.lines)
 
 
-def test_whoever_takes_up_what_broke_off_after_booking_sums_up(
+def test_resuming_after_the_booking_updates_the_totals(
     door: Door, consumer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = door.world
     [reference] = world.gateway.orders
-    world.gateway.settle(reference, taken_back(world.gateway.orders[reference].amount))
+    world.gateway.settle(reference, reversed_by_the_bank(world.gateway.orders[reference].amount))
     door.deliver("stripe", stripe_event())
     with monkeypatch.context() as patch:
         patch.setattr(EventApplier, "finish", lambda *_: (_ for _ in ()).throw(BrokeOffError("throttled")))
@@ -379,9 +379,7 @@ def test_whoever_takes_up_what_broke_off_after_booking_sums_up(
     assert progress.totals.payments[PaymentState.REVERSED] == 1
 
 
-def test_a_message_that_was_tried_and_then_had_to_wait_is_still_one_that_was_tried(
-    door: Door, consumer: Callable[..., list[str]]
-) -> None:
+def test_a_tried_message_that_had_to_wait_still_counts_as_tried(door: Door, consumer: Callable[..., list[str]]) -> None:
     door.deliver("stripe", stripe_event())
     door.world.gateway.failures["look_up", "before"] = [ProviderDownError("503")]
     consumer(*door.queued, received=2)
@@ -389,8 +387,8 @@ def test_a_message_that_was_tried_and_then_had_to_wait_is_still_one_that_was_tri
     assert message == {**door.queued[0], "again": True}
 
 
-def test_a_late_refusal_of_an_earlier_kind_changes_nothing(door: Door, consumer: Callable[..., list[str]]) -> None:
-    """A failed event that comes after the money: what the provider says now is what counts."""
+def test_an_outdated_failure_event_changes_nothing(door: Door, consumer: Callable[..., list[str]]) -> None:
+    """A failure event that arrives after the money: the provider's current answer counts."""
     door.deliver("stripe", stripe_event(kind="payment_intent.payment_failed"))
     before = dict(door.world.books.records)
     assert consumer(*door.queued) == []

@@ -1,4 +1,4 @@
-"""Carries out chaos plans: decides by a plan which request meets a fault, and counts what really struck."""
+"""Carries out chaos plans: decides by a plan which request gets a fault, and counts the faults that really happened."""
 
 import random
 import threading
@@ -6,14 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from sandbox.faults import Injection, When
-from sandbox.front import Call
-from sandbox.plan import CALM, Outage, Plan, Rule, WebhookChaos
+from sandbox.chaos.faults import Injection, When
+from sandbox.chaos.front import Call
+from sandbox.chaos.plan import CALM, Outage, Plan, Rule, WebhookChaos
 from sandbox.wire import JSON
 
 
 class Chaos:
-    """The plan that is in force; a :class:`~sandbox.front.Mischief`.
+    """The plan that is in force; a :class:`~sandbox.chaos.front.Mischief`.
 
     Each rule draws from its own sequence of random numbers, made of the plan's seed and the rule's place: the same
     requests in the same order meet the same faults, whatever other rules there are after it.
@@ -21,7 +21,7 @@ class Chaos:
     Parameters
     ----------
     clock : Callable[[], float]
-        Seconds, from wherever: outages begin so long after the plan did.
+        Seconds from any origin; outages are timed from the start of the plan.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,7 +49,7 @@ class Chaos:
             self._reversal_draws = _draws(plan.seed, "reversals")
 
     def end(self) -> None:
-        """Let everything work."""
+        """Stop the plan: no more faults."""
         self.begin(CALM)
 
     def decide(self, call: Call) -> Injection | None:
@@ -77,7 +77,7 @@ class Chaos:
             return True
 
     def settle(self, call: Call, injection: Injection, *, injected: bool) -> None:
-        """Count a fault that struck; give one back to its rule that did not."""
+        """Count a fault that happened; return one that did not to its rule."""
         with self._lock:
             if injected:
                 self._counts[call.provider, call.subject.endpoint, injection.fault] += 1
@@ -86,7 +86,7 @@ class Chaos:
                 self._left[injection.rule] = None if left is None else left + 1
 
     def counts(self) -> JSON:
-        """Return how often each fault struck, by provider, endpoint and fault."""
+        """Return how often each fault happened, by provider, endpoint and fault."""
         with self._lock:
             counted = sorted(self._counts.items())
         tables: JSON = {}
@@ -95,7 +95,7 @@ class Chaos:
         return tables
 
     def reversals(self, provider: str) -> "Reversals":
-        """Return who decides what happens to a provider's payments once they are collected."""
+        """Return what decides the fate of a provider's payments once they are collected."""
         return Reversals(self, provider)
 
     def draw_reversal(self, provider: str) -> str:
@@ -119,7 +119,7 @@ class Chaos:
         return self._plan.webhooks.get(provider, WebhookChaos())
 
     def reset(self) -> None:
-        """Begin the plan in force anew, with its first random number, and forget the counts."""
+        """Restart the plan in force, with its first random number, and forget the counts."""
         self.begin(self._plan)
         with self._lock:
             self._counts.clear()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Mapping
 
 from sandbox.desk import Desk
-from sandbox.server import HOST, Server, create_app, listen
+from sandbox.web.server import HOST, Server, create_app, listen
 from sandbox.wire import Provider
 
 

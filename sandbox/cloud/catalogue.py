@@ -107,7 +107,7 @@ type Size = Literal["none", "small", "medium", "big"]
 SIZES: tuple[tuple[int, Size], ...] = ((30_000, "none"), (620_000, "small"), (320_000, "medium"), (30_000, "big"))
 
 RESOURCES_OF: Mapping[Size, tuple[int, int]] = {"none": (0, 0), "small": (1, 2), "medium": (2, 4), "big": (12, 24)}
-"""How many resources a customer of each size runs, at least and at most."""
+"""The fewest and the most resources that a customer of each size runs."""
 
 FIRST_WORDS = (
     *("Amber", "Anchor", "Aspen", "Birch", "Bright", "Cedar", "Cinder", "Cobalt", "Copper", "Coral", "Crimson"),

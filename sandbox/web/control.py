@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route
 
+from sandbox.chaos.front import Front
+from sandbox.chaos.latency import SIGMA
+from sandbox.chaos.plan import read_limits, read_plan
 from sandbox.desk import Desk
-from sandbox.front import Front
 from sandbox.holdings import holdings
-from sandbox.latency import SIGMA
 from sandbox.mounts import ENDPOINTS
-from sandbox.plan import read_limits, read_plan
 from sandbox.reading import Entry, PlanError
 from sandbox.webhooks import read_endpoints
 from sandbox.wire import JSON, Request, Response
@@ -75,7 +75,7 @@ def _ledger_routes(providers: Sequence[Front]) -> list[Route]:
 def _setting_routes(
     name: str, show: Callable[[], JSON], change: Callable[[object], object], clear: Callable[[], object]
 ) -> list[Route]:
-    """Make the routes of one setting: GET shows it, PUT replaces it, DELETE takes it back."""
+    """Make the routes of one setting: GET shows it, PUT replaces it, DELETE removes it."""
 
     async def put(http: HTTPRequest) -> HTTPResponse:
         try:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.cloud_catalogue import (
+from sandbox.cloud.catalogue import (
     COUNTRIES,
     CURRENCIES,
     FIRST_WORDS,

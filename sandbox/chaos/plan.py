@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from sandbox.faults import Fault, When
-from sandbox.limits import Limit
+from sandbox.chaos.faults import Fault, When
+from sandbox.chaos.limits import Limit
 from sandbox.reading import Entry, PlanError
 from sandbox.signatures import MOST_EVENTS
 from sandbox.wire import JSON
@@ -50,7 +50,7 @@ class Rule:
     seconds: float = 0.0
 
     def aims_at(self, provider: str, endpoint: str) -> bool:
-        """Tell whether it concerns an endpoint."""
+        """Return whether it concerns an endpoint."""
         return self.provider in (ANY, provider) and fnmatchcase(endpoint, self.endpoint)
 
 

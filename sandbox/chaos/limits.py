@@ -20,7 +20,7 @@ class Limit:
     Attributes
     ----------
     rate, burst : float, optional
-        For each endpoint, and how many requests may come at once: as many as in a second, unless said otherwise.
+        For each endpoint, and how many requests may come at once; by default as many as in a second.
     account_rate, account_burst : float, optional
         The same for all endpoints together.
     """
@@ -43,7 +43,7 @@ class TokenBucket:
     rate : float
         Tokens per second.
     burst : float, optional
-        As many as in a second, and at least one, unless given.
+        By default as many as in a second, and at least one.
     clock : Callable[[], float]
         Seconds, from wherever.
     """
@@ -56,7 +56,7 @@ class TokenBucket:
         self._filled = clock()
 
     def has_token(self) -> bool:
-        """Tell whether a request may pass now. Not safe to call from several threads at once."""
+        """Return whether a request may pass now. Not safe to call from several threads at once."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
@@ -102,7 +102,7 @@ class Limiter:
             return {provider: limit.to_json() for provider, limit in self._limits.items()}
 
     def refuses(self, provider: str, subject: Subject) -> str | None:
-        """Let a request pass (None), or tell which limit refuses it: ``endpoint`` or ``account``."""
+        """Let a request pass (None), or return the limit that refuses it: ``endpoint`` or ``account``."""
         with self._lock:
             limit = self._limits.get(provider)
             if limit is None:

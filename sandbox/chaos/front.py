@@ -1,6 +1,6 @@
-"""A provider's front: what a request meets before and after the provider, which limits it and makes it misbehave.
+"""A provider's front: the layers around the provider that limit requests and inject faults.
 
-In this order: a fault that strikes *before*, the rate limit, the provider (its idempotency layer, then the effect), a
+In this order: a fault *before*, the rate limit, the provider (its idempotency layer, then the effect), a
 fault that strikes *after*. Only a 500 strikes inside the idempotency layer, through :func:`inside`.
 """
 
@@ -12,8 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.faults import Fault, Injection, When
-from sandbox.limits import Limiter
+from sandbox.chaos.faults import Fault, Injection, When
+from sandbox.chaos.limits import Limiter
 from sandbox.wire import JSON, Controllable, Disturbable, Execution, Lost, Proceed, Provider, Request, Response, Subject
 
 _STATUS: Mapping[Fault, int] = {
@@ -34,13 +34,13 @@ class Call:
 
 
 class Mischief(Protocol):
-    """Who decides which requests meet a fault."""
+    """Decides which requests get a fault."""
 
     def decide(self, call: Call) -> Injection | None:
         """Decide on one request."""
 
     def settle(self, call: Call, injection: Injection, *, injected: bool) -> None:
-        """Learn whether a fault struck: a 500 does not if nothing is executed (a replay, an invalid request)."""
+        """Record whether a fault happened: a 500 does not if nothing is executed (a replay, an invalid request)."""
 
 
 class _Failing:
@@ -78,7 +78,7 @@ class Front:
     provider : Provider
         If it is :class:`~sandbox.wire.Disturbable`, faults and limits can be aimed at its endpoints and customers.
     mischief : Sequence[Mischief]
-        The first that decides on a fault has its way.
+        The first that decides on a fault applies.
     limiter : Limiter, optional
         None for no limits.
     sleep : Callable[[float], object]
@@ -171,7 +171,7 @@ class Front:
             self._refused[call.subject.endpoint, status] += 1
 
     def control(self, request: Request) -> Response:
-        """Pass on what the provider is to do; nothing of it is limited or misbehaves."""
+        """Pass a control request to the provider; it is neither limited nor disturbed."""
         if isinstance(self.provider, Controllable):
             return self.provider.control(request)
         return Response.of(404, {"error": f"{self.name} has no controls"})
@@ -190,7 +190,7 @@ class Front:
         return counts
 
     def reset(self) -> None:
-        """Let the provider forget everything, and forget what was refused."""
+        """Reset the provider, and forget what was refused."""
         self.provider.reset()
         with self._lock:
             self._refused.clear()

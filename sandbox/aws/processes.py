@@ -54,12 +54,12 @@ def tail(log: Path, lines: int = 12) -> str:
 
 
 def end(process: Process, temp: Path) -> bool:
-    """End a process and its workers: asked first, then without asking.
+    """End a process and its workers: SIGTERM first, then SIGKILL.
 
     Parameters
     ----------
     temp : Path
-        Folder that the workers are run from: tells them from a stranger's processes.
+        Folder that the workers are run from, which tells them from other processes.
 
     Returns
     -------

@@ -20,11 +20,11 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from sandbox.processes import Process, end, spawn_module, tail
+from sandbox.aws.processes import Process, end, spawn_module, tail
 
 HOST = "127.0.0.1"
 DEFAULT_AWS_PORT = 4566
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _CPUS = os.cpu_count() or 2
 _START_SECONDS = 60
@@ -33,11 +33,11 @@ _KEPT = ("logs", "cdk.out", "rejects", "demo", "reports")
 """Folders of the state folder that outlive the local AWS."""
 
 type Step = Callable[[str], AbstractContextManager[object]]
-"""Told of each step as it begins; the context ends with the step."""
+"""Called with each step as it starts; the context ends with the step."""
 
 
 class LocalAwsError(RuntimeError):
-    """The local AWS cannot be had. The message says why, with the end of the log and where it is."""
+    """The local AWS is unavailable. The message says why, with the end of the log and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        """Whether all that is ours runs."""
+        """Whether all our processes are running."""
         return self.sandbox.alive and (bool(self.others_url) or self.aws.alive)
 
     @property
@@ -121,7 +121,7 @@ class LocalAws:
         self.down()
 
     def running(self) -> Running | None:
-        """Find what runs; None unless both processes do."""
+        """Return what is running; None unless both processes are."""
         found = self._read()
         return found if found and found.alive else None
 
@@ -196,7 +196,7 @@ class LocalAws:
         with step("Start the local AWS"):
             port = _choose_port(self.aws_port, DEFAULT_AWS_PORT)
             aws = spawn_module(
-                ["sandbox.emulator"], _ministack_environment(port, self._temp()), PROJECT, self.log("aws")
+                ["sandbox.aws.emulator"], _ministack_environment(port, self._temp()), PROJECT, self.log("aws")
             )
             starting = Running(aws, port, Process(0, ""), 0)
             self._write(starting)
@@ -283,7 +283,7 @@ def _ministack_environment(port: int, temp: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _one_start_at_a_time() -> Iterator[None]:
-    """Keep other state folders' local AWSs from finding the same port free before one of them listens on it."""
+    """Keep local AWSs of other state folders from choosing the same free port before one of them listens on it."""
     with (Path(tempfile.gettempdir()) / f"monthclose-start-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""How a payment provider can misbehave. Chaos plans, the HTTP server and the in-process twin share these words."""
+"""The faults of a payment provider. Chaos plans, the HTTP server and the in-process twin share these names."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +22,7 @@ class Fault(StrEnum):
     LOCK_TIMEOUT_429 = "lock_timeout_429"
     """The provider says that another request is working on the same object. It has nothing to do with a rate."""
     UNAVAILABLE_503 = "unavailable_503"
-    """The provider's doors are closed: nothing behind them sees the request."""
+    """The provider is down: no part of it sees the request."""
     DELAY = "delay"
     """The right answer, late."""
 
@@ -38,7 +38,7 @@ class Fault(StrEnum):
 
     @property
     def usual_seconds(self) -> float:
-        """How long it lasts, unless said otherwise."""
+        """How long it lasts by default."""
         return _SECONDS.get(self, 0.0)
 
 
@@ -47,7 +47,7 @@ _SECONDS = {Fault.HANG: 30.0, Fault.DELAY: 1.0}
 
 
 class When(StrEnum):
-    """On which side of the request's effect a fault strikes."""
+    """Whether a fault happens before or after the request's effect."""
 
     BEFORE = "before"
     """Nothing has happened, but the client can't be sure."""

@@ -1,4 +1,4 @@
-"""What can go wrong with a connection, done to the connection: answers that never arrive, or only in part."""
+"""Connection faults, carried out on the connection itself: answers that never arrive, or only in part."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sandbox.faults import Fault
+from sandbox.chaos.faults import Fault
 from sandbox.wire import Lost
 
 # Close at once and tell the other side with a reset (socket(7), SO_LINGER with a time of zero).
@@ -48,7 +48,7 @@ class LostAnswer(HTTPResponse):
     Parameters
     ----------
     lost : Lost
-        What the client would have got, and how it is lost.
+        What the client would have received, and how it is lost.
     """
 
     def __init__(self, lost: Lost) -> None:

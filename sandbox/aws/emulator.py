@@ -1,6 +1,6 @@
-"""Starts MiniStack with what it lacks for this product. Every workaround for the emulator lives here.
+"""Starts MiniStack with fixes for what this product needs. Every workaround for the emulator is here.
 
-`python -m sandbox.emulator` takes the same environment as `ministack`.
+`python -m sandbox.aws.emulator` takes the same environment as `ministack`.
 """
 
 import bisect
@@ -52,7 +52,7 @@ def name_errors() -> None:
 class SharedZip:
     """Unpacks an archive once, and gives each that asks links to what is in it.
 
-    MiniStack 1.5.33 unpacks code and layers anew for every worker process: thousands of files in its one interpreter,
+    MiniStack 1.5.33 unpacks code and layers again for every worker process: thousands of files in its one interpreter,
     while nothing else of it moves, and every worker compiles every module it imports.
     """
 
@@ -100,7 +100,7 @@ def local_address(function_url: str, port: str) -> str:
 
 
 def address_functions_here(port: str) -> None:
-    """Let stacks learn addresses of functions that answer: MiniStack 1.5.33 tells them Amazon's host names."""
+    """Give stacks function URLs that answer: MiniStack 1.5.33 gives them Amazon's host names."""
     original = provisioners._lambda_url_attributes
 
     def addressed(config: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def address_functions_here(port: str) -> None:
 
 
 class LargePartition(dict[Any, Any]):
-    """The items of a large partition, of which a query looks at those that its page can hold."""
+    """The items of a large partition, of which a query reads only those that its page can hold."""
 
     at_least = 20_000
     """Items from which on a partition is large; as many are looked at for a page, which holds 1 MB."""
@@ -176,11 +176,11 @@ def query_page_by_page() -> None:
 
 
 class StoppedError(Exception):
-    """A stopped execution begins nothing more. No error that a Retry or a Catch of a state machine knows."""
+    """A stopped execution starts nothing more. No error that a Retry or a Catch of a state machine knows."""
 
 
 def is_stopped(execution: dict[str, Any]) -> bool:
-    """Tell whether an execution was stopped, or the one whose Map started it."""
+    """Return whether an execution was stopped, or the one whose Map started it."""
     if execution.get("status") == "ABORTED":
         return True
     run = stepfunctions._map_runs.get(execution.get("mapRunArn"))

@@ -1,6 +1,6 @@
 """The HTTP server over the providers: it listens on 127.0.0.1 only.
 
-Beside the providers' own APIs it has the sandbox's, below ``/_sandbox/``: :mod:`sandbox.control`.
+Beside the providers' own APIs it has the sandbox's, below ``/_sandbox/``: :mod:`sandbox.web.control`.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route
 
-from sandbox.connection import LostAnswer, Protocol
-from sandbox.control import METHODS, control_routes, to_http, to_request
 from sandbox.desk import Desk
+from sandbox.web.connection import LostAnswer, Protocol
+from sandbox.web.control import METHODS, control_routes, to_http, to_request
 from sandbox.wire import Lost, Provider
 
 HOST = "127.0.0.1"
@@ -28,7 +28,7 @@ _THREADS = 256
 
 
 class CannotListenError(Exception):
-    """The port is taken, or not this user's to take."""
+    """The port is in use, or not permitted to this user."""
 
 
 def create_app(providers: Mapping[str, Provider], desk: Desk | None = None) -> Starlette:
@@ -92,7 +92,7 @@ def listen(port: int = 0) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """A server that tells when it accepts requests.
+    """A server that reports when it accepts requests.
 
     Parameters
     ----------

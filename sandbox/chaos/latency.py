@@ -43,7 +43,7 @@ class LogNormalLatency:
         self.set(median_ms, sigma)
 
     def set(self, median_ms: float, sigma: float = SIGMA) -> None:
-        """Change the delays to come; their sequence begins anew."""
+        """Change future delays; their sequence starts again."""
         with self._lock:
             self._median_ms, self._sigma = median_ms, sigma
             self._rng = random.Random(self._seed)  # noqa: S311 - a simulation, no secret

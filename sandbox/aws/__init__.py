@@ -1,0 +1,1 @@
+"""The local AWS: MiniStack with its workarounds, and the processes it runs in."""

@@ -1,0 +1,1 @@
+"""A made-up cloud provider, and its customers' month as files."""

@@ -1,0 +1,1 @@
+"""The HTTP server over the providers, and the sandbox's own routes."""
