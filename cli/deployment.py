@@ -15,7 +15,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from monthclose.bootstrap import STRIPE_EVENTS
+from monthclose.bootstrap import stripe_events
 from monthclose.names import Env, Stack, output_name
 from sandbox.local_aws import ACCOUNT, PROJECT, REGION, LocalAws, LocalAwsError, Running, Step, clean_environment, quiet
 from sandbox.processes import tail
@@ -34,7 +34,7 @@ _SECRETS = {
     "stripe": {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
 }
 """By provider: what the sandbox accepts, and signs its webhooks with."""
-_EVENTS = {"stripe": STRIPE_EVENTS}
+_EVENTS = {"stripe": stripe_events}
 """What one chooses at the provider's dashboard (docs/webhooks.md); where one cannot choose, all events come."""
 _CDK_SECONDS = 900
 _CPUS = os.cpu_count() or 2
@@ -161,7 +161,11 @@ class _Deployment:
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         door = outputs[output_name(Env.WEBHOOK_URL)]
         endpoints = {
-            provider: {"url": door + provider, "secret": content["webhook_secret"], "events": _EVENTS.get(provider, [])}
+            provider: {
+                "url": door + provider,
+                "secret": content["webhook_secret"],
+                "events": _EVENTS.get(provider, list)(),
+            }
             for provider, content in _SECRETS.items()
         }
         try:

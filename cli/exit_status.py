@@ -26,11 +26,6 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130, "interrupted with Ctrl-C (a close keeps running)"
 
 
-def in_a_sentence() -> str:
-    """List all of them in one sentence, for the end of the help."""
-    return f"Exit status: {'; '.join(f'{status.value} {status.meaning}' for status in ExitStatus)}."
-
-
 def as_table() -> str:
     """List all of them as a table in Markdown, for the documentation."""
     rows = [f"| {status.value} | {status.meaning} |" for status in ExitStatus]

@@ -14,6 +14,7 @@ import typer
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
+from cli.months import require_close
 from cli.system import System
 from cli.view import counts_line, money_rows
 from monthclose.domain.closes.close import Close
@@ -108,18 +109,6 @@ def save_page(system: System, period: Period) -> Path:
     path = folder("reports") / f"{period}.html"
     path.write_bytes(page)
     return path
-
-
-def require_close(system: System, period: Period) -> Close:
-    """Read a close that must exist."""
-    close = system.ports.closes.get(period)
-    if close is None:
-        known = ", ".join(str(other.period) for other in system.ports.closes.all()[:6])
-        raise UserMistakeError(
-            f"{period} has not been closed"
-            + (f"; these have: {known}" if known else f"\nclose it with: monthclose close {period}")
-        )
-    return close
 
 
 def _document(system: System, period: Period, kind: str) -> bytes:

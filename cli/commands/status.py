@@ -4,12 +4,10 @@ from typing import Any
 
 import typer
 
-from cli.board import watch_or_stop
-from cli.commands.close import conclude, connect_for
-from cli.commands.report import require_close
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
+from cli.months import connect_for, require_close
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
@@ -31,6 +29,9 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
         print_json(as_json(view))
         return
     if watching and view.running:
+        from cli.board import watch_or_stop  # noqa: PLC0415 - only where somebody watches
+        from cli.commands.close import conclude  # noqa: PLC0415
+
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
     _print(view, (system.ports.clock() - view.close.run_started_at).total_seconds())

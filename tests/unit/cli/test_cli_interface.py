@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from cli import options
 from cli.exit_status import ExitStatus, as_table
+from cli.grammar import PANELS
 from cli.interface.running import WORK, load
-from cli.main import PANELS, app
+from cli.main import app
 from monthclose.bootstrap import ADAPTERS
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.accounts.grant import GrantKind
@@ -144,7 +145,7 @@ def test_who_recorded_a_payment_is_kept_in_the_books(monthclose: Command) -> Non
     monthclose.world.directory.put_profiles([("acme", Profile("Acme", "a@b.example", "USD", "stripe", "ok"))])
     monthclose("payments", "record", "acme", "--amount", "12", "--reference", "TX-1", "--by", "ada")
     (entry,) = [h for h in monthclose.json("customer", "acme", "--json")["happened"] if h["kind"] == "received"]
-    assert entry["detail"] == "received outside: TX-1 (by ada)"
+    assert entry["detail"] == "received outside the providers: TX-1 (by ada)"
 
 
 def test_a_change_whose_log_cannot_be_written_is_made_and_said(
