@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -154,4 +155,5 @@ def explain(error: Exception, where: str) -> str:
     if isinstance(error, ClientError):
         details = error.response["Error"]
         return f"{where} refuses: {details.get('Message') or details.get('Code')} ({error.operation_name})"
-    return f"{where} cannot be reached: {str(error).strip().splitlines()[0]}"
+    nothing = isinstance(error, EndpointConnectionError)
+    return f"{where} cannot be reached: {'nothing answers there' if nothing else str(error).strip().splitlines()[0]}"

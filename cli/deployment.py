@@ -82,7 +82,7 @@ class _Deployment:
     def deploy(self, step: Step) -> None:
         cdk = PROJECT / "node_modules" / ".bin" / "cdk"
         if not cdk.exists():
-            raise LocalAwsError("the CDK command is not installed here\nsay `make setup` first")
+            raise LocalAwsError("the CDK command is not installed here\nrun `make setup` first")
         assembly = str(self.local.home / "cdk.out")
         context = f"monthclose-overrides={json.dumps(self._settings())}"
         with step("Prepare the deployment"), ThreadPoolExecutor() as pool:

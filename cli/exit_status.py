@@ -16,7 +16,7 @@ class ExitStatus(IntEnum):
         return member
 
     DONE = 0, "done"
-    FAILED = 1, "the system failed or cannot be reached, or the local AWS is not up"
+    FAILED = 1, "the system failed, is busy or cannot be reached, or the local AWS is not up"
     MISTAKE = 2, "the input cannot be used, or too many of its rows were rejected"
     ALREADY_RUNNING = 3, "the month is already being closed"
     UNRESOLVED = (

@@ -40,10 +40,11 @@ class _Reader:
         return self._pydantics().coerce(value, param=param, ctx=ctx)
 
 
-def _read_quickly(params: Iterable[Any]) -> None:
+def _read_quickly(params: list[Any]) -> list[Any]:
     for param in params:
-        if hasattr(param, "get_runtime_param") and param.nargs == 1 and not param.multiple:
+        if param.nargs == 1 and not param.multiple and not isinstance(param.get_runtime_param, partial):
             param.get_runtime_param = partial(_Reader, param.get_runtime_param)
+    return params
 
 
 def _write_parameters(params: Iterable[Any], ctx: Any, formatter: Any) -> None:
@@ -64,9 +65,9 @@ def _write_parameters(params: Iterable[Any], ctx: Any, formatter: Any) -> None:
 class Command(typer.core.TyperCommand):
     """A command."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _read_quickly(self.params)
+    def get_params(self, ctx: Any) -> list[Any]:
+        """List the parameters, `--help` included."""
+        return _read_quickly(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """List what follows the command's name; required arguments are plain, as everywhere else."""
@@ -80,9 +81,9 @@ class Command(typer.core.TyperCommand):
 class Group(typer.core.TyperGroup):
     """A group of commands whose help lists each with the first sentence of its own."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _read_quickly(self.params)
+    def get_params(self, ctx: Any) -> list[Any]:
+        """List the parameters, `--help` included."""
+        return _read_quickly(super().get_params(ctx))
 
     @property
     def panels(self) -> Mapping[str, Sequence[str]]:

@@ -18,6 +18,7 @@ from cli.grammar import Command, Group, TopGroup
 from cli.interface import customer, imports, invoice, machine, month
 from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
 
+_LATER = "try again later; what is done stays done"
 _PYDANTICS = "Value error, "
 """What pydantic puts before what is wrong with a value."""
 
@@ -52,7 +53,7 @@ class Commands(TopGroup):
 
 def _explain(error: Exception) -> None:
     if isinstance(error, TryLaterError):
-        _complain(f"{error}\ntry again later; what is done stays done")
+        _complain(f"{error}\n{_LATER}" if "try again" not in str(error) else str(error))
     elif isinstance(error, ProviderRefusedError):
         _complain(str(error))
     else:

@@ -49,11 +49,12 @@ def _print(view: View, running_for: float) -> None:
         for stage, number in view.done.items()
     ]
     show(grid(rows, right=(1, 2)))
+    none = "nothing yet" if view.running else "nothing"
     facts = [
-        ("  invoiced", money_line(totals, "invoiced")),
-        ("  collected", money_line(totals, "collected")),
+        ("  invoiced", money_line(totals, "invoiced", none)),
+        ("  collected", money_line(totals, "collected", none)),
         *((f"  {name}", money_line(totals, of)) for of, name in _TAKEN_OFF.items() if _is_some(totals, of)),
-        ("  open", money_line(totals, "open")),
+        ("  open", money_line(totals, "open", none)),
         ("  payments", counts_line(totals.payments)),
     ]
     if totals.parked:

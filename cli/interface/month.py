@@ -66,7 +66,7 @@ def closes(ctx: typer.Context, in_json: options.InJson = False) -> None:
 @runs("cli.commands.report:report")
 def report(
     ctx: typer.Context,
-    period: options.Period,
+    period: options.LastMonth = None,
     in_json: options.InJson = False,
     customers: Annotated[
         Path | None,

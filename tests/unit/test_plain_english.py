@@ -15,7 +15,7 @@ from tests.unit.any import OCTOBER, a_customer
 from tests.unit.notices.test_notice_texts import OF_INVOICES, a_mail
 
 ROOT = Path(__file__).parents[2]
-SCOPE = ("lambdas/monthclose", "sandbox")
+SCOPE = ("lambdas/monthclose", "sandbox", "cli")
 """Files and folders whose texts are checked, from the project's root."""
 
 

@@ -94,7 +94,7 @@ def test_who_says_where_aws_is_gets_that(name: str) -> None:
 
 @pytest.mark.parametrize("address", ["localhost:4566", "ftp://x", "http://", "nonsense"])
 def test_an_endpoint_that_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(NoSystemError, match="is no address of AWS"):
+    with pytest.raises(NoSystemError, match="is not an address of AWS"):
         choose_aws(address, {})
 
 

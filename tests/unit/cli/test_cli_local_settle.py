@@ -4,7 +4,8 @@ import pytest
 
 from cli.commands.local import settle_debits
 from sandbox.gocardless import GoCardlessSandbox
-from sandbox.local_aws import LocalAwsError
+from sandbox.local_aws import LocalAws, LocalAwsError, Running
+from sandbox.processes import Process
 from sandbox.testing import serving
 from tests.sandbox.gocardless_driving import Wire
 from tests.unit.cli.driving import Command
@@ -19,6 +20,16 @@ def test_every_debit_comes_in_or_fails_and_the_second_time_there_is_none() -> No
         assert settle_debits(url) == 2
         assert (wire.status(pays), wire.status(fails)) == ("paid_out", "failed")
         assert settle_debits(url) == 0
+
+
+def test_the_answer_says_how_many_debits_were_settled(monthclose: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = GoCardlessSandbox()
+    Wire(sandbox).create_payment("MD_OK")
+    nobody = Process(0, "")
+    with serving({"/gocardless": sandbox}) as url:
+        running = Running(nobody, 4566, nobody, int(url.rpartition(":")[2]))
+        monkeypatch.setattr(LocalAws, "running", lambda _local: running)
+        assert monthclose.json("local", "settle", "--json") == {"settled": 1}
 
 
 def test_a_sandbox_that_does_not_answer_is_told() -> None:
