@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
+import botocore.session
 import typer
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -20,14 +21,12 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from cli.console import note
-from cli.home import home
 from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
 from monthclose.names import Env, Stack, output_name
 from monthclose.settings import Settings
-from sandbox.aws.local_aws import LocalAws, aws_environment
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 _CHOICES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
@@ -47,13 +46,18 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
     if endpoint:
         address = urlsplit(endpoint)
         if address.scheme not in ("http", "https") or not address.hostname:
-            raise NoSystemError(f"{endpoint!r} is no address of AWS; it looks like http://127.0.0.1:4566")
+            raise NoSystemError(f"{endpoint!r} is not an address of AWS; one looks like http://127.0.0.1:4566")
         environment["AWS_ENDPOINT_URL"] = endpoint
         if address.hostname in _LOOPBACK:  # an emulator takes any credentials: don't ask for them
+            from sandbox.aws.local_aws import aws_environment  # noqa: PLC0415 - nothing of it is needed on AWS
+
             for name, value in aws_environment(endpoint).items():
                 environment.setdefault(name, value)
         return endpoint
     if not any(environment.get(name) for name in _CHOICES):
+        from cli.home import home  # noqa: PLC0415
+        from sandbox.aws.local_aws import LocalAws  # noqa: PLC0415
+
         running = LocalAws(home()).running()
         if running:
             environment.update(running.environment)
@@ -79,8 +83,10 @@ class Connector:
         where = choose_aws(self.endpoint_url, os.environ)
         os.environ.setdefault("AWS_EC2_METADATA_SERVICE_TIMEOUT", "1")  # no credentials: say so at once
         try:
-            values = outputs_of(boto3.client("cloudformation", config=_QUICK), where)
-            runtime = Runtime(Settings.from_mapping(values), str(boto3.Session().region_name), Notes())
+            # Not boto3's: it takes as long to load as all that a command like `status` needs of AWS.
+            session = botocore.session.get_session()
+            values = outputs_of(session.create_client("cloudformation", config=_QUICK), where)
+            runtime = Runtime(Settings.from_mapping(values), str(_region(session)), Notes())
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
         return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS)
@@ -116,11 +122,16 @@ def outputs_of(cloudformation: Any, where: str) -> Mapping[str, str]:
 
 
 def _not_deployed(where: str, detail: str = "") -> NoSystemError:
-    region = boto3.Session().region_name
+    region = _region(botocore.session.get_session())
     return NoSystemError(
         f"Month close is not deployed at {where} in {region}{detail}\n"
         "run `monthclose local up` for this machine, or `cdk deploy --all` for an AWS account"
     )
+
+
+def _region(session: botocore.session.Session) -> str | None:
+    region: str | None = session.get_config_variable("region")
+    return region
 
 
 def explain(error: Exception, where: str) -> str:
@@ -144,4 +155,5 @@ def explain(error: Exception, where: str) -> str:
     if isinstance(error, ClientError):
         details = error.response["Error"]
         return f"{where} refuses: {details.get('Message') or details.get('Code')} ({error.operation_name})"
-    return f"{where} cannot be reached: {str(error).strip().splitlines()[0]}"
+    nothing = isinstance(error, EndpointConnectionError)
+    return f"{where} cannot be reached: {'nothing answers there' if nothing else str(error).strip().splitlines()[0]}"

@@ -52,7 +52,7 @@ def err() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    # Made anew each time: the streams may have been replaced since (tests, pipes).
+    # Made again each time: the streams may have been replaced since (tests, pipes).
     console = SafeConsole(stderr=stderr, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         return SafeConsole(
@@ -85,7 +85,7 @@ def note(text: str, style: str = "dim") -> None:
 
 
 def complain(text: str) -> None:
-    """Print an error: the first line says what is wrong, the others how to mend it."""
+    """Print an error: the first line says what is wrong, the others how to fix it."""
     first, *more = text.splitlines() or [""]
     err().print(Text.assemble(("error: ", "bold red"), first), soft_wrap=True)
     for line in more:
@@ -154,6 +154,7 @@ def grid(rows: Iterable[Sequence[str | Text]], *, right: Sequence[int] = (), hea
             title,
             justify="right" if figures else "left",
             no_wrap=figures,
+            overflow="fold",  # a long id is broken into lines, never cut
             min_width=longest if figures else min(longest, _NEVER_BROKEN),
         )
     for row in kept:

@@ -15,7 +15,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from monthclose.bootstrap import STRIPE_EVENTS
+from monthclose.bootstrap import stripe_events
 from monthclose.names import Env, Stack, output_name
 from sandbox.aws.local_aws import (
     ACCOUNT,
@@ -44,7 +44,7 @@ _SECRETS = {
     "stripe": {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
 }
 """By provider: what the sandbox accepts, and signs its webhooks with."""
-_EVENTS = {"stripe": STRIPE_EVENTS}
+_EVENTS = {"stripe": stripe_events}
 """What one chooses at the provider's dashboard (docs/webhooks.md); where one cannot choose, all events come."""
 _CDK_SECONDS = 900
 _CPUS = os.cpu_count() or 2
@@ -92,7 +92,7 @@ class _Deployment:
     def deploy(self, step: Step) -> None:
         cdk = PROJECT / "node_modules" / ".bin" / "cdk"
         if not cdk.exists():
-            raise LocalAwsError("the CDK command is not installed here\nsay `make setup` first")
+            raise LocalAwsError("the CDK command is not installed here\nrun `make setup` first")
         assembly = str(self.local.home / "cdk.out")
         context = f"monthclose-overrides={json.dumps(self._settings())}"
         with step("Prepare the deployment"), ThreadPoolExecutor() as pool:
@@ -171,7 +171,11 @@ class _Deployment:
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         door = outputs[output_name(Env.WEBHOOK_URL)]
         endpoints = {
-            provider: {"url": door + provider, "secret": content["webhook_secret"], "events": _EVENTS.get(provider, [])}
+            provider: {
+                "url": door + provider,
+                "secret": content["webhook_secret"],
+                "events": _EVENTS.get(provider, list)(),
+            }
             for provider, content in _SECRETS.items()
         }
         try:

@@ -16,7 +16,7 @@ class ExitStatus(IntEnum):
         return member
 
     DONE = 0, "done"
-    FAILED = 1, "the system failed or cannot be reached, or the local AWS is not up"
+    FAILED = 1, "the system failed, is busy or cannot be reached, or the local AWS is not up"
     MISTAKE = 2, "the input cannot be used, or too many of its rows were rejected"
     ALREADY_RUNNING = 3, "the month is already being closed"
     UNRESOLVED = (
@@ -24,11 +24,6 @@ class ExitStatus(IntEnum):
         ("the books do not tie, there are findings, or a payment was not collected or its outcome is not known yet"),
     )
     INTERRUPTED = 130, "interrupted with Ctrl-C (a close keeps running)"
-
-
-def in_a_sentence() -> str:
-    """List all of them in one sentence, for the end of the help."""
-    return f"Exit status: {'; '.join(f'{status.value} {status.meaning}' for status in ExitStatus)}."
 
 
 def as_table() -> str:

@@ -6,54 +6,25 @@ Nothing that a command works with is imported here: `--help`, `--version` and th
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from cli.exit_status import ExitStatus, in_a_sentence
+from cli.exit_status import ExitStatus
+from cli.grammar import Command, Group, TopGroup
 from cli.interface import customer, imports, invoice, machine, month
 from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
 
-PANELS = {
-    "A month": ("import", "close", "status", "stop", "report", "closes", "reconcile", "providers"),
-    "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
-    "Invoices": ("invoice",),
-    "This machine": ("demo", "local"),
-}
-"""The commands as the help lists them. A command without a panel fails a test."""
+_LATER = "try again later; what is done stays done"
+_PYDANTICS = "Value error, "
+"""What pydantic puts before what is wrong with a value."""
 
 
-class Group(typer.core.TyperGroup):
-    """A group of commands whose help lists each with the first sentence of its own."""
-
-    @property
-    def panels(self) -> Mapping[str, Sequence[str]]:
-        """The headings of the help, and the commands below each."""
-        return {"Commands": list(self.commands)}
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """List the commands in the order of the help."""
-        return [name for names in self.panels.values() for name in names]
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the commands, panel by panel."""
-        for panel, names in self.panels.items():
-            with formatter.section(panel):
-                formatter.write_dl([(name, first_sentence(self.commands[name].help or "")) for name in names])
-
-
-def first_sentence(help_text: str) -> str:
-    """Take the part of a command's help that a list of commands shows."""
-    return " ".join(help_text.partition("\n\n")[0].split()).partition(". ")[0].removesuffix(".") + "."
-
-
-class Commands(Group):
+class Commands(TopGroup):
     """The top of the command: turns every error into a line for people and an exit status."""
-
-    panels = PANELS
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the options that stand before the command."""
@@ -82,7 +53,7 @@ class Commands(Group):
 
 def _explain(error: Exception) -> None:
     if isinstance(error, TryLaterError):
-        _complain(f"{error}\ntry again later; what is done stays done")
+        _complain(f"{error}\n{_LATER}" if "try again" not in str(error) else str(error))
     elif isinstance(error, ProviderRefusedError):
         _complain(str(error))
     else:
@@ -106,7 +77,7 @@ def _harmless_usage() -> Iterator[None]:
         if _is_usage(error):
             from cli.console import harmless  # noqa: PLC0415
 
-            error.message = harmless(error.message)  # type: ignore[attr-defined]
+            error.message = harmless(error.message.replace(_PYDANTICS, ""))  # type: ignore[attr-defined]
         raise
 
 
@@ -122,7 +93,6 @@ app = typer.Typer(
     cls=Commands,
     name="monthclose",
     help="Bill every customer of a usage-based company for a month: import, close, see, prove.",
-    epilog=in_a_sentence(),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -163,7 +133,7 @@ def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.close, month.status, month.stop, month.report, month.closes]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     for command in (*commands, machine.demo):
-        app.command()(command)
+        app.command(cls=Command)(command)
     for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):
         app.add_typer(group, cls=Group)
 

@@ -55,7 +55,6 @@ def _period(help_text: str) -> typer.models.ArgumentInfo:
 LastMonth = Annotated[str | None, _period("A month, like 2026-10. [default: last month]")]
 ThisMonth = Annotated[str, _period("A month, like 2026-10. [default: the current month]")]
 RecentMonths = Annotated[str | None, _period("A month, like 2026-10. [default: the last three that were closed]")]
-Period = Annotated[str, _period("A month, like 2026-10.")]
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as imported.")]
 InvoiceNumber = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number, like INV-00000042.")]
 Provider = Annotated[

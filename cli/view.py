@@ -140,10 +140,10 @@ def charging(view: View, pace: Pace) -> str:
     return f"about {duration(view.close.expected_seconds)} in all" if view.close.expected_seconds else ""
 
 
-def money_line(totals: Totals, of: str) -> str:
-    """Sum up one kind of money over the currencies: `12,345.00 GBP + 9.00 USD`."""
+def money_line(totals: Totals, of: str, none: str = "nothing yet") -> str:
+    """Sum up one kind of money over the currencies: `12,345.00 GBP + 9.00 USD`; `none` if there is no currency."""
     amounts = [f"{amount(sums.get(of, 0), currency)} {currency}" for currency, sums in totals.money.items()]
-    return " + ".join(amounts) or "nothing yet"
+    return " + ".join(amounts) or none
 
 
 def money_rows(money: Mapping[str, Mapping[str, int]]) -> tuple[tuple[str, ...], list[list[str]]]:

@@ -161,7 +161,7 @@ def _expiry(text: str | None) -> datetime | None:
 
 
 def _until(expires: datetime | None) -> str:
-    return f", good until {last_day(expires)}" if expires else ""
+    return f", valid until {last_day(expires)}" if expires else ""
 
 
 def _in_words(payment: Payment) -> str:

@@ -4,11 +4,10 @@ import time
 
 import typer
 
-from cli.board import watch_or_stop
-from cli.commands.report import print_report, read_report
-from cli.connect import NoSystemError, connected
+from cli.connect import NoSystemError
 from cli.console import note, print_json, say
 from cli.exit_status import ExitStatus
+from cli.months import connect_for
 from cli.system import System, cause_for_people
 from cli.view import survey
 from monthclose.domain.closes.close import CloseStatus
@@ -38,13 +37,6 @@ def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_jso
         print_json({"period": str(chosen), "status": "stopped", "reason": reason, "by": by})
     else:
         say(f"the close of {chosen} is stopped; what is done stays done. To continue: monthclose close {chosen}")
-
-
-def connect_for(ctx: typer.Context, period: str | None) -> tuple[System, Period]:
-    """Connect, and choose the period: last month by default."""
-    said = None if period is None else Period.parse(period)  # a typing mistake needs no connection to be told
-    system = connected(ctx)
-    return system, said or Period.of(system.ports.clock()).previous
 
 
 def _require_in_turn(system: System, period: Period) -> None:
@@ -80,6 +72,8 @@ def run_close(system: System, period: Period, *, wait: bool = True, in_json: boo
     if not wait:
         _tell_started(period, execution, in_json=in_json)
         return ExitStatus.DONE
+    from cli.board import watch_or_stop  # noqa: PLC0415 - only where somebody waits
+
     began = time.monotonic()
     ended = watch_or_stop(system, period, execution)
     if ended is None:
@@ -115,6 +109,8 @@ def conclude(
         )
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _already_running(period, in_json=in_json)
+    from cli.commands.report import print_report, read_report  # noqa: PLC0415 - the report, when there is one
+
     report = read_report(system, period)
     if in_json:
         print_json(report)

@@ -97,7 +97,13 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
         issued = invoice.issued_on
         booked = [entry.time for entry in month.entries if entry.entry_id == invoice.entry_id]
         time = booked[0] if booked else datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
-        now = f"replaced by {invoice.replaced_by}" if invoice.replaced_by else f"{invoice.open} of it open"
+        now = (
+            f"replaced by {invoice.replaced_by}"
+            if invoice.replaced_by
+            else f"{invoice.open} open"
+            if invoice.open
+            else "settled"
+        )
         detail = f"in place of {invoice.replaces}" if invoice.replaces else ""
         yield Happening(time, period, "invoice", f"{invoice.number} for {invoice.total}, {now}", detail)
     for credit_note in month.credit_notes:
@@ -175,11 +181,11 @@ def balance_in_words(found: Customer) -> str:
     balance = found.balance
     if balance.minor < 0:
         return f"{-balance} of credit"
-    return f"{balance} owed" if balance else f"{balance}, nothing owed"
+    return f"{balance} owed" if balance else "nothing owed"
 
 
 def _part_in_words(part: Part, currency: str) -> str:
-    until = f", good until {part.grant.last_day}" if part.grant.expires_at else ""
+    until = f", valid until {part.grant.last_day}" if part.grant.expires_at else ""
     return f"{Money(part.minor, currency)} {part.grant.kind} of {part.grant.granted_at:%Y-%m-%d}{until}"
 
 

@@ -158,7 +158,7 @@ def taxes(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
         )
         return
     covered = f"{count(len(table.rules), 'rate')} in {count(len(countries), 'country', 'countries')}"
-    say(f"taxes: {covered}, seen from {table.seller}; version {table.version}", "bold")
+    say(f"taxes: {covered}, the seller is in {table.seller}; version {table.version}", "bold")
 
 
 def logo(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
@@ -171,4 +171,4 @@ def logo(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
     if in_json:
         print_json({"kind": "logo", "file": file.name, "key": key})
     else:
-        say(f"logo: {key}", "bold")
+        say(f"logo of all invoices from now on: {key}", "bold")

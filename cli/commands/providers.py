@@ -18,7 +18,7 @@ from monthclose.settings import Provider
 
 _PUNCTUAL_SECONDS = 0.1
 """Slots that are good for less than so long are lost to threads that wake late."""
-_HEADER = ("provider", "adapter", "queue", "limit/s", "reserve", "burst", "now/s", "circuit", "since (UTC)")
+_HEADER = ("provider", "adapter", "limit/s", "reserve", "burst", "now/s", "circuit", "since (UTC)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,6 @@ def _print(views: Iterable[_View]) -> None:
         (
             view.provider.name,
             "yes" if view.has_adapter else "no",
-            view.provider.queue_url.rpartition("/")[2],
             _changed(f"{view.limit.rate_per_second:g}", f"{view.provider.requests_per_second:g}"),
             _changed(f"{view.limit.reserve_share:.0%}", f"{view.provider.reserve_share:.0%}"),
             _changed(str(view.limit.burst), str(view.provider.burst)),
@@ -135,7 +134,7 @@ def _print(views: Iterable[_View]) -> None:
         )
         for view in views
     ]
-    show(grid(rows, right=(6,), header=_HEADER))
+    show(grid(rows, right=(5,), header=_HEADER))
 
 
 def _changed(now: str, deployed: str) -> str:

@@ -122,7 +122,7 @@ def _providers(system: System, name: str | None) -> list[str]:
 def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: bool) -> None:
     """Drain a provider's dead letters and settle its payments."""
     settings = system.ports.settings.providers[name]
-    tell(f"{name}: dead letters")
+    tell(f"{name}: messages that could not be handled")
     drain = system.use_cases.dead_letter_drain
     drained = drain.drain_charges(name, system.ports.dead_letters(settings.dead_letters_url))
     done.drained[name] = drained.counts()

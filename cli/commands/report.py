@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import typer
 
-from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
+from cli.months import connect_for, require_close
 from cli.system import System
 from cli.view import counts_line, money_rows
 from monthclose.domain.closes.close import Close
@@ -66,13 +66,12 @@ class Written(NamedTuple):
 
 
 def report(
-    ctx: typer.Context, period: str, *, in_json: bool, customers: Path | None, in_browser: bool, findings: bool
+    ctx: typer.Context, period: str | None, *, in_json: bool, customers: Path | None, in_browser: bool, findings: bool
 ) -> None:
     """Show the report of a close, in one of its forms."""
     if in_json + in_browser + findings + (customers is not None) > 1:
         raise UserMistakeError("--json, --customers, --findings and --open do not go together: use one of them")
-    chosen = Period.parse(period)
-    system = connected(ctx)
+    system, chosen = connect_for(ctx, period)
     if customers is not None:
         written = write_customers(system, chosen, customers)
         say(f"{count(written.customers, 'customer')} of {chosen} written to {customers}{_in_rows(written)}")
@@ -108,18 +107,6 @@ def save_page(system: System, period: Period) -> Path:
     path = folder("reports") / f"{period}.html"
     path.write_bytes(page)
     return path
-
-
-def require_close(system: System, period: Period) -> Close:
-    """Read a close that must exist."""
-    close = system.ports.closes.get(period)
-    if close is None:
-        known = ", ".join(str(other.period) for other in system.ports.closes.all()[:6])
-        raise UserMistakeError(
-            f"{period} has not been closed"
-            + (f"; these have: {known}" if known else f"\nclose it with: monthclose close {period}")
-        )
-    return close
 
 
 def _document(system: System, period: Period, kind: str) -> bytes:
@@ -229,7 +216,7 @@ def print_findings(content: Report) -> None:
     if not rows:
         say(f"{content['period']}: the books tie, and nobody is unfinished or waiting")
         return
-    show(grid(rows, header=("what", "check", "customer", "")))
+    show(grid(rows, header=("what", "check", "customer", "detail")))
     if left_out:
         note(f"and {left_out:,} more; each customer's state: monthclose report {content['period']} --customers FILE")
 

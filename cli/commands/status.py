@@ -4,12 +4,10 @@ from typing import Any
 
 import typer
 
-from cli.board import watch_or_stop
-from cli.commands.close import conclude, connect_for
-from cli.commands.report import require_close
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
+from cli.months import connect_for, require_close
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Stage, Totals
 from monthclose.domain.errors import UserMistakeError
@@ -31,6 +29,9 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
         print_json(as_json(view))
         return
     if watching and view.running:
+        from cli.board import watch_or_stop  # noqa: PLC0415 - only where somebody watches
+        from cli.commands.close import conclude  # noqa: PLC0415
+
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
     _print(view, (system.ports.clock() - view.close.run_started_at).total_seconds())
@@ -48,11 +49,12 @@ def _print(view: View, running_for: float) -> None:
         for stage, number in view.done.items()
     ]
     show(grid(rows, right=(1, 2)))
+    none = "nothing yet" if view.running else "nothing"
     facts = [
-        ("  invoiced", money_line(totals, "invoiced")),
-        ("  collected", money_line(totals, "collected")),
+        ("  invoiced", money_line(totals, "invoiced", none)),
+        ("  collected", money_line(totals, "collected", none)),
         *((f"  {name}", money_line(totals, of)) for of, name in _TAKEN_OFF.items() if _is_some(totals, of)),
-        ("  open", money_line(totals, "open")),
+        ("  open", money_line(totals, "open", none)),
         ("  payments", counts_line(totals.payments)),
     ]
     if totals.parked:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.grammar import Command
 from cli.interface.running import runs
 
 
@@ -41,7 +42,7 @@ payments = typer.Typer(
 )
 
 
-@payments.command("record")
+@payments.command("record", cls=Command)
 @runs("cli.commands.accounts:record", changes=True)
 def record(
     ctx: typer.Context,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.grammar import Command
 from cli.interface.running import runs
 
 imports = typer.Typer(
@@ -13,7 +14,7 @@ imports = typer.Typer(
 )
 
 
-@imports.command("customers")
+@imports.command("customers", cls=Command)
 @runs("cli.commands.imports:customers", changes=True)
 def customers(
     ctx: typer.Context,
@@ -33,7 +34,7 @@ def customers(
     """
 
 
-@imports.command("prices")
+@imports.command("prices", cls=Command)
 @runs("cli.commands.imports:prices", changes=True)
 def prices(
     ctx: typer.Context,
@@ -58,7 +59,7 @@ def prices(
     """
 
 
-@imports.command("usage")
+@imports.command("usage", cls=Command)
 @runs("cli.commands.imports:usage", changes=True)
 def usage(
     ctx: typer.Context,
@@ -83,7 +84,7 @@ def usage(
     """
 
 
-@imports.command("taxes")
+@imports.command("taxes", cls=Command)
 @runs("cli.commands.imports:taxes", changes=True)
 def taxes(
     ctx: typer.Context,
@@ -94,7 +95,7 @@ def taxes(
     """Replace the whole tax table, for all later invoices. Customers it does not cover are parked, not billed."""
 
 
-@imports.command("logo")
+@imports.command("logo", cls=Command)
 @runs("cli.commands.imports:logo", changes=True)
 def logo(
     ctx: typer.Context,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.grammar import Command
 from cli.interface.running import runs
 
 invoice = typer.Typer(
@@ -13,7 +14,7 @@ invoice = typer.Typer(
 )
 
 
-@invoice.command("show")
+@invoice.command("show", cls=Command)
 @runs("cli.commands.invoice.show:show_invoice")
 def show_invoice(
     ctx: typer.Context,
@@ -38,7 +39,7 @@ def show_invoice(
     """Show an issued invoice or credit note. Whatever the form, the document is first checked against its hash."""
 
 
-@invoice.command("preview")
+@invoice.command("preview", cls=Command)
 @runs("cli.commands.invoice.explain:preview")
 def preview(
     ctx: typer.Context,
@@ -50,7 +51,7 @@ def preview(
     """Show what a customer's invoice would say with today's usage and prices. Writes nothing."""
 
 
-@invoice.command("explain")
+@invoice.command("explain", cls=Command)
 @runs("cli.commands.invoice.explain:explain_invoice")
 def explain(
     ctx: typer.Context,
@@ -61,7 +62,7 @@ def explain(
     """Show the events, prices and arithmetic behind each line of an issued invoice, computed again."""
 
 
-@invoice.command("credit")
+@invoice.command("credit", cls=Command)
 @runs("cli.commands.invoice.correct:credit", changes=True)
 def credit(
     ctx: typer.Context,
@@ -87,7 +88,7 @@ def credit(
     """
 
 
-@invoice.command("void")
+@invoice.command("void", cls=Command)
 @runs("cli.commands.invoice.correct:void", changes=True)
 def void(
     ctx: typer.Context,
@@ -100,7 +101,7 @@ def void(
     """Cancel an invoice: issue a credit note for everything that is left of it. The customer is told by e-mail."""
 
 
-@invoice.command("regenerate")
+@invoice.command("regenerate", cls=Command)
 @runs("cli.commands.invoice.regenerate:regenerate", changes=True)
 def regenerate(
     ctx: typer.Context,

@@ -6,13 +6,16 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.grammar import Command
 from cli.interface.running import runs
 
 
 @runs("cli.commands.demo:demo")
 def demo(
     ctx: typer.Context,
-    customers: Annotated[int, typer.Option(min=1, max=100_000, help="How many customers to make up.")] = 200,
+    customers: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=100_000, help="How many customers to make up.")
+    ] = 200,
 ) -> None:
     """Start a local AWS, make up a cloud provider's month, import and close it, and show the result.
 
@@ -23,12 +26,13 @@ def demo(
 local = typer.Typer(name="local", help="Run AWS and the payment providers on this machine.", no_args_is_help=True)
 
 
-@local.command("up")
+@local.command("up", cls=Command)
 @runs("cli.commands.local:up")
 def up(
     port: Annotated[
         int | None,
         typer.Option(
+            metavar="PORT",
             envvar="MONTHCLOSE_AWS_PORT",
             min=1,
             max=65535,
@@ -39,6 +43,7 @@ def up(
     sandbox_port: Annotated[
         int | None,
         typer.Option(
+            metavar="PORT",
             envvar="MONTHCLOSE_SANDBOX_PORT",
             min=1,
             max=65535,
@@ -55,13 +60,13 @@ def up(
     """Start the local AWS and the sandbox on 127.0.0.1, and deploy whatever has changed. Safe to repeat."""
 
 
-@local.command("settle")
+@local.command("settle", cls=Command)
 @runs("cli.commands.local:settle")
 def settle(in_json: options.InJson = False) -> None:
     """Let days pass at the sandbox's bank: pending debits are paid or fail, and webhooks report it."""
 
 
-@local.command("down")
+@local.command("down", cls=Command)
 @runs("cli.commands.local:down")
 def down(
     forget: Annotated[
@@ -73,7 +78,7 @@ def down(
     """Stop the local AWS and the sandbox. Their data is in memory only, and is lost."""
 
 
-@local.command("status")
+@local.command("status", cls=Command)
 @runs("cli.commands.local:status")
 def status(in_json: options.InJson = False) -> None:
     """Show what is running and where. Exit status 1 means that it is not up."""

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import options
+from cli.grammar import Command
 from cli.interface.running import runs
 
 
@@ -65,7 +66,7 @@ def closes(ctx: typer.Context, in_json: options.InJson = False) -> None:
 @runs("cli.commands.report:report")
 def report(
     ctx: typer.Context,
-    period: options.Period,
+    period: options.LastMonth = None,
     in_json: options.InJson = False,
     customers: Annotated[
         Path | None,
@@ -115,21 +116,27 @@ def show_providers(ctx: typer.Context, in_json: options.InJson = False) -> None:
     """Show the payment providers: their limits, their current speed, and whether they are paused."""
 
 
-@providers.command("set")
+@providers.command("set", cls=Command)
 @runs("cli.commands.providers:set_limit", changes=True)
 def set_limit(
     ctx: typer.Context,
     name: options.Provider,
-    rate: Annotated[float | None, typer.Option(help="The provider's limit, in requests per second.")] = None,
-    reserve: Annotated[float | None, typer.Option(help="The share kept free for live traffic, like 0.2.")] = None,
-    burst: Annotated[int | None, typer.Option(help="Requests that may come at once, at least 2.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="The provider's limit, in requests per second.")
+    ] = None,
+    reserve: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="The share kept free for live traffic, like 0.2.")
+    ] = None,
+    burst: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Requests that may come at once, at least 2.")
+    ] = None,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:
     """Change the rate limit of a provider, even during a close; workers follow within about a second."""
 
 
-@providers.command("reset")
+@providers.command("reset", cls=Command)
 @runs("cli.commands.providers:reset", changes=True)
 def reset(ctx: typer.Context, name: options.Provider, by: options.By = "", in_json: options.InJson = False) -> None:
     """Go back to the limit that was deployed."""

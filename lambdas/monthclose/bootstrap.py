@@ -1,56 +1,47 @@
 """Puts the adapters behind the ports. The only module that names concrete adapters."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from monthclose.adapters.aws.clients import client
-from monthclose.adapters.aws.s3 import S3Documents
-from monthclose.adapters.aws.s3_inbox import S3Inbox
-from monthclose.adapters.aws.stepfunctions import StepFunctionsWorkflow
-from monthclose.adapters.aws.versions import S3PriceBooks, S3TaxTables
-from monthclose.adapters.dynamo.books import DynamoBooks
-from monthclose.adapters.dynamo.claims import DynamoClaims
-from monthclose.adapters.dynamo.closes import DynamoCloses
-from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
-from monthclose.adapters.dynamo.limits import DynamoProviderLimits
 from monthclose.adapters.dynamo.models import bind
-from monthclose.adapters.dynamo.usage import DynamoUsageStore
-from monthclose.adapters.gocardless.webhooks import GoCardlessWebhooks
-from monthclose.adapters.stripe.webhooks import StripeWebhooks
-from monthclose.adapters.tax_ids import check_tax_id
-from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.errors import ProviderRefusedError
-from monthclose.ports import (
-    Books,
-    ChargeQueue,
-    Claims,
-    Clock,
-    Closes,
-    CustomerDirectory,
-    DeadLetters,
-    Documents,
-    EInvoices,
-    EventQueue,
-    Inbox,
-    InvoiceRenderer,
-    LinkSecrets,
-    Log,
-    Mailer,
-    PaymentGateway,
-    PriceBooks,
-    ProviderLimits,
-    TaxTables,
-    UsageStore,
-    WebhookReader,
-    Workflow,
-)
-from monthclose.settings import Provider, Settings
 
 if TYPE_CHECKING:
+    from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.assembly.limiting import Limiting
+    from monthclose.domain.imports.intake import CheckTaxId
+    from monthclose.ports import (
+        Books,
+        ChargeQueue,
+        Claims,
+        Clock,
+        Closes,
+        CustomerDirectory,
+        DeadLetters,
+        Documents,
+        EInvoices,
+        EventQueue,
+        Inbox,
+        InvoiceRenderer,
+        LinkSecrets,
+        Log,
+        Mailer,
+        PaymentGateway,
+        PriceBooks,
+        ProviderLimits,
+        TaxTables,
+        UsageStore,
+        WebhookReader,
+        Workflow,
+    )
+    from monthclose.settings import Provider, Settings
+
+# An adapter is imported where its port is made: no command and no function uses all of them, and most bring an SDK.
 
 
 def utc_now() -> datetime:
@@ -59,16 +50,15 @@ def utc_now() -> datetime:
 
 
 def _stripe(provider: Provider) -> PaymentGateway:
-    # Imported here: the SDK takes 0.1 to 0.2 s to import, and only two of the functions call a provider.
-    from monthclose.adapters.aws.secrets import api_key  # noqa: PLC0415
-    from monthclose.adapters.stripe.gateway import StripeGateway  # noqa: PLC0415
+    from monthclose.adapters.aws.secrets import api_key
+    from monthclose.adapters.stripe.gateway import StripeGateway
 
     return StripeGateway(api_key(provider.secret_name), provider.api_base)
 
 
 def _gocardless(provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.aws.secrets import api_key  # noqa: PLC0415
-    from monthclose.adapters.gocardless.gateway import GoCardlessGateway  # noqa: PLC0415
+    from monthclose.adapters.aws.secrets import api_key
+    from monthclose.adapters.gocardless.gateway import GoCardlessGateway
 
     return GoCardlessGateway(api_key(provider.secret_name), provider.api_base)
 
@@ -77,17 +67,33 @@ _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
 """Makes each provider's gateway, by the name in the settings and the customers' profiles."""
 ADAPTERS = frozenset(_GATEWAYS)
 """Providers that have an adapter: customers can be charged through them."""
-_WEBHOOKS: Mapping[str, Callable[[str], WebhookReader]] = {
-    "gocardless": GoCardlessWebhooks,
-    "stripe": StripeWebhooks,
-}
+
+
+def _stripe_webhooks(secret: str) -> WebhookReader:
+    from monthclose.adapters.stripe.webhooks import StripeWebhooks
+
+    return StripeWebhooks(secret)
+
+
+def _gocardless_webhooks(secret: str) -> WebhookReader:
+    from monthclose.adapters.gocardless.webhooks import GoCardlessWebhooks
+
+    return GoCardlessWebhooks(secret)
+
+
+_WEBHOOKS = {"gocardless": _gocardless_webhooks, "stripe": _stripe_webhooks}
 """Makes the reader of each provider's webhooks, from a signing secret."""
-STRIPE_EVENTS = sorted(StripeWebhooks.events)
-"""The events to select when the webhook's address is registered at Stripe."""
+
+
+def stripe_events() -> list[str]:
+    """List the events to select when the webhook's address is registered at Stripe."""
+    from monthclose.adapters.stripe.webhooks import StripeWebhooks
+
+    return sorted(StripeWebhooks.events)
 
 
 class Runtime:
-    """A deployment's `Ports`, each with its adapter.
+    """A deployment's `Ports`, each with its adapter, made when it is first asked for.
 
     Parameters
     ----------
@@ -96,56 +102,134 @@ class Runtime:
     """
 
     def __init__(self, settings: Settings, region: str, log: Log) -> None:
-        connection = bind(settings, region)
-        documents = S3Documents(settings.documents_bucket)
         self.settings = settings
         self.log = log
         self.clock: Clock = utc_now
-        self.books: Books = DynamoBooks(connection)
-        self.closes: Closes = DynamoCloses(connection)
-        self.claims: Claims = DynamoClaims()
-        self.directory: CustomerDirectory = DynamoCustomerDirectory()
-        self.usage: UsageStore = DynamoUsageStore()
-        self.documents: Documents = documents
-        self.inbox: Inbox = S3Inbox(settings.usage_bucket)
-        self.price_books: PriceBooks = S3PriceBooks(documents)
-        self.tax_tables: TaxTables = S3TaxTables(documents)
-        self.check_tax_id: CheckTaxId = check_tax_id
-        self.workflow: Workflow = StepFunctionsWorkflow()
-        self.limits: ProviderLimits = DynamoProviderLimits()
+        # Not later, when several threads may ask for their first port: the models are the whole process's.
+        self._connection = bind(settings, region)
         self._executors: dict[str, Executor] = {}
+
+    @cached_property
+    def books(self) -> Books:
+        """Customers, invoices, payments, entries."""
+        from monthclose.adapters.dynamo.books import DynamoBooks
+
+        return DynamoBooks(self._connection)
+
+    @cached_property
+    def closes(self) -> Closes:
+        """Closes, their batches and their numbers."""
+        from monthclose.adapters.dynamo.closes import DynamoCloses
+
+        return DynamoCloses(self._connection)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Who works on what."""
+        from monthclose.adapters.dynamo.claims import DynamoClaims
+
+        return DynamoClaims()
+
+    @cached_property
+    def directory(self) -> CustomerDirectory:
+        """All customers."""
+        from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
+
+        return DynamoCustomerDirectory()
+
+    @cached_property
+    def usage(self) -> UsageStore:
+        """What customers used."""
+        from monthclose.adapters.dynamo.usage import DynamoUsageStore
+
+        return DynamoUsageStore()
+
+    @cached_property
+    def _s3(self) -> S3Documents:
+        from monthclose.adapters.aws.s3 import S3Documents
+
+        return S3Documents(self.settings.documents_bucket)
+
+    @property
+    def documents(self) -> Documents:
+        """Stored documents."""
+        return self._s3
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Dropped usage files."""
+        from monthclose.adapters.aws.s3_inbox import S3Inbox
+
+        return S3Inbox(self.settings.usage_bucket)
+
+    @cached_property
+    def price_books(self) -> PriceBooks:
+        """The versions of the price book."""
+        from monthclose.adapters.aws.versions import S3PriceBooks
+
+        return S3PriceBooks(self._s3)
+
+    @cached_property
+    def tax_tables(self) -> TaxTables:
+        """The versions of the tax table."""
+        from monthclose.adapters.aws.versions import S3TaxTables
+
+        return S3TaxTables(self._s3)
+
+    @property
+    def check_tax_id(self) -> CheckTaxId:
+        """Checks tax ids."""
+        from monthclose.adapters.tax_ids import check_tax_id
+
+        return check_tax_id
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        """The workflow engine."""
+        from monthclose.adapters.aws.stepfunctions import StepFunctionsWorkflow
+
+        return StepFunctionsWorkflow()
+
+    @cached_property
+    def limits(self) -> ProviderLimits:
+        """How fast providers may be asked."""
+        from monthclose.adapters.dynamo.limits import DynamoProviderLimits
+
+        return DynamoProviderLimits()
 
     @cached_property
     def mailer(self) -> Mailer:
         """The mail service."""
-        from monthclose.adapters.aws.ses import SesMailer  # noqa: PLC0415
+        from monthclose.adapters.aws.ses import SesMailer
 
         return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
         """Renders invoices; only where the documents layer is installed (one function, and the command)."""
-        from monthclose.adapters.documents.typst import TypstRenderer  # noqa: PLC0415
+        from monthclose.adapters.documents.typst import TypstRenderer
 
         return TypstRenderer()
 
     @cached_property
     def e_invoices(self) -> EInvoices:
         """Writes electronic invoices; only where the documents layer is installed."""
-        from monthclose.adapters.documents.e_invoice import FacturX  # noqa: PLC0415
+        from monthclose.adapters.documents.e_invoice import FacturX
 
         return FacturX()
 
     @cached_property
     def link_secrets(self) -> LinkSecrets | None:
         """The keys of links to invoices; None if mails carry no links."""
-        from monthclose.adapters.aws.secrets import SecretLinkKeys  # noqa: PLC0415
+        from monthclose.adapters.aws.secrets import SecretLinkKeys
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
     @property
     def dynamodb(self) -> Any:
         """The DynamoDB client for Powertools' idempotency records."""
+        from monthclose.adapters.aws.clients import client
+
         return client("dynamodb")
 
     @property
@@ -154,8 +238,8 @@ class Runtime:
         return {name: partial(self.gateway, name) for name in self.settings.providers}
 
     @cached_property
-    def _limiting(self) -> "Limiting":
-        from monthclose.assembly.limiting import Limiting  # noqa: PLC0415
+    def _limiting(self) -> Limiting:
+        from monthclose.assembly.limiting import Limiting
 
         return Limiting(self.limits, self.clock)
 
@@ -167,20 +251,20 @@ class Runtime:
 
     def charge_queue(self, name: str) -> ChargeQueue:
         """Make a provider's queue."""
-        from monthclose.adapters.aws.sqs import SqsChargeQueue  # noqa: PLC0415
+        from monthclose.adapters.aws.sqs import SqsChargeQueue
 
         return SqsChargeQueue(self.settings.providers[name].queue_url)
 
     def dead_letters(self, queue_url: str) -> DeadLetters:
         """Make a dead-letter queue, by its URL."""
-        from monthclose.adapters.aws.sqs import SqsDeadLetters  # noqa: PLC0415
+        from monthclose.adapters.aws.sqs import SqsDeadLetters
 
         return SqsDeadLetters(queue_url)
 
     @cached_property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""
-        from monthclose.adapters.aws.event_queue import SqsEventQueue  # noqa: PLC0415
+        from monthclose.adapters.aws.event_queue import SqsEventQueue
 
         return SqsEventQueue(self.settings.webhook_queue_url)
 
@@ -197,7 +281,7 @@ class Runtime:
         ProviderRefusedError
             The provider's secret has no signing secret.
         """
-        from monthclose.adapters.aws.secrets import webhook_secrets  # noqa: PLC0415
+        from monthclose.adapters.aws.secrets import webhook_secrets
 
         return [_WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
 

@@ -43,7 +43,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> None:
 def added_to(module: ModuleType, path: str, **names: Any) -> dict[str, Any]:
     """What a file's names are after the guide's lines were added to it."""
     after = {**vars(module), **names}
-    exec(compile(CODE[path], path, "exec"), after)
+    future = after.get("annotations")  # of a module whose annotations are not evaluated
+    exec(compile(CODE[path], path, "exec", flags=getattr(future, "compiler_flag", 0)), after)
     return after
 
 

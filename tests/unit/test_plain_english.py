@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 SCOPE = (
     "lambdas/monthclose",
     "sandbox",
+    "cli",
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

@@ -1,6 +1,7 @@
 """`monthclose invoice preview` and `explain`: what an invoice will say, and why it says what it says."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -74,7 +75,7 @@ def print_explained(content: dict[str, Any]) -> None:
     facts = [("  replaces", content["replaces"])] if content["replaces"] else []
     facts += [("  price book", content["price_book"] or "none")]
     facts += [("  tax table", content["tax_table"])] if content["tax_table"] else []
-    show(grid([*facts, ("  usage received until", content["usage_until"] or "the invoice was made")]))
+    show(grid([*facts, ("  usage received until", _time(content["usage_until"]) or "the invoice was made")]))
     rows: list[tuple[str, str, str]] = []
     for line in content["lines"]:
         rows += _rows(line, currency)
@@ -101,11 +102,16 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
         rows.append((f"    computed again, it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
     events = line["events"]
     if events["count"]:
-        rows.append((f"    {count(events['count'], 'event')}, {events['quantity']} in total", "", ""))
+        rows.append((f"    {count(events['count'], 'event')} in total", events["quantity"], ""))
     for event in events["first"]:
         resource = f"  {event['resource']}" if event["resource"] else ""
-        rows.append((f"      {event['time']}  {event['event_id']}{resource}  {event['quantity']}", "", ""))
+        rows.append((f"      {_time(event['time'])}  {event['event_id']}{resource}", str(event["quantity"]), ""))
     left = events["count"] - len(events["first"])
     if left and events["first"]:
         rows.append((f"      and {left:,} more: use --events {min(events['count'], MOST_EVENTS)}", "", ""))
     return rows
+
+
+def _time(iso: str | None) -> str:
+    """Write a time as a person reads it: `2026-10-31 23:59:59 UTC`."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if iso else ""

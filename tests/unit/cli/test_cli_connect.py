@@ -94,7 +94,7 @@ def test_an_explicit_endpoint_is_used(name: str) -> None:
 
 @pytest.mark.parametrize("address", ["localhost:4566", "ftp://x", "http://", "nonsense"])
 def test_an_endpoint_that_is_not_an_address_is_refused(address: str) -> None:
-    with pytest.raises(NoSystemError, match="is no address of AWS"):
+    with pytest.raises(NoSystemError, match="is not an address of AWS"):
         choose_aws(address, {})
 
 

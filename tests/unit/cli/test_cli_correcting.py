@@ -8,7 +8,7 @@ import pytest
 from monthclose.domain.invoices.link import verify
 from monthclose.errors import TryLaterError
 from tests.unit.cli.driving import Command
-from tests.world import SETTINGS, World
+from tests.world import OCTOBER, SETTINGS, World
 
 INV, WHY = "INV-00000001", ("--reason", "billed twice")
 
@@ -137,3 +137,14 @@ def test_the_customers_story_shows_the_credit_note(monthclose: Command) -> None:
     assert "CN-00000001 for 12.50 USD of INV-00000001: billed twice" in story
     kinds = [happened["kind"] for happened in monthclose.json("customer", "acme", "--json")["happened"]]
     assert "credit note" in kinds
+
+
+def test_an_invoice_that_is_being_charged_says_once_to_try_again(world: World, monthclose: Command) -> None:
+    world.use(world.add_customer("slow", method="debit"), "10", period=OCTOBER.next)
+    world.clock.now = OCTOBER.next.end
+    world.close(OCTOBER.next, "execution-2")
+    [invoice] = world.books.month("slow", OCTOBER.next).invoices
+
+    said = monthclose("invoice", "credit", invoice.number, *WHY, exit_code=1).stderr
+
+    assert said == f"error: {invoice.number} is being charged; try again once the outcome is known\n"

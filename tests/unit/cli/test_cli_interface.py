@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from cli import options
 from cli.exit_status import ExitStatus, as_table
+from cli.grammar import PANELS
 from cli.interface.running import WORK, load
-from cli.main import PANELS, app
+from cli.main import app
 from monthclose.bootstrap import ADAPTERS
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.accounts.grant import GrantKind

@@ -8,6 +8,7 @@ import pytest
 
 from monthclose.domain.accounts.customer import Profile
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
+from tests.world import World
 
 PRICES = "sku,currency,unit_price\nvm,USD,1.00\ndisk,USD,{}\n"
 
@@ -57,6 +58,34 @@ def test_a_close_that_is_only_started_names_its_execution(monthclose: Command) -
     monthclose.world.use("acme", "5")
     answer = monthclose.json("close", "2026-10", "--no-wait", "--json")
     assert answer == {"period": "2026-10", "status": "started", "execution": EXECUTION}
+
+
+def test_a_stopped_close_answers_with_who_stopped_it_and_why(monthclose: Command, world: World) -> None:
+    world.open(execution=EXECUTION)
+    answer = monthclose.json("stop", "2026-10", "--reason", "wrong prices", "--by", "ada", "--json")
+    assert answer == {"period": "2026-10", "status": "stopped", "reason": "wrong prices", "by": "ada"}
+
+
+def test_a_tax_table_answers_with_what_it_covers(monthclose: Command, world: World, tmp_path: Path) -> None:
+    file = tmp_path / "taxes.toml"
+    file.write_text('seller = "DE"\n[[rate]]\ncountries = ["FR", "DE"]\nname = "VAT"\npercent = "19"\n')
+    answer = monthclose.json("import", "taxes", str(file), "--json")
+    assert answer == {
+        "kind": "taxes",
+        "file": "taxes.toml",
+        "version": world.tax_tables.latest(),
+        "seller": "DE",
+        "rates": 1,
+        "countries": ["DE", "FR"],
+    }
+
+
+def test_a_logo_answers_with_where_it_is_kept(monthclose: Command, world: World, tmp_path: Path) -> None:
+    file = tmp_path / "logo.svg"
+    file.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>')
+    answer = monthclose.json("import", "logo", str(file), "--json")
+    assert (answer["kind"], answer["file"]) == ("logo", "logo.svg")
+    assert answer["key"] in world.documents.objects
 
 
 def test_changing_a_provider_answers_with_its_limits(monthclose: Command) -> None:

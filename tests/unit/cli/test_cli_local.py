@@ -161,6 +161,13 @@ def test_up_without_one_leaves_the_sandbox_as_it_is(monthclose: Command, sandbox
     assert httpx.get(f"{sandbox}/_sandbox/chaos").json()["seed"] == 7
 
 
+def test_up_answers_with_where_everything_is(monthclose: Command, sandbox: str) -> None:
+    answer = monthclose.json("local", "up", "--json")
+    assert (answer["up"], answer["deployed"], answer["sandbox_url"]) == (True, True, sandbox)
+    assert answer["charges_url"] == f"{sandbox}/_sandbox/charges"
+    assert {"aws_url", "mailbox_url", "usage_drop", "logs"} < answer.keys()
+
+
 def test_up_shows_where_usage_files_are_dropped(
     monthclose: Command, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,7 +164,7 @@ def test_the_customers_story_shows_both(world: World, monthclose: Command) -> No
     monthclose("pay", "acme")
     story = monthclose("customer", "acme").stdout
     assert f"{OLD} for 100.00 USD, replaced by {NEW}" in story
-    assert f"{NEW} for 125.00 USD, 0.00 USD of it open  [in place of {OLD}]" in story
+    assert f"{NEW} for 125.00 USD, settled  [in place of {OLD}]" in story
     assert f"for {NEW}, 2026-10.2/acme: ready" in story
 
 

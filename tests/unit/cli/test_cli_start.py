@@ -27,6 +27,11 @@ OURS = {"monthclose.bootstrap", "monthclose.ports", "monthclose.use_cases", "mon
 _MOST_MODULES = 220
 """Python's own included: 821 before commands were imported only when they run."""
 
+UNUSED = {"boto3", "s3transfer", "pydantic", "jinja2", "httpx", "gocardless_pro", "stripe", "typst"}
+"""What no command needs to connect, and to read the books: boto3 comes with the first document of S3."""
+_MOST_MODULES_CONNECTED = 640
+"""Up to the first request; 916 before AWS's SDK and the ports were imported only when they are asked for."""
+
 _RUN = """
 import json, sys
 before = set(sys.modules)
@@ -69,6 +74,14 @@ def test_the_help_imports_nothing_that_commands_work_with(arguments: tuple[str, 
     assert not {name.partition(".")[0] for name in found} & HEAVY
     assert not [name for name in found for ours in OURS if name == ours or name.startswith(f"{ours}.")]
     assert len(found) < _MOST_MODULES
+
+
+@pytest.mark.parametrize("command", [("status",), ("closes",), ("providers",), ("customer", "acme")], ids=" ".join)
+def test_a_command_that_connects_imports_no_more_than_it_works_with(command: tuple[str, ...], tmp_path: Path) -> None:
+    found = modules("--endpoint-url", "http://127.0.0.1:9", *command, MONTHCLOSE_HOME=str(tmp_path))
+    assert not {name.partition(".")[0] for name in found} & UNUSED
+    assert not [name for name in found if name.startswith(("monthclose.use_cases.", "monthclose.adapters.aws"))]
+    assert len(found) < _MOST_MODULES_CONNECTED
 
 
 def test_the_shell_completes_without_importing_what_commands_work_with() -> None:
