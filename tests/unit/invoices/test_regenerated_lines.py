@@ -11,8 +11,8 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.explanation import recomputed
 from monthclose.use_cases.invoices.explain_invoice import explain
+from tests.unit.invoices.late_usage import close, use
 from tests.unit.invoices.regenerating import NEW, NOVEMBER, OLD, WHY, a_world, closed, content_of, metered, priced_at
-from tests.unit.invoices.test_late_usage import close, use
 from tests.world import OCTOBER, World
 
 DECEMBER = NOVEMBER.next
