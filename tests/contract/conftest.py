@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -69,3 +70,12 @@ def world(request: pytest.FixtureRequest) -> World | Runtime:
         return World()
     runtime: Runtime = request.getfixturevalue("aws")
     return runtime
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on moto is long: it takes several times as long as on the fakes."""
+    here = Path(__file__).parent
+    for item in items:
+        chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if here in item.path.parents and ("aws" in getattr(item, "fixturenames", ()) or "aws" in chosen.values()):
+            item.add_marker("long")

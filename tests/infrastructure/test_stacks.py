@@ -288,6 +288,7 @@ def test_the_reconciler_starts_closes_and_imports_only_and_takes_dead_letters_on
     assert queues == {name for name in _dead_letter_queues(two_providers) if not name.startswith("Webhooks")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("created", [True, False])
 def test_the_mail_identity_is_created_unless_the_company_has_it(
     request: pytest.FixtureRequest, tmp_path: Path, created: bool

@@ -56,6 +56,7 @@ def test_of_those_that_expire_together_the_oldest_goes_first_and_of_one_instant_
     assert used == (Part(old, 100), Part(one, 100), Part(two, 20))
 
 
+@pytest.mark.long
 @given(any_account(), AMOUNTS)
 def test_nothing_is_used_while_there_is_something_of_its_kind_that_expires_sooner(
     customer: Customer, most: int

@@ -51,6 +51,7 @@ def modules(*arguments: str, **environment: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -81,6 +82,7 @@ def test_a_mistake_in_the_arguments_is_told_without_connecting(tmp_path: Path) -
     assert not {name.partition(".")[0] for name in found} & {"boto3", "pynamodb", "sandbox"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "position", "expected"),
     [

@@ -154,6 +154,7 @@ type Arrival = tuple[int, int, int, str]
 """In which month an event comes, its day, its quantity and its resource."""
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(
     st.sampled_from(Aggregation),

@@ -181,6 +181,7 @@ def test_usage_received_after_the_watermark_by_a_clock_that_is_ahead_is_billed_n
 QUANTITIES = st.integers(-20, 50)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3), QUANTITIES), max_size=8))
 def test_whenever_usage_comes_the_invoices_add_up_to_what_it_costs(arrivals: list[tuple[int, int]]) -> None:

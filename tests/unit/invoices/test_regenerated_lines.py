@@ -153,6 +153,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(steps=STEPS)
 def test_whatever_comes_late_and_is_made_anew_each_month_is_billed_for_what_it_costs(

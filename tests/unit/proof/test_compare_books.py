@@ -324,6 +324,7 @@ def test_a_provider_whose_list_is_empty_is_not_asked_for_each_of_thousands(monke
     assert len(asked) < 2 * 150
 
 
+@pytest.mark.long
 def test_a_charge_takes_eight_bytes_of_memory() -> None:
     side = Side("stripe")
     charge = ProviderCharge("stripe", "pi_0", "2026-10/c0", "USD", 1)
