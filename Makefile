@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 CUSTOMERS ?= 200
 # uv takes the interpreter of the virtual environment and never fetches one.
 export UV_PYTHON_DOWNLOADS := never
+# Where an image sets it, pytest rewrites every test module again and again, and each process compiles every library.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 .PHONY: help setup demo test test-fast lint format lock chaos crash-points bench-throttle clean
@@ -38,9 +40,9 @@ demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOME
 
 test: setup lint  ## every check and every test, the deployed ones too
 	pytest -n 2 --dist loadgroup -m "not integration"
-	pytest -n 2 --dist loadgroup -m integration
+	pytest -n 2 --dist loadgroup tests/integration
 
-test-fast: setup  ## what an hour's work needs: all tests but the long ones
+test-fast: setup  ## what an hour's work needs: all tests but the long ones; a minute
 	pytest -n 2 --dist loadgroup -m "not integration and not simulation and not long"
 
 lint: setup  ## ruff, mypy --strict, layers

@@ -1,18 +1,44 @@
 """Fakes and adapters of each port, so that one suite holds both to the same behaviour."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from pynamodb.connection import Connection
 
 from monthclose.adapters.aws.clients import client
+from monthclose.adapters.dynamo import models
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime
 from tests.fakes import FakeLog
 from tests.world import SETTINGS, World
 
 REGION = "us-east-1"
+
+
+def _once[T](make: Callable[..., T]) -> Callable[..., T]:
+    """Make each client once for all tests: reading a service's description takes longer than most of them.
+
+    Clients differ by what they are made with, the environment included.
+    """
+    made: dict[str, T] = {}
+
+    def found(*arguments: Any, **options: Any) -> T:
+        environment = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        config = getattr(options.get("config"), "_user_provided_options", None)
+        key = repr((arguments, options | {"config": config}, environment))
+        if key not in made:
+            made[key] = make(*arguments, **options)
+        return made[key]
+
+    return found
+
+
+_client, _connection = _once(boto3.client), _once(Connection)
 
 
 @pytest.fixture
@@ -23,6 +49,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(boto3, "client", _client)
+    monkeypatch.setattr(models, "Connection", _connection)
     client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)
@@ -43,3 +71,12 @@ def world(request: pytest.FixtureRequest) -> World | Runtime:
         return World()
     runtime: Runtime = request.getfixturevalue("aws")
     return runtime
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on moto is long: it takes several times as long as on the fakes."""
+    here = Path(__file__).parent
+    for item in items:
+        chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if here in item.path.parents and ("aws" in getattr(item, "fixturenames", ()) or "aws" in chosen.values()):
+            item.add_marker("long")

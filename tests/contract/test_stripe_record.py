@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from monthclose.adapters.stripe.record import StripeRecord
 from tests.world import OCTOBER
 
@@ -98,6 +100,7 @@ def test_a_failed_refund_is_held_again_whatever_type_and_source_stripe_gives_it(
         assert held(*moves) == [("pi_1", 1000)]
 
 
+@pytest.mark.long
 def test_listing_charges_needs_no_memory_for_each() -> None:
     def moves() -> Iterator[SimpleNamespace]:
         for number in range(20_000):

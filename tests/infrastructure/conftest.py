@@ -30,8 +30,10 @@ def synthesized(request: pytest.FixtureRequest) -> Synthesized:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker, which then synthesizes once."""
+    """Keep these tests on one worker, which then synthesizes once; what is synthesized takes long."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("infrastructure"))
+            if {"synthesized", *TARGETS} & set(getattr(item, "fixturenames", ())):
+                item.add_marker("long")

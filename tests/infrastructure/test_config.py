@@ -199,6 +199,7 @@ FULL_COMPANY = {"terms": "t" * 390, "footer": "f" * 190, "registration": "r" * 1
 PROVIDER = {"api_base": "https://a.example", "secret_name": "s", "requests_per_second": 1, "maximum_concurrency": 2}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "overrides",
     [{"company": FULL_COMPANY}, {"providers": {f"provider{number}": PROVIDER for number in range(4)}}],

@@ -123,6 +123,7 @@ def test_redriving_an_import_redrives_its_lanes(synthesized: Synthesized) -> Non
     assert redriven["Fn::Join"][1][-1] == "/*", "a Map Run's children are named after the machine and the Map's label"
 
 
+@pytest.mark.long
 def test_the_settings_decide_how_many_lanes_there_are(tmp_path: Any) -> None:
     synthesized = synthesize({"usage_drop": {"lanes": 7}}, tmp_path)
     assert definition(synthesized)["States"][MAP_STATE]["MaxConcurrency"] == 7

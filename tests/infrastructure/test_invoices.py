@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from monthclose.names import Env, Stack
 from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
@@ -94,6 +96,7 @@ def test_s3_itself_refuses_to_write_an_invoice_a_credit_note_or_a_pdf_twice(synt
         assert statement["Condition"]["Null"] == {"s3:if-none-match": "true"}
 
 
+@pytest.mark.long
 def test_without_a_link_lifetime_there_are_no_links_and_no_function(tmp_path: Path) -> None:
     synthesized = synthesize({"invoice_link_days": 0}, tmp_path)
     assert "show_invoice" not in synthesized.functions()

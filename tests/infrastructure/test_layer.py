@@ -47,6 +47,7 @@ def test_the_layer_includes_every_service_that_the_functions_call() -> None:
     assert called <= AWS_SERVICES, "add them to AWS_SERVICES in stacks/functions/layer.py"
 
 
+@pytest.mark.long
 def test_every_handler_starts_with_nothing_but_the_layer_and_tracing_on(tmp_path: Path) -> None:
     """As on AWS: no site-packages, and a tracer that is not disabled (on the local AWS it is)."""
     assert UvBundling(("--python", sys.executable)).try_bundle(str(tmp_path))
@@ -68,6 +69,7 @@ def test_every_handler_starts_with_nothing_but_the_layer_and_tracing_on(tmp_path
     assert len(handlers) > 8
 
 
+@pytest.mark.long
 def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
     """As on AWS: the template and the fonts are found, and factur-x has the schema that it checks by."""
     layers = [tmp_path / "functions", tmp_path / "documents"]

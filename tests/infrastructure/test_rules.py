@@ -36,6 +36,7 @@ class _At:
         self._recorder.acknowledged[self._path, acknowledgment.id] = acknowledgment.reason
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", list(TARGETS))
 def test_every_finding_is_accepted_for_a_reason_and_no_reason_is_unused(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -57,6 +58,7 @@ def test_every_finding_is_accepted_for_a_reason_and_no_reason_is_unused(
     assert all(len(reason.split()) > 5 for reason in recorder.acknowledged.values())
 
 
+@pytest.mark.long
 def test_the_rules_pass_with_the_accepted_findings(tmp_path: Path) -> None:
     app = make_app(TARGETS["aws"], tmp_path)
     build(app)

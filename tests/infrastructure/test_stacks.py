@@ -290,6 +290,7 @@ def test_the_reconciler_starts_only_closes_and_imports_and_reads_only_dead_lette
     assert queues == {name for name in _dead_letter_queues(two_providers) if not name.startswith("Webhooks")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("created", [True, False])
 def test_the_mail_identity_is_created_unless_the_company_already_has_it(
     request: pytest.FixtureRequest, tmp_path: Path, created: bool

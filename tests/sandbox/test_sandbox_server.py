@@ -69,6 +69,7 @@ def test_the_ledger_is_filtered_and_reset(client: stripe.StripeClient, served: S
     assert client.v1.customers.list().data == []
 
 
+@pytest.mark.long
 def test_the_process_says_when_it_is_ready_and_ends_cleanly(tmp_path: Path) -> None:
     ready_file = tmp_path / "port"
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--ready-file", str(ready_file), "--api-key", "sk_other"]
@@ -99,6 +100,7 @@ def test_a_port_in_use_is_reported_in_one_clear_line(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == f"sandbox: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
+@pytest.mark.long
 def test_the_process_serves_every_provider_and_accepts_a_plan_limits_and_keys(tmp_path: Path) -> None:
     ready_file, plan = tmp_path / "port", tmp_path / "plan.json"
     plan.write_text('{"rules": [{"provider": "gocardless", "fault": "reset"}]}')

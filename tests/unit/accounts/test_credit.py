@@ -56,6 +56,7 @@ def test_grants_that_expire_together_are_used_oldest_first_and_then_by_id(
     assert used == (Part(old, 100), Part(one, 100), Part(two, 20))
 
 
+@pytest.mark.long
 @given(any_account(), AMOUNTS)
 def test_no_grant_is_used_while_one_of_its_kind_expires_sooner(customer: Customer, most: int) -> None:
     after, _, used = credit.use(customer, most, OCTOBER)

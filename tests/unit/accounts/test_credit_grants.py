@@ -215,6 +215,7 @@ def test_a_grant_that_would_expire_at_once_is_refused(world: World) -> None:
     assert world.customer("acme").credit_minor == 0
 
 
+@pytest.mark.long
 def test_an_account_has_no_more_grants_than_its_item_holds(world: World) -> None:
     for number in range(MOST_GRANTS):
         world.at(day(10, 15) + timedelta(seconds=number)).cashier.credit("acme", usd(1), "why", PROMOTION, day(12, 1))

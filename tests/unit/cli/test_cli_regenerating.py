@@ -8,7 +8,7 @@ import pytest
 
 from monthclose.domain.pricing import Price, PriceBook
 from tests.unit.cli.driving import Command
-from tests.unit.invoices.test_late_usage import use
+from tests.unit.invoices.late_usage import use
 from tests.world import World
 
 OLD, NEW, WHY = "INV-00000001", "INV-00000002", ("--reason", "the price was wrong")

@@ -56,6 +56,7 @@ def modules(*arguments: str, **environment: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -94,6 +95,7 @@ def test_a_mistake_in_the_arguments_is_reported_without_connecting(tmp_path: Pat
     assert not {name.partition(".")[0] for name in found} & {"boto3", "pynamodb", "sandbox"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "position", "expected"),
     [

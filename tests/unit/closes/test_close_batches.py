@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def test_one_customer_more_than_batches_makes_batches_of_two() -> None:
     assert len(batches) <= MAX_BATCHES
 
 
+@pytest.mark.long
 def test_nearly_a_million_customers_fit_into_ten_thousand_batches() -> None:
     providers = 3
     count = MAX_BATCH_SIZE * (MAX_BATCHES - providers)

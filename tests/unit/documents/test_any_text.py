@@ -26,6 +26,8 @@ from tests.unit.documents.archive_rules import broken_archive_rules
 from tests.unit.documents.samples import POLE, sample
 from tests.unit.documents.texts import SINGLE, TEXTS, saying
 
+pytestmark = pytest.mark.long
+
 RENDERER, E_INVOICES = TypstRenderer(), FacturX()
 CANARY = "q\u0307"
 """A letter and a mark that no character stands for: it is gone from a page that had to be set plainly."""

@@ -96,6 +96,7 @@ AMOUNTS = st.lists(st.integers(-1_000_000, 1_000_000), min_size=1, max_size=8)
 PERCENTS = st.sampled_from(["19", "5.5", "7.7", "25", "2.1"])
 
 
+@pytest.mark.long
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(AMOUNTS, st.lists(st.integers(-5000, -1), max_size=2), PERCENTS, st.booleans())
 def test_any_invoice_with_one_tax_rate_breaks_no_rule(

@@ -57,6 +57,7 @@ def test_a_page_says_who_what_when_and_how_much() -> None:
     assert "forward" not in page
 
 
+@pytest.mark.long
 def test_the_same_document_is_the_same_bytes_in_another_process() -> None:
     program = (
         "import hashlib; from tests.unit.documents.samples import sample;"
@@ -72,6 +73,7 @@ def test_a_different_document_is_different_bytes() -> None:
     assert RENDERER.render(sample()) != RENDERER.render(replace(sample(), number="INV-00000043"))
 
 
+@pytest.mark.long
 def test_each_page_says_what_it_carries_forward_and_the_next_one_starts_with_it() -> None:
     document = sample(200)
     texts = pages(document)

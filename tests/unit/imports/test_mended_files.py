@@ -109,6 +109,7 @@ def untouched(text: str, line: int) -> dict[Decimal, str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", IMPORTERS.values(), ids=IMPORTERS)
 @settings(max_examples=120)
 @given(versions())

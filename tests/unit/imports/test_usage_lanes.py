@@ -44,6 +44,7 @@ def test_rows_without_cells_are_not_collected_endlessly(drop: Drop) -> None:
     assert drop.receive().result == "split"
 
 
+@pytest.mark.long
 def test_splitting_needs_the_memory_of_one_part_for_each_lane_however_short_the_rows_are() -> None:
     lanes, part, mapping = 8, 1 << 18, ColumnMapping({"customer_id": "customer_id", "quantity": "quantity"}, {})
     rows = (Row(number, {"customer_id": f"c{number % 997}", "quantity": "1"}) for number in range(50_000))
@@ -145,6 +146,7 @@ def result_of(outcome: UsageOutcome) -> dict[str, Any]:
     return {name: outcome[name] for name in ("status", "error", "taken", "rejected", "periods", "late")}
 
 
+@pytest.mark.long
 @settings(max_examples=150)
 @given(st.lists(st.lists(CELLS, min_size=4, max_size=12), min_size=1, max_size=2), st.data())
 def test_lanes_in_any_order_add_up_to_the_whole_file(files: list[list[tuple[str, ...]]], data: st.DataObject) -> None:

@@ -13,7 +13,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.ports import ChargeOutcome
 from monthclose.use_cases.payments.book_outcomes import Bookkeeper
 from monthclose.use_cases.proof.report import Report
-from tests.unit.invoices.test_late_usage import use
+from tests.unit.invoices.late_usage import use
 from tests.world import OCTOBER, World
 
 OLD, NEW, WHY = "INV-00000001", "INV-00000002", "the price was wrong"

@@ -158,7 +158,7 @@ class AnInvoicesLife(RuleBasedStateMachine):
         assert check_totals(totals, 1) == []
 
 
-TestAnInvoicesLife = AnInvoicesLife.TestCase
+TestAnInvoicesLife = pytest.mark.long(AnInvoicesLife.TestCase)
 
 
 def chargeable(document: InvoiceDocument) -> bool:
@@ -177,6 +177,7 @@ def a_small_document(draw: st.DrawFn) -> InvoiceDocument:
     return untaxed.with_taxes(sums, inclusive=inclusive)
 
 
+@pytest.mark.long
 @given(
     st.one_of(any_document().filter(chargeable), a_small_document()),
     st.lists(st.integers(1, 99), max_size=6),

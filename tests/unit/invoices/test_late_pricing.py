@@ -12,7 +12,7 @@ from monthclose.domain.pricing import Commitment, Discount, Fee, PerUnit, Price,
 from monthclose.domain.pricing.aggregation import Aggregation, Window
 from monthclose.domain.pricing.price import ALWAYS
 from monthclose.use_cases.invoices.explain_invoice import explain
-from tests.unit.invoices.test_late_usage import amounts, close, lines, use
+from tests.unit.invoices.late_usage import amounts, close, lines, use
 from tests.world import OCTOBER, World
 
 NOVEMBER, DECEMBER = OCTOBER.next, OCTOBER.next.next
@@ -154,6 +154,7 @@ type Arrival = tuple[int, int, int, str]
 """In which month an event comes, its day, its quantity and its resource."""
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(
     st.sampled_from(Aggregation),

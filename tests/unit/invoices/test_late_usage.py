@@ -1,7 +1,5 @@
 """The cut-off: what counts for a month, and what happens to usage and corrections that arrive later."""
 
-import json
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,63 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monthclose.domain.imports.acceptance import CONFLICT, NOT_THERE, REPLACED_ALREADY
-from monthclose.domain.imports.column_mapping import USAGE, ColumnMapping
-from monthclose.domain.imports.intake import Row
-from monthclose.domain.period import Period
 from monthclose.domain.pricing import Graduated, PerUnit, Price, PriceBook, Tier
-from monthclose.domain.pricing.aggregation import Window
-from monthclose.domain.pricing.explanation import recomputed
 from monthclose.ports import Record
-from monthclose.use_cases.proof.report import Report
+from tests.unit.invoices.late_usage import DECEMBER, NOVEMBER, amounts, close, lines, load, use, world_of_acme
 from tests.world import OCTOBER, World
-
-NOVEMBER, DECEMBER = OCTOBER.next, OCTOBER.next.next
-LAYOUT = ColumnMapping({name: name for name in USAGE.fields}, {})
 
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    world.price_books.merge(PriceBook.of([Price.plain("vm", "USD", Decimal(1))]))
-    world.add_customer("acme")
-    return world
-
-
-def load(world: World, *events: dict[str, str]) -> list[str]:
-    """Import events; returns the reasons of those that were rejected."""
-    usual = {"customer_id": "acme", "sku": "vm", "time": "2026-10-05"}
-    reasons: list[str] = []
-    rows = [Row(number, usual | event) for number, event in enumerate(events, 1)]
-    world.importer.load(rows, LAYOUT, "usage.csv", lambda _, reason: reasons.append(reason))
-    return reasons
-
-
-def use(world: World, event_id: str, quantity: str, **more: str) -> None:
-    assert load(world, {"event_id": event_id, "quantity": quantity, **more}) == []
-
-
-def close(world: World, period: Period) -> Report:
-    """Close a month on the first of the next, and let some time pass."""
-    world.clock.now = max(period.end, world.clock.now)
-    report = world.close(period, f"execution-{period}-{world.clock.now.isoformat()}")
-    world.clock.pass_time(days=3)
-    return report
-
-
-def lines(world: World, period: Period) -> list[dict[str, Any]]:
-    invoice = world.month("acme", period).invoice
-    if invoice is None:
-        return []
-    place = invoice.document
-    document = json.loads(world.documents.get_slice(place.key, place.offset, place.length))
-    for line in document["lines"]:
-        assert recomputed(line["steps"], document["currency"]).minor == line["amount_minor"]
-    return list(document["lines"])
-
-
-def amounts(world: World, period: Period) -> list[tuple[str, int]]:
-    return [(line.get("period", str(period)), line["amount_minor"]) for line in lines(world, period)]
+    return world_of_acme()
 
 
 def test_late_usage_whose_import_broke_off_before_it_was_noted_is_billed_when_the_file_is_imported_again(
@@ -193,40 +143,6 @@ def test_late_usage_of_a_parked_month_is_not_lost(world: World) -> None:
     assert amounts(world, DECEMBER) == [("2026-10", 300)]
 
 
-def test_a_late_correction_is_a_negative_adjustment(world: World) -> None:
-    use(world, "e1", "10")
-    close(world, OCTOBER)
-    use(world, "e2", "-4")
-    use(world, "n1", "5", time="2026-11-02")
-    close(world, NOVEMBER)
-    assert amounts(world, NOVEMBER) == [("2026-11", 500), ("2026-10", -400)]
-
-
-def test_an_event_that_replaces_another_counts_instead_of_it(world: World) -> None:
-    use(world, "e1", "10")
-    use(world, "e2", "1", replaces="e1")
-    close(world, OCTOBER)
-    assert amounts(world, OCTOBER) == [("2026-10", 100)]
-
-
-def test_an_event_that_replaces_a_billed_one_credits_the_difference(world: World) -> None:
-    use(world, "e1", "10")
-    close(world, OCTOBER)
-    use(world, "e2", "1", replaces="e1")
-    close(world, OCTOBER)
-    close(world, NOVEMBER)
-    assert amounts(world, OCTOBER) == [("2026-10", 1000)]
-    assert amounts(world, NOVEMBER) == [("2026-10", -900)]
-
-
-def test_a_sku_corrected_to_nothing_is_credited_in_full(world: World) -> None:
-    use(world, "e1", "10", unit_price="2", description="Compute")
-    close(world, OCTOBER)
-    use(world, "e2", "1", unit_price="5", replaces="e1")
-    close(world, NOVEMBER)
-    assert sorted(amounts(world, NOVEMBER)) == [("2026-10", -2000), ("2026-10", 500)]
-
-
 def test_a_customer_who_is_new_since_is_billed_for_an_earlier_month_too(world: World) -> None:
     close(world, OCTOBER)
     world.add_customer("late")
@@ -262,78 +178,10 @@ def test_usage_received_after_the_watermark_by_a_clock_that_is_ahead_is_billed_n
     assert amounts(world, NOVEMBER) == [("2026-10", 1000)]
 
 
-@pytest.mark.parametrize(
-    ("event", "reason"),
-    [
-        ({"event_id": "e1", "quantity": "11"}, CONFLICT),
-        ({"event_id": "e1", "quantity": "10", "resource": "web-1"}, CONFLICT),
-        ({"event_id": "e9", "quantity": "1", "replaces": "e8"}, NOT_THERE),
-        ({"event_id": "e9", "quantity": "1", "replaces": "e1", "time": "2026-09-05"}, NOT_THERE),
-        ({"event_id": "e9", "quantity": "1", "replaces": "e2"}, REPLACED_ALREADY),
-        ({"event_id": "e9", "quantity": "1", "time": "2026-11-01T00:16:00"}, "time is in the future"),
-        ({"event_id": "e9", "quantity": "1", "time": "1999-12-31"}, "time is too long ago"),
-    ],
-)
-def test_an_impossible_event_is_rejected_with_the_reason(world: World, event: dict[str, str], reason: str) -> None:
-    use(world, "e1", "10.0")
-    use(world, "e2", "1")
-    use(world, "e3", "2", replaces="e2")
-    assert load(world, event) == [reason]
-    assert load(world, {"event_id": "e1", "quantity": "10"}) == []
-
-
-def test_a_corrected_file_replaces_the_rows_of_the_original(world: World) -> None:
-    for quantity in ("10", "4", "4", "10", "7", "7"):
-        assert load(world, {"quantity": quantity}, {"quantity": "1"}) == []
-    close(world, OCTOBER)
-    assert amounts(world, OCTOBER) == [("2026-10", 800)]
-    stored = {event.event_id: event.replaced_by for event in world.usage.events("acme", OCTOBER)}
-    assert stored == {
-        "usage.csv#1": "usage.csv#1~1",
-        "usage.csv#1~1": "usage.csv#1~2",
-        "usage.csv#1~2": "usage.csv#1~3",
-        "usage.csv#1~3": "",
-        "usage.csv#2": "",
-    }
-
-
-def test_a_file_corrected_after_the_close_credits_the_difference(world: World) -> None:
-    load(world, {"quantity": "10"})
-    close(world, OCTOBER)
-    load(world, {"quantity": "4"})
-    load(world, {"quantity": "4"})
-    close(world, NOVEMBER)
-    assert amounts(world, OCTOBER) == [("2026-10", 1000)]
-    assert amounts(world, NOVEMBER) == [("2026-10", -600)]
-
-
-@pytest.mark.parametrize("lost", ["usage.csv#1", "usage.csv#1~1"])
-def test_an_import_that_broke_off_is_completed_by_running_it_again(world: World, lost: str) -> None:
-    load(world, {"quantity": "10"})
-    load(world, {"quantity": "4"})
-    month = world.usage._events["acme", OCTOBER]
-    if lost.endswith("~1"):
-        del month[lost]  # the correction was not written, what it corrects was marked
-    else:
-        month[lost] = replace(month[lost], replaced_by="", replaced_at=None)  # the other way round
-    load(world, {"quantity": "4"})
-    close(world, OCTOBER)
-    assert amounts(world, OCTOBER) == [("2026-10", 400)]
-
-
-def test_a_correction_whose_import_broke_off_marks_what_it_corrects_when_imported_again(world: World) -> None:
-    use(world, "e1", "10")
-    use(world, "e2", "4", replaces="e1")
-    month = world.usage._events["acme", OCTOBER]
-    month["e1"] = replace(month["e1"], replaced_by="", replaced_at=None)
-    use(world, "e2", "4", replaces="e1")
-    close(world, OCTOBER)
-    assert amounts(world, OCTOBER) == [("2026-10", 400)]
-
-
 QUANTITIES = st.integers(-20, 50)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3), QUANTITIES), max_size=8))
 def test_whenever_usage_arrives_the_invoices_add_up_to_what_it_costs(arrivals: list[tuple[int, int]]) -> None:
@@ -351,110 +199,3 @@ def test_whenever_usage_arrives_the_invoices_add_up_to_what_it_costs(arrivals: l
     size = abs(total)
     cost = min(size, 20) * 100 + max(size - 20, 0) * 30
     assert sum(minor for month in months for _, minor in amounts(world, month)) == (cost if total > 0 else -cost)
-
-
-def price(world: World, sku: str, amount: str, currency: str = "USD", **more: Any) -> None:
-    """Import a price, after the closes so far."""
-    world.price_books.merge(PriceBook.of([replace(Price.plain(sku, currency, Decimal(amount)), **more)]))
-
-
-def unpriced(world: World) -> None:
-    """October is closed; then usage of it arrives for a SKU that its price book lacks."""
-    use(world, "e1", "10")
-    close(world, OCTOBER)
-    use(world, "gpu-1", "3", sku="gpu")
-
-
-def test_late_usage_without_a_price_names_sku_month_book_and_what_to_do(world: World) -> None:
-    unpriced(world)
-    assert close(world, NOVEMBER)["parked"] == {"no_price": 1}
-    parking, october = world.month("acme", NOVEMBER).parking, world.closes.get(OCTOBER)
-    assert parking
-    assert october
-    for fact in (
-        "'gpu'",
-        "of 2026-10",
-        october.price_book,
-        "monthclose import prices",
-        "close again",
-    ):
-        assert fact in parking.detail
-
-
-def test_a_price_added_after_the_book_was_frozen_counts_only_for_a_sku_missing_from_it(
-    world: World,
-) -> None:
-    unpriced(world)
-    close(world, NOVEMBER)
-    price(world, "gpu", "7")
-    price(world, "vm", "100")  # what was billed with stays
-    assert close(world, NOVEMBER)["parked"] == {}
-    assert [(line["sku"], line["amount_minor"]) for line in lines(world, NOVEMBER)] == [("gpu", 2_100)]
-
-
-def test_usage_keeps_the_price_it_was_billed_at_when_that_price_changes_again(world: World) -> None:
-    unpriced(world)
-    price(world, "gpu", "7")
-    close(world, NOVEMBER)
-    price(world, "gpu", "9")
-    use(world, "gpu-2", "1", sku="gpu")
-    close(world, DECEMBER)
-    assert [(line["sku"], line["amount_minor"]) for line in lines(world, DECEMBER)] == [("gpu", 700)]
-
-
-def test_a_customers_own_price_added_later_counts_too(world: World) -> None:
-    unpriced(world)
-    price(world, "gpu", "7")
-    price(world, "gpu", "5", customer="acme")
-    close(world, NOVEMBER)
-    assert [line["amount_minor"] for line in lines(world, NOVEMBER)] == [1_500]
-
-
-def test_a_correction_to_zero_removes_the_problem(world: World) -> None:
-    unpriced(world)
-    use(world, "gpu-2", "0", sku="gpu", replaces="gpu-1")
-    use(world, "tpu-1", "2", sku="tpu")
-    use(world, "tpu-2", "-2", sku="tpu")
-    assert close(world, NOVEMBER)["parked"] == {}
-    assert lines(world, NOVEMBER) == []
-
-
-def test_usage_of_the_month_itself_that_is_corrected_to_zero_needs_no_price(world: World) -> None:
-    use(world, "e1", "1")
-    use(world, "gpu-1", "3", sku="gpu")
-    use(world, "gpu-2", "-3", sku="gpu")
-    assert close(world, OCTOBER)["parked"] == {}
-    assert [line["sku"] for line in lines(world, OCTOBER)] == ["vm"]
-
-
-def test_late_usage_from_before_a_price_began_is_priced_by_one_added_later(world: World) -> None:
-    price(world, "gpu", "2", valid=Window(OCTOBER.start + timedelta(days=14), OCTOBER.end))
-    use(world, "e1", "10")
-    close(world, OCTOBER)
-    use(world, "gpu-1", "3", sku="gpu", time="2026-10-05")
-    use(world, "gpu-2", "1", sku="gpu", time="2026-10-20")
-    assert close(world, NOVEMBER)["parked"] == {"no_price": 1}
-    price(world, "gpu", "9")
-    close(world, NOVEMBER)
-    assert sorted(line["amount_minor"] for line in lines(world, NOVEMBER)) == [200, 2_700]
-
-
-def test_late_usage_in_a_former_currency_parks_nobody_once_it_is_corrected(world: World) -> None:
-    use(world, "e1", "10")
-    close(world, OCTOBER)
-    use(world, "e2", "1")
-    world.add_customer("acme", currency="EUR")
-    assert close(world, NOVEMBER)["parked"] == {"currency_mismatch": 1}
-    use(world, "e3", "-1")
-    assert close(world, NOVEMBER)["parked"] == {}
-
-
-def test_a_correction_after_a_close_has_parked_its_customer_removes_the_problem(world: World) -> None:
-    use(world, "e1", "10")
-    use(world, "gpu-1", "3", sku="gpu")
-    assert close(world, OCTOBER)["parked"] == {"no_price": 1}
-    use(world, "gpu-2", "0", sku="gpu", replaces="gpu-1")
-    assert close(world, OCTOBER)["parked"] == {}
-    assert [(line["sku"], line["amount_minor"]) for line in lines(world, OCTOBER)] == [("vm", 1_000)]
-    assert close(world, NOVEMBER)["parked"] == {}
-    assert lines(world, NOVEMBER) == []

@@ -11,6 +11,7 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.errors import OutcomeUnknownError, TryLaterError
 from monthclose.use_cases.invoices.invoice_links import LinkWriter
 from tests.unit.accounts.test_adjust_account import the_rest_of_the_close, usd, with_the_charge_queued
+from tests.unit.invoices.late_usage import use
 from tests.unit.invoices.regenerating import (
     NEW,
     OLD,
@@ -27,7 +28,6 @@ from tests.unit.invoices.regenerating import (
     regenerated,
     settled,
 )
-from tests.unit.invoices.test_late_usage import use
 from tests.unit.invoices.test_taxed_invoices import TAXES, settle_in
 from tests.world import OCTOBER, World
 

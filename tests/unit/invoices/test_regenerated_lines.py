@@ -11,8 +11,8 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.explanation import recomputed
 from monthclose.use_cases.invoices.explain_invoice import explain
+from tests.unit.invoices.late_usage import close, use
 from tests.unit.invoices.regenerating import NEW, NOVEMBER, OLD, WHY, a_world, closed, content_of, metered, priced_at
-from tests.unit.invoices.test_late_usage import close, use
 from tests.world import OCTOBER, World
 
 DECEMBER = NOVEMBER.next
@@ -153,6 +153,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(steps=STEPS)
 def test_whatever_arrives_late_and_is_regenerated_each_month_is_billed_for_what_it_costs(

@@ -14,6 +14,7 @@ from tests.fakes import throttle
 from tests.fakes.throttle import TimeEndedError, VirtualTime, log_normal
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("median", [0.05, 0.4, 1.5, 5.0])
 @pytest.mark.parametrize("workers", [1, 2, 5, 10, 40])
 def test_the_limit_is_used_fully_and_never_exceeded_whatever_the_latency_and_the_workers(
@@ -86,6 +87,7 @@ def test_a_single_thread_has_the_whole_lane() -> None:
     assert crowd.rate_between(1, 30) >= 0.95 * LIMIT.rate_per_second
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("workers", "median"), [(1, 0.05), (2, 1.5), (5, 0.4), (10, 1.5), (40, 0.4)])
 def test_two_lanes_one_after_the_other_are_both_used_fully(workers: int, median: float) -> None:
     crowd = Workers(latency=log_normal(workers, median))

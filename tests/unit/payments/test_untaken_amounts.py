@@ -329,6 +329,7 @@ def test_a_currency_that_the_provider_does_not_accept_is_never_charged(world: Wo
     assert settlement(world.month("acme"))[2] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(
     ("currency", "months", "charges"),
@@ -362,6 +363,7 @@ def test_wherever_the_process_dies_each_amount_is_charged_once_and_the_books_tie
     assert write > 3
 
 
+@pytest.mark.long
 @given(
     currency=st.sampled_from(["USD", "EUR", "GBP", "JPY", "KWD", "HUF"]),
     minors=st.lists(

@@ -116,6 +116,7 @@ def test_the_order_of_the_events_does_not_matter(events: list[UsageEvent], price
     assert lines_of(shuffled, price) == lines_of(events, price)
 
 
+@pytest.mark.long
 @given(any_events(), any_metered_price((Aggregation.SUM, Aggregation.UNIQUE)), any_decimal("-50", "50", places=3))
 def test_splitting_an_event_in_two_does_not_matter(events: list[UsageEvent], price: Price, part: Decimal) -> None:
     if not events or price.aggregation not in ADDING_UP:

@@ -328,6 +328,7 @@ def test_a_provider_with_an_empty_list_is_not_asked_about_thousands_of_payments_
     assert len(asked) < 2 * 150
 
 
+@pytest.mark.long
 def test_a_charge_takes_eight_bytes_of_memory() -> None:
     side = Side("stripe")
     charge = ProviderCharge("stripe", "pi_0", "2026-10/c0", "USD", 1)

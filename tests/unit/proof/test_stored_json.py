@@ -15,8 +15,8 @@ from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.money import Money
 from monthclose.use_cases.proof.report_close import report_so_far
 from tests.dropping import GOOD, KEY, Drop, of
+from tests.unit.invoices.late_usage import use
 from tests.unit.invoices.regenerating import NOVEMBER, metered, priced_at
-from tests.unit.invoices.test_late_usage import use
 from tests.unit.invoices.test_taxed_invoices import TAXES
 from tests.world import World
 
