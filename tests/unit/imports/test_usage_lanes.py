@@ -62,7 +62,7 @@ def test_a_file_too_large_for_the_time_limit_is_reported_and_none_of_it_is_store
     outcome = drop.receive(time_is_up=lambda: True).outcome
     assert outcome
     assert "a.csv is too large: time ran out after row 10,000" in outcome["error"]
-    assert "drop it in pieces" in drop.text()
+    assert "split it into files" in drop.text()
     assert drop.events() == []
 
 
@@ -115,9 +115,9 @@ def test_a_failed_import_is_resumed_unless_the_file_was_dropped_again(drop: Drop
     drop.world.inbox.drop(KEY, of(GOOD, GOOD.replace("24", "25")))
     drop.run(execution="import-2")
 
-    with pytest.raises(BrokeOffError, match="dropped again"):
+    with pytest.raises(BrokeOffError, match="a newer version of this file was dropped"):
         drop.load(first.run, lane, 1)
-    with pytest.raises(BrokeOffError, match="dropped again"):
+    with pytest.raises(BrokeOffError, match="a newer version of this file was dropped"):
         drop.finish(first.run)
     assert [str(event.quantity) for event in drop.events() if not event.replaced_by] == ["24", "25"]
 
