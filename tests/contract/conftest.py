@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from pynamodb.connection import Connection
 
 from monthclose.adapters.aws.clients import client
 from monthclose.adapters.dynamo import models
@@ -37,7 +38,7 @@ def _once[T](make: Callable[..., T]) -> Callable[..., T]:
     return found
 
 
-_client, _connection = _once(boto3.client), _once(models.Connection)
+_client, _connection = _once(boto3.client), _once(Connection)
 
 
 @pytest.fixture
