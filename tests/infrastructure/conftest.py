@@ -35,5 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("infrastructure"))
-            if {"synthesized", *TARGETS} & set(getattr(item, "fixturenames", ())):
+            given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+            named = {value for value in given if isinstance(value, str)} | set(getattr(item, "fixturenames", ()))
+            if {"synthesized", *TARGETS} & named:
                 item.add_marker("long")
