@@ -7,10 +7,9 @@ it, commands that connect end where nothing answers.
 
 import argparse
 import os
-import statistics
+import resource
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,22 +35,27 @@ _HERE = Path(__file__).resolve().parent.parent
 
 class Start(NamedTuple):
     modules: int
-    milliseconds: float
-    """What the imports take, by `-X importtime`."""
-    wall_milliseconds: float
-    """From the start of the process to its end, without `-X importtime`."""
+    cpu_milliseconds: float
+    """Of the process, from its start to its end: unlike the time on the clock, it depends little on other work."""
 
 
 def measure(checkout: Path, call: str, runs: int, aws: str, compiled: str) -> Start:
-    """Count the modules, which are the same in each run, and take the medians of the times."""
+    """Count the modules, which are the same in each run, and take the least of the times."""
     arguments = ["--endpoint-url", aws, *call.split()] if call in CONNECT else call.split()
-    _run(checkout, arguments, compiled)  # its bytecode is there from now on, as an installed command's is
-    counts, imports, walls = zip(*(_once(checkout, arguments, compiled) for _ in range(runs)), strict=True)
-    return Start(counts[0], statistics.median(imports), statistics.median(walls))
+    said = _run(checkout, arguments, compiled, "-X", "importtime")  # from now on, there is bytecode of all of it
+    modules = sum(line.startswith("import time:") for line in said.splitlines()) - 1
+    return Start(modules, min(_cpu(checkout, arguments, compiled) for _ in range(runs)))
+
+
+def _cpu(checkout: Path, arguments: Sequence[str], compiled: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run(checkout, arguments, compiled)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def _run(checkout: Path, arguments: Sequence[str], compiled: str, *options: str) -> str:
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}  # an installed command is compiled, too
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [checkout / ".venv" / "bin" / "python", *options, "-c", _CODE, *arguments],
@@ -64,38 +68,26 @@ def _run(checkout: Path, arguments: Sequence[str], compiled: str, *options: str)
     return done.stderr
 
 
-def _once(checkout: Path, arguments: Sequence[str], compiled: str) -> Start:
-    began = time.perf_counter()
-    _run(checkout, arguments, compiled)
-    wall = time.perf_counter() - began
-    said = _run(checkout, arguments, compiled, "-X", "importtime")
-    lines = [line for line in said.splitlines() if line.startswith("import time:") and "self" not in line]
-    own = [int(line.removeprefix("import time:").split("|")[0]) for line in lines]
-    return Start(len(own), sum(own) / 1000, wall * 1000)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", type=Path, help="another checkout, with its own .venv")
     parser.add_argument("--aws", default=_NOWHERE, metavar="URL", help="a local AWS")
     parser.add_argument("--runs", type=int, default=5)
     chosen = parser.parse_args()
-    columns = f"{'modules':>9}{'imports ms':>12}{'wall ms':>9}"
-    print(f"{'monthclose …':<24}{columns}" + (f"{columns}{'imports':>9}{'wall':>7}" if chosen.beside else ""))
+    columns = f"{'modules':>9}{'CPU ms':>8}"
+    print(f"{'monthclose …':<24}{columns}" + (f"{columns}{'ratio':>7}" if chosen.beside else ""), flush=True)
     with tempfile.TemporaryDirectory() as compiled:
         for call in CALLS:
             here = measure(_HERE, call, chosen.runs, chosen.aws, compiled)
             line = f"{call:<24}{_columns(here)}"
             if chosen.beside:
                 other = measure(chosen.beside, call, chosen.runs, chosen.aws, compiled)
-                imports = here.milliseconds / other.milliseconds
-                wall = here.wall_milliseconds / other.wall_milliseconds
-                line += f"{_columns(other)}{imports:>9.2f}{wall:>7.2f}"
+                line += f"{_columns(other)}{here.cpu_milliseconds / other.cpu_milliseconds:>7.2f}"
             print(line, flush=True)
 
 
 def _columns(start: Start) -> str:
-    return f"{start.modules:>9}{start.milliseconds:>12.0f}{start.wall_milliseconds:>9.0f}"
+    return f"{start.modules:>9}{start.cpu_milliseconds:>8.0f}"
 
 
 if __name__ == "__main__":

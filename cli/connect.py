@@ -86,7 +86,9 @@ class Connector:
             # Not boto3's: it takes as long to load as all that a command like `status` needs of AWS.
             session = botocore.session.get_session()
             values = outputs_of(session.create_client("cloudformation", config=_QUICK), where)
-            runtime = Runtime(Settings.from_mapping(values), str(_region(session)), Notes())
+            runtime = Runtime(
+                Settings.from_mapping(values), str(_region(session)), Notes(), session.get_component("data_loader")
+            )
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
         return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS)

@@ -99,14 +99,16 @@ class Runtime:
     ----------
     region : str
         Where its tables are.
+    loader : botocore.loaders.Loader, optional
+        See `bind`.
     """
 
-    def __init__(self, settings: Settings, region: str, log: Log) -> None:
+    def __init__(self, settings: Settings, region: str, log: Log, loader: Any = None) -> None:
         self.settings = settings
         self.log = log
         self.clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
-        self._connection = bind(settings, region)
+        self._connection = bind(settings, region, loader)
         self._executors: dict[str, Executor] = {}
 
     @cached_property

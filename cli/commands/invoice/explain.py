@@ -102,10 +102,18 @@ def _rows(line: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
         rows.append((f"    computed again, it is {amount(line['recomputed_minor'], currency)}: a defect", "", ""))
     events = line["events"]
     if events["count"]:
-        rows.append((f"    {count(events['count'], 'event')} in total", events["quantity"], ""))
+        rows.append(
+            (f"    {count(events['count'], 'event')} in total", f"{events['quantity']} {line['unit']}".strip(), "")
+        )
     for event in events["first"]:
         resource = f"  {event['resource']}" if event["resource"] else ""
-        rows.append((f"      {_time(event['time'])}  {event['event_id']}{resource}", str(event["quantity"]), ""))
+        rows.append(
+            (
+                f"      {_time(event['time'])}  {event['event_id']}{resource}",
+                f"{event['quantity']} {line['unit']}".strip(),
+                "",
+            )
+        )
     left = events["count"] - len(events["first"])
     if left and events["first"]:
         rows.append((f"      and {left:,} more: use --events {min(events['count'], MOST_EVENTS)}", "", ""))

@@ -255,10 +255,15 @@ class LimitItem(Model):
     content = JSONAttribute(null=True)
 
 
-def bind(settings: Settings, region: str) -> Connection:
+def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     """Point the models at a deployment's tables, and return the connection for transactions.
 
-    All models share one client: each further one would add some 60 ms of reading service models to a cold start.
+        All models share one client: each further one would add some 60 ms of reading service models to a cold start.
+
+    Parameters
+    ----------
+    loader : botocore.loaders.Loader, optional
+        Another client's: what it has read of AWS's endpoints is not read again.
     """
     shared = Connection(
         region=region,
@@ -267,6 +272,8 @@ def bind(settings: Settings, region: str) -> Connection:
         max_retry_attempts=_Meta.max_retry_attempts,
         max_pool_connections=_Meta.max_pool_connections,
     )
+    if loader is not None:
+        shared.session.register_component("data_loader", loader)
     tables: dict[type[Model], str] = {
         CustomerItem: settings.customers_table,
         UsageItem: settings.usage_table,
