@@ -258,7 +258,7 @@ class LimitItem(Model):
 def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     """Point the models at a deployment's tables, and return the connection for transactions.
 
-        All models share one client: each further one would add some 60 ms of reading service models to a cold start.
+    All models share one client: each further one would add some 60 ms of reading service models to a cold start.
 
     Parameters
     ----------
