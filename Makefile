@@ -42,8 +42,9 @@ test: setup lint  ## every check and every test, the deployed ones too
 	pytest -n 2 --dist loadgroup -m "not integration"
 	pytest -n 2 --dist loadgroup tests/integration
 
-test-fast: setup  ## what an hour's work needs: all tests but the long ones; a minute
-	pytest -n 2 --dist loadgroup -m "not integration and not simulation and not long"
+test-fast: setup  ## what an hour's work needs, in a minute: no deployments, simulations, fake providers or long tests
+	pytest -n 2 --dist loadgroup --hypothesis-profile fast -m "not simulation and not long" \
+	  --ignore tests/integration --ignore tests/simulation --ignore tests/sandbox
 
 lint: setup  ## ruff, mypy --strict, layers
 	ruff format --check .

@@ -1,5 +1,5 @@
-"""Options and order of the whole suite, and how Hypothesis tries things: without a deadline, for a busy machine is no
-failure.
+"""Options and order of the whole suite, and how Hypothesis tries things: never with a deadline, as a busy machine is no
+failure. `make test-fast` tries fewer examples.
 """
 
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("monthclose", deadline=None, max_examples=60)
+settings.register_profile("fast", deadline=None, max_examples=10)
 settings.load_profile("monthclose")
 
 
