@@ -101,7 +101,8 @@ def _make_customers(system: System, number: int) -> list[str]:
 
 def _close(system: System, number: int) -> str:
     ended = system.ended(system.start(OCTOBER), seconds=1500)
-    _console.print(f"close {number}: {ended['status']}")
+    why = f": {ended.get('error', '')} {ended.get('cause', '')}" if ended["status"] != "SUCCEEDED" else ""
+    _console.print(f"close {number}: {ended['status']}{why}", markup=False)
     return str(ended["status"])
 
 
