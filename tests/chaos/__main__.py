@@ -45,6 +45,8 @@ _METHODS = (
     + [("gocardless", "MD_FAILS_{}"), ("gocardless", "MD_CHARGED_BACK_{}")]
 )
 _console = Console()
+_EVENING = 4
+"""So many closes are tried while everything goes wrong, until one ends well."""
 
 
 def main() -> int:
@@ -73,10 +75,11 @@ def _run(system: System, home: Path, customers: int, seed: int) -> int:
     for provider in system.runtime.settings.providers.values():
         mischief.every(1, double_a_message(provider.queue_url))
     began = time.monotonic()
-    _close(system, 1)
+    # A process killed at the wrong moment can end a close at once: then the evening goes on with the next one.
+    number = next((n for n in range(1, _EVENING) if _close(system, n) == "SUCCEEDED"), _EVENING)
     mischief.end()
     _sandbox(system, "DELETE", "chaos")
-    verdict = _heal(system, names)
+    verdict = _heal(system, names, number + 1)
     # What began to go wrong with a payment is counted when it has come to its end.
     faults, webhooks = _sandbox(system, "GET", "faults"), _sandbox(system, "GET", "webhooks")
     _print(verdict, mischief.done, faults, webhooks, time.monotonic() - began)
@@ -106,10 +109,10 @@ def _close(system: System, number: int) -> str:
     return str(ended["status"])
 
 
-def _heal(system: System, names: list[str]) -> Verdict:
+def _heal(system: System, names: list[str], first: int) -> Verdict:
     """Close again and reconcile, with the bank's days passing, until nothing is in flight."""
     settle, rng = settle_debits(system.sandbox_url), random.Random(0)
-    for number in range(2, 8):
+    for number in range(first, first + 6):
         for _ in range(4):
             settle(rng)
         _reconcile(system)
