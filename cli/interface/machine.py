@@ -1,7 +1,7 @@
 """The commands about this machine: the demo and the local AWS."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,30 +26,21 @@ def demo(
 local = typer.Typer(name="local", help="Run AWS and the payment providers on this machine.", no_args_is_help=True)
 
 
+def _port(variable: str, text: str) -> Any:
+    """Make an option for a port, which an environment variable can set as well."""
+    return typer.Option(metavar="PORT", envvar=variable, min=1, max=65535, help=text, show_default=False)
+
+
 @local.command("up", cls=Command)
 @runs("cli.commands.local:up")
 def up(
     port: Annotated[
         int | None,
-        typer.Option(
-            metavar="PORT",
-            envvar="MONTHCLOSE_AWS_PORT",
-            min=1,
-            max=65535,
-            help="The port of the local AWS. [default: 4566, or any free one]",
-            show_default=False,
-        ),
+        _port("MONTHCLOSE_AWS_PORT", "The port of the local AWS. [default: 4566, or any free one]"),
     ] = None,
     sandbox_port: Annotated[
         int | None,
-        typer.Option(
-            metavar="PORT",
-            envvar="MONTHCLOSE_SANDBOX_PORT",
-            min=1,
-            max=65535,
-            help="The port of the sandbox. [default: any free one]",
-            show_default=False,
-        ),
+        _port("MONTHCLOSE_SANDBOX_PORT", "The port of the sandbox. [default: any free one]"),
     ] = None,
     chaos: Annotated[
         Path | None,
