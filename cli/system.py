@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.console import note
+from monthclose.domain.errors import UserMistakeError
 
 if TYPE_CHECKING:
     from monthclose.assembly.ports import Ports
     from monthclose.assembly.use_cases import UseCases
+    from monthclose.settings import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,20 @@ class System:
     def ports(self) -> "Ports":
         """The ports that the use cases are on."""
         return self.use_cases.ports
+
+    def provider(self, name: str) -> "Provider":
+        """Find a provider in the settings.
+
+        Raises
+        ------
+        UserMistakeError
+            It is not there; the message names those that are.
+        """
+        providers = self.ports.settings.providers
+        if name not in providers:
+            known = ", ".join(sorted(providers))
+            raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {known}")
+        return providers[name]
 
 
 class Notes:

@@ -109,11 +109,8 @@ def _answer(view: _View, *, in_json: bool) -> None:
 
 
 def _view(system: System, name: str) -> _View:
-    if name not in system.ports.settings.providers:
-        known = ", ".join(sorted(system.ports.settings.providers))
-        raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {known}")
     return _View(
-        system.ports.settings.providers[name],
+        system.provider(name),
         name in system.adapters,
         system.ports.limits.state(name),
         system.ports.clock().timestamp(),

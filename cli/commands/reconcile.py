@@ -14,7 +14,6 @@ from cli.exit_status import ExitStatus
 from cli.system import System
 from cli.view import counts_line
 from monthclose.domain.closes.proof import Comparison, Finding
-from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
@@ -113,10 +112,7 @@ def _progress() -> Iterator[Tell]:
 
 
 def _providers(system: System, name: str | None) -> list[str]:
-    known = sorted(system.ports.settings.providers)
-    if name is not None and name not in known:
-        raise UserMistakeError(f"there is no provider {name!r} in the settings; there are: {', '.join(known)}")
-    return [name] if name else known
+    return sorted(system.ports.settings.providers) if name is None else [system.provider(name).name]
 
 
 def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: bool) -> None:

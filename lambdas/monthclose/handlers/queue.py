@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse, PartialItemFailures
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
@@ -16,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQS
 from monthclose.errors import MonthCloseError
 from monthclose.handlers.entry import Event
 from monthclose.observability import logger
+from monthclose.ports import ChargeQueue, EventQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,12 @@ class Later:
     why: str
 
 
-class Queue(Protocol):
-    """A queue that messages can be put back into."""
-
-    def put_back(self, message: Mapping[str, object], seconds: int) -> None:
-        """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s."""
-
-
 type Handle = Callable[[Event, bool], Later | None]
 """Handles one message; the flag says whether it was delivered before."""
 
 
 def consume(
-    event: Event, queue: Queue, handle: Handle, what: str, logged: Mapping[str, str]
+    event: Event, queue: ChargeQueue | EventQueue, handle: Handle, what: str, logged: Mapping[str, str]
 ) -> PartialItemFailureResponse:
     """Handle the messages of an event; the answer names those that stay in the queue.
 
