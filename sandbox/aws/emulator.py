@@ -21,6 +21,9 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
+from sandbox.strict.install import install_all
+from sandbox.strict.limits import Limits
+
 _RAISED = re.compile(r"^([\w.]+)(?::|$)", re.MULTILINE)
 
 
@@ -254,4 +257,6 @@ if __name__ == "__main__":
     query_page_by_page()
     share_unpacked_files()
     address_functions_here(os.environ["GATEWAY_PORT"])
+    if os.environ.get("MONTHCLOSE_STRICT"):
+        install_all(Limits())
     main()

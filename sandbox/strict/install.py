@@ -1,0 +1,14 @@
+"""Put the limits into MiniStack, service by service."""
+
+from collections.abc import Callable
+
+from sandbox.strict.limits import Limits
+
+INSTALLERS: tuple[Callable[[Limits], None], ...] = ()
+"""Each puts the limits of one service into the emulator."""
+
+
+def install_all(limits: Limits) -> None:
+    """Put all limits into this process's MiniStack."""
+    for install in INSTALLERS:
+        install(limits)
