@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monthclose.domain.closes.close import MAX_BATCHES
+from monthclose.domain.closes.batching import MAX_BATCHES
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError

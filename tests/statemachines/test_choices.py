@@ -56,8 +56,13 @@ def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str,
 def test_a_plan_decides_what_comes_next(
     route: Route, close: Machine, unfinished: int, rounds_left: bool, wait_seconds: int, state: str
 ) -> None:
-    plan = {"unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
+    plan = {"scan": None, "unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
     assert route(close["States"]["What is left to do?"], plan) == state
+
+
+def test_a_scan_that_ran_out_of_time_is_continued(route: Route, close: Machine) -> None:
+    plan = {"scan": {"after": "c1"}, "unfinished": 0, "rounds_left": True, "wait_seconds": 0}
+    assert route(close["States"]["What is left to do?"], plan) == "Plan and snapshot"
 
 
 @pytest.mark.parametrize(

@@ -107,11 +107,13 @@ class UseCases:
     def planner(self) -> Planner:
         """Plans a close's rounds."""
         from monthclose.use_cases.closes.plan_close import Planner
+        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
+        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return Planner(
             closes=ports.closes,
-            directory=ports.directory,
+            snapshots=SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches),
             documents=ports.documents,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,

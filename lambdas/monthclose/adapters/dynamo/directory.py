@@ -9,7 +9,7 @@ from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS
 from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.closes.close import Planned
+from monthclose.domain.closes.batching import Planned
 from monthclose.ports import Owing
 
 _KEYS_PER_GET = 100
@@ -27,11 +27,13 @@ class DynamoCustomerDirectory:
             with translated():
                 item.update(actions=[*values, CustomerItem.version.add(1)])
 
-    def scan(self) -> Iterator[Planned]:
-        """Scan the table, reading only what planning needs."""
+    def scan(self, after: str = "") -> Iterator[Planned]:
+        """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
         with translated():
             for item in CustomerItem.scan(
-                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor"], consistent_read=True
+                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor"],
+                consistent_read=True,
+                last_evaluated_key={"customer_id": {"S": after}} if after else None,
             ):
                 yield Planned(item.customer_id, item.payment_provider, int(item.last_invoiced_minor))
 

@@ -1,18 +1,18 @@
 """Find customers who owe: begin a run of the collections, and list its customers in batches of one provider each."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from monthclose.domain.closes.close import MAX_BATCH_SIZE, Batch, CloseStatus
+from monthclose.domain.closes.close import Batch, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
 from monthclose.use_cases.claim_holder import still_running
-from monthclose.use_cases.closes.snapshot import row_of
+from monthclose.use_cases.closes.snapshot import write_batches
 
 CLAIM = "collections"
+_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class OwingFinder:
         today = day or (before.since if before and again else now).date()
         counted = _Counted()
         key = f"snapshots/collections/{today}/{execution.rpartition(':')[2]}.json"
-        self.documents.write(key, _as_json(counted.watch(self._batches()), self.queues))
+        write_batches(self.documents, key, counted.watch(self._batches()), self.queues)
         return Found("begun", today, self._closing(), counted.batches, counted.customers, key)
 
     def _batches(self) -> Iterator[Batch]:
@@ -76,7 +76,7 @@ class OwingFinder:
         for owing in self.directory.owing():
             ids = waiting.setdefault(owing.provider, [])
             ids.append(owing.customer_id)
-            if len(ids) == MAX_BATCH_SIZE:
+            if len(ids) == _BATCH_SIZE:
                 yield Batch(number, owing.provider, tuple(waiting.pop(owing.provider)))
                 number += 1
         for provider, ids in sorted(waiting.items()):
@@ -98,12 +98,3 @@ class _Counted:
             self.batches += 1
             self.customers += len(batch.customer_ids)
             yield batch
-
-
-def _as_json(batches: Iterator[Batch], queues: Mapping[str, str]) -> Iterator[bytes]:
-    """Write a JSON array piece by piece."""
-    opening = b"["
-    for batch in batches:
-        yield opening + json.dumps(row_of(batch, queues)).encode()
-        opening = b",\n"
-    yield b"[]" if opening == b"[" else b"]"
