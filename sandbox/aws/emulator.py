@@ -25,6 +25,8 @@ from sandbox.strict.install import install_all
 from sandbox.strict.limits import Limits
 
 _RAISED = re.compile(r"^([\w.]+)(?::|$)", re.MULTILINE)
+_DIED = re.compile(r"Worker (?:process died|process exited|returned no response)|\[Errno 32\]")
+"""What MiniStack says if a function's process was killed: while it worked, while it started, or before it was asked."""
 
 
 def error_class(log: str) -> str | None:
@@ -35,17 +37,21 @@ def error_class(log: str) -> str | None:
 
 
 def name_errors() -> None:
-    """Make a failed handler's `errorType` its exception's class, as Lambda does.
+    """Make a failed handler's `errorType` its exception's class, and a killed one's `Runtime.ExitError`, as Lambda does.
 
-    MiniStack 1.5.33 calls each of them `Runtime.HandlerError`, so that no Retry or Catch of a state machine on an
-    error's name would match.
+    MiniStack 1.5.33 calls each of them `Runtime.HandlerError` (or what its own code raised, if the process was killed
+    while it started), so that no Retry or Catch of a state machine on an error's name would match.
     """
     original = lambda_svc._execute_function_warm
 
     def named(func: Any, event: Any, request_id: Any) -> Any:
         result = original(func, event, request_id)
         body = result.get("body")
-        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+        if not result.get("error") or not isinstance(body, dict):
+            return result
+        if _DIED.match(str(body.get("errorMessage"))):
+            body["errorType"] = "Runtime.ExitError"
+        elif body.get("errorType") == "Runtime.HandlerError":
             body["errorType"] = error_class(result.get("log") or "") or body["errorType"]
         return result
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ministack.services import stepfunctions
+from ministack.services import lambda_svc, stepfunctions
 
-from sandbox.aws.emulator import LargePartition, SharedZip, Stopping, error_class, local_address
+from sandbox.aws.emulator import LargePartition, SharedZip, Stopping, error_class, local_address, name_errors
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -43,6 +43,28 @@ def test_an_error_is_named_after_the_class_that_ended_the_handler() -> None:
 @pytest.mark.parametrize("log", ["", "all is well", "Traceback (most recent call last):\n  File nothing follows"])
 def test_a_log_without_an_exception_names_none(log: str) -> None:
     assert error_class(log) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("Runtime.HandlerError", "Worker process died", ""), "Runtime.ExitError"),
+        (("Runtime.HandlerError", "Worker process died", LOG), "Runtime.ExitError"),
+        (("Runtime.HandlerError", "[Errno 32] Broken pipe", ""), "Runtime.ExitError"),
+        (("RuntimeError", "Worker process exited immediately. stderr: ", ""), "Runtime.ExitError"),
+        (("BrokenPipeError", "[Errno 32] Broken pipe", ""), "Runtime.ExitError"),
+        (("Runtime.HandlerError", "DynamoDB is briefly unable", LOG), "TryLaterError"),
+        (("Sandbox.Timedout", "Task timed out after 3.00 seconds", ""), "Sandbox.Timedout"),
+    ],
+)
+def test_a_killed_function_is_named_as_lambda_names_it(
+    monkeypatch: pytest.MonkeyPatch, given: tuple[str, str, str], named: str
+) -> None:
+    kind, message, log = given
+    failed = {"body": {"errorType": kind, "errorMessage": message}, "error": True, "log": log}
+    monkeypatch.setattr(lambda_svc, "_execute_function_warm", lambda *_: failed)
+    name_errors()
+    assert lambda_svc._execute_function_warm({}, {}, "request")["body"]["errorType"] == named
 
 
 def test_an_archive_is_unpacked_once_and_linked_into_each_folder(
