@@ -1,0 +1,253 @@
+"""The local Step Functions: time-outs, heartbeats, task tokens and stopping are as AWS documents them."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ministack.services import stepfunctions
+
+from sandbox.aws.step_functions import Executions, error_matches
+
+PATCHED = (
+    "_add_event",
+    "_invoke_with_callback",
+    "_stop_execution",
+    "_fail_execution",
+    "_run_execution",
+    "_execute_task",
+    "_apply_parameters",
+    "_apply_jsonata_arguments",
+    "_error_matches",
+    "_send_task_heartbeat",
+    "_send_task_success",
+    "_send_task_failure",
+)
+ASK = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+    "Parameters": {"token.$": "$$.Task.Token", "state.$": "$$.State.Name"},
+}
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    deadline, pause = time.monotonic() + 10, threading.Event()
+    while not true():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
+
+
+class Machines:
+    """A local Step Functions whose tasks send their tokens here, and whose time passes when told."""
+
+    def __init__(self) -> None:
+        self.messages: queue.Queue[dict[str, str]] = queue.Queue()
+        self.now = 0.0
+        self.executions = Executions(clock=lambda: self.now)
+
+    def start(self, definition: dict[str, Any], given: Any = None) -> str:
+        machine = self.call("create_state_machine", definition=json.dumps(definition), name="m", roleArn="arn:r")
+        started = self.call("start_execution", stateMachineArn=machine["stateMachineArn"], input=json.dumps(given))
+        return str(started["executionArn"])
+
+    def call(self, operation: str, **data: str) -> dict[str, Any]:
+        _status, _headers, body = getattr(stepfunctions, f"_{operation}")(data)
+        return dict(json.loads(body))
+
+    def asked(self) -> dict[str, str]:
+        return self.messages.get(timeout=10)
+
+    def succeed(self, message: dict[str, str]) -> dict[str, Any]:
+        return self.call("send_task_success", taskToken=message["token"], output="{}")
+
+    def beat(self, message: dict[str, str]) -> dict[str, Any]:
+        return self.call("send_task_heartbeat", taskToken=message["token"])
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.executions.sweep()
+
+    def described(self, execution: str) -> dict[str, Any]:
+        return self.call("describe_execution", executionArn=execution)
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """Wait for an execution's end."""
+        until(lambda: self.described(execution)["status"] != "RUNNING")
+        return self.described(execution)
+
+    def maps_have_ended(self) -> bool:
+        return all(run["status"] != "RUNNING" for run in stepfunctions._map_runs.values())
+
+
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    """A Step Functions with our workarounds."""
+    for name in PATCHED:
+        monkeypatch.setattr(stepfunctions, name, getattr(stepfunctions, name))
+    machines = Machines()
+    machines.executions.take_over()
+    monkeypatch.setitem(
+        stepfunctions._SERVICE_DISPATCH, "arn:aws:states:::sqs:sendMessage", lambda _, m: machines.messages.put(m)
+    )
+    yield machines
+    stepfunctions.reset()
+
+
+def asking(**fields: Any) -> dict[str, Any]:
+    """Define a machine that asks once."""
+    return {"StartAt": "ask", "States": {"ask": ASK | {"End": True} | fields}}
+
+
+def mapping() -> dict[str, Any]:
+    """Define a machine whose Map asks for each item in one task and then in another, three items at a time."""
+    task = ASK | {"Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0, "MaxAttempts": 3}]}
+    each = {
+        "Type": "Map",
+        "MaxConcurrency": 3,
+        "ToleratedFailurePercentage": 100,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "first",
+            "States": {"first": task | {"Next": "second"}, "second": task | {"End": True}},
+        },
+        "Next": "after",
+    }
+    return {"StartAt": "each", "States": {"each": each, "after": task | {"End": True}}}
+
+
+def test_a_stopped_execution_ends_its_maps_children(machines: Machines) -> None:
+    execution = machines.start(mapping(), [1, 2, 3, 4, 5])
+    asked = [machines.asked() for _ in range(3)]
+    machines.succeed(asked.pop())
+    asked.append(machines.asked())
+    assert [machines.beat(message) for message in asked] == [{}] * 3
+
+    machines.call("stop_execution", executionArn=execution)
+
+    assert [machines.beat(message)["__type"] for message in asked] == ["TaskTimedOut"] * 3
+    assert machines.succeed(asked[0])["__type"] == "TaskTimedOut"
+    until(machines.maps_have_ended)
+    assert machines.messages.empty()
+    assert machines.described(execution)["status"] == "ABORTED"
+
+
+def test_an_execution_that_nobody_stops_runs_all_its_states(machines: Machines) -> None:
+    execution = machines.start(mapping(), [1, 2, 3, 4, 5])
+    states = []
+    for _ in range(2 * 5 + 1):
+        message = machines.asked()
+        states.append(message["state"])
+        machines.succeed(message)
+    assert sorted(states) == ["after"] + ["first"] * 5 + ["second"] * 5
+    assert machines.ended(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_task_without_heartbeats_fails_and_its_token_is_dead(machines: Machines) -> None:
+    execution = machines.start(asking(HeartbeatSeconds=10, TimeoutSeconds=100))
+    message = machines.asked()
+    machines.pass_time(10)
+    assert machines.beat(message)["__type"] == "TaskTimedOut"
+    assert machines.succeed(message)["__type"] == "TaskTimedOut"
+    assert machines.ended(execution)["error"] == "States.HeartbeatTimeout"
+    history = machines.call("get_execution_history", executionArn=execution)["events"]
+    assert "TaskTimedOut" in {event["type"] for event in history}
+
+
+def test_a_heartbeat_that_comes_too_late_ends_the_task_by_itself(machines: Machines) -> None:
+    machines.start(asking(HeartbeatSeconds=10, TimeoutSeconds=100))
+    message = machines.asked()
+    machines.now = 10
+    assert machines.beat(message)["__type"] == "TaskTimedOut"
+
+
+def test_heartbeats_keep_a_task_waiting_until_its_time_out(machines: Machines) -> None:
+    execution = machines.start(asking(HeartbeatSeconds=10, TimeoutSeconds=25))
+    message = machines.asked()
+    for _ in range(3):
+        machines.pass_time(8)
+        assert machines.beat(message) == {}
+    machines.pass_time(1)
+    assert machines.beat(message)["__type"] == "TaskTimedOut"
+    assert machines.ended(execution)["error"] == "States.Timeout"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"HeartbeatSecondsPath": "$.beat", "TimeoutSecondsPath": "$.time"},
+        {"QueryLanguage": "JSONata", "HeartbeatSeconds": "{% $states.input.beat %}", "TimeoutSeconds": 20},
+    ],
+)
+def test_the_seconds_may_come_from_the_input(machines: Machines, fields: dict[str, Any]) -> None:
+    definition = asking(**fields)
+    if "QueryLanguage" in fields:
+        del definition["States"]["ask"]["Parameters"]
+        definition["States"]["ask"]["Arguments"] = {"token": "{% $states.context.Task.Token %}"}
+    execution = machines.start(definition, {"beat": 7, "time": 20})
+    message = machines.asked()
+    machines.pass_time(6)
+    assert machines.beat(message) == {}
+    machines.pass_time(7)
+    assert machines.ended(execution)["error"] == "States.HeartbeatTimeout"
+
+
+@pytest.mark.parametrize("given", [{"beat": 0}, {"beat": "7"}, {"beat": 7.5}, {"beat": 30}, {}])
+def test_seconds_that_are_no_positive_number_below_the_time_out_fail_the_execution(
+    machines: Machines, given: dict[str, Any]
+) -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "ask"}]
+    execution = machines.start(asking(HeartbeatSecondsPath="$.beat", TimeoutSeconds=30, Catch=catch), given)
+    assert machines.ended(execution)["error"] == "States.Runtime"
+
+
+def test_each_attempt_of_a_task_has_a_token_of_its_own(machines: Machines) -> None:
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 0, "MaxAttempts": 1}]
+    execution = machines.start(asking(HeartbeatSeconds=10, Retry=retry))
+    first = machines.asked()
+    machines.pass_time(10)
+    second = machines.asked()
+    assert machines.succeed(first)["__type"] == "TaskTimedOut"
+    assert machines.succeed(second) == {}
+    assert machines.ended(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_task_is_answered_once_and_an_unknown_token_is_invalid(machines: Machines) -> None:
+    machines.start(asking())
+    message = machines.asked()
+    assert machines.succeed(message) == {}
+    assert machines.succeed(message)["__type"] == "TaskTimedOut"
+    assert machines.succeed({"token": "nobody's"})["__type"] == "InvalidToken"
+
+
+def test_an_execution_ends_at_its_time_out_with_its_maps_children(machines: Machines) -> None:
+    execution = machines.start(mapping() | {"TimeoutSeconds": 60}, [1, 2, 3, 4, 5])
+    asked = [machines.asked() for _ in range(3)]
+    machines.pass_time(59)
+    assert machines.beat(asked[0]) == {}
+    machines.pass_time(1)
+    assert machines.described(execution)["status"] == "TIMED_OUT"
+    assert machines.beat(asked[0])["__type"] == "TaskTimedOut"
+    until(machines.maps_have_ended)
+    assert machines.messages.empty()
+
+
+@pytest.mark.parametrize(
+    ("named", "error", "matches"),
+    [
+        (["States.TaskFailed"], "TryLaterError", True),
+        (["States.TaskFailed"], "States.Timeout", False),
+        (["States.TaskFailed"], "States.HeartbeatTimeout", False),
+        (["States.Timeout"], "States.HeartbeatTimeout", True),
+        (["States.HeartbeatTimeout"], "States.Timeout", False),
+        (["States.ALL"], "States.HeartbeatTimeout", True),
+        (["States.ALL"], "States.DataLimitExceeded", False),
+        (["States.DataLimitExceeded"], "States.DataLimitExceeded", True),
+        (["States.ALL"], "States.Runtime", False),
+    ],
+)
+def test_wildcards_match_what_the_guide_says(named: list[str], error: str, matches: bool) -> None:
+    assert error_matches(named, error) is matches
