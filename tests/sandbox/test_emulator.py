@@ -8,7 +8,6 @@ from ministack.services import lambda_svc
 
 from sandbox.aws.emulator import LargePartition, SharedZip, error_class, local_address, name_errors
 
-
 LOG = """START
 Traceback (most recent call last):
   File "_worker.py", line 1, in <module>
