@@ -1,31 +1,13 @@
 """The local Step Functions: time-outs, heartbeats, task tokens and stopping are as AWS documents them."""
 
-import json
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ministack.services import stepfunctions
 
-from sandbox.aws.step_functions import Executions, error_matches
+from sandbox.aws.step_functions import error_matches
+from tests.sandbox.local_step_functions import Machines, local_step_functions, until
 
-PATCHED = (
-    "_add_event",
-    "_invoke_with_callback",
-    "_stop_execution",
-    "_fail_execution",
-    "_run_execution",
-    "_execute_task",
-    "_apply_parameters",
-    "_apply_jsonata_arguments",
-    "_error_matches",
-    "_send_task_heartbeat",
-    "_send_task_success",
-    "_send_task_failure",
-)
 ASK = {
     "Type": "Task",
     "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
@@ -33,68 +15,11 @@ ASK = {
 }
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something to become true."""
-    deadline, pause = time.monotonic() + 10, threading.Event()
-    while not true():
-        assert time.monotonic() < deadline
-        pause.wait(0.01)
-
-
-class Machines:
-    """A local Step Functions whose tasks send their tokens here, and whose time passes when told."""
-
-    def __init__(self) -> None:
-        self.messages: queue.Queue[dict[str, str]] = queue.Queue()
-        self.now = 0.0
-        self.executions = Executions(clock=lambda: self.now)
-
-    def start(self, definition: dict[str, Any], given: Any = None) -> str:
-        machine = self.call("create_state_machine", definition=json.dumps(definition), name="m", roleArn="arn:r")
-        started = self.call("start_execution", stateMachineArn=machine["stateMachineArn"], input=json.dumps(given))
-        return str(started["executionArn"])
-
-    def call(self, operation: str, **data: str) -> dict[str, Any]:
-        _status, _headers, body = getattr(stepfunctions, f"_{operation}")(data)
-        return dict(json.loads(body))
-
-    def asked(self) -> dict[str, str]:
-        return self.messages.get(timeout=10)
-
-    def succeed(self, message: dict[str, str]) -> dict[str, Any]:
-        return self.call("send_task_success", taskToken=message["token"], output="{}")
-
-    def beat(self, message: dict[str, str]) -> dict[str, Any]:
-        return self.call("send_task_heartbeat", taskToken=message["token"])
-
-    def pass_time(self, seconds: float) -> None:
-        self.now += seconds
-        self.executions.sweep()
-
-    def described(self, execution: str) -> dict[str, Any]:
-        return self.call("describe_execution", executionArn=execution)
-
-    def ended(self, execution: str) -> dict[str, Any]:
-        """Wait for an execution's end."""
-        until(lambda: self.described(execution)["status"] != "RUNNING")
-        return self.described(execution)
-
-    def maps_have_ended(self) -> bool:
-        return all(run["status"] != "RUNNING" for run in stepfunctions._map_runs.values())
-
-
 @pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    """A Step Functions with our workarounds."""
-    for name in PATCHED:
-        monkeypatch.setattr(stepfunctions, name, getattr(stepfunctions, name))
-    machines = Machines()
-    machines.executions.take_over()
-    monkeypatch.setitem(
-        stepfunctions._SERVICE_DISPATCH, "arn:aws:states:::sqs:sendMessage", lambda _, m: machines.messages.put(m)
-    )
-    yield machines
-    stepfunctions.reset()
+def machines() -> Iterator[Machines]:
+    """A local Step Functions."""
+    with local_step_functions() as machines:
+        yield machines
 
 
 def asking(**fields: Any) -> dict[str, Any]:

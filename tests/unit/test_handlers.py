@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMistakeError
-from monthclose.handlers import charge_customers, entry
+from monthclose.handlers import charge_customers, entry, find_owing, plan_close
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
 from monthclose.names import Env
@@ -256,3 +256,32 @@ def test_the_collections_skip_the_customers_of_a_running_close(world: World) -> 
     message = {**collecting(world), "closing": ["2026-10"]}
     charge_customers.handler(delivered(message), FakeContext())
     assert world.workflow.answers == {"token-1": {"retried": 0, "paid": 0}}
+
+
+@pytest.fixture
+def forgetting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The stages' handlers without Powertools' records."""
+    monkeypatch.setenv("POWERTOOLS_IDEMPOTENCY_DISABLED", "1")
+    monkeypatch.setattr(entry, "runtime", lambda: SimpleNamespace(settings=SETTINGS, dynamodb=SimpleNamespace()))
+    for module in (plan_close, find_owing):
+        monkeypatch.setattr(module, "runtime", lambda: world)
+        monkeypatch.setattr(module, "use_cases", lambda: world.use_cases)
+    return world
+
+
+DAY = 86_400
+
+
+@pytest.mark.filterwarnings("ignore:Disabling idempotency")
+def test_the_plan_says_how_long_a_batch_may_wait_in_the_queue(forgetting: World) -> None:
+    close = forgetting.closes.get(OCTOBER)
+    assert close
+    forgetting.closes.put(replace(close, expected_seconds=3 * DAY))
+    plan = plan_close.handler({"period": "2026-10", "run": close.run, "entered": "now"}, FakeContext())
+    assert (plan["heartbeat_seconds"], plan["timeout_seconds"]) == (6 * DAY, 6 * DAY + DAY // 2)
+
+
+@pytest.mark.filterwarnings("ignore:Disabling idempotency")
+def test_the_collections_say_how_long_a_batch_may_wait_in_the_queue(forgetting: World) -> None:
+    found = find_owing.handler({"execution": "execution", "request": {}}, FakeContext())
+    assert (found["heartbeat_seconds"], found["timeout_seconds"]) == (DAY // 4, DAY // 2)
