@@ -1,4 +1,4 @@
-"""Step Functions as AWS documents it: time-outs, heartbeats, task tokens, stopping, and which errors a wildcard matches.
+"""Step Functions as AWS documents it: time-outs, heartbeats, task tokens, stopping, and what a wildcard matches.
 
 MiniStack 1.5.33 enforces no heartbeats and no time-out of an execution, knows time-outs only as literal numbers, gives
 a retried task its old token, and goes on with a stopped execution's children.

@@ -277,11 +277,13 @@ def test_the_plan_says_how_long_a_batch_may_wait_in_the_queue(forgetting: World)
     close = forgetting.closes.get(OCTOBER)
     assert close
     forgetting.closes.put(replace(close, expected_seconds=3 * DAY))
-    plan = plan_close.handler({"period": "2026-10", "run": close.run, "entered": "now"}, FakeContext())
+    context: Any = FakeContext()
+    plan = plan_close.handler({"period": "2026-10", "run": close.run, "entered": "now"}, context)
     assert (plan["heartbeat_seconds"], plan["timeout_seconds"]) == (6 * DAY, 6 * DAY + DAY // 2)
 
 
 @pytest.mark.filterwarnings("ignore:Disabling idempotency")
 def test_the_collections_say_how_long_a_batch_may_wait_in_the_queue(forgetting: World) -> None:
-    found = find_owing.handler({"execution": "execution", "request": {}}, FakeContext())
+    context: Any = FakeContext()
+    found = find_owing.handler({"execution": "execution", "request": {}}, context)
     assert (found["heartbeat_seconds"], found["timeout_seconds"]) == (DAY // 4, DAY // 2)
