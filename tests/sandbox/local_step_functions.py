@@ -6,27 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import pytest
 from ministack.services import stepfunctions
 
 from sandbox.aws.step_functions import Executions
-
-PATCHED = (
-    "_add_event",
-    "_invoke_with_callback",
-    "_stop_execution",
-    "_fail_execution",
-    "_run_execution",
-    "_execute_task",
-    "_apply_parameters",
-    "_apply_jsonata_arguments",
-    "_error_matches",
-    "_send_task_heartbeat",
-    "_send_task_success",
-    "_send_task_failure",
-)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -80,11 +66,19 @@ class Machines:
 
 
 @contextmanager
+def restored(module: ModuleType) -> Iterator[None]:
+    """Give a module its members back at the end."""
+    members = dict(vars(module))
+    try:
+        yield
+    finally:
+        vars(module).update(members)
+
+
+@contextmanager
 def local_step_functions() -> Iterator[Machines]:
     """Run MiniStack's Step Functions with our workarounds."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in PATCHED:
-            patch.setattr(stepfunctions, name, getattr(stepfunctions, name))
+    with restored(stepfunctions), pytest.MonkeyPatch.context() as patch:
         machines = Machines()
         machines.executions.take_over()
         patch.setitem(
