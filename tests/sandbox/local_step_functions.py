@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
+from sandbox.aws.redrive import Redrive
 from sandbox.aws.step_functions import Executions
 
 
@@ -29,7 +30,9 @@ class Machines:
     def __init__(self) -> None:
         self.messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self.now = 0.0
+        Redrive().take_over()
         self.executions = Executions(clock=lambda: self.now)
+        self.executions.take_over()
 
     def start(self, definition: dict[str, Any], given: Any = None) -> str:
         machine = self.call("create_state_machine", definition=json.dumps(definition), name="m", roleArn="arn:r")
@@ -80,7 +83,6 @@ def local_step_functions() -> Iterator[Machines]:
     """Run MiniStack's Step Functions with our workarounds."""
     with restored(stepfunctions), pytest.MonkeyPatch.context() as patch:
         machines = Machines()
-        machines.executions.take_over()
         patch.setitem(
             stepfunctions._SERVICE_DISPATCH, "arn:aws:states:::sqs:sendMessage", lambda _, m: machines.messages.put(m)
         )
