@@ -6,6 +6,7 @@ a retried task its old token, and goes on with a stopped execution's children.
 
 import contextvars
 import json
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,22 @@ def error_matches(named: list[str], error: str) -> bool:
     if error in _TERMINAL:
         return False
     return "States.ALL" in named or ("States.TaskFailed" in named and error not in _TIMED_OUT)
+
+
+def paced(find: Callable[..., Any], chance: Callable[[float, float], float] = random.uniform) -> Callable[..., Any]:
+    """Let a Retry wait as its `MaxDelaySeconds` and `JitterStrategy` say, which MiniStack does not know."""
+
+    def found(retriers: list[Document], error: str, counts: dict[int, int]) -> tuple[Document | None, int]:
+        retrier, index = find(retriers, error, counts)
+        if retrier is None:
+            return retrier, index
+        grown = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
+        seconds = min(grown, retrier.get("MaxDelaySeconds", grown))
+        if retrier.get("JitterStrategy") == "FULL":
+            seconds = chance(0, seconds)
+        return {**retrier, "IntervalSeconds": seconds, "BackoffRate": 1}, index
+
+    return found
 
 
 def with_seconds(state: Document, raw_input: Any, context: Document) -> Document:
@@ -120,6 +137,7 @@ class Executions:
         stepfunctions._apply_parameters = self._with_token(self._parameters)
         stepfunctions._apply_jsonata_arguments = self._with_token(self._arguments)
         stepfunctions._error_matches = error_matches
+        stepfunctions._find_matching_retrier = paced(stepfunctions._find_matching_retrier)
         for name in ("_send_task_heartbeat", "_send_task_success", "_send_task_failure"):
             setattr(stepfunctions, name, self._told(getattr(stepfunctions, name)))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.aws.step_functions import error_matches
+from sandbox.aws.step_functions import error_matches, paced
 from tests.sandbox.local_step_functions import Machines, local_step_functions, until
 
 ASK = {
@@ -176,3 +176,18 @@ def test_an_execution_ends_at_its_time_out_with_its_maps_children(machines: Mach
 )
 def test_wildcards_match_what_the_guide_says(named: list[str], error: str, matches: bool) -> None:
     assert error_matches(named, error) is matches
+
+
+@pytest.mark.parametrize(
+    ("fields", "count", "seconds"),
+    [
+        ({}, 2, 4),
+        ({"IntervalSeconds": 10, "BackoffRate": 1.5}, 1, 15),
+        ({"IntervalSeconds": 10, "MaxDelaySeconds": 30}, 5, 30),
+        ({"IntervalSeconds": 10, "MaxDelaySeconds": 30, "JitterStrategy": "FULL"}, 5, 7.5),
+    ],
+)
+def test_a_retry_waits_as_its_fields_say(fields: dict[str, Any], count: int, seconds: float) -> None:
+    find = paced(lambda retriers, _error, _counts: (retriers[0], 0), chance=lambda least, most: least + most / 4)
+    retrier, _ = find([fields], "Broken", {0: count})
+    assert retrier["IntervalSeconds"] * retrier["BackoffRate"] ** count == seconds
