@@ -21,6 +21,7 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from sandbox.aws.map_results import write_map_results
 from sandbox.aws.redrive import Redrive
 from sandbox.aws.step_functions import Executions
 from sandbox.strict.install import install_all
@@ -188,6 +189,7 @@ def query_page_by_page() -> None:
 
 if __name__ == "__main__":
     name_errors()
+    write_map_results()
     Redrive().take_over()
     executions = Executions()
     executions.take_over()

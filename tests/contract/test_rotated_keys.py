@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -16,13 +17,15 @@ from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
 from monthclose.errors import ProviderRefusedError, TryLaterError
 from monthclose.ports import ChargeOrder, PaymentGateway
+from monthclose.settings import CloseSettings
+from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.stripe import StripeSandbox
 from sandbox.web.testing import serving
 from tests.contract.conftest import REGION
 from tests.fakes import FakeGateway
-from tests.world import OCTOBER, SETTINGS, STRIPE
+from tests.world import OCTOBER, SETTINGS, STRIPE, World
 
 KEYS = ("sk_test_old", "sk_test_new")
 METHODS = {"stripe": "pm_card_visa", "gocardless": "MD_OK"}
@@ -159,4 +162,25 @@ def test_threads_refused_together_read_the_key_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(gateway.check) for _ in range(4)]
     assert [future.exception() for future in asked] == [None] * 4
+    assert read == [*KEYS]
+
+
+def test_a_close_whose_key_is_replaced_in_the_middle_charges_everybody_once() -> None:
+    world, read = World(close_settings=CloseSettings(max_batches=1)), list[str]()
+    for name in ("a", "b", "c", "d"):
+        world.use(world.add_customer(name), "10")
+    plan = world.planner.plan(OCTOBER, world.open())
+    [batch] = read_batches(world.documents, plan.round_key)
+    world.generator.generate(OCTOBER, batch, 1)
+
+    def read_key() -> str:
+        read.append(KEYS[min(len(read), 1)])
+        return read[-1]
+
+    gateway = KeyedGateway(lambda _: copy(world.gateway), read_key)
+    charger = replace(world.batch_charger, charger=replace(world.charger, gateway=gateway))
+    world.gateway.failures["collect", "before"] = [ProviderRefusedError("the old key was revoked")]
+    result = charger.charge(OCTOBER, batch.number, 1)
+    assert result.progress.totals.payments == {"paid": 4}
+    assert len({payment for payment, _ in world.gateway.money_moved}) == len(world.gateway.money_moved) == 4
     assert read == [*KEYS]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
+from sandbox.aws.map_results import write_map_results
 from sandbox.aws.redrive import Redrive
 from sandbox.aws.step_functions import Executions
 
@@ -30,6 +31,7 @@ class Machines:
     def __init__(self) -> None:
         self.messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self.now = 0.0
+        write_map_results()
         Redrive().take_over()
         self.executions = Executions(clock=lambda: self.now)
         self.executions.take_over()
