@@ -101,6 +101,17 @@ def test_a_failing_child_never_fails_its_parent(any_child: Machine) -> None:
         assert any_child["States"][catcher["Next"]]["Type"] == "Succeed"
 
 
+def test_a_batch_whose_function_was_killed_is_left_to_the_next_round_within_minutes(any_child: Machine) -> None:
+    # The killed call's record says for the rest of its time, up to a quarter of an hour, that it is in progress.
+    for name, state in _tasks(any_child["States"]):
+        for retrier in state["Retry"]:
+            if "IdempotencyAlreadyInProgressError" in retrier["ErrorEquals"]:
+                pauses = [
+                    retrier["IntervalSeconds"] * retrier["BackoffRate"] ** n for n in range(retrier["MaxAttempts"])
+                ]
+                assert sum(min(pause, retrier["MaxDelaySeconds"]) for pause in pauses) < 240, name
+
+
 def test_charging_sends_no_amount(child: Machine) -> None:
     charge = child["States"]["Charge customers"]
     assert set(charge["Parameters"]["MessageBody"]) == {"period.$", "round.$", "batch.$", "task_token.$"}
