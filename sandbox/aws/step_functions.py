@@ -19,7 +19,7 @@ from ministack.services import stepfunctions
 
 type Document = dict[str, Any]
 
-_SWEEP_SECONDS = 0.25
+_SWEEP_SECONDS = 1.0
 _ENDED_EARLY = frozenset({"ABORTED", "TIMED_OUT"})
 _TIMED_OUT = frozenset({"States.Timeout", "States.HeartbeatTimeout"})
 _TERMINAL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
@@ -161,8 +161,6 @@ class Executions:
         for token, task in list(self._waiting.items()):
             if missed := task.missed(now):
                 self._close(token, missed)
-            else:
-                self._close_if_over(token)
 
     @staticmethod
     def _with_token(original: Callable[..., Any]) -> Callable[..., Any]:
