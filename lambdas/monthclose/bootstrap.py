@@ -49,22 +49,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _stripe(provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.aws.secrets import api_key
+def _stripe(key: str, provider: Provider) -> PaymentGateway:
     from monthclose.adapters.stripe.gateway import StripeGateway
 
-    return StripeGateway(api_key(provider.secret_name), provider.api_base)
+    return StripeGateway(key, provider.api_base)
 
 
-def _gocardless(provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.aws.secrets import api_key
+def _gocardless(key: str, provider: Provider) -> PaymentGateway:
     from monthclose.adapters.gocardless.gateway import GoCardlessGateway
 
-    return GoCardlessGateway(api_key(provider.secret_name), provider.api_base)
+    return GoCardlessGateway(key, provider.api_base)
 
 
 _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
-"""Makes each provider's gateway, by the name in the settings and the customers' profiles."""
+"""Makes each provider's gateway with a key, by the name in the settings and the customers' profiles."""
 ADAPTERS = frozenset(_GATEWAYS)
 """Providers that have an adapter: customers can be charged through them."""
 
@@ -288,7 +286,7 @@ class Runtime:
         return [_WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
 
     def gateway(self, name: str) -> PaymentGateway:
-        """Make a provider's gateway, which keeps to the provider's limit.
+        """Make a provider's gateway, which keeps to the provider's limit and reads its key again if it is refused.
 
         Raises
         ------
@@ -297,5 +295,9 @@ class Runtime:
         """
         if name not in _GATEWAYS:
             raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it has no adapter")
+        from monthclose.adapters.aws.secrets import api_key
+
         settings = self.settings.providers[name]
-        return self._limiting.limited(_GATEWAYS[name](settings), settings)
+        return self._limiting.keyed(
+            lambda key: _GATEWAYS[name](key, settings), partial(api_key, settings.secret_name), settings
+        )

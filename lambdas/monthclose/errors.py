@@ -21,6 +21,7 @@ __all__ = [
     "MailRefusedError",
     "MethodReplacedError",
     "MonthCloseError",
+    "NobodyWaitsError",
     "ObjectBusyError",
     "OrderInvalidError",
     "OrderRefusedError",
@@ -88,6 +89,13 @@ class ProviderRefusedError(MonthCloseError):
 
 class BrokeOffError(MonthCloseError):
     """The work is half done; the same call completes it."""
+
+
+class NobodyWaitsError(MonthCloseError):
+    """The task that asked for the work has timed out or was stopped, and the work is half done. Keep no answer to it.
+
+    Whoever wants the rest asks again.
+    """
 
 
 class MailRefusedError(MonthCloseError):

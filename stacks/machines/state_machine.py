@@ -43,7 +43,14 @@ def state_machine(
 ) -> sfn.StateMachine:
     """Make a Standard state machine with tracing, which logs its errors without customers' data."""
     days = logs.RetentionDays.ONE_WEEK if config.local else logs.RetentionDays.ONE_YEAR
-    log_group = logs.LogGroup(scope, f"{construct_id}Logs", retention=days, removal_policy=RemovalPolicy.DESTROY)
+    log_group = logs.LogGroup(
+        scope,
+        f"{construct_id}Logs",
+        # Step Functions' guide, "Logging": elsewhere each group is entered in one policy of at most 5,120 characters.
+        log_group_name=f"/aws/vendedlogs/states/{Stack.of(scope).stack_name}-{scope.node.id}",
+        retention=days,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
     machine = sfn.StateMachine(
         scope,
         construct_id,

@@ -75,7 +75,7 @@ def _run(system: System, home: Path, customers: int, seed: int) -> int:
     for provider in system.runtime.settings.providers.values():
         mischief.every(1, double_a_message(provider.queue_url))
     began = time.monotonic()
-    # A process killed at the wrong moment can end a close at once: then the evening goes on with the next one.
+    # A stage whose process is killed each time it is tried ends the close: then the evening goes on with the next one.
     number = next((n for n in range(1, _EVENING) if _close(system, n) == "SUCCEEDED"), _EVENING)
     mischief.end()
     _sandbox(system, "DELETE", "chaos")

@@ -50,6 +50,18 @@ def test_every_placeholder_is_filled_and_no_value_is_unused(synthesized: Synthes
         assert used == machine["DefinitionSubstitutions"].keys()
 
 
+def test_every_machine_logs_below_the_prefix_that_needs_no_statement_of_its_own(synthesized: Synthesized) -> None:
+    # Elsewhere each log group takes its part of the 5,120 characters that the account's policy for logs may have.
+    groups, names = synthesized.of_type("AWS::Logs::LogGroup"), set[str]()
+    machines = synthesized.of_type("AWS::StepFunctions::StateMachine").values()
+    for machine in machines:
+        [destination] = machine["LoggingConfiguration"]["Destinations"]
+        arn = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]
+        names.add(groups[arn["Fn::GetAtt"][0]]["LogGroupName"])
+    assert len(names) == len(machines)
+    assert all(name.startswith(f"/aws/vendedlogs/states/{Stack.WORKFLOW}-") for name in names)
+
+
 def test_a_state_calls_the_function_it_is_named_after(
     synthesized: Synthesized, machine: dict[str, Any], called: tuple[Function, ...]
 ) -> None:

@@ -1,7 +1,10 @@
-"""Gateways that keep to their provider's limit."""
+"""Gateways that keep to their provider's limit, and whose key may be replaced."""
+
+from collections.abc import Callable
 
 from monthclose.ports import Clock, Limiter, PaymentGateway, ProviderLimits
 from monthclose.settings import Provider
+from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
@@ -27,6 +30,18 @@ class Limiting:
         """Make a gateway keep to its provider's limit, which all threads of this worker share."""
         lanes = LANES[provider.limit_scope]
         return ThrottledGateway(gateway, self._limiter(provider), lanes, provider.largest_charge_minor)
+
+    def keyed(
+        self, make: Callable[[str], PaymentGateway], read_key: Callable[[], str], provider: Provider
+    ) -> PaymentGateway:
+        """Make a gateway with the provider's key, and another when that is replaced; all keep to the same limit.
+
+        Raises
+        ------
+        ProviderRefusedError
+            There is no key.
+        """
+        return KeyedGateway(lambda key: self.limited(make(key), provider), read_key)
 
     def _limiter(self, provider: Provider) -> Limiter:
         if provider.name not in self._limiters:

@@ -145,9 +145,9 @@ class UseCases:
         from monthclose.use_cases.collections.find_owing import OwingFinder
 
         ports = self.ports
-        queues = {name: provider.queue_url for name, provider in ports.settings.providers.items()}
+        providers = ports.settings.providers
         return OwingFinder(
-            ports.claims, ports.closes, ports.directory, ports.documents, ports.workflow, ports.clock, queues
+            ports.claims, ports.closes, ports.directory, ports.documents, ports.workflow, ports.clock, providers
         )
 
     def collector(self, provider: str) -> Collector:

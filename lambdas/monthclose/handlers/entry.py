@@ -34,8 +34,8 @@ def day_and_closing(event: Event) -> tuple[date, frozenset[Period]]:
     return date.fromisoformat(event["today"]), frozenset(Period.parse(period) for period in event["closing"])
 
 
-_REMEMBER_SECONDS = 2 * 86_400
-"""A queue may take a day to drain, and its last message may be delivered again after that."""
+_REMEMBER_SECONDS = 14 * 86_400
+"""A queue may take days to drain, and any message may be delivered again: SQS keeps none longer than this."""
 
 
 @cache

@@ -2,10 +2,14 @@
 
 from dataclasses import asdict
 
+from monthclose.domain.closes.patience import patience
 from monthclose.domain.period import Period
 from monthclose.handlers.entry import Event, runtime, timed_handler, use_cases
 from monthclose.ports import TimeIsUp
 from monthclose.use_cases.closes.take_snapshot import Scan
+
+_LEAST_SECONDS = 43_200
+"""An outage of the provider for half a day ends no batch's waiting."""
 
 
 @timed_handler("plan_close", key="[period, run, entered]", kept=0.5)
@@ -17,6 +21,7 @@ def handler(event: Event, time_is_up: TimeIsUp) -> Event:
     """
     scan = Scan(**event["scan"]) if event.get("scan") else None
     plan = use_cases().planner.plan(Period.parse(event["period"]), event["run"], scan, time_is_up)
+    wait = patience(plan.close.expected_seconds, _LEAST_SECONDS)
     return {
         "period": event["period"],
         "run": event["run"],
@@ -26,6 +31,8 @@ def handler(event: Event, time_is_up: TimeIsUp) -> Event:
         "unfinished": plan.unfinished,
         "rounds_left": plan.rounds_left,
         "wait_seconds": plan.wait_seconds,
+        "heartbeat_seconds": wait.heartbeat,
+        "timeout_seconds": wait.timeout,
         "snapshot": runtime().documents.location(plan.round_key),
         "scan": asdict(plan.scan) if plan.scan else None,
     }
