@@ -130,7 +130,7 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._connection)
+        return DynamoCloses(self._batches)
 
     @cached_property
     def claims(self) -> Claims:

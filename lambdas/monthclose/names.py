@@ -69,6 +69,8 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
+UNFINISHED_INDEX = "unfinished"
+"""Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"
 """The `kind` of a message in a provider's queue that asks for the collections' work; a close's has none."""
 BEING_CHARGED_INDEX = "being_charged"

@@ -7,7 +7,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from monthclose.names import BEING_CHARGED_INDEX, Env
+from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX, Env
 from stacks.config import Config
 
 _TEXT = dynamodb.AttributeType.STRING
@@ -43,6 +43,14 @@ class Tables(Construct):
             index_name=BEING_CHARGED_INDEX,
             partition_key=dynamodb.Attribute(name="lease", type=_TEXT),
             sort_key=dynamodb.Attribute(name="check_at", type=_TEXT),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+
+        # Sparse: only batches with something left to reconcile are in it.
+        self.by_env[Env.CLOSES_TABLE].add_global_secondary_index(
+            index_name=UNFINISHED_INDEX,
+            partition_key=dynamodb.Attribute(name="left", type=_TEXT),
+            sort_key=dynamodb.Attribute(name="sk", type=_TEXT),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 

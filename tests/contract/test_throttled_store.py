@@ -1,6 +1,7 @@
 """What the stores do while DynamoDB throttles: they wait, send less, and say *later* when time is up."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -89,7 +90,11 @@ def test_a_batch_says_later_when_the_functions_time_is_up(
 ) -> None:
     store = aws.usage
     patience.until(100)
-    work = {"write": lambda: store.put(EVENTS), "read": lambda: store.stored(event.key for event in EVENTS)}[operation]
+    works: dict[str, Callable[[], object]] = {
+        "write": lambda: store.put(EVENTS),
+        "read": lambda: store.stored(event.key for event in EVENTS),
+    }
+    work = works[operation]
     with Throttle(lambda _operation, _count: 0).on(aws._connection.client), pytest.raises(TryLaterError):
         work()
     assert 80 <= time.now <= 90

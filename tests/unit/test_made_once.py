@@ -12,6 +12,7 @@ from monthclose.assembly import limiting
 from monthclose.assembly.limiting import Limiting
 from monthclose.handlers import entry
 from monthclose.handlers.entry import made_once
+from monthclose.settings import Settings
 from tests.world import STRIPE, World
 
 _THREADS = 8
@@ -54,7 +55,7 @@ def test_threads_that_ask_at_once_get_the_same_thing_made_once() -> None:
 
 def test_a_process_has_one_runtime_and_one_set_of_use_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry, "Runtime", Slow)
-    monkeypatch.setattr(entry.Settings, "from_mapping", lambda _environment: None)
+    monkeypatch.setattr(Settings, "from_mapping", lambda _environment: None)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     runtime = made_once(entry.runtime.__wrapped__)  # type: ignore[attr-defined]
     assert len(set(map(id, together(runtime)))) == 1

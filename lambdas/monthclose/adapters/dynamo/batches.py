@@ -97,7 +97,8 @@ class Batches:
 
 
 def _key(model: type[Model], key: str | tuple[str, str]) -> _Raw:
-    attributes = (model._hash_key_attribute(), model._range_key_attribute())
+    described: Any = model
+    attributes = (described._hash_key_attribute(), described._range_key_attribute())
     values = key if isinstance(key, tuple) else (key,)
     return {found.attr_name: {"S": value} for found, value in zip(filter(None, attributes), values, strict=True)}
 
@@ -115,9 +116,8 @@ def _put(model: type[Model], items: Sequence[_Raw]) -> _Answer:
 def _get(model: type[Model], keys: Sequence[_Raw], consistent: bool, attributes: Sequence[str] | None) -> _Answer:
     try:
         with translated():
-            answer = model._get_connection().batch_get_item(
-                keys, consistent_read=consistent, attributes_to_get=attributes
-            )
+            connection: Any = model._get_connection()  # its types say that keys are text
+            answer = connection.batch_get_item(keys, consistent_read=consistent, attributes_to_get=attributes)
     except TryLaterError as error:
         return _Answer((), _all_if_throttled(error, keys))
     table = model.Meta.table_name

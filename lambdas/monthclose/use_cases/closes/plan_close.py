@@ -97,6 +97,7 @@ class Planner:
             batches=len(batches),
             expected_seconds=seconds,
             warnings=warnings,
+            providers=tuple(sorted({customer.provider for customer in customers})),
         )
         return self.closes.put(planned)
 
