@@ -40,6 +40,7 @@ class Env(StrEnum):
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
+    GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
     MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
     MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"
     ROUND_WAIT_SECONDS = "MONTHCLOSE_ROUND_WAIT_SECONDS"

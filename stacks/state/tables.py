@@ -7,6 +7,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from monthclose.domain.closes.pacing import COLD_READS, COLD_WRITES, warm_reads, warm_writes
 from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX, Env
 from stacks.config import Config
 
@@ -61,6 +62,7 @@ class Tables(Construct):
             env.name.removesuffix("_TABLE").title(),
             partition_key=partition,
             sort_key=sort[0] if sort else None,
+            warm_throughput=_warm(env, config),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -69,3 +71,14 @@ class Tables(Construct):
             deletion_protection=not config.local,
             removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,
         )
+
+
+def _warm(env: Env, config: Config) -> dynamodb.WarmThroughput | None:
+    """Say what a table takes from the start, if it is more than what new tables take: AWS charges for that once.
+
+    Of the tables, generating writes most to billing. It cannot be lowered again.
+    """
+    writes, reads = warm_writes(config.expected_customers), warm_reads(config.expected_customers)
+    if config.local or env is not Env.BILLING_TABLE or (writes, reads) == (COLD_WRITES, COLD_READS):
+        return None
+    return dynamodb.WarmThroughput(read_units_per_second=reads, write_units_per_second=writes)

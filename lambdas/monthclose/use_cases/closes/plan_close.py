@@ -130,4 +130,4 @@ class Planner:
 
     def _write_batches(self, key: str, batches: list[Batch]) -> None:
         queues = {name: provider.queue_url for name, provider in self.providers.items()}
-        write_batches(self.documents, key, batches, queues)
+        write_batches(self.documents, key, batches, queues, self.settings.generated_per_second)

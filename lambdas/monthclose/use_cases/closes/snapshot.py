@@ -4,12 +4,25 @@ import json
 from collections.abc import Mapping
 
 from monthclose.domain.closes.close import Batch
+from monthclose.domain.closes.pacing import seconds_to_wait
 from monthclose.ports import Documents
 
 
-def write_batches(documents: Documents, key: str, batches: list[Batch], queues: Mapping[str, str]) -> None:
-    """Write batches; `queues` has the URL of each provider's queue, None for a provider without an adapter."""
-    documents.put(key, json.dumps([row_of(batch, queues) for batch in batches]).encode())
+def write_batches(
+    documents: Documents, key: str, batches: list[Batch], queues: Mapping[str, str], per_second: float
+) -> None:
+    """Write batches, each with the seconds that it waits for its turn.
+
+    Parameters
+    ----------
+    queues : mapping
+        The URL of each provider's queue; none for a provider without an adapter.
+    per_second : float
+        For how many customers a second invoices may be generated.
+    """
+    waits = seconds_to_wait(batches, per_second)
+    rows = [{**row_of(batch, queues), "wait_seconds": wait} for batch, wait in zip(batches, waits, strict=True)]
+    documents.put(key, json.dumps(rows).encode())
 
 
 def row_of(batch: Batch, queues: Mapping[str, str]) -> dict[str, object]:
