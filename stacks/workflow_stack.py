@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from monthclose.domain.closes.pacing import generated_per_second
 from monthclose.names import Env, output_name
 from stacks.alarms import Alarms
 from stacks.config import Config
@@ -99,6 +100,7 @@ class WorkflowStack(Stack):
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
+            Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),

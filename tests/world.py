@@ -103,6 +103,7 @@ class World:
     event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
+    patience: fakes.FakePatience = field(default_factory=fakes.FakePatience)
     check_tax_id: CheckTaxId = check_tax_id
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
     dunning: DunningPolicy = field(default_factory=DunningPolicy)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from monthclose.adapters.dynamo.models import bind
+from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
+    from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
@@ -107,7 +110,11 @@ class Runtime:
         self.clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
         self._connection = bind(settings, region, loader)
+        self.patience = DynamoPatience()
+        """How long throttled calls are repeated."""
+        repeat_throttled(self._connection.client, self.patience)
         self._executors: dict[str, Executor] = {}
+        self._lock = Lock()
 
     @cached_property
     def books(self) -> Books:
@@ -121,7 +128,7 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._connection)
+        return DynamoCloses(self._batches)
 
     @cached_property
     def claims(self) -> Claims:
@@ -131,18 +138,24 @@ class Runtime:
         return DynamoClaims()
 
     @cached_property
+    def _batches(self) -> Batches:
+        from monthclose.adapters.dynamo.batches import Batches
+
+        return Batches(self.patience)
+
+    @cached_property
     def directory(self) -> CustomerDirectory:
         """All customers."""
         from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 
-        return DynamoCustomerDirectory()
+        return DynamoCustomerDirectory(self._batches)
 
     @cached_property
     def usage(self) -> UsageStore:
         """What customers used."""
         from monthclose.adapters.dynamo.usage import DynamoUsageStore
 
-        return DynamoUsageStore()
+        return DynamoUsageStore(self._batches)
 
     @cached_property
     def _s3(self) -> S3Documents:
@@ -225,12 +238,14 @@ class Runtime:
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
-    @property
+    @cached_property
     def dynamodb(self) -> Any:
         """The DynamoDB client for Powertools' idempotency records."""
         from monthclose.adapters.aws.clients import client
 
-        return client("dynamodb")
+        made = client("dynamodb")
+        repeat_throttled(made, self.patience)
+        return made
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
@@ -245,9 +260,10 @@ class Runtime:
 
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""
-        if name not in self._executors:
-            self._executors[name] = ThreadPoolExecutor(threads, name)
-        return self._executors[name]
+        with self._lock:
+            if name not in self._executors:
+                self._executors[name] = ThreadPoolExecutor(threads, name)
+            return self._executors[name]
 
     def charge_queue(self, name: str) -> ChargeQueue:
         """Make a provider's queue."""
@@ -298,6 +314,8 @@ class Runtime:
         from monthclose.adapters.aws.secrets import api_key
 
         settings = self.settings.providers[name]
-        return self._limiting.keyed(
+        with self._lock:  # the threads of a process share one limiter for each provider
+            limiting = self._limiting
+        return limiting.keyed(
             lambda key: _GATEWAYS[name](key, settings), partial(api_key, settings.secret_name), settings
         )

@@ -40,6 +40,7 @@ class Env(StrEnum):
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
+    GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
     MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
     MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"
     ROUND_WAIT_SECONDS = "MONTHCLOSE_ROUND_WAIT_SECONDS"
@@ -69,6 +70,8 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
+UNFINISHED_INDEX = "unfinished"
+"""Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"
 """The `kind` of a message in a provider's queue that asks for the collections' work; a close's has none."""
 BEING_CHARGED_INDEX = "being_charged"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
-_OPTIONAL: Mapping[str, object] = {"company": {}, "invoice_link_days": 0}
+_OPTIONAL: Mapping[str, object] = {"company": {}, "expected_customers": 0, "invoice_link_days": 0}
 """The defaults of settings that may be left out."""
 
 
@@ -52,6 +52,8 @@ class Config:
         The most batches that a close is cut into. With no more customers than that, each has a batch of its own.
     deadline_hours : int
         Hours after the month's first midnight (UTC) at which a close that is still running raises an alarm.
+    expected_customers : int
+        How many customers the tables are made for from the start; 0 for what AWS's new tables take anyway.
     map_concurrency : int
         Batches in flight at once. On AWS the Map's limit, 10,000: the provider's queue is the only brake.
     charge_timeout_seconds : int
@@ -85,6 +87,7 @@ class Config:
     max_rounds: int
     round_wait_seconds: int
     deadline_hours: int
+    expected_customers: int
     map_concurrency: int
     charge_timeout_seconds: int
     reconcile: Reconcile
@@ -135,6 +138,7 @@ class Config:
             max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
+            expected_customers=read_integer(settings, "", "expected_customers", least=0, most=10**9),
             map_concurrency=read_integer(settings, "", "map_concurrency", least=1, most=10_000),
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
             reconcile=Reconcile.parse(read_object(settings, "", "reconcile")),

@@ -25,8 +25,9 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
     for env in (*access.writes, *_OWN):
         # It covers transactions: ConditionCheckItem is among CDK's read actions.
         tables[env].grant_read_write_data(function)
-    if Env.CUSTOMERS_TABLE in (*access.reads, *access.writes):
-        index = f"{tables[Env.CUSTOMERS_TABLE].table_arn}/index/*"
+    indexed = {Env.CUSTOMERS_TABLE, Env.CLOSES_TABLE} & {*access.reads, *access.writes, *_OWN}
+    for env in sorted(indexed):
+        index = f"{tables[env].table_arn}/index/*"
         acknowledge_resource(role_of(function), index, "The table has one index, and CDK grants it with the table.")
     if access.reads_documents or access.writes_documents:
         _grant_documents(function, state.documents.bucket, writes=access.writes_documents)

@@ -5,7 +5,7 @@ from tests.fakes.closes import FakeClaims, FakeCloses
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
-from tests.fakes.system import FakeClock, FakeLog
+from tests.fakes.system import FakeClock, FakeLog, FakePatience
 from tests.fakes.workflow import FakeChargeQueue, FakeDeadLetters, FakeEventQueue, FakeMailer, FakeWorkflow
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "FakeLinkSecrets",
     "FakeLog",
     "FakeMailer",
+    "FakePatience",
     "FakePriceBooks",
     "FakeRenderer",
     "FakeTaxTables",

@@ -327,3 +327,15 @@ def _text(value: Any) -> str:
     if isinstance(value, dict) and "Fn::Join" in value:
         return "".join(part if isinstance(part, str) else "?" for part in value["Fn::Join"][1])
     return str(value)
+
+
+def test_tables_are_made_for_the_customers_that_are_expected(aws: Synthesized, tmp_path: Any) -> None:
+    def warm(synthesized: Synthesized) -> list[Any]:
+        tables = synthesized.of_type("AWS::DynamoDB::Table").values()
+        return [table["WarmThroughput"] for table in tables if "WarmThroughput" in table]
+
+    assert warm(aws) == []
+    many = synthesize({"expected_customers": 2_000_000}, tmp_path)
+    assert warm(many) == [{"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 11_111}]
+    (function, *_) = many.functions().values()
+    assert function["Environment"]["Variables"]["MONTHCLOSE_GENERATED_PER_SECOND"] == "1111"

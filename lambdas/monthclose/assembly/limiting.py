@@ -1,6 +1,7 @@
 """Gateways that keep to their provider's limit, and whose key may be replaced."""
 
 from collections.abc import Callable
+from threading import Lock
 
 from monthclose.ports import Clock, Limiter, PaymentGateway, ProviderLimits
 from monthclose.settings import Provider
@@ -25,6 +26,7 @@ class Limiting:
     def __init__(self, limits: ProviderLimits, clock: Clock, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._limits, self._clock, self._patience_seconds = limits, clock, patience_seconds
         self._limiters: dict[str, Limiter] = {}
+        self._lock = Lock()
 
     def limited(self, gateway: PaymentGateway, provider: Provider) -> PaymentGateway:
         """Make a gateway keep to its provider's limit, which all threads of this worker share."""
@@ -44,8 +46,9 @@ class Limiting:
         return KeyedGateway(lambda key: self.limited(make(key), provider), read_key)
 
     def _limiter(self, provider: Provider) -> Limiter:
-        if provider.name not in self._limiters:
-            self._limiters[provider.name] = PacedLimiter(
-                provider.name, provider.limit, self._limits, self._clock, patience_seconds=self._patience_seconds
-            )
-        return self._limiters[provider.name]
+        with self._lock:  # two limiters would lease slots, and count failures, each for itself
+            if provider.name not in self._limiters:
+                self._limiters[provider.name] = PacedLimiter(
+                    provider.name, provider.limit, self._limits, self._clock, patience_seconds=self._patience_seconds
+                )
+            return self._limiters[provider.name]

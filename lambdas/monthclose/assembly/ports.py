@@ -21,6 +21,7 @@ from monthclose.ports import (
     LinkSecrets,
     Log,
     Mailer,
+    Patience,
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
@@ -46,6 +47,10 @@ class Ports(Protocol):
     @property
     def log(self) -> Log:
         """The log: a function's, or the command's notes for a person."""
+
+    @property
+    def patience(self) -> Patience:
+        """How long throttled calls of the stores are repeated."""
 
     @property
     def books(self) -> Books:

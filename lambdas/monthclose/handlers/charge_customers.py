@@ -1,7 +1,7 @@
 """Lambda "Charge customers": consumes one payment provider's queue and answers the waiting tasks."""
 
 import os
-from functools import cache, partial
+from functools import partial
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, NobodyWaitsError, ProviderPausedError
-from monthclose.handlers.entry import Event, day_and_closing, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, day_and_closing, made_once, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.names import COLLECT_DUE, Env
 from monthclose.observability import count, logger, metrics, tracer
@@ -24,12 +24,12 @@ _LOGGED = {name: name for name in ("period", "run", "round", "batch")}
 """Fields that may be logged: not the task's token, nor the customers."""
 
 
-@cache
+@made_once
 def _charger() -> BatchCharger:
     return use_cases().batch_charger(os.environ[Env.PROVIDER])
 
 
-@cache
+@made_once
 def _collector() -> Collector:
     return use_cases().collector(os.environ[Env.PROVIDER])
 

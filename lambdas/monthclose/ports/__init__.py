@@ -22,7 +22,7 @@ from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
-from monthclose.ports.system import Clock, Log, ShareLeft, Tell, TimeIsUp
+from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
 from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
@@ -60,6 +60,7 @@ __all__ = [
     "ObjectStore",
     "Owing",
     "PartlyUnreadableError",
+    "Patience",
     "PaymentGateway",
     "PriceBooks",
     "ProviderEvent",

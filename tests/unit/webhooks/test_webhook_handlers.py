@@ -22,7 +22,7 @@ from monthclose.handlers import apply_webhook, queue, receive_webhook
 from monthclose.ports import Collected, Refused, WebhookReader
 from monthclose.use_cases.webhooks.apply_event import EventApplier
 from sandbox.signatures import SIGN
-from tests.fakes import reversed_by_the_bank
+from tests.fakes import FakePatience, reversed_by_the_bank
 from tests.sandbox.gocardless_driving import webhook
 from tests.unit.test_handlers import FakeContext
 from tests.world import OCTOBER, World
@@ -40,6 +40,7 @@ class Door:
     """How often the secrets were asked for."""
 
     webhook_providers = frozenset({"stripe", "gocardless"})
+    patience = FakePatience()
 
     def webhook_readers(self, name: str) -> list[WebhookReader]:
         self.asked += 1

@@ -59,6 +59,8 @@ class Close:
         Versions that the present run bills with.
     stops : tuple of Stop
         When persons stopped runs of it, in order.
+    providers : tuple of str
+        Those of its customers. Empty until planned, and for a close planned before this was recorded.
     """
 
     period: Period
@@ -78,6 +80,7 @@ class Close:
     warnings: tuple[str, ...] = ()
     completed_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
+    providers: tuple[str, ...] = ()
     version: int = 0
 
     @property
@@ -181,6 +184,11 @@ class BatchProgress:
     def finished(self) -> bool:
         """Whether a close has nothing more to do for this batch."""
         return self.stage is Stage.CLOSED and not self.unsettled
+
+    @property
+    def left_to_reconcile(self) -> bool:
+        """Whether the reconciler has something to do for this batch, once the close has ended."""
+        return bool(self.unsettled or self.totals.untold or self.totals.waiting)
 
 
 def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:

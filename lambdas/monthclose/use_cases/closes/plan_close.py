@@ -83,7 +83,13 @@ class Planner:
             return Plan(close, todo, close.snapshot_key, rounds_left=False)
         # Write the list first: if this breaks off, the next call must find the round not started.
         key = f"snapshots/{period}/round-{close.round + 1}.json"
-        write_batches(self.documents, key, self._unfinished(close, done), self.snapshots.queues)
+        write_batches(
+            self.documents,
+            key,
+            self._unfinished(close, done),
+            self.snapshots.queues,
+            self.settings.generated_per_second,
+        )
         close = self.closes.put(replace(close, round=close.round + 1))
         wait = 0 if first else self.settings.round_wait_seconds * rounds_done
         return Plan(close, todo, key, wait_seconds=wait)
@@ -102,6 +108,7 @@ class Planner:
             batches=taken.batches,
             expected_seconds=seconds,
             warnings=warnings,
+            providers=tuple(sorted(taken.counts)),
         )
         return self.closes.put(planned)
 

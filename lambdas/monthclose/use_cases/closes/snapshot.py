@@ -4,16 +4,33 @@ They are written and read line by line: those of ten million customers have hund
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import tee
 from typing import Any
 
 from monthclose.domain.closes.close import Batch
+from monthclose.domain.closes.pacing import seconds_to_wait
 from monthclose.ports import Documents
 
 
-def write_batches(documents: Documents, key: str, batches: Iterable[Batch], queues: Mapping[str, str]) -> None:
-    """Write batches; `queues` has the URL of each provider's queue, None for a provider without an adapter."""
-    documents.write(key, _as_array(batches, queues))
+def write_batches(
+    documents: Documents,
+    key: str,
+    batches: Iterable[Batch],
+    queues: Mapping[str, str],
+    per_second: float = math.inf,
+) -> None:
+    """Write batches, each with the seconds that it waits for its turn.
+
+    Parameters
+    ----------
+    queues : mapping
+        The URL of each provider's queue; none for a provider without an adapter.
+    per_second : float
+        For how many customers a second invoices may be generated.
+    """
+    documents.write(key, _as_array(batches, queues, per_second))
 
 
 def read_batches(documents: Documents, key: str) -> Iterator[Batch]:
@@ -23,21 +40,23 @@ def read_batches(documents: Documents, key: str) -> Iterator[Batch]:
             yield Batch(row["batch"], row["provider"], tuple(row["customers"]))
 
 
-def _as_array(batches: Iterable[Batch], queues: Mapping[str, str]) -> Iterator[bytes]:
+def _as_array(batches: Iterable[Batch], queues: Mapping[str, str], per_second: float) -> Iterator[bytes]:
     opening = b"["
-    for batch in batches:
-        yield opening + json.dumps(_row_of(batch, queues)).encode()
+    batches, ahead = tee(batches)
+    for batch, wait in zip(batches, seconds_to_wait(ahead, per_second), strict=True):
+        yield opening + json.dumps(_row_of(batch, queues, wait)).encode()
         opening = b",\n"
     yield b"[]" if opening == b"[" else b"]"
 
 
-def _row_of(batch: Batch, queues: Mapping[str, str]) -> dict[str, object]:
+def _row_of(batch: Batch, queues: Mapping[str, str], wait_seconds: int) -> dict[str, object]:
     """Make the Map's item for a batch."""
     return {
         "batch": batch.number,
         "provider": batch.provider,
         "queue_url": queues.get(batch.provider),
         "customers": batch.customer_ids,
+        "wait_seconds": wait_seconds,
     }
 
 

@@ -15,7 +15,13 @@ from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock, Closes, ShareLeft, Tell
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.batch_work import read_months, recent_closes, refresh_gathered, side_by_side
+from monthclose.use_cases.batch_work import (
+    left_to_reconcile,
+    read_months,
+    recent_closes,
+    refresh_gathered,
+    side_by_side,
+)
 from monthclose.use_cases.notices.send_notices import NoticeSender
 from monthclose.use_cases.reconciliation.settle_payments import SHARE_TO_FINISH, LookUp, PaymentSettler, Settled
 
@@ -75,11 +81,9 @@ class BatchFinisher:
     def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:
         recent = [close for close in recent_closes(self.closes) if close.status is not CloseStatus.COMPLETED]
         for close in recent:
-            for progress in self.closes.all_progress(close.period):
-                left = progress.unsettled or progress.totals.untold or progress.totals.waiting
-                if left and progress.batch.provider == self.settler.provider:
-                    changed.discard((close.period, progress.batch.number))
-                    yield progress
+            for progress in left_to_reconcile(self.closes, close, self.settler.provider):
+                changed.discard((close.period, progress.batch.number))
+                yield progress
         for period, number in sorted(changed):
             close_of = self.closes.get(period)
             found = self.closes.progress(period, number)

@@ -65,7 +65,7 @@ class ReconcileOpener:
         return Opened("opened", tuple(due), tuple(sorted(set[str]().union(*used.values(), *running))))
 
     def _used_by(self, close: Close) -> set[str]:
-        return providers_of(self.closes, close.period) & set(self.providers)
+        return providers_of(self.closes, close) & set(self.providers)
 
     def _is_due(self, period: Period, providers: Collection[str], now: datetime) -> bool:
         return any(self._compared_at(period, name) <= now - _COMPARE_EVERY for name in providers)
