@@ -34,3 +34,8 @@ class Mail(Construct):
         names = {"identity": self._identity, "configuration-set": self.configuration_set.configuration_set_name}
         arns = [stack.format_arn(service="ses", resource=kind, resource_name=name) for kind, name in names.items()]
         function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=arns))
+        self.grant_quota(function)
+
+    def grant_quota(self, function: lambda_.Function) -> None:
+        """Let a function ask how fast and how much the account may send: a question about no resource."""
+        function.add_to_role_policy(iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"]))

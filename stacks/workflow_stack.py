@@ -93,6 +93,7 @@ class WorkflowStack(Stack):
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
+            Env.MAIL_PACE: json.dumps(asdict(config.mail), sort_keys=True),
             Env.COMPANY_NAME: config.company_name,
             Env.COMPANY: json.dumps(company_settings(config.company), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
@@ -132,7 +133,10 @@ class WorkflowStack(Stack):
 
     def _mailing(self) -> list[lambda_.Function]:
         """List the functions that e-mail customers, apart from the reconciler's."""
-        functions = (Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.SEND_REMINDERS, Function.REVIEW_HOLDS)
+        functions = (
+            *(Function.SEND_NOTICES, Function.SEND_REMAINING_NOTICES, Function.APPLY_HOLDS),
+            *(Function.SEND_REMINDERS, Function.REVIEW_HOLDS),
+        )
         return [*(self._called[name] for name in functions), self._webhooks.applier]
 
     def _grant_state(self) -> None:
@@ -191,6 +195,7 @@ class WorkflowStack(Stack):
         """Let the functions send e-mail, ask about executions, answer for tasks and read providers' secrets."""
         for function in self._mailing():
             mail.grant_send(function)
+        mail.grant_quota(self._called[Function.PLAN_CLOSE])
         machines.close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
         machines.collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:

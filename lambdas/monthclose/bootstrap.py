@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         InvoiceRenderer,
         LinkSecrets,
         Log,
+        MailAccount,
         Mailer,
         PaymentGateway,
         PriceBooks,
@@ -201,10 +202,19 @@ class Runtime:
 
     @cached_property
     def mailer(self) -> Mailer:
-        """The mail service."""
+        """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
 
-        return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+        mailer = SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+        return self._limiting.limited_mail(mailer, self.mail_account, self.settings.mail)
+
+    @cached_property
+    def mail_account(self) -> MailAccount:
+        """The account's quota at the mail service."""
+        from monthclose.adapters.aws.ses import SesAccount
+        from monthclose.adapters.dynamo.mail_quota import KeptQuota
+
+        return KeptQuota(SesAccount(self.clock), self.clock)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:

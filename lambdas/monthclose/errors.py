@@ -30,6 +30,7 @@ __all__ = [
     "ProviderDownError",
     "ProviderPausedError",
     "ProviderRefusedError",
+    "QuotaUsedUpError",
     "RateLimitedError",
     "RecordRefusedError",
     "TryLaterError",
@@ -56,6 +57,10 @@ class BeingChargedError(TryLaterError):
 
 class RateLimitedError(TryLaterError):
     """The provider answered that we send too many requests. Nothing happened."""
+
+
+class QuotaUsedUpError(TryLaterError):
+    """The mail service takes no more e-mails of the account's today. Nothing happened."""
 
 
 class ObjectBusyError(TryLaterError):

@@ -15,6 +15,7 @@ class Function(StrEnum):
     GENERATE_INVOICES = "generate_invoices"
     CHARGE_CUSTOMERS = "charge_customers"
     SEND_NOTICES = "send_notices"
+    SEND_REMAINING_NOTICES = "send_remaining_notices"
     APPLY_HOLDS = "apply_holds"
     PARK_CUSTOMERS = "park_customers"
     REPORT_CLOSE = "report_close"
@@ -124,6 +125,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
     ),
     Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=_BOOKS),
+    # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
+    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=_BOOKS),
     Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=_BOOKS),
     Function.PARK_CUSTOMERS: Spec(
         900, machine=_CLOSE, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True)

@@ -46,8 +46,8 @@ def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str,
 @pytest.mark.parametrize(
     ("unfinished", "rounds_left", "wait_seconds", "state"),
     [
-        (0, True, 0, "Prove and report"),
-        (0, False, 60, "Prove and report"),
+        (0, True, 0, "Send remaining notices"),
+        (0, False, 60, "Send remaining notices"),
         (7, False, 60, "Park what is left"),
         (7, True, 60, "Wait before the repair round"),
         (7, True, 0, "Close every batch"),
@@ -58,6 +58,11 @@ def test_a_plan_decides_what_comes_next(
 ) -> None:
     plan = {"unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
     assert route(close["States"]["What is left to do?"], plan) == state
+
+
+@pytest.mark.parametrize(("again", "state"), [(True, "Send remaining notices"), (False, "Prove and report")])
+def test_notices_are_sent_before_the_close_is_proved(route: Route, close: Machine, again: bool, state: str) -> None:
+    assert route(close["States"]["Are there more notices to send?"], {"notices": {"again": again}}) == state
 
 
 @pytest.mark.parametrize(

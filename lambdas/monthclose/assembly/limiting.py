@@ -1,6 +1,8 @@
-"""Gateways that keep to their provider's limit."""
+"""Gateways that keep to their provider's limit, and a mailer that keeps to the account's."""
 
-from monthclose.ports import Clock, Limiter, PaymentGateway, ProviderLimits
+from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.throttle import Limit
+from monthclose.ports import Clock, Limiter, MailAccount, Mailer, PaymentGateway, ProviderLimits
 from monthclose.settings import Provider
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
@@ -8,6 +10,8 @@ from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGate
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
 share of its time that a consumer reserves."""
+_MAIL = "mail"
+"""What the mail service is called among the providers' limits."""
 
 
 class Limiting:
@@ -28,9 +32,16 @@ class Limiting:
         lanes = LANES[provider.limit_scope]
         return ThrottledGateway(gateway, self._limiter(provider), lanes, provider.largest_charge_minor)
 
+    def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:
+        """Make a mailer keep to the account's rate and quota, which all threads of this worker share."""
+        from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer  # few functions send mail
+
+        return ThrottledMailer(mailer, account, settings, lambda limit: self._paced(_MAIL, limit))
+
     def _limiter(self, provider: Provider) -> Limiter:
         if provider.name not in self._limiters:
-            self._limiters[provider.name] = PacedLimiter(
-                provider.name, provider.limit, self._limits, self._clock, patience_seconds=self._patience_seconds
-            )
+            self._limiters[provider.name] = self._paced(provider.name, provider.limit)
         return self._limiters[provider.name]
+
+    def _paced(self, name: str, limit: Limit) -> Limiter:
+        return PacedLimiter(name, limit, self._limits, self._clock, patience_seconds=self._patience_seconds)

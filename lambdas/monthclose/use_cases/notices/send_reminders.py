@@ -75,6 +75,7 @@ class ReminderSender:
         return None
 
     def _send_one(self, customer_id: str, period: Period, month: CustomerMonth, telling: Telling, today: date) -> bool:
+        self.teller.mailer.wait_for_turn()
         customer, month = self.teller.with_hold(customer_id, period, month, today)
         if customer is None:
             return False

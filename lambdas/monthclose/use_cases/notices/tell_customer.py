@@ -37,11 +37,13 @@ class CustomerTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; the next call sends it.
+            The mail service is briefly unavailable; the next call sends it. A `ProviderPausedError` if it is not this
+            mail's turn: nothing was done.
         """
         month = month or self.books.month(customer_id, period)
         if telling_due(month) is None:
             return month
+        self.mailer.wait_for_turn()  # before the hold is decided: the mail says so
         customer, month = self.with_hold(customer_id, period, month)
         telling = telling_due(month)
         if customer is None or telling is None:
