@@ -64,7 +64,7 @@ class WorkflowStack(Stack):
         )
         self._config = config
         self._state = state
-        mail = Mail(self, "Mail", config=config)
+        mail = self._mail = Mail(self, "Mail", config=config)
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
         self._webhooks = Webhooks(self, "Webhooks")
         environment = self._environment(mail)
@@ -73,6 +73,7 @@ class WorkflowStack(Stack):
         self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
+        mail.add_hearer(functions)
         self._viewer = self._invoice_viewer(functions)
         self._grant_state()
         missed_starts = self._missed_starts()
@@ -144,6 +145,7 @@ class WorkflowStack(Stack):
             *self._called.items(),
             *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
             *self._webhooks.functions.items(),
+            (Function.HEAR_MAIL, self._mail.hearer),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -175,6 +177,7 @@ class WorkflowStack(Stack):
             functions=self._called,
             close=close,
             imports=imports,
+            mail=self._mail,
             missed_starts=missed_starts,
         )
         return _Machines(
@@ -218,6 +221,7 @@ class WorkflowStack(Stack):
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
         alarms.watch_webhooks(self._webhooks)
+        alarms.watch_dead_letters("MailEvents", self._mail.dead_letters)
         for provider in self._providers:
             alarms.watch_queue(provider)
         Dashboard(
@@ -236,6 +240,7 @@ class WorkflowStack(Stack):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+        functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
         return functions

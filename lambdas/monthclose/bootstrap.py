@@ -273,6 +273,12 @@ class Runtime:
 
         return SqsDeadLetters(queue_url)
 
+    def events_at(self, queue_url: str) -> EventQueue:
+        """Make a queue of events, by its URL."""
+        from monthclose.adapters.aws.event_queue import SqsEventQueue
+
+        return SqsEventQueue(queue_url)
+
     @cached_property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""

@@ -29,6 +29,7 @@ class Function(StrEnum):
     REVIEW_HOLDS = "review_holds"
     RECEIVE_WEBHOOK = "receive_webhook"
     APPLY_WEBHOOK = "apply_webhook"
+    HEAR_MAIL = "hear_mail"
     RECEIVE_USAGE = "receive_usage"
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
@@ -196,6 +197,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, access=_BOOKS),
+    Function.HEAR_MAIL: Spec(60, access=_BOOKS),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
+    from monthclose.use_cases.notices.hear_mail import MailHearer
     from monthclose.use_cases.notices.notice_texts import NoticeTexts
     from monthclose.use_cases.notices.send_notices import NoticeSender, RemainingSender
     from monthclose.use_cases.notices.send_reminders import ReminderSender
@@ -346,6 +347,14 @@ class UseCases:
 
         ports = self.ports
         return NoticeSender(ports.books, ports.closes, self.customer_teller, ports.clock)
+
+    @cached_property
+    def mail_hearer(self) -> MailHearer:
+        """Keeps bounces and complaints with their notices."""
+        from monthclose.use_cases.notices.hear_mail import MailHearer
+
+        ports = self.ports
+        return MailHearer(ports.books, ports.closes, self.hold_keeper, ports.clock)
 
     @cached_property
     def remaining_sender(self) -> RemainingSender:
