@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from sandbox.strict import ses
 from sandbox.strict.limits import Limits
 
-INSTALLERS: tuple[Callable[[Limits], None], ...] = ()
+INSTALLERS: tuple[Callable[[Limits], None], ...] = (ses.install,)
 """Each puts the limits of one service into the emulator."""
 
 

@@ -13,6 +13,8 @@ from monthclose.domain.period import Period
 
 _SUPPRESSED = "OnAccountSuppressionList"
 """A complaint about this e-mail's address is on file: SES has not tried to deliver it."""
+_UNDETERMINED = "Undetermined"
+"""The type of a bounce that SES cannot read: an automatic answer, perhaps, to an e-mail that did arrive."""
 _OPEN = (NoticeState.CLAIMED, NoticeState.SENT, NoticeState.BOUNCED)
 """States of a notice that an event may change."""
 
@@ -92,7 +94,7 @@ class MailEvent:
         Whatever comes first, a complaint outweighs a bounce (the e-mail was read), and a bounce for good one that may
         pass. An event about an earlier e-mail of a notice that was sent again changes nothing.
         """
-        if notice.state not in _OPEN or (notice.message_id and notice.message_id != self.message_id):
+        if notice.state not in _OPEN or self.why.startswith(_UNDETERMINED) or (notice.message_id and notice.message_id != self.message_id):
             return None
         if self.kind is MailEventKind.COMPLAINT:
             return replace(notice, state=NoticeState.COMPLAINED, message_id=self.message_id, why=self.why)
