@@ -139,6 +139,14 @@ def test_a_batch_without_a_queue_only_gets_reminders(
     assert route(choice, {"batch": {"queue_url": queue_url}}) == state
 
 
+@pytest.mark.parametrize(("wait_seconds", "state"), [(120, "Wait for mail"), (0, "Apply holds")])
+def test_reminders_without_a_turn_are_sent_later_the_same_day(
+    route: Route, collecting_child: Machine, wait_seconds: int, state: str
+) -> None:
+    choice = collecting_child["States"]["Are there reminders left?"]
+    assert route(choice, {"reminded": {"wait_seconds": wait_seconds}}) == state
+
+
 @pytest.mark.parametrize(
     ("result", "state"),
     [

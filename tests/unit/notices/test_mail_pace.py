@@ -238,3 +238,13 @@ def test_a_close_plans_with_the_accounts_quota() -> None:
     world.mail_account.per_day = 2
     report = world.close()
     assert any("only 2 can still be sent today" in warning for warning in report["warnings"])
+
+
+def test_a_hold_whose_news_has_no_turn_does_not_fail_its_batch() -> None:
+    world = World()
+    world.use(world.add_customer("acme", method="declined"), "10")
+    world.close()
+    world.desk.release("acme", "a mistake", "Ann")
+    world.desk.hold("acme", "fraud", "Ann")
+    world.mailer.turns = 0
+    assert world.keeper.apply(OCTOBER, 0, 1).stage == "closed"

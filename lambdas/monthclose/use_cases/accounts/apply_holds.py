@@ -1,6 +1,7 @@
 """Apply holds: put customers who don't pay on hold, and lift the holds of those who did."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -10,6 +11,7 @@ from monthclose.domain.collections.dunning import DunningPolicy, telling_due
 from monthclose.domain.collections.hold import HoldPolicy, decide_hold
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
+from monthclose.errors import ProviderPausedError
 from monthclose.ports import Books, Clock, Closes
 from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
 from monthclose.use_cases.tellers import TellsHolds
@@ -97,7 +99,8 @@ class HoldKeeper:
     def _month_after_review(self, customer_id: str, period: Period) -> CustomerMonth:
         customer = self.books.customer(customer_id)
         if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
-            self.keep(customer_id, period=period)
+            with suppress(ProviderPausedError):  # the month's notice, which has no turn either, will say it
+                self.keep(customer_id, period=period)
         return self.books.month(customer_id, period)
 
     def _decide(
