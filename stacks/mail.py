@@ -55,7 +55,7 @@ class Mail(Construct):
         self._hear_events()
 
     def _hear_events(self) -> None:
-        """Send bounces and complaints to the queue, by way of the account's default event bus: the only one SES uses."""
+        """Send bounces and complaints to the queue by way of the default event bus, the only one that SES uses."""
         bus = events.EventBus.from_event_bus_name(self, "Bus", "default")
         ses.ConfigurationSetEventDestination(
             self,
@@ -70,9 +70,7 @@ class Mail(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.ses"],
                 detail_type=list(_HEARD.values()),
-                detail={
-                    "mail": {"tags": {"ses:configuration-set": [self.configuration_set.configuration_set_name]}}
-                },
+                detail={"mail": {"tags": {"ses:configuration-set": [self.configuration_set.configuration_set_name]}}},
             ),
             targets=[targets.SqsQueue(self.events, dead_letter_queue=self.dead_letters)],
         )

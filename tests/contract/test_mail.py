@@ -12,9 +12,9 @@ from monthclose.adapters.aws.ses import SesAccount, SesMailer
 from monthclose.adapters.dynamo.mail_quota import KeptQuota
 from monthclose.adapters.dynamo.models import NoticeItem
 from monthclose.bootstrap import Runtime
-from monthclose.domain.notices.sending import SendingQuota
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.month import Notice, NoticeState
+from monthclose.domain.notices.sending import SendingQuota
 from monthclose.errors import (
     MailRefusedError,
     OutcomeUnknownError,

@@ -6,7 +6,14 @@ from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets,
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
 from tests.fakes.system import FakeClock, FakeLog
-from tests.fakes.workflow import FakeChargeQueue, FakeDeadLetters, FakeEventQueue, FakeMailAccount, FakeMailer, FakeWorkflow
+from tests.fakes.workflow import (
+    FakeChargeQueue,
+    FakeDeadLetters,
+    FakeEventQueue,
+    FakeMailAccount,
+    FakeMailer,
+    FakeWorkflow,
+)
 
 __all__ = [
     "FakeBooks",

@@ -4,6 +4,7 @@ from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit
 from monthclose.ports import Clock, Limiter, MailAccount, Mailer, PaymentGateway, ProviderLimits
 from monthclose.settings import Provider
+from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
@@ -34,8 +35,6 @@ class Limiting:
 
     def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:
         """Make a mailer keep to the account's rate and quota, which all threads of this worker share."""
-        from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer  # few functions send mail
-
         return ThrottledMailer(mailer, account, settings, lambda limit: self._paced(_MAIL, limit))
 
     def _limiter(self, provider: Provider) -> Limiter:

@@ -23,6 +23,6 @@ def _hear(message: Event, _again: bool) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: Event, _context: LambdaContext) -> PartialItemFailureResponse:
     """Keep the messages' events with their notices. An event is kept once, however often it comes."""
     return consume(event, runtime().event_queue, _hear, "an e-mail's event", {"id": "id"})

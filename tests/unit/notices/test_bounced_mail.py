@@ -1,5 +1,6 @@
 """Bounces and complaints: kept with the notice, told to finance, and nobody is held for what did not reach them."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from monthclose.domain.month import HoldAction, NoticeState
 from monthclose.domain.notices.mail_event import MailEvent
 from monthclose.errors import ConflictError
 from monthclose.ports import Mail
+from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.notices.hear_mail import Heard
 from monthclose.use_cases.notices.notice_texts import notice_tag
 from tests.fakes import FakeMailer
@@ -128,8 +130,6 @@ def test_an_event_may_come_before_the_sender_has_noted_the_mail_as_sent() -> Non
     teller = replace(world.customer_teller, mailer=Racing())
     run = world.open()
     plan = world.planner.plan(OCTOBER, run)
-    from monthclose.use_cases.closes.snapshot import read_batches
-
     (batch,) = read_batches(world.documents, plan.round_key)
     world.generator.generate(OCTOBER, batch, 1)
     world.batch_charger.charge(OCTOBER, 0, 1)
@@ -244,8 +244,6 @@ def test_an_unknown_race_is_tried_again() -> None:
 
 
 def test_events_that_could_not_be_kept_go_back_into_their_queue_and_others_are_stored() -> None:
-    import json
-
     world = World()
     event = ses_event("Bounce", "2026-10_acme", bounceType="Permanent", bounceSubType="General")
     world.letters.put(json.dumps(event))

@@ -15,7 +15,9 @@ from monthclose.errors import (
     TryLaterError,
 )
 from monthclose.ports import Mail
+from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.notices.throttled_mailer import LANE, ThrottledMailer
+from monthclose.use_cases.payments.limiter import PacedLimiter
 from tests.fakes import FakeMailAccount, FakeMailer
 from tests.fakes.throttle import FakeLimiter, FakeProviderLimits, VirtualTime
 from tests.world import OCTOBER, World
@@ -99,8 +101,6 @@ def test_a_share_of_the_days_quota_is_left_to_the_companys_other_mail() -> None:
 
 
 def test_two_workers_together_send_at_the_accounts_rate_and_no_faster() -> None:
-    from monthclose.use_cases.payments.limiter import PacedLimiter
-
     time, shared, sent = VirtualTime(), FakeProviderLimits(), list[float]()
 
     class Ses(FakeMailer):
@@ -147,8 +147,6 @@ def test_what_the_batches_leave_is_sent_before_the_close_is_proved() -> None:
     world = closing(3)
     world.mailer.turns = 0
     run = world.open()
-    from monthclose.use_cases.closes.snapshot import read_batches
-
     plan = world.planner.plan(OCTOBER, run)
     for batch in read_batches(world.documents, plan.round_key):
         world.close_batch(OCTOBER, batch, plan.close.round)
@@ -220,9 +218,10 @@ def quota(per_second: float = 14, per_day: float = 50_000, sent: float = 0) -> S
 
 def test_the_plan_warns_of_mail_that_takes_longer_than_charging_and_of_a_quota_that_does_not_suffice() -> None:
     assert mail_warnings(200_000, 8_000, quota(sent=1_000), MailSettings()) == [
-        "e-mail: 200,000 notices at 13.7/s take 4.0 h, longer than charging does: ask AWS for a higher SES sending rate",
-        "e-mail: 200,000 notices, but only 49,000 can still be sent today (SES quota: 50,000 in 24 hours): the rest are "
-        "told on the following days, or ask AWS for a higher quota",
+        "e-mail: 200,000 notices at 13.7/s take 4.0 h, longer than charging does: ask AWS for a higher SES sending "
+        "rate",
+        "e-mail: 200,000 notices, but only 49,000 can still be sent today (SES quota: 50,000 in 24 hours): the rest "
+        "are told on the following days, or ask AWS for a higher quota",
     ]
 
 

@@ -321,7 +321,12 @@ def _tell_at_once(trouble: Trouble, sent: list[Notice], taken: list[Notice] | No
         return None
     known = sent and sent[-1].kind not in _ALL_IS_WELL and trouble.obstacle is not Obstacle.REVERSED
     kind = (_REMINDER_OF if known else _FIRST_NEWS)[trouble.obstacle]
-    return _telling(f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}", kind, "the customer has not been told yet", sent if taken is None else taken)
+    return _telling(
+        f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}",
+        kind,
+        "the customer has not been told yet",
+        sent if taken is None else taken,
+    )
 
 
 def _scheduled_reminder(

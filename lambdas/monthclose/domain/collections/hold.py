@@ -6,7 +6,15 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, Step, StepKind, next_step, sent_about, trouble_of
+from monthclose.domain.collections.dunning import (
+    DunningPolicy,
+    Obstacle,
+    Step,
+    StepKind,
+    next_step,
+    sent_about,
+    trouble_of,
+)
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange, NoticeState

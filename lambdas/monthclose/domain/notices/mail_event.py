@@ -94,7 +94,11 @@ class MailEvent:
         Whatever comes first, a complaint outweighs a bounce (the e-mail was read), and a bounce for good one that may
         pass. An event about an earlier e-mail of a notice that was sent again changes nothing.
         """
-        if notice.state not in _OPEN or self.why.startswith(_UNDETERMINED) or (notice.message_id and notice.message_id != self.message_id):
+        if (
+            notice.state not in _OPEN
+            or self.why.startswith(_UNDETERMINED)
+            or (notice.message_id and notice.message_id != self.message_id)
+        ):
             return None
         if self.kind is MailEventKind.COMPLAINT:
             return replace(notice, state=NoticeState.COMPLAINED, message_id=self.message_id, why=self.why)
@@ -102,17 +106,13 @@ class MailEvent:
             known = not self.permanent or notice.why == self.why
             return None if known else replace(notice, why=self.why)
         bounces = notice.bounces + 1
-        return replace(
-            notice, state=NoticeState.BOUNCED, message_id=self.message_id, why=self.why, bounces=bounces
-        )
+        return replace(notice, state=NoticeState.BOUNCED, message_id=self.message_id, why=self.why, bounces=bounces)
 
 
 def _unescaped(text: str) -> str:
     """Turn dots and two hex digits back into bytes (see `notice_tag`)."""
     head, *escaped = text.split(".")
     try:
-        return b"".join(
-            [head.encode(), *(bytes.fromhex(part[:2]) + part[2:].encode() for part in escaped)]
-        ).decode()
+        return b"".join([head.encode(), *(bytes.fromhex(part[:2]) + part[2:].encode() for part in escaped)]).decode()
     except ValueError:
         return ""

@@ -75,4 +75,3 @@ def _notice(month: CustomerMonth, step: str) -> Notice | None:
 def _is_news(event: MailEvent, customer: Customer) -> bool:
     """Whether the customer's present address, and no earlier one, takes no more e-mail."""
     return event.permanent and customer.takes_mail and customer.profile.email.lower() in event.addresses
-

@@ -42,9 +42,7 @@ class NoticeSender:
             return False
         return True
 
-    def send(
-        self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = _never
-    ) -> BatchProgress:
+    def send(self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = _never) -> BatchProgress:
         """Send each customer of a batch the notice that is due: the close's, or one about a later outcome.
 
         Customers for whom there is no time, no slot or no quota stay untold, and count as such in the progress.

@@ -54,7 +54,12 @@ class ReminderSender:
 
     def _remind(self, customer_id: str, today: date, closing: frozenset[Period]) -> bool:
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)
-        if customer is None or not customer.takes_mail or closing & months.keys() or any(_notified_on(today, month) for month in months.values()):
+        if (
+            customer is None
+            or not customer.takes_mail
+            or closing & months.keys()
+            or any(_notified_on(today, month) for month in months.values())
+        ):
             return False
         due = self._first_due(customer, months, today)
         return due is not None and self._send_one(customer_id, *due, today)
