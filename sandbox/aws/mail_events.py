@@ -32,6 +32,9 @@ _SIMULATED = {
 """SES' mailbox simulator, by local part (its guide, "Using the mailbox simulator")."""
 _DETAIL_TYPES = {"Bounce": "Email Bounced", "Complaint": "Email Complaint Received", "Delivery": "Email Delivered"}
 
+_LARGE = {"MaxSendRate": 1000.0, "Max24HourSend": -1.0, "SentLast24Hours": 0.0}
+"""A large account's quota: nobody waits for mail on this machine, unless it is as strict as AWS."""
+
 FATES: list[Callable[[str], Fate | None]] = []
 """Decide the fates of addresses that are not the simulator's; the first that knows one is heard."""
 
@@ -54,11 +57,18 @@ def publish_mail_events() -> None:
 
     async def publishing(method: str, path: str, headers: Any, body: Any, query_params: Any) -> Any:
         answer = await original(method, path, headers, body, query_params)
+        if is_about_account(method, path):
+            return answer[0], answer[1], json.dumps(json.loads(answer[2]) | {"SendQuota": _LARGE}).encode()
         if is_sending(method, path) and answer[0] == 200:
             _publish(json.loads(body), json.loads(answer[2])["MessageId"])
         return answer
 
     ses_v2.handle_request = publishing
+
+
+def is_about_account(method: str, path: str) -> bool:
+    """Whether a request is a GetAccount."""
+    return method == "GET" and path.rstrip("/").endswith("/v2/email/account")
 
 
 def is_sending(method: str, path: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ministack.services import ses, ses_v2
 
-from sandbox.aws.mail_events import FATES, Fate, fate_of, is_sending, is_simulated, recipients
+from sandbox.aws.mail_events import FATES, Fate, fate_of, is_about_account, is_sending, is_simulated, recipients
 from sandbox.strict.limits import Limits
 
 _DAY = 86_400.0
@@ -149,7 +149,7 @@ def install(limits: Limits) -> None:
             for address in recipients(request):
                 sending.note(address)
             return answer
-        if method == "GET" and path.rstrip("/").endswith("/v2/email/account"):
+        if is_about_account(method, path):
             if sending.asked_too_often():
                 return ses_v2._json_err("TooManyRequestsException", "Too many requests.", 429)
             status, kept, text = await original(method, path, headers, body, query_params)

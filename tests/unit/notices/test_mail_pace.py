@@ -94,6 +94,16 @@ def test_the_pace_is_the_accounts_or_the_settings_lower_one_and_follows_a_raise(
     assert [(limit.rate_per_second, limit.reserve_share) for limit in limits] == [(14, 0.5), (20, 0.5)]
 
 
+def test_while_ses_does_not_say_what_it_allows_one_mail_a_second_is_sent() -> None:
+    class Silent(FakeMailAccount):
+        def quota(self) -> SendingQuota:
+            raise TryLaterError("asked too often")
+
+    mailer, _, limits = throttled(FakeMailer(), Silent())
+    assert mailer.send(MAIL) == "message-1"
+    assert [limit.rate_per_second for limit in limits] == [1]
+
+
 def test_a_share_of_the_days_quota_is_left_to_the_companys_other_mail() -> None:
     mailer, _, _ = throttled(FakeMailer(), FakeMailAccount(sent=40_000), MailSettings(share_left=0.2))
     with pytest.raises(ProviderPausedError):

@@ -12,7 +12,7 @@ from threading import Event
 
 from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderPausedError
+from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, TimeIsUp
 from monthclose.use_cases.batch_work import begun_batch, read_months, record_progress, side_by_side
 from monthclose.use_cases.notices.tell_customer import CustomerTeller
@@ -35,10 +35,10 @@ class NoticeSender:
     clock: Clock
 
     def can_send(self) -> bool:
-        """Whether a notice would be sent now: there is a slot in time, and something left of the day's quota."""
+        """Wait for this thread's turn to send, and say whether it came: in time, and before the quota was used up."""
         try:
             self.teller.mailer.wait_for_turn()
-        except ProviderPausedError:
+        except TryLaterError:
             return False
         return True
 
@@ -105,14 +105,13 @@ class RemainingSender:
         untold, left, halted = sum(found.totals.untold for found in waiting), 0, Event()
         one = self._one(time_is_up, halted)
         for chunk in batched(waiting, SENDERS, strict=False):
-            if not halted.is_set() and (time_is_up() or not self.sender.can_send()):
-                halted.set()
             left += sum(side_by_side(self.executor, one, chunk))
         return Remaining(untold - left, left)
 
     def _one(self, time_is_up: TimeIsUp, halted: Event) -> Callable[[BatchProgress], int]:
         def send(found: BatchProgress) -> int:
-            if halted.is_set() or time_is_up():
+            if halted.is_set() or time_is_up() or not self.sender.can_send():
+                halted.set()
                 return found.totals.untold
             sent = self.sender.send(found.period, found.batch.number, found.round, time_is_up)
             return sent.totals.untold

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from monthclose.domain.notices.sending import MailSettings, SendingQuota
+from monthclose.domain.notices.sending import UNLIMITED, MailSettings, SendingQuota
 from monthclose.domain.payments.throttle import Limit
 from monthclose.errors import (
     MailRefusedError,
@@ -18,6 +19,8 @@ from monthclose.ports import Limiter, Mail, MailAccount, Mailer
 LANE = "send"
 _TRIES = 4
 """Of a mail that SES refuses because mails come too fast: then it surely was not sent."""
+_CAREFUL = SendingQuota(1, UNLIMITED, 0, datetime.min.replace(tzinfo=UTC))
+"""What every account may send, for as long as SES does not say what this one may."""
 _QUOTA_SECONDS = 600.0
 """After how long it is worth sending again once the day's quota is used up (SES's guide)."""
 
@@ -42,7 +45,7 @@ class ThrottledMailer:
 
     def wait_for_turn(self) -> None:
         """Wait for a slot, unless this thread has one that it has not used."""
-        quota = self._account.quota()
+        quota = self._quota()
         if self._settings.used_up(quota):
             raise _used_up()
         if not getattr(self._turn, "come", False):
@@ -60,7 +63,7 @@ class ThrottledMailer:
         for _ in range(_TRIES):
             self.wait_for_turn()
             self._turn.come = False
-            limiter = self._paced(self._account.quota())
+            limiter = self._paced(self._quota())
             try:
                 return self._noted(limiter, mail)
             except RateLimitedError:
@@ -84,6 +87,12 @@ class ThrottledMailer:
             raise
         limiter.succeeded(LANE)
         return message_id
+
+    def _quota(self) -> SendingQuota:
+        try:
+            return self._account.quota()
+        except TryLaterError:
+            return _CAREFUL
 
     def _paced(self, quota: SendingQuota) -> Limiter:
         """Return the limiter for the present quota: AWS may raise it while we send."""

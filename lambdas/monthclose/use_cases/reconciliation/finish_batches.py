@@ -61,13 +61,13 @@ class BatchFinisher:
         """
 
         def one(progress: BatchProgress) -> tuple[bool, list[LookUp]]:
-            if share_left() <= _SHARE_KEPT or (_only_untold(progress) and not may_send):
+            # Batches that lack nothing but notices aren't even read while no mail may be sent.
+            if share_left() <= _SHARE_KEPT or (_only_untold(progress) and not self.sender.can_send()):
                 return False, []
             may_charge = not settled.paused and share_left() > SHARE_TO_FINISH
             return self._finish_one(progress, lambda: share_left() <= _SHARE_KEPT, may_charge=may_charge)
 
         for chunk in batched(self._unfinished(changed), _AT_ONCE, strict=False):
-            may_send = self.sender.can_send()  # or else batches that lack nothing but notices aren't read again
             for finished, look_ups in side_by_side(self.executor, one, chunk):
                 settled.batches += finished
                 for look_up in look_ups:
