@@ -65,7 +65,7 @@ class WorkflowStack(Stack):
         )
         self._config = config
         self._state = state
-        mail = Mail(self, "Mail", config=config)
+        mail = self._mail = Mail(self, "Mail", config=config)
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
         self._webhooks = Webhooks(self, "Webhooks")
         environment = self._environment(mail)
@@ -74,6 +74,7 @@ class WorkflowStack(Stack):
         self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
+        mail.add_hearer(functions)
         self._viewer = self._invoice_viewer(functions)
         self._grant_state()
         missed_starts = self._missed_starts()
@@ -94,6 +95,7 @@ class WorkflowStack(Stack):
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
+            Env.MAIL_PACE: json.dumps(asdict(config.mail), sort_keys=True),
             Env.COMPANY_NAME: config.company_name,
             Env.COMPANY: json.dumps(company_settings(config.company), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
@@ -134,7 +136,10 @@ class WorkflowStack(Stack):
 
     def _mailing(self) -> list[lambda_.Function]:
         """List the functions that e-mail customers, apart from the reconciler's."""
-        functions = (Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.SEND_REMINDERS, Function.REVIEW_HOLDS)
+        functions = (
+            *(Function.SEND_NOTICES, Function.SEND_REMAINING_NOTICES, Function.APPLY_HOLDS),
+            *(Function.SEND_REMINDERS, Function.REVIEW_HOLDS),
+        )
         return [*(self._called[name] for name in functions), self._webhooks.applier]
 
     def _grant_state(self) -> None:
@@ -142,6 +147,7 @@ class WorkflowStack(Stack):
             *self._called.items(),
             *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
             *self._webhooks.functions.items(),
+            (Function.HEAR_MAIL, self._mail.hearer),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -173,6 +179,7 @@ class WorkflowStack(Stack):
             functions=self._called,
             close=close,
             imports=imports,
+            mail=self._mail,
             missed_starts=missed_starts,
         )
         return _Machines(
@@ -193,6 +200,7 @@ class WorkflowStack(Stack):
         """Let the functions send e-mail, ask about executions, answer for tasks and read providers' secrets."""
         for function in self._mailing():
             mail.grant_send(function)
+        mail.grant_quota(self._called[Function.PLAN_CLOSE])
         machines.close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
         machines.collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:
@@ -215,6 +223,7 @@ class WorkflowStack(Stack):
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
         alarms.watch_webhooks(self._webhooks)
+        alarms.watch_dead_letters("MailEvents", self._mail.dead_letters)
         for provider in self._providers:
             alarms.watch_queue(provider)
         Dashboard(
@@ -233,6 +242,7 @@ class WorkflowStack(Stack):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+        functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
         return functions

@@ -97,6 +97,7 @@ class World:
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
+    mail_account: fakes.FakeMailAccount = field(default_factory=fakes.FakeMailAccount)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
     letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
@@ -200,6 +201,8 @@ class World:
                 break
             for batch in read_batches(self.documents, plan.round_key):
                 self.close_batch(period, batch, plan.close.round)
+        while self.use_cases.remaining_sender.send(period).again:
+            pass
         self.workflow.running.discard(execution)
         return self.reporter.report(period, run)
 

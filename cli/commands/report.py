@@ -52,7 +52,7 @@ _AT_ONCE = 400
 """Customers that are read ahead: bounds the memory."""
 _MOST_FINDINGS = 10
 _MOST_LOOSE_ENDS = 5
-_LOOSE_ENDS: Mapping[LooseEndName, str] = {"unfinished": "yellow", "waiting": ""}
+_LOOSE_ENDS: Mapping[LooseEndName, str] = {"unfinished": "yellow", "waiting": "", "unreached": "yellow"}
 """Those with whom a close is not through, and those who wait for what takes days; in the report and how to print it."""
 _SPEAKING = {PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER}
 """Payment states whose last step says why nothing was charged."""

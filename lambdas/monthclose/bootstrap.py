@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         InvoiceRenderer,
         LinkSecrets,
         Log,
+        MailAccount,
         Mailer,
         PaymentGateway,
         PriceBooks,
@@ -212,10 +213,19 @@ class Runtime:
 
     @cached_property
     def mailer(self) -> Mailer:
-        """The mail service."""
+        """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
 
-        return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+        mailer = SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+        return self._limiting.limited_mail(mailer, self.mail_account, self.settings.mail)
+
+    @cached_property
+    def mail_account(self) -> MailAccount:
+        """The account's quota at the mail service."""
+        from monthclose.adapters.aws.ses import SesAccount
+        from monthclose.adapters.dynamo.mail_quota import KeptQuota
+
+        return KeptQuota(SesAccount(self.clock), self.clock)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
@@ -276,6 +286,12 @@ class Runtime:
         from monthclose.adapters.aws.sqs import SqsDeadLetters
 
         return SqsDeadLetters(queue_url)
+
+    def events_at(self, queue_url: str) -> EventQueue:
+        """Make a queue of events, by its URL."""
+        from monthclose.adapters.aws.event_queue import SqsEventQueue
+
+        return SqsEventQueue(queue_url)
 
     @cached_property
     def event_queue(self) -> EventQueue:

@@ -31,6 +31,7 @@ __all__ = [
     "ProviderDownError",
     "ProviderPausedError",
     "ProviderRefusedError",
+    "QuotaUsedUpError",
     "RateLimitedError",
     "RecordRefusedError",
     "TryLaterError",
@@ -57,6 +58,10 @@ class BeingChargedError(TryLaterError):
 
 class RateLimitedError(TryLaterError):
     """The provider answered that we send too many requests. Nothing happened."""
+
+
+class QuotaUsedUpError(TryLaterError):
+    """The mail service takes no more e-mails of the account's today. Nothing happened."""
 
 
 class ObjectBusyError(TryLaterError):

@@ -27,6 +27,8 @@ class Env(StrEnum):
     """For `charge_customers` only: the one provider whose queue this function drains. Not an output."""
     MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
     MAIL_CONFIGURATION_SET = "MONTHCLOSE_MAIL_CONFIGURATION_SET"
+    MAIL_PACE = "MONTHCLOSE_MAIL_PACE"
+    """JSON: the parameters of `MailSettings`; empty for all of the account's quota."""
     COMPANY_NAME = "MONTHCLOSE_COMPANY_NAME"
     COMPANY = "MONTHCLOSE_COMPANY"
     """JSON: the company's details on invoices (`Seller`), `payment_days`, `e_invoice`."""

@@ -15,6 +15,7 @@ from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
+from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.names import Env, LimitScope
 
@@ -132,6 +133,7 @@ class Settings:
     drop: DropSettings
     links: LinkSettings | None = None
     max_rejected_percent: int = MAX_REJECTED_PERCENT
+    mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -197,6 +199,7 @@ class Settings:
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
+            mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
         )
 
 

@@ -21,6 +21,7 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from sandbox.aws.mail_events import publish_mail_events
 from sandbox.aws.map_results import write_map_results
 from sandbox.aws.redrive import Redrive
 from sandbox.aws.step_functions import Executions
@@ -197,6 +198,7 @@ if __name__ == "__main__":
     query_page_by_page()
     share_unpacked_files()
     address_functions_here(os.environ["GATEWAY_PORT"])
+    publish_mail_events()
     if os.environ.get("MONTHCLOSE_STRICT"):
         install_all(Limits())
     main()

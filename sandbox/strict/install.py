@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from sandbox.strict import events, stepfunctions
+from sandbox.strict import events, ses, stepfunctions
 from sandbox.strict.limits import Limits
 
-INSTALLERS: tuple[Callable[[Limits], None], ...] = (stepfunctions.install, events.install)
+INSTALLERS: tuple[Callable[[Limits], None], ...] = (stepfunctions.install, events.install, ses.install)
 """Each puts the limits of one service into the emulator."""
 
 

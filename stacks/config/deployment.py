@@ -12,8 +12,9 @@ from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
+from monthclose.domain.notices.sending import MailSettings
 from stacks.config.company import read_company
-from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_usage_drop
+from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_mail, read_usage_drop
 from stacks.config.provider import Provider
 from stacks.config.reading import (
     ConfigError,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
-_OPTIONAL: Mapping[str, object] = {"company": {}, "expected_customers": 0, "invoice_link_days": 0}
+_OPTIONAL: Mapping[str, object] = {"company": {}, "expected_customers": 0, "invoice_link_days": 0, "mail": {}}
 """The defaults of settings that may be left out."""
 
 
@@ -48,6 +49,8 @@ class Config:
         The SES identity that mail is sent from: the sender's domain (the default) or the sender's address.
     mail_identity_created : bool
         Whether the workflow stack creates it. False if the company has already verified its domain in SES.
+    mail : MailSettings
+        How much of the account's SES quota is used.
     max_batches : int
         The most batches that a close is cut into. With no more customers than that, each has a batch of its own.
     deadline_hours : int
@@ -78,6 +81,7 @@ class Config:
     mail_sender: str
     mail_identity: str
     mail_identity_created: bool
+    mail: MailSettings
     providers: tuple[Provider, ...]
     hold_policy: HoldPolicy
     invoicing: InvoicingPolicy
@@ -129,6 +133,7 @@ class Config:
             mail_sender=sender,
             mail_identity=identity,
             mail_identity_created=read_flag(settings, "", "mail_identity_created", default=True),
+            mail=read_mail(read_object(settings, "", "mail")),
             providers=_providers(settings, target),
             hold_policy=read_hold_policy(read_object(settings, "", "hold_policy")),
             invoicing=read_invoicing(read_object(settings, "", "invoicing")),

@@ -15,6 +15,7 @@ class Function(StrEnum):
     GENERATE_INVOICES = "generate_invoices"
     CHARGE_CUSTOMERS = "charge_customers"
     SEND_NOTICES = "send_notices"
+    SEND_REMAINING_NOTICES = "send_remaining_notices"
     APPLY_HOLDS = "apply_holds"
     PARK_CUSTOMERS = "park_customers"
     REPORT_CLOSE = "report_close"
@@ -28,6 +29,7 @@ class Function(StrEnum):
     REVIEW_HOLDS = "review_holds"
     RECEIVE_WEBHOOK = "receive_webhook"
     APPLY_WEBHOOK = "apply_webhook"
+    HEAR_MAIL = "hear_mail"
     RECEIVE_USAGE = "receive_usage"
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
@@ -124,6 +126,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
     ),
     Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=_BOOKS),
+    # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
+    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=_BOOKS),
     Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=_BOOKS),
     Function.PARK_CUSTOMERS: Spec(
         900, machine=_CLOSE, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True)
@@ -193,6 +197,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, access=_BOOKS),
+    Function.HEAR_MAIL: Spec(60, access=_BOOKS),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

@@ -49,6 +49,7 @@ class Reconciler(Construct):
         functions: Mapping[Function, lambda_.Function],
         close: MonthClose,
         imports: UsageImport,
+        mail: Mail,
         missed_starts: sqs.Queue,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -61,6 +62,8 @@ class Reconciler(Construct):
             substitutions={
                 **called,
                 "MissedStarts": missed_starts.queue_url,
+                "MailEvents": mail.events.queue_url,
+                "MailDeadLetters": mail.dead_letters.queue_url,
                 "MonthClose": close.machine.state_machine_arn,
                 "ImportUsage": imports.machine.state_machine_arn,
                 "EventSource": EVENT_SOURCE,
@@ -72,6 +75,8 @@ class Reconciler(Construct):
         allow_events(self.machine)
         grant_describe(self, self.machine, self._functions[Function.OPEN_RECONCILE])
         self._grant_drain([close, imports], missed_starts)
+        _grant_take(mail.dead_letters, self._functions[Function.DRAIN_DEAD_LETTERS])
+        mail.events.grant_send_messages(self._functions[Function.DRAIN_DEAD_LETTERS])
         events.Rule(
             self,
             "Every",

@@ -6,7 +6,14 @@ from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets,
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
 from tests.fakes.system import FakeClock, FakeLog, FakePatience
-from tests.fakes.workflow import FakeChargeQueue, FakeDeadLetters, FakeEventQueue, FakeMailer, FakeWorkflow
+from tests.fakes.workflow import (
+    FakeChargeQueue,
+    FakeDeadLetters,
+    FakeEventQueue,
+    FakeMailAccount,
+    FakeMailer,
+    FakeWorkflow,
+)
 
 __all__ = [
     "FakeBooks",
@@ -22,6 +29,7 @@ __all__ = [
     "FakeGateway",
     "FakeLinkSecrets",
     "FakeLog",
+    "FakeMailAccount",
     "FakeMailer",
     "FakePatience",
     "FakePriceBooks",

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from monthclose.domain.notices.sending import SendingQuota
+from monthclose.errors import ProviderPausedError
 from monthclose.ports import (
     DeadLetter,
     Execution,
@@ -17,12 +20,35 @@ class FakeMailer:
 
     sent: list[Mail] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    turns: int | None = None
+    """How many more mails may be sent; None: any number."""
+
+    def wait_for_turn(self) -> None:
+        if self.turns == 0:
+            raise ProviderPausedError("SES is already asked as fast as it allows", 1)
 
     def send(self, mail: Mail) -> str:
+        self.wait_for_turn()
+        self.turns = self.turns and self.turns - 1
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(mail)
         return f"message-{len(self.sent)}"
+
+
+@dataclass
+class FakeMailAccount:
+    """The account at the mail service, with a quota as SES gives it to a company that sends little."""
+
+    per_second: float = 14
+    per_day: float = 50_000
+    sent: float = 0
+
+    def quota(self) -> SendingQuota:
+        return SendingQuota(self.per_second, self.per_day, self.sent, datetime(2026, 11, 1, tzinfo=UTC))
+
+    def used_up(self) -> None:
+        self.sent = self.per_day
 
 
 @dataclass

@@ -33,6 +33,7 @@ TARGETS: Mapping[str, Mapping[str, object]] = {
 
 TELL_CUSTOMERS = {
     "send_notices",
+    "send_remaining_notices",
     "send_reminders",
     "settle_payments",
     "apply_webhook",

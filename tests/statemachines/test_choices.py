@@ -46,8 +46,8 @@ def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str,
 @pytest.mark.parametrize(
     ("unfinished", "rounds_left", "wait_seconds", "state"),
     [
-        (0, True, 0, "Prove and report"),
-        (0, False, 60, "Prove and report"),
+        (0, True, 0, "Send remaining notices"),
+        (0, False, 60, "Send remaining notices"),
         (7, False, 60, "Park what is left"),
         (7, True, 60, "Wait before the repair round"),
         (7, True, 0, "Close every batch"),
@@ -63,6 +63,11 @@ def test_a_plan_decides_what_comes_next(
 def test_a_scan_that_ran_out_of_time_is_continued(route: Route, close: Machine) -> None:
     plan = {"scan": {"after": "c1"}, "unfinished": 0, "rounds_left": True, "wait_seconds": 0}
     assert route(close["States"]["What is left to do?"], plan) == "Plan and snapshot"
+
+
+@pytest.mark.parametrize(("again", "state"), [(True, "Send remaining notices"), (False, "Prove and report")])
+def test_notices_are_sent_before_the_close_is_proved(route: Route, close: Machine, again: bool, state: str) -> None:
+    assert route(close["States"]["Are there more notices to send?"], {"notices": {"again": again}}) == state
 
 
 @pytest.mark.parametrize(
@@ -100,9 +105,10 @@ def test_settling_continues_while_there_is_more(
 _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
 
 
-@pytest.mark.parametrize("where", ["", "starts", *_NOTHING])
+@pytest.mark.parametrize("where", ["", "starts", "mail", *_NOTHING])
 def test_every_finding_is_published(route: Route, reconcile: Machine, where: str) -> None:
-    total = {"starts": {"found": int(where == "starts")}, "sum": _NOTHING | ({where: True} if where else {})}
+    found = {name: {"found": int(where == name)} for name in ("starts", "mail")}
+    total = found | {"sum": _NOTHING | ({where: True} if where else {})}
     state = route(reconcile["States"]["Was anything found?"], total)
     assert state == ("Publish the event" if where else "Did everything work?")
 
@@ -136,6 +142,14 @@ def test_a_batch_without_a_queue_only_gets_reminders(
 ) -> None:
     choice = collecting_child["States"]["Can they be charged?"]
     assert route(choice, {"batch": {"queue_url": queue_url}}) == state
+
+
+@pytest.mark.parametrize(("wait_seconds", "state"), [(120, "Wait for mail"), (0, "Apply holds")])
+def test_reminders_without_a_turn_are_sent_later_the_same_day(
+    route: Route, collecting_child: Machine, wait_seconds: int, state: str
+) -> None:
+    choice = collecting_child["States"]["Are there reminders left?"]
+    assert route(choice, {"reminded": {"wait_seconds": wait_seconds}}) == state
 
 
 @pytest.mark.parametrize(

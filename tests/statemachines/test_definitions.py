@@ -117,6 +117,12 @@ def test_charging_sends_no_amount(child: Machine) -> None:
     assert set(charge["Parameters"]["MessageBody"]) == {"period.$", "round.$", "batch.$", "task_token.$"}
 
 
+def test_trouble_with_mail_ends_no_close(close: Machine) -> None:
+    state = close["States"]["Send remaining notices"]
+    assert state["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Prove and report"}]
+    assert close["States"]["Park what is left"]["Next"] == "Send remaining notices"
+
+
 def test_the_collections_message_says_whom_and_when_and_no_amount(collecting_child: Machine) -> None:
     message = collecting_child["States"]["Collect what is due"]["Parameters"]["MessageBody"]
     assert set(message) == {"kind", "run.$", "today.$", "closing.$", "batch.$", "customers.$", "task_token.$"}

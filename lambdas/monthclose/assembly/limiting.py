@@ -1,10 +1,13 @@
-"""Gateways that keep to their provider's limit, and whose key may be replaced."""
+"""Gateways that keep to their provider's limit, with a key that may be replaced; a mailer that keeps to the account's."""
 
 from collections.abc import Callable
 from threading import Lock
 
-from monthclose.ports import Clock, Limiter, PaymentGateway, ProviderLimits
+from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.throttle import Limit
+from monthclose.ports import Clock, Limiter, MailAccount, Mailer, PaymentGateway, ProviderLimits
 from monthclose.settings import Provider
+from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
@@ -12,6 +15,8 @@ from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGate
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
 share of its time that a consumer reserves."""
+_MAIL = "mail"
+"""What the mail service is called among the providers' limits."""
 
 
 class Limiting:
@@ -45,10 +50,15 @@ class Limiting:
         """
         return KeyedGateway(lambda key: self.limited(make(key), provider), read_key)
 
+    def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:
+        """Make a mailer keep to the account's rate and quota, which all threads of this worker share."""
+        return ThrottledMailer(mailer, account, settings, lambda limit: self._paced(_MAIL, limit))
+
     def _limiter(self, provider: Provider) -> Limiter:
         with self._lock:  # two limiters would lease slots, and count failures, each for itself
             if provider.name not in self._limiters:
-                self._limiters[provider.name] = PacedLimiter(
-                    provider.name, provider.limit, self._limits, self._clock, patience_seconds=self._patience_seconds
-                )
+                self._limiters[provider.name] = self._paced(provider.name, provider.limit)
             return self._limiters[provider.name]
+
+    def _paced(self, name: str, limit: Limit) -> Limiter:
+        return PacedLimiter(name, limit, self._limits, self._clock, patience_seconds=self._patience_seconds)

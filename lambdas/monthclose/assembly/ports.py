@@ -20,6 +20,7 @@ from monthclose.ports import (
     InvoiceRenderer,
     LinkSecrets,
     Log,
+    MailAccount,
     Mailer,
     Patience,
     PaymentGateway,
@@ -94,7 +95,11 @@ class Ports(Protocol):
 
     @property
     def mailer(self) -> Mailer:
-        """The mail service."""
+        """The mail service; it keeps to the account's rate and quota."""
+
+    @property
+    def mail_account(self) -> MailAccount:
+        """The account's quota at the mail service."""
 
     @property
     def renderer(self) -> InvoiceRenderer:

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
+    from monthclose.use_cases.notices.hear_mail import MailHearer
     from monthclose.use_cases.notices.notice_texts import NoticeTexts
-    from monthclose.use_cases.notices.send_notices import NoticeSender
+    from monthclose.use_cases.notices.send_notices import NoticeSender, RemainingSender
     from monthclose.use_cases.notices.send_reminders import ReminderSender
     from monthclose.use_cases.notices.tell_correction import CorrectionTeller
     from monthclose.use_cases.notices.tell_customer import CustomerTeller
@@ -106,6 +107,7 @@ class UseCases:
     @cached_property
     def planner(self) -> Planner:
         """Plans a close's rounds."""
+        from monthclose.use_cases.closes.mail_outlook import MailOutlook
         from monthclose.use_cases.closes.plan_close import Planner
         from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
@@ -120,6 +122,7 @@ class UseCases:
             providers=settings.providers,
             settings=settings.close,
             gateways=ports.gateways,
+            mail=MailOutlook(ports.mail_account, settings.mail),
         )
 
     def park_customers(self, period: Period) -> int:
@@ -346,6 +349,22 @@ class UseCases:
 
         ports = self.ports
         return NoticeSender(ports.books, ports.closes, self.customer_teller, ports.clock)
+
+    @cached_property
+    def mail_hearer(self) -> MailHearer:
+        """Keeps bounces and complaints with their notices."""
+        from monthclose.use_cases.notices.hear_mail import MailHearer
+
+        ports = self.ports
+        return MailHearer(ports.books, ports.closes, self.hold_keeper, ports.clock)
+
+    @cached_property
+    def remaining_sender(self) -> RemainingSender:
+        """Sends the notices that a close's batches have left."""
+        from monthclose.use_cases.notices.send_notices import SENDERS, RemainingSender
+
+        ports = self.ports
+        return RemainingSender(ports.closes, self.notice_sender, ports.executor("notices", SENDERS))
 
     @cached_property
     def reminder_sender(self) -> ReminderSender:

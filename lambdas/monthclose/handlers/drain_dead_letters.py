@@ -6,11 +6,14 @@ from monthclose.observability import count, logger
 from monthclose.ports import TimeIsUp
 
 
-@timed_handler("drain_dead_letters", key="[provider, starts_url, entered]", kept=0.25)
+@timed_handler("drain_dead_letters", key="[provider, starts_url, mail_url, entered]", kept=0.25)
 def handler(event: Event, time_is_up: TimeIsUp) -> Event:
-    """Drain a provider's dead letters, or those of the rules that start executions (`starts_url`, `restarted`)."""
+    """Drain the dead letters of a provider, of mail, or of the rules that start executions (`starts_url`, …)."""
     ports, drain = runtime(), use_cases().dead_letter_drain
-    if "starts_url" in event:
+    if "mail_dead_letters_url" in event:
+        letters, events = ports.dead_letters(event["mail_dead_letters_url"]), ports.events_at(event["mail_url"])
+        drained = drain.drain_mail(letters, events, time_is_up)
+    elif "starts_url" in event:
         starts = ports.dead_letters(event["starts_url"])
         drained = drain.drain_starts(starts, frozenset(event["restarted"]), time_is_up)
     else:

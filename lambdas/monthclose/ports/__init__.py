@@ -19,7 +19,7 @@ from monthclose.ports.gateway import (
 )
 from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
-from monthclose.ports.mail import Mail, Mailer
+from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
@@ -54,6 +54,7 @@ __all__ = [
     "LinkSecrets",
     "Log",
     "Mail",
+    "MailAccount",
     "Mailer",
     "NotCollected",
     "NumberedRun",

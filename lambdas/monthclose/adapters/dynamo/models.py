@@ -80,6 +80,7 @@ class CustomerItem(Model):
     held_by = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
     carried_minor = NumberAttribute(default=0)
+    dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
     version = NumberAttribute(default=0)
 
@@ -184,6 +185,8 @@ class NoticeItem(BillingItem, discriminator="notice"):
     time = UTCDateTimeAttribute()
     message_id = UnicodeAttribute()
     step = UnicodeAttribute()
+    why = UnicodeAttribute(default="")
+    bounces = NumberAttribute(default=0)
 
 
 class HoldItem(BillingItem, discriminator="hold"):

@@ -11,6 +11,7 @@ from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
 from monthclose.ports import Closes, Documents, PaymentGateway, PriceBooks, TaxTables, TimeIsUp
 from monthclose.settings import CloseSettings, Provider
+from monthclose.use_cases.closes.mail_outlook import MailOutlook
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
 from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
 
@@ -43,6 +44,7 @@ class Planner:
     settings: CloseSettings
     gateways: Mapping[str, Callable[[], PaymentGateway]]
     """Makes each provider's gateway: a provider that refuses us must stop the close before it charges or parks."""
+    mail: MailOutlook
 
     def plan(self, period: Period, run: int, scan: Scan | None = None, time_is_up: TimeIsUp = lambda: False) -> Plan:
         """Write the list of the batches that still need work; a close's first round takes the snapshot as well.
@@ -128,7 +130,7 @@ class Planner:
                     f"{name}: {count(number, 'charge')} at {rate:g}/s would take {takes / 3600:.1f} h, "
                     f"more than the deadline of {self.settings.deadline_hours} h"
                 )
-        return seconds, tuple(warnings)
+        return seconds, (*warnings, *self.mail.warnings(sum(counts.values()), seconds))
 
     def _finished(self, close: Close, *, with_parked: bool) -> set[int]:
         """Number the batches that a round leaves out."""

@@ -20,6 +20,8 @@ from monthclose.use_cases.proof.report import Counts, LooseEndEntry, LooseEndLis
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
+_DID_NOT_ARRIVE = ("bounced", "complained", "unreachable")
+"""States of notices that only some reports have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,13 @@ class _LooseEndLists:
 
     def content(self) -> LooseEnds:
         """Put them into the report's shape."""
-        return {"unfinished": self._list(LooseEndKind.UNFINISHED), "waiting": self._list(LooseEndKind.WAITING)}
+        content: LooseEnds = {
+            "unfinished": self._list(LooseEndKind.UNFINISHED),
+            "waiting": self._list(LooseEndKind.WAITING),
+        }
+        if self.in_all[LooseEndKind.UNREACHED]:
+            content["unreached"] = self._list(LooseEndKind.UNREACHED)
+        return content
 
     def _list(self, kind: LooseEndKind) -> LooseEndList:
         return {"customers": [_entry(end) for end in self.ends[kind]], "in_all": self.in_all[kind]}
@@ -152,6 +160,9 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
 def _notice_warnings(totals: Totals) -> list[str]:
     texts = {
         "refused": "were refused by the mail service: their addresses are invalid",
+        "bounced": "bounced: their customers were not told",
+        "complained": "were marked as spam by their readers",
+        "unreachable": "were not sent: an earlier e-mail to the address bounced, or its reader complained",
         "claimed": "may or may not have been sent: sending broke off, and they are not sent again in case they were",
     }
     not_notified = (
@@ -193,6 +204,7 @@ def report_content(close: Close, totals: Totals, findings: list[Finding], compan
             "sent": totals.notices.get("sent", 0),
             "refused": totals.notices.get("refused", 0),
             "unconfirmed": totals.notices.get("claimed", 0),
+            **{name: totals.notices[name] for name in _DID_NOT_ARRIVE if totals.notices.get(name)},
         },
         "holds": {name: totals.holds.get(name, 0) for name in ("placed", "lifted")},
         "proof": {

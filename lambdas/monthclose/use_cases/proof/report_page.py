@@ -27,8 +27,8 @@ _PARTS: Mapping[str, str] = {
 """The parts of a currency's bar, in order; `open` excludes what is pending here."""
 _SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "lost", "credit_granted", "tax")
 
-_LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting")
-"""Customers whom the close has not finished, and those who wait for something that takes days."""
+_LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting", "unreached")
+"""Customers whom the close has not finished, who wait for something that takes days, or whose e-mail failed."""
 _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "paid": ("Paid", "collected"),
     "nothing_due": ("Nothing due", "credited"),

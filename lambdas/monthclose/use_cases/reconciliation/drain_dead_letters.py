@@ -12,10 +12,11 @@ from typing import Any
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.closes.proof import Finding
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.notices.mail_event import MailEvent
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.names import COLLECT_DUE
-from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, TimeIsUp, Workflow
+from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, EventQueue, Log, TimeIsUp, Workflow
 from monthclose.use_cases.batch_work import recent_closes
 
 _TARGET, _ERROR = "TARGET_ARN", "ERROR_CODE"
@@ -106,6 +107,27 @@ class DeadLetterDrain:
                 "missed_start",
                 f"{what} ({letter.attributes.get(_ERROR, 'no reason given')})",
             )
+
+        return self._drain(queue, handle, time_is_up)
+
+    def drain_mail(self, queue: DeadLetters, events: EventQueue, time_is_up: TimeIsUp = lambda: False) -> Drained:
+        """Put events about e-mails that could not be kept back into their queue: keeping one twice changes nothing.
+
+        Parameters
+        ----------
+        events : EventQueue
+            The queue that the letters come from.
+        """
+
+        def handle(letter: DeadLetter, drained: Drained) -> None:
+            event = _object(letter.body)
+            try:
+                MailEvent.read(event or {})
+            except UserMistakeError:
+                self._keep("mail", letter, drained, "dead_letter", "an event about an e-mail cannot be read")
+                return
+            events.put([event or {}])
+            drained.taken_up += 1
 
         return self._drain(queue, handle, time_is_up)
 
