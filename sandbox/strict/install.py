@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
+from sandbox.strict import control, dynamodb
 from sandbox.strict.limits import Limits
 
-INSTALLERS: tuple[Callable[[Limits], None], ...] = ()
+INSTALLERS: tuple[Callable[[Limits], None], ...] = (
+    control.install,
+    dynamodb.install,
+)
 """Each puts the limits of one service into the emulator."""
 
 
