@@ -21,7 +21,6 @@ from sandbox.aws.local_aws import LocalAws, Running
 from sandbox.strict.limits import CONTROL_PATH
 from tests.integration.system import System
 
-
 STRICT = os.environ.get("MONTHCLOSE_TESTS_STRICT", "1") != "0"
 _STRUCK: Counter[str] = Counter()
 """By limit, how often it refused something on the local AWSs of this process."""
