@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from sandbox.strict import control, dynamodb
+from sandbox.strict import control, dynamodb, lambdas, sqs
 from sandbox.strict.limits import Limits
 
 INSTALLERS: tuple[Callable[[Limits], None], ...] = (
     control.install,
     dynamodb.install,
+    lambdas.install,
+    sqs.install,
 )
 """Each puts the limits of one service into the emulator."""
 
