@@ -1,9 +1,10 @@
 """The limits of Lambda that the strict local AWS enforces, through the emulator's own functions."""
 
 import asyncio
+import gc
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -55,9 +56,9 @@ class Functions:
         body = self.code[config["FunctionName"]](event)
         return body if isinstance(body, dict) and "error" in body else {"body": body}
 
-    def invoke(self, name: str, body: bytes = b"{}", **headers: str) -> tuple[int, Any]:
+    def invoke(self, name: str, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         path = f"/2015-03-31/functions/{name}/invocations"
-        status, _headers, answer = asyncio.run(lambda_svc.handle_request("POST", path, headers, body, {}))
+        status, _headers, answer = asyncio.run(lambda_svc.handle_request("POST", path, headers or {}, body, {}))
         return status, json.loads(answer)
 
     def execute(self, name: str, event: Any = None) -> dict[str, Any]:
@@ -198,7 +199,7 @@ def test_payloads_have_limits(functions: Functions, limits: Limits) -> None:
     large = json.dumps({"text": "x" * 6_291_456}).encode()
     assert functions.invoke(name, large)[1]["__type"] == "RequestTooLargeException"
     asynchronous = {"x-amz-invocation-type": "Event"}
-    assert functions.invoke(name, large[:1_048_577], **asynchronous)[1]["__type"] == "RequestTooLargeException"
+    assert functions.invoke(name, large[:1_048_577], asynchronous)[1]["__type"] == "RequestTooLargeException"
     assert functions.invoke(name, large[:-100] + b'"}')[0] == 200
     _status, answer = functions.invoke(name, b'{"answer": 6291557}')
     assert answer["errorType"] == "Function.ResponseSizeTooLarge"
@@ -212,6 +213,25 @@ def test_payloads_have_limits(functions: Functions, limits: Limits) -> None:
 def test_a_process_that_ends_has_lambdas_name_for_it(functions: Functions) -> None:
     died = {"error": True, "body": {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"}}
     assert functions.execute(functions.deploy(lambda _event: died))["body"]["errorType"] == "Runtime.ExitError"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("import time; time.sleep(60)", "Sandbox.Timedout"), ("import os; os._exit(3)", "Runtime.ExitError")],
+)
+def test_a_function_that_takes_too_long_or_ends_its_process_is_ended_with_lambdas_name_for_it(
+    limits: Limits, code: str, error: str
+) -> None:
+    name = f"function-{uuid4().hex}"
+    source = f"def handler(event, context):\n    {code}\n"
+    create = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"]
+    create(name, {"FunctionName": name, "Code": {"ZipFile": source}, "Runtime": "python3.13", "Timeout": 2}, "stack")
+    execute = lambdas.Sizes(limits).answered(lambda_svc._execute_function_warm)
+    result = execute(lambda_svc._functions.pop(name), {}, "request-1")
+    lambda_svc.invalidate_worker(name)
+    gc.collect()  # MiniStack doesn't close the pipes of a process that has ended
+    assert (result["error"], result["body"]["errorType"]) == (True, error)
 
 
 class Loop:
@@ -296,10 +316,10 @@ def test_an_update_of_the_stack_changes_whether_it_may(functions: Functions) -> 
 def test_functions_that_invoke_each_other_are_stopped(functions: Functions, limits: Limits) -> None:
     name = functions.deploy(lambda _event: "done")
     depth = lambda_svc._INVOKE_DEPTH_HEADER
-    assert functions.invoke(name, **{depth: "15"}) == (200, "done")
-    assert functions.invoke(name, **{depth: "16"})[1]["__type"] == "RecursiveInvocationException"
+    assert functions.invoke(name, headers={depth: "15"}) == (200, "done")
+    assert functions.invoke(name, headers={depth: "16"})[1]["__type"] == "RecursiveInvocationException"
     limits.change("lambda.recursion", on=False)
-    assert functions.invoke(name, **{depth: "16"}) == (200, "done")
+    assert functions.invoke(name, headers={depth: "16"}) == (200, "done")
 
 
 def test_a_lineage_is_read_from_a_trace_header() -> None:
@@ -351,7 +371,10 @@ def test_an_event_source_has_no_more_batches_than_its_maximum_and_knows_of_no_re
 def test_what_a_stack_says_of_a_resource_is_noted_when_it_is_created_and_updated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    handlers = {"create": lambda *_what: ("id", {}), "update": lambda *_what, **_options: ("id-2", {})}
+    handlers: dict[str, Callable[..., Any]] = {
+        "create": lambda *_what: ("id", {}),
+        "update": lambda *_what, **_: ("id-2", {}),
+    }
     monkeypatch.setitem(provisioners._RESOURCE_HANDLERS, "Test::Thing", handlers)
     kept: list[tuple[str, Any]] = []
     deployed.after_deploying("Test::Thing", lambda physical_id, properties: kept.append((physical_id, properties)))
