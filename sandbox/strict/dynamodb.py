@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from ministack.core.responses import error_response_json
@@ -16,7 +17,15 @@ from ministack.services import dynamodb
 from sandbox.strict.deployed import after_deploying
 from sandbox.strict.limits import Limits
 from sandbox.strict.throughput import Clock, Demand, Refusal, Throughput
-from sandbox.strict.units import action_demands, key_demands, page_demand, table_of, write_demands
+from sandbox.strict.units import (
+    action_demands,
+    grown,
+    key_demands,
+    page_demand,
+    table_of,
+    update_demands,
+    write_demands,
+)
 
 type Data = dict[str, Any]
 type Answer = tuple[int, dict[str, str], bytes]
@@ -92,7 +101,7 @@ class StrictDynamoDB:
         """Return what to put in the place of MiniStack's functions, by their names."""
         judged = {
             "_put_item": self._writing("Put", dynamodb._put_item),
-            "_update_item": self._writing("Update", dynamodb._update_item),
+            "_update_item": self._updating(dynamodb._update_item),
             "_delete_item": self._writing("Delete", dynamodb._delete_item),
             "_transact_write_items": self._transacting(_written, dynamodb._transact_write_items),
             "_transact_get_items": self._transacting(_got, dynamodb._transact_get_items),
@@ -129,6 +138,20 @@ class StrictDynamoDB:
             return throttled(refusal) if refusal else call(data)
 
         return write
+
+    def _updating(self, call: Call) -> Call:
+        def update(data: Data) -> Answer:
+            demands = foreseen(lambda: update_demands(data))
+            refusal = self._throughput.admit(demands)
+            if refusal:
+                return throttled(refusal)
+            answer = call(data)
+            more = foreseen(lambda: grown(demands, data))
+            if more:
+                self._throughput.spend(more)
+            return answer
+
+        return update
 
     def _getting(self, call: Call) -> Call:
         def get(data: Data) -> Answer:
@@ -260,7 +283,7 @@ def _request_demands(name: str, request: Data) -> list[Demand]:
 
 
 def _beyond(least: Demand, page: Demand) -> list[Demand]:
-    return [Demand(page.table, page.index, page.partition, page.kind, page.units - least.units, page.warm)]
+    return [replace(page, units=page.units - least.units)]
 
 
 def _keep_warm(call: Call) -> Call:

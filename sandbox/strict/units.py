@@ -4,7 +4,8 @@ Sizes and roundings: https://docs.aws.amazon.com/amazondynamodb/latest/developer
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ministack.services import dynamodb
@@ -54,6 +55,26 @@ def action_demands(kind: str, action: Mapping[str, Any], times: int = 1) -> list
     if kind in ("ConditionCheck", "Delete"):
         return write_demands(table, old or action["Key"], None if kind == "Delete" else old or action["Key"], times)
     return write_demands(table, old, action["Item"] if kind == "Put" else _updated(old, action), times)
+
+
+def update_demands(data: Mapping[str, Any]) -> list[Demand]:
+    """List what an update takes: without an index, what the item is worth before it (see `grown`).
+
+    What it makes of the item must be known before only where an index may refuse it, and costs as much as the update.
+    """
+    table = table_of(data)
+    if table.get("GlobalSecondaryIndexes"):
+        return action_demands("Update", data)
+    return write_demands(table, dynamodb._get_item_by_key(table, data["Key"]) or data["Key"], None)
+
+
+def grown(before: Sequence[Demand], data: Mapping[str, Any]) -> list[Demand]:
+    """List what an update took that it was not foreseen to take, as it made the item larger."""
+    table = table_of(data)
+    if table.get("GlobalSecondaryIndexes"):
+        return []
+    units = dynamodb._capacity_kb(dynamodb._item_size_bytes(dynamodb._get_item_by_key(table, data["Key"]) or {}))
+    return [replace(demand, units=units - demand.units) for demand in before if units > demand.units]
 
 
 def key_demands(table: Table, key: Item, *, consistent: bool, times: int = 1) -> list[Demand]:

@@ -125,8 +125,13 @@ def test_an_item_costs_a_unit_for_every_kilobyte_that_it_has_or_had(database: Da
     assert database.put(text="x") == "ThrottlingException"
 
 
-def test_an_update_costs_what_it_makes_of_the_item(database: Database, limits: Limits, clock: ManualClock) -> None:
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_update_costs_what_it_makes_of_the_item(
+    database: Database, limits: Limits, clock: ManualClock, indexed: bool
+) -> None:
     limits.change("dynamodb.partition_writes", value=10)
+    if not indexed:
+        dynamodb._tables[database.table]["GlobalSecondaryIndexes"] = []
     change = {
         "Key": item("a", "0"),
         "UpdateExpression": "SET #text = :text",
