@@ -21,9 +21,6 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
-from sandbox.strict.install import install_all
-from sandbox.strict.limits import Limits
-
 _RAISED = re.compile(r"^([\w.]+)(?::|$)", re.MULTILINE)
 
 
@@ -258,5 +255,8 @@ if __name__ == "__main__":
     share_unpacked_files()
     address_functions_here(os.environ["GATEWAY_PORT"])
     if os.environ.get("MONTHCLOSE_STRICT"):
+        from sandbox.strict.install import install_all
+        from sandbox.strict.limits import Limits
+
         install_all(Limits())
     main()

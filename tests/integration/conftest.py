@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 
 from cli.deployment import deployed
 from monthclose.adapters.aws.clients import client
 from sandbox.aws.local_aws import LocalAws, Running
-from sandbox.strict.limits import CONTROL_PATH
+from tests.integration.strictness import limits_struck
 from tests.integration.system import System
 
 STRICT = os.environ.get("MONTHCLOSE_TESTS_STRICT", "1") != "0"
@@ -57,8 +56,7 @@ def _aws(home: Path, config: pytest.Config) -> Iterator[Running]:
     with deployed(LocalAws(home, endpoint_url=others, strict=STRICT and not others)) as running:
         yield running
         if running.strict:
-            listed = httpx.get(f"{running.endpoint_url}{CONTROL_PATH}", trust_env=False).json()
-            _STRUCK.update({name: limit["struck"] for name, limit in listed.items()})
+            _STRUCK.update(limits_struck(running.endpoint_url))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
