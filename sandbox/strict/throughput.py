@@ -51,6 +51,11 @@ class Refusal:
     index: str
 
 
+type _Rates = list[tuple[str, Hashable, float]]
+"""The limits that hold for a demand: each one's name, its bucket, and units per second."""
+type _Rated = tuple[Demand, _Rates]
+
+
 class Buckets:
     """Token buckets. One that is full, or holds what a call needs, lets it through; it may then be below zero."""
 
@@ -123,50 +128,54 @@ class Throughput:
         """Take what all calls of a transaction want, or nothing: then why not, call by call."""
         with self._lock:
             now = self._clock()
-            taken: list[Demand] = []
+            taken: list[_Rated] = []
             refusals: list[Refusal | None] = []
             for demands in calls:
-                refusal = next(filter(None, (self._refusal(demand, now) for demand in demands)), None)
+                rated = [(demand, self._rates(demand, now)) for demand in demands]
+                refusal = self._refusal(rated, now)
                 refusals.append(refusal)
                 if refusal is None:
-                    self._take(demands, now)
-                    taken.extend(demands)
+                    self._take(rated, now)
+                    taken.extend(rated)
                 else:
                     self._limits.strike(refusal.limit)
             if any(refusals):
                 self._take(taken, now, -1)
             else:
-                self._note(taken, now)
+                self._note([demand for demand, _rates in taken], now)
             return refusals
 
     def spend(self, demands: Sequence[Demand]) -> None:
         """Take what a call has used that could not be known before."""
         with self._lock:
             now = self._clock()
-            self._take(demands, now)
+            self._take([(demand, self._rates(demand, now)) for demand in demands], now)
             self._note(demands, now)
 
-    def _refusal(self, demand: Demand, now: float) -> Refusal | None:
-        what = ("Index" if demand.index else "Table") + demand.kind.removesuffix("s").title()
-        for limit, key, rate in self._rates(demand, now):
-            if not self._buckets.holds(key, demand.units, rate, rate * self._seconds, now):
-                account = limit == f"dynamodb.table_{demand.kind}"
-                reason = f"{what}{'AccountLimitExceeded' if account else 'KeyRangeThroughputExceeded'}"
-                return Refusal(limit, reason, demand.table, demand.index)
+    def _refusal(self, rated: Sequence[_Rated], now: float) -> Refusal | None:
+        seconds = self._seconds
+        for demand, rates in rated:
+            for limit, key, rate in rates:
+                if not self._buckets.holds(key, demand.units, rate, rate * seconds, now):
+                    what = ("Index" if demand.index else "Table") + demand.kind.removesuffix("s").title()
+                    account = limit == f"dynamodb.table_{demand.kind}"
+                    reason = f"{what}{'AccountLimitExceeded' if account else 'KeyRangeThroughputExceeded'}"
+                    return Refusal(limit, reason, demand.table, demand.index)
         return None
 
-    def _take(self, demands: Sequence[Demand], now: float, times: int = 1) -> None:
-        for demand in demands:
-            for _limit, key, rate in self._rates(demand, now):
-                self._buckets.take(key, times * demand.units, rate, rate * self._seconds, now)
+    def _take(self, rated: Sequence[_Rated], now: float, times: int = 1) -> None:
+        seconds = self._seconds
+        for demand, rates in rated:
+            for _limit, key, rate in rates:
+                self._buckets.take(key, times * demand.units, rate, rate * seconds, now)
 
     def _note(self, demands: Sequence[Demand], now: float) -> None:
         for demand in demands:
             self._growth_of(demand, now).note(demand.units, now)
 
-    def _rates(self, demand: Demand, now: float) -> list[tuple[str, Hashable, float]]:
-        """List the limits that hold for a demand: each one's name, its bucket, and units per second."""
-        rates: list[tuple[str, Hashable, float]] = []
+    def _rates(self, demand: Demand, now: float) -> _Rates:
+        """List the limits that hold for a demand."""
+        rates: _Rates = []
         partition = f"dynamodb.partition_{demand.kind}"
         resource = (demand.table, demand.index, demand.kind)
         if demand.partition is not None and self._limits.on(partition):
