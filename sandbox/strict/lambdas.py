@@ -20,8 +20,8 @@ type Result = dict[str, Any]
 _SCALING_SECONDS = 10
 _LEAST_UNRESERVED = 100
 """An account keeps so much concurrency for functions without a reservation."""
-_EXITED = ("Worker process died", "Worker returned no response")
-"""How MiniStack says that a function's process ended in the middle of an invocation."""
+_EXITED = ("Worker process died", "Worker process exited", "Worker returned no response")
+"""How MiniStack begins to say that a function's process ended."""
 _QUIET_SECONDS = 60.0
 """An event source that had nothing to do for so long begins with few pollers again."""
 
@@ -179,7 +179,7 @@ class Sizes:
             result = execute(function, event, request_id)
             body = result.get("body")
             if result.get("error"):
-                if isinstance(body, dict) and body.get("errorMessage") in _EXITED:
+                if isinstance(body, dict) and str(body.get("errorMessage")).startswith(_EXITED):
                     message = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
                     body |= {"errorType": "Runtime.ExitError", "errorMessage": message}
                 return result

@@ -210,8 +210,9 @@ def test_payloads_have_limits(functions: Functions, limits: Limits) -> None:
     }
 
 
-def test_a_process_that_ends_has_lambdas_name_for_it(functions: Functions) -> None:
-    died = {"error": True, "body": {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"}}
+@pytest.mark.parametrize("message", ["Worker process died", "Worker process exited immediately. stderr: "])
+def test_a_process_that_ends_has_lambdas_name_for_it(functions: Functions, message: str) -> None:
+    died = {"error": True, "body": {"errorMessage": message, "errorType": "RuntimeError"}}
     assert functions.execute(functions.deploy(lambda _event: died))["body"]["errorType"] == "Runtime.ExitError"
 
 
