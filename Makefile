@@ -62,8 +62,8 @@ lock: $(VENV)/bin/uv  ## resolve the requirements again
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
 	npm install --package-lock-only --silent
 
-chaos: setup  ## a close while everything goes wrong, and what came of it (10 minutes; CUSTOMERS=500)
-	python -m tests.chaos $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS))
+chaos: setup  ## a close while everything goes wrong, and what came of it (10 minutes; CUSTOMERS=500, STRICT=1)
+	python -m tests.chaos $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS)) $(if $(STRICT),--strict)
 
 crash-points: setup  ## a charge killed at every point, under every fault of both providers: the table
 	PYTHONPATH=lambdas python -m tests.simulation

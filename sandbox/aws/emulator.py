@@ -25,8 +25,6 @@ from sandbox.aws.mail_events import publish_mail_events
 from sandbox.aws.map_results import write_map_results
 from sandbox.aws.redrive import Redrive
 from sandbox.aws.step_functions import Executions
-from sandbox.strict.install import install_all
-from sandbox.strict.limits import Limits
 
 _RAISED = re.compile(r"^([\w.]+)(?::|$)", re.MULTILINE)
 _DIED = re.compile(r"Worker (?:process died|process exited|returned no response)|\[Errno 32\]")
@@ -200,5 +198,8 @@ if __name__ == "__main__":
     address_functions_here(os.environ["GATEWAY_PORT"])
     publish_mail_events()
     if os.environ.get("MONTHCLOSE_STRICT"):
+        from sandbox.strict.install import install_all
+        from sandbox.strict.limits import Limits
+
         install_all(Limits())
     main()

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 
-from sandbox.strict import events, ses, stepfunctions
+from sandbox.strict import control, dynamodb, events, lambdas, ses, sqs, stepfunctions
 from sandbox.strict.limits import Limits
 
-INSTALLERS: tuple[Callable[[Limits], None], ...] = (stepfunctions.install, events.install, ses.install)
+INSTALLERS: tuple[Callable[[Limits], None], ...] = (
+    control.install,
+    dynamodb.install,
+    lambdas.install,
+    sqs.install,
+    stepfunctions.install,
+    events.install,
+    ses.install,
+)
 """Each puts the limits of one service into the emulator."""
 
 

@@ -1,4 +1,4 @@
-"""Gateways that keep to their provider's limit, with a key that may be replaced; a mailer that keeps to the account's."""
+"""Gateways that keep to their provider's limit, with a replaceable key; a mailer that keeps to the account's."""
 
 from collections.abc import Callable
 from threading import Lock
