@@ -25,6 +25,7 @@ _KEPT_OPEN = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    "ses:GetAccount",
     "states:SendTaskSuccess",
     "states:SendTaskFailure",
     "states:SendTaskHeartbeat",
@@ -116,7 +117,7 @@ def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_time
 
 def test_consumers_have_a_concurrency_limit_and_answer_message_by_message(two_providers: Synthesized) -> None:
     mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [4, 5, 10]
+    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [2, 4, 5, 10]
     for mapping in mappings:
         assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -194,6 +195,26 @@ def test_a_policy_names_its_resources_where_iam_allows_it(synthesized: Synthesiz
             assert set(_list(statement["Action"])) <= _KEPT_OPEN
 
 
+def test_mail_is_sent_from_the_companys_address_only_whoever_it_goes_to(aws: Synthesized) -> None:
+    sending = [statement for statement in _allowed(aws) if "ses:SendEmail" in _list(statement["Action"])]
+    assert sending
+    for statement in sending:
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": "billing@example.com"}}
+        assert any(_text(resource).endswith(":identity/*") for resource in _list(statement["Resource"]))
+
+
+def test_bounces_and_complaints_of_the_configuration_set_reach_the_queue(aws: Synthesized) -> None:
+    [destination] = aws.of_type("AWS::SES::ConfigurationSetEventDestination").values()
+    definition = destination["EventDestination"]
+    assert sorted(definition["MatchingEventTypes"]) == ["bounce", "complaint"]
+    assert "event-bus/default" in str(definition["EventBridgeDestination"]["EventBusArn"])
+    [rule] = [rule for rule in aws.of_type("AWS::Events::Rule").values() if "aws.ses" in str(rule.get("EventPattern"))]
+    assert rule["EventPattern"]["detail"]["mail"]["tags"]["ses:configuration-set"] == [
+        destination["ConfigurationSetName"]
+    ]
+    assert rule["Targets"][0]["DeadLetterConfig"]
+
+
 def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synthesized) -> None:
     readers: dict[str, set[str]] = {}
     for name, function in two_providers.functions().items():
@@ -262,8 +283,12 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         ("states:StartExecution", {"drain_dead_letters"}),
         (
             "sqs:DeleteMessage",
-            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "apply_webhook"},
+            {
+                *("charge_customers:gocardless", "charge_customers:stripe"),
+                *("drain_dead_letters", "apply_webhook", "hear_mail"),
+            },
         ),
+        ("ses:GetAccount", {*TELL_CUSTOMERS, "plan_close"}),
     ],
 )
 def test_an_action_is_allowed_only_to_the_functions_that_need_it(

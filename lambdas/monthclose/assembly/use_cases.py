@@ -355,8 +355,7 @@ class UseCases:
         """Keeps bounces and complaints with their notices."""
         from monthclose.use_cases.notices.hear_mail import MailHearer
 
-        ports = self.ports
-        return MailHearer(ports.books, ports.closes, self.hold_keeper, ports.clock)
+        return MailHearer(self.ports.books, self.hold_keeper)
 
     @cached_property
     def remaining_sender(self) -> RemainingSender:

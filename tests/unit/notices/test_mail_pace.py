@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.notices.sending import UNLIMITED, MailSettings, SendingQuota, mail_warnings
 from monthclose.domain.payments.throttle import Limit
 from monthclose.errors import (
@@ -250,10 +252,14 @@ def test_a_close_plans_with_the_accounts_quota() -> None:
 
 
 def test_a_hold_whose_news_has_no_turn_does_not_fail_its_batch() -> None:
-    world = World()
+    world = World(hold_policy=HoldPolicy(grace_days=1), dunning=DunningPolicy(retry_days=()))
     world.use(world.add_customer("acme", method="declined"), "10")
     world.close()
-    world.desk.release("acme", "a mistake", "Ann")
-    world.desk.hold("acme", "fraud", "Ann")
+    assert not world.customer("acme").held_since
+    world.clock.pass_time(days=2)
     world.mailer.turns = 0
+
     assert world.keeper.apply(OCTOBER, 0, 1).stage == "closed"
+
+    assert world.customer("acme").held_since
+    assert [mail.tag for mail in world.mailer.sent] == ["2026-10_acme"]

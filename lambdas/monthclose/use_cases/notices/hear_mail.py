@@ -8,9 +8,9 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.month import CustomerMonth, Notice
 from monthclose.domain.notices.mail_event import MailEvent
 from monthclose.domain.period import Period
-from monthclose.ports import Books, Clock, Closes, Record
+from monthclose.ports import Books, Record
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.batch_work import retry_conflicts
 
 
 class Heard(StrEnum):
@@ -28,9 +28,7 @@ class MailHearer:
     """Keeps bounces and complaints with their notices, and the customer's address as one that takes no e-mail."""
 
     books: Books
-    closes: Closes
     holds: HoldKeeper
-    clock: Clock
 
     def hear(self, event: MailEvent) -> Heard:
         """Keep an event. Any repetition completes what an earlier call left.
@@ -45,10 +43,7 @@ class MailHearer:
             return Heard.UNKNOWN
         customer_id, period, step = found
         changed = retry_conflicts(partial(self._note, event, customer_id, period, step))
-        month = self.books.month(customer_id, period)
-        if month.payment:
-            self.holds.review(customer_id)  # nobody is told: their e-mails don't arrive
-            refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+        self.holds.settle_up(customer_id, [(period, self.books.month(customer_id, period))])
         return Heard.NOTED if changed else Heard.KNOWN
 
     def _find(self, event: MailEvent) -> tuple[str, Period, str] | None:
