@@ -212,6 +212,22 @@ def test_while_a_secret_is_rotated_both_are_accepted_and_the_new_one_is_found_wi
     assert door.asked == 2
 
 
+def test_a_webhook_signed_with_a_new_secret_is_accepted_at_once(door: Door) -> None:
+    assert door.deliver("stripe", stripe_event(1)) == 200
+    door.secrets["stripe"] = ["whsec_new"]
+    door.world.clock.pass_time(minutes=1)
+    assert door.deliver("stripe", stripe_event(2), secret="whsec_new") == 200
+    assert len(door.queued) == 2
+    assert door.asked == 2
+
+
+def test_whoever_sends_false_webhooks_lets_us_read_the_secret_twice_a_minute_at_most(door: Door) -> None:
+    for _ in range(60):
+        assert door.deliver("stripe", stripe_event(), secret="whsec_guessed") == 400
+        door.world.clock.pass_time(seconds=1)
+    assert door.asked == 2
+
+
 def test_all_events_of_a_delivery_are_queued(door: Door) -> None:
     events = [gocardless_event(number, action) for number, action in enumerate(["confirmed", "submitted"] * 125)]
     headers, body = webhook(events, SECRET, "WB1")

@@ -15,6 +15,8 @@ from monthclose.ports import Clock, EventQueue, PartlyUnreadableError, ProviderE
 
 _READERS_KEPT = timedelta(minutes=5)
 """After a change of the secret, the old one is accepted for no longer than this."""
+_READ_AGAIN = timedelta(seconds=30)
+"""How old a secret must be to be read again because a webhook isn't signed with it: anybody may send us such ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class WebhookTaker:
         """
         now = self.clock()
         try:
-            events = _read(self._readers(provider, now), headers, body, now)
+            events = self._read(provider, headers, body, now)
         except PartlyUnreadableError as error:
             self._queue_up(provider, error.events, now)
             raise
@@ -113,9 +115,22 @@ class WebhookTaker:
         self.queue.put([each.to_message() for each in messages])
         return Taken(len(messages), len(events) - len(messages))
 
-    def _readers(self, provider: str, now: datetime) -> Sequence[WebhookReader]:
+    def _read(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:
+        """Read a webhook; if it is refused, perhaps with a secret that has replaced ours."""
+        readers = self._readers(provider, now, _READERS_KEPT)
+        try:
+            return _read(readers, headers, body, now)
+        except PartlyUnreadableError:
+            raise
+        except WebhookRefusedError:
+            others = self._readers(provider, now, _READ_AGAIN)
+            if others is readers:
+                raise
+            return _read(others, headers, body, now)
+
+    def _readers(self, provider: str, now: datetime, kept: timedelta) -> Sequence[WebhookReader]:
         since, readers = self._known.get(provider, (now, ()))
-        if not readers or now - since >= _READERS_KEPT:
+        if not readers or now - since >= kept:
             readers = self.readers(provider)
             self._known[provider] = (now, readers)
         return readers
