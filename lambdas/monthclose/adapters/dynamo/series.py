@@ -31,9 +31,9 @@ _RESERVATIONS = {Series.INVOICES: "numbers", Series.CREDIT_NOTES: "corrections"}
 """Names of the partitions of a series' reservations."""
 _TRIES = 20
 """How often a run is asked for: the first one wins, unless intents are removed faster than it reads."""
-_REMOVE_EVERY, _KEPT = 8, 4
+_REMOVE_EVERY, _KEPT, _REMOVED_AT_ONCE = 8, 4, 50
 """Whoever brings the intents to a multiple of this removes all but the newest: some 200 bytes each, so that the item
-stays near 1 KB, and is written for two units at most."""
+stays near 1 KB. An update's expression has room for some hundred removals."""
 
 
 class _Owner(NamedTuple):
@@ -174,7 +174,7 @@ def _complete(intent: _Intent) -> None:
 
 def _remove_old(series: Series, intents: Mapping[str, _Intent]) -> None:
     """Remove all intents but the newest, after completing those whose workers have died."""
-    old = sorted(intents.values(), key=lambda intent: intent.reservation.first)[:-_KEPT]
+    old = sorted(intents.values(), key=lambda intent: intent.reservation.first)[:-_KEPT][:_REMOVED_AT_ONCE]
     last = old[-1].reservation.first
     for intent in old:
         if intent.reservation not in reservations(intent.owner.period, intent.owner.batch, series):
