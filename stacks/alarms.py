@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, ArnFormat, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -33,6 +33,9 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._config = config
         self._topic = self._make_topic(config.alarm_email) if config.alarm_email else None
+        if self._topic is None and not config.local:
+            text = "alarm_email is not set in cdk.json: alarms only show in CloudWatch, and nobody is told of them"
+            Annotations.of(self).add_warning_v2("monthclose:alarm-email", text)
 
     def watch_closes(self, machine: sfn.StateMachine) -> None:
         """Alarm when a close ends badly. Starting it again is always safe."""
@@ -169,5 +172,22 @@ class Alarms(Construct):
         key = kms.Key(self, "Key", enable_key_rotation=True, description="Month close: alarms")
         key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey")
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        topic.add_to_resource_policy(self._let_alarms_publish(topic))
         topic.add_subscription(subscriptions.EmailSubscription(email))
         return topic
+
+    def _let_alarms_publish(self, topic: sns.Topic) -> iam.PolicyStatement:
+        """Write what SNS' default policy allowed: `enforce_ssl` puts a policy in its place that only denies.
+
+        From CloudWatch's guide, "Permissions for Amazon SNS topics": for alarms of this account and no other.
+        """
+        stack = Stack.of(self)
+        alarms = stack.format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        return iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}},
+        )
