@@ -14,8 +14,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE
+from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE, WAIT_METRIC
 from stacks.config import Config
+from stacks.functions.table import FUNCTIONS, Function
 from stacks.providers import ProviderQueue
 from stacks.webhooks import Webhooks
 
@@ -85,13 +86,7 @@ class Alarms(Construct):
             The functions, and the names under which they count (one alarm each: an emulator knows no metric math).
         """
         for name, service in functions.items():
-            metric = cloudwatch.Metric(
-                namespace=METRICS_NAMESPACE,
-                metric_name=FINDINGS_METRIC,
-                dimensions_map={"service": service},
-                statistic="Sum",
-                period=_DAY,
-            )
+            metric = _counted(FINDINGS_METRIC, service, period=_DAY, statistic="Sum")
             text = f"{name} found something that does not tie or was left over. `monthclose reconcile` lists it."
             self._alarm(f"{name}Findings", metric, text)
 
@@ -140,6 +135,33 @@ class Alarms(Construct):
                 throttles = function.metric_throttles(period=_FIVE_MINUTES, statistic="Sum")
                 text = f"{name} has lacked concurrency for a quarter of an hour. Raise the account's quota."
                 self._alarm(f"{name}Throttles", throttles, text, periods=3)
+
+    def watch_loops(self, functions: Mapping[str, lambda_.Function], *, allowed: Collection[str]) -> None:
+        """Alarm when Lambda ends what it takes for an endless loop, and on messages that go round for too long.
+
+        A function that puts messages back into its queue is allowed to; only its own count shows one that never ends,
+        as each time round it is a new message to SQS.
+
+        Parameters
+        ----------
+        allowed : Collection[str]
+            The functions for which Lambda ends nothing.
+        """
+        for name, function in functions.items():
+            if name not in allowed:
+                dropped = function.metric("RecursiveInvocationsDropped", period=_FIVE_MINUTES, statistic="Sum")
+                text = (
+                    f"Lambda took {name} for an endless loop and dropped what it was called for. What calls it again?"
+                )
+                self._alarm(f"{name}Loops", dropped, text)
+        longest = {Function.CHARGE_CUSTOMERS: self._config.deadline_hours * 3600, Function.APPLY_WEBHOOK: 3600}
+        for service in (name for name, spec in FUNCTIONS.items() if spec.puts_back):
+            waited = _counted(WAIT_METRIC, service, period=_FIVE_MINUTES, statistic="Maximum")
+            text = (
+                f"{service.camel_case} has put a message back again and again, for {longest[service] // 3600} h. Its"
+                " log says why. Is the provider paused: monthclose providers?"
+            )
+            self._alarm(f"{service.camel_case}Waits", waited, text, threshold=longest[service])
 
     @staticmethod
     def _bad_ends(machine: sfn.StateMachine, *, aborted: bool = True) -> dict[str, Callable[..., cloudwatch.Metric]]:
@@ -191,3 +213,14 @@ class Alarms(Construct):
             resources=[topic.topic_arn],
             conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}},
         )
+
+
+def _counted(name: str, service: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
+    """Find a metric that the functions count themselves, under the name that Powertools knows a function by."""
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": service},
+        statistic=statistic,
+        period=period,
+    )

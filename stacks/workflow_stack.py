@@ -172,6 +172,7 @@ class WorkflowStack(Stack):
             close=close,
             imports=imports,
             missed_starts=missed_starts,
+            webhooks=self._webhooks,
         )
         return _Machines(
             close=close, collections=collections, deadline=deadline, imports=imports, reconciler=reconciler
@@ -212,6 +213,8 @@ class WorkflowStack(Stack):
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
+        put_back = [name.camel_case for name, spec in FUNCTIONS.items() if spec.puts_back]
+        alarms.watch_loops(functions, allowed={f for f in functions if f.startswith(tuple(put_back))})
         alarms.watch_webhooks(self._webhooks)
         for provider in self._providers:
             alarms.watch_queue(provider)

@@ -83,6 +83,10 @@ EVENT_CLOSE_COMPLETED = "Month close completed"
 EVENT_FINDINGS = "Month close findings"
 EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"
+WAIT_METRIC = "MessageWaitSeconds"
+"""For how long a message that is put back into its queue has been waiting since it was first sent."""
+FIRST_SENT = "first_sent"
+"""The attribute of a message that was put back: when it was first sent, in ISO 8601."""
 USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")
 
 

@@ -27,6 +27,11 @@ def count(name: str, value: int) -> None:
         metrics.add_metric(name, MetricUnit.Count, value)
 
 
+def measure(name: str, seconds: float) -> None:
+    """Add a duration, in seconds, to a metric of this invocation."""
+    metrics.add_metric(name, MetricUnit.Seconds, seconds)
+
+
 def count_usage(outcome: Mapping[str, Any]) -> None:
     """Count the outcome of a usage file."""
     values = (outcome["taken"], sum(outcome["rejected"].values()), int(bool(outcome["error"])))

@@ -77,6 +77,8 @@ class Functions:
             timeout=Duration.seconds(spec.timeout_seconds),
             memory_size=spec.memory_mb,
             reserved_concurrent_executions=spec.at_once if self._config.reserve_concurrency else None,
+            # Terminate is Lambda's default: leaving it out keeps the other functions' templates as they are.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if spec.puts_back else None,
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,

@@ -26,6 +26,7 @@ from stacks.machines.state_machine import (
 )
 from stacks.mail import Mail
 from stacks.providers import ProviderQueue
+from stacks.webhooks import Webhooks
 
 FINDERS = (Function.DRAIN_DEAD_LETTERS, Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS)
 """The functions that count what they find."""
@@ -50,6 +51,7 @@ class Reconciler(Construct):
         close: MonthClose,
         imports: UsageImport,
         missed_starts: sqs.Queue,
+        webhooks: Webhooks,
     ) -> None:
         super().__init__(scope, construct_id)
         self._functions = {name: functions[name] for name in called_by(Machine.RECONCILE)}
@@ -61,6 +63,7 @@ class Reconciler(Construct):
             substitutions={
                 **called,
                 "MissedStarts": missed_starts.queue_url,
+                "WebhookDeadLetters": webhooks.dead_letters.queue_url,
                 "MonthClose": close.machine.state_machine_arn,
                 "ImportUsage": imports.machine.state_machine_arn,
                 "EventSource": EVENT_SOURCE,
@@ -71,7 +74,7 @@ class Reconciler(Construct):
         allow(self.machine, "lambda:InvokeFunction", list(called.values()))
         allow_events(self.machine)
         grant_describe(self, self.machine, self._functions[Function.OPEN_RECONCILE])
-        self._grant_drain([close, imports], missed_starts)
+        self._grant_drain([close, imports], missed_starts, webhooks)
         events.Rule(
             self,
             "Every",
@@ -88,7 +91,7 @@ class Reconciler(Construct):
             _grant_take(provider.dead_letters, self._functions[Function.DRAIN_DEAD_LETTERS])
         mail.grant_send(self._functions[Function.SETTLE_PAYMENTS])
 
-    def _grant_drain(self, restarted: Sequence[MapMachine], missed_starts: sqs.Queue) -> None:
+    def _grant_drain(self, restarted: Sequence[MapMachine], missed_starts: sqs.Queue, webhooks: Webhooks) -> None:
         drain = self._functions[Function.DRAIN_DEAD_LETTERS]
         # The task is named by a token that nobody can guess: IAM knows no resources for it (see MonthClose).
         actions = ["states:SendTaskFailure", "states:SendTaskHeartbeat"]
@@ -96,6 +99,8 @@ class Reconciler(Construct):
         for started_again in restarted:
             started_again.machine.grant_start_execution(drain)
         _grant_take(missed_starts, drain)
+        _grant_take(webhooks.dead_letters, drain)
+        webhooks.queue.grant_send_messages(drain)
 
 
 def _grant_take(queue: sqs.Queue, function: lambda_.Function) -> None:

@@ -4,7 +4,7 @@ For a service that calls on its own there is no identity policy: an Allow in the
 wins. Only the condition operators that our policies use are known; any other one is an error of the test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -38,11 +38,11 @@ def lets_in(policy: Mapping[str, Any], service: str, action: str, resource: str,
 
 
 def _is_named(principal: Any, service: str) -> bool:
-    return principal == "*" or principal == {"AWS": "*"} or service in _listed(principal.get("Service", []))
+    return principal in ("*", {"AWS": "*"}) or service in _listed(principal.get("Service", []))
 
 
 def _holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    tests = {
+    tests: Mapping[str, Callable[[str, str], bool]] = {
         "StringEquals": lambda value, wanted: value == wanted,
         "ArnLike": fnmatchcase,
         "Bool": lambda value, wanted: value == wanted.lower(),

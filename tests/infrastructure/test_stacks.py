@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monthclose.names import Env, Stack, output_name
+from monthclose.names import WAIT_METRIC, Env, Stack, output_name
 from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
 from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
@@ -286,8 +286,7 @@ def test_the_reconciler_starts_only_closes_and_imports_and_reads_only_dead_lette
     assert definitions == ["Open the close", "Read the file"]
     taken = [s["Resource"] for s in drain if "sqs:ReceiveMessage" in _list(s["Action"])]
     queues = {arn["Fn::GetAtt"][0] for resource in taken for arn in _list(resource)}
-    # An event that could not be applied is a person's business: what it tells, the reconciler asks for anyway.
-    assert queues == {name for name in _dead_letter_queues(two_providers) if not name.startswith("Webhooks")}
+    assert queues == _dead_letter_queues(two_providers)
 
 
 @pytest.mark.long
@@ -298,6 +297,60 @@ def test_the_mail_identity_is_created_unless_the_company_already_has_it(
     synthesized = request.getfixturevalue("aws") if created else synthesize({"mail_identity_created": False}, tmp_path)
     assert bool(synthesized.of_type("AWS::SES::EmailIdentity")) == created
     assert synthesized.of_type("AWS::SES::ConfigurationSet")
+
+
+def test_an_event_that_could_not_be_applied_goes_back_into_its_queue(aws: Synthesized) -> None:
+    functions, queues = aws.functions(), aws.of_type("AWS::SQS::Queue")
+    drain = aws.statements_of(_role(functions["drain_dead_letters"]))
+    sent = [arn for s in drain if "sqs:SendMessage" in _list(s["Action"]) for arn in _list(s["Resource"])]
+    consumed = [
+        mapping["EventSourceArn"]
+        for mapping in aws.of_type("AWS::Lambda::EventSourceMapping").values()
+        if "ApplyWebhook" in str(mapping["FunctionName"])
+    ]
+    assert sent == consumed
+    [dead] = [
+        q["RedrivePolicy"]["deadLetterTargetArn"] for name, q in queues.items() if consumed[0]["Fn::GetAtt"][0] == name
+    ]
+    [machine] = [
+        m
+        for m in aws.of_type("AWS::StepFunctions::StateMachine").values()
+        if "WebhookDeadLetters" in m["DefinitionSubstitutions"]
+    ]
+    assert machine["DefinitionSubstitutions"]["WebhookDeadLetters"] == {"Ref": dead["Fn::GetAtt"][0]}
+
+
+def test_only_functions_that_put_messages_back_may_go_round(synthesized: Synthesized) -> None:
+    allowed = {name.partition(":")[0] for name, f in synthesized.functions().items() if f.get("RecursiveLoop")}
+    assert allowed == {"charge_customers", "apply_webhook"}
+    assert {f.get("RecursiveLoop", "Allow") for f in synthesized.functions().values()} == {"Allow"}
+
+
+def test_a_consumer_that_may_send_to_its_own_queue_may_go_round(aws: Synthesized) -> None:
+    """Lambda drops what a function sends to its own queue after some 16 turns, unless that is allowed."""
+    functions = aws.of_type("AWS::Lambda::Function")
+    for mapping in aws.of_type("AWS::Lambda::EventSourceMapping").values():
+        function = functions[_function_of(mapping)]
+        for statement in aws.statements_of(_role(function)):
+            if "sqs:SendMessage" in _list(statement["Action"]) and mapping["EventSourceArn"] in _list(
+                statement["Resource"]
+            ):
+                assert function["RecursiveLoop"] == "Allow"
+
+
+def test_every_endless_loop_raises_an_alarm(synthesized: Synthesized) -> None:
+    alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
+    functions = synthesized.of_type("AWS::Lambda::Function")
+    by_lambda = {a["Dimensions"][0]["Value"]["Ref"] for a in alarms if a["MetricName"] == "RecursiveInvocationsDropped"}
+    by_us = {a["Dimensions"][0]["Value"]: a["Threshold"] for a in alarms if a["MetricName"] == WAIT_METRIC}
+    assert by_lambda == {name for name, function in functions.items() if "RecursiveLoop" not in function}
+    assert by_us == {"charge_customers": 8 * 3600, "apply_webhook": 3600}
+
+
+def _function_of(mapping: dict[str, Any]) -> str:
+    """The logical id of the function that an event source calls."""
+    name: str = mapping["FunctionName"]["Ref"]
+    return name
 
 
 def _dead_letter_queues(synthesized: Synthesized) -> set[str]:
