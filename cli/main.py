@@ -115,18 +115,27 @@ def _options(
         str | None,
         typer.Option(metavar="URL", help="The AWS endpoint, if not Amazon's own: a LocalStack-compatible one."),
     ] = None,
+    deployment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="MONTHCLOSE_DEPLOYMENT",
+            show_envvar=False,
+            help="Which deployment, if there are several: its `name` in cdk.json. [env: MONTHCLOSE_DEPLOYMENT]",
+        ),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     if ctx.obj is None:
-        ctx.obj = partial(_connect, endpoint_url)
+        ctx.obj = partial(_connect, endpoint_url, deployment)
 
 
-def _connect(endpoint_url: str | None) -> Any:
+def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
     from cli.connect import Connector  # noqa: PLC0415 - brings AWS's SDK: only where a command connects
 
-    return Connector(endpoint_url)()
+    return Connector(endpoint_url, deployment)()
 
 
 def _add_commands() -> None:

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE, WAIT_METRIC
+from monthclose.names import FINDINGS_METRIC, WAIT_METRIC, metrics_namespace
 from stacks.config import Config
 from stacks.functions.table import FUNCTIONS, Function
 from stacks.providers import ProviderQueue
@@ -86,7 +86,7 @@ class Alarms(Construct):
             The functions, and the names under which they count (one alarm each: an emulator knows no metric math).
         """
         for name, service in functions.items():
-            metric = _counted(FINDINGS_METRIC, service, period=_DAY, statistic="Sum")
+            metric = self._counted(FINDINGS_METRIC, service, period=_DAY, statistic="Sum")
             text = f"{name} found something that does not tie or was left over. `monthclose reconcile` lists it."
             self._alarm(f"{name}Findings", metric, text)
 
@@ -119,6 +119,23 @@ class Alarms(Construct):
         text = "An event from a provider has waited for an hour without being applied."
         self._alarm("WebhooksQueueAge", age, text, threshold=3600)
         self.watch_dead_letters("Webhooks", webhooks.dead_letters)
+
+    def watch_doors(self, api_id: str) -> None:
+        """Alarm when what comes through the company's domain is not answered: the functions' addresses don't see it."""
+        failing = cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name="5xx",
+            dimensions_map={"ApiId": api_id},
+            statistic="Sum",
+            period=_FIVE_MINUTES,
+        )
+        text = "Webhooks or invoice links on the company's domain have failed for a quarter of an hour."
+        self._alarm("DomainFailing", failing, text, periods=3)
+        refused = self._counted("WebhooksRefused", Function.RECEIVE_WEBHOOK, period=_FIVE_MINUTES, statistic="Sum")
+        text = (
+            "Many webhooks are refused on the company's domain. Is webhook_secret the one that the provider signs with?"
+        )
+        self._alarm("DomainWebhooksRefused", refused, text, threshold=_MANY_REFUSED, periods=3)
 
     def watch_functions(self, functions: Mapping[str, lambda_.Function], *, waited_for: Collection[str]) -> None:
         """Alarm on functions that keep failing: a single error is retried and needs nobody.
@@ -156,12 +173,22 @@ class Alarms(Construct):
                 self._alarm(f"{name}Loops", dropped, text)
         longest = {Function.CHARGE_CUSTOMERS: self._config.deadline_hours * 3600, Function.APPLY_WEBHOOK: 3600}
         for service in (name for name, spec in FUNCTIONS.items() if spec.puts_back):
-            waited = _counted(WAIT_METRIC, service, period=_FIVE_MINUTES, statistic="Maximum")
+            waited = self._counted(WAIT_METRIC, service, period=_FIVE_MINUTES, statistic="Maximum")
             text = (
                 f"{service.camel_case} has put a message back again and again, for {longest[service] // 3600} h. Its"
                 " log says why. Is the provider paused: monthclose providers?"
             )
             self._alarm(f"{service.camel_case}Waits", waited, text, threshold=longest[service])
+
+    def _counted(self, name: str, service: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
+        """Find a metric that the functions count themselves, under the name that Powertools knows a function by."""
+        return cloudwatch.Metric(
+            namespace=metrics_namespace(self._config.name),
+            metric_name=name,
+            dimensions_map={"service": service},
+            statistic=statistic,
+            period=period,
+        )
 
     @staticmethod
     def _bad_ends(machine: sfn.StateMachine, *, aborted: bool = True) -> dict[str, Callable[..., cloudwatch.Metric]]:
@@ -213,14 +240,3 @@ class Alarms(Construct):
             resources=[topic.topic_arn],
             conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}},
         )
-
-
-def _counted(name: str, service: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
-    """Find a metric that the functions count themselves, under the name that Powertools knows a function by."""
-    return cloudwatch.Metric(
-        namespace=METRICS_NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": service},
-        statistic=statistic,
-        period=period,
-    )

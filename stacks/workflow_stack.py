@@ -9,7 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from monthclose.names import Env, output_name
+from monthclose.names import INVOICES_PATH, WEBHOOKS_PATH, Env, metrics_namespace, output_name
+from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
@@ -55,7 +56,15 @@ class _Machines:
 class WorkflowStack(Stack):
     """Functions, queues and state machines, and the alarms and dashboard that watch them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, state: StateStack) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        state: StateStack,
+        addresses: AddressesStack | None = None,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -73,6 +82,9 @@ class WorkflowStack(Stack):
         self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
+        self._doors = Doors(self, "Doors", addresses) if addresses else None
+        if self._doors:
+            self._doors.open("Webhooks", WEBHOOKS_PATH, self._webhooks.receiver)
         self._viewer = self._invoice_viewer(functions)
         self._grant_state()
         missed_starts = self._missed_starts()
@@ -126,8 +138,10 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
+        if self._doors:
+            self._doors.open("Invoices", INVOICES_PATH, viewer.function)
         for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
-            viewer.let_link(function)
+            viewer.let_link(function, self._doors.invoices_url if self._doors else viewer.url.url)
         return viewer
 
     def _mailing(self) -> list[lambda_.Function]:
@@ -216,11 +230,14 @@ class WorkflowStack(Stack):
         put_back = [name.camel_case for name, spec in FUNCTIONS.items() if spec.puts_back]
         alarms.watch_loops(functions, allowed={f for f in functions if f.startswith(tuple(put_back))})
         alarms.watch_webhooks(self._webhooks)
+        if self._doors:
+            alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:
             alarms.watch_queue(provider)
         Dashboard(
             self,
             "Dashboard",
+            namespace=metrics_namespace(self._config.name),
             machine=machines.close.machine,
             functions=functions,
             providers=self._providers,
@@ -240,6 +257,9 @@ class WorkflowStack(Stack):
 
     def _addresses(self) -> dict[Env, str]:
         """Where the internet reaches the functions that are open to it."""
+        if self._doors:
+            links = {Env.INVOICE_URL: self._doors.invoices_url} if self._viewer else {}
+            return {Env.WEBHOOK_URL: self._doors.webhooks_url, **links}
         links = {Env.INVOICE_URL: self._viewer.url.url} if self._viewer else {}
         return {Env.WEBHOOK_URL: self._webhooks.url, **links}
 

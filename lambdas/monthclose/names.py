@@ -62,6 +62,15 @@ class Stack(StrEnum):
     WORKFLOW = "MonthCloseWorkflow"
 
 
+ADDRESSES_STACK = "MonthCloseAddresses"
+"""The stack of the company's domain, if the settings have one."""
+
+
+def stack_name(stack: str, deployment: str) -> str:
+    """Name a stack of a deployment. The one that has no name keeps the plain names."""
+    return f"{deployment}-{stack}" if deployment else str(stack)
+
+
 class LimitScope(StrEnum):
     """What a provider's limit applies to: each endpoint separately, or all requests of an account together."""
 
@@ -79,6 +88,8 @@ USAGE_PREFIX, REJECTS_PREFIX, PARTS_PREFIX = "usage/", "rejects/", "parts/"
 """In the usage bucket: dropped files, their rejects, and the parts of imports."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
+WEBHOOKS_PATH, INVOICES_PATH = "/webhooks/", "/invoices/"
+"""On the company's domain, if the settings have one."""
 EVENT_CLOSE_COMPLETED = "Month close completed"
 EVENT_FINDINGS = "Month close findings"
 EVENT_USAGE_IMPORTED = "Usage imported"
@@ -88,6 +99,16 @@ WAIT_METRIC = "MessageWaitSeconds"
 FIRST_SENT = "first_sent"
 """The attribute of a message that was put back: when it was first sent, in ISO 8601."""
 USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")
+
+
+def metrics_namespace(deployment: str) -> str:
+    """Name the namespace of a deployment's metrics."""
+    return f"{METRICS_NAMESPACE}/{deployment}" if deployment else METRICS_NAMESPACE
+
+
+def event_source(deployment: str) -> str:
+    """Name the source of a deployment's events."""
+    return f"{EVENT_SOURCE}.{deployment}" if deployment else EVENT_SOURCE
 
 
 def output_name(env: Env) -> str:

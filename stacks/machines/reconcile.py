@@ -9,14 +9,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from monthclose.names import EVENT_FINDINGS, EVENT_SOURCE
+from monthclose.names import EVENT_FINDINGS, event_source
 from stacks.config import Config
 from stacks.functions.table import Function, Machine, called_by
+from stacks.functions.versions import published
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose
 from stacks.machines.state_machine import (
     MapMachine,
-    allow,
+    allow_calls,
     allow_events,
     definition_of,
     grant_describe,
@@ -55,23 +56,23 @@ class Reconciler(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._functions = {name: functions[name] for name in called_by(Machine.RECONCILE)}
-        called = {substitution(name): function.function_arn for name, function in self._functions.items()}
+        versions = {substitution(name): published(function) for name, function in self._functions.items()}
         self.machine = state_machine(
             self,
             "Machine",
             definition=definition_of(Machine.RECONCILE),
             substitutions={
-                **called,
+                **versions,
                 "MissedStarts": missed_starts.queue_url,
                 "WebhookDeadLetters": webhooks.dead_letters.queue_url,
                 "MonthClose": close.machine.state_machine_arn,
                 "ImportUsage": imports.machine.state_machine_arn,
-                "EventSource": EVENT_SOURCE,
+                "EventSource": event_source(config.name),
                 "EventFindings": EVENT_FINDINGS,
             },
             config=config,
         )
-        allow(self.machine, "lambda:InvokeFunction", list(called.values()))
+        allow_calls(self.machine, list(self._functions.values()))
         allow_events(self.machine)
         grant_describe(self, self.machine, self._functions[Function.OPEN_RECONCILE])
         self._grant_drain([close, imports], missed_starts, webhooks)

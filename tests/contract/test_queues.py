@@ -109,5 +109,6 @@ def test_a_message_that_is_put_back_says_when_it_was_first_sent(aws: None) -> No
     SqsChargeQueue(url).put_back({"batch": 2}, 0)
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])["Messages"]
     noted = {json.loads(m["Body"])["batch"]: m.get("MessageAttributes", {}).get(FIRST_SENT) for m in found}
-    assert (noted[1] or {}).get("StringValue") == sent.isoformat()
+    assert noted[1] is not None
+    assert noted[1]["StringValue"] == sent.isoformat()
     assert noted[2] is None

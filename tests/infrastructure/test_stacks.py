@@ -111,7 +111,9 @@ def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_time
     assert mappings
     for mapping in mappings:
         queue = queues[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
-        assert queue["VisibilityTimeout"] >= 6 * functions[mapping["FunctionName"]["Ref"]]["Timeout"]
+        assert (
+            queue["VisibilityTimeout"] >= 6 * functions[synthesized.function_behind(mapping["FunctionName"])]["Timeout"]
+        )
 
 
 def test_consumers_have_a_concurrency_limit_and_answer_message_by_message(two_providers: Synthesized) -> None:
@@ -330,7 +332,7 @@ def test_a_consumer_that_may_send_to_its_own_queue_may_go_round(aws: Synthesized
     """Lambda drops what a function sends to its own queue after some 16 turns, unless that is allowed."""
     functions = aws.of_type("AWS::Lambda::Function")
     for mapping in aws.of_type("AWS::Lambda::EventSourceMapping").values():
-        function = functions[_function_of(mapping)]
+        function = functions[aws.function_behind(mapping["FunctionName"])]
         for statement in aws.statements_of(_role(function)):
             if "sqs:SendMessage" in _list(statement["Action"]) and mapping["EventSourceArn"] in _list(
                 statement["Resource"]
@@ -345,12 +347,6 @@ def test_every_endless_loop_raises_an_alarm(synthesized: Synthesized) -> None:
     by_us = {a["Dimensions"][0]["Value"]: a["Threshold"] for a in alarms if a["MetricName"] == WAIT_METRIC}
     assert by_lambda == {name for name, function in functions.items() if "RecursiveLoop" not in function}
     assert by_us == {"charge_customers": 8 * 3600, "apply_webhook": 3600}
-
-
-def _function_of(mapping: dict[str, Any]) -> str:
-    """The logical id of the function that an event source calls."""
-    name: str = mapping["FunctionName"]["Ref"]
-    return name
 
 
 def _dead_letter_queues(synthesized: Synthesized) -> set[str]:
