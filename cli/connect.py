@@ -1,7 +1,7 @@
 """Connecting to a deployed system: the usual AWS environment, or the local AWS if it is up and nothing else is said."""
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,7 +94,18 @@ class Connector:
             )
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
-        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS)
+        operator = values.get(Env.OPERATOR_FUNCTION)
+        ask = _lazily(runtime, operator) if operator else None
+        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS, ask=ask)
+
+
+def _lazily(runtime: Runtime, function: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Ask a function; the client, which takes time to load, is made when there is something to ask."""
+
+    def ask(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return runtime.function(function)(request)
+
+    return ask
 
 
 def connected(ctx: typer.Context) -> System:

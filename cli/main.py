@@ -16,7 +16,7 @@ import typer
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
 from cli.interface import customer, imports, invoice, machine, month
-from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
+from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
 _PYDANTICS = "Value error, "
@@ -54,7 +54,7 @@ class Commands(TopGroup):
 def _explain(error: Exception) -> None:
     if isinstance(error, TryLaterError):
         _complain(f"{error}\n{_LATER}" if "try again" not in str(error) else str(error))
-    elif isinstance(error, ProviderRefusedError):
+    elif isinstance(error, ProviderRefusedError | BrokeOffError):
         _complain(str(error))
     else:
         from cli.failures import explained  # noqa: PLC0415 - knows AWS's errors: only where there is an error

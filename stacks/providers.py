@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -48,6 +49,12 @@ def work_queue(scope: Construct, construct_id: str, *, timeout_seconds: int, dea
         visibility_timeout=Duration.seconds(6 * timeout_seconds),
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=_MAX_RECEIVES),
     )
+
+
+def grant_take(queue: sqs.Queue, function: lambda_.Function) -> None:
+    """Let a function take messages out of a queue that it is not called for."""
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[queue.queue_arn]))
 
 
 class ProviderQueue(Construct):

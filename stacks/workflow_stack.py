@@ -29,6 +29,7 @@ from stacks.machines.reconcile import FINDERS, Reconciler
 from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
 from stacks.nag import acknowledge
+from stacks.operator import Operator
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.state_stack import StateStack
 from stacks.webhooks import Webhooks
@@ -82,6 +83,7 @@ class WorkflowStack(Stack):
         self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
+        self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
         self._doors = Doors(self, "Doors", addresses) if addresses else None
         if self._doors:
             self._doors.open("Webhooks", WEBHOOKS_PATH, self._webhooks.receiver)
@@ -91,7 +93,8 @@ class WorkflowStack(Stack):
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
         self._watch(machines, missed_starts)
-        self._add_outputs({**environment, **machines.outputs(), **self._addresses()})
+        operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
+        self._add_outputs({**environment, **machines.outputs(), **self._addresses(), **operator})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
@@ -147,13 +150,14 @@ class WorkflowStack(Stack):
     def _mailing(self) -> list[lambda_.Function]:
         """List the functions that e-mail customers, apart from the reconciler's."""
         functions = (Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.SEND_REMINDERS, Function.REVIEW_HOLDS)
-        return [*(self._called[name] for name in functions), self._webhooks.applier]
+        return [*(self._called[name] for name in functions), self._webhooks.applier, self._operator.function]
 
     def _grant_state(self) -> None:
         functions = [
             *self._called.items(),
             *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
             *self._webhooks.functions.items(),
+            (Function.ACT_FOR_OPERATOR, self._operator.function),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -253,6 +257,7 @@ class WorkflowStack(Stack):
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
+        functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
         return functions
 
     def _addresses(self) -> dict[Env, str]:

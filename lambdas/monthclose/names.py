@@ -47,6 +47,8 @@ class Env(StrEnum):
     WEBHOOK_QUEUE_URL = "MONTHCLOSE_WEBHOOK_QUEUE_URL"
     WEBHOOK_URL = "MONTHCLOSE_WEBHOOK_URL"
     """Where providers deliver their webhooks, each at its name: `…/stripe`. An output only: nothing calls it."""
+    OPERATOR_FUNCTION = "MONTHCLOSE_OPERATOR_FUNCTION"
+    """The function that runs the commands that need a provider's key. Known to the command only."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"

@@ -31,6 +31,7 @@ class Function(StrEnum):
     RECEIVE_USAGE = "receive_usage"
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
+    ACT_FOR_OPERATOR = "act_for_operator"
 
     @property
     def camel_case(self) -> str:
@@ -197,6 +198,10 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=_BOOKS),
+    # What a person asks for may be as much as the reconciler's three functions do.
+    Function.ACT_FOR_OPERATOR: Spec(
+        900, 1024, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True)
+    ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

@@ -26,7 +26,7 @@ from stacks.machines.state_machine import (
     substitution,
 )
 from stacks.mail import Mail
-from stacks.providers import ProviderQueue
+from stacks.providers import ProviderQueue, grant_take
 from stacks.webhooks import Webhooks
 
 FINDERS = (Function.DRAIN_DEAD_LETTERS, Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS)
@@ -89,7 +89,7 @@ class Reconciler(Construct):
         for provider in providers:
             for name in (Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS):
                 provider.secret.grant_read(self._functions[name])
-            _grant_take(provider.dead_letters, self._functions[Function.DRAIN_DEAD_LETTERS])
+            grant_take(provider.dead_letters, self._functions[Function.DRAIN_DEAD_LETTERS])
         mail.grant_send(self._functions[Function.SETTLE_PAYMENTS])
 
     def _grant_drain(self, restarted: Sequence[MapMachine], missed_starts: sqs.Queue, webhooks: Webhooks) -> None:
@@ -99,11 +99,6 @@ class Reconciler(Construct):
         drain.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
         for started_again in restarted:
             started_again.machine.grant_start_execution(drain)
-        _grant_take(missed_starts, drain)
-        _grant_take(webhooks.dead_letters, drain)
+        grant_take(missed_starts, drain)
+        grant_take(webhooks.dead_letters, drain)
         webhooks.queue.grant_send_messages(drain)
-
-
-def _grant_take(queue: sqs.Queue, function: lambda_.Function) -> None:
-    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
-    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[queue.queue_arn]))

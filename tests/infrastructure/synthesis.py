@@ -49,6 +49,7 @@ TELL_CUSTOMERS = {
     "apply_webhook",
     "apply_holds",
     "review_holds",
+    "act_for_operator",
 }
 """The functions that write to customers: whoever learns of an outcome, and whoever decides a hold."""
 

@@ -162,6 +162,7 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.COLLECTIONS_ARN,
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
+        Env.OPERATOR_FUNCTION,
     }
     expected = {env.value for env in Env} - {Env.PROVIDER, *told_later}
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS}
@@ -214,6 +215,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             "compare_books",
             "receive_webhook",
             "apply_webhook",
+            "act_for_operator",
         }
         for provider in ("gocardless", "stripe")
     }
@@ -226,7 +228,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
         (
             "states:SendTaskFailure",
-            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters"},
+            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
         ),
         ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
         (
@@ -242,6 +244,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "receive_usage",
                 "load_usage",
                 "finish_usage",
+                "act_for_operator",
             },
         ),
         (
@@ -259,12 +262,19 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "receive_usage",
                 "load_usage",
                 "finish_usage",
+                "act_for_operator",
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),
         (
             "sqs:DeleteMessage",
-            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "apply_webhook"},
+            {
+                "charge_customers:gocardless",
+                "charge_customers:stripe",
+                "drain_dead_letters",
+                "apply_webhook",
+                "act_for_operator",
+            },
         ),
     ],
 )
@@ -299,6 +309,15 @@ def test_the_mail_identity_is_created_unless_the_company_already_has_it(
     synthesized = request.getfixturevalue("aws") if created else synthesize({"mail_identity_created": False}, tmp_path)
     assert bool(synthesized.of_type("AWS::SES::EmailIdentity")) == created
     assert synthesized.of_type("AWS::SES::ConfigurationSet")
+
+
+def test_the_operators_function_can_be_called_by_nobody_but_who_has_the_right(aws: Synthesized) -> None:
+    [function] = [name for name in aws.of_type("AWS::Lambda::Function") if "ActForOperator" in name]
+    output = aws.templates[Stack.WORKFLOW]["Outputs"][output_name(Env.OPERATOR_FUNCTION)]
+    assert output["Value"] == {"Ref": function}
+    named = {json.dumps(p["FunctionName"]) for p in aws.of_type("AWS::Lambda::Permission").values()}
+    urls = {json.dumps(u["TargetFunctionArn"]) for u in aws.of_type("AWS::Lambda::Url").values()}
+    assert not [text for text in named | urls if function in text]
 
 
 def test_an_event_that_could_not_be_applied_goes_back_into_its_queue(aws: Synthesized) -> None:
