@@ -76,9 +76,9 @@ def test_here_the_function_is_not_asked(asked: Asked) -> None:
 
 
 def test_an_error_of_the_function_is_the_commands_error(asked: Asked, world: World) -> None:
-    world.gateway.failures["register", "before"] = [ProviderRefusedError("no such key")]
-    assert "no such key" in asked("pay", "acme", exit_code=1).stderr
     assert "more than zero" in asked("pay", "acme", "--amount", "0", exit_code=2).stderr
+    world.gateway.failures["prepare", "before"] = [ProviderRefusedError("no such key")]
+    assert "no such key" in asked("pay", "acme", exit_code=1).stderr
 
 
 def test_a_command_that_the_function_does_not_know_asks_for_a_deployment(world: World) -> None:
