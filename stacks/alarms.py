@@ -153,24 +153,24 @@ class Alarms(Construct):
                 text = f"{name} has lacked concurrency for a quarter of an hour. Raise the account's quota."
                 self._alarm(f"{name}Throttles", throttles, text, periods=3)
 
-    def watch_loops(self, functions: Mapping[str, lambda_.Function], *, allowed: Collection[str]) -> None:
+    def watch_loops(self) -> None:
         """Alarm when Lambda ends what it takes for an endless loop, and on messages that go round for too long.
 
         A function that puts messages back into its queue is allowed to; only its own count shows one that never ends,
-        as each time round it is a new message to SQS.
-
-        Parameters
-        ----------
-        allowed : Collection[str]
-            The functions for which Lambda ends nothing.
+        as each time round it is a new message to SQS. No other function should ever be called by what it sends:
+        one alarm watches Lambda's sum over all functions of the account, because one for each costs twenty times that.
         """
-        for name, function in functions.items():
-            if name not in allowed:
-                dropped = function.metric("RecursiveInvocationsDropped", period=_FIVE_MINUTES, statistic="Sum")
-                text = (
-                    f"Lambda took {name} for an endless loop and dropped what it was called for. What calls it again?"
-                )
-                self._alarm(f"{name}Loops", dropped, text)
+        dropped = cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="RecursiveInvocationsDropped",
+            statistic="Sum",
+            period=_FIVE_MINUTES,
+        )
+        text = (
+            "Lambda took a function for an endless loop and dropped what it was called for. The metric"
+            " RecursiveInvocationsDropped, by function, says which one of this account it was."
+        )
+        self._alarm("LambdaLoops", dropped, text)
         longest = {Function.CHARGE_CUSTOMERS: self._config.deadline_hours * 3600, Function.APPLY_WEBHOOK: 3600}
         for service in (name for name, spec in FUNCTIONS.items() if spec.puts_back):
             waited = self._counted(WAIT_METRIC, service, period=_FIVE_MINUTES, statistic="Maximum")

@@ -231,8 +231,7 @@ class WorkflowStack(Stack):
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
-        put_back = [name.camel_case for name, spec in FUNCTIONS.items() if spec.puts_back]
-        alarms.watch_loops(functions, allowed={f for f in functions if f.startswith(tuple(put_back))})
+        alarms.watch_loops()
         alarms.watch_webhooks(self._webhooks)
         if self._doors:
             alarms.watch_doors(self._doors.api_id)

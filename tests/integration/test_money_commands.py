@@ -1,4 +1,4 @@
-"""Commands that need a provider's key on the deployed system: its function does them, without the key on this machine."""
+"""Commands that need a provider's key on the deployed system: its function does them, without the key here."""
 
 import json
 from decimal import Decimal

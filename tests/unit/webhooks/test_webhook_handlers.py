@@ -404,3 +404,12 @@ def test_an_outdated_failure_event_changes_nothing(door: Door, consumer: Callabl
     assert consumer(*door.queued) == []
     assert door.world.books.records == before
     assert not isinstance(door.world.gateway.outcomes["pi_2026-10/acme_1"], Refused)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/webhooks/stripe", 200), ("/webhooks/", 404), ("/webhooks/adyen", 404), ("/webhooks/stripe/x", 404)],
+)
+def test_on_a_domain_a_provider_delivers_below_a_path(door: Door, path: str, status: int) -> None:
+    headers, body = SIGN["stripe"](stripe_event(), SECRET, door.world.clock().timestamp(), "1")
+    assert door.send(request(path, body, dict(headers))) == status
