@@ -10,7 +10,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from monthclose.domain.closes.pacing import generated_per_second
-from monthclose.names import Env, output_name
+from monthclose.names import INVOICES_PATH, WEBHOOKS_PATH, Env, metrics_namespace, output_name
+from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
@@ -25,10 +26,11 @@ from stacks.machines.collections import Collections
 from stacks.machines.deadline import DeadlineWatch
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose
-from stacks.machines.reconcile import FINDERS, Reconciler
+from stacks.machines.reconcile import FINDERS, Drains, Reconciler
 from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
 from stacks.nag import acknowledge
+from stacks.operator import Operator
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.state_stack import StateStack
 from stacks.webhooks import Webhooks
@@ -56,7 +58,15 @@ class _Machines:
 class WorkflowStack(Stack):
     """Functions, queues and state machines, and the alarms and dashboard that watch them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, state: StateStack) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        state: StateStack,
+        addresses: AddressesStack | None = None,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -75,13 +85,18 @@ class WorkflowStack(Stack):
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
         mail.add_hearer(functions)
+        self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
+        self._doors = Doors(self, "Doors", addresses) if addresses else None
+        if self._doors:
+            self._doors.open("Webhooks", WEBHOOKS_PATH, self._webhooks.receiver)
         self._viewer = self._invoice_viewer(functions)
         self._grant_state()
         missed_starts = self._missed_starts()
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
         self._watch(machines, missed_starts)
-        self._add_outputs({**environment, **machines.outputs(), **self._addresses()})
+        operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
+        self._add_outputs({**environment, **machines.outputs(), **self._addresses(), **operator})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
@@ -130,8 +145,10 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
+        if self._doors:
+            self._doors.open("Invoices", INVOICES_PATH, viewer.function)
         for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
-            viewer.let_link(function)
+            viewer.let_link(function, self._doors.invoices_url if self._doors else viewer.url.url)
         return viewer
 
     def _mailing(self) -> list[lambda_.Function]:
@@ -140,7 +157,7 @@ class WorkflowStack(Stack):
             *(Function.SEND_NOTICES, Function.SEND_REMAINING_NOTICES, Function.APPLY_HOLDS),
             *(Function.SEND_REMINDERS, Function.REVIEW_HOLDS),
         )
-        return [*(self._called[name] for name in functions), self._webhooks.applier]
+        return [*(self._called[name] for name in functions), self._webhooks.applier, self._operator.function]
 
     def _grant_state(self) -> None:
         functions = [
@@ -148,6 +165,7 @@ class WorkflowStack(Stack):
             *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
             *self._webhooks.functions.items(),
             (Function.HEAR_MAIL, self._mail.hearer),
+            (Function.ACT_FOR_OPERATOR, self._operator.function),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -179,8 +197,7 @@ class WorkflowStack(Stack):
             functions=self._called,
             close=close,
             imports=imports,
-            mail=self._mail,
-            missed_starts=missed_starts,
+            drains=Drains(mail=self._mail, webhooks=self._webhooks, missed_starts=missed_starts),
         )
         return _Machines(
             close=close, collections=collections, deadline=deadline, imports=imports, reconciler=reconciler
@@ -222,13 +239,17 @@ class WorkflowStack(Stack):
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
+        alarms.watch_loops()
         alarms.watch_webhooks(self._webhooks)
         alarms.watch_dead_letters("MailEvents", self._mail.dead_letters)
+        if self._doors:
+            alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:
             alarms.watch_queue(provider)
         Dashboard(
             self,
             "Dashboard",
+            namespace=metrics_namespace(self._config.name),
             machine=machines.close.machine,
             functions=functions,
             providers=self._providers,
@@ -245,10 +266,14 @@ class WorkflowStack(Stack):
         functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
+        functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
         return functions
 
     def _addresses(self) -> dict[Env, str]:
         """Where the internet reaches the functions that are open to it."""
+        if self._doors:
+            links = {Env.INVOICE_URL: self._doors.invoices_url} if self._viewer else {}
+            return {Env.WEBHOOK_URL: self._doors.webhooks_url, **links}
         links = {Env.INVOICE_URL: self._viewer.url.url} if self._viewer else {}
         return {Env.WEBHOOK_URL: self._webhooks.url, **links}
 

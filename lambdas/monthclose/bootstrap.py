@@ -293,6 +293,12 @@ class Runtime:
 
         return SqsEventQueue(queue_url)
 
+    def function(self, name: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+        """Make what asks a function, by its name."""
+        from monthclose.adapters.aws.functions import LambdaFunction
+
+        return LambdaFunction(name)
+
     @cached_property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""

@@ -50,6 +50,8 @@ class Env(StrEnum):
     WEBHOOK_QUEUE_URL = "MONTHCLOSE_WEBHOOK_QUEUE_URL"
     WEBHOOK_URL = "MONTHCLOSE_WEBHOOK_URL"
     """Where providers deliver their webhooks, each at its name: `…/stripe`. An output only: nothing calls it."""
+    OPERATOR_FUNCTION = "MONTHCLOSE_OPERATOR_FUNCTION"
+    """The function that runs the commands that need a provider's key. Known to the command only."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
@@ -63,6 +65,15 @@ class Stack(StrEnum):
 
     STATE = "MonthCloseState"
     WORKFLOW = "MonthCloseWorkflow"
+
+
+ADDRESSES_STACK = "MonthCloseAddresses"
+"""The stack of the company's domain, if the settings have one."""
+
+
+def stack_name(stack: str, deployment: str) -> str:
+    """Name a stack of a deployment. The one that has no name keeps the plain names."""
+    return f"{deployment}-{stack}" if deployment else str(stack)
 
 
 class LimitScope(StrEnum):
@@ -84,11 +95,27 @@ USAGE_PREFIX, REJECTS_PREFIX, PARTS_PREFIX = "usage/", "rejects/", "parts/"
 """In the usage bucket: dropped files, their rejects, and the parts of imports."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
+WEBHOOKS_PATH, INVOICES_PATH = "/webhooks/", "/invoices/"
+"""On the company's domain, if the settings have one."""
 EVENT_CLOSE_COMPLETED = "Month close completed"
 EVENT_FINDINGS = "Month close findings"
 EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"
+WAIT_METRIC = "MessageWaitSeconds"
+"""For how long a message that is put back into its queue has been waiting since it was first sent."""
+FIRST_SENT = "first_sent"
+"""The attribute of a message that was put back: when it was first sent, in ISO 8601."""
 USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")
+
+
+def metrics_namespace(deployment: str) -> str:
+    """Name the namespace of a deployment's metrics."""
+    return f"{METRICS_NAMESPACE}/{deployment}" if deployment else METRICS_NAMESPACE
+
+
+def event_source(deployment: str) -> str:
+    """Name the source of a deployment's events."""
+    return f"{EVENT_SOURCE}.{deployment}" if deployment else EVENT_SOURCE
 
 
 def output_name(env: Env) -> str:

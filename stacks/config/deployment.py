@@ -14,6 +14,7 @@ from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
 from stacks.config.company import read_company
+from stacks.config.domain import Domain
 from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_mail, read_usage_drop
 from stacks.config.provider import Provider
 from stacks.config.reading import (
@@ -35,7 +36,13 @@ if TYPE_CHECKING:
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
-_OPTIONAL: Mapping[str, object] = {"company": {}, "expected_customers": 0, "invoice_link_days": 0, "mail": {}}
+_OPTIONAL: Mapping[str, object] = {
+    "company": {},
+    "domain": {},
+    "expected_customers": 0,
+    "invoice_link_days": 0,
+    "mail": {},
+}
 """The defaults of settings that may be left out."""
 
 
@@ -45,6 +52,10 @@ class Config:
 
     Attributes
     ----------
+    name : str
+        Before the names of the stacks, where an account has several deployments; empty for the one without a name.
+    domain : Domain or None
+        What invoice links and webhooks have for an address; None for the functions' own.
     mail_identity : str
         The SES identity that mail is sent from: the sender's domain (the default) or the sender's address.
     mail_identity_created : bool
@@ -77,6 +88,8 @@ class Config:
     """
 
     target: Target
+    name: str
+    domain: Domain | None
     company_name: str
     mail_sender: str
     mail_identity: str
@@ -129,12 +142,15 @@ class Config:
             raise ConfigError(f"mail_identity: {identity!r} is neither {sender!r} nor its domain")
         return cls(
             target=target,
+            name=_name(settings),
+            # A certificate is of no use on this machine.
+            domain=Domain.parse(read_object(settings, "", "domain")) if target is Target.AWS else None,
             company_name=read_text(settings, "", "company_name"),
             mail_sender=sender,
             mail_identity=identity,
             mail_identity_created=read_flag(settings, "", "mail_identity_created", default=True),
             mail=read_mail(read_object(settings, "", "mail")),
-            providers=_providers(settings, target),
+            providers=_providers(settings, target, _name(settings)),
             hold_policy=read_hold_policy(read_object(settings, "", "hold_policy")),
             invoicing=read_invoicing(read_object(settings, "", "invoicing")),
             dunning=read_dunning(read_object(settings, "", "dunning")),
@@ -162,11 +178,21 @@ class Config:
         return self.target is Target.LOCAL
 
 
-def _providers(settings: Json, target: Target) -> tuple[Provider, ...]:
+def _name(settings: Json) -> str:
+    name = read_text(settings, "", "name", default="")
+    if name and not re.fullmatch(r"[a-z][a-z0-9]{0,19}", name):
+        raise ConfigError(f"name: {name!r} is not up to 20 lower-case letters and digits, a letter first")
+    return name
+
+
+def _providers(settings: Json, target: Target, deployment: str) -> tuple[Provider, ...]:
     entries = read_object(settings, "", "providers")
     if not entries:
         raise ConfigError("providers: at least one payment provider is needed")
-    return tuple(Provider.parse(n, read_object(entries, "providers", n), target=target) for n in sorted(entries))
+    return tuple(
+        Provider.parse(name, read_object(entries, "providers", name), target=target, deployment=deployment)
+        for name in sorted(entries)
+    )
 
 
 def _parse_overrides(text: object) -> Json:

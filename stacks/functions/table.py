@@ -33,6 +33,7 @@ class Function(StrEnum):
     RECEIVE_USAGE = "receive_usage"
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
+    ACT_FOR_OPERATOR = "act_for_operator"
 
     @property
     def camel_case(self) -> str:
@@ -94,6 +95,9 @@ class Spec:
         The state machine that calls it.
     at_once : int or None
         How many may run at once, reserved from the account's concurrency. None: as many as the account allows.
+    puts_back : bool
+        Whether it puts messages back into the queue that it consumes. Lambda takes that for an endless loop, and would
+        drop a message after some 16 turns; for these functions it is allowed.
     access : Access or None
         What it may do with the state. None: whoever makes the function grants it something narrower.
     """
@@ -102,6 +106,7 @@ class Spec:
     memory_mb: int = 512
     machine: Machine | None = field(default=None, kw_only=True)
     at_once: int | None = field(default=None, kw_only=True)
+    puts_back: bool = field(default=False, kw_only=True)
     access: Access | None = field(default_factory=Access, kw_only=True)
 
     @property
@@ -191,13 +196,17 @@ FUNCTIONS: Mapping[Function, Spec] = {
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
-    Function.CHARGE_CUSTOMERS: Spec(900, access=_BOOKS),
+    Function.CHARGE_CUSTOMERS: Spec(900, puts_back=True, access=_BOOKS),
     # At some 50 ms each, 20 at once take 400 deliveries a second; the rest are asked to come again. The address is
     # open to anybody and must not take the account's concurrency from a close.
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
-    Function.APPLY_WEBHOOK: Spec(120, access=_BOOKS),
+    Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=_BOOKS),
     Function.HEAR_MAIL: Spec(60, access=_BOOKS),
+    # What a person asks for may be as much as the reconciler's three functions do.
+    Function.ACT_FOR_OPERATOR: Spec(
+        900, 1024, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True)
+    ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

@@ -15,9 +15,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from monthclose.names import event_source
 from stacks.config import Config
 from stacks.functions.factory import role_of
 from stacks.functions.table import Function, Machine, called_by
+from stacks.functions.versions import acknowledge_versions, invocable, published
 from stacks.nag import acknowledge, acknowledge_resource
 from stacks.state.documents import MAP_RUNS, SNAPSHOTS
 
@@ -98,6 +100,12 @@ def allow(machine: sfn.StateMachine, action: str, resources: Sequence[str]) -> N
     machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=list(resources)))
 
 
+def allow_calls(machine: sfn.StateMachine, functions: Sequence[lambda_.Function]) -> None:
+    """Let a state machine call functions."""
+    allow(machine, "lambda:InvokeFunction", invocable(functions))
+    acknowledge_versions(machine, functions)
+
+
 def allow_events(machine: sfn.StateMachine) -> None:
     """Let a state machine publish events on the account's default bus."""
     allow(
@@ -156,15 +164,21 @@ class MapMachine(Construct):
         queues: Sequence[sqs.Queue] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        called = {substitution(name): functions[name].function_arn for name in called_by(self.kind)}
+        called = [functions[name] for name in called_by(self.kind)]
+        versions = {substitution(name): published(functions[name]) for name in called_by(self.kind)}
         self.machine = state_machine(
             self,
             "Machine",
             definition=self._definition(config),
-            substitutions={**called, "DocumentsBucket": documents.bucket_name, **self.names},
+            substitutions={
+                **versions,
+                "DocumentsBucket": documents.bucket_name,
+                **({"EventSource": event_source(config.name)} if self.publishes else {}),
+                **self.names,
+            },
             config=config,
         )
-        allow(self.machine, "lambda:InvokeFunction", list(called.values()))
+        allow_calls(self.machine, called)
         if queues:
             allow(self.machine, "sqs:SendMessage", [queue.queue_arn for queue in queues])
         if self.publishes:

@@ -100,9 +100,12 @@ class FakeChargeQueue:
     """A provider's queue in memory."""
 
     messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    first_sent: list[datetime | None] = field(default_factory=list)
+    """When each was first sent."""
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         self.messages.append((dict(message), seconds))
+        self.first_sent.append(first_sent)
 
 
 @dataclass
@@ -138,6 +141,8 @@ class FakeEventQueue:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     put_back_messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    first_sent: list[datetime | None] = field(default_factory=list)
+    """When each that was put back was first sent."""
     failures: list[Exception] = field(default_factory=list)
 
     def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
@@ -145,5 +150,6 @@ class FakeEventQueue:
             raise self.failures.pop(0)
         self.messages += map(dict, messages)
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         self.put_back_messages.append((dict(message), seconds))
+        self.first_sent.append(first_sent)

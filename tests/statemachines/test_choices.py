@@ -105,9 +105,9 @@ def test_settling_continues_while_there_is_more(
 _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
 
 
-@pytest.mark.parametrize("where", ["", "starts", "mail", *_NOTHING])
+@pytest.mark.parametrize("where", ["", "starts", "mail", "webhooks", *_NOTHING])
 def test_every_finding_is_published(route: Route, reconcile: Machine, where: str) -> None:
-    found = {name: {"found": int(where == name)} for name in ("starts", "mail")}
+    found = {name: {"found": int(where == name)} for name in ("starts", "mail", "webhooks")}
     total = found | {"sum": _NOTHING | ({where: True} if where else {})}
     state = route(reconcile["States"]["Was anything found?"], total)
     assert state == ("Publish the event" if where else "Did everything work?")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,7 @@ from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMis
 from monthclose.handlers import charge_customers, entry, find_owing, plan_close
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
-from monthclose.names import Env
+from monthclose.names import WAIT_METRIC, Env
 from monthclose.use_cases.closes.snapshot import read_batches
 from tests.world import OCTOBER, SETTINGS, World
 
@@ -158,6 +158,25 @@ def test_while_the_provider_is_paused_messages_are_requeued_as_new_ones(world: W
     assert answer == {"batchItemFailures": []}
     assert world.queue.messages == [(MESSAGE, 42)]
     assert world.workflow.answers == {}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1793491190000"}},
+        {"messageAttributes": {"first_sent": {"stringValue": "2026-10-31T23:59:50+00:00", "dataType": "String"}}},
+    ],
+)
+def test_how_long_a_message_goes_round_is_counted_from_when_it_was_first_sent(
+    world: World, sent: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.gateway.failures["register", "before"] = [ProviderPausedError("the provider is down", 42.4)]
+    event = delivered(MESSAGE)
+    event["Records"][0] |= sent
+    charge_customers.handler(event, FakeContext())
+    assert world.queue.first_sent == [datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)]
+    [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if WAIT_METRIC in line]
+    assert counted[WAIT_METRIC] == [10.0]
 
 
 def test_a_batch_that_nobody_waits_for_any_more_is_not_started(world: World) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from monthclose.assembly.ports import Ports
     from monthclose.domain.period import Period
+    from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.accounts.adjust_account import Cashier
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.proof.report_close import Reporter
     from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
     from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+    from monthclose.use_cases.reconciliation.money_desk import LocalMoneyDesk
     from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
     from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
     from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
@@ -451,6 +453,19 @@ class UseCases:
 
         ports = self.ports
         return DeadLetterDrain(ports.closes, ports.workflow, ports.documents, ports.log)
+
+    def money_desk(self, share_left: ShareLeft = lambda: 1.0) -> LocalMoneyDesk:
+        """Do what needs a provider's key for a person, with so much of the time left."""
+        from monthclose.use_cases.reconciliation.money_desk import LocalMoneyDesk
+
+        ports = self.ports
+
+        def dead_letters(provider: str) -> DeadLetters:
+            return ports.dead_letters(ports.settings.providers[provider].dead_letters_url)
+
+        return LocalMoneyDesk(
+            self.cashier, self.dead_letter_drain, dead_letters, self.batch_finisher, self.period_reconciler, share_left
+        )
 
     def batch_finisher(self, provider: str) -> BatchFinisher:
         """Finish a provider's batches that closes left unfinished; its `settler` settles the payments."""

@@ -71,4 +71,5 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
-    return consume(event, runtime().event_queue, partial(_process, context), "a webhook's event", _LOGGED)
+    queue, clock = runtime().event_queue, runtime().clock
+    return consume(event, queue, partial(_process, context), "a webhook's event", _LOGGED, clock)

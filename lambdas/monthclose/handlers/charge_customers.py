@@ -107,4 +107,4 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Charge the batches that the messages name, in parallel: in a small close, each is one customer."""
     queue = runtime().charge_queue(os.environ[Env.PROVIDER])
-    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED)
+    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED, runtime().clock)

@@ -25,4 +25,5 @@ def _hear(message: Event, _again: bool) -> None:
 @metrics.log_metrics
 def handler(event: Event, _context: LambdaContext) -> PartialItemFailureResponse:
     """Keep the messages' events with their notices. An event is kept once, however often it comes."""
-    return consume(event, runtime().event_queue, _hear, "an e-mail's event", {"id": "id"})
+    ports = runtime()
+    return consume(event, ports.event_queue, _hear, "an e-mail's event", {"id": "id"}, ports.clock)

@@ -351,6 +351,16 @@ def test_an_event_that_cannot_be_applied_yet_is_requeued_later_and_later(
     assert refunded_minor_of(door.world) == 3_000
 
 
+def test_an_event_that_came_back_from_the_dead_letters_still_counts_its_returns_after_a_wait(
+    door: Door, consumer: Callable[..., list[str]]
+) -> None:
+    door.deliver("stripe", stripe_event())
+    door.world.gateway.failures["look_up", "before"] = [ProviderDownError("503")]
+    consumer({**door.queued[0], "drained": 2})
+    [(message, _)] = door.world.event_queue.put_back_messages
+    assert message["drained"] == 2
+
+
 def test_an_event_that_could_not_be_applied_for_days_becomes_a_dead_letter(
     door: Door, consumer: Callable[..., list[str]]
 ) -> None:
@@ -411,3 +421,12 @@ def test_an_outdated_failure_event_changes_nothing(door: Door, consumer: Callabl
     assert consumer(*door.queued) == []
     assert door.world.books.records == before
     assert not isinstance(door.world.gateway.outcomes["pi_2026-10/acme_1"], Refused)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/webhooks/stripe", 200), ("/webhooks/", 404), ("/webhooks/adyen", 404), ("/webhooks/stripe/x", 404)],
+)
+def test_on_a_domain_a_provider_delivers_below_a_path(door: Door, path: str, status: int) -> None:
+    headers, body = SIGN["stripe"](stripe_event(), SECRET, door.world.clock().timestamp(), "1")
+    assert door.send(request(path, body, dict(headers))) == status

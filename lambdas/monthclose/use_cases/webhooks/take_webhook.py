@@ -27,16 +27,21 @@ class WebhookMessage:
     ----------
     again : bool
         It was tried before, and that attempt may have stopped half-way.
+    drained : int
+        How often it was taken from the dead letters and put back.
     """
 
     provider: str
     event: ProviderEvent
     received_at: datetime
     again: bool = False
+    drained: int = 0
 
     def to_message(self) -> dict[str, Any]:
         """Write it as a queue's message."""
+        drained = {"drained": self.drained} if self.drained else {}
         return {
+            **drained,
             "provider": self.provider,
             "event_id": self.event.event_id,
             "kind": self.event.kind,
@@ -59,11 +64,16 @@ class WebhookMessage:
             known_in=frozenset(map(PaymentState, message["known_in"])),
             method=message.get("method", ""),
         )
-        return cls(message["provider"], event, datetime.fromisoformat(message["received_at"]), message["again"])
+        received_at = datetime.fromisoformat(message["received_at"])
+        return cls(message["provider"], event, received_at, message["again"], message.get("drained", 0))
 
     def tried(self) -> "WebhookMessage":
         """Mark it as tried before."""
         return replace(self, again=True)
+
+    def put_back(self) -> "WebhookMessage":
+        """Count it as taken from the dead letters and put back."""
+        return replace(self, again=True, drained=self.drained + 1)
 
 
 @dataclass(frozen=True, slots=True)
