@@ -24,6 +24,7 @@ class Plan:
     round_key: str
     """Object that lists them."""
     rounds_left: bool
+    """Otherwise the customers of the batches in the list are parked."""
     wait_seconds: int
 
 
@@ -69,7 +70,9 @@ class Planner:
             return Plan(close, 0, close.snapshot_key, rounds_left=True, wait_seconds=0)
         self._check_providers({batch.provider for batch in todo})
         if rounds_done >= self.settings.max_rounds:
-            return Plan(close, len(todo), close.snapshot_key, rounds_left=False, wait_seconds=0)
+            key = f"snapshots/{period}/parking-{close.round}.json"
+            self._write_batches(key, todo)
+            return Plan(close, len(todo), key, rounds_left=False, wait_seconds=0)
         # Write the list first: if this breaks off, the next call must find the round not started.
         key = f"snapshots/{period}/round-{close.round + 1}.json"
         self._write_batches(key, todo)
