@@ -191,6 +191,7 @@ class FakeGateway:
     """When each order was collected, if that matters; the others count as created whenever is asked for."""
 
     def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        self._maybe_fail("collected_for", "before")
         listed = [
             ProviderCharge(self.provider, reference, order.payment_id, held.currency, held.minor)
             for reference, order in reversed(self.orders.items())
