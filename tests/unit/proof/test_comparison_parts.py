@@ -1,16 +1,13 @@
 """A comparison in parts: it continues where it was, ends as not compared if it must, and costs a small close little."""
 
-import json
-import random
-import tracemalloc
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from monthclose.domain.closes.close import Close, CloseStatus
-from monthclose.domain.closes.proof import Comparison, MoneyReturned, ProviderCharge
+from monthclose.domain.closes.proof import Comparison, MoneyReturned
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
@@ -146,7 +143,7 @@ def test_a_large_close_is_read_in_windows_that_abut_while_it_ran(
     assert len(theirs) == windows
     assert theirs[0].since == OCTOBER.end
     assert theirs[-1].until is None
-    assert all(before.until == after.since for before, after in zip(theirs, theirs[1:], strict=False))
+    assert all(before.until == after.since for before, after in pairwise(theirs))
     assert all(window.until.microsecond == 0 for window in theirs if window.until)
     assert all(window.until < end for window in theirs if window.until)
 
