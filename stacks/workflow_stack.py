@@ -223,7 +223,7 @@ class WorkflowStack(Stack):
         for consumer in self._consumers:
             machines.close.grant_task_response(consumer)
         for provider in self._providers:
-            for name in (Function.PLAN_CLOSE, Function.REPORT_CLOSE):
+            for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
                 provider.secret.grant_read(self._called[name])
         machines.reconciler.grant_providers(self._providers, mail)
 

@@ -7,18 +7,20 @@ from typing import Any
 
 import typer
 
-from cli.commands.report import print_loose_ends
+from cli.commands.report import NOT_COMPARED, print_loose_ends
 from cli.connect import connected
 from cli.console import amount, err, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
 from cli.system import System
 from cli.view import counts_line
+from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import ProviderPausedError
 from monthclose.ports import Tell
 from monthclose.use_cases.batch_work import recent_closes
+from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.reconciliation.money_desk import MoneyDesk, ProviderSettled
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled, comparison_content
 from monthclose.use_cases.reconciliation.settle_payments import Settled
@@ -149,15 +151,20 @@ def _print(done: Outcome) -> None:
     for period, reconciled in done.periods.items():
         for comparison in reconciled.comparisons:
             say(f"{period} {_line(comparison)}")
-        ties = reconciled.report["proof"]["ties"]
-        say(
-            f"{period} the books tie" if ties else f"{period} the books do not tie",
-            "bold green" if ties else "bold red",
-        )
+        say(*_verdict(period, reconciled.report))
         print_loose_ends(reconciled.report)
     if not done.periods:
         note("no month has been closed yet", "")
     _print_findings(done.findings())
+
+
+def _verdict(period: Period, report: Report) -> tuple[str, str]:
+    """Say in words whether the books tie, and in which style."""
+    if report["proof"]["ties"]:
+        return f"{period} the books tie", "bold green"
+    if report["status"] == CloseStatus.NOT_COMPARED:
+        return f"{period} {NOT_COMPARED}", "bold yellow"
+    return f"{period} the books do not tie", "bold red"
 
 
 def _left(settled: Settled) -> Iterator[str]:

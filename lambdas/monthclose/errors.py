@@ -44,6 +44,10 @@ class TryLaterError(MonthCloseError):
     """A service is briefly unavailable (throttled, network down). Nothing happened; the same call may succeed later."""
 
 
+class UnfinishedError(TryLaterError):
+    """Time was up before all was done; what was done is kept, and the same call continues."""
+
+
 class ConflictError(TryLaterError):
     """A condition on an item failed: somebody else changed it first. Read again and decide again."""
 

@@ -18,6 +18,8 @@ class Function(StrEnum):
     SEND_REMAINING_NOTICES = "send_remaining_notices"
     APPLY_HOLDS = "apply_holds"
     PARK_CUSTOMERS = "park_customers"
+    PLAN_COMPARISON = "plan_comparison"
+    COMPARE_PART = "compare_part"
     REPORT_CLOSE = "report_close"
     OPEN_RECONCILE = "open_reconcile"
     DRAIN_DEAD_LETTERS = "drain_dead_letters"
@@ -93,6 +95,8 @@ class Spec:
         What it may use. A function's share of a CPU grows with its memory.
     machine : Machine or None
         The state machine that calls it.
+    also : Machine or None
+        Another one that calls it as well.
     at_once : int or None
         How many may run at once, reserved from the account's concurrency. None: as many as the account allows.
     puts_back : bool
@@ -105,6 +109,7 @@ class Spec:
     timeout_seconds: int
     memory_mb: int = 512
     machine: Machine | None = field(default=None, kw_only=True)
+    also: Machine | None = field(default=None, kw_only=True)
     at_once: int | None = field(default=None, kw_only=True)
     puts_back: bool = field(default=False, kw_only=True)
     access: Access | None = field(default_factory=Access, kw_only=True)
@@ -134,8 +139,16 @@ FUNCTIONS: Mapping[Function, Spec] = {
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
     Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=_BOOKS),
     Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=_BOOKS),
-    Function.PARK_CUSTOMERS: Spec(
-        900, machine=_CLOSE, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True)
+    Function.PARK_CUSTOMERS: Spec(300, machine=_CLOSE, access=Access(reads=(_CUSTOMERS,), writes=(_BILLING,))),
+    Function.PLAN_COMPARISON: Spec(
+        900, machine=_CLOSE, also=_RECONCILE, access=Access(reads_documents=True, writes_documents=True)
+    ),
+    Function.COMPARE_PART: Spec(
+        900,
+        1024,
+        machine=_CLOSE,
+        also=_RECONCILE,
+        access=Access(reads=(_BILLING,), reads_documents=True, writes_documents=True),
     ),
     Function.REPORT_CLOSE: Spec(
         900,
@@ -216,4 +229,4 @@ FUNCTIONS: Mapping[Function, Spec] = {
 
 def called_by(machine: Machine) -> tuple[Function, ...]:
     """List the functions that a state machine calls."""
-    return tuple(function for function, spec in FUNCTIONS.items() if spec.machine is machine)
+    return tuple(function for function, spec in FUNCTIONS.items() if machine in (spec.machine, spec.also))

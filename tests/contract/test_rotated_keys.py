@@ -15,8 +15,9 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
-from monthclose.errors import ProviderRefusedError, TryLaterError
-from monthclose.ports import ChargeOrder, PaymentGateway
+from monthclose.domain.period import Period
+from monthclose.errors import ProviderRefusedError
+from monthclose.ports import ChargeOrder, CollectedPage, PaymentGateway, Window
 from monthclose.settings import CloseSettings
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
@@ -111,32 +112,35 @@ def test_a_new_key_that_is_refused_too_is_asked_with_once(company: Company) -> N
         gateway.check()
 
 
-def test_the_list_of_charges_begins_again_with_the_new_key(company: Company) -> None:
+def test_a_page_of_the_charges_is_read_again_with_the_new_key(company: Company) -> None:
     gateway = company.gateway
     company.charge(gateway, "acme")
     since = company.runtime.clock() - timedelta(hours=1)
     company.keep(KEYS[1])
     company.sandbox.revoke(KEYS[0])
     expected = ["2026-10/acme"] if company.sandbox.name == "stripe" else []
-    assert [charge.payment_id for charge in gateway.collected_for(OCTOBER, since)] == expected
+    assert [charge.payment_id for charge in gateway.collected_for(OCTOBER, Window(since)).charges] == expected
 
 
-def test_a_list_whose_key_is_replaced_in_its_middle_can_be_read_again() -> None:
+def test_a_list_whose_key_is_replaced_in_its_middle_continues_where_it_was() -> None:
     class Listing(FakeGateway):
-        """A provider that refuses a key after it has listed a charge with it."""
+        """A provider that refuses a key after it has listed a page with it."""
 
-        def collected_for(self, *_: object) -> Iterator[ProviderCharge]:
-            yield ProviderCharge("stripe", "pi_1", "2026-10/acme", "USD", 1234)
-            if keys:
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+        def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+            if after and self.key == KEYS[0]:
                 raise ProviderRefusedError("revoked")
+            charge = ProviderCharge("stripe", f"pi_{after or 1}", "2026-10/acme", "USD", 1234)
+            return CollectedPage((charge,), after="" if after else "2")
 
     keys = [*KEYS]
-    gateway = KeyedGateway(lambda _: Listing(), lambda: keys.pop(0))
-    charges = gateway.collected_for(OCTOBER, OCTOBER.end)
-    assert next(charges).reference == "pi_1"
-    with pytest.raises(TryLaterError, match="replaced"):
-        next(charges)
-    assert len(list(gateway.collected_for(OCTOBER, OCTOBER.end))) == 1
+    gateway = KeyedGateway(Listing, lambda: keys.pop(0))
+    page = gateway.collected_for(OCTOBER, Window(OCTOBER.end))
+    following = gateway.collected_for(OCTOBER, Window(OCTOBER.end), page.after)
+    assert [charge.reference for charge in (*page.charges, *following.charges)] == ["pi_1", "pi_2"]
 
 
 def test_threads_refused_together_read_the_key_once() -> None:

@@ -77,7 +77,7 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    assert days == {"map-runs/": 30, "snapshots/": 400, None: None}
+    assert days == {"map-runs/": 30, "comparisons/": 30, "snapshots/": 400, None: None}
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
@@ -231,6 +231,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         f"monthclose/{provider}-??????": {
             f"charge_customers:{provider}",
             "plan_close",
+            "compare_part",
             "report_close",
             "settle_payments",
             "compare_books",
@@ -257,6 +258,8 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             {
                 "plan_close",
                 "generate_invoices",
+                "plan_comparison",
+                "compare_part",
                 "report_close",
                 "compare_books",
                 "drain_dead_letters",
@@ -273,8 +276,9 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             {
                 "plan_close",
                 "generate_invoices",
+                "plan_comparison",
+                "compare_part",
                 "report_close",
-                "park_customers",
                 "open_reconcile",
                 "find_owing",
                 "show_invoice",

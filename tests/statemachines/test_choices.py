@@ -65,7 +65,7 @@ def test_a_scan_that_ran_out_of_time_is_continued(route: Route, close: Machine) 
     assert route(close["States"]["What is left to do?"], plan) == "Plan and snapshot"
 
 
-@pytest.mark.parametrize(("again", "state"), [(True, "Send remaining notices"), (False, "Prove and report")])
+@pytest.mark.parametrize(("again", "state"), [(True, "Send remaining notices"), (False, "Plan the comparison")])
 def test_notices_are_sent_before_the_close_is_proved(route: Route, close: Machine, again: bool, state: str) -> None:
     assert route(close["States"]["Are there more notices to send?"], {"notices": {"again": again}}) == state
 
@@ -100,6 +100,29 @@ def test_settling_continues_while_there_is_more(
 ) -> None:
     choice = reconcile["States"]["Settle every provider"]["ItemProcessor"]["States"]["Is there more to settle?"]
     assert route(choice, {"settled": {"time_was_up": time_was_up}}) == state
+
+
+@pytest.mark.parametrize(("time_was_up", "state"), [(True, "Compare a part"), (False, "Part compared")])
+def test_a_part_of_the_comparison_is_read_until_nothing_is_left(
+    route: Route, comparing: Machine, time_was_up: bool, state: str
+) -> None:
+    choice = comparing["States"]["Compare with the providers"]["ItemProcessor"]["States"]["Is there more in the part?"]
+    assert route(choice, {"compared": {"time_was_up": time_was_up}}) == state
+
+
+@pytest.mark.parametrize("outcome", ["time_was_up", "more_parts", "done"])
+def test_a_close_is_reported_once_everything_is_compared(route: Route, close: Machine, outcome: str) -> None:
+    state = route(close["States"]["Is everything compared?"], {"outcome": outcome})
+    expected = {"time_was_up": "Prove and report", "more_parts": "Compare with the providers"}
+    assert state == expected.get(outcome, "Publish the event")
+
+
+@pytest.mark.parametrize("outcome", ["time_was_up", "more_parts", "done"])
+def test_a_period_is_compared_until_nothing_is_left(route: Route, reconcile: Machine, outcome: str) -> None:
+    inner = reconcile["States"]["Compare every period"]["ItemProcessor"]["States"]
+    state = route(inner["Is everything compared?"], {"outcome": outcome})
+    expected = {"time_was_up": "Compare the books", "more_parts": "Compare with the providers"}
+    assert state == expected.get(outcome, "Period compared")
 
 
 _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}

@@ -147,6 +147,26 @@ def test_a_provider_or_period_that_fails_stops_no_other(reconcile: Machine) -> N
             assert caught["Parameters"]["failed"] == 1
 
 
+def test_a_part_that_cannot_be_read_stops_neither_the_others_nor_the_report(comparing: Machine) -> None:
+    parts = comparing["States"]["Compare with the providers"]
+    [[name, state]] = _tasks(parts["ItemProcessor"]["States"])
+    [catcher] = state["Catch"]
+    assert catcher["ErrorEquals"] == ["States.ALL"], name
+    assert parts["ItemProcessor"]["States"][catcher["Next"]]["Type"] == "Succeed"
+    assert parts["ResultPath"] is None, "a part's result is among the documents"
+
+
+def test_both_machines_read_the_parts_of_a_comparison_in_the_same_way(close: Machine, reconcile: Machine) -> None:
+    inner = reconcile["States"]["Compare every period"]["ItemProcessor"]["States"]
+    of_close, of_period = (states["Compare with the providers"] for states in (close["States"], inner))
+    assert of_close["ItemProcessor"] == of_period["ItemProcessor"]
+
+
+def test_a_close_whose_comparison_cannot_be_planned_is_reported_all_the_same(close: Machine) -> None:
+    [catcher] = close["States"]["Plan the comparison"]["Catch"]
+    assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.comparison", "Next": "Prove and report"}
+
+
 def test_a_reconciliation_that_hangs_makes_room_after_a_day(reconcile: Machine) -> None:
     assert reconcile["TimeoutSeconds"] == 24 * 60 * 60
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from monthclose.assembly.ports import Ports
+    from monthclose.domain.closes.close import Batch
     from monthclose.domain.period import Period
     from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.accounts.adjust_account import Cashier
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 
 _READERS = 16
 """Threads that compare: they read the books, and sometimes ask the provider."""
+_WINDOWS = 8
+"""Windows of the providers' records that are read in parallel, where one process reads all of them."""
 
 
 class UseCases:
@@ -127,14 +130,12 @@ class UseCases:
             mail=MailOutlook(ports.mail_account, settings.mail),
         )
 
-    def park_customers(self, period: Period) -> int:
-        """Park the customers without an outcome after the last round; see `park_customers`."""
+    def park_customers(self, period: Period, batch: Batch) -> int:
+        """Park a batch's customers without an outcome after the last round; see `park_customers`."""
         from monthclose.use_cases.closes.park_customers import park_customers
 
         ports = self.ports
-        return park_customers(
-            period, books=ports.books, closes=ports.closes, documents=ports.documents, clock=ports.clock
-        )
+        return park_customers(period, batch, books=ports.books, closes=ports.closes, clock=ports.clock)
 
     def note_stop(self, period: Period, reason: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""
@@ -418,14 +419,18 @@ class UseCases:
     @cached_property
     def comparer(self) -> BookComparer:
         """Compares the books with the providers', without booking anything."""
-        return self._comparer(heals=False)
-
-    def _comparer(self, *, heals: bool) -> BookComparer:
         from monthclose.use_cases.proof.compare_books import BookComparer
+        from monthclose.use_cases.proof.compare_part import PartReader
+        from monthclose.use_cases.proof.comparison_store import ComparisonStore
+        from monthclose.use_cases.proof.join_comparison import ComparisonJoiner
+        from monthclose.use_cases.proof.plan_comparison import ComparisonPlanner
 
         ports = self.ports
-        executor = ports.executor("compare", _READERS)
-        return BookComparer(ports.books, ports.closes, self.chargers, ports.clock, executor, heals)
+        readers, store = ports.executor("compare", _READERS), ComparisonStore(ports.documents)
+        planner = ComparisonPlanner(ports.closes, store, ports.clock, frozenset(ports.gateways))
+        reader = PartReader(ports.books, ports.closes, ports.gateways, store, ports.clock, readers)
+        joiner = ComparisonJoiner(ports.books, ports.closes, self.chargers, store, planner, ports.clock, readers)
+        return BookComparer(planner, reader, joiner, ports.executor("windows", _WINDOWS))
 
     @cached_property
     def reporter(self) -> Reporter:
@@ -433,7 +438,8 @@ class UseCases:
         from monthclose.use_cases.proof.report_close import Reporter
 
         ports = self.ports
-        return Reporter(self.comparer, ports.closes, ports.documents, ports.clock, ports.settings.company_name)
+        company = ports.settings.company_name
+        return Reporter(self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company)
 
     # Reconciliation
 
@@ -494,7 +500,7 @@ class UseCases:
         """Compares a month's books with the providers', books what differs, and proves its close again."""
         from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
-        return PeriodReconciler(self._comparer(heals=True), self.reporter, self.ports.closes, self.ports.documents)
+        return PeriodReconciler(self.comparer.healing(), self.reporter, self.ports.closes, self.ports.documents)
 
     # Webhooks
 

@@ -5,7 +5,7 @@ call that raised: the payment item does that.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache, wraps
 from threading import RLock
@@ -154,3 +154,8 @@ def shared_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft
 def findings_answer(findings: int) -> Event:
     """Put a number of findings into an answer; `found` is 0 or 1, so that a state machine can search a list for 1."""
     return {"findings": findings, "found": min(findings, 1)}
+
+
+def comparison_answer(name: str, parts: Iterable[int]) -> Event:
+    """Name a comparison and the parts of it that are left, as the items of a Map."""
+    return {"name": name, "parts": [{"part": number} for number in parts]}

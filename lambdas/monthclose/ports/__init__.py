@@ -9,13 +9,16 @@ from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
 from monthclose.ports.gateway import (
     Answer,
+    BeforeRequest,
     ChargeOrder,
     ChargeOutcome,
     Collected,
+    CollectedPage,
     InProgress,
     NotCollected,
     PaymentGateway,
     Refused,
+    Window,
 )
 from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
@@ -31,6 +34,7 @@ from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Exec
 __all__ = [
     "Answer",
     "Arrival",
+    "BeforeRequest",
     "Books",
     "ChargeOrder",
     "ChargeOutcome",
@@ -40,6 +44,7 @@ __all__ = [
     "Clock",
     "Closes",
     "Collected",
+    "CollectedPage",
     "CustomerDirectory",
     "DeadLetter",
     "DeadLetters",
@@ -77,5 +82,6 @@ __all__ = [
     "TimeIsUp",
     "UsageStore",
     "WebhookReader",
+    "Window",
     "Workflow",
 ]

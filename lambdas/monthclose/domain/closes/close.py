@@ -26,6 +26,8 @@ class CloseStatus(StrEnum):
     """The books tie, and all that is left waits for what takes days: it goes on by itself."""
     UNFINISHED = "unfinished"
     """The books tie, and something is left to do: a customer is parked, not charged, or not told yet."""
+    NOT_COMPARED = "not_compared"
+    """Through, and all that was checked ties, but not everything could be compared with the providers' records."""
     COMPLETED_WITH_FINDINGS = "completed_with_findings"
     """Through, and the books do not tie: the proof says where."""
 

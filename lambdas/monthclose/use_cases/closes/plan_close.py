@@ -26,6 +26,7 @@ class Plan:
     round_key: str
     """Object that lists them."""
     rounds_left: bool = True
+    """Otherwise the customers of the batches in the list are parked."""
     wait_seconds: int = 0
     scan: Scan | None = None
     """If time ran out before all customers were scanned: where the next call continues."""
@@ -82,7 +83,9 @@ class Planner:
             return Plan(close, 0, close.snapshot_key)
         self._check_providers({batch.provider for batch in self._unfinished(close, done)})
         if rounds_done >= self.settings.max_rounds:
-            return Plan(close, todo, close.snapshot_key, rounds_left=False)
+            key = f"snapshots/{period}/parking-{close.round}.json"
+            write_batches(self.documents, key, self._unfinished(close, done), self.snapshots.queues)
+            return Plan(close, todo, key, rounds_left=False)
         # Write the list first: if this breaks off, the next call must find the round not started.
         key = f"snapshots/{period}/round-{close.round + 1}.json"
         write_batches(

@@ -1,16 +1,15 @@
 """A payment gateway whose key may be replaced while it is used."""
 
 import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderRefusedError, TryLaterError
-from monthclose.ports import Answer, ChargeOrder, PaymentGateway
+from monthclose.errors import ProviderRefusedError
+from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, PaymentGateway, Window
 
 
 class KeyedGateway:
@@ -89,30 +88,13 @@ class KeyedGateway:
         """Find which of our payments the provider's object is about."""
         return self._ask(lambda gateway: gateway.payment_of(reference))
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Go over the money collected.
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        """List a page of the money collected."""
+        return self._ask(lambda gateway: gateway.collected_for(period, window, after))
 
-        Raises
-        ------
-        TryLaterError
-            The key was replaced in the middle: the list can be read again from its start.
-        """
-        used, begun = self._gateway, False
-        try:
-            for charge in used.collected_for(period, since):
-                begun = True
-                yield charge
-        except ProviderRefusedError as error:
-            other = self._other_than(used)
-            if other is None:
-                raise
-            if begun:
-                raise TryLaterError("the provider's key was replaced while its charges were listed") from error
-            yield from other.collected_for(period, since)
-
-    def held(self, reference: str) -> Money | None:
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
         """Add up what the provider holds for one payment."""
-        return self._ask(lambda gateway: gateway.held(reference))
+        return self._ask(lambda gateway: gateway.held(reference, before_request))
 
     def _ask[T](self, call: Callable[[PaymentGateway], T]) -> T:
         used = self._gateway

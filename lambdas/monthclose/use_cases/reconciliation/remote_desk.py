@@ -5,6 +5,7 @@ A payment is answered by its name and read from the books by whoever asked: amou
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from monthclose.errors import (
     MonthCloseError,
     ProviderRefusedError,
     TryLaterError,
+    UnfinishedError,
     UserMistakeError,
 )
 from monthclose.ports import Books, Tell
@@ -29,7 +31,10 @@ type Json = Mapping[str, Any]
 type Ask = Callable[[Json], Json]
 """Sends a request to the function, and returns its answer."""
 
-_TOLD: tuple[type[MonthCloseError], ...] = (BeingChargedError, TryLaterError, UserMistakeError, ProviderRefusedError)
+_TOLD: tuple[type[MonthCloseError], ...] = (
+    *(BeingChargedError, UnfinishedError, TryLaterError),
+    *(UserMistakeError, ProviderRefusedError),
+)
 """Errors that mean something to whoever asked, the narrower ones first. Any other one is a failure of the function."""
 
 
@@ -128,9 +133,12 @@ class RemoteMoneyDesk:
         return _settled(self._ask("finish", provider=provider))
 
     def reconcile(self, period: Period, providers: Collection[str], tell: Tell) -> Reconciled:
-        """Ask for it."""
+        """Ask for it, again and again until the function had time for all of it."""
         tell(f"{period}: comparing the books")
-        answer = self._ask("reconcile", period=str(period), providers=list(providers))
+        answer = None
+        while answer is None:
+            with suppress(UnfinishedError):
+                answer = self._ask("reconcile", period=str(period), providers=list(providers))
         return Reconciled([_comparison(each) for each in answer["comparisons"]], answer["report"])
 
     def _ask(self, command: str, **arguments: object) -> Json:
