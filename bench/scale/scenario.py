@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from monthclose.settings import Provider
 from sandbox.strict.limits import load_limits
+from stacks.functions.table import FUNCTIONS, Function
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
@@ -27,7 +28,7 @@ class Fixes:
     one_update_per_number : bool
         A run of numbers is one conditional update; else the series is read and then moved on in a transaction.
     generating_at_once : int
-        How many batches generate at once; 0 for as many as Lambda allows.
+        How many batches generate at once, as the functions' table says; 0 for as many as Lambda allows.
     warm_tables : bool
         The tables' warm throughput follows the expected customers.
     mail_lane : bool
@@ -48,7 +49,7 @@ class Fixes:
 
     repeats_throttled: bool = True
     one_update_per_number: bool = True
-    generating_at_once: int = 250
+    generating_at_once: int = FUNCTIONS[Function.GENERATE_INVOICES].at_once or 0
     warm_tables: bool = True
     mail_lane: bool = True
     proof_map: bool = True
@@ -56,7 +57,7 @@ class Fixes:
     plan_in_parts: bool = True
     recursion_allowed: bool = True
     waits_by_eta: bool = True
-    lists_ahead: bool = False
+    lists_ahead: bool = True
 
     def without(self, name: str) -> Self:
         """Leave one out."""

@@ -83,12 +83,12 @@ class Telling:
         aws = self._aws
         if not number:
             return
+        aws.mails_sent.add(aws.loop.now, number)
         yield from aws.read(reads, number)
         aws.write(writes, number)
         yield max(wait, number * (self._mail_seconds if each is None else each))
         batch.told += number
         aws.used["mails"] += number
-        aws.mails_sent.add(aws.loop.now, number)
         self.told_at = aws.loop.now
 
     def hold(self, batch: SimBatch) -> Process[None]:
