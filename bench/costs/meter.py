@@ -179,4 +179,3 @@ def metering() -> Iterator[Meter]:
         sys.stdout = out
         for owner, name, _, original in patches:
             setattr(owner, name, original)
-

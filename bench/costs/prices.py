@@ -31,13 +31,21 @@ def load_prices() -> Mapping[str, Price]:
 
 
 _COUNTED = {
-    **{"s3 put": "s3.put", "s3 get": "s3.get", "log bytes": "logs.ingested", "mails": "ses.mails"},
-    **{"transitions": "stepfunctions.transitions", "invocations": "lambda.requests"},
-    **{"GB-seconds": "lambda.duration", "sqs requests": "sqs.requests"},
+    "s3 put": "s3.put",
+    "s3 get": "s3.get",
+    "log bytes": "logs.ingested",
+    "mails": "ses.mails",
+    "transitions": "stepfunctions.transitions",
+    "invocations": "lambda.requests",
+    "GB-seconds": "lambda.duration",
+    "sqs requests": "sqs.requests",
     "request:Secrets Manager GetSecretValue": "secrets.requests",
 }
 _SERVICES = {"dynamodb": "DynamoDB", "lambda": "Lambda", "stepfunctions": "Step Functions", "sqs": "SQS"} | {
-    **{"s3": "S3", "logs": "CloudWatch Logs", "ses": "SES (mail)", "secrets": "Secrets Manager"}
+    "s3": "S3",
+    "logs": "CloudWatch Logs",
+    "ses": "SES (mail)",
+    "secrets": "Secrets Manager",
 }
 
 

@@ -11,10 +11,17 @@ _MODEL = Path(__file__).parents[1] / "scale" / "model.toml"
 _WHOLE_CPU_MB = 1769
 """Memory that comes with a whole CPU (AWS Lambda's guide)."""
 _WAITS = {
-    **{"DynamoDB GetItem": "get_item", "DynamoDB Query": "query", "DynamoDB PutItem": "write_item"},
-    **{"DynamoDB UpdateItem": "write_item", "DynamoDB TransactWriteItems": "transaction", "SESv2 SendEmail": "mail"},
-    **{"S3 GetObject": "s3", "S3 PutObject": "s3", "DynamoDB BatchWriteItem": "write_item"},
-    **{"DynamoDB BatchGetItem": "query", "SQS SendMessageBatch": "write_item"},
+    "DynamoDB GetItem": "get_item",
+    "DynamoDB Query": "query",
+    "DynamoDB PutItem": "write_item",
+    "DynamoDB UpdateItem": "write_item",
+    "DynamoDB TransactWriteItems": "transaction",
+    "SESv2 SendEmail": "mail",
+    "S3 GetObject": "s3",
+    "S3 PutObject": "s3",
+    "DynamoDB BatchWriteItem": "write_item",
+    "DynamoDB BatchGetItem": "query",
+    "SQS SendMessageBatch": "write_item",
 }
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.scale.close import simulate
-from bench.scale.compare import compare
+from bench.scale.compare import compare, record
 from bench.scale.scenario import AFTER, BEFORE, Fixes, Quotas, Scenario
 from bench.scale.summary import rows, summary
 
@@ -24,15 +24,24 @@ def main() -> None:
     run = parts.add_parser("run", help="simulate closes, and print what came of them")
     run.add_argument("--customers", type=int, nargs="*", default=list(SIZES))
     run.add_argument("--which", choices=(*_KINDS, "both"), default="after", help="with the fixes, or without")
-    run.add_argument("--quotas", choices=("default", "asked"), default="asked", help="a new account's, or docs/scale.md's")
+    run.add_argument(
+        "--quotas", choices=("default", "asked"), default="asked", help="a new account's, or docs/scale.md's"
+    )
     run.add_argument("--without", nargs="*", default=[], choices=list(Fixes.__dataclass_fields__), metavar="FIX")
     run.add_argument("--seed", type=int, default=1)
     run.add_argument("--json", action="store_true")
     against = parts.add_parser("compare", help="hold the model against a recorded real run")
     against.add_argument("--json", action="store_true")
+    kept = parts.add_parser("record", help="keep what the last close on a local AWS took, for compare")
+    kept.add_argument("endpoint", help="address of the local AWS")
+    kept.add_argument("sandbox", help="address of the fake providers")
+    kept.add_argument("--rate", type=float, default=25, help="requests a second that they allow on an endpoint")
     options = parser.parse_args()
     if options.part == "compare":
         compare(in_json=options.json)
+        return
+    if options.part == "record":
+        record(options.endpoint, options.sandbox, options.rate)
         return
     kinds = list(_KINDS) if options.which == "both" else [options.which]
     found = [_one(number, kind, options) for kind in kinds for number in options.customers]

@@ -1,4 +1,4 @@
-"""AWS as the close meets it: tables, functions, transitions and mail, each with its limit, and a count of what is used."""
+"""AWS as the close meets it: tables, functions, transitions and mail, each with its limit, and what is used of it."""
 
 import random
 from collections import Counter

@@ -19,7 +19,6 @@ _TAIL = 2.0
 """Times the ETA, as long as a heartbeat that follows the ETA waits at least."""
 
 
-
 @dataclass
 class Stages:
     """When each stage ended, in seconds since the start; 0 if it never did."""

@@ -111,10 +111,13 @@ class Whole:
         self.aws.used["transitions"] += 2 * parts * 3
         listing = max(lane, part / numbers["pages"]["provider"] * numbers["seconds"]["provider_page"])
         if self.aws.scenario.fixes.lists_ahead:
-            listing = part / numbers["pages"]["provider"] * numbers["seconds"]["provider_page"]
+            last = min(part, self.aws.scenario.provider.limit.usable() * _LAST_WINDOW_SECONDS)
+            listing = last / numbers["pages"]["provider"] * numbers["seconds"]["provider_page"]
         yield max(listing, waves * compute) + self._seconds(this, charges * numbers["cpu"]["merge_charge"])
         return max(compute, listing / waves)
 
 
+_LAST_WINDOW_SECONDS = 900
+"""Of the provider's record, where the earlier windows are read while charging goes on."""
 _MERGE_CUSTOMER_MS = 0.006
 _PARK_MS = 4.0

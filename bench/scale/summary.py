@@ -88,7 +88,9 @@ def peaks(run: Run) -> list[Used]:
     limits = aws.limits
     lasted = max(run.charging.last_at - run.charging.first_at, 1.0)
     found = [
-        Used("Lambda: invocations at once", aws.concurrency.peak + len(run.charging.workers), quotas.lambda_concurrency),
+        Used(
+            "Lambda: invocations at once", aws.concurrency.peak + len(run.charging.workers), quotas.lambda_concurrency
+        ),
         Used("Step Functions: transitions/s", aws.transitions.peak.peak, limits["stepfunctions.transitions"]),
         Used("Step Functions: answers and heartbeats/s", aws.answers.peak.peak, limits["stepfunctions.task_answers"]),
         Used("Step Functions: batches in flight", aws.children.peak, limits["stepfunctions.map_children"]),
