@@ -11,7 +11,7 @@ from stacks.functions.table import FUNCTIONS, Function
 
 _MINUTES_A_MONTH = 30 * 24 * 60
 _METRICS = 25
-"""Custom metrics by name and service, as the handlers count them: CloudWatch bills each that had a value in the hour."""
+"""Custom metrics by name and service, as the handlers count them: CloudWatch bills each that had a value."""
 _PRICED = {
     "AWS::CloudWatch::Alarm": "cloudwatch.alarm",
     "AWS::CloudWatch::Dashboard": "cloudwatch.dashboard",

@@ -1,4 +1,4 @@
-"""What our own code costs, as `bench.requests_per_customer --write` measured it: by stage, per customer and per call."""
+"""What our own code costs, as `bench.requests_per_customer --write` measured it: by stage, customer and call."""
 
 import json
 from collections.abc import Mapping

@@ -19,6 +19,9 @@ import httpx
 from moto import mock_aws
 
 from bench.costs.meter import Meter, metering
+from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.bootstrap import Runtime, stripe_events
+from monthclose.domain.accounts.customer import Profile
 from monthclose.names import Env
 
 EVENTS_EACH = 50
@@ -69,12 +72,9 @@ class _Run:
             return handler(event, _Context(function))
 
     def _import(self) -> None:
-        from monthclose.domain.accounts.customer import Profile
-        from monthclose.handlers.entry import runtime
-
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
         names = [f"cust-{number:07}" for number in range(self._customers)]
-        directory = runtime().directory
+        directory = _runtime().directory
         with self._meter.stage_of("import_customers"):
             directory.put_profiles((name, profile) for name in names)
         rows = ["event_id,customer_id,sku,quantity,time,unit_price,description"]
@@ -191,8 +191,6 @@ def _webhooks(sandbox: str) -> Iterator[list[tuple[dict[str, str], bytes]]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = {"url": f"http://127.0.0.1:{server.server_address[1]}/", "secret": _WEBHOOK_SECRET}
-    from monthclose.bootstrap import stripe_events
-
     httpx.put(
         f"{sandbox}/_sandbox/webhooks", json={"stripe": {**endpoint, "events": stripe_events()}}, trust_env=False
     ).raise_for_status()
@@ -220,19 +218,21 @@ def _deploy(sandbox: str, customers: int, batch: int) -> Mapping[str, str]:
     return queues
 
 
-def _create_tables() -> None:
-    from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
-    from monthclose.handlers.entry import runtime
+def _runtime() -> Runtime:
+    """Return the handlers' runtime; imported late, because their logger keeps the standard output that it finds."""
+    runtime: Runtime = import_module("monthclose.handlers.entry").runtime()
+    return runtime
 
-    runtime()
+
+def _create_tables() -> None:
+    _runtime()
     for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
         model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
-    key = {"AttributeName": "id"}
     boto3.client("dynamodb").create_table(
         TableName="idempotency",
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{**key, "AttributeType": "S"}],
-        KeySchema=[{**key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
     )
 
 
@@ -241,7 +241,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
     settings = json.loads((_ROOT / "cdk.json").read_text())["context"]["monthclose"]
     stripe = settings["providers"]["stripe"]
     provider = {
-        **{name: value for name, value in stripe.items() if name != "api_base"},
+        **{str(name): value for name, value in stripe.items() if name != "api_base"},
         "burst": 1000,  # a busy machine must lose no slots: what is counted is not how punctual it is
         "api_base": sandbox,
         "queue_url": queues["stripe"],

@@ -6,6 +6,7 @@ A worker's threads are simulated together: a lease of slots is one event, and so
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bench.scale.aws import Aws
 from bench.scale.batches import SimBatch
@@ -55,6 +56,13 @@ class _WorkerLane:
     asking: bool = False
     ask_at: float = 0.0
     size: LeaseSize = field(default_factory=LeaseSize)
+
+
+class _Answers(NamedTuple):
+    """Answers that come together: those of a lease."""
+
+    lane: _WorkerLane
+    number: int
 
 
 class Charging:
@@ -223,11 +231,12 @@ class Worker:
         seconds = model()["seconds"]
         takes = self._aws.rng.lognormvariate(math.log(seconds["provider_call"]), seconds["provider_spread"])
         answered = max(run.end - pace.interval, now) + takes + self._books_seconds / 2
-        self._aws.loop.at(answered, self._answered, (lane, run.count))
+        self._aws.loop.at(answered, self._answered, _Answers(lane, run.count))
         self._aws.loop.at(lane.ask_at, self._ask, lane)
 
     def _answered(self, value: object) -> None:
-        lane, number = value  # type: ignore[misc]
+        assert isinstance(value, _Answers)
+        lane, number = value
         if not lane.last:
             self._join(self._lanes[1], number)
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bench.scale.aws import Aws
@@ -134,9 +135,8 @@ class _Close:
         run, most = self._run, settings()["max_rounds"]
         for done in range(most + 1):
             todo = [batch for batch in run.batches if not batch.finished]
-            yield from self._step(
-                Function.PLAN_CLOSE, lambda first=not done: self._whole.plan(*self._size(), first=first)
-            )
+            plan = partial(self._whole.plan, *self._size(), first=not done)
+            yield from self._step(Function.PLAN_CLOSE, plan)
             if not done:
                 run.stages.planned = self._aws.loop.now
             if not todo or done == most:

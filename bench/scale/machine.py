@@ -69,7 +69,8 @@ def batches_map() -> Mapping[str, Any]:
     """Find the Map over the batches: the distributed one whose child waits for a task token."""
     for state in definition()["States"].values():
         if state["Type"] == "Map" and "waitForTaskToken" in json.dumps(state):
-            return state
+            found: Mapping[str, Any] = state
+            return found
     raise LookupError("the close has no Map over batches")
 
 

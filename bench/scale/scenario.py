@@ -57,7 +57,7 @@ class Fixes:
     plan_in_parts: bool = True
     recursion_allowed: bool = True
     waits_by_eta: bool = True
-    lists_ahead: bool = True
+    lists_ahead: bool = False
 
     def without(self, name: str) -> Self:
         """Leave one out."""
