@@ -172,7 +172,7 @@ def metering() -> Iterator[Meter]:
     patches = ((base, "_make_api_call", counting, real), (stubber, "__call__", emulated, real_stub))
     for owner, name, patched, _ in patches:
         setattr(owner, name, patched)
-    sys.stdout = meter  # type: ignore[assignment]
+    sys.stdout = meter
     try:
         yield meter
     finally:
