@@ -96,6 +96,8 @@ class _Close:
                 for batch in run.batches:
                     batch.parked = batch.size - batch.charged
                 stages.parked = self._aws.loop.now
+            if run.scenario.fixes.proof_map:
+                yield from self._whole.compare_in_parts(run.charging.charges)
             yield from self._step(Function.REPORT_CLOSE, lambda: self._whole.prove(run.charging.charges))
             yield from self._aws.transition(2)
             stages.proved = self._aws.loop.now

@@ -90,18 +90,28 @@ class Whole:
         self._reads("customers", customers)
         yield customers * each / (_PARK_BATCHES_AT_ONCE if self.aws.scenario.fixes.parking_map else 1)
 
-    def prove(self, charges: int) -> Process[float]:
-        """Compare the provider's record with ours, and report; returns the longest part's seconds."""
+    def prove(self, charges: int) -> Process[None]:
+        """Compare the provider's record with ours in one function, or join the parts that were compared; report."""
         this, numbers = Function.REPORT_CLOSE, model()
+        if self.aws.scenario.fixes.proof_map:
+            yield self._seconds(this, charges * numbers["cpu"]["merge_charge"])
+            return
+        lane = self._list(charges)
         pages = charges / numbers["pages"]["provider"]
-        lane = pages / self.aws.scenario.provider.limit.usable()
+        takes = max(pages * numbers["seconds"]["provider_page"], lane)
+        yield max(takes, self._seconds(this, charges * numbers["cpu"]["compare_charge"]))
+
+    def _list(self, charges: int) -> float:
+        """Count what reading both sides takes; returns how long the provider's lane takes for its pages."""
+        pages = charges / model()["pages"]["provider"]
         self._reads("billing", 2 * charges)
         self.aws.used["provider pages"] += pages  # type: ignore[assignment]
-        if not self.aws.scenario.fixes.proof_map:
-            takes = max(pages * numbers["seconds"]["provider_page"], lane)
-            takes = max(takes, self._seconds(this, charges * numbers["cpu"]["compare_charge"]))
-            yield takes
-            return takes
+        return pages / self.aws.scenario.provider.limit.usable()
+
+    def compare_in_parts(self, charges: int) -> Process[None]:
+        """Read windows of the provider's record and groups of our batches: a Map, each part a function."""
+        this, numbers = Function.REPORT_CLOSE, model()
+        lane = self._list(charges)
         parts = max(math.ceil(charges / _GROUP), 1)
         waves = math.ceil(2 * parts / _PARTS_AT_ONCE)
         part = min(charges, _GROUP)
@@ -109,12 +119,11 @@ class Whole:
         for _ in range(2 * parts):
             self.aws.bill(this, compute)
         self.aws.used["transitions"] += 2 * parts * 3
-        listing = max(lane, part / numbers["pages"]["provider"] * numbers["seconds"]["provider_page"])
+        page = numbers["seconds"]["provider_page"] / numbers["pages"]["provider"]
+        listing = max(lane, part * page)
         if self.aws.scenario.fixes.lists_ahead:
-            last = min(part, self.aws.scenario.provider.limit.usable() * _LAST_WINDOW_SECONDS)
-            listing = last / numbers["pages"]["provider"] * numbers["seconds"]["provider_page"]
-        yield max(listing, waves * compute) + self._seconds(this, charges * numbers["cpu"]["merge_charge"])
-        return max(compute, listing / waves)
+            listing = min(part, self.aws.scenario.provider.limit.usable() * _LAST_WINDOW_SECONDS) * page
+        yield max(listing, waves * compute)
 
 
 _LAST_WINDOW_SECONDS = 900
