@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from sandbox.strict import policies
 from sandbox.strict.limits import Limits
 
-INSTALLERS: tuple[Callable[[Limits], None], ...] = ()
+INSTALLERS: tuple[Callable[[Limits], None], ...] = (policies.install,)
 """Each puts the limits of one service into the emulator."""
 
 
