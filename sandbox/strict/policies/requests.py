@@ -20,6 +20,7 @@ from sandbox.strict.policies.court import Call, Court, Refusal
 REFUSED_ADDRESS = "/_monthclose/strict/refused"
 _NEVER_DENIED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 _SEND = "ses:SendEmail"
+_CALL_URL = "lambda:InvokeFunctionUrl"
 _JUDGED_AS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -90,9 +91,8 @@ class Requests:
             self._court.record(person(_request.get().headers), iam_action, resource_arn)
             return None
         context = {**given(service_context or {}), **more_context(iam_action, _request.get())}
-        resources = mail_resources(_request.get().json()) if iam_action == _SEND else [resource_arn]
-        for resource in resources:
-            refusal = self._court.judge(Call(principal, iam_action, resource, context))
+        for action, resource in permissions(iam_action, resource_arn, _request.get()):
+            refusal = self._court.judge(Call(principal, action, resource, context))
             if refusal:
                 return as_ministack(refusal)
         return None
@@ -150,6 +150,15 @@ def given(service_context: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
     }
 
 
+def permissions(action: str, resource: str, request: Request) -> list[tuple[str, str]]:
+    """List the actions, and what on, that a request needs: most need one."""
+    if action == _SEND:
+        return [(action, arn) for arn in mail_resources(request.json())]
+    if action == _CALL_URL:  # both, since October 2025 (Lambda's guide, "Control access to Lambda function URLs")
+        return [(action, resource), ("lambda:InvokeFunction", resource)]
+    return [(action, resource)]
+
+
 def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]]:
     """Find the condition keys of a request that MiniStack leaves out."""
     if action == "s3:PutObject":
@@ -158,6 +167,8 @@ def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]
         if "if-none-match" in request.headers:
             context["s3:if-none-match"] = request.headers["if-none-match"]
         return context
+    if action == _CALL_URL:
+        return {"lambda:InvokedViaFunctionUrl": "true"}
     if action == _SEND:
         return {"ses:FromAddress": address(request.json().get("FromEmailAddress", ""))}
     if action.startswith("dynamodb:"):
