@@ -30,7 +30,11 @@ class Mail(Construct):
 
     def grant_send(self, function: lambda_.Function) -> None:
         """Let a function send from this identity, with this configuration set."""
+        function.add_to_role_policy(self.sending())
+
+    def sending(self) -> iam.PolicyStatement:
+        """Write the statement that lets somebody send from this identity, with this configuration set."""
         stack = Stack.of(self)
         names = {"identity": self._identity, "configuration-set": self.configuration_set.configuration_set_name}
         arns = [stack.format_arn(service="ses", resource=kind, resource_name=name) for kind, name in names.items()]
-        function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=arns))
+        return iam.PolicyStatement(actions=["ses:SendEmail"], resources=arns)

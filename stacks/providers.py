@@ -11,6 +11,7 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config, Provider
+from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
 from stacks.functions.table import FUNCTIONS, Function
 
@@ -113,6 +114,6 @@ class ProviderQueue(Construct):
             )
         )
         # It puts back what it has no time for, and everything while the provider is paused.
-        self.queue.grant_send_messages(consumer)
-        self.secret.grant_read(consumer)
+        grant_send(consumer, self.queue)
+        grant_secret(consumer, self.secret)
         return consumer

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from monthclose.names import Env, output_name
@@ -14,7 +15,7 @@ from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
 from stacks.dashboard import Dashboard
-from stacks.functions.access import grant
+from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
 from stacks.functions.layer import DependencyLayer
@@ -28,6 +29,7 @@ from stacks.machines.reconcile import FINDERS, Reconciler
 from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
 from stacks.nag import acknowledge
+from stacks.people import Operated, People
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.state_stack import StateStack
 from stacks.webhooks import Webhooks
@@ -42,6 +44,10 @@ class _Machines:
     deadline: DeadlineWatch
     imports: UsageImport
     reconciler: Reconciler
+
+    def for_people(self) -> list[sfn.StateMachine]:
+        """List those that a command starts, watches or stops."""
+        return [self.close.machine, self.collections.machine, self.imports.machine]
 
     def outputs(self) -> dict[Env, str]:
         """Where the command finds the ones that it starts."""
@@ -78,6 +84,8 @@ class WorkflowStack(Stack):
         missed_starts = self._missed_starts()
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
+        operated = Operated(machines=machines.for_people(), providers=self._providers, mail=mail)
+        People(self, "People", state=state, operated=operated)
         self._watch(machines, missed_starts)
         self._add_outputs({**environment, **machines.outputs(), **self._addresses()})
 
@@ -197,7 +205,7 @@ class WorkflowStack(Stack):
             machines.close.grant_task_response(consumer)
         for provider in self._providers:
             for name in (Function.PLAN_CLOSE, Function.REPORT_CLOSE):
-                provider.secret.grant_read(self._called[name])
+                grant_secret(self._called[name], provider.secret)
         machines.reconciler.grant_providers(self._providers, mail)
 
     def _watch(self, machines: _Machines, missed_starts: sqs.Queue) -> None:

@@ -4,7 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX, Env
+from monthclose.names import (
+    PARTS_PREFIX,
+    PRICE_BOOKS_PREFIX,
+    REJECTS_PREFIX,
+    TAX_TABLES_PREFIX,
+    USAGE_PREFIX,
+    Env,
+)
+from stacks.state.documents import (
+    CARRIED,
+    COMPANY,
+    DEAD_LETTERS,
+    DRAFTS,
+    INVOICES,
+    RECONCILIATIONS,
+    REPORTS,
+    SNAPSHOTS,
+)
 
 
 class Function(StrEnum):
@@ -58,25 +75,26 @@ class UsageAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a function may do with the state. Every function also keeps the close's state and its idempotency records.
+    """What a function may do with the state: exactly what it was recorded to do (tests/infrastructure/test_rights.py).
+
+    Every function also keeps its idempotency records.
 
     Parameters
     ----------
-    reads, writes : tuple of Env
-        The other tables that it reads, or reads and writes.
-    reads_documents, writes_documents : bool
-        Whether it reads the documents, and whether it writes them as well.
-    reads_rating : bool
-        Whether it reads price books and tax tables, and no other documents.
+    tables : mapping
+        The DynamoDB actions that it uses, by table.
+    finds_being_charged : bool
+        Whether it queries the index of customers with a payment in flight.
+    reads_documents, writes_documents : tuple of str
+        The prefixes of the documents bucket below which it reads and writes objects.
     usage : UsageAccess or None
         Its part in the usage bucket.
     """
 
-    reads: tuple[Env, ...] = ()
-    writes: tuple[Env, ...] = ()
-    reads_documents: bool = False
-    writes_documents: bool = False
-    reads_rating: bool = False
+    tables: Mapping[Env, tuple[str, ...]] = field(default_factory=dict)
+    finds_being_charged: bool = False
+    reads_documents: tuple[str, ...] = ()
+    writes_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
 
 
@@ -108,44 +126,76 @@ class Spec:
         return self.machine is not None and self.at_once is not None
 
 
-_CUSTOMERS, _USAGE, _BILLING = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE
-_BOOKS = Access(writes=(_CUSTOMERS, _BILLING))
+_GET, _QUERY, _SCAN, _BATCH_GET = "GetItem", "Query", "Scan", "BatchGetItem"
+_PUT, _UPDATE, _BATCH_WRITE = "PutItem", "UpdateItem", "BatchWriteItem"
+_CUSTOMERS, _USAGE, _BILLING, _CLOSES = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE, Env.CLOSES_TABLE
+_BOOKS = {_CUSTOMERS: (_GET, _PUT), _BILLING: (_QUERY, _PUT)}
+"""Transactions put whole items under conditions of their own: they need no other permission."""
+_CLOSE_STATE = {_CLOSES: (_GET, _QUERY, _PUT)}
+_PROVIDERS = {_CLOSES: (_GET, _QUERY, _PUT, _UPDATE)}
+"""Whoever calls a provider leases slots of its limit, too, which are counted in the table of the closes."""
+_RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
+_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), **_CLOSE_STATE}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
 FUNCTIONS: Mapping[Function, Spec] = {
-    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE),
+    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables={_CLOSES: (_GET, _PUT)})),
     Function.PLAN_CLOSE: Spec(
-        900, 1024, machine=_CLOSE, access=Access(reads=(_CUSTOMERS,), reads_documents=True, writes_documents=True)
+        900,
+        1024,
+        machine=_CLOSE,
+        access=Access(
+            tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
+            reads_documents=(SNAPSHOTS, *_RATING),
+            writes_documents=(SNAPSHOTS,),
+        ),
     ),
     Function.GENERATE_INVOICES: Spec(
         900,
         machine=_CLOSE,
-        access=Access(reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+        access=Access(
+            tables={_USAGE: (_QUERY,), **_BOOKS, **_CLOSE_STATE},
+            reads_documents=(CARRIED, COMPANY, DRAFTS, *_RATING),
+            writes_documents=(CARRIED, DRAFTS, INVOICES),
+        ),
     ),
-    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=_BOOKS),
-    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=_BOOKS),
+    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE})),
+    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE})),
     Function.PARK_CUSTOMERS: Spec(
-        900, machine=_CLOSE, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True)
+        900, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, reads_documents=(SNAPSHOTS,))
     ),
     Function.REPORT_CLOSE: Spec(
         900,
         1024,
         machine=_CLOSE,
-        access=Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+        access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY,), **_PROVIDERS}, writes_documents=(REPORTS,)),
     ),
-    Function.OPEN_RECONCILE: Spec(30, machine=_RECONCILE, access=Access(reads_documents=True)),
-    Function.DRAIN_DEAD_LETTERS: Spec(300, machine=_RECONCILE, access=Access(writes_documents=True)),
-    Function.SETTLE_PAYMENTS: Spec(900, machine=_RECONCILE, access=_BOOKS),
+    Function.OPEN_RECONCILE: Spec(
+        30, machine=_RECONCILE, access=Access(tables=_CLOSE_STATE, reads_documents=(RECONCILIATIONS,))
+    ),
+    Function.DRAIN_DEAD_LETTERS: Spec(
+        300, machine=_RECONCILE, access=Access(tables=_CLOSE_STATE, writes_documents=(DEAD_LETTERS,))
+    ),
+    Function.SETTLE_PAYMENTS: Spec(
+        900, machine=_RECONCILE, access=Access(tables={**_BOOKS, **_PROVIDERS}, finds_being_charged=True)
+    ),
     Function.COMPARE_BOOKS: Spec(
         900,
         1024,
         machine=_RECONCILE,
-        access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+        access=Access(
+            tables={**_BOOKS, **_PROVIDERS},
+            writes_documents=(RECONCILIATIONS, REPORTS),
+        ),
     ),
-    Function.FIND_OWING: Spec(900, machine=_COLLECTIONS, access=Access(reads=(_CUSTOMERS,), writes_documents=True)),
-    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=_BOOKS),
-    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=_BOOKS),
+    Function.FIND_OWING: Spec(
+        900,
+        machine=_COLLECTIONS,
+        access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, writes_documents=(SNAPSHOTS,)),
+    ),
+    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_BOOKS)),
+    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_BOOKS)),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
     # customer. None of the three writes below the prefix whose objects start an import.
@@ -155,8 +205,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_IMPORT,
         at_once=20,
         access=Access(
-            writes=(_CUSTOMERS, _USAGE),
-            reads_rating=True,
+            tables=_IMPORTS,
+            reads_documents=_RATING,
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
                 writes=(PARTS_PREFIX, REJECTS_PREFIX),
@@ -170,8 +220,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_IMPORT,
         at_once=40,
         access=Access(
-            writes=(_CUSTOMERS, _USAGE),
-            reads_rating=True,
+            tables=_IMPORTS,
+            reads_documents=_RATING,
             usage=UsageAccess(reads=(PARTS_PREFIX,), writes=(PARTS_PREFIX,)),
         ),
     ),
@@ -180,19 +230,20 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1769,  # as much, in case every row of such a file is rejected: writing a row takes as long as splitting it
         machine=_IMPORT,
         access=Access(
+            tables={_CLOSES: (_GET, _PUT)},
             usage=UsageAccess(
                 reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
-            )
+            ),
         ),
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
-    Function.CHARGE_CUSTOMERS: Spec(900, access=_BOOKS),
+    Function.CHARGE_CUSTOMERS: Spec(900, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     # At some 50 ms each, 20 at once take 400 deliveries a second; the rest are asked to come again. The address is
     # open to anybody and must not take the account's concurrency from a close.
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
-    Function.APPLY_WEBHOOK: Spec(120, access=_BOOKS),
+    Function.APPLY_WEBHOOK: Spec(120, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

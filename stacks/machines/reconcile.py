@@ -11,6 +11,7 @@ from constructs import Construct
 
 from monthclose.names import EVENT_FINDINGS, EVENT_SOURCE
 from stacks.config import Config
+from stacks.functions.access import grant_secret
 from stacks.functions.table import Function, Machine, called_by
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose
@@ -84,7 +85,7 @@ class Reconciler(Construct):
         """Let the functions call the providers, drain their dead letters, and e-mail customers about outcomes."""
         for provider in providers:
             for name in (Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS):
-                provider.secret.grant_read(self._functions[name])
+                grant_secret(self._functions[name], provider.secret)
             _grant_take(provider.dead_letters, self._functions[Function.DRAIN_DEAD_LETTERS])
         mail.grant_send(self._functions[Function.SETTLE_PAYMENTS])
 

@@ -53,6 +53,18 @@ def granted(synthesized: Synthesized) -> set[Right]:
     return rights
 
 
+def granted_to_people(synthesized: Synthesized) -> dict[str, set[Right]]:
+    """List what each managed policy for people allows, by the name of its output: `ReadPolicy`."""
+    outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
+    policies = synthesized.of_type("AWS::IAM::ManagedPolicy")
+    named = {name: output["Value"].get("Ref") for name, output in outputs.items() if isinstance(output["Value"], dict)}
+    return {
+        name: {(name, action, pattern) for action, pattern in _allowed(policies[policy]["PolicyDocument"])}
+        for name, policy in named.items()
+        if policy in policies
+    }
+
+
 def _allowed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for statement in document["Statement"]:
         assert statement["Effect"] == "Allow"
@@ -94,8 +106,8 @@ def read_calls(lines: Iterable[str], logical_ids: Iterable[str]) -> set[Right]:
     """
     known = {name.lower(): name for name in map(plain, logical_ids)}
     names = "|".join(sorted(known, key=len, reverse=True))
-    stacks = f"(?:/aws/cloudformation/)?(?:{'|'.join(Stack)})[-/]"
-    physical = re.compile(rf"{stacks}({names})[0-9a-f]+(?:-[0-9a-f]+)?(?![\w-])", re.IGNORECASE)
+    stacks = f"(?<![\\w-])(?:(?:/aws/cloudformation/)?(?:{'|'.join(Stack)})[-/])?"
+    physical = re.compile(rf"{stacks}({names})[0-9a-f]+(?:-\w+)*(?![\w-])", re.IGNORECASE)
 
     def name(found: re.Match[str]) -> str:
         return f"<{known[found[1].lower()]}>"

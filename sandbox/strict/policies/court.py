@@ -32,7 +32,7 @@ class Call:
     Parameters
     ----------
     principal : str
-        An assumed role's ARN, a service's name, or nothing for an anonymous call.
+        An assumed role's or a user's ARN, a service's name, or nothing for an anonymous call.
     context : Context
         The condition keys that come with the call, beside those that every call has.
     """
@@ -57,7 +57,8 @@ class Refusal:
     @property
     def message(self) -> str:
         """AWS's words for it."""
-        return f"User: {self.principal} is not authorized to perform: {self.action} on resource: {self.resource} {self.why}"
+        who, what = f"User: {self.principal}", f"{self.action} on resource: {self.resource}"
+        return f"{who} is not authorized to perform: {what} {self.why}"
 
 
 type Recorder = Callable[[str, str, str], None]
@@ -76,7 +77,7 @@ class Court:
 
     def judge(self, call: Call) -> Refusal | None:
         """Return why a call is refused, if it is."""
-        identity = role_policies(call.principal)
+        identity = identity_policies(call.principal)
         own = resource_policy(call.action, call.resource)
         context = {"aws:SecureTransport": "true", **call.context}
         question = Question(
@@ -118,7 +119,7 @@ class Court:
 
 def _refusal(call: Call, decision: Decision) -> Refusal:
     """Say what decided. Without a role, only the resource's policy could have allowed the call."""
-    by_resource = decision.by_resource if decision.explicit else ":assumed-role/" not in call.principal
+    by_resource = decision.by_resource if decision.explicit else not call.principal.startswith("arn:")
     kind = "resource" if by_resource else "identity"
     why = (
         f"with an explicit deny in a{'n' if kind == 'identity' else ''} {kind}-based policy"
@@ -129,13 +130,18 @@ def _refusal(call: Call, decision: Decision) -> Refusal:
     return Refusal(call.principal or "anonymous", call.action, call.resource, limit, why, decision.explicit)
 
 
-def role_policies(principal: str) -> tuple[str, ...]:
-    """Return the policies of an assumed role, inline and managed, as JSON."""
-    if ":assumed-role/" not in principal:
+def identity_policies(principal: str) -> tuple[str, ...]:
+    """Return the policies of an assumed role or of a user, inline and managed, as JSON."""
+    if ":assumed-role/" in principal:
+        identity = iam._roles.get(principal.split("/")[1]) or {}
+        inline = (identity.get("InlinePolicies") or {}).values()
+    elif ":user/" in principal:
+        name = principal.rpartition("/")[2]
+        identity = iam._users.get(name) or {}
+        inline = (iam._user_inline_policies.get(name) or {}).values()
+    else:
         return ()
-    role = iam._roles.get(principal.split("/")[1]) or {}
-    inline = (role.get("InlinePolicies") or {}).values()
-    return tuple(map(as_json, [*inline, *map(managed_policy, role.get("AttachedPolicies", []))]))
+    return tuple(map(as_json, [*inline, *map(managed_policy, identity.get("AttachedPolicies", []))]))
 
 
 def managed_policy(arn: str) -> Any:

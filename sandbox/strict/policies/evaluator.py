@@ -1,7 +1,7 @@
 """Asks AWS's evaluation logic whether policies allow a call.
 
-The logic is the npm package `@cloud-copilot/iam-simulate`, which knows every action's resource types and condition keys,
-in one Node process beside this one. It ends with this process: its input does.
+The logic is the npm package `@cloud-copilot/iam-simulate`, which knows every action's resource types and condition
+keys, in one Node process beside this one. It ends with this process: its input does.
 """
 
 import json

@@ -12,8 +12,8 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_evaluator
-from ministack.core.responses import get_account_id
-from ministack.services import s3, ses_v2
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ses_v2
 
 from sandbox.strict.policies.court import Call, Court, Refusal
 
@@ -49,7 +49,8 @@ class Request:
         return found if isinstance(found, dict) else {}
 
 
-_request: ContextVar[Request] = ContextVar("request", default=Request())
+_NONE = Request()
+_request: ContextVar[Request] = ContextVar("request", default=_NONE)
 
 
 class Requests:
@@ -146,7 +147,9 @@ def person(headers: Mapping[str, str]) -> str:
 def given(service_context: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
     """Take the condition keys that MiniStack found, without those it knows to be absent."""
     return {
-        key: value if isinstance(value, list) else str(value) for key, value in service_context.items() if value is not None
+        key: value if isinstance(value, list) else str(value)
+        for key, value in service_context.items()
+        if value is not None
     }
 
 
@@ -193,10 +196,12 @@ def mail_resources(data: Mapping[str, Any]) -> list[str]:
 
     SES judges the recipients' identities as well if they belong to the account (SES's guide, "Controlling access").
     """
-    prefix = f"arn:aws:ses:us-east-1:{get_account_id()}:"
+    prefix = f"arn:aws:ses:{get_region()}:{get_account_id()}:"
     sender = identity_of(address(data.get("FromEmailAddress", "")))
     to = data.get("Destination", {})
-    recipients = [to_address for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for to_address in to.get(kind, [])]
+    recipients = [
+        to_address for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for to_address in to.get(kind, [])
+    ]
     known = {identity_of(recipient, known=True) for recipient in map(address, recipients)} - {"", sender}
     arns = [f"{prefix}identity/{name}" for name in (sender, *sorted(known))]
     named = data.get("ConfigurationSetName")

@@ -52,23 +52,30 @@ def task_calls(resource: str, arguments: Any) -> list[tuple[str, str]]:
         It is not known what the task calls: write it down here.
     """
     integration = resource.removeprefix("arn:aws:states:::").partition(".")[0]
-    arguments = arguments if isinstance(arguments, dict) else {}
-    if integration == "lambda:invoke":
-        return [("lambda:InvokeFunction", function_arn(arguments["FunctionName"]))]
-    if resource.startswith("arn:aws:lambda:"):
-        return [("lambda:InvokeFunction", resource)]
-    if integration == "sqs:sendMessage":
-        return [("sqs:SendMessage", queue_arn(arguments["QueueUrl"]))]
-    if integration == "sns:publish":
-        return [("sns:Publish", arguments["TopicArn"])]
-    if integration == "states:startExecution":
-        return [("states:StartExecution", arguments["StateMachineArn"])]
-    if integration == "events:putEvents":
-        buses = {entry.get("EventBusName", "default") for entry in arguments.get("Entries", [])}
-        return [("events:PutEvents", f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{b}") for b in buses]
     if integration.startswith("aws-sdk:"):
         return [_sdk_call(integration, arguments)]
-    raise NotImplementedError(f"the strict local AWS does not know which permissions {resource} needs")
+    if resource.startswith("arn:aws:lambda:"):
+        return [("lambda:InvokeFunction", resource)]
+    calls = _INTEGRATIONS.get(integration)
+    if calls is None:
+        raise NotImplementedError(f"the strict local AWS does not know which permissions {resource} needs")
+    action, targets = calls
+    return [(action, target) for target in targets(arguments)]
+
+
+def _buses(arguments: dict[str, Any]) -> list[str]:
+    names = {entry.get("EventBusName", "default") for entry in arguments.get("Entries", [])}
+    return [f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{name}" for name in sorted(names)]
+
+
+_INTEGRATIONS: dict[str, tuple[str, Callable[[dict[str, Any]], list[str]]]] = {
+    "lambda:invoke": ("lambda:InvokeFunction", lambda arguments: [function_arn(arguments["FunctionName"])]),
+    "sqs:sendMessage": ("sqs:SendMessage", lambda arguments: [queue_arn(arguments["QueueUrl"])]),
+    "sns:publish": ("sns:Publish", lambda arguments: [arguments["TopicArn"]]),
+    "states:startExecution": ("states:StartExecution", lambda arguments: [arguments["StateMachineArn"]]),
+    "events:putEvents": ("events:PutEvents", _buses),
+}
+"""By a task's integration, the action that it needs, and what it needs it on."""
 
 
 def _sdk_call(integration: str, arguments: dict[str, Any]) -> tuple[str, str]:
@@ -179,7 +186,12 @@ class Rules:
         return None
 
 
-_TARGETS = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": "sns:Publish"}
+_TARGETS = {
+    "states": "states:StartExecution",
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+}
 
 
 def rule_may_call(court: Court, target: dict[str, Any], rule: Any) -> bool:

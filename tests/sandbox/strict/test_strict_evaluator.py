@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from sandbox.strict.policies.evaluator import Decision, Evaluator, EvaluatorError, Question, condition_keys, that_matters
+from sandbox.strict.policies.evaluator import (
+    Decision,
+    Evaluator,
+    EvaluatorError,
+    Question,
+    condition_keys,
+    that_matters,
+)
 
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/SendNotices/session"

@@ -1,4 +1,4 @@
-"""Calls on the strict local AWS that the deployed policies don't allow are refused, as AWS refuses them, and counted."""
+"""Calls that the deployed policies do not allow are refused as AWS refuses them, and counted."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -202,7 +202,11 @@ def alarm(court: Court, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[st
     monkeypatch.setattr(sns, "_fanout", lambda arn, *_: reached.append(arn))
     monkeypatch.setattr(cloudwatch, "_dispatch_alarm_actions", cloudwatch._dispatch_alarm_actions)
     AlarmActions(court).take_over()
-    raised = {"AlarmName": "late", "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:late", "AlarmActions": [TOPIC]}
+    raised = {
+        "AlarmName": "late",
+        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:late",
+        "AlarmActions": [TOPIC],
+    }
 
     def go_off() -> list[str]:
         reached.clear()
@@ -299,7 +303,9 @@ def test_each_different_call_is_written_down_once(tmp_path: Path) -> None:
     record = CallRecord(tmp_path / "calls")
     for name in ("one", "two"):
         record(session(ROLE, name), "s3:GetObject", f"arn:aws:s3:::documents/invoices/2026-10/{name}")
-        record(session(ROLE, name), "states:DescribeExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:execution:close:{name}")
+        record(
+            session(ROLE, name), "states:DescribeExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:execution:close:{name}"
+        )
     lines = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
     assert lines == [
         ["Machine", "s3:GetObject", "arn:aws:s3:::documents/invoices/*"],
