@@ -1,7 +1,7 @@
 """What people may do: three managed policies for those who run the command `monthclose`.
 
-Attach *read* to everybody, *operate* to those who run and repair closes, *money* to those who charge, credit and
-correct. Each adds to the one before; docs/operating.md says which command needs which. A policy is at most 6,144 characters long
+Attach *read* to everybody, *operate* to those who run and repair closes, *money* to those who charge and correct.
+Each adds to the one before; docs/operating.md says which command needs which. A policy is at most 6,144 characters long
 (IAM's quotas), so prefixes and actions are kept together.
 """
 
