@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 
 from monthclose.names import BEING_CHARGED_INDEX, USAGE_PREFIX, Env
 from stacks.functions.factory import role_of
-from stacks.functions.table import FUNCTIONS, Function, UsageAccess
+from stacks.functions.table import FUNCTIONS, Access, Function, UsageAccess
 from stacks.nag import acknowledge_resource
 from stacks.state_stack import StateStack
 
@@ -29,7 +29,7 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
     if access.finds_being_charged:
         index = f"{tables[Env.CUSTOMERS_TABLE].table_arn}/index/{BEING_CHARGED_INDEX}"
         allow(function, ["dynamodb:Query"], [index])
-    _grant_documents(function, state.documents.bucket, reads=access.reads_documents, writes=access.writes_documents)
+    _grant_documents(function, state.documents.bucket, access)
     if access.usage:
         _grant_usage(function, state.usage, access.usage)
 
@@ -52,14 +52,16 @@ def grant_send(function: lambda_.Function, queue: sqs.IQueue) -> None:
     allow(function, ["sqs:SendMessage"], [queue.queue_arn])
 
 
-def _grant_documents(
-    function: lambda_.Function, bucket: s3.Bucket, *, reads: Iterable[str], writes: Iterable[str]
-) -> None:
-    for action, prefixes in {"s3:GetObject": reads, "s3:PutObject": writes}.items():
-        _grant_objects(
-            function, bucket, action, prefixes, "Documents of one kind, named by period and batch, or by their content."
-        )
-    if reads:
+def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, access: Access) -> None:
+    by_action = {
+        "s3:GetObject": access.reads_documents,
+        "s3:PutObject": (*access.writes_documents, *access.uploads_documents),
+        "s3:AbortMultipartUpload": access.uploads_documents,
+    }
+    reason = "Documents of one kind, named by period and batch, or by their content."
+    for action, prefixes in by_action.items():
+        _grant_objects(function, bucket, action, prefixes, reason)
+    if access.reads_documents:
         _grant_listing(function, bucket)
 
 

@@ -87,6 +87,8 @@ class Access:
         Whether it queries the index of customers with a payment in flight.
     reads_documents, writes_documents : tuple of str
         The prefixes of the documents bucket below which it reads and writes objects.
+    uploads_documents : tuple of str
+        Those below which it writes objects of any size, in parts if they are large.
     usage : UsageAccess or None
         Its part in the usage bucket.
     """
@@ -95,6 +97,7 @@ class Access:
     finds_being_charged: bool = False
     reads_documents: tuple[str, ...] = ()
     writes_documents: tuple[str, ...] = ()
+    uploads_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
 
 
@@ -132,15 +135,17 @@ _CUSTOMERS, _USAGE, _BILLING, _CLOSES = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, En
 _BOOKS = {_CUSTOMERS: (_GET, _PUT), _BILLING: (_QUERY, _PUT)}
 """Transactions put whole items under conditions of their own: they need no other permission."""
 _CLOSE_STATE = {_CLOSES: (_GET, _QUERY, _PUT)}
+_BATCH_STATE = {_CLOSES: (_GET, _PUT)}
+"""One batch's progress, or a claim: whoever changes a payment or a hold brings its batch up to date."""
 _PROVIDERS = {_CLOSES: (_GET, _QUERY, _PUT, _UPDATE)}
 """Whoever calls a provider leases slots of its limit, too, which are counted in the table of the closes."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
-_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), **_CLOSE_STATE}
+_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), **_BATCH_STATE}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
 FUNCTIONS: Mapping[Function, Spec] = {
-    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables={_CLOSES: (_GET, _PUT)})),
+    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
     Function.PLAN_CLOSE: Spec(
         900,
         1024,
@@ -160,8 +165,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
             writes_documents=(CARRIED, DRAFTS, INVOICES),
         ),
     ),
-    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE})),
-    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE})),
+    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
+    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
     Function.PARK_CUSTOMERS: Spec(
         900, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, reads_documents=(SNAPSHOTS,))
     ),
@@ -169,13 +174,13 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         1024,
         machine=_CLOSE,
-        access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY,), **_PROVIDERS}, writes_documents=(REPORTS,)),
+        access=Access(tables={_BILLING: (_QUERY,), **_PROVIDERS}, writes_documents=(REPORTS,)),
     ),
     Function.OPEN_RECONCILE: Spec(
         30, machine=_RECONCILE, access=Access(tables=_CLOSE_STATE, reads_documents=(RECONCILIATIONS,))
     ),
     Function.DRAIN_DEAD_LETTERS: Spec(
-        300, machine=_RECONCILE, access=Access(tables=_CLOSE_STATE, writes_documents=(DEAD_LETTERS,))
+        300, machine=_RECONCILE, access=Access(tables={_CLOSES: (_GET,)}, writes_documents=(DEAD_LETTERS,))
     ),
     Function.SETTLE_PAYMENTS: Spec(
         900, machine=_RECONCILE, access=Access(tables={**_BOOKS, **_PROVIDERS}, finds_being_charged=True)
@@ -192,10 +197,10 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.FIND_OWING: Spec(
         900,
         machine=_COLLECTIONS,
-        access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, writes_documents=(SNAPSHOTS,)),
+        access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, uploads_documents=(SNAPSHOTS,)),
     ),
-    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_BOOKS)),
-    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_BOOKS)),
+    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
+    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
     # customer. None of the three writes below the prefix whose objects start an import.
@@ -230,7 +235,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1769,  # as much, in case every row of such a file is rejected: writing a row takes as long as splitting it
         machine=_IMPORT,
         access=Access(
-            tables={_CLOSES: (_GET, _PUT)},
+            tables=_BATCH_STATE,
             usage=UsageAccess(
                 reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
             ),
