@@ -180,7 +180,7 @@ def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]
 
 
 def leading_keys(data: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
-    """List the partition keys that a DynamoDB request names: the first attribute of each key, which models put first."""
+    """List the partition keys that a DynamoDB request names: each key's first attribute, as PynamoDB writes them."""
     keys = [data[name] for name in ("Key", "Item") if isinstance(data.get(name), dict)]
     values = [str(next(iter(next(iter(key.values()), {}).values()), "")) for key in keys]
     return {"dynamodb:LeadingKeys": values} if values else {}
