@@ -19,6 +19,9 @@ _UPLOAD = "An upload in parts that fails is ended: boto3's upload, used by adapt
 _LOGS = "Step Functions itself delivers the machine's log and traces with its role (its guide, on logging)."
 _CARRIED = "What is below the settings' minimum is carried to the next month: use_cases/invoices/generate_invoices.py."
 _TASK = "A batch that cannot be charged ends its task: use_cases/payments/waiting_task.py."
+_CALENDAR = (
+    "A rule of the calendar starts it, which no test waits for: stacks/machines/, judged in test_strict_policies.py."
+)
 _MISSING = "An object that is missing is told from one that may not be read: adapters/aws/s3.py."
 _MAP = "Step Functions itself watches, stops and redrives a Map's children, and writes what a Map Run failed at."
 
@@ -30,6 +33,7 @@ TROUBLE: dict[Right, str] = {
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
     ("*Role", "s3:ListBucket", "*"): _MISSING,
+    ("*MachineEventsRole", "states:StartExecution", "*Machine"): _CALENDAR,
     ("*MachineRole", "logs:*", "*"): _LOGS,
     ("*MachineRole", "xray:*", "*"): _LOGS,
     ("*MachineRole", "states:*Execution", "arn:aws:states:*:execution:*"): _MAP,
