@@ -71,7 +71,6 @@ def test_every_right_was_recorded_to_be_used_or_is_needed_in_trouble(local: Synt
     assert not unexcused, shown(unexcused)
 
 
-@_PARTLY
 def test_every_exception_is_needed(local: Synthesized) -> None:
     calls = recorded()
     unused = {right for right in granted(local) if not any(covers(right, call) for call in calls)}
