@@ -1,7 +1,7 @@
 """Connecting to a deployed system: the usual AWS environment, or the local AWS if it is up and nothing else is said."""
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,12 +25,13 @@ from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
-from monthclose.names import Env, Stack, output_name
+from monthclose.names import Env, Stack, output_name, stack_name
 from monthclose.settings import Settings
 
 _QUICK = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 _CHOICES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
 """With one of these, the user says where AWS is."""
+_DEPLOYED = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -71,6 +72,8 @@ class Connector:
     """Connects when a command first needs the system."""
 
     endpoint_url: str | None = None
+    deployment: str | None = None
+    """Which one, if there are several; empty for the one without a name."""
 
     def __call__(self) -> System:
         """Connect.
@@ -85,13 +88,24 @@ class Connector:
         try:
             # Not boto3's: it takes as long to load as all that a command like `status` needs of AWS.
             session = botocore.session.get_session()
-            values = outputs_of(session.create_client("cloudformation", config=_QUICK), where)
+            values = outputs_of(session.create_client("cloudformation", config=_QUICK), where, self.deployment)
             runtime = Runtime(
                 Settings.from_mapping(values), str(_region(session)), Notes(), session.get_component("data_loader")
             )
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
-        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS)
+        operator = values.get(Env.OPERATOR_FUNCTION)
+        ask = _lazily(runtime, operator) if operator else None
+        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS, ask=ask)
+
+
+def _lazily(runtime: Runtime, function: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Ask a function; the client, which takes time to load, is made when there is something to ask."""
+
+    def ask(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return runtime.function(function)(request)
+
+    return ask
 
 
 def connected(ctx: typer.Context) -> System:
@@ -100,33 +114,78 @@ def connected(ctx: typer.Context) -> System:
     return system
 
 
-def outputs_of(cloudformation: Any, where: str) -> Mapping[str, str]:
-    """Read the settings from the outputs of the workflow stack.
+def outputs_of(cloudformation: Any, where: str, deployment: str | None = None) -> Mapping[str, str]:
+    """Read the settings from the outputs of a deployment's workflow stack.
+
+    Parameters
+    ----------
+    deployment : str or None
+        Its name. None: the one without a name, or the only one that there is.
 
     Raises
     ------
     NoSystemError
-        It isn't deployed there.
+        It isn't deployed there, or none was chosen of several.
     """
+    name = stack_name(Stack.WORKFLOW, deployment or "")
     try:
-        (stack,) = cloudformation.describe_stacks(StackName=Stack.WORKFLOW)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            raise _not_deployed(where) from None
-        raise
+        stack = _described(cloudformation, name)
+        if stack is None and deployment is None and (only := _only_one(cloudformation)):
+            name, stack = only, _described(cloudformation, only)
     except (KeyError, ValueError):  # a web page, taken for an answer
         raise NoSystemError(f"what answers at {where} is not AWS") from None
+    if stack is None:
+        raise _not_deployed(where, deployment)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     values = {env.value: outputs[output_name(env)] for env in Env if output_name(env) in outputs}
     if Env.STATE_MACHINE_ARN not in values:
-        raise _not_deployed(where, f"; the stack {Stack.WORKFLOW} is {stack['StackStatus']}")
+        raise _not_deployed(where, deployment, f"; the stack {name} is {stack['StackStatus']}")
     return values
 
 
-def _not_deployed(where: str, detail: str = "") -> NoSystemError:
+def _described(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    described: Mapping[str, Any] = stack
+    return described
+
+
+def _only_one(cloudformation: Any) -> str | None:
+    """Find the only workflow stack of a deployment with a name.
+
+    Raises
+    ------
+    NoSystemError
+        There are several; the message names them.
+    """
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=_DEPLOYED)
+    ending = f"-{Stack.WORKFLOW}"
+    try:
+        found = sorted(
+            stack["StackName"].removesuffix(ending)
+            for page in pages
+            for stack in page["StackSummaries"]
+            if stack["StackName"].endswith(ending)
+        )
+    except ClientError:  # the right to list stacks is not needed by who names the deployment
+        return None
+    if len(found) > 1:
+        raise NoSystemError(
+            f"Month close is deployed several times here: {', '.join(found)}\n"
+            "choose one with --deployment, or set MONTHCLOSE_DEPLOYMENT"
+        )
+    return stack_name(Stack.WORKFLOW, found[0]) if found else None
+
+
+def _not_deployed(where: str, deployment: str | None, detail: str = "") -> NoSystemError:
     region = _region(botocore.session.get_session())
+    what = f"the deployment {deployment!r} of Month close" if deployment else "Month close"
     return NoSystemError(
-        f"Month close is not deployed at {where} in {region}{detail}\n"
+        f"{what} is not deployed at {where} in {region}{detail}\n"
         "run `monthclose local up` for this machine, or `cdk deploy --all` for an AWS account"
     )
 

@@ -120,6 +120,7 @@ class _Deployment:
     def _settings(self) -> dict[str, Any]:
         local: dict[str, Any] = {
             "target": "local",
+            "name": "",
             "providers": {
                 "gocardless": {"api_base": f"{self.running.sandbox_url}/gocardless", "maximum_concurrency": 2},
                 "stripe": {"api_base": self.running.sandbox_url, "maximum_concurrency": max(_CPUS, 2)},

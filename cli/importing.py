@@ -68,6 +68,7 @@ def import_rows(
         with opened.rows() as table:
             mapping = _mapping(schema, file, table.table, options)
             system = connected(ctx)
+            system.ports.patience.endless(note)
             began = time.monotonic()
             with _progress(table, "checking ") as rows:
                 for _ in checked(file.name, rows, mapping, HINTS):

@@ -16,7 +16,7 @@ import typer
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
 from cli.interface import customer, imports, invoice, machine, month
-from monthclose.errors import ProviderRefusedError, TryLaterError, UserMistakeError
+from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
 _PYDANTICS = "Value error, "
@@ -54,7 +54,7 @@ class Commands(TopGroup):
 def _explain(error: Exception) -> None:
     if isinstance(error, TryLaterError):
         _complain(f"{error}\n{_LATER}" if "try again" not in str(error) else str(error))
-    elif isinstance(error, ProviderRefusedError):
+    elif isinstance(error, ProviderRefusedError | BrokeOffError):
         _complain(str(error))
     else:
         from cli.failures import explained  # noqa: PLC0415 - knows AWS's errors: only where there is an error
@@ -115,18 +115,27 @@ def _options(
         str | None,
         typer.Option(metavar="URL", help="The AWS endpoint, if not Amazon's own: a LocalStack-compatible one."),
     ] = None,
+    deployment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="MONTHCLOSE_DEPLOYMENT",
+            show_envvar=False,
+            help="Which deployment, if there are several: its `name` in cdk.json. [env: MONTHCLOSE_DEPLOYMENT]",
+        ),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     if ctx.obj is None:
-        ctx.obj = partial(_connect, endpoint_url)
+        ctx.obj = partial(_connect, endpoint_url, deployment)
 
 
-def _connect(endpoint_url: str | None) -> Any:
+def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
     from cli.connect import Connector  # noqa: PLC0415 - brings AWS's SDK: only where a command connects
 
-    return Connector(endpoint_url)()
+    return Connector(endpoint_url, deployment)()
 
 
 def _add_commands() -> None:

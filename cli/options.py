@@ -74,6 +74,13 @@ By = Annotated[
     typer.Option("--by", metavar="NAME", help="Who does this. [default: your user name]", show_default=False),
 ]
 NoMail = Annotated[bool, typer.Option("--no-mail", help="Do not e-mail the customer about it.")]
+Here = Annotated[
+    bool,
+    typer.Option(
+        "--here",
+        help="Do it on this machine, with the provider's key read from its secret, not by the deployment's function.",
+    ),
+]
 InJson = Annotated[bool, typer.Option("--json", help="Print JSON; amounts are in minor units.")]
 Events = Annotated[int, typer.Option("--events", min=0, max=MOST_EVENTS, help="How many events to list per line.")]
 RowFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON Lines, plain or gzip.", show_default=False)]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from monthclose.assembly.ports import Ports
     from monthclose.assembly.use_cases import UseCases
     from monthclose.settings import Provider
+    from monthclose.use_cases.reconciliation.money_desk import MoneyDesk
+    from monthclose.use_cases.reconciliation.remote_desk import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,39 @@ class System:
         The providers that customers can be charged through.
     sleep : callable
         Waits for some seconds.
+    ask : callable or None
+        Asks the function that runs the commands that need a provider's key; None if the deployment has none yet.
     """
 
     use_cases: "UseCases"
     state_machine: str
     adapters: frozenset[str]
     sleep: Callable[[float], None] = time.sleep
+    ask: "Ask | None" = None
 
     @property
     def ports(self) -> "Ports":
         """The ports that the use cases are on."""
         return self.use_cases.ports
+
+    def money_desk(self, by: str, *, here: bool) -> "MoneyDesk":
+        """Find who does what needs a provider's key: the deployment's function, or this process.
+
+        Raises
+        ------
+        UserMistakeError
+            The deployment has no such function.
+        """
+        if here:
+            return self.use_cases.money_desk()
+        if self.ask is None:
+            raise UserMistakeError(
+                "this deployment has no function for this command yet: run `cdk deploy --all` from this release\n"
+                "--here does it on this machine, with the provider's key"
+            )
+        from monthclose.use_cases.reconciliation.remote_desk import RemoteMoneyDesk  # noqa: PLC0415
+
+        return RemoteMoneyDesk(self.ask, self.ports.books, by)
 
     def provider(self, name: str) -> "Provider":
         """Find a provider in the settings.

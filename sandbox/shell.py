@@ -61,7 +61,7 @@ class Shell[Account: HasMovements]:
     """
 
     def __init__(self, keys: Mapping[str, str], make: Callable[[], Account]) -> None:
-        self._keys, self._make = keys, make
+        self._keys, self._make = dict(keys), make
         self._counts_lock = threading.Lock()
         self.reset()
 
@@ -70,6 +70,10 @@ class Shell[Account: HasMovements]:
         with self._counts_lock:
             self._accounts = {name: self._make() for name in self._keys.values()}
             self._counts = Counter[tuple[str, int]]()
+
+    def revoke(self, key: str) -> None:
+        """Refuse a key from now on; the account stays, for its other keys."""
+        self._keys.pop(key, None)
 
     def movements(self) -> Sequence[JSON]:
         """Return the money moved in every account, oldest first in each; amounts in minor units."""

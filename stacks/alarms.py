@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, ArnFormat, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -14,8 +14,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE
+from monthclose.names import FINDINGS_METRIC, WAIT_METRIC, metrics_namespace
 from stacks.config import Config
+from stacks.functions.table import FUNCTIONS, Function
 from stacks.providers import ProviderQueue
 from stacks.webhooks import Webhooks
 
@@ -33,6 +34,9 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._config = config
         self._topic = self._make_topic(config.alarm_email) if config.alarm_email else None
+        if self._topic is None and not config.local:
+            text = "alarm_email is not set in cdk.json: alarms only show in CloudWatch, and nobody is told of them"
+            Annotations.of(self).add_warning_v2("monthclose:alarm-email", text)
 
     def watch_closes(self, machine: sfn.StateMachine) -> None:
         """Alarm when a close ends badly. Starting it again is always safe."""
@@ -82,13 +86,7 @@ class Alarms(Construct):
             The functions, and the names under which they count (one alarm each: an emulator knows no metric math).
         """
         for name, service in functions.items():
-            metric = cloudwatch.Metric(
-                namespace=METRICS_NAMESPACE,
-                metric_name=FINDINGS_METRIC,
-                dimensions_map={"service": service},
-                statistic="Sum",
-                period=_DAY,
-            )
+            metric = self._counted(FINDINGS_METRIC, service, period=_DAY, statistic="Sum")
             text = f"{name} found something that does not tie or was left over. `monthclose reconcile` lists it."
             self._alarm(f"{name}Findings", metric, text)
 
@@ -122,6 +120,23 @@ class Alarms(Construct):
         self._alarm("WebhooksQueueAge", age, text, threshold=3600)
         self.watch_dead_letters("Webhooks", webhooks.dead_letters)
 
+    def watch_doors(self, api_id: str) -> None:
+        """Alarm when what comes through the company's domain is not answered: the functions' addresses don't see it."""
+        failing = cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name="5xx",
+            dimensions_map={"ApiId": api_id},
+            statistic="Sum",
+            period=_FIVE_MINUTES,
+        )
+        text = "Webhooks or invoice links on the company's domain have failed for a quarter of an hour."
+        self._alarm("DomainFailing", failing, text, periods=3)
+        refused = self._counted("WebhooksRefused", Function.RECEIVE_WEBHOOK, period=_FIVE_MINUTES, statistic="Sum")
+        text = (
+            "Many webhooks are refused on the company's domain. Is webhook_secret the one that the provider signs with?"
+        )
+        self._alarm("DomainWebhooksRefused", refused, text, threshold=_MANY_REFUSED, periods=3)
+
     def watch_functions(self, functions: Mapping[str, lambda_.Function], *, waited_for: Collection[str]) -> None:
         """Alarm on functions that keep failing: a single error is retried and needs nobody.
 
@@ -137,6 +152,43 @@ class Alarms(Construct):
                 throttles = function.metric_throttles(period=_FIVE_MINUTES, statistic="Sum")
                 text = f"{name} has lacked concurrency for a quarter of an hour. Raise the account's quota."
                 self._alarm(f"{name}Throttles", throttles, text, periods=3)
+
+    def watch_loops(self) -> None:
+        """Alarm when Lambda ends what it takes for an endless loop, and on messages that go round for too long.
+
+        A function that puts messages back into its queue is allowed to; only its own count shows one that never ends,
+        as each time round it is a new message to SQS. No other function should ever be called by what it sends:
+        one alarm watches Lambda's sum over all functions of the account, because one for each costs twenty times that.
+        """
+        dropped = cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="RecursiveInvocationsDropped",
+            statistic="Sum",
+            period=_FIVE_MINUTES,
+        )
+        text = (
+            "Lambda took a function for an endless loop and dropped what it was called for. The metric"
+            " RecursiveInvocationsDropped, by function, says which one of this account it was."
+        )
+        self._alarm("LambdaLoops", dropped, text)
+        longest = {Function.CHARGE_CUSTOMERS: self._config.deadline_hours * 3600, Function.APPLY_WEBHOOK: 3600}
+        for service in (name for name, spec in FUNCTIONS.items() if spec.puts_back):
+            waited = self._counted(WAIT_METRIC, service, period=_FIVE_MINUTES, statistic="Maximum")
+            text = (
+                f"{service.camel_case} has put a message back again and again, for {longest[service] // 3600} h. Its"
+                " log says why. Is the provider paused: monthclose providers?"
+            )
+            self._alarm(f"{service.camel_case}Waits", waited, text, threshold=longest[service])
+
+    def _counted(self, name: str, service: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
+        """Find a metric that the functions count themselves, under the name that Powertools knows a function by."""
+        return cloudwatch.Metric(
+            namespace=metrics_namespace(self._config.name),
+            metric_name=name,
+            dimensions_map={"service": service},
+            statistic=statistic,
+            period=period,
+        )
 
     @staticmethod
     def _bad_ends(machine: sfn.StateMachine, *, aborted: bool = True) -> dict[str, Callable[..., cloudwatch.Metric]]:
@@ -169,5 +221,22 @@ class Alarms(Construct):
         key = kms.Key(self, "Key", enable_key_rotation=True, description="Month close: alarms")
         key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey")
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        topic.add_to_resource_policy(self._let_alarms_publish(topic))
         topic.add_subscription(subscriptions.EmailSubscription(email))
         return topic
+
+    def _let_alarms_publish(self, topic: sns.Topic) -> iam.PolicyStatement:
+        """Write what SNS' default policy allowed: `enforce_ssl` puts a policy in its place that only denies.
+
+        From CloudWatch's guide, "Permissions for Amazon SNS topics": for alarms of this account and no other.
+        """
+        stack = Stack.of(self)
+        alarms = stack.format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        return iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}},
+        )

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import FINDINGS_METRIC, METRICS_NAMESPACE, USAGE_METRICS
+from monthclose.names import FINDINGS_METRIC, USAGE_METRICS
 from stacks.providers import ProviderQueue
 
 _MINUTE = Duration.minutes(1)
@@ -26,6 +26,7 @@ class Dashboard(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        namespace: str,
         machine: sfn.StateMachine,
         functions: Mapping[str, lambda_.Function],
         providers: Sequence[ProviderQueue],
@@ -33,12 +34,12 @@ class Dashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         board = cloudwatch.Dashboard(self, "Board", default_interval=Duration.hours(12))
-        board.add_widgets(_counts("Close: customers per minute", _CLOSED, width=12), _closes(machine))
-        board.add_widgets(_counts("Collections: customers per minute", _COLLECTED))
+        board.add_widgets(_counts(namespace, "Close: customers per minute", _CLOSED, width=12), _closes(machine))
+        board.add_widgets(_counts(namespace, "Collections: customers per minute", _COLLECTED))
         for provider in providers:
             board.add_widgets(*_queue(provider))
-        board.add_widgets(_counts("Dropped usage files: rows and files", USAGE_METRICS))
-        board.add_widgets(_counts("Reconciler: payments and findings", ("PaymentsSettled", FINDINGS_METRIC)))
+        board.add_widgets(_counts(namespace, "Dropped usage files: rows and files", USAGE_METRICS))
+        board.add_widgets(_counts(namespace, "Reconciler: payments and findings", ("PaymentsSettled", FINDINGS_METRIC)))
         durations = [f.metric_duration(statistic="p95", period=_MINUTE, label=n) for n, f in functions.items()]
         errors = [f.metric_errors(statistic="Sum", period=_MINUTE, label=n) for n, f in functions.items()]
         throttles = [_throttles(table, name) for table in tables for name in _THROTTLES]
@@ -53,14 +54,19 @@ def _graph(title: str, metrics: Sequence[cloudwatch.IMetric], *, width: int = 8)
     return cloudwatch.GraphWidget(title=title, left=metrics, width=width)
 
 
-def _counts(title: str, names: Sequence[str], *, width: int = 24) -> cloudwatch.GraphWidget:
-    return _graph(title, [_count(name) for name in names], width=width)
+def _counts(namespace: str, title: str, names: Sequence[str], *, width: int = 24) -> cloudwatch.GraphWidget:
+    return _graph(title, [_count(namespace, name) for name in names], width=width)
 
 
-def _count(name: str) -> cloudwatch.IMetric:
+def _count(namespace: str, name: str) -> cloudwatch.IMetric:
     # Summed over the functions that emit it: Powertools puts the name of each into the dimension `service`.
-    found = f"SEARCH('{{{METRICS_NAMESPACE},service}} MetricName=\"{name}\"', 'Sum', 60)"
+    found = f"SEARCH('{{{_quoted(namespace)},service}} MetricName=\"{name}\"', 'Sum', 60)"
     return cloudwatch.MathExpression(expression=f"SUM({found})", label=name, period=_MINUTE, using_metrics={})
+
+
+def _quoted(namespace: str) -> str:
+    """Write a namespace as SEARCH wants it: in quotes if it is not only letters."""
+    return namespace if namespace.isalpha() else f'"{namespace}"'
 
 
 def _closes(machine: sfn.StateMachine) -> cloudwatch.GraphWidget:

@@ -35,7 +35,7 @@ class InvoiceViewer(Construct):
     function : lambda_.Function
         It shows an invoice to the holder of a valid link.
     url : lambda_.FunctionUrl
-        Where links lead.
+        Where links lead without a domain; those of mails that were sent before there was one still do.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class InvoiceViewer(Construct):
         allow(self.function, ["dynamodb:Query"], [billing.table_arn])
         self._grant_documents(documents)
 
-    def let_link(self, function: lambda_.Function) -> None:
-        """Let a function put links into its e-mails."""
-        function.add_environment(Env.INVOICE_URL.value, self.url.url)
+    def let_link(self, function: lambda_.Function, url: str) -> None:
+        """Let a function put links into its e-mails, which lead to an address."""
+        function.add_environment(Env.INVOICE_URL.value, url)
         grant_secret(function, self._keys)
 
     def _grant_documents(self, documents: s3.IBucket) -> None:

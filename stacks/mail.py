@@ -1,19 +1,42 @@
-"""Sending mail through SES."""
+"""Sending mail through SES, and hearing of what bounces."""
 
 from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from stacks.config import Config
+from stacks.functions.factory import Functions, role_of
+from stacks.functions.table import FUNCTIONS, Function
+from stacks.nag import acknowledge_resource
+from stacks.providers import dead_letter_queue, work_queue
+
+_HEARD = {
+    ses.EmailSendingEvent.BOUNCE: "Email Bounced",
+    ses.EmailSendingEvent.COMPLAINT: "Email Complaint Received",
+}
+"""The events of SES that are heard, and what EventBridge calls them."""
+_RECIPIENTS = "Recipients' identities; the sender's address is fixed."
+_HEARERS_AT_ONCE = 2
+_MESSAGES_AT_ONCE = 10
 
 
 class Mail(Construct):
-    """The identity that mail is sent from and the configuration set that it is sent with.
+    """The identity that mail is sent from, the configuration set that it is sent with, and what is heard of it.
 
     SES sends nothing from an identity until its owner has confirmed it: a domain with DNS records, an address with the
     link in an e-mail.
+
+    Attributes
+    ----------
+    events, dead_letters : sqs.Queue
+        What SES reports of mails sent with the configuration set. The messages have customers' addresses.
+    hearer : lambda_.Function
+        The function that keeps it, once it is added.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
@@ -21,20 +44,77 @@ class Mail(Construct):
         self.configuration_set = ses.ConfigurationSet(
             self, "ConfigurationSet", reputation_metrics=True, tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE
         )
-        self._identity = config.mail_identity
+        self._identity, self._sender = config.mail_identity, config.mail_sender
         if config.mail_identity_created:
             by_kind = ses.Identity.email if "@" in self._identity else ses.Identity.domain
             ses.EmailIdentity(
                 self, "Identity", identity=by_kind(self._identity), configuration_set=self.configuration_set
             )
+        self.dead_letters = dead_letter_queue(self, "DeadLetters")
+        timeout_seconds = FUNCTIONS[Function.HEAR_MAIL].timeout_seconds
+        self.events = work_queue(self, "Events", timeout_seconds=timeout_seconds, dead_letters=self.dead_letters)
+        self._hear_events()
+
+    def _hear_events(self) -> None:
+        """Send bounces and complaints to the queue by way of the default event bus, the only one that SES uses."""
+        bus = events.EventBus.from_event_bus_name(self, "Bus", "default")
+        ses.ConfigurationSetEventDestination(
+            self,
+            "ToEventBridge",
+            configuration_set=self.configuration_set,
+            destination=ses.EventDestination.event_bus(bus),
+            events=list(_HEARD),
+        )
+        events.Rule(
+            self,
+            "Heard",
+            event_pattern=events.EventPattern(
+                source=["aws.ses"],
+                detail_type=list(_HEARD.values()),
+                detail={"mail": {"tags": {"ses:configuration-set": [self.configuration_set.configuration_set_name]}}},
+            ),
+            targets=[targets.SqsQueue(self.events, dead_letter_queue=self.dead_letters)],
+        )
+
+    def add_hearer(self, functions: Functions) -> None:
+        """Make the function that keeps what is heard."""
+        self.hearer = functions.make(self, Function.HEAR_MAIL)
+        self.hearer.add_event_source(
+            sources.SqsEventSource(
+                self.events,
+                batch_size=_MESSAGES_AT_ONCE,
+                report_batch_item_failures=True,
+                max_concurrency=_HEARERS_AT_ONCE,
+            )
+        )
 
     def grant_send(self, function: lambda_.Function) -> None:
-        """Let a function send from this identity, with this configuration set."""
+        """Let a function send from the sender's address, with this configuration set, and ask for the quota."""
         function.add_to_role_policy(self.sending())
+        acknowledge_resource(role_of(function), self._identities(), _RECIPIENTS)
+        self.grant_quota(function)
 
     def sending(self) -> iam.PolicyStatement:
-        """Write the statement that lets somebody send from this identity, with this configuration set."""
-        stack = Stack.of(self)
-        names = {"identity": self._identity, "configuration-set": self.configuration_set.configuration_set_name}
-        arns = [stack.format_arn(service="ses", resource=kind, resource_name=name) for kind, name in names.items()]
-        return iam.PolicyStatement(actions=["ses:SendEmail"], resources=arns)
+        """Write the statement that lets somebody send from the sender's address, with this configuration set.
+
+        On every identity of the account's, because SES asks for the recipient's, too, where that is one of them (in its
+        sandbox; a company writes to its own addresses). What is limited is the address that mails come from.
+        """
+        name = self.configuration_set.configuration_set_name
+        used = Stack.of(self).format_arn(service="ses", resource="configuration-set", resource_name=name)
+        return iam.PolicyStatement(
+            actions=["ses:SendEmail"],
+            resources=[self._identities(), used],
+            conditions={"StringEquals": {"ses:FromAddress": self._sender}},
+        )
+
+    def _identities(self) -> str:
+        return Stack.of(self).format_arn(service="ses", resource="identity", resource_name="*")
+
+    def grant_quota(self, function: lambda_.Function) -> None:
+        """Let a function ask how fast and how much the account may send."""
+        function.add_to_role_policy(self.asking_quota())
+
+    def asking_quota(self) -> iam.PolicyStatement:
+        """Write the statement that lets somebody ask for the account's quota: a question about no resource."""
+        return iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"])

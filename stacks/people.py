@@ -14,26 +14,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import BEING_CHARGED_INDEX, PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, Env
+from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, Env
 from stacks.machines.state_machine import execution_arn
 from stacks.mail import Mail
 from stacks.nag import acknowledge_resource
-from stacks.providers import ProviderQueue
-from stacks.state.documents import (
-    CARRIED,
-    COMPANY,
-    CREDIT_NOTES,
-    DEAD_LETTERS,
-    DRAFTS,
-    INVOICES,
-    PDFS,
-    RECONCILIATIONS,
-    REPORTS,
-)
+from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS
 from stacks.state_stack import StateStack
 
 _ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY)
-_CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES, RECONCILIATIONS, REPORTS, DEAD_LETTERS)
+_CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
+_PATTERNS = "Objects of one kind, executions of one machine, identities of recipients; SES's quota is of no resource."
 _BOOKS = (Env.CUSTOMERS_TABLE, Env.BILLING_TABLE)
 
 
@@ -42,8 +32,9 @@ class Operated:
     """What people work with, beside the state."""
 
     machines: Sequence[sfn.StateMachine]
-    providers: Sequence[ProviderQueue]
     mail: Mail
+    for_operator: lambda_.IFunction
+    """Does what needs a provider's key."""
 
 
 class People(Construct):
@@ -64,16 +55,12 @@ class People(Construct):
         )
         self.money = self._policy("Money", "charge, credit, correct and reconcile", self._handling_money())
 
-    def let_call(self, policy: iam.ManagedPolicy, function: lambda_.IFunction) -> None:
-        """Let those who have a policy call a function that works for them."""
-        policy.add_statements(_statement(["lambda:InvokeFunction"], [function.function_arn]))
-
     def _policy(self, name: str, doing: str, statements: Sequence[iam.PolicyStatement]) -> iam.ManagedPolicy:
         description = f"Month close, for people: {doing}"
         policy = iam.ManagedPolicy(self, name, description=description, statements=statements)
         patterns = {arn for statement in statements for arn in statement.resources if "*" in arn}
         for arn in sorted(patterns):
-            acknowledge_resource(policy, arn, "Objects of one kind, or executions of one state machine.")
+            acknowledge_resource(policy, arn, _PATTERNS)
         CfnOutput(Stack.of(self), f"{name}Policy", value=policy.managed_policy_arn)
         return policy
 
@@ -86,7 +73,6 @@ class People(Construct):
             _statement(["cloudformation:DescribeStacks"], [Stack.of(self).stack_id]),
             _statement(_of("dynamodb", "GetItem", "BatchGetItem", "Query"), read),
             _statement(["dynamodb:Scan"], [customers]),
-            _statement(["dynamodb:Query"], [f"{customers}/index/{BEING_CHARGED_INDEX}"]),
             _statement(["s3:GetObject"], [documents.arn_for_objects("*")]),
             _statement(["s3:ListBucket"], [documents.bucket_arn]),
             self._writing([PDFS]),  # made when it is asked for, and kept
@@ -113,19 +99,11 @@ class People(Construct):
     def _handling_money(self) -> list[iam.PolicyStatement]:
         tables = self._state.tables.by_env
         booked = [tables[env].table_arn for env in (*_BOOKS, Env.CLOSES_TABLE)]
-        providers = self._operated.providers
-        secrets = [f"{provider.secret.secret_arn}-??????" for provider in providers]
         return [
             _statement(_of("dynamodb", "PutItem", "UpdateItem"), booked),
             self._writing(_CORRECTED),
             *self._telling(),
-            _statement(["secretsmanager:GetSecretValue"], secrets),
-            _statement(
-                _of("sqs", "ReceiveMessage", "DeleteMessage"),
-                [provider.dead_letters.queue_arn for provider in providers],
-            ),
-            # The task is named by a token that nobody can guess: IAM knows no resources for it.
-            _statement(_of("states", "SendTaskFailure", "SendTaskHeartbeat"), ["*"]),
+            _statement(["lambda:InvokeFunction"], [self._operated.for_operator.function_arn]),
         ]
 
     def _writing(self, prefixes: Sequence[str]) -> iam.PolicyStatement:
@@ -135,7 +113,8 @@ class People(Construct):
     def _telling(self) -> list[iam.PolicyStatement]:
         """Let a command e-mail the customer about what it did."""
         keys = self._state.link_keys.secret_arn
-        return [self._operated.mail.sending(), _statement(["secretsmanager:GetSecretValue"], [keys])]
+        mail = self._operated.mail
+        return [mail.sending(), mail.asking_quota(), _statement(["secretsmanager:GetSecretValue"], [keys])]
 
     def _executions(self) -> list[str]:
         return [execution_arn(machine) for machine in self._operated.machines]

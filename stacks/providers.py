@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -14,11 +14,10 @@ from stacks.config import Config, Provider
 from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
 from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.versions import consume
 
 _MAX_RECEIVES = 5
 """With fewer, messages that an SQS event source received without a free worker would end in dead letters."""
-_MESSAGES_AT_ONCE = 10
-"""The most that SQS delivers together without waiting for more."""
 _LONGEST_RETENTION = Duration.days(14)
 
 
@@ -51,6 +50,12 @@ def work_queue(scope: Construct, construct_id: str, *, timeout_seconds: int, dea
         visibility_timeout=Duration.seconds(6 * timeout_seconds),
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=_MAX_RECEIVES),
     )
+
+
+def grant_take(queue: sqs.Queue, function: lambda_.Function) -> None:
+    """Let a function take messages out of a queue that it is not called for."""
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[queue.queue_arn]))
 
 
 class ProviderQueue(Construct):
@@ -104,15 +109,7 @@ class ProviderQueue(Construct):
             ),
             environment={Env.PROVIDER: self.provider.name},
         )
-        consumer.add_event_source(
-            sources.SqsEventSource(
-                self.queue,
-                # In a small close each message is one customer; a worker charges several side by side.
-                batch_size=_MESSAGES_AT_ONCE,
-                report_batch_item_failures=True,
-                max_concurrency=self.provider.maximum_concurrency,
-            )
-        )
+        consume(consumer, self.queue, at_once=self.provider.maximum_concurrency)
         # It puts back what it has no time for, and everything while the provider is paused.
         grant_send(consumer, self.queue)
         grant_secret(consumer, self.secret)

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from constructs import Construct
 
 from stacks.config import Config
 from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
 from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.versions import consume
 from stacks.providers import ProviderQueue, dead_letter_queue, work_queue
 
 _APPLIERS_AT_ONCE = 5
-_MESSAGES_AT_ONCE = 10
 
 
 class Webhooks(Construct):
@@ -38,14 +37,7 @@ class Webhooks(Construct):
         self.receiver = functions.make(self, Function.RECEIVE_WEBHOOK)
         grant_send(self.receiver, self.queue)
         self.applier = functions.make(self, Function.APPLY_WEBHOOK)
-        self.applier.add_event_source(
-            sources.SqsEventSource(
-                self.queue,
-                batch_size=_MESSAGES_AT_ONCE,
-                report_batch_item_failures=True,
-                max_concurrency=2 if config.local else _APPLIERS_AT_ONCE,
-            )
-        )
+        consume(self.applier, self.queue, at_once=2 if config.local else _APPLIERS_AT_ONCE)
         grant_send(self.applier, self.queue)  # to put back what cannot be applied yet
         for provider in providers:
             grant_secret(self.receiver, provider.secret)

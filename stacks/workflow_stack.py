@@ -10,7 +10,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import Env, output_name
+from monthclose.domain.closes.pacing import generated_per_second
+from monthclose.names import INVOICES_PATH, WEBHOOKS_PATH, Env, metrics_namespace, output_name
+from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
@@ -25,10 +27,11 @@ from stacks.machines.collections import Collections
 from stacks.machines.deadline import DeadlineWatch
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose
-from stacks.machines.reconcile import FINDERS, Reconciler
+from stacks.machines.reconcile import FINDERS, Drains, Reconciler
 from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
 from stacks.nag import acknowledge
+from stacks.operator import Operator
 from stacks.people import Operated, People
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.state_stack import StateStack
@@ -61,7 +64,15 @@ class _Machines:
 class WorkflowStack(Stack):
     """Functions, queues and state machines, and the alarms and dashboard that watch them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, state: StateStack) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        state: StateStack,
+        addresses: AddressesStack | None = None,
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
@@ -70,7 +81,7 @@ class WorkflowStack(Stack):
         )
         self._config = config
         self._state = state
-        mail = Mail(self, "Mail", config=config)
+        mail = self._mail = Mail(self, "Mail", config=config)
         self._providers = [ProviderQueue(self, p.name.title(), provider=p, config=config) for p in config.providers]
         self._webhooks = Webhooks(self, "Webhooks")
         environment = self._environment(mail)
@@ -79,15 +90,21 @@ class WorkflowStack(Stack):
         self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
+        mail.add_hearer(functions)
+        self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
+        self._doors = Doors(self, "Doors", addresses) if addresses else None
+        if self._doors:
+            self._doors.open("Webhooks", WEBHOOKS_PATH, self._webhooks.receiver)
         self._viewer = self._invoice_viewer(functions)
         self._grant_state()
         missed_starts = self._missed_starts()
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
-        operated = Operated(machines=machines.for_people(), providers=self._providers, mail=mail)
+        operated = Operated(machines=machines.for_people(), mail=mail, for_operator=self._operator.function)
         People(self, "People", state=state, operated=operated)
         self._watch(machines, missed_starts)
-        self._add_outputs({**environment, **machines.outputs(), **self._addresses()})
+        operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
+        self._add_outputs({**environment, **machines.outputs(), **self._addresses(), **operator})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
         config, tables = self._config, self._state.tables.by_env
@@ -101,12 +118,14 @@ class WorkflowStack(Stack):
             Env.WEBHOOK_QUEUE_URL: self._webhooks.queue.queue_url,
             Env.MAIL_SENDER: config.mail_sender,
             Env.MAIL_CONFIGURATION_SET: mail.configuration_set.configuration_set_name,
+            Env.MAIL_PACE: json.dumps(asdict(config.mail), sort_keys=True),
             Env.COMPANY_NAME: config.company_name,
             Env.COMPANY: json.dumps(company_settings(config.company), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
+            Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),
             Env.MAX_ROUNDS: str(config.max_rounds),
             Env.ROUND_WAIT_SECONDS: str(config.round_wait_seconds),
@@ -134,20 +153,27 @@ class WorkflowStack(Stack):
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
         )
+        if self._doors:
+            self._doors.open("Invoices", INVOICES_PATH, viewer.function)
         for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
-            viewer.let_link(function)
+            viewer.let_link(function, self._doors.invoices_url if self._doors else viewer.url.url)
         return viewer
 
     def _mailing(self) -> list[lambda_.Function]:
         """List the functions that e-mail customers, apart from the reconciler's."""
-        functions = (Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.SEND_REMINDERS, Function.REVIEW_HOLDS)
-        return [*(self._called[name] for name in functions), self._webhooks.applier]
+        functions = (
+            *(Function.SEND_NOTICES, Function.SEND_REMAINING_NOTICES, Function.APPLY_HOLDS),
+            *(Function.SEND_REMINDERS, Function.REVIEW_HOLDS),
+        )
+        return [*(self._called[name] for name in functions), self._webhooks.applier, self._operator.function]
 
     def _grant_state(self) -> None:
         functions = [
             *self._called.items(),
             *((Function.CHARGE_CUSTOMERS, consumer) for consumer in self._consumers),
             *self._webhooks.functions.items(),
+            (Function.HEAR_MAIL, self._mail.hearer),
+            (Function.ACT_FOR_OPERATOR, self._operator.function),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -179,7 +205,7 @@ class WorkflowStack(Stack):
             functions=self._called,
             close=close,
             imports=imports,
-            missed_starts=missed_starts,
+            drains=Drains(mail=self._mail, webhooks=self._webhooks, missed_starts=missed_starts),
         )
         return _Machines(
             close=close, collections=collections, deadline=deadline, imports=imports, reconciler=reconciler
@@ -199,12 +225,13 @@ class WorkflowStack(Stack):
         """Let the functions send e-mail, ask about executions, answer for tasks and read providers' secrets."""
         for function in self._mailing():
             mail.grant_send(function)
+        mail.grant_quota(self._called[Function.PLAN_CLOSE])
         machines.close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
         machines.collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:
             machines.close.grant_task_response(consumer)
         for provider in self._providers:
-            for name in (Function.PLAN_CLOSE, Function.REPORT_CLOSE):
+            for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
                 grant_secret(self._called[name], provider.secret)
         machines.reconciler.grant_providers(self._providers, mail)
 
@@ -220,12 +247,17 @@ class WorkflowStack(Stack):
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
+        alarms.watch_loops()
         alarms.watch_webhooks(self._webhooks)
+        alarms.watch_dead_letters("MailEvents", self._mail.dead_letters)
+        if self._doors:
+            alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:
             alarms.watch_queue(provider)
         Dashboard(
             self,
             "Dashboard",
+            namespace=metrics_namespace(self._config.name),
             machine=machines.close.machine,
             functions=functions,
             providers=self._providers,
@@ -239,12 +271,17 @@ class WorkflowStack(Stack):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+        functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
+        functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
         return functions
 
     def _addresses(self) -> dict[Env, str]:
         """Where the internet reaches the functions that are open to it."""
+        if self._doors:
+            links = {Env.INVOICE_URL: self._doors.invoices_url} if self._viewer else {}
+            return {Env.WEBHOOK_URL: self._doors.webhooks_url, **links}
         links = {Env.INVOICE_URL: self._viewer.url.url} if self._viewer else {}
         return {Env.WEBHOOK_URL: self._webhooks.url, **links}
 

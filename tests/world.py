@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from monthclose.adapters.tax_ids import check_tax_id
@@ -27,6 +28,7 @@ from monthclose.ports import PaymentGateway, WebhookReader
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.collections.find_owing import Found
+from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
 from monthclose.use_cases.reconciliation.settle_payments import Settled
@@ -73,6 +75,10 @@ class OneAfterTheOther(Executor):
         return future
 
 
+def _returned[T](thing: T) -> T:
+    return thing
+
+
 def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period = OCTOBER) -> Decimal | None:
     """What a unit of a SKU costs everybody in a month."""
     (price,) = Terms(book, "", currency, period).prices(sku)
@@ -97,12 +103,14 @@ class World:
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
+    mail_account: fakes.FakeMailAccount = field(default_factory=fakes.FakeMailAccount)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
     letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
+    patience: fakes.FakePatience = field(default_factory=fakes.FakePatience)
     check_tax_id: CheckTaxId = check_tax_id
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
     dunning: DunningPolicy = field(default_factory=DunningPolicy)
@@ -195,10 +203,13 @@ class World:
         run = self.open(period, execution)
         while (plan := self.planner.plan(period, run)).unfinished:
             if not plan.rounds_left:
-                self.use_cases.park_customers(period)
+                for batch in read_batches(self.documents, plan.round_key):
+                    self.use_cases.park_customers(period, batch)
                 break
             for batch in read_batches(self.documents, plan.round_key):
                 self.close_batch(period, batch, plan.close.round)
+        while self.use_cases.remaining_sender.send(period).again:
+            pass
         self.workflow.running.discard(execution)
         return self.reporter.report(period, run)
 
@@ -224,9 +235,20 @@ class World:
 
     def reconcile(self, period: Period = OCTOBER, *providers: str) -> Reconciled:
         """Do what "Compare the books" does."""
-        comparer = replace(self.comparer, heals=True)
+        comparer = self.comparer.healing()
         reconciler = replace(self.use_cases.period_reconciler, comparer=comparer, reporter=self.reporter)
         return reconciler.reconcile(period, providers)
+
+    def compare_with(self, *gateways: PaymentGateway) -> None:
+        """Let these be the providers in the settings, as far as comparing goes."""
+        made = {gateway.provider: partial(_returned, gateway) for gateway in gateways}
+        chargers = {name: partial(Charger, self.books, make(), self.clock) for name, make in made.items()}
+        comparer = self.use_cases.comparer
+        planner = replace(comparer.planner, configured=frozenset(made))
+        reader = replace(comparer.reader, gateways=made)
+        joiner = replace(comparer.joiner, chargers=chargers, planner=planner)
+        self.comparer = replace(comparer, planner=planner, reader=reader, joiner=joiner)
+        self.reporter = replace(self.reporter, comparer=self.comparer)
 
     def collect(self) -> Found:
         """Run the collections of the clock's day to their end, as their state machine does."""

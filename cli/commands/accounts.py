@@ -19,7 +19,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.text import check_key, check_reason
-from monthclose.errors import BeingChargedError, TryLaterError
+from monthclose.errors import TryLaterError
 
 _S = PaymentState
 _MEANING: Mapping[PaymentState, str] = {
@@ -45,15 +45,11 @@ _UNTAKEN: Mapping[str, str] = {
 _DONE = {_S.PAID, _S.PENDING, _S.NOTHING_DUE}
 
 
-def pay(ctx: typer.Context, customer_id: str, amount: str | None, *, in_json: bool) -> None:
+def pay(ctx: typer.Context, customer_id: str, amount: str | None, by: str, *, here: bool, in_json: bool) -> None:
     """Charge a customer now for their open invoices."""
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
-    try:
-        under_way = system.use_cases.cashier.under_way(customer_id)
-        made = [] if under_way else system.use_cases.cashier.pay(customer_id, limit)
-    except BeingChargedError:  # it was begun just now
-        under_way, made = system.use_cases.cashier.under_way(customer_id), []
+    made, under_way = system.money_desk(by, here=here).pay(customer_id, limit)
     after = system.ports.books.customer(customer_id) or customer
     if under_way:
         _tell_under_way(after, under_way, in_json)

@@ -120,7 +120,7 @@ def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
             request = f"request {step.request_id}" if step.request_id else ""
             yield Happening(step.time, period, "payment", f"{which}{step.before} → {step.after}: {step.why}", request)
     for notice in month.notices:
-        message = f"message {notice.message_id}" if notice.message_id else ""
+        message = ", ".join(filter(None, (notice.why, f"message {notice.message_id}" if notice.message_id else "")))
         yield Happening(notice.time, period, "notice", f"{notice.kind} {notice.state}", message)
     for change in month.holds:
         by = f"by {change.by}" if change.by else ""
@@ -154,7 +154,7 @@ def _print(found: Customer, story: list[Happening]) -> None:
     profile = found.profile
     say(f"{found.customer_id}  {profile.name}", "bold")
     facts = [
-        ("  e-mail", profile.email),
+        ("  e-mail", profile.email if found.takes_mail else f"{profile.email} (takes no e-mails of ours)"),
         ("  country", profile.country or "not given"),
         ("  pays with", f"{profile.payment_provider}, {found.payment_method or 'no payment method'}"),
         ("  balance", balance_in_words(found)),

@@ -22,20 +22,24 @@ from sandbox.aws.local_aws import LocalAws, LocalAwsError, Running
 from sandbox.chaos.plan import Plan, load_plan
 from sandbox.mounts import ENDPOINTS
 from sandbox.reading import PlanError
+from sandbox.strict.limits import CONTROL_PATH
 
 _NOT_UP = (
     "no local AWS is up; start it with: monthclose local up\n"
     "if you started one in another folder, go to that folder, or set MONTHCLOSE_HOME to its .monthclose"
 )
+_RESTART_STRICT = "to start it with them: monthclose local down, then monthclose local up --strict"
 _ADVANCE = "/_sandbox/gocardless/advance"
 
 _MAILBOX, _CHARGES = "/_ministack/ses/messages", "/_sandbox/charges"
 
 
-def up(port: int | None, sandbox_port: int | None, chaos: Path | None, *, in_json: bool) -> None:
+def up(port: int | None, sandbox_port: int | None, chaos: Path | None, *, strict: bool, in_json: bool) -> None:
     """Start the local AWS and the sandbox."""
     plan = _read_plan(chaos) if chaos else None
-    running = start(port, sandbox_port)
+    running = start(port, sandbox_port, strict=strict)
+    if strict and not running.strict:
+        raise UserMistakeError(f"the local AWS is already up, without AWS's limits\n{_RESTART_STRICT}")
     for asked, has, what in ((port, running.aws_port, "AWS"), (sandbox_port, running.sandbox_port, "the sandbox")):
         if asked not in (None, has):
             raise UserMistakeError(f"{what} is already up on port {has}\nstop it first: monthclose local down")
@@ -66,9 +70,9 @@ def _begin(plan: Plan, running: Running) -> None:
         raise LocalAwsError(f"the sandbox did not take the chaos plan: {error}") from error
 
 
-def start(port: int | None = None, sandbox_port: int | None = None) -> Running:
+def start(port: int | None = None, sandbox_port: int | None = None, *, strict: bool = False) -> Running:
     """Have the local AWS up and deployed, showing each step that takes time."""
-    return bring_up(LocalAws(home(), port, sandbox_port), step=_step)
+    return bring_up(LocalAws(home(), port, sandbox_port, strict=strict), step=_step)
 
 
 @contextmanager
@@ -80,6 +84,31 @@ def _step(name: str) -> Iterator[None]:
     else:
         yield
     note(f"{name:<42} {duration(time.monotonic() - began):>6}", "")
+
+
+def limits(*, in_json: bool) -> None:
+    """List the limits of a strict local AWS."""
+    running = LocalAws(home()).running()
+    if running is None:
+        raise UserMistakeError(_NOT_UP)
+    if not running.strict:
+        raise UserMistakeError(f"the local AWS is up without AWS's limits\n{_RESTART_STRICT}")
+    address = f"{running.endpoint_url}{CONTROL_PATH}"
+    try:
+        listed = httpx.get(address, trust_env=False).raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise LocalAwsError(f"the local AWS did not list its limits: {error}") from error
+    if in_json:
+        print_json(listed)
+        return
+    rows = [_limit_row(name, limit) for name, limit in listed.items()]
+    show(grid(rows, right=(1, 2, 3), header=("limit", "in force", "documented", "struck", "unit")))
+    say(f'to change one: curl -X PUT {address} -d \'{{"dynamodb.partition_writes": {{"value": 10}}}}\'')
+
+
+def _limit_row(name: str, limit: dict[str, Any]) -> tuple[str, ...]:
+    value = f"{limit['value']:,}" if limit["on"] else "off"
+    return name, value, f"{limit['documented']:,}", f"{limit['struck']:,}", limit["unit"]
 
 
 def settle(*, in_json: bool) -> None:
@@ -132,6 +161,7 @@ def _as_json(running: Running) -> dict[str, Any]:
     return {
         "up": True,
         "deployed": bool(running.deployed),
+        "strict": running.strict,
         "aws_url": running.endpoint_url,
         "sandbox_url": running.sandbox_url,
         "mailbox_url": f"{running.endpoint_url}{_MAILBOX}",
@@ -142,7 +172,8 @@ def _as_json(running: Running) -> dict[str, Any]:
 
 
 def _print(running: Running) -> None:
-    say("the local AWS is up" + ("" if running.deployed else ", but nothing is deployed on it"), "bold")
+    strict = ", with AWS's limits in force (monthclose local limits)" if running.strict else ""
+    say(f"the local AWS is up{strict}" + ("" if running.deployed else ", but nothing is deployed on it"), "bold")
     rows = [
         ("  AWS", running.endpoint_url, f"process {running.aws.pid}"),
         ("  sandbox", running.sandbox_url, f"process {running.sandbox.pid}"),

@@ -7,18 +7,21 @@ from typing import Any
 
 import typer
 
-from cli.commands.report import print_loose_ends
+from cli.commands.report import NOT_COMPARED, print_loose_ends
 from cli.connect import connected
 from cli.console import amount, err, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
 from cli.system import System
 from cli.view import counts_line
-from monthclose.domain.closes.proof import Comparison, Finding
+from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
-from monthclose.errors import ProviderPausedError, ProviderRefusedError, TryLaterError
+from monthclose.errors import ProviderPausedError
 from monthclose.ports import Tell
 from monthclose.use_cases.batch_work import recent_closes
+from monthclose.use_cases.proof.report import Report
+from monthclose.use_cases.reconciliation.money_desk import MoneyDesk, ProviderSettled
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled, comparison_content
 from monthclose.use_cases.reconciliation.settle_payments import Settled
 
@@ -33,24 +36,33 @@ _IN_WORDS = {
 _MOST_ROWS = 50
 
 
-def reconcile(ctx: typer.Context, period: str | None, provider: str | None, *, everyone: bool, in_json: bool) -> None:
+def reconcile(
+    ctx: typer.Context,
+    period: str | None,
+    provider: str | None,
+    by: str,
+    *,
+    everyone: bool,
+    here: bool,
+    in_json: bool,
+) -> None:
     """Settle what is outstanding and compare the books with the providers'."""
     chosen = Period.parse(period) if period else None
     system = connected(ctx)
     providers = _providers(system, provider)
-    reconciler, only = system.use_cases.period_reconciler, [provider] if provider else []
+    desk, only = system.money_desk(by, here=here), [provider] if provider else []
     done = Outcome()
     with _progress() as tell:
         for name in providers:
-            _settle(system, name, done, tell, everyone=everyone)
+            done.providers[name] = desk.settle(name, everyone=everyone, tell=tell)
         periods = [chosen] if chosen else [close.period for close in recent_closes(system.ports.closes)]
         for each in periods:
-            done.periods[each] = reconciler.reconcile(each, only, tell=tell)
+            done.periods[each] = desk.reconcile(each, only, tell)
         booked = [each for each in periods if any(comparison.booked for comparison in done.periods[each].comparisons)]
         if booked:
-            _finish(system, providers, done, tell)
+            _finish(desk, done, tell)
         for each in booked:
-            done.prove_again(each, reconciler.reconcile(each, only, tell=tell))
+            done.prove_again(each, desk.reconcile(each, only, tell))
     if in_json:
         print_json(done.content())
     else:
@@ -62,11 +74,13 @@ def reconcile(ctx: typer.Context, period: str | None, provider: str | None, *, e
 class Outcome:
     """What came of it all."""
 
-    drained: dict[str, Mapping[str, int]] = field(default_factory=dict)
-    settled: dict[str, Settled] = field(default_factory=dict)
-    beside: list[Finding] = field(default_factory=list)
-    """Findings of no period: of dead letters, leases, providers that cannot be reached."""
+    providers: dict[str, ProviderSettled] = field(default_factory=dict)
     periods: dict[Period, Reconciled] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> dict[str, Settled]:
+        """What was settled, by provider; those that could not be reached are not there."""
+        return {name: each.settled for name, each in self.providers.items() if each.settled}
 
     def prove_again(self, period: Period, again: Reconciled) -> None:
         """Take a later look at a period for the last word, without forgetting what the one before has booked."""
@@ -76,7 +90,8 @@ class Outcome:
 
     def findings(self) -> list[dict[str, str]]:
         """List all findings, those of the periods' proofs included."""
-        beside = [{"period": "", **asdict(finding)} for finding in self.beside]
+        # Of no period: of dead letters, leases, providers that cannot be reached.
+        beside = [{"period": "", **asdict(finding)} for each in self.providers.values() for finding in each.findings]
         return beside + [
             {"period": str(period), **finding}
             for period, done in self.periods.items()
@@ -92,7 +107,7 @@ class Outcome:
                 name: {**settled.counts(), "batches": settled.batches, "left": settled.left, "waiting": settled.waiting}
                 for name, settled in self.settled.items()
             },
-            "dead_letters": {name: dict(counts) for name, counts in self.drained.items()},
+            "dead_letters": {name: dict(each.drained) for name, each in self.providers.items()},
             "comparisons": [
                 comparison_content(comparison) for done in self.periods.values() for comparison in done.comparisons
             ],
@@ -115,29 +130,11 @@ def _providers(system: System, name: str | None) -> list[str]:
     return sorted(system.ports.settings.providers) if name is None else [system.provider(name).name]
 
 
-def _settle(system: System, name: str, done: Outcome, tell: Tell, *, everyone: bool) -> None:
-    """Drain a provider's dead letters and settle its payments."""
-    settings = system.ports.settings.providers[name]
-    tell(f"{name}: messages that could not be handled")
-    drain = system.use_cases.dead_letter_drain
-    drained = drain.drain_charges(name, system.ports.dead_letters(settings.dead_letters_url))
-    done.drained[name] = drained.counts()
-    done.beside += drained.findings
-    try:
-        finisher = system.use_cases.batch_finisher(name)
-        settled, changed = finisher.settler.settle(everyone=everyone, tell=tell)
-        done.settled[name] = settled
-        finisher.finish(settled, changed, tell=tell)
-        done.beside += settled.findings
-    except (ProviderRefusedError, TryLaterError) as error:
-        done.beside.append(Finding("provider_unreachable", f"{name} could not be reached: {error}"))
-
-
-def _finish(system: System, providers: Sequence[str], done: Outcome, tell: Tell) -> None:
+def _finish(desk: MoneyDesk, done: Outcome, tell: Tell) -> None:
     """Write to the customers who were found to have paid."""
-    for name in providers:
-        if name in done.settled:
-            system.use_cases.batch_finisher(name).finish(done.settled[name], set(), tell=tell)
+    for name in done.settled:
+        more = ProviderSettled(settled=desk.finish(name, tell))
+        done.providers[name] = done.providers[name].and_then(more)
 
 
 def _print(done: Outcome) -> None:
@@ -148,21 +145,26 @@ def _print(done: Outcome) -> None:
         say(f"{name}: {looked_at} looked up{came_to}{finished}")
         for line in _left(settled):
             say(f"  {line}", "yellow")
-        letters = done.drained[name]
+        letters = done.providers[name].drained
         if any(letters.values()):
             say(f"  dead letters: {counts_line(letters)}")
     for period, reconciled in done.periods.items():
         for comparison in reconciled.comparisons:
             say(f"{period} {_line(comparison)}")
-        ties = reconciled.report["proof"]["ties"]
-        say(
-            f"{period} the books tie" if ties else f"{period} the books do not tie",
-            "bold green" if ties else "bold red",
-        )
+        say(*_verdict(period, reconciled.report))
         print_loose_ends(reconciled.report)
     if not done.periods:
         note("no month has been closed yet", "")
     _print_findings(done.findings())
+
+
+def _verdict(period: Period, report: Report) -> tuple[str, str]:
+    """Say in words whether the books tie, and in which style."""
+    if report["proof"]["ties"]:
+        return f"{period} the books tie", "bold green"
+    if report["status"] == CloseStatus.NOT_COMPARED:
+        return f"{period} {NOT_COMPARED}", "bold yellow"
+    return f"{period} the books do not tie", "bold red"
 
 
 def _left(settled: Settled) -> Iterator[str]:

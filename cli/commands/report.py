@@ -16,7 +16,7 @@ from cli.home import folder, shown
 from cli.months import connect_for, require_close
 from cli.system import System
 from cli.view import counts_line, money_rows
-from monthclose.domain.closes.close import Close
+from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import exponent
@@ -51,8 +51,9 @@ _READERS = 8
 _AT_ONCE = 400
 """Customers that are read ahead: bounds the memory."""
 _MOST_FINDINGS = 10
+NOT_COMPARED = "the books tie within, but have not been compared with all providers' records yet"
 _MOST_LOOSE_ENDS = 5
-_LOOSE_ENDS: Mapping[LooseEndName, str] = {"unfinished": "yellow", "waiting": ""}
+_LOOSE_ENDS: Mapping[LooseEndName, str] = {"unfinished": "yellow", "waiting": "", "unreached": "yellow"}
 """Those with whom a close is not through, and those who wait for what takes days; in the report and how to print it."""
 _SPEAKING = {PaymentState.NOTHING_DUE, PaymentState.NO_PAYMENT_METHOD, PaymentState.NO_ADAPTER}
 """Payment states whose last step says why nothing was charged."""
@@ -170,6 +171,8 @@ def print_report(content: Report, took: float | None = None) -> None:
             "  the books tie so far; they have not been compared with the providers'" if partial else "  the books tie",
             "bold green",
         )
+    elif content["status"] == CloseStatus.NOT_COMPARED:
+        say(f"  {NOT_COMPARED}", "bold yellow")
     else:
         say(f"  the books do not tie: {count(number, 'finding')}", "bold red")
     for finding in proof["findings"][:_MOST_FINDINGS]:

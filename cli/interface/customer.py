@@ -26,6 +26,7 @@ def pay(
             show_default=False,
         ),
     ] = None,
+    here: options.Here = False,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:

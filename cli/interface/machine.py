@@ -46,9 +46,19 @@ def up(
         Path | None,
         typer.Option(metavar="FILE", help="Make the sandbox misbehave as this plan says (docs/sandbox.md)."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Enforce AWS's documented limits, which `local limits` lists."),
+    ] = False,
     in_json: options.InJson = False,
 ) -> None:
     """Start the local AWS and the sandbox on 127.0.0.1, and deploy whatever has changed. Safe to repeat."""
+
+
+@local.command("limits", cls=Command)
+@runs("cli.commands.local:limits")
+def limits(in_json: options.InJson = False) -> None:
+    """List the limits that a strict local AWS enforces, and how often each has refused something."""
 
 
 @local.command("settle", cls=Command)

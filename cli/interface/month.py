@@ -96,6 +96,7 @@ def reconcile(
     everyone: Annotated[
         bool, typer.Option("--now", help="Look up every payment in flight, not only those that are due.")
     ] = False,
+    here: options.Here = False,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:

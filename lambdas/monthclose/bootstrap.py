@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from monthclose.adapters.dynamo.models import bind
+from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
+    from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
         InvoiceRenderer,
         LinkSecrets,
         Log,
+        MailAccount,
         Mailer,
         PaymentGateway,
         PriceBooks,
@@ -49,22 +53,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _stripe(provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.aws.secrets import api_key
+def _stripe(key: str, provider: Provider) -> PaymentGateway:
     from monthclose.adapters.stripe.gateway import StripeGateway
 
-    return StripeGateway(api_key(provider.secret_name), provider.api_base)
+    return StripeGateway(key, provider.api_base)
 
 
-def _gocardless(provider: Provider) -> PaymentGateway:
-    from monthclose.adapters.aws.secrets import api_key
+def _gocardless(key: str, provider: Provider) -> PaymentGateway:
     from monthclose.adapters.gocardless.gateway import GoCardlessGateway
 
-    return GoCardlessGateway(api_key(provider.secret_name), provider.api_base)
+    return GoCardlessGateway(key, provider.api_base)
 
 
 _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
-"""Makes each provider's gateway, by the name in the settings and the customers' profiles."""
+"""Makes each provider's gateway with a key, by the name in the settings and the customers' profiles."""
 ADAPTERS = frozenset(_GATEWAYS)
 """Providers that have an adapter: customers can be charged through them."""
 
@@ -109,7 +111,11 @@ class Runtime:
         self.clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
         self._connection = bind(settings, region, loader)
+        self.patience = DynamoPatience()
+        """How long throttled calls are repeated."""
+        repeat_throttled(self._connection.client, self.patience)
         self._executors: dict[str, Executor] = {}
+        self._lock = Lock()
 
     @cached_property
     def books(self) -> Books:
@@ -123,7 +129,7 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._connection)
+        return DynamoCloses(self._batches)
 
     @cached_property
     def claims(self) -> Claims:
@@ -133,18 +139,24 @@ class Runtime:
         return DynamoClaims()
 
     @cached_property
+    def _batches(self) -> Batches:
+        from monthclose.adapters.dynamo.batches import Batches
+
+        return Batches(self.patience)
+
+    @cached_property
     def directory(self) -> CustomerDirectory:
         """All customers."""
         from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 
-        return DynamoCustomerDirectory()
+        return DynamoCustomerDirectory(self._batches)
 
     @cached_property
     def usage(self) -> UsageStore:
         """What customers used."""
         from monthclose.adapters.dynamo.usage import DynamoUsageStore
 
-        return DynamoUsageStore()
+        return DynamoUsageStore(self._batches)
 
     @cached_property
     def _s3(self) -> S3Documents:
@@ -201,10 +213,19 @@ class Runtime:
 
     @cached_property
     def mailer(self) -> Mailer:
-        """The mail service."""
+        """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
 
-        return SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+        mailer = SesMailer(self.settings.mail_sender, self.settings.mail_configuration_set)
+        return self._limiting.limited_mail(mailer, self.mail_account, self.settings.mail)
+
+    @cached_property
+    def mail_account(self) -> MailAccount:
+        """The account's quota at the mail service."""
+        from monthclose.adapters.aws.ses import SesAccount
+        from monthclose.adapters.dynamo.mail_quota import KeptQuota
+
+        return KeptQuota(SesAccount(self.clock), self.clock)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
@@ -227,12 +248,14 @@ class Runtime:
 
         return SecretLinkKeys(self.settings.links.secret_name) if self.settings.links else None
 
-    @property
+    @cached_property
     def dynamodb(self) -> Any:
         """The DynamoDB client for Powertools' idempotency records."""
         from monthclose.adapters.aws.clients import client
 
-        return client("dynamodb")
+        made = client("dynamodb")
+        repeat_throttled(made, self.patience)
+        return made
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
@@ -247,9 +270,10 @@ class Runtime:
 
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""
-        if name not in self._executors:
-            self._executors[name] = ThreadPoolExecutor(threads, name)
-        return self._executors[name]
+        with self._lock:
+            if name not in self._executors:
+                self._executors[name] = ThreadPoolExecutor(threads, name)
+            return self._executors[name]
 
     def charge_queue(self, name: str) -> ChargeQueue:
         """Make a provider's queue."""
@@ -262,6 +286,18 @@ class Runtime:
         from monthclose.adapters.aws.sqs import SqsDeadLetters
 
         return SqsDeadLetters(queue_url)
+
+    def events_at(self, queue_url: str) -> EventQueue:
+        """Make a queue of events, by its URL."""
+        from monthclose.adapters.aws.event_queue import SqsEventQueue
+
+        return SqsEventQueue(queue_url)
+
+    def function(self, name: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+        """Make what asks a function, by its name."""
+        from monthclose.adapters.aws.functions import LambdaFunction
+
+        return LambdaFunction(name)
 
     @cached_property
     def event_queue(self) -> EventQueue:
@@ -288,7 +324,7 @@ class Runtime:
         return [_WEBHOOKS[name](secret) for secret in webhook_secrets(self.settings.providers[name].secret_name)]
 
     def gateway(self, name: str) -> PaymentGateway:
-        """Make a provider's gateway, which keeps to the provider's limit.
+        """Make a provider's gateway, which keeps to the provider's limit and reads its key again if it is refused.
 
         Raises
         ------
@@ -297,5 +333,11 @@ class Runtime:
         """
         if name not in _GATEWAYS:
             raise ProviderRefusedError(f"provider {name!r} cannot charge anybody: it has no adapter")
+        from monthclose.adapters.aws.secrets import api_key
+
         settings = self.settings.providers[name]
-        return self._limiting.limited(_GATEWAYS[name](settings), settings)
+        with self._lock:  # the threads of a process share one limiter for each provider
+            limiting = self._limiting
+        return limiting.keyed(
+            lambda key: _GATEWAYS[name](key, settings), partial(api_key, settings.secret_name), settings
+        )

@@ -21,6 +21,7 @@ __all__ = [
     "MailRefusedError",
     "MethodReplacedError",
     "MonthCloseError",
+    "NobodyWaitsError",
     "ObjectBusyError",
     "OrderInvalidError",
     "OrderRefusedError",
@@ -30,6 +31,7 @@ __all__ = [
     "ProviderDownError",
     "ProviderPausedError",
     "ProviderRefusedError",
+    "QuotaUsedUpError",
     "RateLimitedError",
     "RecordRefusedError",
     "TryLaterError",
@@ -40,6 +42,10 @@ __all__ = [
 
 class TryLaterError(MonthCloseError):
     """A service is briefly unavailable (throttled, network down). Nothing happened; the same call may succeed later."""
+
+
+class UnfinishedError(TryLaterError):
+    """Time was up before all was done; what was done is kept, and the same call continues."""
 
 
 class ConflictError(TryLaterError):
@@ -56,6 +62,10 @@ class BeingChargedError(TryLaterError):
 
 class RateLimitedError(TryLaterError):
     """The provider answered that we send too many requests. Nothing happened."""
+
+
+class QuotaUsedUpError(TryLaterError):
+    """The mail service takes no more e-mails of the account's today. Nothing happened."""
 
 
 class ObjectBusyError(TryLaterError):
@@ -88,6 +98,13 @@ class ProviderRefusedError(MonthCloseError):
 
 class BrokeOffError(MonthCloseError):
     """The work is half done; the same call completes it."""
+
+
+class NobodyWaitsError(MonthCloseError):
+    """The task that asked for the work has timed out or was stopped, and the work is half done. Keep no answer to it.
+
+    Whoever wants the rest asks again.
+    """
 
 
 class MailRefusedError(MonthCloseError):

@@ -27,6 +27,8 @@ class Env(StrEnum):
     """For `charge_customers` only: the one provider whose queue this function drains. Not an output."""
     MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
     MAIL_CONFIGURATION_SET = "MONTHCLOSE_MAIL_CONFIGURATION_SET"
+    MAIL_PACE = "MONTHCLOSE_MAIL_PACE"
+    """JSON: the parameters of `MailSettings`; empty for all of the account's quota."""
     COMPANY_NAME = "MONTHCLOSE_COMPANY_NAME"
     COMPANY = "MONTHCLOSE_COMPANY"
     """JSON: the company's details on invoices (`Seller`), `payment_days`, `e_invoice`."""
@@ -40,6 +42,7 @@ class Env(StrEnum):
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
+    GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
     MAX_BATCHES = "MONTHCLOSE_MAX_BATCHES"
     MAX_ROUNDS = "MONTHCLOSE_MAX_ROUNDS"
     ROUND_WAIT_SECONDS = "MONTHCLOSE_ROUND_WAIT_SECONDS"
@@ -47,6 +50,8 @@ class Env(StrEnum):
     WEBHOOK_QUEUE_URL = "MONTHCLOSE_WEBHOOK_QUEUE_URL"
     WEBHOOK_URL = "MONTHCLOSE_WEBHOOK_URL"
     """Where providers deliver their webhooks, each at its name: `…/stripe`. An output only: nothing calls it."""
+    OPERATOR_FUNCTION = "MONTHCLOSE_OPERATOR_FUNCTION"
+    """The function that runs the commands that need a provider's key. Known to the command only."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
@@ -62,6 +67,15 @@ class Stack(StrEnum):
     WORKFLOW = "MonthCloseWorkflow"
 
 
+ADDRESSES_STACK = "MonthCloseAddresses"
+"""The stack of the company's domain, if the settings have one."""
+
+
+def stack_name(stack: str, deployment: str) -> str:
+    """Name a stack of a deployment. The one that has no name keeps the plain names."""
+    return f"{deployment}-{stack}" if deployment else str(stack)
+
+
 class LimitScope(StrEnum):
     """What a provider's limit applies to: each endpoint separately, or all requests of an account together."""
 
@@ -69,21 +83,41 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
+UNFINISHED_INDEX = "unfinished"
+"""Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"
 """The `kind` of a message in a provider's queue that asks for the collections' work; a close's has none."""
 BEING_CHARGED_INDEX = "being_charged"
 """Of the customers table: partition key `lease`, sort key `check_at`."""
 PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX = "price-books/", "tax-tables/"
 """In the documents bucket: the versions of each."""
+COMPARISONS_PREFIX = "comparisons/"
+"""In the documents bucket: what a comparison with the providers keeps while it is made."""
 USAGE_PREFIX, REJECTS_PREFIX, PARTS_PREFIX = "usage/", "rejects/", "parts/"
 """In the usage bucket: dropped files, their rejects, and the parts of imports."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
+WEBHOOKS_PATH, INVOICES_PATH = "/webhooks/", "/invoices/"
+"""On the company's domain, if the settings have one."""
 EVENT_CLOSE_COMPLETED = "Month close completed"
 EVENT_FINDINGS = "Month close findings"
 EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"
+WAIT_METRIC = "MessageWaitSeconds"
+"""For how long a message that is put back into its queue has been waiting since it was first sent."""
+FIRST_SENT = "first_sent"
+"""The attribute of a message that was put back: when it was first sent, in ISO 8601."""
 USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")
+
+
+def metrics_namespace(deployment: str) -> str:
+    """Name the namespace of a deployment's metrics."""
+    return f"{METRICS_NAMESPACE}/{deployment}" if deployment else METRICS_NAMESPACE
+
+
+def event_source(deployment: str) -> str:
+    """Name the source of a deployment's events."""
+    return f"{EVENT_SOURCE}.{deployment}" if deployment else EVENT_SOURCE
 
 
 def output_name(env: Env) -> str:

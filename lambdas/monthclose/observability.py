@@ -3,6 +3,7 @@
 A log line carries ids, states and counts. Names, addresses, amounts and keys stay out.
 """
 
+import os
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from monthclose.names import METRICS_NAMESPACE, USAGE_METRICS
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
 logger = Logger()
-metrics = Metrics(namespace=METRICS_NAMESPACE)
+metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", METRICS_NAMESPACE))
 tracer = Tracer(auto_patch=False)
 """Without auto-patching: patching every library would cost each cold start more than the traces are worth."""
 
@@ -25,6 +26,11 @@ def count(name: str, value: int) -> None:
     """Add to a metric of this invocation; zero adds no data point."""
     if value:
         metrics.add_metric(name, MetricUnit.Count, value)
+
+
+def measure(name: str, seconds: float) -> None:
+    """Add a duration, in seconds, to a metric of this invocation."""
+    metrics.add_metric(name, MetricUnit.Seconds, seconds)
 
 
 def count_usage(outcome: Mapping[str, Any]) -> None:

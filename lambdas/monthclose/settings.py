@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monthclose.domain.closes.close import MAX_BATCHES
+from monthclose.domain.closes.batching import MAX_BATCHES
+from monthclose.domain.closes.pacing import generated_per_second as per_second_for
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
@@ -14,8 +15,12 @@ from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
+from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.names import Env, LimitScope
+
+GENERATED_PER_SECOND = per_second_for(0)
+"""What new tables take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +77,15 @@ class CloseSettings:
         Passes over the batches in one run, the first included.
     round_wait_seconds : int
         Pause before a repair round, longer for each further one.
+    generated_per_second : float
+        For how many customers a second invoices are generated.
     """
 
     max_rounds: int = 3
     round_wait_seconds: int = 60
     deadline_hours: int = 8
     max_batches: int = MAX_BATCHES
+    generated_per_second: float = GENERATED_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ class Settings:
     drop: DropSettings
     links: LinkSettings | None = None
     max_rejected_percent: int = MAX_REJECTED_PERCENT
+    mail: MailSettings = field(default_factory=MailSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -180,6 +189,7 @@ class Settings:
             dunning=_dunning(parsed(Env.DUNNING)),
             close=CloseSettings(
                 max_batches=parsed(Env.MAX_BATCHES),
+                generated_per_second=float(values.get(Env.GENERATED_PER_SECOND, GENERATED_PER_SECOND)),
                 max_rounds=parsed(Env.MAX_ROUNDS),
                 round_wait_seconds=parsed(Env.ROUND_WAIT_SECONDS),
                 deadline_hours=parsed(Env.DEADLINE_HOURS),
@@ -189,6 +199,7 @@ class Settings:
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
+            mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
         )
 
 

@@ -1,4 +1,4 @@
-"""Starts MiniStack with fixes for what this product needs. Every workaround for the emulator is here.
+"""Starts MiniStack with fixes for what this product needs. Every workaround for the emulator is in this folder.
 
 `python -m sandbox.aws.emulator` takes the same environment as `ministack`.
 """
@@ -18,13 +18,17 @@ from typing import Any, Self
 
 from ministack.app import main
 from ministack.core import lambda_runtime
-from ministack.services import dynamodb, lambda_svc, stepfunctions
+from ministack.services import dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from sandbox.strict.install import install_all
-from sandbox.strict.limits import Limits
+from sandbox.aws.mail_events import publish_mail_events
+from sandbox.aws.map_results import write_map_results
+from sandbox.aws.redrive import Redrive
+from sandbox.aws.step_functions import Executions
 
 _RAISED = re.compile(r"^([\w.]+)(?::|$)", re.MULTILINE)
+_DIED = re.compile(r"Worker (?:process died|process exited|returned no response)|\[Errno 32\]")
+"""What MiniStack says if a function's process was killed: while it worked, while it started, or before it was asked."""
 
 
 def error_class(log: str) -> str | None:
@@ -35,17 +39,21 @@ def error_class(log: str) -> str | None:
 
 
 def name_errors() -> None:
-    """Make a failed handler's `errorType` its exception's class, as Lambda does.
+    """Name a failed handler's `errorType` as Lambda does: its exception's class; if it was killed, `Runtime.ExitError`.
 
-    MiniStack 1.5.33 calls each of them `Runtime.HandlerError`, so that no Retry or Catch of a state machine on an
-    error's name would match.
+    MiniStack 1.5.33 calls each of them `Runtime.HandlerError` (or what its own code raised, if the process was killed
+    while it started), so that no Retry or Catch of a state machine on an error's name would match.
     """
     original = lambda_svc._execute_function_warm
 
     def named(func: Any, event: Any, request_id: Any) -> Any:
         result = original(func, event, request_id)
         body = result.get("body")
-        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+        if not result.get("error") or not isinstance(body, dict):
+            return result
+        if _DIED.match(str(body.get("errorMessage"))):
+            body["errorType"] = "Runtime.ExitError"
+        elif body.get("errorType") == "Runtime.HandlerError":
             body["errorType"] = error_class(result.get("log") or "") or body["errorType"]
         return result
 
@@ -178,85 +186,20 @@ def query_page_by_page() -> None:
     dynamodb._query = paged
 
 
-class StoppedError(Exception):
-    """A stopped execution starts nothing more. No error that a Retry or a Catch of a state machine knows."""
-
-
-def is_stopped(execution: dict[str, Any]) -> bool:
-    """Return whether an execution was stopped, or the one whose Map started it."""
-    if execution.get("status") == "ABORTED":
-        return True
-    run = stepfunctions._map_runs.get(execution.get("mapRunArn"))
-    parent = stepfunctions._executions.get(run["executionArn"]) if run else None
-    return parent is not None and is_stopped(parent)
-
-
-class Stopping:
-    """Lets StopExecution end the children of a Distributed Map, too, as Step Functions does.
-
-    MiniStack 1.5.33 only marks the execution: its Map goes on starting children, they go on to their next states, and
-    their tasks still wait, so that whoever works for one hears that it does.
-    """
-
-    def __init__(self) -> None:
-        self._scheduled: ContextVar[dict[str, Any]] = ContextVar("scheduled")
-        self._waiting: dict[str, dict[str, Any]] = {}
-        """By token, the execution whose task waits."""
-        self._add_event, self._wait = stepfunctions._add_event, stepfunctions._invoke_with_callback
-        self._stop, self._fail = stepfunctions._stop_execution, stepfunctions._fail_execution
-
-    def take_over(self) -> None:
-        """Stand in for MiniStack's functions."""
-        stepfunctions._add_event, stepfunctions._invoke_with_callback = self._note, self._await
-        stepfunctions._stop_execution, stepfunctions._fail_execution = self._end, self._break_off
-        for name in ("_send_task_heartbeat", "_send_task_success", "_send_task_failure"):
-            setattr(stepfunctions, name, self._told(getattr(stepfunctions, name)))
-
-    def _note(self, execution: dict[str, Any], event_type: str, details: Any = None) -> Any:
-        if event_type == "TaskScheduled":  # before each attempt of each task
-            if is_stopped(execution):
-                raise StoppedError("the execution was stopped")
-            self._scheduled.set(execution)
-        return self._add_event(execution, event_type, details)
-
-    def _await(self, resource: Any, input_data: Any, token: str, state: Any) -> Any:
-        self._waiting[token] = self._scheduled.get({})
-        try:
-            return self._wait(resource, input_data, token, state)
-        finally:
-            del self._waiting[token]
-
-    def _end(self, data: dict[str, Any]) -> Any:
-        answer = self._stop(data)
-        for token in list(self._waiting):
-            self._forget_if_stopped(token)
-        return answer
-
-    def _break_off(self, execution: dict[str, Any], error: Any, cause: Any) -> None:
-        if not is_stopped(execution):  # what fails because of it doesn't make it a failed one
-            self._fail(execution, error, cause)
-
-    def _told(self, original: Any) -> Any:
-        def tell(data: dict[str, Any]) -> Any:
-            self._forget_if_stopped(data.get("taskToken", ""))  # one that began to wait while it was being stopped
-            return original(data)
-
-        return tell
-
-    def _forget_if_stopped(self, token: str) -> None:
-        """Let a task's token be unknown, and whoever waits for it go on, if its execution was stopped."""
-        if is_stopped(self._waiting.get(token, {})):
-            task = stepfunctions._task_tokens.pop(token, None)
-            if task:
-                task["event"].set()
-
-
 if __name__ == "__main__":
     name_errors()
-    Stopping().take_over()
+    write_map_results()
+    Redrive().take_over()
+    executions = Executions()
+    executions.take_over()
+    executions.watch()
     query_page_by_page()
     share_unpacked_files()
     address_functions_here(os.environ["GATEWAY_PORT"])
+    publish_mail_events()
     if os.environ.get("MONTHCLOSE_STRICT"):
+        from sandbox.strict.install import install_all
+        from sandbox.strict.limits import Limits
+
         install_all(Limits())
     main()

@@ -52,6 +52,8 @@ class Running:
     """Fingerprint of what was deployed on it; empty until something was."""
     others_url: str = ""
     """Endpoint of an AWS that somebody else runs; empty if it is ours."""
+    strict: bool = False
+    """Whether it enforces AWS's limits."""
 
     @property
     def alive(self) -> bool:
@@ -107,12 +109,15 @@ class LocalAws:
         Required ports. None takes the default if it is free, and any free one otherwise.
     endpoint_url : str or None
         A LocalStack-compatible AWS that runs already: only the sandbox is started beside it.
+    strict : bool
+        Whether it is started with AWS's limits in force (`sandbox.strict`); somebody else's has its own.
     """
 
     home: Path
     aws_port: int | None = None
     sandbox_port: int | None = None
     endpoint_url: str | None = None
+    strict: bool = False
 
     def __enter__(self) -> Running:
         return self.up()
@@ -195,10 +200,9 @@ class LocalAws:
             return Running(Process(0, ""), 0, Process(0, ""), 0, others_url=self.endpoint_url)
         with step("Start the local AWS"):
             port = _choose_port(self.aws_port, DEFAULT_AWS_PORT)
-            aws = spawn_module(
-                ["sandbox.aws.emulator"], _ministack_environment(port, self._temp()), PROJECT, self.log("aws")
-            )
-            starting = Running(aws, port, Process(0, ""), 0)
+            environment = _ministack_environment(port, self._temp(), strict=self.strict)
+            aws = spawn_module(["sandbox.aws.emulator"], environment, PROJECT, self.log("aws"))
+            starting = Running(aws, port, Process(0, ""), 0, strict=self.strict)
             self._write(starting)
             self._await("aws", aws, lambda: _answers(f"{starting.endpoint_url}/_ministack/ready"))
         return starting
@@ -260,7 +264,7 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PATH": os.pathsep.join([*map(str, tools), kept.get("PATH", os.defpath)])}
 
 
-def _ministack_environment(port: int, temp: Path) -> dict[str, str]:
+def _ministack_environment(port: int, temp: Path, *, strict: bool) -> dict[str, str]:
     return {
         **clean_environment(),
         **aws_environment(f"http://{HOST}:{port}"),
@@ -278,6 +282,7 @@ def _ministack_environment(port: int, temp: Path) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": os.environ.get("MONTHCLOSE_LOG_LEVEL", "WARNING"),
+        "MONTHCLOSE_STRICT": "1" if strict else "",
     }
 
 

@@ -1,1 +1,1 @@
-"""What makes the local AWS as strict as the real one: its documented limits, each with its source, put into MiniStack."""
+"""AWS's documented limits, each with its source, put into MiniStack: a local AWS as strict as the real one."""

@@ -2,10 +2,19 @@
 
 from collections.abc import Callable
 
-from sandbox.strict import policies
+from sandbox.strict import control, dynamodb, events, lambdas, policies, ses, sqs, stepfunctions
 from sandbox.strict.limits import Limits
 
-INSTALLERS: tuple[Callable[[Limits], None], ...] = (policies.install,)
+INSTALLERS: tuple[Callable[[Limits], None], ...] = (
+    control.install,
+    dynamodb.install,
+    lambdas.install,
+    sqs.install,
+    stepfunctions.install,
+    events.install,
+    ses.install,
+    policies.install,
+)
 """Each puts the limits of one service into the emulator."""
 
 

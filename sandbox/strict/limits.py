@@ -6,6 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+CONTROL_PATH = "/_monthclose/strict"
+"""Where the local AWS lists its limits, and changes them."""
 
 _FILE = Path(__file__).with_name("limits.toml")
 
@@ -48,7 +52,8 @@ class Limits:
     """The limits in force. Any number of threads may use them."""
 
     def __init__(self, documented: Mapping[str, Limit] | None = None) -> None:
-        self._limits = dict(load_limits() if documented is None else documented)
+        self._documented = dict(load_limits() if documented is None else documented)
+        self._limits = dict(self._documented)
         self._struck: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -69,6 +74,22 @@ class Limits:
         """How often each limit has struck; those that have not are 0."""
         with self._lock:
             return {name: self._struck[name] for name in self._limits}
+
+    def listing(self) -> dict[str, dict[str, Any]]:
+        """List all limits by name: whether each is on, its value, the documented one, how often it struck, and why."""
+        struck = self.counts()
+        return {
+            name: {
+                "on": limit.on,
+                "value": limit.value,
+                "documented": self._documented[name].value,
+                "struck": struck[name],
+                "unit": limit.unit,
+                "effect": limit.effect,
+                "source": limit.source,
+            }
+            for name, limit in sorted(self._limits.items())
+        }
 
     def change(self, name: str, *, on: bool | None = None, value: float | None = None) -> None:
         """Switch a limit on or off, or give it another value.

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from monthclose.domain.closes.close import MAX_BATCHES
+from monthclose.domain.closes.batching import MAX_BATCHES
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
+from monthclose.domain.notices.sending import MailSettings
 from stacks.config.company import read_company
-from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_usage_drop
+from stacks.config.domain import Domain
+from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_mail, read_usage_drop
 from stacks.config.provider import Provider
 from stacks.config.reading import (
     ConfigError,
@@ -34,7 +36,13 @@ if TYPE_CHECKING:
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
-_OPTIONAL: Mapping[str, object] = {"company": {}, "invoice_link_days": 0}
+_OPTIONAL: Mapping[str, object] = {
+    "company": {},
+    "domain": {},
+    "expected_customers": 0,
+    "invoice_link_days": 0,
+    "mail": {},
+}
 """The defaults of settings that may be left out."""
 
 
@@ -44,14 +52,22 @@ class Config:
 
     Attributes
     ----------
+    name : str
+        Before the names of the stacks, where an account has several deployments; empty for the one without a name.
+    domain : Domain or None
+        What invoice links and webhooks have for an address; None for the functions' own.
     mail_identity : str
         The SES identity that mail is sent from: the sender's domain (the default) or the sender's address.
     mail_identity_created : bool
         Whether the workflow stack creates it. False if the company has already verified its domain in SES.
+    mail : MailSettings
+        How much of the account's SES quota is used.
     max_batches : int
         The most batches that a close is cut into. With no more customers than that, each has a batch of its own.
     deadline_hours : int
         Hours after the month's first midnight (UTC) at which a close that is still running raises an alarm.
+    expected_customers : int
+        How many customers the tables are made for from the start; 0 for what AWS's new tables take anyway.
     map_concurrency : int
         Batches in flight at once. On AWS the Map's limit, 10,000: the provider's queue is the only brake.
     charge_timeout_seconds : int
@@ -72,10 +88,13 @@ class Config:
     """
 
     target: Target
+    name: str
+    domain: Domain | None
     company_name: str
     mail_sender: str
     mail_identity: str
     mail_identity_created: bool
+    mail: MailSettings
     providers: tuple[Provider, ...]
     hold_policy: HoldPolicy
     invoicing: InvoicingPolicy
@@ -85,6 +104,7 @@ class Config:
     max_rounds: int
     round_wait_seconds: int
     deadline_hours: int
+    expected_customers: int
     map_concurrency: int
     charge_timeout_seconds: int
     reconcile: Reconcile
@@ -122,11 +142,15 @@ class Config:
             raise ConfigError(f"mail_identity: {identity!r} is neither {sender!r} nor its domain")
         return cls(
             target=target,
+            name=_name(settings),
+            # A certificate is of no use on this machine.
+            domain=Domain.parse(read_object(settings, "", "domain")) if target is Target.AWS else None,
             company_name=read_text(settings, "", "company_name"),
             mail_sender=sender,
             mail_identity=identity,
             mail_identity_created=read_flag(settings, "", "mail_identity_created", default=True),
-            providers=_providers(settings, target),
+            mail=read_mail(read_object(settings, "", "mail")),
+            providers=_providers(settings, target, _name(settings)),
             hold_policy=read_hold_policy(read_object(settings, "", "hold_policy")),
             invoicing=read_invoicing(read_object(settings, "", "invoicing")),
             dunning=read_dunning(read_object(settings, "", "dunning")),
@@ -135,6 +159,7 @@ class Config:
             max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
+            expected_customers=read_integer(settings, "", "expected_customers", least=0, most=10**9),
             map_concurrency=read_integer(settings, "", "map_concurrency", least=1, most=10_000),
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
             reconcile=Reconcile.parse(read_object(settings, "", "reconcile")),
@@ -153,11 +178,21 @@ class Config:
         return self.target is Target.LOCAL
 
 
-def _providers(settings: Json, target: Target) -> tuple[Provider, ...]:
+def _name(settings: Json) -> str:
+    name = read_text(settings, "", "name", default="")
+    if name and not re.fullmatch(r"[a-z][a-z0-9]{0,19}", name):
+        raise ConfigError(f"name: {name!r} is not up to 20 lower-case letters and digits, a letter first")
+    return name
+
+
+def _providers(settings: Json, target: Target, deployment: str) -> tuple[Provider, ...]:
     entries = read_object(settings, "", "providers")
     if not entries:
         raise ConfigError("providers: at least one payment provider is needed")
-    return tuple(Provider.parse(n, read_object(entries, "providers", n), target=target) for n in sorted(entries))
+    return tuple(
+        Provider.parse(name, read_object(entries, "providers", name), target=target, deployment=deployment)
+        for name in sorted(entries)
+    )
 
 
 def _parse_overrides(text: object) -> Json:

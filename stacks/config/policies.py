@@ -4,7 +4,18 @@ from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
-from stacks.config.reading import Json, check_fields, read_by_currency, read_choice, read_days, read_flag, read_integer
+from monthclose.domain.notices.sending import MailSettings
+from stacks.config.reading import (
+    Json,
+    check_fields,
+    read_by_currency,
+    read_choice,
+    read_days,
+    read_flag,
+    read_integer,
+    read_number,
+    read_share,
+)
 from stacks.config.target import Target
 
 
@@ -44,6 +55,14 @@ def read_dunning(values: Json) -> DunningPolicy:
         after_last=read_choice(values, path, "after_last", AfterLast),
         retry_reversed=read_flag(values, path, "retry_reversed", default=False),
     )
+
+
+def read_mail(values: Json) -> MailSettings:
+    """Read `mail`; without it, all of the account's quota may be used."""
+    path = "mail"
+    check_fields(values, path, MailSettings)
+    rate = read_number(values, path, "emails_per_second") if "emails_per_second" in values else None
+    return MailSettings(rate, read_share({"share_left": 0, **values}, path, "share_left"))
 
 
 def read_usage_drop(values: Json, *, target: Target) -> DropSettings:

@@ -58,7 +58,7 @@ class Provider:
     largest_charge_minor: Mapping[str, int]
 
     @classmethod
-    def parse(cls, name: str, values: Json, *, target: Target) -> Self:
+    def parse(cls, name: str, values: Json, *, target: Target, deployment: str = "") -> Self:
         """Read one entry of `providers`."""
         path = f"providers.{name}"
         if not re.fullmatch(r"[a-z][a-z0-9]*", name):
@@ -68,7 +68,8 @@ class Provider:
         schemes = ("https://",) if target is Target.AWS else ("https://", "http://")
         if not api_base.startswith(schemes):
             raise ConfigError(f"{path}.api_base: {api_base!r} must begin with {' or '.join(schemes)}")
-        secret_name = read_text(values, path, "secret_name")
+        usual = "/".join(part for part in ("monthclose", deployment, name) if part)
+        secret_name = read_text(values, path, "secret_name", default=usual)
         if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]+", secret_name):
             raise ConfigError(f"{path}.secret_name: {secret_name!r} is not a name that Secrets Manager allows")
         rate = read_number(values, path, "requests_per_second")

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from monthclose.names import BEING_CHARGED_INDEX, USAGE_PREFIX, Env
+from monthclose.names import USAGE_PREFIX, Env
 from stacks.functions.factory import role_of
 from stacks.functions.table import FUNCTIONS, Access, Function, UsageAccess
 from stacks.nag import acknowledge_resource
@@ -24,11 +24,11 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
     if access is None:
         return
     tables = state.tables.by_env
-    for env, actions in {**access.tables, Env.IDEMPOTENCY_TABLE: _REMEMBERS}.items():
+    remembers = {Env.IDEMPOTENCY_TABLE: _REMEMBERS} if access.remembers else {}
+    for env, actions in {**access.tables, **remembers}.items():
         allow(function, (f"dynamodb:{action}" for action in actions), [tables[env].table_arn])
-    if access.finds_being_charged:
-        index = f"{tables[Env.CUSTOMERS_TABLE].table_arn}/index/{BEING_CHARGED_INDEX}"
-        allow(function, ["dynamodb:Query"], [index])
+    for env, index in access.indexes.items():
+        allow(function, ["dynamodb:Query"], [f"{tables[env].table_arn}/index/{index}"])
     _grant_documents(function, state.documents.bucket, access)
     if access.usage:
         _grant_usage(function, state.usage, access.usage)

@@ -9,8 +9,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from monthclose.names import metrics_namespace
 from stacks.config import Config
 from stacks.functions.table import FUNCTIONS, Function, Spec
+from stacks.functions.versions import version_options
 from stacks.nag import acknowledge
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -41,6 +43,8 @@ class Functions:
         self._architecture = architecture
         # The local AWS has no X-Ray daemon to send segments to.
         self._environment = {**environment, **({"POWERTOOLS_TRACE_DISABLED": "1"} if config.local else {})}
+        if config.name:
+            self._environment["POWERTOOLS_METRICS_NAMESPACE"] = metrics_namespace(config.name)
         # The same folder for all, so CDK uploads it once.
         self._code = lambda_.Code.from_asset(str(_LAMBDAS), exclude=_CACHES, ignore_mode=IgnoreMode.GIT)
 
@@ -77,6 +81,9 @@ class Functions:
             timeout=Duration.seconds(spec.timeout_seconds),
             memory_size=spec.memory_mb,
             reserved_concurrent_executions=spec.at_once if self._config.reserve_concurrency else None,
+            # Terminate is Lambda's default: leaving it out keeps the other functions' templates as they are.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if spec.puts_back else None,
+            current_version_options=version_options(self._config),
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monthclose.names import (
+    BEING_CHARGED_INDEX,
+    COMPARISONS_PREFIX,
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     REJECTS_PREFIX,
     TAX_TABLES_PREFIX,
+    UNFINISHED_INDEX,
     USAGE_PREFIX,
     Env,
 )
@@ -32,8 +35,11 @@ class Function(StrEnum):
     GENERATE_INVOICES = "generate_invoices"
     CHARGE_CUSTOMERS = "charge_customers"
     SEND_NOTICES = "send_notices"
+    SEND_REMAINING_NOTICES = "send_remaining_notices"
     APPLY_HOLDS = "apply_holds"
     PARK_CUSTOMERS = "park_customers"
+    PLAN_COMPARISON = "plan_comparison"
+    COMPARE_PART = "compare_part"
     REPORT_CLOSE = "report_close"
     OPEN_RECONCILE = "open_reconcile"
     DRAIN_DEAD_LETTERS = "drain_dead_letters"
@@ -45,9 +51,11 @@ class Function(StrEnum):
     REVIEW_HOLDS = "review_holds"
     RECEIVE_WEBHOOK = "receive_webhook"
     APPLY_WEBHOOK = "apply_webhook"
+    HEAR_MAIL = "hear_mail"
     RECEIVE_USAGE = "receive_usage"
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
+    ACT_FOR_OPERATOR = "act_for_operator"
 
     @property
     def camel_case(self) -> str:
@@ -77,28 +85,29 @@ class UsageAccess:
 class Access:
     """What a function may do with the state: exactly what it was recorded to do (tests/infrastructure/test_rights.py).
 
-    Every function also keeps its idempotency records.
-
     Parameters
     ----------
     tables : mapping
         The DynamoDB actions that it uses, by table.
-    finds_being_charged : bool
-        Whether it queries the index of customers with a payment in flight.
+    indexes : mapping
+        The index that it queries, by table.
     reads_documents, writes_documents : tuple of str
         The prefixes of the documents bucket below which it reads and writes objects.
     uploads_documents : tuple of str
         Those below which it writes objects of any size, in parts if they are large.
     usage : UsageAccess or None
         Its part in the usage bucket.
+    remembers : bool
+        Whether it keeps idempotency records.
     """
 
     tables: Mapping[Env, tuple[str, ...]] = field(default_factory=dict)
-    finds_being_charged: bool = False
+    indexes: Mapping[Env, str] = field(default_factory=dict)
     reads_documents: tuple[str, ...] = ()
     writes_documents: tuple[str, ...] = ()
     uploads_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
+    remembers: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,8 +120,13 @@ class Spec:
         What it may use. A function's share of a CPU grows with its memory.
     machine : Machine or None
         The state machine that calls it.
+    also : Machine or None
+        Another one that calls it as well.
     at_once : int or None
         How many may run at once, reserved from the account's concurrency. None: as many as the account allows.
+    puts_back : bool
+        Whether it puts messages back into the queue that it consumes. Lambda takes that for an endless loop, and would
+        drop a message after some 16 turns; for these functions it is allowed.
     access : Access or None
         What it may do with the state. None: whoever makes the function grants it something narrower.
     """
@@ -120,7 +134,9 @@ class Spec:
     timeout_seconds: int
     memory_mb: int = 512
     machine: Machine | None = field(default=None, kw_only=True)
+    also: Machine | None = field(default=None, kw_only=True)
     at_once: int | None = field(default=None, kw_only=True)
+    puts_back: bool = field(default=False, kw_only=True)
     access: Access | None = field(default_factory=Access, kw_only=True)
 
     @property
@@ -138,7 +154,12 @@ _CLOSE_STATE = {_CLOSES: (_GET, _QUERY, _PUT)}
 _BATCH_STATE = {_CLOSES: (_GET, _PUT)}
 """One batch's progress, or a claim: whoever changes a payment or a hold brings its batch up to date."""
 _PROVIDERS = {_CLOSES: (_GET, _QUERY, _PUT, _UPDATE)}
-"""Whoever calls a provider leases slots of its limit, too, which are counted in the table of the closes."""
+"""Whoever calls a provider or sends mail leases slots of its limit, too, which are counted in the table of the closes.
+
+Invoices' numbers are taken from a series there in the same way."""
+_MAILING = {**_BOOKS, **_PROVIDERS}
+_SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
+"""Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), **_BATCH_STATE}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
@@ -153,28 +174,55 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
             reads_documents=(SNAPSHOTS, *_RATING),
-            writes_documents=(SNAPSHOTS,),
+            uploads_documents=(SNAPSHOTS,),
         ),
     ),
     Function.GENERATE_INVOICES: Spec(
         900,
         machine=_CLOSE,
         access=Access(
-            tables={_USAGE: (_QUERY,), **_BOOKS, **_CLOSE_STATE},
+            tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
             reads_documents=(CARRIED, COMPANY, DRAFTS, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES),
         ),
     ),
-    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
-    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
+    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=Access(tables=_MAILING)),
+    # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
+    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=Access(tables=_MAILING)),
     Function.PARK_CUSTOMERS: Spec(
-        900, machine=_CLOSE, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, reads_documents=(SNAPSHOTS,))
+        300, machine=_CLOSE, access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE})
+    ),
+    Function.PLAN_COMPARISON: Spec(
+        900,
+        machine=_CLOSE,
+        also=_RECONCILE,
+        access=Access(
+            tables={_CLOSES: (_GET, _QUERY)},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX,),
+        ),
+    ),
+    Function.COMPARE_PART: Spec(
+        900,
+        1024,
+        machine=_CLOSE,
+        also=_RECONCILE,
+        access=Access(
+            tables={_BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX,),
+        ),
     ),
     Function.REPORT_CLOSE: Spec(
         900,
         1024,
         machine=_CLOSE,
-        access=Access(tables={_BILLING: (_QUERY,), **_PROVIDERS}, writes_documents=(REPORTS,)),
+        access=Access(
+            tables={_BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, REPORTS),
+        ),
     ),
     Function.OPEN_RECONCILE: Spec(
         30, machine=_RECONCILE, access=Access(tables=_CLOSE_STATE, reads_documents=(RECONCILIATIONS,))
@@ -183,7 +231,11 @@ FUNCTIONS: Mapping[Function, Spec] = {
         300, machine=_RECONCILE, access=Access(tables={_CLOSES: (_GET,)}, writes_documents=(DEAD_LETTERS,))
     ),
     Function.SETTLE_PAYMENTS: Spec(
-        900, machine=_RECONCILE, access=Access(tables={**_BOOKS, **_PROVIDERS}, finds_being_charged=True)
+        900,
+        machine=_RECONCILE,
+        access=Access(
+            tables={**_BOOKS, **_SETTLING}, indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX}
+        ),
     ),
     Function.COMPARE_BOOKS: Spec(
         900,
@@ -191,7 +243,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
-            writes_documents=(RECONCILIATIONS, REPORTS),
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
     ),
     Function.FIND_OWING: Spec(
@@ -199,8 +252,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_COLLECTIONS,
         access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, uploads_documents=(SNAPSHOTS,)),
     ),
-    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
-    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, **_BATCH_STATE})),
+    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
+    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
     # customer. None of the three writes below the prefix whose objects start an import.
@@ -243,12 +296,25 @@ FUNCTIONS: Mapping[Function, Spec] = {
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
-    Function.CHARGE_CUSTOMERS: Spec(900, access=Access(tables={**_BOOKS, **_PROVIDERS})),
+    Function.CHARGE_CUSTOMERS: Spec(900, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     # At some 50 ms each, 20 at once take 400 deliveries a second; the rest are asked to come again. The address is
     # open to anybody and must not take the account's concurrency from a close.
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
-    Function.APPLY_WEBHOOK: Spec(120, access=Access(tables={**_BOOKS, **_PROVIDERS})),
+    Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
+    Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_BATCH_STATE}, remembers=False)),
+    # What a person asks for may be as much as the reconciler's three functions do.
+    Function.ACT_FOR_OPERATOR: Spec(
+        900,
+        1024,
+        access=Access(
+            tables={**_BOOKS, **_SETTLING},
+            indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
+            remembers=False,
+        ),
+    ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),
@@ -258,4 +324,4 @@ FUNCTIONS: Mapping[Function, Spec] = {
 
 def called_by(machine: Machine) -> tuple[Function, ...]:
     """List the functions that a state machine calls."""
-    return tuple(function for function, spec in FUNCTIONS.items() if spec.machine is machine)
+    return tuple(function for function, spec in FUNCTIONS.items() if machine in (spec.machine, spec.also))

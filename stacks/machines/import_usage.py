@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from monthclose.names import EVENT_SOURCE, EVENT_USAGE_IMPORTED, PARTS_PREFIX, USAGE_PREFIX
+from monthclose.names import EVENT_USAGE_IMPORTED, PARTS_PREFIX, USAGE_PREFIX
 from stacks.config import Config
 from stacks.functions.table import Function, Machine
 from stacks.machines.state_machine import MapMachine, started
@@ -19,7 +19,7 @@ class UsageImport(MapMachine):
     """Imports the files that are dropped below `usage/` in the usage bucket."""
 
     kind, map_state = Machine.IMPORT_USAGE, "Load every lane"
-    names: ClassVar = {"EventSource": EVENT_SOURCE, "EventUsageImported": EVENT_USAGE_IMPORTED}
+    names: ClassVar = {"EventUsageImported": EVENT_USAGE_IMPORTED}
     lists, publishes = PARTS_PREFIX, True
 
     def __init__(

@@ -15,9 +15,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from monthclose.names import event_source
 from stacks.config import Config
 from stacks.functions.factory import role_of
 from stacks.functions.table import Function, Machine, called_by
+from stacks.functions.versions import acknowledge_versions, invocable, published
 from stacks.nag import acknowledge, acknowledge_resource
 from stacks.state.documents import MAP_RUNS, SNAPSHOTS
 
@@ -43,7 +45,14 @@ def state_machine(
 ) -> sfn.StateMachine:
     """Make a Standard state machine with tracing, which logs its errors without customers' data."""
     days = logs.RetentionDays.ONE_WEEK if config.local else logs.RetentionDays.ONE_YEAR
-    log_group = logs.LogGroup(scope, f"{construct_id}Logs", retention=days, removal_policy=RemovalPolicy.DESTROY)
+    log_group = logs.LogGroup(
+        scope,
+        f"{construct_id}Logs",
+        # Step Functions' guide, "Logging": elsewhere each group is entered in one policy of at most 5,120 characters.
+        log_group_name=f"/aws/vendedlogs/states/{Stack.of(scope).stack_name}-{scope.node.id}",
+        retention=days,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
     machine = sfn.StateMachine(
         scope,
         construct_id,
@@ -89,6 +98,12 @@ def execution_arn(machine: sfn.StateMachine, separator: str = ":") -> str:
 def allow(machine: sfn.StateMachine, action: str, resources: Sequence[str]) -> None:
     """Let a state machine do something."""
     machine.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=list(resources)))
+
+
+def allow_calls(machine: sfn.StateMachine, functions: Sequence[lambda_.Function]) -> None:
+    """Let a state machine call functions."""
+    allow(machine, "lambda:InvokeFunction", invocable(functions))
+    acknowledge_versions(machine, functions)
 
 
 def allow_events(machine: sfn.StateMachine) -> None:
@@ -149,15 +164,21 @@ class MapMachine(Construct):
         queues: Sequence[sqs.Queue] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        called = {substitution(name): functions[name].function_arn for name in called_by(self.kind)}
+        called = [functions[name] for name in called_by(self.kind)]
+        versions = {substitution(name): published(functions[name]) for name in called_by(self.kind)}
         self.machine = state_machine(
             self,
             "Machine",
             definition=self._definition(config),
-            substitutions={**called, "DocumentsBucket": documents.bucket_name, **self.names},
+            substitutions={
+                **versions,
+                "DocumentsBucket": documents.bucket_name,
+                **({"EventSource": event_source(config.name)} if self.publishes else {}),
+                **self.names,
+            },
             config=config,
         )
-        allow(self.machine, "lambda:InvokeFunction", list(called.values()))
+        allow_calls(self.machine, called)
         if queues:
             allow(self.machine, "sqs:SendMessage", [queue.queue_arn for queue in queues])
         if self.publishes:

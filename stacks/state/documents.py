@@ -7,10 +7,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from monthclose.names import COMPARISONS_PREFIX
 from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
 MAP_RUNS = "map-runs/"
+_AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX)
+"""What only the working of a close or a reconciliation needs."""
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
 RECONCILIATIONS, DEAD_LETTERS = "reconciliations/", "dead-letters/"
@@ -40,7 +43,7 @@ class Documents(Construct):
             versioned=True,
             logs=self.logs,
             lifecycle_rules=[
-                expire(MAP_RUNS, days=30),
+                *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
                 expire(SNAPSHOTS, days=400),
                 ABORT_UPLOADS,

@@ -7,7 +7,8 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from monthclose.names import BEING_CHARGED_INDEX, Env
+from monthclose.domain.closes.pacing import COLD_READS, COLD_WRITES, warm_reads, warm_writes
+from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX, Env
 from stacks.config import Config
 
 _TEXT = dynamodb.AttributeType.STRING
@@ -46,6 +47,14 @@ class Tables(Construct):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 
+        # Sparse: only batches with something left to reconcile are in it.
+        self.by_env[Env.CLOSES_TABLE].add_global_secondary_index(
+            index_name=UNFINISHED_INDEX,
+            partition_key=dynamodb.Attribute(name="left", type=_TEXT),
+            sort_key=dynamodb.Attribute(name="sk", type=_TEXT),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+
     def _table(self, env: Env, keys: tuple[str, ...], config: Config) -> dynamodb.Table:
         partition, *sort = (dynamodb.Attribute(name=key, type=_TEXT) for key in keys)
         return dynamodb.Table(
@@ -53,6 +62,7 @@ class Tables(Construct):
             env.name.removesuffix("_TABLE").title(),
             partition_key=partition,
             sort_key=sort[0] if sort else None,
+            warm_throughput=_warm(env, config),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -61,3 +71,14 @@ class Tables(Construct):
             deletion_protection=not config.local,
             removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,
         )
+
+
+def _warm(env: Env, config: Config) -> dynamodb.WarmThroughput | None:
+    """Say what a table takes from the start, if it is more than what new tables take: AWS charges for that once.
+
+    Of the tables, generating writes most to billing. It cannot be lowered again.
+    """
+    writes, reads = warm_writes(config.expected_customers), warm_reads(config.expected_customers)
+    if config.local or env is not Env.BILLING_TABLE or (writes, reads) == (COLD_WRITES, COLD_READS):
+        return None
+    return dynamodb.WarmThroughput(read_units_per_second=reads, write_units_per_second=writes)

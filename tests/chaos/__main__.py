@@ -33,6 +33,7 @@ from sandbox.aws.local_aws import LocalAws
 from tests.chaos.mischief import Mischief, disturb_a_payment, double_a_message, kill_a_worker, settle_debits
 from tests.chaos.plan import OUTAGE, chaos_plan
 from tests.chaos.verdict import Verdict, judge
+from tests.integration.strictness import limits_struck
 from tests.integration.system import System
 
 OCTOBER = Period(2026, 10)
@@ -54,14 +55,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--customers", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--strict", action="store_true", help="with AWS's limits in force")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="monthclose-chaos-") as folder:
         home = Path(folder)
         overrides = {"charge_timeout_seconds": 15, "max_rounds": 6, "round_wait_seconds": 5}
-        with deployed(LocalAws(home), overrides) as running:
+        with deployed(LocalAws(home, strict=options.strict), overrides) as running:
             os.environ.update(running.environment | {"MONTHCLOSE_HOME": folder})
             system = System(running.endpoint_url, running.sandbox_url, running.environment)
-            return _run(system, home, options.customers, options.seed)
+            status = _run(system, home, options.customers, options.seed)
+            if running.strict:
+                struck = {name: times for name, times in limits_struck(running.endpoint_url).items() if times}
+                _console.print(f"AWS's limits that struck: {struck}", markup=False)
+            return status
 
 
 def _run(system: System, home: Path, customers: int, seed: int) -> int:
@@ -75,7 +81,7 @@ def _run(system: System, home: Path, customers: int, seed: int) -> int:
     for provider in system.runtime.settings.providers.values():
         mischief.every(1, double_a_message(provider.queue_url))
     began = time.monotonic()
-    # A process killed at the wrong moment can end a close at once: then the evening goes on with the next one.
+    # A stage whose process is killed each time it is tried ends the close: then the evening goes on with the next one.
     number = next((n for n in range(1, _EVENING) if _close(system, n) == "SUCCEEDED"), _EVENING)
     mischief.end()
     _sandbox(system, "DELETE", "chaos")

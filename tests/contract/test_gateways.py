@@ -28,12 +28,14 @@ from monthclose.ports import (
     NotCollected,
     PaymentGateway,
     Refused,
+    Window,
 )
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.stripe import StripeSandbox
 from sandbox.web.testing import serving
 from tests.fakes import FakeGateway
+from tests.listing import collected, pages
 from tests.world import OCTOBER
 
 
@@ -299,11 +301,23 @@ def test_the_provider_lists_what_it_collected_for_a_period(case: Case) -> None:
         case.collect(case.prepared(order))
     declined = case.order("no funds", payment_id="2026-10/declined")
     case.collect(case.prepared(declined))
-    charges = list(case.gateway.collected_for(OCTOBER, datetime.now(UTC) - timedelta(minutes=1)))
+    charges = collected(case.gateway, OCTOBER, datetime.now(UTC) - timedelta(minutes=1))
     assert sorted((charge.payment_id, charge.minor) for charge in charges) == [
         (f"2026-10/c{number}", 1000 + number) for number in range(3)
     ]
-    assert list(case.gateway.collected_for(OCTOBER.next, datetime.now(UTC) - timedelta(minutes=1))) == []
+    assert collected(case.gateway, OCTOBER.next, datetime.now(UTC) - timedelta(minutes=1)) == []
+
+
+def test_windows_of_the_list_share_nothing_and_leave_nothing_out(case: Case) -> None:
+    now = datetime.now(UTC)
+    for number in range(3):
+        case.collect(case.prepared(case.order(payment_id=f"2026-10/c{number}")))
+    begin = now - timedelta(hours=2)
+    for cuts in ([now - timedelta(hours=1)], [now + timedelta(hours=1)], [now - timedelta(hours=1), now]):
+        charges = collected(case.gateway, OCTOBER, begin, *cuts)
+        assert sorted(charge.payment_id for charge in charges) == [f"2026-10/c{number}" for number in range(3)]
+    before = pages(case.gateway, OCTOBER, Window(begin, now - timedelta(hours=1)))
+    assert [charge for page in before for charge in page.charges] == []
 
 
 def test_every_gateway_accepts_what_it_says_it_accepts(case: Case) -> None:

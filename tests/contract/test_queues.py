@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import boto3
 import pytest
 
-from monthclose.adapters.aws.sqs import SqsDeadLetters
+from monthclose.adapters.aws.sqs import SqsChargeQueue, SqsDeadLetters
 from monthclose.adapters.aws.stepfunctions import StepFunctionsWorkflow
 from monthclose.errors import TryLaterError
+from monthclose.names import FIRST_SENT
 from monthclose.ports import DeadLetters
 from tests.fakes import FakeDeadLetters
 
@@ -98,3 +100,15 @@ def test_an_execution_of_a_name_starts_once() -> None:
 
     [execution] = states.list_executions(stateMachineArn=machine)["executions"]
     assert execution["name"] == "missed-1"
+
+
+def test_a_message_that_is_put_back_says_when_it_was_first_sent(aws: None) -> None:
+    sqs, sent = boto3.client("sqs"), datetime(2026, 11, 1, 0, 0, 0, 250_000, tzinfo=UTC)
+    url = sqs.create_queue(QueueName="work")["QueueUrl"]
+    SqsChargeQueue(url).put_back({"batch": 1}, 0, sent)
+    SqsChargeQueue(url).put_back({"batch": 2}, 0)
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])["Messages"]
+    noted = {json.loads(m["Body"])["batch"]: m.get("MessageAttributes", {}).get(FIRST_SENT) for m in found}
+    assert noted[1] is not None
+    assert noted[1]["StringValue"] == sent.isoformat()
+    assert noted[2] is None

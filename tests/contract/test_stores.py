@@ -11,7 +11,8 @@ from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
-from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Planned, Stage, Totals
+from monthclose.domain.closes.batching import Planned
+from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
@@ -172,6 +173,13 @@ def test_the_directory_scans_all_customers_and_finds_named_ones(world: AnyWorld)
     assert found.keys() == {f"c{n}" for n in range(110)}
     profiles = {name: customer.profile for name in found if (customer := world.books.customer(name))}
     assert profiles == found
+
+
+def test_a_scan_continues_after_the_customer_it_is_given(world: AnyWorld) -> None:
+    world.directory.put_profiles((f"c{n}", PROFILE) for n in range(7))
+    everybody = list(world.directory.scan())
+    for number, customer in enumerate(everybody):
+        assert list(world.directory.scan(customer.customer_id)) == everybody[number + 1 :]
 
 
 def test_usage_is_streamed_by_customer_and_month_exact_and_once(world: AnyWorld) -> None:
@@ -344,6 +352,13 @@ def test_only_customers_who_owe_or_are_on_hold_are_found(world: AnyWorld) -> Non
 def test_an_object_is_written_piece_by_piece(world: AnyWorld) -> None:
     world.documents.write("snapshots/list.json", (piece for piece in (b"[1,", b"2", b"]")))
     assert world.documents.get("snapshots/list.json") == b"[1,2]"
+
+
+def test_an_object_is_read_line_by_line(world: AnyWorld) -> None:
+    world.documents.write("snapshots/lines.jsonl", (f"{number}\n".encode() for number in range(1000)))
+    assert [int(line) for line in world.documents.lines("snapshots/lines.jsonl")] == list(range(1000))
+    with pytest.raises(KeyError):
+        next(iter(world.documents.lines("snapshots/missing.jsonl")))
 
 
 @pytest.mark.parametrize("minor", [MOST_MINOR, MOST_MINOR - 1, 10**17])

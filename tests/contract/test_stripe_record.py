@@ -1,13 +1,16 @@
 """Stripe's record of the money, from balance transactions as its documents have them and our sandbox does not."""
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from monthclose.adapters.stripe.record import StripeRecord
+from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
 from tests.world import OCTOBER
 
 
@@ -21,7 +24,7 @@ def charge(number: int, status: str = "succeeded", close: str = str(OCTOBER), **
 
 def move(kind: str, amount: int, source: Any, created: int = 0, **more: Any) -> SimpleNamespace:
     known = {"type": kind, "amount": amount, "currency": "usd", "exchange_rate": None, "source": source}
-    return SimpleNamespace(**{**known, "created": created, **more})
+    return SimpleNamespace(**{**known, "id": f"txn_{created}", "created": created, **more})
 
 
 def held(*moves: SimpleNamespace) -> list[tuple[str, int]]:
@@ -29,10 +32,33 @@ def held(*moves: SimpleNamespace) -> list[tuple[str, int]]:
     return [(found.reference, found.minor) for found in listed(moves)]
 
 
-def listed(moves: Iterable[SimpleNamespace]) -> Iterator[Any]:
-    page = SimpleNamespace(auto_paging_iter=lambda: iter(moves))
-    client = SimpleNamespace(balance_transactions=SimpleNamespace(list=lambda query: page))
-    return StripeRecord(client).held_for(OCTOBER, 0)
+def listed(moves: Iterable[SimpleNamespace]) -> Iterator[ProviderCharge]:
+    """Read page by page, and take off what went back on other pages."""
+    record = StripeRecord(SimpleNamespace(balance_transactions=Listed(moves)))
+    gone, after = Counter[str](), ""
+    while True:
+        page = record.page(OCTOBER, {"gte": 0}, after)
+        gone.update({back.reference: back.minor for back in page.returned})
+        for found in page.charges:
+            yield replace(found, minor=found.minor - gone[found.reference])
+        after = page.after
+        if not after:
+            return
+
+
+class Listed:
+    """Balance transactions in pages of a hundred."""
+
+    def __init__(self, moves: Iterable[SimpleNamespace]) -> None:
+        self._moves = iter(moves)
+        self._next = next(self._moves, None)
+
+    def list(self, query: dict[str, Any]) -> SimpleNamespace:
+        page = list[SimpleNamespace]()
+        while self._next is not None and len(page) < query["limit"]:
+            page.append(self._next)
+            self._next = next(self._moves, None)
+        return SimpleNamespace(data=page, has_more=self._next is not None)
 
 
 def refund(of: SimpleNamespace, amount: int) -> SimpleNamespace:
@@ -98,6 +124,15 @@ def test_a_failed_refund_is_held_again_whatever_type_and_source_stripe_gives_it(
     ):
         moves = [move(kind, 400, source, 3), move("refund", -400, refund(paid, 400), 2), move("charge", 1000, paid, 1)]
         assert held(*moves) == [("pi_1", 1000)]
+
+
+def test_what_went_back_after_the_window_of_its_charge_is_named_with_its_payment() -> None:
+    """A refund is recorded when it is made, which may be many windows after the charge."""
+    paid = charge(1)
+    later = Listed([move("refund", -250, refund(paid, 250), 9)])
+    page = StripeRecord(SimpleNamespace(balance_transactions=later)).page(OCTOBER, {"gte": 5}, "")
+    assert page.charges == []
+    assert page.returned == [MoneyReturned("stripe", "pi_1", "USD", 250)]
 
 
 @pytest.mark.long

@@ -5,8 +5,15 @@ from tests.fakes.closes import FakeClaims, FakeCloses
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
-from tests.fakes.system import FakeClock, FakeLog
-from tests.fakes.workflow import FakeChargeQueue, FakeDeadLetters, FakeEventQueue, FakeMailer, FakeWorkflow
+from tests.fakes.system import FakeClock, FakeLog, FakePatience
+from tests.fakes.workflow import (
+    FakeChargeQueue,
+    FakeDeadLetters,
+    FakeEventQueue,
+    FakeMailAccount,
+    FakeMailer,
+    FakeWorkflow,
+)
 
 __all__ = [
     "FakeBooks",
@@ -22,7 +29,9 @@ __all__ = [
     "FakeGateway",
     "FakeLinkSecrets",
     "FakeLog",
+    "FakeMailAccount",
     "FakeMailer",
+    "FakePatience",
     "FakePriceBooks",
     "FakeRenderer",
     "FakeTaxTables",

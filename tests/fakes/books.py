@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
-from monthclose.domain.closes.close import Planned
+from monthclose.domain.closes.batching import Planned
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, HoldChange, Notice
@@ -166,10 +166,11 @@ class FakeDirectory:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
             self._books.commit(replace(before, profile=profile))
 
-    def scan(self) -> Iterator[Planned]:
-        for record in list(self._books.records.values()):
-            if isinstance(record, Customer):
-                yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
+    def scan(self, after: str = "") -> Iterator[Planned]:
+        customers = [record for record in self._books.records.values() if isinstance(record, Customer)]
+        ids = [customer.customer_id for customer in customers]
+        for record in customers[ids.index(after) + 1 if after else 0 :]:
+            yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         found = {name: self._books.customer(name) for name in customer_ids}

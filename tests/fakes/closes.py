@@ -49,6 +49,10 @@ class FakeCloses:
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         yield from [progress for (of, _), progress in self._progress.items() if of == period]
 
+    def left_to_reconcile(self, period: Period, provider: str) -> Iterator[BatchProgress]:
+        found = [progress for (of, _), progress in self._progress.items() if of == period]
+        yield from [p for p in found if p.left_to_reconcile and p.batch.provider == provider]
+
     def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         return list(self._reservations[series, period, batch])
 

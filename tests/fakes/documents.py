@@ -1,6 +1,7 @@
 """Stored objects, and the renderers of documents."""
 
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from monthclose.domain.errors import UserMistakeError
@@ -66,6 +67,9 @@ class FakeDocuments:
 
     def get(self, key: str) -> bytes:
         return self.objects[key]
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        yield from io.BytesIO(self.objects[key])
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
         return self.objects[key][offset : offset + length]

@@ -1,7 +1,6 @@
 """A payment provider."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
@@ -14,12 +13,15 @@ from monthclose.domain.period import Period
 from monthclose.errors import MethodReplacedError, OrderInvalidError, OrderRefusedError, PayerGoneError
 from monthclose.ports import (
     Answer,
+    BeforeRequest,
     ChargeOrder,
     ChargeOutcome,
     Collected,
+    CollectedPage,
     InProgress,
     NotCollected,
     Refused,
+    Window,
 )
 
 LIMITS: dict[str, ChargeLimits | None] = {
@@ -65,6 +67,7 @@ class FakeGateway:
         self.deleted: set[str] = set()
         self.successors: dict[str, str] = {}
         self.registered = 0
+        self.created = {}
 
     def _maybe_fail(self, call: str, when: str) -> None:
         if self.failures[call, when]:
@@ -182,14 +185,37 @@ class FakeGateway:
         theirs = [order for order in self.orders.values() if order.payment_method == reference]
         return theirs[-1].payment_id if theirs else ""
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        for reference, order in self.orders.items():
-            held = self.held(reference) if order.period == period else None
-            if held is not None:
-                yield ProviderCharge(self.provider, reference, order.payment_id, held.currency, held.minor)
+    page_size = 100
+    """Charges on a page of `collected_for`."""
+    created: dict[str, datetime]
+    """When each order was collected, if that matters; the others count as created whenever is asked for."""
 
-    def held(self, reference: str) -> Money | None:
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        self._maybe_fail("collected_for", "before")
+        listed = [
+            ProviderCharge(self.provider, reference, order.payment_id, held.currency, held.minor)
+            for reference, order in reversed(self.orders.items())
+            if order.period == period
+            and self._is_in(window, reference)
+            and (held := self._holds(reference)) is not None
+        ]
+        first = next((i for i, charge in enumerate(listed, 1) if charge.reference == after), 0)
+        page = listed[first : first + self.page_size]
+        more = first + self.page_size < len(listed)
+        return CollectedPage(page, (), page[-1].reference if more else "")
+
+    def _is_in(self, window: Window, reference: str) -> bool:
+        """Whether an order was created in a window; one of unknown age is in the last."""
+        created = self.created.get(reference)
+        if created is None:
+            return window.until is None
+        return window.since <= created and (window.until is None or created < window.until)
+
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
         self._maybe_fail("held", "before")
+        return self._holds(reference)
+
+    def _holds(self, reference: str) -> Money | None:
         outcome = self.outcomes.get(reference)
         if not isinstance(outcome, Collected):
             return None

@@ -52,9 +52,6 @@ class FakeInbox(FakeDocuments):
             raise TryLaterError("it was deleted at this moment")
         yield Arrival(io.BufferedReader(io.BytesIO(found[0].content)), found[0].metadata)
 
-    def lines(self, key: str) -> Iterator[bytes]:
-        yield from io.BytesIO(self.objects[key])
-
     def delete(self, key: str) -> None:
         self.deleted.append(key)
         self.objects.pop(key, None)

@@ -1,6 +1,6 @@
 """Clock and log."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +16,21 @@ class FakeClock:
 
     def pass_time(self, **delta: float) -> None:
         self.now += timedelta(**delta)
+
+
+@dataclass
+class FakePatience:
+    """Remembers what it was told; the fakes are never throttled."""
+
+    seconds: float | None = None
+    """None: without end."""
+    tells: list[Callable[[str], None]] = field(default_factory=list)
+
+    def until(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def endless(self, tell: Callable[[str], None]) -> None:
+        self.tells.append(tell)
 
 
 @dataclass

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from monthclose.domain.notices.sending import SendingQuota
+from monthclose.errors import ProviderPausedError
 from monthclose.ports import (
     DeadLetter,
     Execution,
@@ -17,12 +20,35 @@ class FakeMailer:
 
     sent: list[Mail] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    turns: int | None = None
+    """How many more mails may be sent; None: any number."""
+
+    def wait_for_turn(self) -> None:
+        if self.turns == 0:
+            raise ProviderPausedError("SES is already asked as fast as it allows", 1)
 
     def send(self, mail: Mail) -> str:
+        self.wait_for_turn()
+        self.turns = self.turns and self.turns - 1
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(mail)
         return f"message-{len(self.sent)}"
+
+
+@dataclass
+class FakeMailAccount:
+    """The account at the mail service, with a quota as SES gives it to a company that sends little."""
+
+    per_second: float = 14
+    per_day: float = 50_000
+    sent: float = 0
+
+    def quota(self) -> SendingQuota:
+        return SendingQuota(self.per_second, self.per_day, self.sent, datetime(2026, 11, 1, tzinfo=UTC))
+
+    def used_up(self) -> None:
+        self.sent = self.per_day
 
 
 @dataclass
@@ -74,9 +100,12 @@ class FakeChargeQueue:
     """A provider's queue in memory."""
 
     messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    first_sent: list[datetime | None] = field(default_factory=list)
+    """When each was first sent."""
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         self.messages.append((dict(message), seconds))
+        self.first_sent.append(first_sent)
 
 
 @dataclass
@@ -112,6 +141,8 @@ class FakeEventQueue:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     put_back_messages: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    first_sent: list[datetime | None] = field(default_factory=list)
+    """When each that was put back was first sent."""
     failures: list[Exception] = field(default_factory=list)
 
     def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
@@ -119,5 +150,6 @@ class FakeEventQueue:
             raise self.failures.pop(0)
         self.messages += map(dict, messages)
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         self.put_back_messages.append((dict(message), seconds))
+        self.first_sent.append(first_sent)

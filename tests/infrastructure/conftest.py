@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.synthesis import TARGETS, Synthesized, synthesize
+from tests.infrastructure.synthesis import NAMED, TARGETS, Synthesized, synthesize
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,11 @@ def two_providers(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     return synthesize(TARGETS["two_providers"], tmp_path_factory.mktemp("two"))
 
 
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    return synthesize(NAMED, tmp_path_factory.mktemp("named"))
+
+
 @pytest.fixture(params=list(TARGETS))
 def synthesized(request: pytest.FixtureRequest) -> Synthesized:
     """Return each synthesis in turn: for what must hold wherever the stacks go."""
@@ -37,5 +42,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("infrastructure"))
             given = item.callspec.params.values() if hasattr(item, "callspec") else ()
             named = {value for value in given if isinstance(value, str)} | set(getattr(item, "fixturenames", ()))
-            if {"synthesized", *TARGETS} & named:
+            if {"synthesized", "named", *TARGETS} & named:
                 item.add_marker("long")

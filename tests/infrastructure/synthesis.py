@@ -12,8 +12,9 @@ from typing import Any
 from aws_cdk import App
 
 from app import build
-from monthclose.names import Stack
+from monthclose.names import ADDRESSES_STACK, Stack, stack_name
 
+STACKS = (*Stack, ADDRESSES_STACK)
 ROOT = Path(__file__).parent.parent.parent
 CONTEXT: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 TARGETS: Mapping[str, Mapping[str, object]] = {
@@ -30,14 +31,26 @@ TARGETS: Mapping[str, Mapping[str, object]] = {
         }
     },
 }
+NAMED: Mapping[str, object] = {
+    "name": "eu",
+    "alarm_email": "operators@example.com",
+    "domain": {
+        "name": "billing.example.com",
+        "certificate_arn": "arn:aws:acm:eu-central-1:111122223333:certificate/4c1d2a1e-0000-4000-8000-000000000000",
+        "hosted_zone_id": "Z0123456789",
+    },
+}
+"""One of several deployments in an account, with a domain."""
 
 TELL_CUSTOMERS = {
     "send_notices",
+    "send_remaining_notices",
     "send_reminders",
     "settle_payments",
     "apply_webhook",
     "apply_holds",
     "review_holds",
+    "act_for_operator",
 }
 """The functions that write to customers: whoever learns of an outcome, and whoever decides a hold."""
 
@@ -52,13 +65,13 @@ def make_app(overrides: Mapping[str, object], outdir: Path) -> App:
 
 @dataclass(frozen=True)
 class Synthesized:
-    """One synthesis: both templates."""
+    """One synthesis: the templates by their stacks' plain names."""
 
     folder: Path
     templates: Mapping[str, dict[str, Any]]
 
     def of_type(self, kind: str) -> dict[str, Resource]:
-        """Return the properties of both stacks' resources of a type, by logical id."""
+        """Return the properties of all stacks' resources of a type, by logical id."""
         return {
             name: resource.get("Properties", {})
             for template in self.templates.values()
@@ -69,6 +82,18 @@ class Synthesized:
     def functions(self) -> dict[str, Resource]:
         """Return the functions by the name of the handler's file (consumers: and the provider)."""
         return {_function_name(properties): properties for properties in self.of_type("AWS::Lambda::Function").values()}
+
+    def function_behind(self, reference: Any) -> str:
+        """Return the logical id of the function that an ARN means: its own, of a version, of an alias, or of all."""
+        match reference:
+            case {"Fn::GetAtt": [name, "Arn"]}:
+                return str(name)
+            case {"Fn::Join": ["", [inner, ":*"]]}:
+                return self.function_behind(inner)
+            case {"Ref": name}:
+                published = self.of_type("AWS::Lambda::Version") | self.of_type("AWS::Lambda::Alias")
+                return str(published[name]["FunctionName"]["Ref"]) if name in published else str(name)
+        raise AssertionError(f"{reference} is no function's")
 
     def statements_of(self, role: str) -> list[dict[str, Any]]:
         """Return what a role is allowed, by the role's logical id."""
@@ -87,7 +112,8 @@ def synthesize(overrides: Mapping[str, object], folder: Path) -> Synthesized:
     app = make_app(overrides, folder)
     build(app)
     app.synth()
+    made = {name: folder / f"{stack_name(name, str(overrides.get('name', '')))}.template.json" for name in STACKS}
     templates: dict[str, dict[str, Any]] = {
-        name: json.loads((folder / f"{name}.template.json").read_text()) for name in Stack
+        name: json.loads(file.read_text()) for name, file in made.items() if file.exists()
     }
     return Synthesized(folder, templates)

@@ -22,7 +22,6 @@ def evaluator() -> Iterator[Evaluator]:
         yield started
 
 
-@pytest.mark.xfail(strict=True, reason="the topic's policy is only a Deny")
 def test_every_alarm_may_publish_to_the_topic_that_it_names(aws: Synthesized, evaluator: Evaluator) -> None:
     [name] = aws.of_type("AWS::SNS::Topic")
     actions = [alarm["AlarmActions"] for alarm in aws.of_type("AWS::CloudWatch::Alarm").values()]

@@ -151,7 +151,9 @@ def test_the_machine_calls_its_three_functions_and_publishes_the_event(synthesiz
         action: s["Resource"] for s in statements for action in ([s["Action"]] if isinstance(s["Action"], str) else [])
     }
     functions = synthesized.of_type("AWS::Lambda::Function")
-    called = {functions[arn["Fn::GetAtt"][0]]["Handler"].split(".")[-2] for arn in able["lambda:InvokeFunction"]}
+    called = {
+        functions[synthesized.function_behind(arn)]["Handler"].split(".")[-2] for arn in able["lambda:InvokeFunction"]
+    }
     assert called == {"receive_usage", "load_usage", "finish_usage"}
     assert "events:PutEvents" in able
     assert not [action for action in able if action.startswith(("sqs:", "dynamodb:"))]

@@ -10,7 +10,7 @@ from cfnlint.api import ManualArgs, lint_file  # type: ignore[import-untyped]
 import stacks.nag
 from app import build
 from monthclose.names import Stack
-from tests.infrastructure.synthesis import TARGETS, Synthesized, make_app, synthesize
+from tests.infrastructure.synthesis import NAMED, TARGETS, Synthesized, make_app, synthesize
 
 _ACCEPTED = [
     "W3005",  # CDK orders a function after its role's policies, and its role with them
@@ -37,13 +37,13 @@ class _At:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("target", list(TARGETS))
+@pytest.mark.parametrize("target", [*TARGETS, "named"])
 def test_every_finding_is_accepted_for_a_reason_and_no_reason_is_unused(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = _Recorder()
     monkeypatch.setattr(stacks.nag, "Validations", recorder)
-    app = make_app(TARGETS[target], tmp_path)
+    app = make_app(NAMED if target == "named" else TARGETS[target], tmp_path)
     build(app)
     report = AwsSolutionsChecks().validate_scope(app)
     found = {
@@ -69,6 +69,13 @@ def test_cloudformation_would_accept_the_templates(synthesized: Synthesized) -> 
     arguments = ManualArgs(regions=["us-east-1", "eu-central-1"], ignore_checks=_ACCEPTED)
     for stack in Stack:
         matches = lint_file(synthesized.folder / f"{stack}.template.json", config=arguments)
+        assert not [f"{match.rule.id} {match.message} at {match.path}" for match in matches]
+
+
+def test_cloudformation_would_accept_the_templates_of_a_named_deployment(named: Synthesized) -> None:
+    arguments = ManualArgs(regions=["eu-central-1"], ignore_checks=_ACCEPTED)
+    for template in named.folder.glob("*.template.json"):
+        matches = lint_file(template, config=arguments)
         assert not [f"{match.rule.id} {match.message} at {match.path}" for match in matches]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monthclose.names import Env, Stack, output_name
+from monthclose.names import WAIT_METRIC, Env, Stack, output_name
 from stacks.functions.table import FUNCTIONS, Function, Machine, called_by
 from tests.infrastructure.synthesis import TELL_CUSTOMERS, Synthesized, synthesize
 
@@ -25,6 +25,7 @@ _KEPT_OPEN = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    "ses:GetAccount",
     "states:SendTaskSuccess",
     "states:SendTaskFailure",
     "states:SendTaskHeartbeat",
@@ -76,7 +77,7 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    assert days == {"map-runs/": 30, "snapshots/": 400, None: None}
+    assert days == {"map-runs/": 30, "comparisons/": 30, "snapshots/": 400, None: None}
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
@@ -111,12 +112,14 @@ def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_time
     assert mappings
     for mapping in mappings:
         queue = queues[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
-        assert queue["VisibilityTimeout"] >= 6 * functions[mapping["FunctionName"]["Ref"]]["Timeout"]
+        assert (
+            queue["VisibilityTimeout"] >= 6 * functions[synthesized.function_behind(mapping["FunctionName"])]["Timeout"]
+        )
 
 
 def test_consumers_have_a_concurrency_limit_and_answer_message_by_message(two_providers: Synthesized) -> None:
     mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [4, 5, 10]
+    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [2, 4, 5, 10]
     for mapping in mappings:
         assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -160,6 +163,7 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.COLLECTIONS_ARN,
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
+        Env.OPERATOR_FUNCTION,
     }
     expected = {env.value for env in Env} - {Env.PROVIDER, *told_later}
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS}
@@ -195,6 +199,26 @@ def test_a_policy_names_its_resources_where_iam_allows_it(synthesized: Synthesiz
             assert set(_list(statement["Action"])) <= _KEPT_OPEN
 
 
+def test_mail_is_sent_from_the_companys_address_only_whoever_it_goes_to(aws: Synthesized) -> None:
+    sending = [statement for statement in _allowed(aws) if "ses:SendEmail" in _list(statement["Action"])]
+    assert sending
+    for statement in sending:
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": "billing@example.com"}}
+        assert any(_text(resource).endswith(":identity/*") for resource in _list(statement["Resource"]))
+
+
+def test_bounces_and_complaints_of_the_configuration_set_reach_the_queue(aws: Synthesized) -> None:
+    [destination] = aws.of_type("AWS::SES::ConfigurationSetEventDestination").values()
+    definition = destination["EventDestination"]
+    assert sorted(definition["MatchingEventTypes"]) == ["bounce", "complaint"]
+    assert "event-bus/default" in str(definition["EventBridgeDestination"]["EventBusArn"])
+    [rule] = [rule for rule in aws.of_type("AWS::Events::Rule").values() if "aws.ses" in str(rule.get("EventPattern"))]
+    assert rule["EventPattern"]["detail"]["mail"]["tags"]["ses:configuration-set"] == [
+        destination["ConfigurationSetName"]
+    ]
+    assert rule["Targets"][0]["DeadLetterConfig"]
+
+
 def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synthesized) -> None:
     readers: dict[str, set[str]] = {}
     for name, function in two_providers.functions().items():
@@ -208,11 +232,13 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         f"monthclose/{provider}-??????": {
             f"charge_customers:{provider}",
             "plan_close",
+            "compare_part",
             "report_close",
             "settle_payments",
             "compare_books",
             "receive_webhook",
             "apply_webhook",
+            "act_for_operator",
         }
         for provider in ("gocardless", "stripe")
     }
@@ -225,7 +251,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
         (
             "states:SendTaskFailure",
-            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters"},
+            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
         ),
         ("states:DescribeExecution", {"open_close", "open_reconcile", "find_owing", "receive_usage"}),
         (
@@ -233,6 +259,8 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             {
                 "plan_close",
                 "generate_invoices",
+                "plan_comparison",
+                "compare_part",
                 "report_close",
                 "compare_books",
                 "drain_dead_letters",
@@ -241,6 +269,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "receive_usage",
                 "load_usage",
                 "finish_usage",
+                "act_for_operator",
             },
         ),
         (
@@ -248,19 +277,27 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             {
                 "plan_close",
                 "generate_invoices",
-                "park_customers",
+                "plan_comparison",
+                "compare_part",
+                "report_close",
+                "compare_books",
                 "open_reconcile",
                 "show_invoice",
                 "receive_usage",
                 "load_usage",
                 "finish_usage",
+                "act_for_operator",
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),
         (
             "sqs:DeleteMessage",
-            {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "apply_webhook"},
+            {
+                *("charge_customers:gocardless", "charge_customers:stripe"),
+                *("drain_dead_letters", "apply_webhook", "hear_mail", "act_for_operator"),
+            },
         ),
+        ("ses:GetAccount", {*TELL_CUSTOMERS, "plan_close"}),
     ],
 )
 def test_an_action_is_allowed_only_to_the_functions_that_need_it(
@@ -283,8 +320,7 @@ def test_the_reconciler_starts_only_closes_and_imports_and_reads_only_dead_lette
     assert definitions == ["Open the close", "Read the file"]
     taken = [s["Resource"] for s in drain if "sqs:ReceiveMessage" in _list(s["Action"])]
     queues = {arn["Fn::GetAtt"][0] for resource in taken for arn in _list(resource)}
-    # An event that could not be applied is a person's business: what it tells, the reconciler asks for anyway.
-    assert queues == {name for name in _dead_letter_queues(two_providers) if not name.startswith("Webhooks")}
+    assert queues == _dead_letter_queues(two_providers)
 
 
 @pytest.mark.long
@@ -295,6 +331,63 @@ def test_the_mail_identity_is_created_unless_the_company_already_has_it(
     synthesized = request.getfixturevalue("aws") if created else synthesize({"mail_identity_created": False}, tmp_path)
     assert bool(synthesized.of_type("AWS::SES::EmailIdentity")) == created
     assert synthesized.of_type("AWS::SES::ConfigurationSet")
+
+
+def test_the_operators_function_can_be_called_by_nobody_but_who_has_the_right(aws: Synthesized) -> None:
+    [function] = [name for name in aws.of_type("AWS::Lambda::Function") if "ActForOperator" in name]
+    output = aws.templates[Stack.WORKFLOW]["Outputs"][output_name(Env.OPERATOR_FUNCTION)]
+    assert output["Value"] == {"Ref": function}
+    named = {json.dumps(p["FunctionName"]) for p in aws.of_type("AWS::Lambda::Permission").values()}
+    urls = {json.dumps(u["TargetFunctionArn"]) for u in aws.of_type("AWS::Lambda::Url").values()}
+    assert not [text for text in named | urls if function in text]
+
+
+def test_an_event_that_could_not_be_applied_goes_back_into_its_queue(aws: Synthesized) -> None:
+    functions, queues = aws.functions(), aws.of_type("AWS::SQS::Queue")
+    drain = aws.statements_of(_role(functions["drain_dead_letters"]))
+    sent = [arn for s in drain if "sqs:SendMessage" in _list(s["Action"]) for arn in _list(s["Resource"])]
+    consumed = [
+        mapping["EventSourceArn"]
+        for mapping in aws.of_type("AWS::Lambda::EventSourceMapping").values()
+        if "ApplyWebhook" in str(mapping["FunctionName"])
+    ]
+    assert sent == consumed
+    [dead] = [
+        q["RedrivePolicy"]["deadLetterTargetArn"] for name, q in queues.items() if consumed[0]["Fn::GetAtt"][0] == name
+    ]
+    [machine] = [
+        m
+        for m in aws.of_type("AWS::StepFunctions::StateMachine").values()
+        if "WebhookDeadLetters" in m["DefinitionSubstitutions"]
+    ]
+    assert machine["DefinitionSubstitutions"]["WebhookDeadLetters"] == {"Ref": dead["Fn::GetAtt"][0]}
+
+
+def test_only_functions_that_put_messages_back_may_go_round(synthesized: Synthesized) -> None:
+    allowed = {name.partition(":")[0] for name, f in synthesized.functions().items() if f.get("RecursiveLoop")}
+    assert allowed == {"charge_customers", "apply_webhook"}
+    assert {f.get("RecursiveLoop", "Allow") for f in synthesized.functions().values()} == {"Allow"}
+
+
+def test_a_consumer_that_may_send_to_its_own_queue_may_go_round(aws: Synthesized) -> None:
+    """Lambda drops what a function sends to its own queue after some 16 turns, unless that is allowed."""
+    functions = aws.of_type("AWS::Lambda::Function")
+    for mapping in aws.of_type("AWS::Lambda::EventSourceMapping").values():
+        function = functions[aws.function_behind(mapping["FunctionName"])]
+        for statement in aws.statements_of(_role(function)):
+            if "sqs:SendMessage" in _list(statement["Action"]) and mapping["EventSourceArn"] in _list(
+                statement["Resource"]
+            ):
+                assert function["RecursiveLoop"] == "Allow"
+
+
+def test_every_endless_loop_raises_an_alarm(synthesized: Synthesized) -> None:
+    alarms = synthesized.of_type("AWS::CloudWatch::Alarm").values()
+    [by_lambda] = [a for a in alarms if a["MetricName"] == "RecursiveInvocationsDropped"]
+    assert by_lambda["Namespace"] == "AWS/Lambda"
+    assert "Dimensions" not in by_lambda, "of all functions together"
+    by_us = {a["Dimensions"][0]["Value"]: a["Threshold"] for a in alarms if a["MetricName"] == WAIT_METRIC}
+    assert by_us == {"charge_customers": 8 * 3600, "apply_webhook": 3600}
 
 
 def _dead_letter_queues(synthesized: Synthesized) -> set[str]:
@@ -324,3 +417,15 @@ def _text(value: Any) -> str:
     if isinstance(value, dict) and "Fn::Join" in value:
         return "".join(part if isinstance(part, str) else "?" for part in value["Fn::Join"][1])
     return str(value)
+
+
+def test_tables_are_made_for_the_customers_that_are_expected(aws: Synthesized, tmp_path: Any) -> None:
+    def warm(synthesized: Synthesized) -> list[Any]:
+        tables = synthesized.of_type("AWS::DynamoDB::Table").values()
+        return [table["WarmThroughput"] for table in tables if "WarmThroughput" in table]
+
+    assert warm(aws) == []
+    many = synthesize({"expected_customers": 2_000_000}, tmp_path)
+    assert warm(many) == [{"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 11_111}]
+    (function, *_) = many.functions().values()
+    assert function["Environment"]["Variables"]["MONTHCLOSE_GENERATED_PER_SECOND"] == "1111"

@@ -1,9 +1,15 @@
-"""The local AWS with the deployed stacks, one for all integration tests; each test has a month of its own."""
+"""The local AWS with the deployed stacks, one for all integration tests; each test has a month of its own.
+
+It enforces AWS's limits (`sandbox.strict`) unless MONTHCLOSE_TESTS_STRICT is 0, and the session's end lists how often
+each struck.
+"""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -11,7 +17,12 @@ import pytest
 from cli.deployment import deployed
 from monthclose.adapters.aws.clients import client
 from sandbox.aws.local_aws import LocalAws, Running
+from tests.integration.strictness import limits_struck
 from tests.integration.system import System
+
+STRICT = os.environ.get("MONTHCLOSE_TESTS_STRICT", "1") != "0"
+_STRUCK: Counter[str] = Counter()
+"""By limit, how often it refused something on the local AWSs of this process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,11 +49,42 @@ def _connected(home: Path, running: Running) -> Iterator[System]:
         client.cache_clear()
 
 
+@contextmanager
+def _aws(home: Path, config: pytest.Config) -> Iterator[Running]:
+    """Have the stacks deployed on a local AWS; what its limits struck is counted at its end."""
+    others = config.getoption("--endpoint-url")
+    with deployed(LocalAws(home, endpoint_url=others, strict=STRICT and not others)) as running:
+        yield running
+        if running.strict:
+            _STRUCK.update(limits_struck(running.endpoint_url))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of an xdist worker to the process that reports."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["limits struck"] = dict(_STRUCK)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take the counts of an xdist worker that has ended."""
+    _STRUCK.update(getattr(node, "workeroutput", {}).get("limits struck", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List how often each limit struck."""
+    if _STRUCK:
+        terminalreporter.section("AWS's limits, and how often each struck")
+        for name, times in sorted(_STRUCK.items()):
+            terminalreporter.write_line(f"{times:8,}  {name}")
+
+
 @pytest.fixture(scope="session")
 def shared_aws(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[tuple[Path, Running]]:
     """The local AWS that most tests share, with the stacks on it."""
     home = tmp_path_factory.mktemp("local-aws")
-    with deployed(LocalAws(home, endpoint_url=pytestconfig.getoption("--endpoint-url"))) as running:
+    with _aws(home, pytestconfig) as running:
         yield home, running
 
 
@@ -57,8 +99,5 @@ def system(shared_aws: tuple[Path, Running]) -> Iterator[System]:
 def fresh_system(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[System]:
     """A separate system, for a test with so many customers that they would slow the others down."""
     home = tmp_path / "local-aws"
-    with (
-        deployed(LocalAws(home, endpoint_url=pytestconfig.getoption("--endpoint-url"))) as running,
-        _connected(home, running) as own,
-    ):
+    with _aws(home, pytestconfig) as running, _connected(home, running) as own:
         yield own

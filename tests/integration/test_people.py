@@ -16,6 +16,7 @@ import pytest
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.names import Stack
+from sandbox.aws.local_aws import Running
 from tests.integration.system import System
 
 PERIOD = Period(2024, 3)
@@ -25,18 +26,15 @@ POLICIES = {
     "operator": ("ReadPolicy", "OperatePolicy"),
     "cashier": ("ReadPolicy", "OperatePolicy", "MoneyPolicy"),
 }
-pytestmark = [
-    pytest.mark.skipif(
-        not os.environ.get("MONTHCLOSE_STRICT"), reason="only the strict local AWS judges people's calls"
-    ),
-    pytest.mark.timeout(900),
-]
+pytestmark = pytest.mark.timeout(900)
 type Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(system: System, tmp_path: Path) -> Iterator[Run]:
+def run(shared_aws: tuple[Path, Running], system: System, tmp_path: Path) -> Iterator[Run]:
     """Run the command as a person, and return what it says."""
+    if not shared_aws[1].strict:
+        pytest.skip("only the strict local AWS judges people's calls")
     iam = boto3.client("iam")
     stack = boto3.client("cloudformation").describe_stacks(StackName=Stack.WORKFLOW)["Stacks"][0]
     arns = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -110,7 +110,7 @@ class Numbering:
         for name, minor in self.amounts.items():
             self.world.use(self.world.add_customer(name), str(Money(minor, "USD").major))
         plan = self.world.planner.plan(OCTOBER, self.world.open())
-        self.todo: list[Batch] = read_batches(self.world.documents, plan.round_key)
+        self.todo: list[Batch] = list(read_batches(self.world.documents, plan.round_key))
         for batch in self.todo:
             for name in batch.customer_ids[:: len(batch.customer_ids) // MENDED_LATER][:MENDED_LATER]:
                 self.world.add_customer(name, currency="???")

@@ -1,6 +1,6 @@
 """A customer who has paid, both sides of the proof, and the ledger inside the provider."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from monthclose.domain.money import exponent
 from monthclose.domain.payments.payment import Payment, PaymentState
 from sandbox.holdings import Holding, holdings
 from sandbox.stripe.balance import Settlement
+from tests.listing import collected
 from tests.sandbox.gocardless_driving import Wire
 from tests.simulation.providers import TWINS
 from tests.simulation.universe import CUSTOMER, KEY, Universe
@@ -94,8 +95,8 @@ class Proving:
         universe.closes.put_progress(
             BatchProgress(OCTOBER, batch, Stage.CLOSED, 1, totals, unsettled, universe.clock())
         )
-        comparer = replace(universe.use_cases.comparer, heals=heals)
-        [comparison] = comparer.compare(close, thorough=True)
+        comparer = universe.use_cases.comparer
+        [comparison] = (comparer.healing() if heals else comparer).compare(close)
         return comparison
 
     @property
@@ -116,7 +117,7 @@ class Proving:
         """What the record of the money says, asked about this payment and by its list, in minor units."""
         gateway = self.universe.gateway
         held = gateway.held(self.reference)
-        listed = gateway.collected_for(OCTOBER, OCTOBER.end)
+        listed = collected(gateway, OCTOBER, OCTOBER.end)
         return held.minor if held else 0, sum(charge.minor for charge in listed)
 
 

@@ -22,6 +22,7 @@ from monthclose.ports import PaymentGateway, Record
 from sandbox.holdings import holdings
 from sandbox.wire import JSON
 from tests.fakes import FakeBooks, FakeClock, FakeCloses
+from tests.listing import collected
 from tests.simulation.providers import Line, Provider
 from tests.world import OCTOBER, STRIPE, World
 
@@ -200,7 +201,7 @@ class Universe:
         theirs: dict[str, int] = {}
         found = []
         known = {payment.provider_ref: payment for payment in month.payments}
-        for charge in self.gateway.collected_for(OCTOBER, self.clock.now - timedelta(days=400)):
+        for charge in collected(self.gateway, OCTOBER, self.clock.now - timedelta(days=400)):
             theirs[charge.currency] = theirs.get(charge.currency, 0) + charge.minor
             payment = known.get(charge.reference)
             if payment is None or payment.net_minor != charge.minor:

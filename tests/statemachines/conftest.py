@@ -66,19 +66,40 @@ def collecting_child(collections: Machine) -> Machine:
     return processor
 
 
-@pytest.fixture(params=["child", "collecting_child"])
+@pytest.fixture
+def parking_child(close: Machine) -> Machine:
+    processor: Machine = close["States"]["Park what is left"]["ItemProcessor"]
+    return processor
+
+
+@pytest.fixture(params=["child", "collecting_child", "parking_child"])
 def any_child(request: pytest.FixtureRequest) -> Machine:
     """Return each Map's machine in turn."""
     chosen: Machine = request.getfixturevalue(request.param)
     return chosen
 
 
-@pytest.fixture(params=["close", "collections"])
-def any_map(request: pytest.FixtureRequest) -> Machine:
-    """Return each Map in turn."""
+@pytest.fixture(params=["close", "reconcile"])
+def comparing(request: pytest.FixtureRequest) -> Machine:
+    """Return, in turn, each machine with the comparison with the providers in it."""
     machine: Machine = request.getfixturevalue(request.param)
-    [found] = [state for state in machine["States"].values() if state["Type"] == "Map"]
-    return dict(found)
+    [found] = [inner for inner in _machines(machine) if "Compare with the providers" in inner["States"]]
+    return found
+
+
+@pytest.fixture(
+    params=[
+        ("close", "Close every batch"),
+        ("close", "Park what is left"),
+        ("collections", "Go through every batch"),
+    ],
+    ids=lambda param: param[1],
+)
+def any_map(request: pytest.FixtureRequest) -> Machine:
+    """Return each Map over batches in turn."""
+    machine, name = request.param
+    state: Machine = request.getfixturevalue(machine)["States"][name]
+    return state
 
 
 def _machines(machine: Machine) -> Iterator[Machine]:

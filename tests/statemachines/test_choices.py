@@ -46,8 +46,8 @@ def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str,
 @pytest.mark.parametrize(
     ("unfinished", "rounds_left", "wait_seconds", "state"),
     [
-        (0, True, 0, "Prove and report"),
-        (0, False, 60, "Prove and report"),
+        (0, True, 0, "Send remaining notices"),
+        (0, False, 60, "Send remaining notices"),
         (7, False, 60, "Park what is left"),
         (7, True, 60, "Wait before the repair round"),
         (7, True, 0, "Close every batch"),
@@ -56,8 +56,18 @@ def test_a_second_start_ends_at_once(route: Route, close: Machine, outcome: str,
 def test_a_plan_decides_what_comes_next(
     route: Route, close: Machine, unfinished: int, rounds_left: bool, wait_seconds: int, state: str
 ) -> None:
-    plan = {"unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
+    plan = {"scan": None, "unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
     assert route(close["States"]["What is left to do?"], plan) == state
+
+
+def test_a_scan_that_ran_out_of_time_is_continued(route: Route, close: Machine) -> None:
+    plan = {"scan": {"after": "c1"}, "unfinished": 0, "rounds_left": True, "wait_seconds": 0}
+    assert route(close["States"]["What is left to do?"], plan) == "Plan and snapshot"
+
+
+@pytest.mark.parametrize(("again", "state"), [(True, "Send remaining notices"), (False, "Plan the comparison")])
+def test_notices_are_sent_before_the_close_is_proved(route: Route, close: Machine, again: bool, state: str) -> None:
+    assert route(close["States"]["Are there more notices to send?"], {"notices": {"again": again}}) == state
 
 
 @pytest.mark.parametrize(
@@ -92,12 +102,36 @@ def test_settling_continues_while_there_is_more(
     assert route(choice, {"settled": {"time_was_up": time_was_up}}) == state
 
 
+@pytest.mark.parametrize(("time_was_up", "state"), [(True, "Compare a part"), (False, "Part compared")])
+def test_a_part_of_the_comparison_is_read_until_nothing_is_left(
+    route: Route, comparing: Machine, time_was_up: bool, state: str
+) -> None:
+    choice = comparing["States"]["Compare with the providers"]["ItemProcessor"]["States"]["Is there more in the part?"]
+    assert route(choice, {"compared": {"time_was_up": time_was_up}}) == state
+
+
+@pytest.mark.parametrize("outcome", ["time_was_up", "more_parts", "done"])
+def test_a_close_is_reported_once_everything_is_compared(route: Route, close: Machine, outcome: str) -> None:
+    state = route(close["States"]["Is everything compared?"], {"outcome": outcome})
+    expected = {"time_was_up": "Prove and report", "more_parts": "Compare with the providers"}
+    assert state == expected.get(outcome, "Publish the event")
+
+
+@pytest.mark.parametrize("outcome", ["time_was_up", "more_parts", "done"])
+def test_a_period_is_compared_until_nothing_is_left(route: Route, reconcile: Machine, outcome: str) -> None:
+    inner = reconcile["States"]["Compare every period"]["ItemProcessor"]["States"]
+    state = route(inner["Is everything compared?"], {"outcome": outcome})
+    expected = {"time_was_up": "Compare the books", "more_parts": "Compare with the providers"}
+    assert state == expected.get(outcome, "Period compared")
+
+
 _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
 
 
-@pytest.mark.parametrize("where", ["", "starts", *_NOTHING])
+@pytest.mark.parametrize("where", ["", "starts", "mail", "webhooks", *_NOTHING])
 def test_every_finding_is_published(route: Route, reconcile: Machine, where: str) -> None:
-    total = {"starts": {"found": int(where == "starts")}, "sum": _NOTHING | ({where: True} if where else {})}
+    found = {name: {"found": int(where == name)} for name in ("starts", "mail", "webhooks")}
+    total = found | {"sum": _NOTHING | ({where: True} if where else {})}
     state = route(reconcile["States"]["Was anything found?"], total)
     assert state == ("Publish the event" if where else "Did everything work?")
 
@@ -131,6 +165,14 @@ def test_a_batch_without_a_queue_only_gets_reminders(
 ) -> None:
     choice = collecting_child["States"]["Can they be charged?"]
     assert route(choice, {"batch": {"queue_url": queue_url}}) == state
+
+
+@pytest.mark.parametrize(("wait_seconds", "state"), [(120, "Wait for mail"), (0, "Apply holds")])
+def test_reminders_without_a_turn_are_sent_later_the_same_day(
+    route: Route, collecting_child: Machine, wait_seconds: int, state: str
+) -> None:
+    choice = collecting_child["States"]["Are there reminders left?"]
+    assert route(choice, {"reminded": {"wait_seconds": wait_seconds}}) == state
 
 
 @pytest.mark.parametrize(

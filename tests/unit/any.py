@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Entry, Leg
-from monthclose.domain.closes.close import Planned
+from monthclose.domain.closes.batching import Planned
 from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, amounts_of
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice

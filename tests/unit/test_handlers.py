@@ -1,21 +1,25 @@
 """What the handlers add to their use cases: reading the event, answering tasks, returning work in time."""
 
 import json
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
+from moto import mock_aws
 
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMistakeError
-from monthclose.handlers import charge_customers
+from monthclose.handlers import charge_customers, entry, find_owing, plan_close
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
-from monthclose.names import Env
+from monthclose.names import WAIT_METRIC, Env
 from monthclose.use_cases.closes.snapshot import read_batches
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, SETTINGS, World
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,25 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
+@pytest.fixture
+def remembering(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The same, with Powertools' records of completed calls."""
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+        dynamodb.create_table(
+            TableName=SETTINGS.idempotency_table,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        monkeypatch.setattr(entry, "runtime", lambda: SimpleNamespace(settings=SETTINGS, dynamodb=dynamodb))
+        charge = entry.once_by("charge_customers", "[period, round, batch]", charge_customers._charge)
+        collect = entry.once_by("collect_due", "[run, batch]", charge_customers._collect)
+        monkeypatch.setattr(charge_customers, "_charge_once", charge)
+        monkeypatch.setattr(charge_customers, "_collect_once", collect)
+        yield world
+
+
 def delivered(*bodies: dict[str, Any]) -> dict[str, Any]:
     return {
         "Records": [
@@ -137,11 +160,50 @@ def test_while_the_provider_is_paused_messages_are_requeued_as_new_ones(world: W
     assert world.workflow.answers == {}
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1793491190000"}},
+        {"messageAttributes": {"first_sent": {"stringValue": "2026-10-31T23:59:50+00:00", "dataType": "String"}}},
+    ],
+)
+def test_how_long_a_message_goes_round_is_counted_from_when_it_was_first_sent(
+    world: World, sent: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.gateway.failures["register", "before"] = [ProviderPausedError("the provider is down", 42.4)]
+    event = delivered(MESSAGE)
+    event["Records"][0] |= sent
+    charge_customers.handler(event, FakeContext())
+    assert world.queue.first_sent == [datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)]
+    [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if WAIT_METRIC in line]
+    assert counted[WAIT_METRIC] == [10.0]
+
+
 def test_a_batch_that_nobody_waits_for_any_more_is_not_started(world: World) -> None:
     world.workflow.gone.add("token-1")
     charge_customers.handler(delivered(MESSAGE), FakeContext())
     assert world.gateway.money_moved == []
     assert world.queue.messages == []
+
+
+def test_a_batch_that_waited_past_its_heartbeat_is_charged_when_its_task_is_tried_again(remembering: World) -> None:
+    remembering.workflow.gone.add("token-1")
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert remembering.workflow.answers == {}
+    charge_customers.handler(delivered({**MESSAGE, "task_token": "token-2"}), FakeContext())
+    assert remembering.workflow.answers == {"token-2": {"paid": 1, "unsettled": 0}}
+    assert len(remembering.gateway.money_moved) == 1
+
+
+def test_collections_that_waited_past_their_heartbeat_are_done_when_their_task_is_tried_again(
+    remembering: World,
+) -> None:
+    message = collecting(remembering)
+    remembering.workflow.gone.add("token-1")
+    charge_customers.handler(delivered(message), FakeContext())
+    assert remembering.workflow.answers == {}
+    charge_customers.handler(delivered({**message, "task_token": "token-2"}), FakeContext())
+    assert remembering.workflow.answers["token-2"]["retried"] == 3
 
 
 def test_a_message_that_cannot_be_read_stays_in_the_queue(world: World) -> None:
@@ -213,3 +275,34 @@ def test_the_collections_skip_the_customers_of_a_running_close(world: World) -> 
     message = {**collecting(world), "closing": ["2026-10"]}
     charge_customers.handler(delivered(message), FakeContext())
     assert world.workflow.answers == {"token-1": {"retried": 0, "paid": 0}}
+
+
+@pytest.fixture
+def forgetting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The stages' handlers without Powertools' records."""
+    monkeypatch.setenv("POWERTOOLS_IDEMPOTENCY_DISABLED", "1")
+    monkeypatch.setattr(entry, "runtime", lambda: SimpleNamespace(settings=SETTINGS, dynamodb=SimpleNamespace()))
+    for module in (plan_close, find_owing):
+        monkeypatch.setattr(module, "runtime", lambda: world)
+        monkeypatch.setattr(module, "use_cases", lambda: world.use_cases)
+    return world
+
+
+DAY = 86_400
+
+
+@pytest.mark.filterwarnings("ignore:Disabling idempotency")
+def test_the_plan_says_how_long_a_batch_may_wait_in_the_queue(forgetting: World) -> None:
+    close = forgetting.closes.get(OCTOBER)
+    assert close
+    forgetting.closes.put(replace(close, expected_seconds=3 * DAY))
+    context: Any = FakeContext()
+    plan = plan_close.handler({"period": "2026-10", "run": close.run, "entered": "now"}, context)
+    assert (plan["heartbeat_seconds"], plan["timeout_seconds"]) == (6 * DAY, 6 * DAY + DAY // 2)
+
+
+@pytest.mark.filterwarnings("ignore:Disabling idempotency")
+def test_the_collections_say_how_long_a_batch_may_wait_in_the_queue(forgetting: World) -> None:
+    context: Any = FakeContext()
+    found = find_owing.handler({"execution": "execution", "request": {}}, context)
+    assert (found["heartbeat_seconds"], found["timeout_seconds"]) == (DAY // 4, DAY // 2)

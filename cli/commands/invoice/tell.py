@@ -13,6 +13,9 @@ from monthclose.use_cases.notices.tell_correction import CorrectionTeller
 _IN_WORDS: Mapping[NoticeState, str] = {
     NoticeState.SENT: "told by e-mail",
     NoticeState.REFUSED: "not told: the mail service does not accept their address",
+    NoticeState.BOUNCED: "not told: the e-mail bounced",
+    NoticeState.COMPLAINED: "told by e-mail, which they marked as spam",
+    NoticeState.UNREACHABLE: "not told: their address takes no e-mails (one bounced, or they complained)",
     NoticeState.CLAIMED: "the e-mail may or may not have been sent; it is not sent twice on a guess",
 }
 

@@ -1,13 +1,22 @@
-"""Gateways that keep to their provider's limit."""
+"""Gateways that keep to their provider's limit, with a replaceable key; a mailer that keeps to the account's."""
 
-from monthclose.ports import Clock, Limiter, PaymentGateway, ProviderLimits
+from collections.abc import Callable
+from threading import Lock
+
+from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.throttle import Limit
+from monthclose.ports import Clock, Limiter, MailAccount, Mailer, PaymentGateway, ProviderLimits
 from monthclose.settings import Provider
+from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
+from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
 share of its time that a consumer reserves."""
+_MAIL = "mail"
+"""What the mail service is called among the providers' limits."""
 
 
 class Limiting:
@@ -22,15 +31,34 @@ class Limiting:
     def __init__(self, limits: ProviderLimits, clock: Clock, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._limits, self._clock, self._patience_seconds = limits, clock, patience_seconds
         self._limiters: dict[str, Limiter] = {}
+        self._lock = Lock()
 
     def limited(self, gateway: PaymentGateway, provider: Provider) -> PaymentGateway:
         """Make a gateway keep to its provider's limit, which all threads of this worker share."""
         lanes = LANES[provider.limit_scope]
         return ThrottledGateway(gateway, self._limiter(provider), lanes, provider.largest_charge_minor)
 
+    def keyed(
+        self, make: Callable[[str], PaymentGateway], read_key: Callable[[], str], provider: Provider
+    ) -> PaymentGateway:
+        """Make a gateway with the provider's key, and another when that is replaced; all keep to the same limit.
+
+        Raises
+        ------
+        ProviderRefusedError
+            There is no key.
+        """
+        return KeyedGateway(lambda key: self.limited(make(key), provider), read_key)
+
+    def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:
+        """Make a mailer keep to the account's rate and quota, which all threads of this worker share."""
+        return ThrottledMailer(mailer, account, settings, lambda limit: self._paced(_MAIL, limit))
+
     def _limiter(self, provider: Provider) -> Limiter:
-        if provider.name not in self._limiters:
-            self._limiters[provider.name] = PacedLimiter(
-                provider.name, provider.limit, self._limits, self._clock, patience_seconds=self._patience_seconds
-            )
-        return self._limiters[provider.name]
+        with self._lock:  # two limiters would lease slots, and count failures, each for itself
+            if provider.name not in self._limiters:
+                self._limiters[provider.name] = self._paced(provider.name, provider.limit)
+            return self._limiters[provider.name]
+
+    def _paced(self, name: str, limit: Limit) -> Limiter:
+        return PacedLimiter(name, limit, self._limits, self._clock, patience_seconds=self._patience_seconds)

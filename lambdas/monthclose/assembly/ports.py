@@ -20,7 +20,9 @@ from monthclose.ports import (
     InvoiceRenderer,
     LinkSecrets,
     Log,
+    MailAccount,
     Mailer,
+    Patience,
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
@@ -46,6 +48,10 @@ class Ports(Protocol):
     @property
     def log(self) -> Log:
         """The log: a function's, or the command's notes for a person."""
+
+    @property
+    def patience(self) -> Patience:
+        """How long throttled calls of the stores are repeated."""
 
     @property
     def books(self) -> Books:
@@ -89,7 +95,11 @@ class Ports(Protocol):
 
     @property
     def mailer(self) -> Mailer:
-        """The mail service."""
+        """The mail service; it keeps to the account's rate and quota."""
+
+    @property
+    def mail_account(self) -> MailAccount:
+        """The account's quota at the mail service."""
 
     @property
     def renderer(self) -> InvoiceRenderer:

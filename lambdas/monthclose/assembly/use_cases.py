@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from monthclose.assembly.ports import Ports
+    from monthclose.domain.closes.close import Batch
     from monthclose.domain.period import Period
+    from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.accounts.adjust_account import Cashier
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
+    from monthclose.use_cases.notices.hear_mail import MailHearer
     from monthclose.use_cases.notices.notice_texts import NoticeTexts
-    from monthclose.use_cases.notices.send_notices import NoticeSender
+    from monthclose.use_cases.notices.send_notices import NoticeSender, RemainingSender
     from monthclose.use_cases.notices.send_reminders import ReminderSender
     from monthclose.use_cases.notices.tell_correction import CorrectionTeller
     from monthclose.use_cases.notices.tell_customer import CustomerTeller
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.proof.report_close import Reporter
     from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
     from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
+    from monthclose.use_cases.reconciliation.money_desk import LocalMoneyDesk
     from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
     from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
     from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
@@ -56,6 +60,8 @@ if TYPE_CHECKING:
 
 _READERS = 16
 """Threads that compare: they read the books, and sometimes ask the provider."""
+_WINDOWS = 8
+"""Windows of the providers' records that are read in parallel, where one process reads all of them."""
 
 
 class UseCases:
@@ -106,28 +112,30 @@ class UseCases:
     @cached_property
     def planner(self) -> Planner:
         """Plans a close's rounds."""
+        from monthclose.use_cases.closes.mail_outlook import MailOutlook
         from monthclose.use_cases.closes.plan_close import Planner
+        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
+        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return Planner(
             closes=ports.closes,
-            directory=ports.directory,
+            snapshots=SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches),
             documents=ports.documents,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,
             providers=settings.providers,
             settings=settings.close,
             gateways=ports.gateways,
+            mail=MailOutlook(ports.mail_account, settings.mail),
         )
 
-    def park_customers(self, period: Period) -> int:
-        """Park the customers without an outcome after the last round; see `park_customers`."""
+    def park_customers(self, period: Period, batch: Batch) -> int:
+        """Park a batch's customers without an outcome after the last round; see `park_customers`."""
         from monthclose.use_cases.closes.park_customers import park_customers
 
         ports = self.ports
-        return park_customers(
-            period, books=ports.books, closes=ports.closes, documents=ports.documents, clock=ports.clock
-        )
+        return park_customers(period, batch, books=ports.books, closes=ports.closes, clock=ports.clock)
 
     def note_stop(self, period: Period, reason: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""
@@ -143,9 +151,9 @@ class UseCases:
         from monthclose.use_cases.collections.find_owing import OwingFinder
 
         ports = self.ports
-        queues = {name: provider.queue_url for name, provider in ports.settings.providers.items()}
+        providers = ports.settings.providers
         return OwingFinder(
-            ports.claims, ports.closes, ports.directory, ports.documents, ports.workflow, ports.clock, queues
+            ports.claims, ports.closes, ports.directory, ports.documents, ports.workflow, ports.clock, providers
         )
 
     def collector(self, provider: str) -> Collector:
@@ -346,6 +354,21 @@ class UseCases:
         return NoticeSender(ports.books, ports.closes, self.customer_teller, ports.clock)
 
     @cached_property
+    def mail_hearer(self) -> MailHearer:
+        """Keeps bounces and complaints with their notices."""
+        from monthclose.use_cases.notices.hear_mail import MailHearer
+
+        return MailHearer(self.ports.books, self.hold_keeper)
+
+    @cached_property
+    def remaining_sender(self) -> RemainingSender:
+        """Sends the notices that a close's batches have left."""
+        from monthclose.use_cases.notices.send_notices import SENDERS, RemainingSender
+
+        ports = self.ports
+        return RemainingSender(ports.closes, self.notice_sender, ports.executor("notices", SENDERS))
+
+    @cached_property
     def reminder_sender(self) -> ReminderSender:
         """Sends reminders."""
         from monthclose.use_cases.notices.send_reminders import ReminderSender
@@ -396,14 +419,18 @@ class UseCases:
     @cached_property
     def comparer(self) -> BookComparer:
         """Compares the books with the providers', without booking anything."""
-        return self._comparer(heals=False)
-
-    def _comparer(self, *, heals: bool) -> BookComparer:
         from monthclose.use_cases.proof.compare_books import BookComparer
+        from monthclose.use_cases.proof.compare_part import PartReader
+        from monthclose.use_cases.proof.comparison_store import ComparisonStore
+        from monthclose.use_cases.proof.join_comparison import ComparisonJoiner
+        from monthclose.use_cases.proof.plan_comparison import ComparisonPlanner
 
         ports = self.ports
-        executor = ports.executor("compare", _READERS)
-        return BookComparer(ports.books, ports.closes, self.chargers, ports.clock, executor, heals)
+        readers, store = ports.executor("compare", _READERS), ComparisonStore(ports.documents)
+        planner = ComparisonPlanner(ports.closes, store, ports.clock, frozenset(ports.gateways))
+        reader = PartReader(ports.books, ports.closes, ports.gateways, store, ports.clock, readers)
+        joiner = ComparisonJoiner(ports.books, ports.closes, self.chargers, store, planner, ports.clock, readers)
+        return BookComparer(planner, reader, joiner, ports.executor("windows", _WINDOWS))
 
     @cached_property
     def reporter(self) -> Reporter:
@@ -411,7 +438,8 @@ class UseCases:
         from monthclose.use_cases.proof.report_close import Reporter
 
         ports = self.ports
-        return Reporter(self.comparer, ports.closes, ports.documents, ports.clock, ports.settings.company_name)
+        company = ports.settings.company_name
+        return Reporter(self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company)
 
     # Reconciliation
 
@@ -431,6 +459,19 @@ class UseCases:
 
         ports = self.ports
         return DeadLetterDrain(ports.closes, ports.workflow, ports.documents, ports.log)
+
+    def money_desk(self, share_left: ShareLeft = lambda: 1.0) -> LocalMoneyDesk:
+        """Do what needs a provider's key for a person, with so much of the time left."""
+        from monthclose.use_cases.reconciliation.money_desk import LocalMoneyDesk
+
+        ports = self.ports
+
+        def dead_letters(provider: str) -> DeadLetters:
+            return ports.dead_letters(ports.settings.providers[provider].dead_letters_url)
+
+        return LocalMoneyDesk(
+            self.cashier, self.dead_letter_drain, dead_letters, self.batch_finisher, self.period_reconciler, share_left
+        )
 
     def batch_finisher(self, provider: str) -> BatchFinisher:
         """Finish a provider's batches that closes left unfinished; its `settler` settles the payments."""
@@ -459,7 +500,7 @@ class UseCases:
         """Compares a month's books with the providers', books what differs, and proves its close again."""
         from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
-        return PeriodReconciler(self._comparer(heals=True), self.reporter, self.ports.closes, self.ports.documents)
+        return PeriodReconciler(self.comparer.healing(), self.reporter, self.ports.closes, self.ports.documents)
 
     # Webhooks
 

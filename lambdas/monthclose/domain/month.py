@@ -56,6 +56,12 @@ class NoticeState(StrEnum):
     """Certainly not sent; may be claimed again."""
     REFUSED = "refused"
     """The mail service refuses it (an impossible address)."""
+    BOUNCED = "bounced"
+    """It was sent and came back: the customer was not told."""
+    COMPLAINED = "complained"
+    """It was delivered, and its reader marked it as spam."""
+    UNREACHABLE = "unreachable"
+    """Not sent: an earlier e-mail to the customer's address bounced for good, or its reader complained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,10 @@ class Notice:
     step : str
         The dunning step that it is, or the number of the credit note or new invoice that it is about; empty for the
         one e-mail of the close.
+    why : str
+        Why it bounced, or was complained about, in the mail service's words.
+    bounces : int
+        How often it was sent and came back.
     """
 
     customer_id: str
@@ -76,7 +86,19 @@ class Notice:
     time: datetime
     message_id: str = ""
     step: str = ""
+    why: str = ""
+    bounces: int = 0
     version: int = 0
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it did not reach the customer, and may be sent again once their address is another."""
+        return self.state in (NoticeState.BOUNCED, NoticeState.UNREACHABLE)
+
+    @property
+    def told(self) -> bool:
+        """Whether the customer was told by it, as far as is known."""
+        return self.state in (NoticeState.CLAIMED, NoticeState.SENT, NoticeState.COMPLAINED)
 
     @property
     def of_correction(self) -> bool:

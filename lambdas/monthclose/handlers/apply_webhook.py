@@ -1,14 +1,14 @@
 """Lambda "Apply webhook": consumes the queue of providers' events, each once."""
 
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.errors import ProviderPausedError, TryLaterError
-from monthclose.handlers.entry import Event, once_by, runtime, use_cases
+from monthclose.handlers.entry import Event, made_once, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.use_cases.webhooks.apply_event import EventApplier, Result
@@ -22,7 +22,7 @@ _GIVE_UP_AFTER = timedelta(days=3)
 _LOGGED = {"provider": "provider", "event": "event_id", "kind": "kind", "about": "reference"}
 
 
-@cache
+@made_once
 def _applier(provider: str) -> EventApplier:
     return use_cases().event_applier(provider)
 
@@ -71,4 +71,5 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
-    return consume(event, runtime().event_queue, partial(_process, context), "a webhook's event", _LOGGED)
+    queue, clock = runtime().event_queue, runtime().clock
+    return consume(event, queue, partial(_process, context), "a webhook's event", _LOGGED, clock)

@@ -1,7 +1,7 @@
 """Lambda "Charge customers": consumes one payment provider's queue and answers the waiting tasks."""
 
 import os
-from functools import cache, partial
+from functools import partial
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
@@ -9,13 +9,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
-from monthclose.errors import MonthCloseError, ProviderPausedError
-from monthclose.handlers.entry import Event, day_and_closing, once_by, runtime, use_cases
+from monthclose.errors import MonthCloseError, NobodyWaitsError, ProviderPausedError
+from monthclose.handlers.entry import Event, day_and_closing, made_once, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.names import COLLECT_DUE, Env
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.use_cases.collections.collect_due import Collector
 from monthclose.use_cases.payments.charge_customers import BatchCharger
+from monthclose.use_cases.payments.waiting_task import WaitingTask
 
 _BUSY_SECONDS = 60
 """Seconds until a message is delivered again whose batch another consumer is charging."""
@@ -23,12 +24,12 @@ _LOGGED = {name: name for name in ("period", "run", "round", "batch")}
 """Fields that may be logged: not the task's token, nor the customers."""
 
 
-@cache
+@made_once
 def _charger() -> BatchCharger:
     return use_cases().batch_charger(os.environ[Env.PROVIDER])
 
 
-@cache
+@made_once
 def _collector() -> Collector:
     return use_cases().collector(os.environ[Env.PROVIDER])
 
@@ -36,8 +37,7 @@ def _collector() -> Collector:
 def _charge(message: Event, context: LambdaContext) -> Event:
     task = use_cases().waiting_task(message["task_token"], context.get_remaining_time_in_millis)
     result = _charger().charge(Period.parse(message["period"]), message["batch"], message["round"], task.is_over)
-    if result.handed_back and task.waits:
-        raise ProviderPausedError(f"{result.handed_back} customers are still to be charged", result.pause_seconds)
+    _leave_to_later(task, result.handed_back, result.pause_seconds)
     paid = result.progress.totals.payments.get(PaymentState.PAID, 0)
     count("CustomersCharged", paid)
     return {"paid": paid, "unsettled": result.progress.unsettled}
@@ -47,13 +47,26 @@ def _collect(message: Event, context: LambdaContext) -> Event:
     task = use_cases().waiting_task(message["task_token"], context.get_remaining_time_in_millis)
     today, closing = day_and_closing(message)
     result = _collector().collect(message["customers"], today, closing, task.is_over)
-    if result.handed_back.customers and task.waits:
-        raise ProviderPausedError(
-            f"{result.handed_back.customers} customers are still to be charged", result.handed_back.pause_seconds
-        )
+    _leave_to_later(task, *result.handed_back)
     count("PaymentsRetried", result.retried)
     count("CustomersCollected", result.paid)
     return {"retried": result.retried, "paid": result.paid}
+
+
+def _leave_to_later(task: WaitingTask, customers: int, pause_seconds: float) -> None:
+    """Raise if customers are left to be charged: an answer would be kept and repeated to whoever asks for the rest.
+
+    Raises
+    ------
+    ProviderPausedError
+        The task waits: its message goes back to the queue.
+    NobodyWaitsError
+        It does not: if it is tried again, that sends a message of its own.
+    """
+    if customers and task.waits:
+        raise ProviderPausedError(f"{customers} customers are still to be charged", pause_seconds)
+    if customers:
+        raise NobodyWaitsError(f"{customers} customers are still to be charged, but nobody waits for it")
 
 
 _charge_once = once_by("charge_customers", "[period, round, batch]", _charge)
@@ -65,9 +78,11 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
 
     A failure is reported to the task at once: its Retry sends a new message, or leaves the batch to the repair round.
     If the message stayed in the queue, it would be hidden for the visibility time-out, and a dead letter's task would
-    wait for a day. What is left when time runs out, or the provider is paused, goes back as a new message.
+    wait for a day. What is left when time runs out, or the provider is paused, goes back as a new message, unless the
+    task has timed out or was stopped.
     """
     workflow, token = runtime().workflow, message["task_token"]
+    shown = {name: message[name] for name in _LOGGED if name in message}
     try:
         collecting = message.get("kind") == COLLECT_DUE
         answer = _collect_once(message, context) if collecting else _charge_once(message, context)
@@ -75,9 +90,10 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
         return Later(message, error.seconds, str(error))
     except IdempotencyAlreadyInProgressError:  # the message came twice, or its first consumer died
         return Later(message, _BUSY_SECONDS, "another consumer has it")
+    except NobodyWaitsError as error:
+        logger.info("the batch is left", extra={**shown, "why": str(error)})
     except Exception as error:
         why = str(error) if isinstance(error, MonthCloseError) else "see the log"
-        shown = {name: message[name] for name in _LOGGED if name in message}
         logger.warning("charging broke off", extra={**shown, "error": type(error).__name__, "why": why})
         workflow.fail(token, type(error).__name__, why)
     else:
@@ -91,4 +107,4 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Charge the batches that the messages name, in parallel: in a small close, each is one customer."""
     queue = runtime().charge_queue(os.environ[Env.PROVIDER])
-    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED)
+    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED, runtime().clock)

@@ -1,21 +1,35 @@
 """Lambda "Compare the books"."""
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, findings_answer, runtime, timed_handler, use_cases
+from monthclose.handlers.entry import Event, comparison_answer, findings_answer, runtime, shared_handler, use_cases
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count
-from monthclose.ports import TimeIsUp
+from monthclose.ports import ShareLeft
+from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report_close import report_key
 
+_FOR_THE_REPORT, _KEPT = 0.5, 0.15
+"""The shares of its time that it keeps for the report, and for writing it."""
 
-@timed_handler("compare_books", key="[period, entered]", kept=0.1)
-def handler(event: Event, time_is_up: TimeIsUp) -> Event:
-    """Compare a period's books with the providers' and prove its close again."""
-    period = Period.parse(event["period"])
-    done = use_cases().period_reconciler.reconcile(period, time_is_up=time_is_up)
+
+@shared_handler("compare_books", key="[period, comparison.name, entered]")
+def handler(event: Event, share_left: ShareLeft) -> Event:
+    """Compare a period's books with the providers', from what was read of both, and prove its close again.
+
+    As long as the comparison is not done, the answer says so.
+    """
+    period, head = Period.parse(event["period"]), {"period": event["period"]}
+    done = use_cases().period_reconciler.continue_reconciling(
+        period,
+        event["comparison"]["name"],
+        half_is_up=lambda: share_left() < _FOR_THE_REPORT,
+        time_is_up=lambda: share_left() < _KEPT,
+    )
+    if isinstance(done, Joined):
+        return head | {"outcome": done.outcome, "comparison": comparison_answer(done.name, done.parts)}
     count(FINDINGS_METRIC, done.findings)
-    return {
-        "period": event["period"],
+    return head | {
+        "outcome": "done",
         **findings_answer(done.findings),
         "checks": sorted({finding["check"] for finding in done.report["proof"]["findings"]}),
         "report": runtime().documents.location(report_key(period, "json")),

@@ -5,9 +5,10 @@ call that raised: the payment item does that.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
-from functools import cache
+from functools import cache, wraps
+from threading import RLock
 from typing import Any, cast
 
 from aws_lambda_powertools.utilities.idempotency import (
@@ -34,17 +35,32 @@ def day_and_closing(event: Event) -> tuple[date, frozenset[Period]]:
     return date.fromisoformat(event["today"]), frozenset(Period.parse(period) for period in event["closing"])
 
 
-_REMEMBER_SECONDS = 2 * 86_400
-"""A queue may take a day to drain, and its last message may be delivered again after that."""
+_REMEMBER_SECONDS = 14 * 86_400
+"""A queue may take days to drain, and any message may be delivered again: SQS keeps none longer than this."""
 
 
-@cache
+def made_once[**P, T](make: Callable[P, T]) -> Callable[P, T]:
+    """Make what a function returns once per process and argument, even if several threads ask for it first.
+
+    `functools.cache` alone lets each of them make one of its own, and the last to end wins.
+    """
+    made, lock = cache(make), RLock()
+
+    @wraps(make)
+    def get(*args: P.args, **kwargs: P.kwargs) -> T:
+        with lock:
+            return made(*args, **kwargs)  # type: ignore[arg-type]  # mypy takes the arguments for unhashable
+
+    return get
+
+
+@made_once
 def runtime() -> Runtime:
     """Make the runtime, once per process and not before it is needed."""
     return Runtime(Settings.from_mapping(os.environ), os.environ["AWS_REGION"], logger)
 
 
-@cache
+@made_once
 def use_cases() -> UseCases:
     """Make the use cases on the runtime, once per process."""
     return UseCases(runtime())
@@ -62,7 +78,7 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
         JMESPath of what makes two calls the same: close, batch, round.
     """
 
-    @cache
+    @made_once
     def guarded() -> tuple[IdempotencyConfig, Callable[..., Event]]:
         config = IdempotencyConfig(
             event_key_jmespath=key,
@@ -86,6 +102,7 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
 
     def run(event: Event, context: LambdaContext) -> Event:
         config, call = guarded()
+        runtime().patience.until(context.get_remaining_time_in_millis() / 1000)
         config.register_lambda_context(context)  # a killed call blocks its repetition only until its deadline
         return call(event=event, context=context)
 
@@ -137,3 +154,8 @@ def shared_handler(stage: str, key: str) -> Callable[[Callable[[Event, ShareLeft
 def findings_answer(findings: int) -> Event:
     """Put a number of findings into an answer; `found` is 0 or 1, so that a state machine can search a list for 1."""
     return {"findings": findings, "found": min(findings, 1)}
+
+
+def comparison_answer(name: str, parts: Iterable[int]) -> Event:
+    """Name a comparison and the parts of it that are left, as the items of a Map."""
+    return {"name": name, "parts": [{"part": number} for number in parts]}

@@ -3,14 +3,19 @@
 from datetime import date, datetime
 from typing import Any
 
+from monthclose.domain.closes.patience import patience
 from monthclose.errors import UserMistakeError
 from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
+
+_LEAST_SECONDS = 21_600
+"""A batch that waits for half a day is in the way of tomorrow's collections."""
 
 
 @state_handler("find_owing", key="execution")
 def handler(event: Event) -> Event:
     """Start a run of the collections for the day that an operator named, or the day of the rule's event."""
     found = use_cases().owing_finder.find(event["execution"], requested_day(event["request"]))
+    wait = patience(found.expected_seconds, _LEAST_SECONDS)
     return {
         "outcome": found.outcome,
         "run": event["execution"],
@@ -18,6 +23,8 @@ def handler(event: Event) -> Event:
         "closing": [str(period) for period in found.closing],
         "batches": found.batches,
         "customers": found.customers,
+        "heartbeat_seconds": wait.heartbeat,
+        "timeout_seconds": wait.timeout,
         "owing": runtime().documents.location(found.key),
     }
 

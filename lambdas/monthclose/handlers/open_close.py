@@ -12,7 +12,7 @@ from monthclose.handlers.entry import Event, state_handler, use_cases
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event."""
     opened = use_cases().open_close(requested_period(event["request"]), event["execution"])
-    return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run}
+    return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run, "scan": None}
 
 
 def requested_period(request: Any) -> Period:

@@ -1,13 +1,27 @@
 """Lambda "Plan and snapshot"."""
 
+from dataclasses import asdict
+
+from monthclose.domain.closes.patience import patience
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
+from monthclose.handlers.entry import Event, runtime, timed_handler, use_cases
+from monthclose.ports import TimeIsUp
+from monthclose.use_cases.closes.take_snapshot import Scan
+
+_LEAST_SECONDS = 43_200
+"""An outage of the provider for half a day ends no batch's waiting."""
 
 
-@state_handler("plan_close", key="[period, run, entered]")
-def handler(event: Event) -> Event:
-    """Plan the next round. `entered` is when the state was entered: each round plans again, a retry does not."""
-    plan = use_cases().planner.plan(Period.parse(event["period"]), event["run"])
+@timed_handler("plan_close", key="[period, run, entered]", kept=0.5)
+def handler(event: Event, time_is_up: TimeIsUp) -> Event:
+    """Plan the next round, or continue the snapshot's scan.
+
+    `entered` is when the state was entered: each round plans again, a retry does not. Half of the time is kept for
+    merging what was scanned.
+    """
+    scan = Scan(**event["scan"]) if event.get("scan") else None
+    plan = use_cases().planner.plan(Period.parse(event["period"]), event["run"], scan, time_is_up)
+    wait = patience(plan.close.expected_seconds, _LEAST_SECONDS)
     return {
         "period": event["period"],
         "run": event["run"],
@@ -17,5 +31,8 @@ def handler(event: Event) -> Event:
         "unfinished": plan.unfinished,
         "rounds_left": plan.rounds_left,
         "wait_seconds": plan.wait_seconds,
+        "heartbeat_seconds": wait.heartbeat,
+        "timeout_seconds": wait.timeout,
         "snapshot": runtime().documents.location(plan.round_key),
+        "scan": asdict(plan.scan) if plan.scan else None,
     }

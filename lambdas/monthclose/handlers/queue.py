@@ -2,20 +2,26 @@
 
 A message that must wait goes back as a new one, as waiting must not use up deliveries. One that fails stays in the
 queue, is delivered again a few times, and then goes to the dead letters.
+
+To Lambda, a function that sends to its own queue is an endless loop, which it ends after some 16 turns, and a provider
+that is down for an hour makes more. The functions that consume here are allowed to (`puts_back` in the table of
+functions); a message that goes round for too long raises an alarm by `WAIT_METRIC`.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse, PartialItemFailures
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 
 from monthclose.errors import MonthCloseError
 from monthclose.handlers.entry import Event
-from monthclose.observability import logger
-from monthclose.ports import ChargeQueue, EventQueue
+from monthclose.names import FIRST_SENT, WAIT_METRIC
+from monthclose.observability import logger, measure
+from monthclose.ports import ChargeQueue, Clock, EventQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ type Handle = Callable[[Event, bool], Later | None]
 
 
 def consume(
-    event: Event, queue: ChargeQueue | EventQueue, handle: Handle, what: str, logged: Mapping[str, str]
+    event: Event, queue: ChargeQueue | EventQueue, handle: Handle, what: str, logged: Mapping[str, str], clock: Clock
 ) -> PartialItemFailureResponse:
     """Handle the messages of an event; the answer names those that stay in the queue.
 
@@ -61,7 +67,10 @@ def consume(
             shown = {name: message[field] for name, field in logged.items() if field in message}
             later = handle(message, delivered_before(record))
             if later:
-                queue.put_back(later.message, round(later.seconds))
+                sent = first_sent(record)
+                queue.put_back(later.message, round(later.seconds), sent)
+                if sent:
+                    measure(WAIT_METRIC, (clock() - sent).total_seconds())
                 logger.info(f"{what} waits", extra={**shown, "why": later.why, "seconds": later.seconds})
         except Exception as error:
             why = str(error) if isinstance(error, MonthCloseError) else ""  # other errors' texts may hold anything
@@ -73,6 +82,15 @@ def consume(
     records = list(SQSEvent(event).records)
     with ThreadPoolExecutor(max(len(records), 1), "message") as pool:
         return {"batchItemFailures": [failure for failed in pool.map(failures, records) for failure in failed]}
+
+
+def first_sent(record: SQSRecord) -> datetime | None:
+    """Tell when a message was sent for the first time, before it was put back as a new one."""
+    noted = record.raw_event.get("messageAttributes", {}).get(FIRST_SENT)
+    if noted:
+        return datetime.fromisoformat(noted["stringValue"])
+    milliseconds = record.raw_event["attributes"].get("SentTimestamp")
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
 def delivered_before(record: SQSRecord) -> bool:

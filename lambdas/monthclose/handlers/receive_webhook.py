@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from monthclose.errors import ProviderRefusedError, TryLaterError, WebhookRefusedError
 from monthclose.handlers.entry import Event, runtime, use_cases
+from monthclose.names import WEBHOOKS_PATH
 from monthclose.observability import count, logger, metrics, tracer
 
 _LARGEST_BYTES = 1024 * 1024
@@ -21,8 +22,9 @@ _BASE64 = 4 / 3
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(event: Event, context: LambdaContext) -> Event:  # noqa: ARG001
-    """Take a webhook at `/stripe` or `/gocardless`, and answer at once."""
+def handler(event: Event, context: LambdaContext) -> Event:
+    """Take a webhook at `/stripe` or `/gocardless`, on a domain below `/webhooks`, and answer at once."""
+    runtime().patience.until(context.get_remaining_time_in_millis() / 1000)
     return {"statusCode": int(_status(event)), "headers": {"Content-Type": "text/plain"}, "body": ""}
 
 
@@ -30,7 +32,7 @@ def _status(event: Event) -> HTTPStatus:
     text = event.get("body") or ""
     if len(text) > _LARGEST_BYTES * _BASE64 + 4:
         return _refused("", "too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    provider = event["rawPath"].strip("/")
+    provider = event["rawPath"].removeprefix(WEBHOOKS_PATH).strip("/")
     if provider not in runtime().webhook_providers:
         return HTTPStatus.NOT_FOUND
     if event["requestContext"]["http"]["method"] != "POST":

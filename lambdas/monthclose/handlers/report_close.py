@@ -1,18 +1,33 @@
 """Lambda "Prove and report"."""
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
+from monthclose.handlers.entry import Event, comparison_answer, runtime, shared_handler, use_cases
+from monthclose.ports import ShareLeft
+from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report_close import report_key
 
+_FOR_THE_REPORT, _KEPT = 0.5, 0.15
+"""The shares of its time that it keeps for the report, and for writing it."""
 
-@state_handler("report_close", key="[period, run, execution]")
-def handler(event: Event) -> Event:
-    """Prove that the books tie and write the report; the answer becomes the company's event."""
-    period = Period.parse(event["period"])
-    report = use_cases().reporter.report(period, event["run"])
-    return {
-        "period": event["period"],
-        "run": event["run"],
+
+@shared_handler("report_close", key="[period, run, execution, entered]")
+def handler(event: Event, share_left: ShareLeft) -> Event:
+    """Prove that the books tie and write the report; the answer becomes the company's event.
+
+    As long as the comparison with the providers is not done, the answer says so and has no report.
+    """
+    period, head = Period.parse(event["period"]), {"period": event["period"], "run": event["run"]}
+    report = use_cases().reporter.continue_report(
+        period,
+        event["run"],
+        event["comparison"].get("name", ""),
+        half_is_up=lambda: share_left() < _FOR_THE_REPORT,
+        time_is_up=lambda: share_left() < _KEPT,
+    )
+    if isinstance(report, Joined):
+        return head | {"outcome": report.outcome, "comparison": comparison_answer(report.name, report.parts)}
+    return head | {
+        "outcome": "done",
         "status": report["status"],
         "ties": report["proof"]["ties"],
         "report": runtime().documents.location(report_key(period, "json")),

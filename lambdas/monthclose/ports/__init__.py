@@ -9,20 +9,23 @@ from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
 from monthclose.ports.gateway import (
     Answer,
+    BeforeRequest,
     ChargeOrder,
     ChargeOutcome,
     Collected,
+    CollectedPage,
     InProgress,
     NotCollected,
     PaymentGateway,
     Refused,
+    Window,
 )
 from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
-from monthclose.ports.mail import Mail, Mailer
+from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
-from monthclose.ports.system import Clock, Log, ShareLeft, Tell, TimeIsUp
+from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
 from monthclose.ports.webhooks import EventQueue, PartlyUnreadableError, ProviderEvent, WebhookReader
@@ -31,6 +34,7 @@ from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Exec
 __all__ = [
     "Answer",
     "Arrival",
+    "BeforeRequest",
     "Books",
     "ChargeOrder",
     "ChargeOutcome",
@@ -40,6 +44,7 @@ __all__ = [
     "Clock",
     "Closes",
     "Collected",
+    "CollectedPage",
     "CustomerDirectory",
     "DeadLetter",
     "DeadLetters",
@@ -54,12 +59,14 @@ __all__ = [
     "LinkSecrets",
     "Log",
     "Mail",
+    "MailAccount",
     "Mailer",
     "NotCollected",
     "NumberedRun",
     "ObjectStore",
     "Owing",
     "PartlyUnreadableError",
+    "Patience",
     "PaymentGateway",
     "PriceBooks",
     "ProviderEvent",
@@ -75,5 +82,6 @@ __all__ = [
     "TimeIsUp",
     "UsageStore",
     "WebhookReader",
+    "Window",
     "Workflow",
 ]

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
-from monthclose.domain.closes.close import Planned
+from monthclose.domain.closes.batching import Planned
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import Carried, CustomerMonth, HoldChange, Notice, Parking
@@ -55,8 +55,14 @@ class CustomerDirectory(Protocol):
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
         """Create customers or replace their profiles; their accounts are not touched."""
 
-    def scan(self) -> Iterator[Planned]:
-        """Iterate over all customers, in no order."""
+    def scan(self, after: str = "") -> Iterator[Planned]:
+        """Iterate over all customers in the store's own order, in constant memory.
+
+        Parameters
+        ----------
+        after : str
+            The id of the customer after whom to continue; empty from the first on.
+        """
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Read the profiles of those ids that are customers."""

@@ -58,6 +58,9 @@ class Closes(Protocol):
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         """Iterate over the progress of all batches that have started."""
 
+    def left_to_reconcile(self, period: Period, provider: str) -> Iterator[BatchProgress]:
+        """Iterate over a provider's batches with `left_to_reconcile`, reading no others; it may lag a moment."""
+
     def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """The runs of numbers reserved for a batch, oldest first."""
 

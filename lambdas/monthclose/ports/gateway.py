@@ -1,12 +1,12 @@
 """Payment providers: what they are asked to collect, and what they answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.closes.proof import ProviderCharge
+from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
@@ -97,6 +97,45 @@ class Answer:
 
     reference: str
     outcome: ChargeOutcome | NotCollected
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a provider's record of the money: what it recorded from a time on, and before another.
+
+    Windows that abut share nothing and leave nothing out, whatever the clocks say.
+
+    Parameters
+    ----------
+    until : datetime or None
+        None if the window ends now.
+    """
+
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedPage:
+    """A page of what a provider collected.
+
+    Parameters
+    ----------
+    charges : sequence of ProviderCharge
+        Less what went back on the same page.
+    returned : sequence of MoneyReturned
+        What else went back. Its charge is on another page, perhaps of an earlier window, or is none of the period's.
+    after : str
+        Where the next page begins, in the provider's words; empty if this is the last one.
+    """
+
+    charges: Sequence[ProviderCharge]
+    returned: Sequence[MoneyReturned] = ()
+    after: str = ""
+
+
+type BeforeRequest = Callable[[], None]
+"""Called by a gateway before each request of a call but the first."""
 
 
 class PaymentGateway(Protocol):
@@ -231,19 +270,26 @@ class PaymentGateway(Protocol):
             which any payment of its customer is found.
         """
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """List all money collected for a period's invoices since a time, less refunds and reversals.
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        """List a page of the money collected for a period's invoices, and of refunds and reversals, in one request.
 
         This is the other side of the proof: it is read from the provider's record of money movements, by code that
         shares nothing with reading outcomes. A charge that was refunded or reversed in full may be listed with zero,
         and one that is not recorded yet may be missing.
+
+        Parameters
+        ----------
+        after : str
+            Where the page before ended; empty for the first page.
         """
 
-    def held(self, reference: str) -> Money | None:
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
         """Add up, in the same way, what the provider holds for one of our payments; None if it collected nothing.
 
         Parameters
         ----------
         reference : str
             The provider's id of the payment.
+        before_request : callable
+            Called before each request but the first: this may take several.
         """

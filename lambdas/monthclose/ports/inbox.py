@@ -1,7 +1,7 @@
 """The bucket that usage files are dropped into."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -39,9 +39,6 @@ class Inbox(ObjectStore, Protocol):
         TryLaterError
             Also if it was deleted just now.
         """
-
-    def lines(self, key: str) -> Iterator[bytes]:
-        """Read an object line by line, in constant memory."""
 
     def delete(self, key: str) -> None:
         """Delete an object; a missing one is not an error."""

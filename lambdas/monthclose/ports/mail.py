@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from monthclose.domain.notices.sending import SendingQuota
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -18,13 +20,40 @@ class Mail:
 class Mailer(Protocol):
     """The mail service."""
 
+    def wait_for_turn(self) -> None:
+        """Wait until this thread may send its next mail, before it does anything that only the mail can undo.
+
+        Raises
+        ------
+        ProviderPausedError
+            Its turn does not come in time, or the day's quota is used up.
+        """
+
     def send(self, mail: Mail) -> str:
         """Hand over a mail and return the service's message id.
 
         Raises
         ------
+        ProviderPausedError
+            As `wait_for_turn`. Nothing was sent.
         MailRefusedError
             The service will never accept this mail.
         OutcomeUnknownError
             It may have accepted it.
         """
+
+
+class MailAccount(Protocol):
+    """The account's quota at the mail service."""
+
+    def quota(self) -> SendingQuota:
+        """Return the quota; it may be some minutes old.
+
+        Raises
+        ------
+        TryLaterError
+            The service does not say right now.
+        """
+
+    def used_up(self) -> None:
+        """Note that the service has refused a mail because the day's quota is used up."""

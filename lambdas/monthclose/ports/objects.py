@@ -1,6 +1,6 @@
 """Stored objects: what the buckets of documents and of dropped files have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 
@@ -18,6 +18,15 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """Read an object.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """Read an object line by line, in constant memory.
 
         Raises
         ------

@@ -19,6 +19,16 @@ class Clock(Protocol):
         """Return the current time."""
 
 
+class Patience(Protocol):
+    """How long the stores repeat what is throttled. Until it is said, some seconds for each call."""
+
+    def until(self, seconds: float) -> None:
+        """From now on, wait no longer than until a function that has so many seconds left must end."""
+
+    def endless(self, tell: Tell) -> None:
+        """From now on, wait for as long as it takes, and say now and then that it is being throttled."""
+
+
 class Log(Protocol):
     """The log. Ids, states and counts only: no personal data, no keys."""
 

@@ -66,5 +66,5 @@ class EventQueue(Protocol):
     def put(self, messages: Iterable[Mapping[str, Any]]) -> None:
         """Put messages into the queue: all of them, or it raises."""
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s."""

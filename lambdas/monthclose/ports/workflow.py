@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -44,10 +45,10 @@ class Workflow(Protocol):
 class ChargeQueue(Protocol):
     """A provider's queue of batches to charge."""
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         """Put a message into the queue as a new one, to be delivered after a pause of at most 900 s.
 
-        A new message has had no deliveries yet, so waiting does not use them up.
+        A new message has had no deliveries yet, so waiting does not use them up. It carries when it was first sent.
         """
 
 

@@ -1,7 +1,7 @@
 """The steps that all work on a batch shares: read the customers' months, park, record progress, retry lost races."""
 
 import traceback
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -92,9 +92,22 @@ def recent_closes(closes: Closes) -> list[Close]:
     return sorted(ended, key=lambda close: str(close.completed_at), reverse=True)[:_RECENT]
 
 
-def providers_of(closes: Closes, period: Period) -> set[str]:
+def providers_of(closes: Closes, close: Close) -> set[str]:
     """Name the providers that a close charges through: the others need no key."""
-    return {progress.batch.provider for progress in closes.all_progress(period)}
+    return set(close.providers) or {progress.batch.provider for progress in closes.all_progress(close.period)}
+
+
+def left_to_reconcile(closes: Closes, close: Close, provider: str) -> Iterator[BatchProgress]:
+    """Find a provider's batches that the reconciler has something to do for; at rest, hardly anything is read.
+
+    Batches of a close that was planned before its providers were recorded may not be in the index.
+    """
+    if close.providers:
+        yield from closes.left_to_reconcile(close.period, provider)
+        return
+    for progress in closes.all_progress(close.period):
+        if progress.left_to_reconcile and progress.batch.provider == provider:
+            yield progress
 
 
 def read_months(books: Books, customer_ids: Iterable[str], period: Period) -> dict[str, CustomerMonth]:

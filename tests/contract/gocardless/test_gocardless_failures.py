@@ -17,7 +17,7 @@ from monthclose.errors import (
     ProviderRefusedError,
     RateLimitedError,
 )
-from monthclose.ports import InProgress
+from monthclose.ports import InProgress, Window
 from sandbox.chaos.faults import Fault
 from sandbox.gocardless import errors
 from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
@@ -182,7 +182,7 @@ def test_a_lost_answer_that_moves_no_money_means_try_later(broken: Broken, how: 
     with pytest.raises(ProviderDownError):
         gateway.register(customer())
     with pytest.raises(ProviderDownError):
-        list(gateway.collected_for(OCTOBER, datetime.now(UTC)))
+        gateway.collected_for(OCTOBER, Window(datetime.now(UTC)))
     assert isinstance(gateway.look_up(an_order(reference=reference)).outcome, InProgress)
 
 

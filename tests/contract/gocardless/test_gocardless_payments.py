@@ -23,6 +23,7 @@ from monthclose.errors import (
 from monthclose.ports import Answer, Collected, InProgress, NotCollected, Refused
 from sandbox.wire import Response
 from tests.contract.gocardless.case import Case, an_order, customer, outcome, refund
+from tests.listing import collected
 from tests.sandbox.gocardless_driving import Wire
 from tests.world import OCTOBER
 
@@ -254,7 +255,7 @@ def test_the_provider_lists_what_it_collected_for_a_period_net(case: Case) -> No
     case.gateway.collect(an_order("MD_OK_y", "2026-10/pending"))
     refund(case, references["refunded"], 300, 300)
 
-    found = {charge.payment_id: charge for charge in case.gateway.collected_for(OCTOBER, begin)}
+    found = {charge.payment_id: charge for charge in collected(case.gateway, OCTOBER, begin)}
     assert {payment: (charge.currency, charge.minor) for payment, charge in found.items()} == {
         "2026-10/paid": ("EUR", 1000),
         "2026-10/a#b": ("GBP", 900),
@@ -263,7 +264,7 @@ def test_the_provider_lists_what_it_collected_for_a_period_net(case: Case) -> No
     }
     assert found["2026-10/paid"].reference == references["paid"]
     assert found["2026-10/paid"].provider == "gocardless"
-    assert list(case.gateway.collected_for(OCTOBER.next, begin)) == []
+    assert collected(case.gateway, OCTOBER.next, begin) == []
 
 
 def test_a_customer_with_an_id_that_no_header_can_carry_pays(case: Case) -> None:

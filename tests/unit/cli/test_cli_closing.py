@@ -27,7 +27,7 @@ def close_half(world: World) -> None:
     """Open the close and finish its first batch."""
     run = world.open(execution=EXECUTION)
     plan = world.planner.plan(OCTOBER, run)
-    world.close_batch(OCTOBER, read_batches(world.documents, plan.round_key)[0], plan.close.round)
+    world.close_batch(OCTOBER, next(read_batches(world.documents, plan.round_key)), plan.close.round)
 
 
 def test_closing_starts_the_machine_and_ends_with_the_summary(monthclose: Command, machine: FakeMachine) -> None:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.pricing.aggregation import Window
 from monthclose.domain.pricing.models import PerUnit
 from monthclose.domain.pricing.price import ALWAYS
+from monthclose.domain.usage import UsageEvent
 from tests.unit.cli.driving import Command
 from tests.world import OCTOBER, SETTINGS, World
 
@@ -51,6 +53,22 @@ def test_customers_are_imported_and_counted_by_provider(monthclose: Command, tmp
     assert "customers: 2 rows imported" in result.stdout
     assert "1  no payment method" in result.stdout
     assert monthclose.world.customer("acme").profile.country == "Iceland"
+
+
+def test_an_import_waits_as_long_as_it_takes_while_it_is_throttled_and_says_so(
+    monthclose: Command, usage_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, put = monthclose.world, monthclose.world.usage.put
+
+    def throttled(events: Iterable[UsageEvent]) -> None:
+        (tell,) = world.patience.tells
+        tell("going on more slowly")
+        put(events)
+
+    monkeypatch.setattr(world.usage, "put", throttled)
+    result = monthclose("import", "usage", usage_file, *MAPS, "--max-rejected", "100")
+    assert "going on more slowly" in result.stderr
+    assert world.patience.seconds is None
 
 
 def test_usage_is_imported_by_mapped_columns_and_rejected_rows_are_kept_with_their_reason(

@@ -30,6 +30,7 @@ READS = {
     "invoice preview",
     "invoice show",
     "local down",
+    "local limits",
     "local settle",
     "local status",
     "local up",

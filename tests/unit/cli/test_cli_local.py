@@ -1,10 +1,13 @@
 """The local AWS's processes: found again by id and start, ended with their workers and nothing else."""
 
+import json
 import os
 import socket
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -138,7 +141,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with serving(make_providers(desk), desk) as url:
         nobody = Process(0, "")
         running = Running(nobody, 4566, nobody, int(url.rpartition(":")[2]), deployed="all")
-        monkeypatch.setattr("cli.commands.local.start", lambda _port, _sandbox_port: running)
+        monkeypatch.setattr("cli.commands.local.start", lambda _port, _sandbox_port, **_options: running)
         monkeypatch.setattr("cli.commands.local.outputs_of", lambda _cloudformation, _where: {})
         yield url
 
@@ -186,6 +189,81 @@ def test_up_continues_where_aws_does_not_report_it(
     assert "usage files" not in monthclose("local", "up").stdout
 
 
+LISTED = {
+    "dynamodb.partition_writes": {"on": True, "value": 10, "documented": 1000, "struck": 7, "unit": "write units"},
+    "sqs.batch": {"on": False, "value": 10, "documented": 10, "struck": 0, "unit": "messages"},
+}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """A strict local AWS that only lists its limits; called, it is up, strict or not."""
+
+    class Lists(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(LISTED if self.path == "/_monthclose/strict" else {}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_request(self, *_what: object) -> None:
+            """Be quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Lists)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def up(*, strict: bool) -> None:
+        running = Running(Process(0, ""), server.server_port, Process(0, ""), 1, strict=strict)
+        monkeypatch.setattr("cli.commands.local.LocalAws.running", lambda _local: running)
+        monkeypatch.setattr("cli.commands.local.start", lambda *_ports, **_options: running)
+
+    yield up
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_limits_are_listed_with_how_often_each_struck(monthclose: Command, aws: Callable[..., None]) -> None:
+    aws(strict=True)
+    assert monthclose.json("local", "limits", "--json") == LISTED
+    lines = [line.split() for line in monthclose("local", "limits").stdout.splitlines()]
+    assert ["dynamodb.partition_writes", "10", "1,000", "7", "write", "units"] in lines
+    assert ["sqs.batch", "off", "10", "0", "messages"] in lines
+
+
+def test_a_local_aws_without_limits_says_how_to_have_them(monthclose: Command, aws: Callable[..., None]) -> None:
+    aws(strict=False)
+    assert "monthclose local up --strict" in monthclose("local", "limits", exit_code=2).output
+    assert "already up, without AWS's limits" in monthclose("local", "up", "--strict", exit_code=2).output
+
+
+def test_a_strict_local_aws_says_so(monthclose: Command, aws: Callable[..., None]) -> None:
+    aws(strict=True)
+    assert "with AWS's limits in force" in monthclose("local", "up", "--strict").stdout
+    assert monthclose.json("local", "status", "--json")["strict"] is True
+    aws(strict=False)
+    assert "limits" not in monthclose("local", "status").stdout
+
+
+@pytest.mark.parametrize(("strict", "value"), [(True, "1"), (False, "")])
+def test_only_a_strict_local_aws_is_started_with_limits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strict: bool, value: str
+) -> None:
+    monkeypatch.setenv("MONTHCLOSE_STRICT", "1")
+    environments: list[Mapping[str, str]] = []
+
+    def spawn(_module: object, environment: Mapping[str, str], *_where: object) -> Process:
+        environments.append(environment)
+        return Process(0, "")
+
+    monkeypatch.setattr("sandbox.aws.local_aws.spawn_module", spawn)
+    with pytest.raises(LocalAwsError, match="aws did not start"):
+        LocalAws(tmp_path / "home", strict=strict).up()
+    assert environments[0]["MONTHCLOSE_STRICT"] == value
+
+
 def test_from_another_folder_the_message_names_the_folder_of_the_local_aws(monthclose: Command) -> None:
     said = monthclose("local", "status", exit_code=1).stdout
     assert "no local AWS is up" in said
@@ -208,7 +286,7 @@ def test_an_unusable_chaos_plan_is_reported_before_anything_starts(
     plan = tmp_path / "chaos.toml"
     if text is not None:
         plan.write_text(text)
-    monkeypatch.setattr("cli.commands.local.start", lambda *_ports: pytest.fail("something was started"))
+    monkeypatch.setattr("cli.commands.local.start", lambda *_ports, **_options: pytest.fail("something was started"))
 
     result = monthclose("local", "up", "--chaos", plan, exit_code=2)
 

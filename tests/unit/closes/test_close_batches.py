@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.closes.close import MAX_BATCH_SIZE, MAX_BATCHES, Batch, Planned, cut_into_batches
+from monthclose.domain.closes.batching import MAX_BATCH_SIZE, MAX_BATCHES, Planned, batch_size, cut_into_batches
+from monthclose.domain.closes.close import Batch
 from tests.unit.any import any_planned
 
 any_customers = st.lists(any_planned(), max_size=300, unique_by=lambda customer: customer.customer_id)
@@ -40,7 +41,7 @@ def test_batches_are_numbered_from_zero_and_no_larger_than_allowed(customers: li
 
 @given(any_customers, any_limit)
 def test_there_are_no_more_batches_than_run_in_parallel(customers: list[Planned], limit: int) -> None:
-    assert len(cut_into_batches(customers, limit)) <= limit  # 300 customers never need batches of more than 100
+    assert len(cut_into_batches(customers, limit)) <= limit  # 300 customers never need batches of more than 1,000
 
 
 @given(any_customers, any_limit)
@@ -78,17 +79,20 @@ def test_one_customer_more_than_batches_makes_batches_of_two() -> None:
 
 
 @pytest.mark.long
-def test_nearly_a_million_customers_fit_into_ten_thousand_batches() -> None:
-    providers = 3
-    count = MAX_BATCH_SIZE * (MAX_BATCHES - providers)
-    batches = cut_into_batches(Planned(str(i), f"p{i % providers}", 0) for i in range(count))
+def test_a_million_customers_of_three_providers_fit_into_ten_thousand_batches() -> None:
+    batches = cut_into_batches(Planned(str(i), f"p{i % 3}", 0) for i in range(1_000_000))
     assert len(batches) <= MAX_BATCHES
-    assert max(len(batch.customer_ids) for batch in batches) == MAX_BATCH_SIZE
+    assert max(len(batch.customer_ids) for batch in batches) == 101
+
+
+def test_ten_million_customers_fit_into_as_many_batches_as_run_in_parallel() -> None:
+    assert batch_size({"stripe": 10_000_000}) == MAX_BATCH_SIZE
+    assert batch_size({"stripe": 9_000_000, "gocardless": 900_000}) <= MAX_BATCH_SIZE
 
 
 def test_a_batch_stays_within_its_size_even_if_that_makes_too_many_batches() -> None:
-    batches = cut_into_batches([Planned(f"{i:03}", "stripe", 0) for i in range(250)], max_batches=2)
-    assert [len(batch.customer_ids) for batch in batches] == [100, 100, 50]
+    batches = cut_into_batches([Planned(f"{i:04}", "stripe", 0) for i in range(2500)], max_batches=2)
+    assert [len(batch.customer_ids) for batch in batches] == [1000, 1000, 500]
 
 
 def test_no_customers_make_no_batches() -> None:

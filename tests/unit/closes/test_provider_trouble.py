@@ -13,8 +13,8 @@ from monthclose.errors import (
     ProviderRefusedError,
     TryLaterError,
 )
+from monthclose.ports import PaymentGateway
 from monthclose.use_cases.closes.snapshot import read_batches
-from monthclose.use_cases.payments.charge_payment import Charger
 from tests.unit.closes.generating import generated_batch
 from tests.world import OCTOBER, World
 
@@ -109,14 +109,15 @@ def test_a_customer_whom_the_provider_will_not_register_keeps_no_lease(world: Wo
 def test_a_provider_that_cannot_be_asked_is_a_finding_and_does_not_stop_the_report(world: World) -> None:
     world.use(world.add_customer("acme"), "10")
 
-    def unreachable() -> Charger:
+    def unreachable() -> PaymentGateway:
         raise ProviderRefusedError("the secret cannot be read")
 
     world.close()
-    comparer = replace(world.comparer, chargers={"stripe": unreachable})
+    comparer = replace(world.comparer, reader=replace(world.comparer.reader, gateways={"stripe": unreachable}))
     world.reporter = replace(world.reporter, comparer=comparer)
     report = world.close(execution="execution-2")
     assert [finding["check"] for finding in report["proof"]["findings"]] == ["provider_unreachable"]
+    assert report["status"] == "not_compared"
 
 
 def test_a_provider_that_refuses_us_stops_the_close_before_anything_is_generated_or_parked(world: World) -> None:

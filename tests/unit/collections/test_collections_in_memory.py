@@ -23,7 +23,7 @@ from monthclose.errors import (
 from monthclose.ports import Collected, Refused
 from monthclose.use_cases.closes.snapshot import read_batches
 from tests.fakes import reversed_by_the_bank
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, STRIPE, World
 
 S = PaymentState
 ACME = PaymentKey("acme", OCTOBER)
@@ -304,6 +304,7 @@ def test_batches_hold_customers_of_one_provider_who_owe() -> None:
     found = world.finder.find("execution")
     rows = json.loads(world.documents.get(found.key))
     assert (found.batches, found.customers) == (3, 107)
+    assert found.expected_seconds == round(104 / STRIPE.limit.usable())
     assert sorted((row["provider"], len(row["customers"])) for row in rows) == [
         ("gocardless", 3),
         ("stripe", 4),

@@ -1,6 +1,5 @@
 """The gateway that keeps to the limit: a slot for each request, a note of each answer, and the answer unchanged."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -21,10 +20,11 @@ from monthclose.errors import (
     RateLimitedError,
 )
 from monthclose.names import LimitScope
-from monthclose.ports import ChargeOrder, Collected, PaymentGateway
+from monthclose.ports import BeforeRequest, ChargeOrder, Collected, CollectedPage, PaymentGateway, Window
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 from tests.fakes import FakeGateway
 from tests.fakes.throttle import FakeLimiter
+from tests.listing import collected
 from tests.world import OCTOBER
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -50,13 +50,18 @@ class ManyCharges(FakeGateway):
     """A provider with many charges for October, that fails after some of them on request."""
 
     charges = 250
-    breaks_after: int | None = None
+    requests_of_held = 3
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        for number in range(self.charges):
-            if number == self.breaks_after:
-                raise RateLimitedError("slow down")
-            yield ProviderCharge("stripe", f"pi_{number}", f"2026-10/c{number}", "USD", 100)
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        self._maybe_fail("collected_for", "before")
+        numbers = range(int(after or 0), min(int(after or 0) + 100, self.charges))
+        page = [ProviderCharge("stripe", f"pi_{number}", f"2026-10/c{number}", "USD", 100) for number in numbers]
+        return CollectedPage(page, (), str(numbers.stop) if numbers.stop < self.charges else "")
+
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
+        for _ in range(self.requests_of_held - 1):
+            before_request()
+        return super().held(reference)
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def call_everything(gateway: PaymentGateway) -> None:
     assert gateway.withdraw(order(reference)).reference == reference
     assert gateway.successor("ok") == ""
     assert gateway.payment_of(reference) == "2026-10/acme"
-    assert len(list(gateway.collected_for(OCTOBER, NOON))) == 250
+    assert len(collected(gateway, OCTOBER, NOON)) == 250
 
 
 def test_each_call_takes_a_slot_of_its_lane_and_its_answer_is_passed_on(
@@ -170,18 +175,26 @@ def test_a_list_takes_a_slot_for_every_hundred(
     gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter, charges: int, slots: int
 ) -> None:
     fake.charges = charges
-    assert len(list(gateway.collected_for(OCTOBER, NOON))) == charges
+    assert len(collected(gateway, OCTOBER, NOON)) == charges
     assert limiter.slots() == {"read": slots}
 
 
-def test_a_list_that_breaks_off_is_recorded(gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter) -> None:
-    fake.breaks_after = 120
-    charges = gateway.collected_for(OCTOBER, NOON)
-    for _ in range(120):
-        next(charges)
-    with pytest.raises(RateLimitedError):
-        next(charges)
-    assert limiter.notes[-1] == ("limited", "read")
+def test_a_page_of_a_list_that_is_answered_with_429_is_read_again_in_a_new_slot(
+    gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter
+) -> None:
+    fake.failures["collected_for", "before"] = [RateLimitedError("slow down")]
+    assert len(collected(gateway, OCTOBER, NOON)) == 250
+    assert [what for what, _ in limiter.notes[:4]] == ["acquire", "limited", "acquire", "succeeded"]
+    assert limiter.slots() == {"read": 3 + 1}
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_every_request_of_a_look_up_takes_a_slot(
+    gateway: PaymentGateway, fake: ManyCharges, limiter: FakeLimiter, requests: int
+) -> None:
+    fake.requests_of_held = requests
+    gateway.held("pi_1")
+    assert limiter.slots() == {"read": requests}
 
 
 def test_an_accounts_own_largest_charge_overrides_the_general_one(limiter: FakeLimiter) -> None:

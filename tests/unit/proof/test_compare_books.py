@@ -1,25 +1,22 @@
 """Comparing the books: what is found from either side, what the provider's answer corrects, what is proved again."""
 
 import json
-import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
 from monthclose.domain.closes.close import BatchProgress, CloseStatus
-from monthclose.domain.closes.proof import Comparison, ProviderCharge
+from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
-from monthclose.ports import Answer, ChargeOrder, Collected
+from monthclose.ports import Answer, ChargeOrder, Collected, CollectedPage, Window
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof import comparison_sides
-from monthclose.use_cases.proof.comparison_sides import Side
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
 from tests.fakes import FakeGateway, reversed_by_the_bank
 from tests.world import OCTOBER, World
@@ -153,8 +150,9 @@ def test_a_payment_made_while_the_lists_are_read_is_not_a_finding(
 ) -> None:
     real = world.gateway.collected_for
 
-    def collected_for(period: Period, since: datetime) -> Any:
-        yield from [charge for charge in real(period, since) if "/b" not in charge.payment_id]
+    def collected_for(period: Period, window: Window, after: str = "") -> CollectedPage:
+        page = real(period, window, after)
+        return replace(page, charges=[charge for charge in page.charges if "/b" not in charge.payment_id])
 
     monkeypatch.setattr(world.gateway, "collected_for", collected_for)
     reconciled = world.reconcile()
@@ -168,9 +166,9 @@ def test_charges_are_listed_from_the_months_end_on_whenever_the_close_was_opened
     """A close that was restored from a backup and opened again must find the charges of its first life."""
     asked = []
 
-    def collected_for(period: Period, since: datetime) -> Any:
-        asked.append(since)
-        return iter(())
+    def collected_for(period: Period, window: Window, after: str = "") -> CollectedPage:
+        asked.append(window.since)
+        return CollectedPage(())
 
     close = world.closes.get(OCTOBER)
     assert close
@@ -188,9 +186,7 @@ def test_totals_that_drifted_since_the_close_are_recomputed(world: World) -> Non
     assert report["money"]["USD"]["collected"] == 6000
 
 
-def test_if_the_totals_tie_the_progress_of_the_batches_is_read_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_progress_of_all_batches_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     original, reads = world.closes.all_progress, list[Period]()
 
     def counted(period: Period) -> Iterator[BatchProgress]:
@@ -240,7 +236,7 @@ def test_a_comparison_with_only_some_providers_leaves_the_report_unchanged(world
 def test_a_provider_that_cannot_be_asked_is_the_only_finding(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def collected_for(period: Period, since: datetime) -> Any:
+    def collected_for(period: Period, window: Window, after: str = "") -> CollectedPage:
         raise error
 
     monkeypatch.setattr(world.gateway, "collected_for", collected_for)
@@ -252,8 +248,7 @@ def test_a_provider_that_cannot_be_asked_is_the_only_finding(
 def test_money_at_a_provider_removed_from_the_settings_is_found(world: World) -> None:
     other = FakeGateway()
     other.provider = "other"
-    chargers = {"other": lambda: Charger(world.books, other, world.clock)}
-    world.comparer = replace(world.comparer, chargers=chargers)
+    world.compare_with(other)
     [stripe] = world.reconcile().comparisons  # whom nobody is charged by is not asked
     assert [finding.check for finding in stripe.findings] == ["provider_unreachable"]
     assert stripe.ours == {"USD": 6000}
@@ -262,8 +257,7 @@ def test_money_at_a_provider_removed_from_the_settings_is_found(world: World) ->
 def test_a_provider_that_a_customer_has_since_switched_to_is_asked_too(world: World) -> None:
     other = FakeGateway()
     other.provider = "other"
-    chargers = {"stripe": lambda: world.charger, "other": lambda: Charger(world.books, other, world.clock)}
-    world.comparer = replace(world.comparer, chargers=chargers)
+    world.compare_with(world.gateway, other)
     world.gateway.outcomes[payment_of(world, "a").provider_ref] = reversed_by_the_bank(Money(1000, "USD"))
     world.reconcile()
     world.change("a", profile=replace(world.customer("a").profile, payment_provider="other"))
@@ -290,7 +284,12 @@ def test_a_reversed_charge_is_still_matched_when_the_invoice_was_collected_again
 def test_when_time_is_up_nothing_is_concluded_from_unread_lists(world: World) -> None:
     close = world.closes.get(OCTOBER)
     assert close
-    [stripe] = world.comparer.compare(close, thorough=True, time_is_up=lambda: True)
+    world.gateway.page_size = 1
+    comparer = world.comparer
+    plan = comparer.planner.plan(close)
+    for number in range(len(plan.parts)):
+        comparer.reader.read(plan, number, close, time_is_up=lambda: True)
+    [stripe] = comparer.joiner.join(close, plan).comparisons
     assert {finding.check for finding in stripe.findings} == {"compare_incomplete"}
     assert not stripe.complete
 
@@ -326,22 +325,6 @@ def test_a_provider_with_an_empty_list_is_not_asked_about_thousands_of_payments_
     assert stripe.findings_in_all == 150 + 1
     assert len(stripe.findings) == 50
     assert len(asked) < 2 * 150
-
-
-@pytest.mark.long
-def test_a_charge_takes_eight_bytes_of_memory() -> None:
-    side = Side("stripe")
-    charge = ProviderCharge("stripe", "pi_0", "2026-10/c0", "USD", 1)
-    tracemalloc.start()
-    for number in range(100_000):
-        side.add_theirs(replace(charge, reference=f"pi_{number}"), 1, None, booked=False)
-    side.seal()
-    size, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert size < 12 * 100_000
-    payment = Payment("c0", OCTOBER, "stripe", "USD", provider_ref="pi_77777")
-    assert side.lists(payment)
-    assert not side.lists(replace(payment, provider_ref="pi_100000"))
 
 
 def test_a_customer_found_to_have_paid_is_notified_by_the_next_settling() -> None:

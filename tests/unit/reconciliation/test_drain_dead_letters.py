@@ -8,6 +8,8 @@ import pytest
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import OrderInvalidError, TryLaterError
+from monthclose.use_cases.reconciliation.drain_dead_letters import Drained
+from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 from tests.world import OCTOBER, World
 
 MESSAGE: dict[str, Any] = {"period": "2026-10", "round": 1, "batch": 0, "task_token": "token-1"}
@@ -156,3 +158,72 @@ def test_a_settled_batch_of_an_old_close_needs_no_attention(world: World) -> Non
     put(world)
     assert world.drain.drain_charges("stripe", world.letters).findings == []
     assert world.closes.get(OCTOBER)
+
+
+EVENT_OF_STRIPE: dict[str, Any] = {
+    "provider": "stripe",
+    "event_id": "evt_1",
+    "kind": "charge.refunded",
+    "reference": "pi_1",
+    "payment_id": "2026-10/acme",
+    "known_in": [],
+    "method": "",
+    "received_at": "2026-10-29T00:00:00+00:00",
+    "again": False,
+}
+
+
+def drain_webhooks(world: World) -> Drained:
+    return world.drain.drain_webhooks(world.letters, world.event_queue, {"stripe"})
+
+
+def test_an_event_that_could_not_be_applied_is_applied_again(world: World) -> None:
+    world.letters.put(json.dumps(EVENT_OF_STRIPE))
+    drained = drain_webhooks(world)
+    assert (drained.put_back, drained.findings, world.letters.letters) == (1, [], [])
+    [message] = map(WebhookMessage.from_message, world.event_queue.messages)
+    assert message.event == WebhookMessage.from_message(EVENT_OF_STRIPE).event
+    assert message.again
+
+
+def test_an_event_that_fails_again_and_again_is_kept_and_found(world: World) -> None:
+    message = EVENT_OF_STRIPE
+    for _ in range(3):
+        world.letters.put(json.dumps(message))
+        assert drain_webhooks(world).findings == []
+        message = world.event_queue.messages.pop()
+        world.letters.show_again()
+    letter = world.letters.put(json.dumps(message))
+    drained = drain_webhooks(world)
+    assert (drained.put_back, world.event_queue.messages, world.letters.letters) == (0, [], [])
+    [finding] = drained.findings
+    assert finding.check == "webhook_event"
+    assert "stripe's event evt_1, charge.refunded (pi_1), could not be applied" in finding.detail
+    assert json.loads(world.documents.get(f"dead-letters/webhooks/{letter.message_id}.json"))["body"] == letter.body
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("not JSON", "cannot be read"),
+        ('{"provider": "stripe"}', "cannot be read"),
+        (json.dumps(EVENT_OF_STRIPE | {"known_in": ["gone"]}), "cannot be read"),
+        (json.dumps(EVENT_OF_STRIPE | {"provider": "adyen"}), "from adyen, which is not in the settings"),
+    ],
+)
+def test_an_event_that_nobody_can_apply_is_kept_and_found(world: World, body: str, why: str) -> None:
+    letter = world.letters.put(body)
+    drained = drain_webhooks(world)
+    assert world.event_queue.messages == []
+    assert [finding.check for finding in drained.findings] == ["webhook_event"]
+    assert why in drained.findings[0].detail
+    assert json.loads(world.documents.get(f"dead-letters/webhooks/{letter.message_id}.json"))["body"] == body
+    assert world.letters.letters == []
+
+
+def test_an_event_that_the_queue_does_not_take_stays_a_dead_letter(world: World) -> None:
+    world.letters.put(json.dumps(EVENT_OF_STRIPE))
+    world.event_queue.failures = [TryLaterError("throttled")]
+    assert drain_webhooks(world).put_back == 0
+    world.letters.show_again()
+    assert drain_webhooks(world).put_back == 1

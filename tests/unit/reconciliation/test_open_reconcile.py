@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monthclose.domain.period import Period
-from monthclose.errors import ConflictError
+from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Claim
 from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
 from tests.world import OCTOBER, World
@@ -52,6 +52,17 @@ def test_a_period_is_compared_once_a_day_and_on_request(world: World) -> None:
     assert opener(world).open("fourth", compare=True).periods == (OCTOBER,)
     world.clock.pass_time(hours=1)
     assert opener(world).open("fifth").periods == (OCTOBER,)
+
+
+def test_a_comparison_that_was_not_complete_is_continued_after_an_hour(world: World) -> None:
+    world.close()
+    world.gateway.failures["collected_for", "before"] = [TryLaterError("down")]
+    assert world.reconcile().report["status"] == "not_compared"
+    world.clock.pass_time(minutes=59)
+    assert opener(world).open("second").periods == ()
+    world.clock.pass_time(minutes=1)
+    assert opener(world).open("third").periods == (OCTOBER,)
+    assert world.reconcile().report["status"] == "completed"
 
 
 def test_the_latest_finished_closes_are_compared_whatever_their_month(world: World) -> None:

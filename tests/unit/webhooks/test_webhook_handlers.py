@@ -22,7 +22,7 @@ from monthclose.handlers import apply_webhook, queue, receive_webhook
 from monthclose.ports import Collected, Refused, WebhookReader
 from monthclose.use_cases.webhooks.apply_event import EventApplier
 from sandbox.signatures import SIGN
-from tests.fakes import reversed_by_the_bank
+from tests.fakes import FakePatience, reversed_by_the_bank
 from tests.sandbox.gocardless_driving import webhook
 from tests.unit.test_handlers import FakeContext
 from tests.world import OCTOBER, World
@@ -40,6 +40,7 @@ class Door:
     """How often the secrets were asked for."""
 
     webhook_providers = frozenset({"stripe", "gocardless"})
+    patience = FakePatience()
 
     def webhook_readers(self, name: str) -> list[WebhookReader]:
         self.asked += 1
@@ -211,6 +212,22 @@ def test_while_a_secret_is_rotated_both_are_accepted_and_the_new_one_is_found_wi
     assert door.asked == 2
 
 
+def test_a_webhook_signed_with_a_new_secret_is_accepted_at_once(door: Door) -> None:
+    assert door.deliver("stripe", stripe_event(1)) == 200
+    door.secrets["stripe"] = ["whsec_new"]
+    door.world.clock.pass_time(minutes=1)
+    assert door.deliver("stripe", stripe_event(2), secret="whsec_new") == 200
+    assert len(door.queued) == 2
+    assert door.asked == 2
+
+
+def test_whoever_sends_false_webhooks_lets_us_read_the_secret_twice_a_minute_at_most(door: Door) -> None:
+    for _ in range(60):
+        assert door.deliver("stripe", stripe_event(), secret="whsec_guessed") == 400
+        door.world.clock.pass_time(seconds=1)
+    assert door.asked == 2
+
+
 def test_all_events_of_a_delivery_are_queued(door: Door) -> None:
     events = [gocardless_event(number, action) for number, action in enumerate(["confirmed", "submitted"] * 125)]
     headers, body = webhook(events, SECRET, "WB1")
@@ -334,6 +351,16 @@ def test_an_event_that_cannot_be_applied_yet_is_requeued_later_and_later(
     assert refunded_minor_of(door.world) == 3_000
 
 
+def test_an_event_that_came_back_from_the_dead_letters_still_counts_its_returns_after_a_wait(
+    door: Door, consumer: Callable[..., list[str]]
+) -> None:
+    door.deliver("stripe", stripe_event())
+    door.world.gateway.failures["look_up", "before"] = [ProviderDownError("503")]
+    consumer({**door.queued[0], "drained": 2})
+    [(message, _)] = door.world.event_queue.put_back_messages
+    assert message["drained"] == 2
+
+
 def test_an_event_that_could_not_be_applied_for_days_becomes_a_dead_letter(
     door: Door, consumer: Callable[..., list[str]]
 ) -> None:
@@ -394,3 +421,12 @@ def test_an_outdated_failure_event_changes_nothing(door: Door, consumer: Callabl
     assert consumer(*door.queued) == []
     assert door.world.books.records == before
     assert not isinstance(door.world.gateway.outcomes["pi_2026-10/acme_1"], Refused)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/webhooks/stripe", 200), ("/webhooks/", 404), ("/webhooks/adyen", 404), ("/webhooks/stripe/x", 404)],
+)
+def test_on_a_domain_a_provider_delivers_below_a_path(door: Door, path: str, status: int) -> None:
+    headers, body = SIGN["stripe"](stripe_event(), SECRET, door.world.clock().timestamp(), "1")
+    assert door.send(request(path, body, dict(headers))) == status

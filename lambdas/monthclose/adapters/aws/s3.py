@@ -1,14 +1,20 @@
 """Documents, in their bucket."""
 
-from collections.abc import Callable, Iterable
-from tempfile import TemporaryFile
+import io
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
 from monthclose.adapters.aws.clients import client
+from monthclose.adapters.aws.s3_streams import ObjectStream, PieceStream, translated
 from monthclose.errors import TryLaterError
+
+READ_AHEAD = 1 << 20
+_ONE_UPLOAD = TransferConfig(max_concurrency=2)
+"""Pieces wait in memory for their upload, 8 MB each."""
 
 
 class S3Documents:
@@ -55,14 +61,12 @@ class S3Documents:
         return address
 
     def write(self, key: str, pieces: Iterable[bytes]) -> None:
-        """Write an object from a temporary file, in parts if it is large."""
-        with TemporaryFile() as file:
-            file.writelines(pieces)
-            file.seek(0)
-            try:
-                translated(client("s3").upload_fileobj, Fileobj=file, Bucket=self._bucket, Key=key)
-            except Boto3Error as error:
-                raise TryLaterError(f"S3 does not accept objects right now: {error}") from error
+        """Write in parts as the pieces come: rejected rows, or a snapshot, may be more than a function's disk holds."""
+        stream = io.BufferedReader(PieceStream(pieces))
+        try:
+            translated(client("s3").upload_fileobj, Fileobj=stream, Bucket=self._bucket, Key=key, Config=_ONE_UPLOAD)
+        except Boto3Error as error:
+            raise TryLaterError(f"S3 does not accept objects right now: {error}") from error
 
     def get(self, key: str) -> bytes:
         """Read an object.
@@ -78,6 +82,12 @@ class S3Documents:
         """Read a part of an object."""
         return self._read(key, Range=f"bytes={offset}-{offset + length - 1}")
 
+    def lines(self, key: str) -> Iterator[bytes]:
+        """Read as a stream."""
+        wanted = {"Bucket": self._bucket, "Key": key}
+        with ObjectStream(wanted, translated(client("s3").get_object, **wanted)) as raw:
+            yield from io.BufferedReader(raw, READ_AHEAD)
+
     def location(self, key: str) -> dict[str, str]:
         """Return where an object is."""
         return {"bucket": self._bucket, "key": key}
@@ -88,17 +98,3 @@ class S3Documents:
             return content
 
         return translated(read, Bucket=self._bucket, Key=key, **more)
-
-
-def translated[T](call: Callable[..., T], **arguments: Any) -> T:
-    """Call S3 and translate its errors; a missing object is a `KeyError`."""
-    try:
-        return call(**arguments)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "404"):
-            raise KeyError(arguments["Key"]) from None
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # SlowDown, InternalError
-            raise TryLaterError(f"S3 is briefly unavailable: {error}") from error
-        raise
-    except BotoCoreError as error:
-        raise TryLaterError(f"S3 cannot be reached: {error}") from error

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.adapters.aws.clients import client
 from monthclose.errors import TryLaterError
+from monthclose.names import FIRST_SENT
 from monthclose.ports import DeadLetter
 
 _LONGEST_DELAY = 900
@@ -19,10 +21,16 @@ class SqsChargeQueue:
     def __init__(self, queue_url: str) -> None:
         self._queue_url = queue_url
 
-    def put_back(self, message: Mapping[str, Any], seconds: int) -> None:
+    def put_back(self, message: Mapping[str, Any], seconds: int, first_sent: datetime | None = None) -> None:
         """Send a message, to be delivered after a pause."""
-        delay = min(max(seconds, 0), _LONGEST_DELAY)
-        _call("send_message", QueueUrl=self._queue_url, MessageBody=json.dumps(message), DelaySeconds=delay)
+        noted = {FIRST_SENT: {"DataType": "String", "StringValue": first_sent.isoformat()}} if first_sent else {}
+        _call(
+            "send_message",
+            QueueUrl=self._queue_url,
+            MessageBody=json.dumps(message),
+            DelaySeconds=min(max(seconds, 0), _LONGEST_DELAY),
+            MessageAttributes=noted,
+        )
 
 
 _MOST_AT_ONCE = 10

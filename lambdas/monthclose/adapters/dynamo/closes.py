@@ -1,40 +1,34 @@
-"""Closes, batches' progress, reservations and number series, in the closes table.
+"""Closes and batches' progress, in the closes table; the number series are in `series`.
 
 A close's batches are spread over `_SHARDS` partitions: 10,000 children write their progress at the same time.
 """
 
-import random
-import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
+from itertools import batched
 from typing import Any, cast
 
-from pynamodb.connection import Connection
-from pynamodb.transactions import TransactWrite
-
+from monthclose.adapters.dynamo import series as number_series
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Stop, Totals
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
-from monthclose.errors import ConflictError
 from monthclose.ports import NumberedRun, Reservation
 
 _SHARDS = 16
+_INDEX_SHARDS = 4
+_READ_AT_ONCE = 400
 _CLOSES = "closes"
-_RESERVATIONS = {Series.INVOICES: "numbers", Series.CREDIT_NOTES: "corrections"}
-"""Names of the partitions of a series' reservations."""
-_BACKOFF = tuple(0.02 * 1.5**i for i in range(12))
-"""Longest pauses, in seconds, between attempts to reserve numbers."""
 
 
 class DynamoCloses:
     """`Closes` on DynamoDB."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
 
     def get(self, period: Period) -> Close | None:
         """Read a close."""
@@ -60,8 +54,12 @@ class DynamoCloses:
     def put_progress(self, progress: BatchProgress) -> None:
         """Overwrite one batch's progress."""
         pk, sk = _progress_key(progress.period, progress.batch.number)
+        left = _left_pk(progress.period, progress.batch.provider, progress.batch.number % _INDEX_SHARDS)
+        item = ClosesItem(
+            pk, sk, content=_progress_content(progress), left=left if progress.left_to_reconcile else None
+        )
         with translated():
-            ClosesItem(pk, sk, content=_progress_content(progress)).save()
+            item.save()
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         """Iterate over all batches, shard by shard."""
@@ -70,11 +68,19 @@ class DynamoCloses:
                 for item in ClosesItem.query(f"{period}#batches#{shard:02}", consistent_read=True):
                     yield _progress(item)
 
+    def left_to_reconcile(self, period: Period, provider: str) -> Iterator[BatchProgress]:
+        """Query the sparse index, partition by partition, and read the batches that it names."""
+        for shard in range(_INDEX_SHARDS):
+            with translated():
+                found = ClosesItem.unfinished.query(_left_pk(period, provider, shard))
+                keys = [(item.pk, item.sk) for item in found]
+            for some in batched(keys, _READ_AT_ONCE, strict=False):
+                progress = map(_progress, self._batches.read(ClosesItem, some, consistent=True))
+                yield from (batch for batch in progress if batch.left_to_reconcile)
+
     def reservations(self, period: Period, batch: int, series: Series = Series.INVOICES) -> list[Reservation]:
         """Read a batch's runs of numbers."""
-        with translated():
-            items = ClosesItem.query(_reservations_pk(period, batch, series), consistent_read=True)
-            return [Reservation(**cast("dict[str, Any]", item.content)) for item in items]
+        return number_series.reservations(period, batch, series)
 
     def reserve(
         self,
@@ -85,51 +91,12 @@ class DynamoCloses:
         count: int,
         series: Series = Series.INVOICES,
     ) -> Reservation:
-        """Advance the series and store the run, in one transaction: neither happens alone, so there is no gap.
-
-        Many batches reserve at the same time, and one of them wins at a time: the others try again after a moment,
-        unless another worker has reserved for their own batch.
-        """
-        for delay in _BACKOFF:
-            try:
-                return self._reserve_once(period, batch, earlier, drafts_key, count, series)
-            except ConflictError:
-                if len(self.reservations(period, batch, series)) > earlier:
-                    raise
-                time.sleep(random.uniform(0, delay))  # noqa: S311 (jitter)
-        return self._reserve_once(period, batch, earlier, drafts_key, count, series)
-
-    def _reserve_once(
-        self, period: Period, batch: int, earlier: int, drafts_key: str, count: int, series: Series
-    ) -> Reservation:
-        last = _get(*_series_key(series))
-        next_number, version = (last.content["number"], int(last.version)) if last else (1, 0)
-        reservation = Reservation(int(next_number), count, drafts_key)
-        moved = ClosesItem(*_series_key(series), content={"number": reservation.first + count}, version=version + 1)
-        owner = _reservations_pk(period, batch, series)
-        stored = ClosesItem(owner, f"{earlier:04}", content=asdict(reservation), version=1)
-        run = {"period": str(period), "batch": batch, "first": reservation.first, "count": count}
-        indexed = ClosesItem(_runs_pk(series), _run_sk(reservation.first), content=run, version=1)
-        with (
-            translated(),
-            TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction,
-        ):
-            transaction.save(moved, condition=_at_version(version))
-            transaction.save(stored, condition=_at_version(0))
-            transaction.save(indexed, condition=_at_version(0))
-        return reservation
+        """Reserve in the series; see `series.reserve`."""
+        return number_series.reserve(period, batch, earlier, drafts_key, count, series)
 
     def run_of(self, number: int, series: Series = Series.INVOICES) -> NumberedRun | None:
-        """Find the last run that begins at the number or before it: one item of the index."""
-        with translated():
-            before, runs = ClosesItem.sk <= _run_sk(number), _runs_pk(series)
-            items = list(ClosesItem.query(runs, before, scan_index_forward=False, limit=1, consistent_read=True))
-        for item in items:
-            content = cast("dict[str, Any]", item.content)
-            run = NumberedRun(**content | {"period": Period.parse(content["period"])})
-            if run.first <= number < run.first + run.count:
-                return run
-        return None
+        """Find a run in the index."""
+        return number_series.run_of(number, series)
 
 
 def _at_version(version: int) -> Any:
@@ -153,21 +120,8 @@ def _progress_key(period: Period, batch: int) -> tuple[str, str]:
     return f"{period}#batches#{batch % _SHARDS:02}", f"{batch:05}"
 
 
-def _run_sk(first: int) -> str:
-    return f"{first:015}"
-
-
-def _series_key(series: Series) -> tuple[str, str]:
-    return f"series#{series}", "next"
-
-
-def _runs_pk(series: Series) -> str:
-    """The runs by first number, to find an invoice by its number: one small item per batch, not per invoice."""
-    return f"runs#{series}"
-
-
-def _reservations_pk(period: Period, batch: int, series: Series) -> str:
-    return f"{period}#{_RESERVATIONS[series]}#{batch:05}"
+def _left_pk(period: Period, provider: str, shard: int) -> str:
+    return f"{period}#{provider}#{shard}"
 
 
 def _close_content(close: Close) -> dict[str, Any]:
@@ -192,6 +146,7 @@ def _close(item: ClosesItem) -> Close:
             "run_started_at": datetime.fromisoformat(content["run_started_at"]),
             "completed_at": datetime.fromisoformat(completed) if completed else None,
             "warnings": tuple(content["warnings"]),
+            "providers": tuple(content.get("providers", ())),
             "stops": tuple(Stop(datetime.fromisoformat(at), why) for at, why in content.get("stops", ())),
             "version": int(item.version),
         }

@@ -3,21 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from itertools import batched
 
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS
 from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.closes.close import Planned
+from monthclose.domain.closes.batching import Planned
 from monthclose.ports import Owing
-
-_KEYS_PER_GET = 100
-"""Most keys in one BatchGetItem."""
 
 
 class DynamoCustomerDirectory:
     """`CustomerDirectory` on DynamoDB."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
         """Set each profile and raise the version, without reading: account attributes stay as they are."""
@@ -27,23 +27,22 @@ class DynamoCustomerDirectory:
             with translated():
                 item.update(actions=[*values, CustomerItem.version.add(1)])
 
-    def scan(self) -> Iterator[Planned]:
-        """Scan the table, reading only what planning needs."""
+    def scan(self, after: str = "") -> Iterator[Planned]:
+        """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
         with translated():
             for item in CustomerItem.scan(
-                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor"], consistent_read=True
+                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor"],
+                consistent_read=True,
+                last_evaluated_key={"customer_id": {"S": after}} if after else None,
             ):
                 yield Planned(item.customer_id, item.payment_provider, int(item.last_invoiced_minor))
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
-        """Look the ids up, a hundred at a time."""
-        found: dict[str, Profile] = {}
+        """Look the ids up, in batches."""
         names = list(Profile.__dataclass_fields__)
-        with translated():
-            for chunk in batched(sorted(set(customer_ids)), _KEYS_PER_GET, strict=False):
-                for item in CustomerItem.batch_get(chunk, attributes_to_get=["customer_id", *names]):
-                    found[item.customer_id] = Profile(**{name: getattr(item, name) for name in names})
-        return found
+        wanted = ["customer_id", *names]
+        items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
+        return {item.customer_id: Profile(**{name: getattr(item, name) for name in names}) for item in items}
 
     def owing(self) -> Iterator[Owing]:
         """Scan the table page by page; DynamoDB leaves out customers who owe nothing."""

@@ -9,6 +9,7 @@ from pynamodb.attributes import (
     BooleanAttribute,
     DiscriminatorAttribute,
     JSONAttribute,
+    MapAttribute,
     NumberAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
@@ -17,7 +18,7 @@ from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from monthclose.names import BEING_CHARGED_INDEX
+from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX
 from monthclose.settings import Settings
 
 
@@ -79,6 +80,7 @@ class CustomerItem(Model):
     held_by = UnicodeAttribute(default="")
     last_invoiced_minor = NumberAttribute(default=0)
     carried_minor = NumberAttribute(default=0)
+    dead_address = UnicodeAttribute(default="")
     late_usage = JSONAttribute(default=dict)
     version = NumberAttribute(default=0)
 
@@ -183,6 +185,8 @@ class NoticeItem(BillingItem, discriminator="notice"):
     time = UTCDateTimeAttribute()
     message_id = UnicodeAttribute()
     step = UnicodeAttribute()
+    why = UnicodeAttribute(default="")
+    bounces = NumberAttribute(default=0)
 
 
 class HoldItem(BillingItem, discriminator="hold"):
@@ -227,8 +231,36 @@ class CreditNoteItem(BillingItem, discriminator="credit_note"):
     document = JSONAttribute()
 
 
+class Unfinished(GlobalSecondaryIndex["ClosesItem"]):  # type: ignore[no-untyped-call]
+    """The batches with something left to reconcile; sparse, as other items have no `left`."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = UNFINISHED_INDEX
+        projection = KeysOnlyProjection()
+
+    left = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+
+
 class ClosesItem(Model):
     """A close, a batch's progress, a reservation of numbers, a number series or the price book's pointer."""
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    unfinished = Unfinished()
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    version = NumberAttribute(default=0)
+    content = JSONAttribute()
+    left = UnicodeAttribute(null=True)
+    """The index's partition, as long as a batch has something left to reconcile."""
+
+
+class SeriesItem(Model):
+    """A number series, in the closes table; see `series`."""
 
     class Meta(_Meta):
         """Table settings."""
@@ -237,6 +269,15 @@ class ClosesItem(Model):
     sk = UnicodeAttribute(range_key=True)
     version = NumberAttribute(default=0)
     content = JSONAttribute()
+    """Of a series that no run was reserved from since the other attributes exist: `number`, the next one."""
+    next: Any = NumberAttribute(null=True)
+    """The first number of the next run."""
+    firsts: Any = MapAttribute(null=True)  # type: ignore[no-untyped-call]
+    """The runs' first numbers, by period, batch and how many runs the batch had before."""
+    details: Any = MapAttribute(null=True)  # type: ignore[no-untyped-call]
+    """By the same key, JSON: `drafts_key`, `count`."""
+    removed = NumberAttribute(null=True)
+    """The highest first number whose intent was removed."""
 
 
 class LimitItem(Model):
@@ -280,6 +321,7 @@ def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
         BillingItem: settings.billing_table,
         ClosesItem: settings.closes_table,
         LimitItem: settings.closes_table,
+        SeriesItem: settings.closes_table,
     }
     for model, table in tables.items():
         for cls in (model, *model.__subclasses__()):

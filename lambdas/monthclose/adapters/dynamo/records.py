@@ -200,7 +200,7 @@ def _in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
 
 
 def _notice(item: m.NoticeItem) -> Notice:
-    fields = _common(item, "time", "message_id", "step")
+    fields = _common(item, "time", "message_id", "step", "why", "bounces")
     return Notice(**fields, kind=item.notice_kind, state=NoticeState(item.state))
 
 

@@ -1,44 +1,38 @@
 """Usage events, in the usage table."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from itertools import batched
 
+from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import UsageItem
 from monthclose.domain.period import Period
 from monthclose.domain.usage import EventKey, UsageEvent
 
-_ITEMS_PER_WRITE = 25
-"""Most items in one BatchWriteItem."""
-_KEYS_PER_GET = 100
-"""Most keys in one BatchGetItem."""
-_THREADS = 4
+_EVENTS_AT_ONCE = 2000
+"""Events that are in memory at once, as items."""
 
 
 class DynamoUsageStore:
     """`UsageStore` on DynamoDB."""
 
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
     def put(self, events: Iterable[UsageEvent]) -> None:
-        """Write in batches, several at a time; the same event twice in a batch is one item."""
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for group in batched(events, _ITEMS_PER_WRITE * _THREADS, strict=False):
-                unique = {event.key: event for event in group}
-                for _ in pool.map(_write, batched(unique.values(), _ITEMS_PER_WRITE, strict=False)):
-                    pass
+        """Write in batches, several at a time; the same event twice in a group is one item."""
+        for group in batched(events, _EVENTS_AT_ONCE, strict=False):
+            unique = {event.key: event for event in group}
+            self._batches.write(UsageItem, map(_item, unique.values()))
 
     def stored(self, keys: Iterable[EventKey]) -> dict[EventKey, UsageEvent]:
         """Read in batches, several at a time."""
         wanted = {(_pk(key.customer_id, key.period), key.event_id): key for key in keys}
-        found: dict[EventKey, UsageEvent] = {}
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for items in pool.map(_read, batched(wanted, _KEYS_PER_GET, strict=False)):
-                for item in items:
-                    key = wanted[item.pk, item.event_id]
-                    found[key] = _event(item, key.customer_id)
-        return found
+        items = self._batches.read(UsageItem, wanted, consistent=True)
+        found = [(wanted[item.pk, item.event_id], item) for item in items]
+        return {key: _event(item, key.customer_id) for key, item in found}
 
     def events(self, customer_id: str, period: Period) -> Iterator[UsageEvent]:
         """Stream a month; PynamoDB holds one page (1 MB) at a time."""
@@ -49,11 +43,6 @@ class DynamoUsageStore:
 
 def _pk(customer_id: str, period: Period) -> str:
     return f"{period}#{customer_id}"
-
-
-def _read(keys: tuple[tuple[str, str], ...]) -> list[UsageItem]:
-    with translated():
-        return list(UsageItem.batch_get(list(keys), consistent_read=True))
 
 
 def _event(item: UsageItem, customer_id: str) -> UsageEvent:
@@ -73,25 +62,21 @@ def _event(item: UsageItem, customer_id: str) -> UsageEvent:
     )
 
 
-def _write(events: tuple[UsageEvent, ...]) -> None:
-    with translated(), UsageItem.batch_write() as batch:
-        for event in events:
-            batch.save(
-                UsageItem(
-                    _pk(event.customer_id, event.period),
-                    event.event_id,
-                    sku=event.sku,
-                    quantity=str(event.quantity),
-                    time=event.time,
-                    unit_price=None if event.unit_price is None else str(event.unit_price),
-                    description=event.description or None,
-                    resource=event.resource or None,
-                    replaces=event.replaces or None,
-                    received_at=_text(event.received_at),
-                    replaced_by=event.replaced_by or None,
-                    replaced_at=_text(event.replaced_at),
-                )
-            )
+def _item(event: UsageEvent) -> UsageItem:
+    return UsageItem(
+        _pk(event.customer_id, event.period),
+        event.event_id,
+        sku=event.sku,
+        quantity=str(event.quantity),
+        time=event.time,
+        unit_price=None if event.unit_price is None else str(event.unit_price),
+        description=event.description or None,
+        resource=event.resource or None,
+        replaces=event.replaces or None,
+        received_at=_text(event.received_at),
+        replaced_by=event.replaced_by or None,
+        replaced_at=_text(event.replaced_at),
+    )
 
 
 def _time(text: str | None) -> datetime | None:

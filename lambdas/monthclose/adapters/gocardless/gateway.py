@@ -28,7 +28,6 @@ from monthclose.adapters.gocardless.http import (
 from monthclose.adapters.gocardless.record import GoCardlessRecord
 from monthclose.adapters.idempotency_keys import idempotency_key
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
@@ -42,12 +41,15 @@ from monthclose.errors import (
 )
 from monthclose.ports import (
     Answer,
+    BeforeRequest,
     ChargeOrder,
     ChargeOutcome,
     Collected,
+    CollectedPage,
     InProgress,
     NotCollected,
     Refused,
+    Window,
 )
 
 _TIMEOUT_SECONDS: Timeout = (5, 20)
@@ -197,15 +199,18 @@ class GoCardlessGateway:
         latest = self._list({"customer": payer}) if payer else iter(())
         return next((ours for payment in latest if (ours := _payment_id(payment))), "")
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Read GoCardless' own record: its payments, less its refunds."""
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        """Read a page of GoCardless' own record: first its payments, then its refunds."""
+        created = {"created_at[gte]": _from(window.since)}
+        if window.until:
+            created["created_at[lt]"] = _from(window.until)
         with _looking_up():
-            yield from self._record.held_for(period, _from(since))
+            return self._record.page(period, created, after)
 
-    def held(self, reference: str) -> Money | None:
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
         """Add up what is held for one payment."""
         with _looking_up():
-            return self._record.held(reference)
+            return self._record.held(reference, before_request)
 
     def _created_before(self, reference: str, order: ChargeOrder) -> Answer:
         """Answer with the payment that the order's key has created before, if it matches the order."""

@@ -26,7 +26,6 @@ from monthclose.adapters.stripe.errors import (
 from monthclose.adapters.stripe.money_back import with_money_back
 from monthclose.adapters.stripe.record import StripeRecord
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.payments.declines import CUSTOMER_DELETED, METHOD_DETACHED
@@ -39,12 +38,15 @@ from monthclose.errors import (
 )
 from monthclose.ports import (
     Answer,
+    BeforeRequest,
     ChargeOrder,
     ChargeOutcome,
     Collected,
+    CollectedPage,
     InProgress,
     NotCollected,
     Refused,
+    Window,
 )
 
 _TIMEOUT_SECONDS = 20
@@ -173,7 +175,7 @@ class StripeGateway:
             intents = self._client.payment_intents.list(
                 {
                     "customer": order.provider_customer_id,
-                    "created": {"gte": int(order.since.timestamp()) - _CLOCK_SKEW_SECONDS},
+                    "created": {"gte": _stripe_time(order.since)},
                     "limit": _PAGE,
                     "expand": ["data.latest_charge"],
                 }
@@ -255,15 +257,18 @@ class StripeGateway:
                 raise
             return ""
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Read Stripe's own record of the money: its balance transactions, a hundred at a time."""
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        """Read a page of Stripe's own record of the money, its balance transactions: the newest first."""
+        created = {"gte": _stripe_time(window.since)}
+        if window.until:
+            created["lt"] = _stripe_time(window.until)
         with translated(moves_money=False):
-            yield from self._record.held_for(period, int(since.timestamp()) - _CLOCK_SKEW_SECONDS)
+            return self._record.page(period, created, after)
 
-    def held(self, reference: str) -> Money | None:
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
         """Add up the money that moved for one PaymentIntent."""
         with translated(moves_money=False):
-            return self._record.held(reference)
+            return self._record.held(reference, before_request)
 
     def _answer(self, intent: stripe.PaymentIntent) -> Answer:
         outcome = _outcome(intent)
@@ -283,6 +288,10 @@ def _key(*parts: object) -> str:
 _LONGEST_KEY = 255
 _CLOCK_SKEW_SECONDS = 300
 """How far Stripe's clock and ours may be apart."""
+
+
+def _stripe_time(time: datetime) -> int:
+    return int(time.timestamp()) - _CLOCK_SKEW_SECONDS
 
 
 def _metadata(intent: stripe.PaymentIntent, key: str) -> str:

@@ -5,16 +5,15 @@ gateway and reads other objects: not the outcome of a PaymentIntent, but what wa
 and what was taken out.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
-from monthclose.domain.closes.proof import ProviderCharge
+from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
 from monthclose.domain.money import Money, exponent
 from monthclose.domain.period import Period
+from monthclose.ports import BeforeRequest, CollectedPage
 
 _AT_ONCE = 100
 _NO_DECIMALS = frozenset(
@@ -50,35 +49,32 @@ class StripeRecord:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def held_for(self, period: Period, since: int) -> Iterator[ProviderCharge]:
-        """List what is held for a period's payments, by the balance transactions since a time (Unix seconds).
+    def page(self, period: Period, created: Mapping[str, int], after: str) -> CollectedPage:
+        """List what came in for a period's payments, and what went out again, by a page of balance transactions.
 
-        They come newest first, so refunds and reversals come before their charge, and only they are kept in memory. A
-        bank debit has a balance transaction while it is pending, and another one if it fails: it counts as held once
+        A bank debit has a balance transaction while it is pending, and another one if it fails: it counts as held once
         it has succeeded.
+
+        Parameters
+        ----------
+        created : mapping
+            When they were made, in Unix seconds: `gte`, and perhaps `lt`.
         """
-        gone = Counter[str]()
-        for _, moved in groupby(self._moves(since), key=lambda move: move.created):
-            came = []
-            for move in moved:
-                if move.type in _CHARGES and getattr(move.source, "object", "") == "charge":
-                    came.append(move)
-                elif move.type in _BACK_AND_FORTH and move.source is not None:
-                    gone[_charge_of(move.source)] += _gone(move, move.source)
-            for move in came:
-                charge = move.source
-                minor = _came(move, charge) - gone.pop(charge.id, 0)
-                if charge.status == "succeeded" and _quoted(charge, "close") == str(period):
-                    held = _money(minor, charge.currency)
-                    yield ProviderCharge(
-                        "stripe", _id(charge.payment_intent), _quoted(charge, "payment"), held.currency, held.minor
-                    )
+        query = {"created": dict(created), "limit": _AT_ONCE, "expand": ["data.source"]}
+        listed = self._client.balance_transactions.list(query | ({"starting_after": after} if after else {}))
+        came, gone = [], dict[str, _Gone]()
+        for move in listed.data:
+            if move.type in _CHARGES and getattr(move.source, "object", "") == "charge":
+                came.append(move)
+            elif move.type in _BACK_AND_FORTH and move.source is not None:
+                before = gone.get(_charge_of(move.source))
+                minor = _gone(move, move.source) + (before.minor if before else 0)
+                gone[_charge_of(move.source)] = _Gone(move.source, minor)
+        charges = [charge for move in came if (charge := _listed(period, move, gone))]
+        returned = [back.as_returned() for back in gone.values() if back.minor]
+        return CollectedPage(charges, returned, listed.data[-1].id if listed.data and listed.has_more else "")
 
-    def _moves(self, since: int) -> Iterator[Any]:
-        query = {"created": {"gte": since}, "limit": _AT_ONCE, "expand": ["data.source"]}
-        return iter(self._client.balance_transactions.list(query).auto_paging_iter())
-
-    def held(self, intent: str) -> Money | None:
+    def held(self, intent: str, before_request: BeforeRequest) -> Money | None:
         """Add up what one PaymentIntent's charges, refunds and disputes leave; None if nothing was collected."""
         query = {"payment_intent": intent, "limit": _AT_ONCE}
         asked = {**query, "expand": ["data.balance_transaction"]}
@@ -88,11 +84,36 @@ class StripeRecord:
         minor = sum(
             _came(charge.balance_transaction, charge) for charge in charges if not charge.failure_balance_transaction
         )
+        before_request()
         for refund in self._client.refunds.list(query).auto_paging_iter():
             minor -= refund.amount if _has_left(refund) else 0
+        before_request()
         for dispute in self._client.disputes.list(query).auto_paging_iter():
             minor -= sum(_gone(move, dispute) for move in dispute.balance_transactions)
         return _money(minor, charges[0].currency)
+
+
+class _Gone(NamedTuple):
+    """What went out again of a charge, in Stripe's units of its currency; the source is what took it out last."""
+
+    source: Any
+    minor: int
+
+    def as_returned(self) -> MoneyReturned:
+        """Name the payment whose money it was."""
+        money = _money(self.minor, self.source.currency)
+        reference = _id(getattr(self.source, "payment_intent", ""))
+        return MoneyReturned("stripe", reference, money.currency, money.minor)
+
+
+def _listed(period: Period, move: Any, gone: dict[str, _Gone]) -> ProviderCharge | None:
+    """Make the entry of a charge that came in, unless it is another period's; what went out of it is used up."""
+    charge = move.source
+    back = gone.pop(charge.id, None)
+    if charge.status != "succeeded" or _quoted(charge, "close") != str(period):
+        return None
+    held = _money(_came(move, charge) - (back.minor if back else 0), charge.currency)
+    return ProviderCharge("stripe", _id(charge.payment_intent), _quoted(charge, "payment"), held.currency, held.minor)
 
 
 def _has_come(charge: Any) -> bool:

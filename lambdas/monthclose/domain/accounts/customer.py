@@ -74,6 +74,9 @@ class Customer:
         Total of their latest invoice: the plan expects a similar one, and charges large ones first.
     carried_minor : int
         Amounts of past months that were too small to be invoiced: they are a line of the next invoice.
+    dead_address : str
+        The e-mail address that takes no e-mails of ours: one bounced for good, or its reader complained. An import of
+        another address ends that.
     late_usage : mapping
         The closed months that usage arrived for after they were billed, each with the time of the latest arrival.
     version : int
@@ -101,6 +104,7 @@ class Customer:
     held_by: str = ""
     last_invoiced_minor: int = 0
     carried_minor: int = 0
+    dead_address: str = ""
     late_usage: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
@@ -157,6 +161,15 @@ class Customer:
     def currency(self) -> str:
         """Currency of the account: while it is in use, the one that its amounts are in."""
         return self.account_currency if self.in_use and self.account_currency else self.profile.currency
+
+    @property
+    def takes_mail(self) -> bool:
+        """Whether e-mails to their present address may arrive."""
+        return not self.dead_address or self.profile.email.lower() != self.dead_address
+
+    def without_mail(self) -> Customer:
+        """Note that their present address takes no e-mails."""
+        return replace(self, dead_address=self.profile.email.lower())
 
     def leased_to(self, payment_id: str, check_at: datetime) -> Customer:
         """Take the lease for a payment, or keep it; the reconciler looks up the payment at `check_at`.

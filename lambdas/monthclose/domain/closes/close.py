@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import batched
 from typing import NamedTuple
 
 from monthclose.domain.accounts.ledger import Account, Entry, sums_by_account
@@ -15,10 +14,6 @@ from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
-
-MAX_BATCHES = 10_000
-"""A Distributed Map's hard limit on children in parallel: with no more batches, every batch is in flight at once."""
-MAX_BATCH_SIZE = 100
 
 
 class CloseStatus(StrEnum):
@@ -31,6 +26,8 @@ class CloseStatus(StrEnum):
     """The books tie, and all that is left waits for what takes days: it goes on by itself."""
     UNFINISHED = "unfinished"
     """The books tie, and something is left to do: a customer is parked, not charged, or not told yet."""
+    NOT_COMPARED = "not_compared"
+    """Through, and all that was checked ties, but not everything could be compared with the providers' records."""
     COMPLETED_WITH_FINDINGS = "completed_with_findings"
     """Through, and the books do not tie: the proof says where."""
 
@@ -64,6 +61,8 @@ class Close:
         Versions that the present run bills with.
     stops : tuple of Stop
         When persons stopped runs of it, in order.
+    providers : tuple of str
+        Those of its customers. Empty until planned, and for a close planned before this was recorded.
     """
 
     period: Period
@@ -83,6 +82,7 @@ class Close:
     warnings: tuple[str, ...] = ()
     completed_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
+    providers: tuple[str, ...] = ()
     version: int = 0
 
     @property
@@ -92,14 +92,6 @@ class Close:
         return last if last and last.time >= self.run_started_at and self.completed_at is None else None
 
 
-class Planned(NamedTuple):
-    """What the plan needs to know of a customer."""
-
-    customer_id: str
-    provider: str
-    expected_minor: int
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The customers that one child execution handles, all of one provider; numbered from 0, money first."""
@@ -107,29 +99,6 @@ class Batch:
     number: int
     provider: str
     customer_ids: tuple[str, ...]
-
-
-def cut_into_batches(customers: Iterable[Planned], max_batches: int = MAX_BATCHES) -> list[Batch]:
-    """Cut the customers into batches of one provider each, largest expected amounts first.
-
-    As many batches as may run in parallel (`max_batches`), so each is as small as it can be, up to
-    `MAX_BATCH_SIZE` customers; a small close has one customer per batch, which reads well in the console.
-    """
-    ordered = sorted(customers, key=lambda c: (-c.expected_minor, c.customer_id))
-    by_provider: dict[str, list[str]] = {}
-    for customer in ordered:
-        by_provider.setdefault(customer.provider, []).append(customer.customer_id)
-    size = max(-(-len(ordered) // max_batches), 1)
-    while size < MAX_BATCH_SIZE and sum(-(-len(ids) // size) for ids in by_provider.values()) > max_batches:
-        size += 1  # each provider's last batch may be short
-    size = min(size, MAX_BATCH_SIZE)
-    chunks = [
-        (index, provider, chunk)
-        for provider, ids in by_provider.items()
-        for index, chunk in enumerate(batched(ids, size, strict=False))
-    ]
-    chunks.sort(key=lambda c: (c[0], c[1]))  # the providers' queues fill side by side, each money first
-    return [Batch(number, provider, ids) for number, (_, provider, ids) in enumerate(chunks)]
 
 
 class Stage(StrEnum):
@@ -217,6 +186,11 @@ class BatchProgress:
     def finished(self) -> bool:
         """Whether a close has nothing more to do for this batch."""
         return self.stage is Stage.CLOSED and not self.unsettled
+
+    @property
+    def left_to_reconcile(self) -> bool:
+        """Whether the reconciler has something to do for this batch, once the close has ended."""
+        return bool(self.unsettled or self.totals.untold or self.totals.waiting)
 
 
 def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.collections.dunning import telling_due
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import CustomerMonth, NoticeState
 from monthclose.domain.payments.payment import Payment, PaymentState
 
 
@@ -21,6 +21,11 @@ class LooseEndKind(StrEnum):
     """Something is left to do: for a person, the reconciler, or another run of the close."""
     WAITING = "waiting"
     """It goes on by itself, in days perhaps: a bank has the order."""
+    UNREACHED = "unreached"
+    """Their e-mail did not arrive, or they complained about it: somebody asks them for another address."""
+
+
+_UNREACHED = (NoticeState.BOUNCED, NoticeState.COMPLAINED, NoticeState.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,23 @@ def count_loose_ends(progress: BatchProgress) -> Mapping[LooseEndKind, int]:
     return {
         LooseEndKind.UNFINISHED: unfinished or int(progress.stage is not Stage.CLOSED and bool(totals.money)),
         LooseEndKind.WAITING: pending + totals.waiting,
+        LooseEndKind.UNREACHED: sum(totals.notices.get(state, 0) for state in _UNREACHED),
     }
 
 
 def loose_ends(progress: BatchProgress, months: Mapping[str, CustomerMonth]) -> list[LooseEnd]:
     """Find the loose ends of a batch's customers, in order."""
     found = (_loose_end(customer_id, month, progress.stage) for customer_id, month in months.items())
-    return [end for end in found if end]
+    unreached = (_unreached(customer_id, month) for customer_id, month in months.items())
+    return [end for end in (*found, *unreached) if end]
+
+
+def _unreached(customer_id: str, month: CustomerMonth) -> LooseEnd | None:
+    notice = month.notice
+    if notice is None or notice.state not in _UNREACHED:
+        return None
+    why = f" ({notice.why})" if notice.why else ""
+    return LooseEnd(LooseEndKind.UNREACHED, customer_id, f"their e-mail: {notice.state}{why}", notice.time)
 
 
 def _loose_end(customer_id: str, month: CustomerMonth, stage: Stage) -> LooseEnd | None:

@@ -36,6 +36,24 @@ class ProviderCharge:
     minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class MoneyReturned:
+    """Money of a charge that went back, as a provider recorded it apart from the charge: a refund or a reversal.
+
+    Parameters
+    ----------
+    minor : int
+        In minor units of the charge's currency; negative if money came again, as after a dispute that was won.
+    """
+
+    provider: str
+    reference: str
+    currency: str
+    minor: int
+
+
+NOT_COMPARED = frozenset({"provider_unreachable", "compare_incomplete"})
+"""Checks of findings that say that something was not compared: nothing is known to be wrong."""
 MOST_FINDINGS = 1000
 """Findings that are kept and listed; all of them are counted."""
 

@@ -181,6 +181,8 @@ _REMINDER_OF: Mapping[Obstacle, NoticeKind] = {
 }
 
 
+_MOST_BOUNCES = 3
+"""How often one e-mail may come back."""
 _ALL_IS_WELL = frozenset({_K.RECEIPT, _K.CREDIT, _K.PENDING, _K.OPEN, _K.REPLACED})
 _UNPAID = frozenset({_K.PENDING, _K.OPEN, _K.REPLACED, *_FIRST_NEWS.values(), *_REMINDER_OF.values(), _K.LAST_REMINDER})
 """Messages that leave a customer believing that the invoice isn't paid: if they have paid since, they are told."""
@@ -195,7 +197,7 @@ def telling_due(month: CustomerMonth) -> Telling | None:
     kind, collecting = notice_due(month), month.collecting
     if kind and collecting:
         return Telling(kind, collecting)
-    sent, trouble = _told(month), trouble_of(month)
+    sent, trouble = sent_about(month), trouble_of(month)
     if trouble is None:
         return _receipt(month, sent)
     step = _tell_at_once(trouble, sent) if trouble.obstacle in _TOLD_BY else None
@@ -214,8 +216,8 @@ def _receipt(month: CustomerMonth, sent: list[Notice]) -> Telling | None:
     return Telling(_K.RECEIPT, last, f"paid-{last.sequence}-{len(last.history)}")
 
 
-def _told(month: CustomerMonth) -> list[Notice]:
-    """List what the customer was told of the month's invoice, in order of time."""
+def sent_about(month: CustomerMonth) -> list[Notice]:
+    """List the e-mails about the month's invoice, those that came back included, in order of time."""
     number = month.invoice.number if month.invoice else ""
     replaced = [notice for notice in month.correction_notices if notice.step == number]
     sent = [*((month.notice,) if month.notice else ()), *month.reminders, *replaced]
@@ -270,9 +272,18 @@ def next_step(
         return Step(StepKind.RETRY, f"retry-{today}", why)
     if trouble.obstacle not in _TOLD_BY:
         return None
-    sent = _told(month)
-    at_once = None if notice_due(month) else _tell_at_once(trouble, sent)  # the close's own notice comes first
-    return at_once or _scheduled_reminder(trouble, sent, policy, today) or _after_the_last(trouble, sent, policy, today)
+    attempts = sent_about(month)
+    # One that came back told nobody anything: it is due again, unless that is of no use today.
+    sent = [notice for notice in attempts if not notice.came_back or not _may_go_again(notice, today)]
+    known = [notice for notice in sent if not notice.came_back]
+    at_once = None if notice_due(month) else _tell_at_once(trouble, known, sent)  # the close's own notice comes first
+    reminder = at_once or _scheduled_reminder(trouble, known, sent, policy, today)
+    return reminder or _after_the_last(trouble, known, policy, today)
+
+
+def _may_go_again(notice: Notice, today: date) -> bool:
+    """Whether a notice that came back may be sent again: a few times, once a day, if the address takes e-mails."""
+    return notice.bounces < _MOST_BOUNCES and notice.time.date() < today
 
 
 def _reason_to_retry(
@@ -304,16 +315,23 @@ def _scheduled_retry(month: CustomerMonth, trouble: Trouble, policy: DunningPoli
     return f"day {due[-1]} after the first refusal"
 
 
-def _tell_at_once(trouble: Trouble, sent: list[Notice]) -> Step | None:
+def _tell_at_once(trouble: Trouble, sent: list[Notice], taken: list[Notice] | None = None) -> Step | None:
     since = trouble.began_at if trouble.obstacle is Obstacle.SOFT else trouble.since
     if any(notice.kind in _TOLD_BY[trouble.obstacle] and notice.time >= since for notice in sent):
         return None
     known = sent and sent[-1].kind not in _ALL_IS_WELL and trouble.obstacle is not Obstacle.REVERSED
     kind = (_REMINDER_OF if known else _FIRST_NEWS)[trouble.obstacle]
-    return _telling(f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}", kind, "the customer has not been told yet", sent)
+    return _telling(
+        f"{since:%Y-%m-%dT%H%M%S}-{trouble.obstacle}",
+        kind,
+        "the customer has not been told yet",
+        sent if taken is None else taken,
+    )
 
 
-def _scheduled_reminder(trouble: Trouble, sent: list[Notice], policy: DunningPolicy, today: date) -> Step | None:
+def _scheduled_reminder(
+    trouble: Trouble, sent: list[Notice], taken: list[Notice], policy: DunningPolicy, today: date
+) -> Step | None:
     due = _due((*policy.reminder_days, policy.last_reminder_day), trouble, today)
     if not due:
         return None
@@ -321,7 +339,7 @@ def _scheduled_reminder(trouble: Trouble, sent: list[Notice], policy: DunningPol
     if not last and any(notice.time.date() >= began + timedelta(due[-1]) for notice in sent):
         return None
     kind = _K.LAST_REMINDER if last else _REMINDER_OF[trouble.obstacle]
-    return _telling(f"{began}-day-{due[-1]}", kind, f"day {due[-1]} after the first refusal", sent)
+    return _telling(f"{began}-day-{due[-1]}", kind, f"day {due[-1]} after the first refusal", taken)
 
 
 def _telling(key: str, kind: NoticeKind, why: str, sent: list[Notice]) -> Step | None:
@@ -330,7 +348,7 @@ def _telling(key: str, kind: NoticeKind, why: str, sent: list[Notice]) -> Step |
 
 
 def _after_the_last(trouble: Trouble, sent: list[Notice], policy: DunningPolicy, today: date) -> Step | None:
-    final = [n for n in sent if n.kind == _K.LAST_REMINDER and n.time >= trouble.began_at]
+    final = [n for n in sent if n.told and n.kind == _K.LAST_REMINDER and n.time >= trouble.began_at]
     if not final or today < final[-1].time.date() + timedelta(policy.final_days):
         return None
     kind = StepKind.HOLD if policy.after_last is AfterLast.HOLD else StepKind.GIVE_UP

@@ -6,7 +6,15 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, Step, StepKind, next_step, trouble_of
+from monthclose.domain.collections.dunning import (
+    DunningPolicy,
+    Obstacle,
+    Step,
+    StepKind,
+    next_step,
+    sent_about,
+    trouble_of,
+)
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange, NoticeState
@@ -14,6 +22,8 @@ from monthclose.domain.period import Period
 
 _PAID_UP = "nothing is owed any more"
 _DECLINED = (Obstacle.SOFT, Obstacle.HARD)
+_BOUNCES_BY = timedelta(days=1)
+"""After this long an e-mail that has not come back has arrived: SES tries for some 14 hours."""
 _NEWS_FOR = timedelta(days=7)
 """An older change of a hold is no longer news."""
 
@@ -73,7 +83,8 @@ def decide_hold(
     A definite decline leads to a hold after the grace period. A customer who was asked to do something (confirm the
     payment, add a payment method, pay again what their bank reversed) is held once the last reminder has gone
     unanswered. Nobody is held while a payment's outcome is outstanding, nor for an obstacle of our own making (no
-    adapter for the provider, a parked customer), nor for an invoice that a person released them from.
+    adapter for the provider, a parked customer), nor for an invoice that a person released them from, nor for one that
+    no e-mail about has reached them: a bounce lifts the hold that was placed with the e-mail.
     """
     if customer.held_since is None:
         return _place(customer, months, policy, dunning, today)
@@ -83,7 +94,9 @@ def decide_hold(
         return HoldDecision(HoldAction.LIFTED, _PAID_UP, _held_for(months, today))
     if _in_flight(customer, months) or _overdue(customer, months, policy, dunning, today, retry_first=False):
         return None
-    return HoldDecision(HoldAction.LIFTED, "nothing is overdue any more", _held_for(months, today))
+    untold = any(notice.came_back for month in months.values() for notice in month.notices)
+    reason = "the e-mails about it did not arrive" if untold else "nothing is overdue any more"
+    return HoldDecision(HoldAction.LIFTED, reason, _held_for(months, today))
 
 
 def lift_if_paid_up(
@@ -169,11 +182,26 @@ def _why_overdue(month: CustomerMonth, step: Step | None, policy: HoldPolicy, to
     if trouble is None or month.invoice is None or _released(month):
         return ""
     retry_due = step is not None and step.kind is StepKind.RETRY
-    if retry_due or today < month.invoice.issued_on + timedelta(days=policy.grace_days):
+    told_on = _told_on(month, month.invoice)
+    if retry_due or told_on is None or today < told_on + timedelta(days=policy.grace_days):
         return ""
     if trouble.obstacle in _DECLINED or (step and step.kind is StepKind.HOLD):
         return trouble.payment.code or str(trouble.payment.state)
     return ""
+
+
+def _told_on(month: CustomerMonth, invoice: Invoice) -> date | None:
+    """Find the day that the grace period counts from; None if every e-mail about the invoice came back.
+
+    That is the invoice's date or, if earlier e-mails came back, the day after the first one that did not: holds are not
+    placed and lifted again with each e-mail. With none sent yet, it is the invoice's date: the hold is decided with the
+    e-mail that mentions it.
+    """
+    sent = sent_about(month)
+    told = [notice.time.date() for notice in sent if notice.told]
+    if not sent or sent[0].told:
+        return invoice.issued_on
+    return max(invoice.issued_on, told[0] + _BOUNCES_BY) if told else None
 
 
 def _released(month: CustomerMonth) -> bool:

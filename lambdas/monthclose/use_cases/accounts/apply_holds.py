@@ -1,15 +1,17 @@
 """Apply holds: put customers who don't pay on hold, and lift the holds of those who did."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
 from monthclose.domain.closes.close import BatchProgress, Stage
-from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.domain.collections.dunning import DunningPolicy, telling_due
 from monthclose.domain.collections.hold import HoldPolicy, decide_hold
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
+from monthclose.errors import ProviderPausedError
 from monthclose.ports import Books, Clock, Closes
 from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
 from monthclose.use_cases.tellers import TellsHolds
@@ -69,12 +71,14 @@ class HoldKeeper:
     def keep(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
         """Decide a customer's hold again, tell them if it has changed, and return what changed.
 
+        Nobody is put on hold for an invoice whose notice is still to be sent: it is decided again with that notice.
+
         Raises
         ------
         TryLaterError
             Lost every race, or the mail service is briefly unavailable; the same call continues.
         """
-        change = self.review(customer_id, period=period, today=today)
+        change = retry_conflicts(partial(self._decide, customer_id, period, today, waits_for_notice=True))
         self.tell(customer_id)
         return change
 
@@ -95,10 +99,13 @@ class HoldKeeper:
     def _month_after_review(self, customer_id: str, period: Period) -> CustomerMonth:
         customer = self.books.customer(customer_id)
         if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
-            self.keep(customer_id, period=period)
+            with suppress(ProviderPausedError):  # the month's notice, which has no turn either, will say it
+                self.keep(customer_id, period=period)
         return self.books.month(customer_id, period)
 
-    def _decide(self, customer_id: str, period: Period | None, today: date | None) -> HoldChange | None:
+    def _decide(
+        self, customer_id: str, period: Period | None, today: date | None, *, waits_for_notice: bool = False
+    ) -> HoldChange | None:
         # The account first: a payment that begins after this changes it, and then nothing is written.
         customer = self.books.customer(customer_id)
         if customer is None:
@@ -107,9 +114,11 @@ class HoldKeeper:
         decision = decide_hold(customer, months, self.policy, self.dunning, today or now.date())
         if decision is None:
             return None
+        placed = decision.action is HoldAction.PLACED
+        if placed and waits_for_notice and telling_due(months[decision.period]):
+            return None
         noted = period or decision.period
         number = len(months[noted].holds) + 1 if noted in months else 1
-        placed = decision.action is HoldAction.PLACED
         after = customer.put_on_hold(now, decision.reason) if placed else customer.off_hold()
         change = HoldChange(customer_id, noted, decision.action, decision.reason, now, number)
         self.books.commit(after, change)

@@ -1,37 +1,33 @@
 """Park customers: after the last repair round, set aside every customer without an outcome, with the reason."""
 
-from monthclose.domain.closes.close import Stage
+from monthclose.domain.closes.close import Batch, Stage
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
-from monthclose.ports import Books, Clock, Closes, Documents
+from monthclose.ports import Books, Clock, Closes
 from monthclose.use_cases.batch_work import park, read_months, summed_up
-from monthclose.use_cases.closes.snapshot import read_batches
 
 
-def park_customers(period: Period, *, books: Books, closes: Closes, documents: Documents, clock: Clock) -> int:
-    """Park the customers of unfinished batches that have no outcome, and return how many there were.
+def park_customers(period: Period, batch: Batch, *, books: Books, closes: Closes, clock: Clock) -> int:
+    """Park the customers of an unfinished batch that have no outcome, and return how many there were.
 
     A parked payment keeps its state and its lease: it is not charged again before its outcome is known.
     """
-    close = closes.get(period)
+    close, progress = closes.get(period), closes.progress(period, batch.number)
     if close is None:
         raise UserMistakeError(f"{period} has never been closed")
+    if progress and progress.finished:
+        return 0
     parked = 0
-    by_batch = {progress.batch.number: progress for progress in closes.all_progress(period)}
-    for batch in read_batches(documents, close.snapshot_key):
-        progress = by_batch.get(batch.number)
-        if progress and progress.finished:
-            continue
-        for customer_id, month in read_months(books, batch.customer_ids, period).items():
-            reason = _reason(month, _being_charged(books, customer_id, month), generated=progress is not None)
-            if reason:
-                park(books, clock, customer_id, period, reason)
-                parked += 1
-        months = read_months(books, batch.customer_ids, period).values()
-        stage = progress.stage if progress else Stage.GENERATED
-        closes.put_progress(summed_up(period, batch, months, stage, close.round, clock))
+    for customer_id, month in read_months(books, batch.customer_ids, period).items():
+        reason = _reason(month, _being_charged(books, customer_id, month), generated=progress is not None)
+        if reason:
+            park(books, clock, customer_id, period, reason)
+            parked += 1
+    months = read_months(books, batch.customer_ids, period).values()
+    stage = progress.stage if progress else Stage.GENERATED
+    closes.put_progress(summed_up(period, batch, months, stage, close.round, clock))
     return parked
 
 

@@ -1,17 +1,19 @@
 """Plan a close: fix the snapshot once, then list before each round what is left to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from monthclose.domain.closes.close import Batch, Close, Planned, cut_into_batches
+from monthclose.domain.closes.close import Batch, Close
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
-from monthclose.ports import Closes, CustomerDirectory, Documents, PaymentGateway, PriceBooks, TaxTables
+from monthclose.ports import Closes, Documents, PaymentGateway, PriceBooks, TaxTables, TimeIsUp
 from monthclose.settings import CloseSettings, Provider
+from monthclose.use_cases.closes.mail_outlook import MailOutlook
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
+from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,11 @@ class Plan:
     """Batches that the round covers."""
     round_key: str
     """Object that lists them."""
-    rounds_left: bool
-    wait_seconds: int
+    rounds_left: bool = True
+    """Otherwise the customers of the batches in the list are parked."""
+    wait_seconds: int = 0
+    scan: Scan | None = None
+    """If time ran out before all customers were scanned: where the next call continues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Planner:
     """Plans rounds."""
 
     closes: Closes
-    directory: CustomerDirectory
+    snapshots: SnapshotTaker
     documents: Documents
     price_books: PriceBooks
     tax_tables: TaxTables
@@ -40,12 +45,18 @@ class Planner:
     settings: CloseSettings
     gateways: Mapping[str, Callable[[], PaymentGateway]]
     """Makes each provider's gateway: a provider that refuses us must stop the close before it charges or parks."""
+    mail: MailOutlook
 
-    def plan(self, period: Period, run: int) -> Plan:
+    def plan(self, period: Period, run: int, scan: Scan | None = None, time_is_up: TimeIsUp = lambda: False) -> Plan:
         """Write the list of the batches that still need work; a close's first round takes the snapshot as well.
 
         A run's first round covers the unfinished batches and those with parked customers, whose reason may be gone.
         Its repair rounds cover the unfinished ones only.
+
+        Parameters
+        ----------
+        scan : Scan or None
+            What the last call returned, if it did not finish the snapshot.
 
         Raises
         ------
@@ -61,50 +72,55 @@ class Planner:
         if first:  # one run bills with one price book, whatever is imported meanwhile
             close = replace(close, price_book=self.price_books.latest(), tax_table=self.tax_tables.latest())
         if not close.snapshot_key:
-            close = self._take_snapshot(close)
-        batches = read_batches(self.documents, close.snapshot_key)
-        todo = self._unfinished(close, batches, with_parked=first)
+            taken = self.snapshots.take(close, scan or Scan(), time_is_up)
+            if isinstance(taken, Scan):
+                return Plan(close, 0, "", scan=taken)
+            close = self._planned(close, taken)
+        done = self._finished(close, with_parked=first)
+        todo = close.batches - len(done)
         rounds_done = close.round - close.first_round
         if not todo:
-            return Plan(close, 0, close.snapshot_key, rounds_left=True, wait_seconds=0)
-        self._check_providers({batch.provider for batch in todo})
+            return Plan(close, 0, close.snapshot_key)
+        self._check_providers({batch.provider for batch in self._unfinished(close, done)})
         if rounds_done >= self.settings.max_rounds:
-            return Plan(close, len(todo), close.snapshot_key, rounds_left=False, wait_seconds=0)
+            key = f"snapshots/{period}/parking-{close.round}.json"
+            write_batches(self.documents, key, self._unfinished(close, done), self.snapshots.queues)
+            return Plan(close, todo, key, rounds_left=False)
         # Write the list first: if this breaks off, the next call must find the round not started.
         key = f"snapshots/{period}/round-{close.round + 1}.json"
-        self._write_batches(key, todo)
+        write_batches(
+            self.documents,
+            key,
+            self._unfinished(close, done),
+            self.snapshots.queues,
+            self.settings.generated_per_second,
+        )
         close = self.closes.put(replace(close, round=close.round + 1))
         wait = 0 if first else self.settings.round_wait_seconds * rounds_done
-        return Plan(close, len(todo), key, rounds_left=True, wait_seconds=wait)
+        return Plan(close, todo, key, wait_seconds=wait)
 
     def _check_providers(self, names: set[str]) -> None:
         for name in sorted(names & self.gateways.keys()):
             with suppress(TryLaterError):  # if it is down or busy, its queue waits; the close does not fail
                 self.gateways[name]().check()
 
-    def _take_snapshot(self, close: Close) -> Close:
-        customers = list(self.directory.scan())
-        if not customers:
-            raise UserMistakeError("there are no customers: import some first (monthclose import customers FILE)")
-        batches = cut_into_batches(customers, self.settings.max_batches)
-        key = f"snapshots/{close.period}/run-{close.run}.json"
-        self._write_batches(key, batches)
-        seconds, warnings = self._estimate(customers)
+    def _planned(self, close: Close, taken: Snapshot) -> Close:
+        seconds, warnings = self._estimate(taken.counts)
         planned = replace(
             close,
-            snapshot_key=key,
-            customers=len(customers),
-            batches=len(batches),
+            snapshot_key=taken.key,
+            customers=sum(taken.counts.values()),
+            batches=taken.batches,
             expected_seconds=seconds,
             warnings=warnings,
+            providers=tuple(sorted(taken.counts)),
         )
         return self.closes.put(planned)
 
-    def _estimate(self, customers: list[Planned]) -> tuple[int, tuple[str, ...]]:
+    def _estimate(self, counts: Mapping[str, int]) -> tuple[int, tuple[str, ...]]:
         """Estimate how long charging takes: each provider's customers at its allowed rate, in parallel."""
         seconds, warnings = 0, []
-        for name in sorted({customer.provider for customer in customers}):
-            number = sum(customer.provider == name for customer in customers)
+        for name, number in sorted(counts.items()):
             provider = self.providers.get(name)
             if provider is None:
                 warnings.append(f"provider {name!r} has no adapter: {count(number, 'customer')} cannot be charged")
@@ -117,16 +133,16 @@ class Planner:
                     f"{name}: {count(number, 'charge')} at {rate:g}/s would take {takes / 3600:.1f} h, "
                     f"more than the deadline of {self.settings.deadline_hours} h"
                 )
-        return seconds, tuple(warnings)
+        return seconds, (*warnings, *self.mail.warnings(sum(counts.values()), seconds))
 
-    def _unfinished(self, close: Close, batches: list[Batch], *, with_parked: bool) -> list[Batch]:
-        done = {
+    def _finished(self, close: Close, *, with_parked: bool) -> set[int]:
+        """Number the batches that a round leaves out."""
+        return {
             progress.batch.number
             for progress in self.closes.all_progress(close.period)
             if progress.finished and not (with_parked and progress.totals.parked)
         }
-        return [batch for batch in batches if batch.number not in done]
 
-    def _write_batches(self, key: str, batches: list[Batch]) -> None:
-        queues = {name: provider.queue_url for name, provider in self.providers.items()}
-        write_batches(self.documents, key, batches, queues)
+    def _unfinished(self, close: Close, done: Collection[int]) -> Iterator[Batch]:
+        batches = read_batches(self.documents, close.snapshot_key)
+        return (batch for batch in batches if batch.number not in done)

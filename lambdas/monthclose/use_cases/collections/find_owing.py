@@ -1,18 +1,20 @@
 """Find customers who owe: begin a run of the collections, and list its customers in batches of one provider each."""
 
-import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from monthclose.domain.closes.close import MAX_BATCH_SIZE, Batch, CloseStatus
+from monthclose.domain.closes.close import Batch, CloseStatus
 from monthclose.domain.period import Period
 from monthclose.ports import Claim, Claims, Clock, Closes, CustomerDirectory, Documents, Workflow
+from monthclose.settings import Provider
 from monthclose.use_cases.claim_holder import still_running
-from monthclose.use_cases.closes.snapshot import row_of
+from monthclose.use_cases.closes.snapshot import write_batches
 
 CLAIM = "collections"
+_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Found:
     ----------
     closing : tuple of Period
         Months that a close works on right now: their customers are left to it.
+    expected_seconds : int
+        How long charging takes at the providers' allowed rates if each of the customers is charged once.
     key : str
         Object that lists the batches.
     """
@@ -32,6 +36,7 @@ class Found:
     closing: tuple[Period, ...] = ()
     batches: int = 0
     customers: int = 0
+    expected_seconds: int = 0
     key: str = ""
 
 
@@ -45,8 +50,7 @@ class OwingFinder:
     documents: Documents
     workflow: Workflow
     clock: Clock
-    queues: Mapping[str, str]
-    """The URL of each provider's queue."""
+    providers: Mapping[str, Provider]
 
     def find(self, execution: str, day: date | None = None) -> Found:
         """Begin a run for a day (default: today), unless another run is still working.
@@ -67,8 +71,16 @@ class OwingFinder:
         today = day or (before.since if before and again else now).date()
         counted = _Counted()
         key = f"snapshots/collections/{today}/{execution.rpartition(':')[2]}.json"
-        self.documents.write(key, _as_json(counted.watch(self._batches()), self.queues))
-        return Found("begun", today, self._closing(), counted.batches, counted.customers, key)
+        write_batches(self.documents, key, counted.watch(self._batches()), self._queues)
+        customers, seconds = counted.customers.total(), self._expected_seconds(counted.customers)
+        return Found("begun", today, self._closing(), counted.batches, customers, seconds, key)
+
+    @property
+    def _queues(self) -> dict[str, str]:
+        return {name: provider.queue_url for name, provider in self.providers.items()}
+
+    def _expected_seconds(self, customers: Mapping[str, int]) -> int:
+        return max((round(customers[name] / it.limit.usable()) for name, it in self.providers.items()), default=0)
 
     def _batches(self) -> Iterator[Batch]:
         """Cut the customers into batches as they come, so that at most one batch per provider is in memory."""
@@ -76,7 +88,7 @@ class OwingFinder:
         for owing in self.directory.owing():
             ids = waiting.setdefault(owing.provider, [])
             ids.append(owing.customer_id)
-            if len(ids) == MAX_BATCH_SIZE:
+            if len(ids) == _BATCH_SIZE:
                 yield Batch(number, owing.provider, tuple(waiting.pop(owing.provider)))
                 number += 1
         for provider, ids in sorted(waiting.items()):
@@ -89,21 +101,13 @@ class OwingFinder:
 
 
 class _Counted:
-    """Counts what passes."""
+    """Counts what passes: batches, and customers by provider."""
 
-    batches = customers = 0
+    def __init__(self) -> None:
+        self.batches, self.customers = 0, Counter[str]()
 
     def watch(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:
             self.batches += 1
-            self.customers += len(batch.customer_ids)
+            self.customers[batch.provider] += len(batch.customer_ids)
             yield batch
-
-
-def _as_json(batches: Iterator[Batch], queues: Mapping[str, str]) -> Iterator[bytes]:
-    """Write a JSON array piece by piece."""
-    opening = b"["
-    for batch in batches:
-        yield opening + json.dumps(row_of(batch, queues)).encode()
-        opening = b",\n"
-    yield b"[]" if opening == b"[" else b"]"

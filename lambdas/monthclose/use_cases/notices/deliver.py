@@ -6,13 +6,16 @@ report warns of it.
 
 from dataclasses import replace
 
+from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.month import Notice, NoticeState
 from monthclose.errors import ConflictError, MailRefusedError, OutcomeUnknownError, TryLaterError
 from monthclose.ports import Books, Mail, Mailer
 
 
-def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice | None:
+def deliver(books: Books, mailer: Mailer, customer: Customer, claim: Notice, mail: Mail) -> Notice | None:
     """Claim a notice, send its mail, and return it as it is then; None if somebody else has claimed it.
+
+    Nothing is sent to an address that takes no e-mails.
 
     Parameters
     ----------
@@ -24,10 +27,14 @@ def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice |
     TryLaterError
         The mail service is briefly unavailable; the claim is withdrawn.
     """
+    if not customer.takes_mail:
+        claim = replace(claim, state=NoticeState.UNREACHABLE)
     try:
         books.commit(claim)
     except ConflictError:
         return None
+    if not customer.takes_mail:
+        return claim
     claimed = replace(claim, version=claim.version + 1)
     try:
         message_id = mailer.send(mail)
@@ -40,5 +47,8 @@ def deliver(books: Books, mailer: Mailer, claim: Notice, mail: Mail) -> Notice |
         return claimed
     else:
         done = replace(claimed, state=NoticeState.SENT, message_id=message_id)
-    books.commit(done)
+    try:
+        books.commit(done)
+    except ConflictError:
+        return claimed  # what became of the mail is known already, and kept
     return done

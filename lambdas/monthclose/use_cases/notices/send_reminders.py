@@ -54,7 +54,12 @@ class ReminderSender:
 
     def _remind(self, customer_id: str, today: date, closing: frozenset[Period]) -> bool:
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)
-        if customer is None or closing & months.keys() or any(_notified_on(today, month) for month in months.values()):
+        if (
+            customer is None
+            or not customer.takes_mail
+            or closing & months.keys()
+            or any(_notified_on(today, month) for month in months.values())
+        ):
             return False
         due = self._first_due(customer, months, today)
         return due is not None and self._send_one(customer_id, *due, today)
@@ -75,6 +80,7 @@ class ReminderSender:
         return None
 
     def _send_one(self, customer_id: str, period: Period, month: CustomerMonth, telling: Telling, today: date) -> bool:
+        self.teller.mailer.wait_for_turn()
         customer, month = self.teller.with_hold(customer_id, period, month, today)
         if customer is None:
             return False

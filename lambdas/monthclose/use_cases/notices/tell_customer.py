@@ -37,11 +37,13 @@ class CustomerTeller:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; the next call sends it.
+            The mail service is briefly unavailable; the next call sends it. A `ProviderPausedError` if it is not this
+            mail's turn: nothing was done.
         """
         month = month or self.books.month(customer_id, period)
         if telling_due(month) is None:
             return month
+        self.mailer.wait_for_turn()  # before the hold is decided: the mail says so
         customer, month = self.with_hold(customer_id, period, month)
         telling = telling_due(month)
         if customer is None or telling is None:
@@ -52,9 +54,12 @@ class CustomerTeller:
     def with_hold(
         self, customer_id: str, period: Period, month: CustomerMonth, today: date | None = None
     ) -> tuple[Customer | None, CustomerMonth]:
-        """Review a customer's hold, and return the account and the month as they are then."""
+        """Review a customer's hold, and return the account and the month as they are then.
+
+        It stays as it is if they cannot be told.
+        """
         customer = self.books.customer(customer_id)
-        owing = customer and (customer.held_since or customer.receivable_minor)
+        owing = customer and customer.takes_mail and (customer.held_since or customer.receivable_minor)
         if not owing or not self.holds.review(customer_id, period=period, today=today):
             return customer, month
         return self.books.customer(customer_id), self.books.month(customer_id, period)
@@ -78,9 +83,16 @@ class CustomerTeller:
         # Written before the claim: a mail that cannot be written is not claimed.
         mail = self.texts.mail(customer, month, kind, payment=payment, step=step, held_on=held_on)
         before = next((n for n in month.notices if n.step == step), None)
-        version = before.version if before else 0
+        version, bounces = (before.version, before.bounces) if before else (0, 0)
         claim = Notice(
-            customer.customer_id, period, kind, NoticeState.CLAIMED, self.clock(), step=step, version=version
+            customer.customer_id,
+            period,
+            kind,
+            NoticeState.CLAIMED,
+            self.clock(),
+            step=step,
+            bounces=bounces,
+            version=version,
         )
-        delivered = deliver(self.books, self.mailer, claim, mail)
+        delivered = deliver(self.books, self.mailer, customer, claim, mail)
         return delivered is not None and delivered.state is NoticeState.SENT

@@ -47,7 +47,8 @@ class HoldTeller:
             step=step,
             version=before.version if before else 0,
         )
-        deliver(self.books, self.mailer, claim, self.texts.hold_mail(customer, _KINDS[change.action], change))
+        mail = self.texts.hold_mail(customer, _KINDS[change.action], change)
+        deliver(self.books, self.mailer, customer, claim, mail)
 
 
 def _step(change: HoldChange) -> str:

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import count
+from datetime import timedelta
 
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.closes.proof import ProviderCharge
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
@@ -20,7 +18,7 @@ from monthclose.errors import (
     RateLimitedError,
 )
 from monthclose.names import LimitScope
-from monthclose.ports import Answer, ChargeOrder, Limiter, PaymentGateway
+from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, Limiter, PaymentGateway, Window
 
 _READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held")
 _CALLS = (*_READS, "register", "prepare", "collect", "withdraw")
@@ -33,7 +31,6 @@ that read share one, for they share the endpoint that lists payments."""
 
 _TRIES = 4
 """Of a call that is answered with 429."""
-_PAGE = 100
 _LOST = (ProviderDownError, OutcomeUnknownError)
 _ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
 """Refusals, or one busy object: the provider is healthy."""
@@ -117,22 +114,18 @@ class ThrottledGateway:
         """Find which of our payments the provider's object is about."""
         return self._request("payment_of", lambda: self.gateway.payment_of(reference))
 
-    def collected_for(self, period: Period, since: datetime) -> Iterator[ProviderCharge]:
-        """Go over the money collected, with a slot for every hundred charges; it cannot be repeated in the middle."""
-        lane = self.lanes["collected_for"]
-        charges = self.gateway.collected_for(period, since)
-        for number in count():
-            if number % _PAGE == 0:
-                self.limiter.acquire(lane)
-            with self._noted(lane):
-                charge = next(charges, None)
-            if charge is None:
-                return
-            yield charge
+    def collected_for(self, period: Period, window: Window, after: str = "") -> CollectedPage:
+        """List a page of the money collected."""
+        return self._request("collected_for", lambda: self.gateway.collected_for(period, window, after))
 
-    def held(self, reference: str) -> Money | None:
-        """Add up what the provider holds for one payment."""
-        return self._request("held", lambda: self.gateway.held(reference))
+    def held(self, reference: str, before_request: BeforeRequest = lambda: None) -> Money | None:
+        """Add up what the provider holds for one payment: each of the requests that this takes has its slot."""
+
+        def next_slot() -> None:
+            before_request()
+            self.limiter.acquire(self.lanes["held"])
+
+        return self._request("held", lambda: self.gateway.held(reference, next_slot))
 
     def _request[T](self, call: str, request: Callable[[], T]) -> T:
         """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 type Counts = Mapping[str, int]
-type LooseEndName = Literal["unfinished", "waiting"]
+type LooseEndName = Literal["unfinished", "waiting", "unreached"]
 
 
 class FindingEntry(TypedDict):
@@ -54,6 +54,8 @@ class LooseEnds(TypedDict, total=False):
 
     unfinished: LooseEndList
     waiting: LooseEndList
+    unreached: LooseEndList
+    """Only if there are any."""
 
 
 class LaterEntries(LooseEnds, total=False):

@@ -7,19 +7,22 @@ from dataclasses import dataclass, field, replace
 
 from monthclose.domain.closes.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.closes.loose_end import LooseEnd, LooseEndKind, count_loose_ends, loose_ends
-from monthclose.domain.closes.proof import MOST_FINDINGS, Comparison, Finding, check_totals
+from monthclose.domain.closes.proof import MOST_FINDINGS, NOT_COMPARED, Comparison, Finding, check_totals
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import exponent
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
-from monthclose.ports import Books, Clock, Closes, Documents
+from monthclose.ports import Books, Clock, Closes, Documents, TimeIsUp
 from monthclose.use_cases.batch_work import read_months
 from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report import Counts, LooseEndEntry, LooseEndList, LooseEnds, Report, ReportHead
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
+_DID_NOT_ARRIVE = ("bounced", "complained", "unreachable")
+"""States of notices that only some reports have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Reporter:
     """Proves and reports closes."""
 
     comparer: BookComparer
+    books: Books
     closes: Closes
     documents: Documents
     clock: Clock
@@ -40,15 +44,51 @@ class Reporter:
         UserMistakeError
             The period was never closed.
         """
+        close = self._close(period, run)
+        return self._finish(close, self.comparer.compare(close), lambda: False)
+
+    def continue_report(
+        self, period: Period, run: int, comparison: str, *, half_is_up: TimeIsUp, time_is_up: TimeIsUp
+    ) -> Report | Joined:
+        """Finish a close once its comparison is done; until then, return how far that is.
+
+        Parameters
+        ----------
+        comparison : str
+            Its name; empty if it could not be planned. What was not compared is a finding.
+        half_is_up : callable
+            Whether half of the time is up: no report is begun then, and nothing more is compared.
+
+        Raises
+        ------
+        UserMistakeError
+            The period was never closed.
+        """
+        close = self._close(period, run)
+        joined = self.comparer.continue_joining(close, comparison, half_is_up)
+        if joined.outcome == "done" and half_is_up():
+            return replace(joined, outcome="time_was_up")
+        return self._finish(close, joined.comparisons, time_is_up) if joined.outcome == "done" else joined
+
+    def _close(self, period: Period, run: int) -> Close:
         close = self.closes.get(period)
         if close is None or close.run != run:
             raise UserMistakeError(f"there is no run {run} of a close of {period}")
-        comparisons = self.comparer.compare(close)
-        done, report = self._prove(replace(close, completed_at=self.clock()), comparisons)
+        return close
+
+    def _finish(self, close: Close, comparisons: Sequence[Comparison], time_is_up: TimeIsUp) -> Report:
+        done, report = self._prove(replace(close, completed_at=self.clock()), comparisons, time_is_up)
         self._store(close, done, report)
         return report
 
-    def prove_again(self, close: Close, comparisons: Sequence[Comparison], *, stored: bool = True) -> Report:
+    def prove_again(
+        self,
+        close: Close,
+        comparisons: Sequence[Comparison],
+        *,
+        stored: bool = True,
+        time_is_up: TimeIsUp = lambda: False,
+    ) -> Report:
         """Regenerate a close's report after its payments have changed, and return it.
 
         Parameters
@@ -63,7 +103,7 @@ class Reporter:
         ConflictError
             The period is being closed again, which will report it.
         """
-        done, report = self._prove(close, comparisons)
+        done, report = self._prove(close, comparisons, time_is_up)
         if stored:
             self._store(close, done, report)
         return report
@@ -74,11 +114,11 @@ class Reporter:
         if done != before:
             self.closes.put(done)
 
-    def _prove(self, close: Close, comparisons: Sequence[Comparison]) -> tuple[Close, Report]:
+    def _prove(self, close: Close, comparisons: Sequence[Comparison], time_is_up: TimeIsUp) -> tuple[Close, Report]:
         totals, findings, left = Totals(), list[Finding](), _LooseEndLists()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
-            left.add(progress, self.comparer.books)
+            left.add(progress, self.books, time_is_up)
         findings += check_totals(totals, close.customers)
         findings += [finding for comparison in comparisons for finding in comparison.findings]
         unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
@@ -94,10 +134,13 @@ class _LooseEndLists:
     ends: dict[LooseEndKind, list[LooseEnd]] = field(default_factory=lambda: {kind: [] for kind in LooseEndKind})
     in_all: Counter[LooseEndKind] = field(default_factory=Counter)
 
-    def add(self, progress: BatchProgress, books: Books) -> None:
-        """Add a batch's. Its customers are read only if it has loose ends of a kind that is not fully listed."""
+    def add(self, progress: BatchProgress, books: Books, time_is_up: TimeIsUp = lambda: False) -> None:
+        """Add a batch's. Its customers are read only if it has loose ends of a kind that is not fully listed.
+
+        Once time is up they are counted, and no more are listed.
+        """
         counted = {kind: number for kind, number in count_loose_ends(progress).items() if number}
-        if all(len(self.ends[kind]) >= MOST_FINDINGS for kind in counted):
+        if all(len(self.ends[kind]) >= MOST_FINDINGS for kind in counted) or time_is_up():
             self.in_all.update(counted)
             return
         for end in loose_ends(progress, read_months(books, progress.batch.customer_ids, progress.period)):
@@ -107,7 +150,13 @@ class _LooseEndLists:
 
     def content(self) -> LooseEnds:
         """Put them into the report's shape."""
-        return {"unfinished": self._list(LooseEndKind.UNFINISHED), "waiting": self._list(LooseEndKind.WAITING)}
+        content: LooseEnds = {
+            "unfinished": self._list(LooseEndKind.UNFINISHED),
+            "waiting": self._list(LooseEndKind.WAITING),
+        }
+        if self.in_all[LooseEndKind.UNREACHED]:
+            content["unreached"] = self._list(LooseEndKind.UNREACHED)
+        return content
 
     def _list(self, kind: LooseEndKind) -> LooseEndList:
         return {"customers": [_entry(end) for end in self.ends[kind]], "in_all": self.in_all[kind]}
@@ -120,8 +169,10 @@ def _entry(end: LooseEnd) -> LooseEndEntry:
 
 def _status(findings: Sequence[Finding], totals: Totals, left: _LooseEndLists) -> CloseStatus:
     """Decide a close's status; a pending bank debit leaves nothing to do once the customer was notified."""
-    if findings:
+    if any(finding.check not in NOT_COMPARED for finding in findings):
         return CloseStatus.COMPLETED_WITH_FINDINGS
+    if findings:
+        return CloseStatus.NOT_COMPARED
     if left.in_all[LooseEndKind.UNFINISHED]:
         return CloseStatus.UNFINISHED
     return CloseStatus.WAITING if totals.waiting else CloseStatus.COMPLETED
@@ -152,6 +203,9 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
 def _notice_warnings(totals: Totals) -> list[str]:
     texts = {
         "refused": "were refused by the mail service: their addresses are invalid",
+        "bounced": "bounced: their customers were not told",
+        "complained": "were marked as spam by their readers",
+        "unreachable": "were not sent: an earlier e-mail to the address bounced, or its reader complained",
         "claimed": "may or may not have been sent: sending broke off, and they are not sent again in case they were",
     }
     not_notified = (
@@ -193,6 +247,7 @@ def report_content(close: Close, totals: Totals, findings: list[Finding], compan
             "sent": totals.notices.get("sent", 0),
             "refused": totals.notices.get("refused", 0),
             "unconfirmed": totals.notices.get("claimed", 0),
+            **{name: totals.notices[name] for name in _DID_NOT_ARRIVE if totals.notices.get(name)},
         },
         "holds": {name: totals.holds.get(name, 0) for name in ("placed", "lifted")},
         "proof": {

@@ -25,10 +25,11 @@ _PARTS: Mapping[str, str] = {
     "written_off": "Written off",
 }
 """The parts of a currency's bar, in order; `open` excludes what is pending here."""
+_NOT_COMPARED = "The books tie within, but have not been compared with all providers' records yet"
 _SUMS = ("invoiced", "collected", "credited", "written_off", "open", "pending", "lost", "credit_granted", "tax")
 
-_LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting")
-"""Customers whom the close has not finished, and those who wait for something that takes days."""
+_LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting", "unreached")
+"""Customers whom the close has not finished, who wait for something that takes days, or whose e-mail failed."""
 _PAYMENTS: Mapping[str, tuple[str, str]] = {
     "paid": ("Paid", "collected"),
     "nothing_due": ("Nothing due", "credited"),
@@ -103,6 +104,8 @@ def _verdict(report: Report) -> dict[str, str]:
         left = [f"{ends['in_all']:,} {kind}" for kind, ends in _loose_ends(report)]
         headline = ", ".join(("The books tie", *left))
         return {"tone": "good", "mark": "✓", "headline": headline, "detail": f"{detail}."}
+    if report.get("status") == "not_compared":
+        return {"tone": "wait", "mark": "…", "headline": _NOT_COMPARED, "detail": f"{detail}."}
     headline = f"The books do not tie: {count(findings, 'finding')}" if findings else "The books do not tie"
     return {"tone": "bad", "mark": "!", "headline": headline, "detail": f"{detail}."}
 

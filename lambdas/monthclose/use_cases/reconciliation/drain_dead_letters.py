@@ -5,21 +5,25 @@ queue manually.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.closes.proof import Finding
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.notices.mail_event import MailEvent
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
 from monthclose.names import COLLECT_DUE
-from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, Log, TimeIsUp, Workflow
+from monthclose.ports import Closes, DeadLetter, DeadLetters, Documents, EventQueue, Log, TimeIsUp, Workflow
 from monthclose.use_cases.batch_work import recent_closes
+from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 
 _TARGET, _ERROR = "TARGET_ARN", "ERROR_CODE"
 """Attributes that EventBridge sets on a dead letter (its guide, "Using dead-letter queues")."""
+_MOST_RETURNS = 3
+"""How often an event goes back from the dead letters. What fails for longer has a reason that a person must remove."""
 
 
 @dataclass(slots=True)
@@ -34,15 +38,18 @@ class Drained:
         Messages whose task no longer waits: settling picks up their batches, or there is nothing left to do.
     started : int
         Starts that had not been delivered.
+    put_back : int
+        Providers' events that are applied again.
     """
 
     answered: int = 0
     taken_up: int = 0
     started: int = 0
+    put_back: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """The counts, for people and programs."""
+        """The counts of a provider's queue, or the rules', for people and programs."""
         return {"answered": self.answered, "taken_up": self.taken_up, "started": self.started}
 
 
@@ -109,6 +116,63 @@ class DeadLetterDrain:
 
         return self._drain(queue, handle, time_is_up)
 
+    def drain_mail(self, queue: DeadLetters, events: EventQueue, time_is_up: TimeIsUp = lambda: False) -> Drained:
+        """Put events about e-mails that could not be kept back into their queue: keeping one twice changes nothing.
+
+        Parameters
+        ----------
+        events : EventQueue
+            The queue that the letters come from.
+        """
+
+        def handle(letter: DeadLetter, drained: Drained) -> None:
+            event = _object(letter.body)
+            try:
+                MailEvent.read(event or {})
+            except UserMistakeError:
+                self._keep("mail", letter, drained, "dead_letter", "an event about an e-mail cannot be read")
+                return
+            events.put([event or {}])
+            drained.taken_up += 1
+
+        return self._drain(queue, handle, time_is_up)
+
+    def drain_webhooks(
+        self,
+        queue: DeadLetters,
+        events: EventQueue,
+        providers: Collection[str],
+        time_is_up: TimeIsUp = lambda: False,
+    ) -> Drained:
+        """Put providers' events that could not be applied back into their queue, a few times.
+
+        An event that fails again and again, or whose provider is not in the settings, is kept, with a finding. The
+        payment that it is about is looked up all the same: settling asks about every payment in flight, and the
+        comparison of the books finds what came later, such as a refund.
+
+        Parameters
+        ----------
+        providers : collection of str
+            Those whose events can be applied.
+        """
+
+        def handle(letter: DeadLetter, drained: Drained) -> None:
+            message = _webhook_message(letter.body)
+            if message and message.provider in providers and message.drained < _MOST_RETURNS:
+                events.put([message.put_back().to_message()])
+                drained.put_back += 1
+                return
+            if message is None:
+                why = "an event from a provider cannot be read"
+            elif message.provider not in providers:
+                why = f"event {message.event.event_id} is from {message.provider}, which is not in the settings"
+            else:
+                about = f"{message.event.kind} ({message.event.reference})"
+                why = f"{message.provider}'s event {message.event.event_id}, {about}, could not be applied"
+            self._keep("webhooks", letter, drained, "webhook_event", why)
+
+        return self._drain(queue, handle, time_is_up)
+
     def _drain(
         self, queue: DeadLetters, handle: Callable[[DeadLetter, Drained], None], time_is_up: TimeIsUp
     ) -> Drained:
@@ -161,3 +225,12 @@ def _charge_message(body: str) -> Mapping[str, Any] | None:
     except UserMistakeError:
         return None
     return message
+
+
+def _webhook_message(body: str) -> WebhookMessage | None:
+    """Read a message of the webhooks' queue; None if it is not one."""
+    message = _object(body)
+    try:
+        return WebhookMessage.from_message(message) if message else None
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -13,9 +13,15 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
-from monthclose.ports import Books, Clock, Closes, ShareLeft, Tell
+from monthclose.ports import Books, Clock, Closes, ShareLeft, Tell, TimeIsUp
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.batch_work import read_months, recent_closes, refresh_gathered, side_by_side
+from monthclose.use_cases.batch_work import (
+    left_to_reconcile,
+    read_months,
+    recent_closes,
+    refresh_gathered,
+    side_by_side,
+)
 from monthclose.use_cases.notices.send_notices import NoticeSender
 from monthclose.use_cases.reconciliation.settle_payments import SHARE_TO_FINISH, LookUp, PaymentSettler, Settled
 
@@ -61,9 +67,11 @@ class BatchFinisher:
         """
 
         def one(progress: BatchProgress) -> tuple[bool, list[LookUp]]:
-            if share_left() <= _SHARE_KEPT:
+            # Batches that lack nothing but notices aren't even read while no mail may be sent.
+            if share_left() <= _SHARE_KEPT or (_only_untold(progress) and not self.sender.can_send()):
                 return False, []
-            return self._finish_one(progress, may_charge=not settled.paused and share_left() > SHARE_TO_FINISH)
+            may_charge = not settled.paused and share_left() > SHARE_TO_FINISH
+            return self._finish_one(progress, lambda: share_left() <= _SHARE_KEPT, may_charge=may_charge)
 
         for chunk in batched(self._unfinished(changed), _AT_ONCE, strict=False):
             for finished, look_ups in side_by_side(self.executor, one, chunk):
@@ -75,18 +83,18 @@ class BatchFinisher:
     def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:
         recent = [close for close in recent_closes(self.closes) if close.status is not CloseStatus.COMPLETED]
         for close in recent:
-            for progress in self.closes.all_progress(close.period):
-                left = progress.unsettled or progress.totals.untold or progress.totals.waiting
-                if left and progress.batch.provider == self.settler.provider:
-                    changed.discard((close.period, progress.batch.number))
-                    yield progress
+            for progress in left_to_reconcile(self.closes, close, self.settler.provider):
+                changed.discard((close.period, progress.batch.number))
+                yield progress
         for period, number in sorted(changed):
             close_of = self.closes.get(period)
             found = self.closes.progress(period, number)
             if found and close_of and close_of.status is not CloseStatus.RUNNING:
                 yield found
 
-    def _finish_one(self, progress: BatchProgress, *, may_charge: bool) -> tuple[bool, list[LookUp]]:
+    def _finish_one(
+        self, progress: BatchProgress, time_is_up: TimeIsUp, *, may_charge: bool
+    ) -> tuple[bool, list[LookUp]]:
         """Charge the ready payments and, if anything has changed, do what a close does after charging."""
         months = read_months(self.books, progress.batch.customer_ids, progress.period)
         ready = [payment for month in months.values() for payment in month.payments if self._is_due(payment)]
@@ -100,7 +108,7 @@ class BatchFinisher:
         period, number, in_round = progress.period, progress.batch.number, progress.round
         refresh_gathered(self.closes, self.books, self.clock, months.values())
         try:
-            self.sender.send(period, number, in_round)
+            self.sender.send(period, number, in_round, time_is_up)
             self.holds.apply(period, number, in_round)
         except TryLaterError as error:
             look_ups.append(LookUp(error=type(error).__name__))
@@ -115,6 +123,10 @@ class BatchFinisher:
         if payment.state is not PaymentState.READY or payment.provider != self.settler.provider:
             return False
         return not payment.history or self.clock() >= next_check(payment.begun_at, payment.history[-1].time)
+
+
+def _only_untold(progress: BatchProgress) -> bool:
+    return bool(progress.totals.untold) and not progress.unsettled and not progress.totals.waiting
 
 
 def _has_changed(progress: BatchProgress, months: list[CustomerMonth]) -> bool:

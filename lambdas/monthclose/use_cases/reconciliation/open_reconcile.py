@@ -14,7 +14,8 @@ from monthclose.use_cases.claim_holder import still_running
 from monthclose.use_cases.reconciliation.reconcile_period import comparison_key
 
 CLAIM = "reconcile"
-_COMPARE_EVERY = timedelta(hours=24)
+_COMPARE_EVERY, _COMPLETE_AFTER = timedelta(hours=24), timedelta(hours=1)
+"""How long after a comparison the next one is due: if it was complete, and if not everything could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,15 @@ class ReconcileOpener:
         return Opened("opened", tuple(due), tuple(sorted(set[str]().union(*used.values(), *running))))
 
     def _used_by(self, close: Close) -> set[str]:
-        return providers_of(self.closes, close.period) & set(self.providers)
+        return providers_of(self.closes, close) & set(self.providers)
 
     def _is_due(self, period: Period, providers: Collection[str], now: datetime) -> bool:
-        return any(self._compared_at(period, name) <= now - _COMPARE_EVERY for name in providers)
+        return any(self._due_at(period, name) <= now for name in providers)
 
-    def _compared_at(self, period: Period, provider: str) -> datetime:
+    def _due_at(self, period: Period, provider: str) -> datetime:
         try:
             content = json.loads(self.documents.get(comparison_key(period, provider)))
         except KeyError:
             return period.start  # never
-        return datetime.fromisoformat(content["compared_at"])
+        pause = _COMPARE_EVERY if content["complete"] else _COMPLETE_AFTER
+        return datetime.fromisoformat(content["compared_at"]) + pause

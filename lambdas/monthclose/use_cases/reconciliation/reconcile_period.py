@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.ports import Closes, Documents, Tell, TimeIsUp
 from monthclose.use_cases.proof.compare_books import BookComparer
+from monthclose.use_cases.proof.comparison_store import ComparisonPlan
+from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_close import Reporter
 
@@ -52,17 +54,54 @@ class PeriodReconciler:
         ------
         UserMistakeError
             The period was never closed, or is being closed.
+        UnfinishedError
+            Time is up; the next call continues.
         """
+        close = self._ended(period)
+        comparisons = self.comparer.compare(close, providers, time_is_up=time_is_up, tell=tell)
+        return self._finish(close, comparisons, stored=not providers)
+
+    def plan(self, period: Period) -> ComparisonPlan:
+        """Plan a comparison, or continue the last one if it was not finished.
+
+        Raises
+        ------
+        UserMistakeError
+            As `reconcile`.
+        """
+        return self.comparer.planner.plan(self._ended(period))
+
+    def continue_reconciling(
+        self, period: Period, comparison: str, *, half_is_up: TimeIsUp, time_is_up: TimeIsUp
+    ) -> Reconciled | Joined:
+        """Do what `reconcile` does once a comparison's parts are read; until it is done, return how far it is."""
+        close = self._ended(period)
+        joined = self.comparer.continue_joining(close, comparison, half_is_up)
+        if joined.outcome == "done" and half_is_up():
+            return replace(joined, outcome="time_was_up")
+        done = joined.outcome == "done"
+        return self._finish(close, joined.comparisons, time_is_up=time_is_up) if done else joined
+
+    def _ended(self, period: Period) -> Close:
         close = self.closes.get(period)
         if close is None:
             raise UserMistakeError(f"{period} has not been closed\nclose it with: monthclose close {period}")
         if close.status is CloseStatus.RUNNING or close.completed_at is None:
             raise UserMistakeError(f"{period} is being closed; its books are compared at the end of the close")
-        comparisons = self.comparer.compare(close, providers, thorough=True, time_is_up=time_is_up, tell=tell)
+        return close
+
+    def _finish(
+        self,
+        close: Close,
+        comparisons: list[Comparison],
+        *,
+        stored: bool = True,
+        time_is_up: TimeIsUp = lambda: False,
+    ) -> Reconciled:
         for comparison in comparisons:
             content = json.dumps(comparison_content(comparison), indent=2)
-            self.documents.put(comparison_key(period, comparison.provider), content.encode())
-        report = self.reporter.prove_again(close, comparisons, stored=not providers)
+            self.documents.put(comparison_key(close.period, comparison.provider), content.encode())
+        report = self.reporter.prove_again(close, comparisons, stored=stored, time_is_up=time_is_up)
         return Reconciled(comparisons, report)
 
 

@@ -15,6 +15,8 @@ from monthclose.ports import Clock, EventQueue, PartlyUnreadableError, ProviderE
 
 _READERS_KEPT = timedelta(minutes=5)
 """After a change of the secret, the old one is accepted for no longer than this."""
+_READ_AGAIN = timedelta(seconds=30)
+"""How old a secret must be to be read again because a webhook isn't signed with it: anybody may send us such ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +27,21 @@ class WebhookMessage:
     ----------
     again : bool
         It was tried before, and that attempt may have stopped half-way.
+    drained : int
+        How often it was taken from the dead letters and put back.
     """
 
     provider: str
     event: ProviderEvent
     received_at: datetime
     again: bool = False
+    drained: int = 0
 
     def to_message(self) -> dict[str, Any]:
         """Write it as a queue's message."""
+        drained = {"drained": self.drained} if self.drained else {}
         return {
+            **drained,
             "provider": self.provider,
             "event_id": self.event.event_id,
             "kind": self.event.kind,
@@ -57,11 +64,16 @@ class WebhookMessage:
             known_in=frozenset(map(PaymentState, message["known_in"])),
             method=message.get("method", ""),
         )
-        return cls(message["provider"], event, datetime.fromisoformat(message["received_at"]), message["again"])
+        received_at = datetime.fromisoformat(message["received_at"])
+        return cls(message["provider"], event, received_at, message["again"], message.get("drained", 0))
 
     def tried(self) -> "WebhookMessage":
         """Mark it as tried before."""
         return replace(self, again=True)
+
+    def put_back(self) -> "WebhookMessage":
+        """Count it as taken from the dead letters and put back."""
+        return replace(self, again=True, drained=self.drained + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ class WebhookTaker:
         """
         now = self.clock()
         try:
-            events = _read(self._readers(provider, now), headers, body, now)
+            events = self._read(provider, headers, body, now)
         except PartlyUnreadableError as error:
             self._queue_up(provider, error.events, now)
             raise
@@ -113,9 +125,22 @@ class WebhookTaker:
         self.queue.put([each.to_message() for each in messages])
         return Taken(len(messages), len(events) - len(messages))
 
-    def _readers(self, provider: str, now: datetime) -> Sequence[WebhookReader]:
+    def _read(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> list[ProviderEvent]:
+        """Read a webhook; if it is refused, perhaps with a secret that has replaced ours."""
+        readers = self._readers(provider, now, _READERS_KEPT)
+        try:
+            return _read(readers, headers, body, now)
+        except PartlyUnreadableError:
+            raise
+        except WebhookRefusedError:
+            others = self._readers(provider, now, _READ_AGAIN)
+            if others is readers:
+                raise
+            return _read(others, headers, body, now)
+
+    def _readers(self, provider: str, now: datetime, kept: timedelta) -> Sequence[WebhookReader]:
         since, readers = self._known.get(provider, (now, ()))
-        if not readers or now - since >= _READERS_KEPT:
+        if not readers or now - since >= kept:
             readers = self.readers(provider)
             self._known[provider] = (now, readers)
         return readers

@@ -1,0 +1,72 @@
+"""How the customers of a close are ordered and cut into batches: money first, one provider each.
+
+Nothing here holds more than a batch for each provider, so that ten million customers can pass through.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count, islice
+from typing import NamedTuple
+
+from monthclose.domain.closes.close import Batch
+
+MAX_BATCHES = 10_000
+"""A Distributed Map's hard limit on children in parallel: with no more batches, every batch is in flight at once."""
+MAX_BATCH_SIZE = 1_000
+"""With ten million customers, every batch is still in flight at once. A Map's item may be 256 KiB: a thousand ids of
+a hundred characters are less than half of that, and a function generates a thousand invoices in two minutes of its
+fifteen."""
+
+
+class Planned(NamedTuple):
+    """What the plan needs to know of a customer."""
+
+    customer_id: str
+    provider: str
+    expected_minor: int
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where the customer comes in the order: the largest expected amount first."""
+        return -self.expected_minor, self.customer_id
+
+
+def batch_size(counts: Mapping[str, int], max_batches: int = MAX_BATCHES) -> int:
+    """Choose how many customers a batch has: as few as keep all batches in parallel, up to `MAX_BATCH_SIZE`.
+
+    A small close has one customer per batch, which reads well in the console.
+
+    Parameters
+    ----------
+    counts : mapping
+        The number of customers of each provider.
+    """
+    size = max(-(-sum(counts.values()) // max_batches), 1)
+    while size < MAX_BATCH_SIZE and sum(-(-number // size) for number in counts.values()) > max_batches:
+        size += 1  # each provider's last batch may be short
+    return min(size, MAX_BATCH_SIZE)
+
+
+def batches_of(by_provider: Mapping[str, Iterable[str]], size: int) -> Iterator[Batch]:
+    """Cut each provider's customers, in their order, into batches of a size.
+
+    The providers take turns, so that their queues fill side by side, each money first.
+    """
+    left = {provider: iter(ids) for provider, ids in sorted(by_provider.items())}
+    numbers = count()
+    while left:
+        for provider, ids in list(left.items()):
+            if chunk := tuple(islice(ids, size)):
+                yield Batch(next(numbers), provider, chunk)
+            if len(chunk) < size:
+                del left[provider]
+
+
+def cut_into_batches(customers: Iterable[Planned], max_batches: int = MAX_BATCHES) -> list[Batch]:
+    """Order customers who fit into memory, and cut them into batches."""
+    ordered = sorted(customers, key=lambda customer: customer.place)
+    by_provider: dict[str, list[str]] = {}
+    for customer in ordered:
+        by_provider.setdefault(customer.provider, []).append(customer.customer_id)
+    counts = Counter(customer.provider for customer in ordered)
+    return list(batches_of(by_provider, batch_size(counts, max_batches)))

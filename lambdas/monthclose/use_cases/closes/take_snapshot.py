@@ -1,0 +1,148 @@
+"""Take a close's snapshot: scan the customers, sort them with money first, and list them in batches.
+
+Sorting is by merging, so that it fits into a function's memory and time with any number of customers: what is scanned
+is sorted in parts, the parts go to the documents, and the list is written while they are merged. A scan for which time
+runs out is continued by the next call. As long as the customers fit into one part, nothing is written but the list.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import merge
+from urllib.parse import quote
+
+from monthclose.domain.closes.batching import Planned, batch_size, batches_of
+from monthclose.domain.closes.close import Close
+from monthclose.domain.errors import UserMistakeError
+from monthclose.ports import CustomerDirectory, Documents, TimeIsUp
+from monthclose.use_cases.closes.snapshot import write_batches
+
+PART = 250_000
+"""Customers that are sorted in memory at a time: some 60 MB, and 20 s of scanning."""
+
+type _Place = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far a scan has got.
+
+    Parameters
+    ----------
+    after : str
+        The customer after whom it continues; empty at the start.
+    parts : int
+        Sorted parts written so far.
+    counts : mapping
+        Customers so far by provider.
+    """
+
+    after: str = ""
+    parts: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The list of a close's batches.
+
+    Parameters
+    ----------
+    key : str
+        The object that it is in.
+    counts : mapping
+        Customers by provider.
+    """
+
+    key: str
+    batches: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaker:
+    """Takes snapshots.
+
+    Parameters
+    ----------
+    queues : mapping
+        The URL of each provider's queue.
+    part : int
+        Most customers in memory at a time.
+    """
+
+    directory: CustomerDirectory
+    documents: Documents
+    queues: Mapping[str, str]
+    max_batches: int
+    part: int = PART
+
+    def take(self, close: Close, scan: Scan, time_is_up: TimeIsUp) -> Snapshot | Scan:
+        """Scan the customers from where the last call stopped, and list them once all are scanned.
+
+        Returns
+        -------
+        Snapshot or Scan
+            The snapshot, or how far the scan has got if time is up.
+
+        Raises
+        ------
+        UserMistakeError
+            There are no customers to bill.
+        """
+        counts, held = Counter(scan.counts), list[Planned]()
+        for customer in self.directory.scan(scan.after):
+            if len(held) == self.part:
+                scan = self._write_part(close, scan, held, counts)
+                held = []
+                if time_is_up():
+                    return scan
+            held.append(customer)
+            counts[customer.provider] += 1
+        if not counts:
+            raise UserMistakeError("there are no customers: import some first (monthclose import customers FILE)")
+        return self._list(close, scan.parts, held, counts)
+
+    def _write_part(self, close: Close, scan: Scan, held: list[Planned], counts: Counter[str]) -> Scan:
+        """Write a sorted part; a repeated call writes the same one again."""
+        for provider, places in _sorted(held).items():
+            self.documents.write(_part_key(close, scan.parts, provider), map(_line, places))
+        return Scan(held[-1].customer_id, scan.parts + 1, dict(counts))
+
+    def _list(self, close: Close, parts: int, held: list[Planned], counts: Mapping[str, int]) -> Snapshot:
+        last = _sorted(held)
+        merged = {name: self._merged(close, parts, name, last.get(name, [])) for name in counts}
+        size, key = batch_size(counts, self.max_batches), f"{_folder(close)}.json"
+        write_batches(self.documents, key, batches_of(merged, size), self.queues)
+        return Snapshot(key, sum(-(-number // size) for number in counts.values()), counts)
+
+    def _merged(self, close: Close, parts: int, provider: str, last: list[_Place]) -> Iterator[str]:
+        """Iterate over a provider's customers, money first."""
+        keys = [_part_key(close, part, provider) for part in range(parts)]
+        for _, customer_id in merge(*(self._read(key) for key in keys if self.documents.has(key)), last):
+            yield customer_id
+
+    def _read(self, key: str) -> Iterator[_Place]:
+        for line in self.documents.lines(key):
+            minor, customer_id = json.loads(line)
+            yield minor, customer_id
+
+
+def _sorted(customers: Iterable[Planned]) -> dict[str, list[_Place]]:
+    by_provider = defaultdict[str, list[_Place]](list)
+    for customer in customers:
+        by_provider[customer.provider].append(customer.place)
+    return {provider: sorted(places) for provider, places in by_provider.items()}
+
+
+def _line(place: _Place) -> bytes:
+    return json.dumps(place).encode() + b"\n"
+
+
+def _folder(close: Close) -> str:
+    return f"snapshots/{close.period}/run-{close.run}"
+
+
+def _part_key(close: Close, part: int, provider: str) -> str:
+    return f"{_folder(close)}/part-{part:04}-{quote(provider, safe='')}.jsonl"

@@ -1,0 +1,31 @@
+"""The limits of a strict local AWS, as tests read and change them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from sandbox.strict.limits import CONTROL_PATH
+
+
+def limits_struck(endpoint_url: str) -> dict[str, int]:
+    """Return how often each limit of a local AWS struck, by name."""
+    return {name: limit["struck"] for name, limit in _ask(endpoint_url, "GET").items()}
+
+
+@contextmanager
+def limit_changed(endpoint_url: str, name: str, **change: float | bool) -> Iterator[None]:
+    """Have a limit with another `value`, or `on` or off, for as long as the context lasts."""
+    before = _ask(endpoint_url, "GET")[name]
+    _ask(endpoint_url, "PUT", {name: change})
+    try:
+        yield
+    finally:
+        _ask(endpoint_url, "PUT", {name: {part: before[part] for part in ("on", "value")}})
+
+
+def _ask(endpoint_url: str, method: str, body: Any = None) -> dict[str, Any]:
+    answer = httpx.request(method, f"{endpoint_url}{CONTROL_PATH}", json=body, timeout=60, trust_env=False)
+    listed: dict[str, Any] = answer.raise_for_status().json()
+    return listed

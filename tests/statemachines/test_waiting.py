@@ -1,0 +1,57 @@
+"""A batch waits in its provider's queue for as long as the plan says, on the local Step Functions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.sandbox.local_step_functions import Machines, local_step_functions
+from tests.statemachines.conftest import Machine
+
+DAY = 86_400
+CHARGING = {"child": "Charge customers", "collecting_child": "Collect what is due"}
+PLAN = {"heartbeat_seconds": 6 * DAY, "timeout_seconds": 7 * DAY}
+GIVEN = {"period": "2026-10", "round": 1, "run": "run", "today": "2026-11-02", "closing": []}
+BATCH = {"batch": 0, "provider": "stripe", "queue_url": "https://queue/stripe", "customers": ["acme"]}
+
+
+@pytest.fixture
+def machines() -> Iterator[Machines]:
+    with local_step_functions() as machines:
+        yield machines
+
+
+@pytest.fixture(params=CHARGING)
+def charging(request: pytest.FixtureRequest) -> Machine:
+    """Return each machine's task of charging, as it is in the file, between states that end it."""
+    name = CHARGING[request.param]
+    task = request.getfixturevalue(request.param)["States"][name]
+    after = {task["Next"]: {"Type": "Succeed"}, task["Catch"][0]["Next"]: {"Type": "Fail", "Error": "Left"}}
+    return {"StartAt": name, "States": {name: task, **after}}
+
+
+def token_of(message: dict[str, Any]) -> dict[str, str]:
+    return {"token": message["MessageBody"]["task_token"]}
+
+
+def test_a_queue_that_drains_for_five_days_times_out_no_batch(machines: Machines, charging: Machine) -> None:
+    execution = machines.start(charging, GIVEN | PLAN | {"batch": BATCH})
+    message = token_of(machines.asked())
+    machines.pass_time(5 * DAY)
+    assert machines.beat(message) == {}
+    assert machines.succeed(message) == {}
+    assert machines.ended(execution)["status"] == "SUCCEEDED"
+
+
+def test_a_batch_that_nobody_takes_up_is_left_and_not_sent_again(machines: Machines, charging: Machine) -> None:
+    execution = machines.start(charging, GIVEN | PLAN | {"batch": BATCH})
+    machines.asked()
+    machines.pass_time(6 * DAY)
+    assert machines.ended(execution)["error"] == "Left"
+    assert machines.messages.empty()
+
+
+def test_each_batch_is_told_how_long_to_wait(any_map: Machine) -> None:
+    chosen = any_map["ItemSelector"]
+    assert chosen["heartbeat_seconds.$"] == "$.heartbeat_seconds"
+    assert chosen["timeout_seconds.$"] == "$.timeout_seconds"
