@@ -192,6 +192,8 @@ ENVIRONMENT: dict[str, str] = {
     **dict.fromkeys(
         (Env.MAX_REJECTED_PERCENT, Env.MAX_BATCHES, Env.MAX_ROUNDS, Env.ROUND_WAIT_SECONDS, Env.DEADLINE_HOURS), "1"
     ),
+    Env.GENERATED_PER_SECOND: "400",
+    Env.MAIL_PACE: "{}",
 }
 
 

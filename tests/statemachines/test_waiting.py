@@ -51,7 +51,7 @@ def test_a_batch_that_nobody_takes_up_is_left_and_not_sent_again(machines: Machi
     assert machines.messages.empty()
 
 
-def test_each_batch_is_told_how_long_to_wait(any_map: Machine) -> None:
-    chosen = any_map["ItemSelector"]
-    assert chosen["heartbeat_seconds.$"] == "$.heartbeat_seconds"
-    assert chosen["timeout_seconds.$"] == "$.timeout_seconds"
+def test_each_batch_is_told_how_long_to_wait(close: Machine, collections: Machine) -> None:
+    for chosen in (close["States"]["Close every batch"], collections["States"]["Go through every batch"]):
+        assert chosen["ItemSelector"]["heartbeat_seconds.$"] == "$.heartbeat_seconds"
+        assert chosen["ItemSelector"]["timeout_seconds.$"] == "$.timeout_seconds"

@@ -87,4 +87,4 @@ def test_every_limit_says_where_its_value_is_from() -> None:
         assert limit.source.startswith("https://"), limit.name
         assert limit.unit, limit.name
         assert limit.effect, limit.name
-        assert limit.value > 0, limit.name
+        assert limit.value >= 0, limit.name
