@@ -1,147 +1,207 @@
-"""Counts the requests that a close makes per paying customer: the use cases on moto and the Stripe sandbox.
+"""Counts what a customer costs, through the functions' own handlers: requests, units, CPU, bytes of logs; by service.
 
-The state machine's own transitions and Powertools' two writes per stage and batch come on top; see README.md.
+Customers are imported with 50 usage events each, billed, charged, told, reported, reported on by webhooks and
+reconciled, on an emulator of AWS in this process and the fake Stripe in another. Closes with batches of different sizes
+separate what a call costs from what a customer costs. `--write` keeps the result for the simulation.
 """
 
-import math
-import os
+import argparse
+import json
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from decimal import Decimal
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import boto3
-import botocore.client
-import httpx
-from moto import mock_aws
 from rich.console import Console
 from rich.table import Table
 
-from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
-from monthclose.adapters.stripe.gateway import StripeGateway
-from monthclose.assembly.use_cases import UseCases
-from monthclose.bootstrap import Runtime
-from monthclose.domain.accounts.customer import Profile
-from monthclose.domain.closes.close import Batch
-from monthclose.domain.period import Period
-from monthclose.domain.usage import UsageEvent
-from monthclose.ports import PaymentGateway
-from sandbox.stripe import StripeSandbox
-from sandbox.web.testing import serving
-from tests.fakes import FakeLog, FakeMailer
-from tests.world import SETTINGS, STRIPE
+from bench.costs.fixed import at_rest, polls
+from bench.costs.measured import FILE, Costs, StageCosts, load_costs
+from bench.costs.prices import cost_by_service
+from bench.costs.timing import seconds_of
+from bench.scale.machine import batches_map
+from stacks.functions.table import FUNCTIONS, Function
+from tests.infrastructure.synthesis import TARGETS, synthesize
 
-PERIOD = Period(2026, 10)
-_BYTES_PER_WRITE_UNIT, _BYTES_PER_READ_UNIT = 1024, 4096
-_PRICE_PER_MILLION = {"write units": 0.625, "read units": 0.125, "S3 PutObject": 5.0, "S3 GetObject": 0.4}
-"""US dollars, us-east-1, on demand."""
-
-
-@contextmanager
-def counted() -> Iterator[Counter[str]]:
-    """Count AWS requests by operation, and DynamoDB's units by their documented rules."""
-    counts: Counter[str] = Counter()
-    base: Any = botocore.client.BaseClient
-    real = base._make_api_call
-
-    def counting(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
-        answer = real(self, operation, arguments)
-        service = self.meta.service_model.service_id
-        counts[f"{service} {operation}"] += 1
-        if service == "DynamoDB":
-            counts["write units"] += _write_units(operation, arguments)
-            counts["read units"] += _read_units(operation, answer)
-        return answer
-
-    base._make_api_call = counting
-    try:
-        yield counts
-    finally:
-        base._make_api_call = real
+_ROOT = Path(__file__).parent.parent
+_BATCH = 100
+_MILLION = 1_000_000
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "import": ("import_customers", "import_usage"),
+    "close": ("open_close", "plan_close", "generate_invoices", "charge_customers", "send_notices", "apply_holds"),
+    "proof and report": ("report_close",),
+    "webhooks": ("receive_webhook", "apply_webhook"),
+    "reconciling once": ("settle_payments", "compare_books"),
+}
+"""The stages of each part of a month."""
+_BY_BATCH = ("generate_invoices", "charge_customers", "send_notices", "apply_holds")
 
 
-def _write_units(operation: str, arguments: dict[str, Any]) -> int:
-    if operation == "PutItem":
-        return _units(arguments["Item"], _BYTES_PER_WRITE_UNIT)
-    if operation == "TransactWriteItems":
-        puts = [action["Put"]["Item"] for action in arguments["TransactItems"]]
-        return 2 * sum(_units(item, _BYTES_PER_WRITE_UNIT) for item in puts)
-    return 0
+def measure() -> Costs:
+    """Count three closes, and separate what each call costs from what each customer costs."""
+    return separate(*(_count(customers, batch) for customers, batch in ((40, 20), (40, 4), (20, 20))))
 
 
-def _read_units(operation: str, answer: dict[str, Any]) -> int:
-    if operation in ("GetItem", "Query"):  # strongly consistent: a unit for each 4 KB
-        return _units(answer.get("Item") or answer.get("Items") or {}, _BYTES_PER_READ_UNIT)
-    return 0
+def _count(customers: int, batch: int) -> Any:
+    command = [sys.executable, "-m", "bench.costs.one_close", str(customers), str(batch)]
+    return json.loads(subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, text=True).stdout)
 
 
-def _units(item: Any, size: int) -> int:
-    return max(math.ceil(len(str(item)) * 0.7 / size), 1)  # the text has the types' names and quotes in it
+type Counts = Mapping[str, Mapping[str, float]]
 
 
-def close_batch(size: int) -> Counter[str]:
-    """Close one batch of customers who all pay, and count."""
-    with mock_aws(), serving({"/v1": StripeSandbox()}) as sandbox:
-        boto3.client("s3").create_bucket(Bucket="documents")
-        ports = Runtime(replace(SETTINGS, providers={"stripe": STRIPE}), "us-east-1", FakeLog())
-        for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
-            model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
-        names = tuple(f"customer-{number:04}" for number in range(size))
-        profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
-        ports.directory.put_profiles((name, profile) for name in names)
-        ports.usage.put(
-            UsageEvent(f"event-{n}", name, f"sku-{n % 8}", Decimal(3), PERIOD.start, Decimal("1.25"), "Something used")
-            for name in names
-            for n in range(50)
-        )
-        with counted() as counts:
-            _run_close(ports, StripeGateway("sk_test_sandbox", sandbox), Batch(0, "stripe", names))
-        endpoints = httpx.get(f"{sandbox}/_sandbox/requests", trust_env=False).json()["stripe"]
-        for endpoint, statuses in endpoints.items():
-            counts[f"Stripe {endpoint}"] = sum(statuses.values())
-    return counts
+def separate(large: Counts, small_batches: Counts, half: Counts) -> Costs:
+    """Solve two closes for what a call and what a customer costs.
+
+    For work on batches they differ in the size of a batch; for work on everybody, in the number of customers.
+    """
+    stages = {}
+    for name, counts in large.items():
+        other = small_batches[name] if name in _BY_BATCH else half[name]
+        if name in _POLLED:
+            calls = counts["invocations"]
+            stages[name] = StageCosts({}, {what: n / calls for what, n in counts.items() if what != "invocations"})
+        else:
+            pair = (
+                (counts, _served(large, name)),
+                (other, _served(small_batches if name in _BY_BATCH else half, name)),
+            )
+            stages[name] = _solved(*pair)
+    return Costs(stages)
 
 
-class _Measured:
-    """A deployment's ports with the sandbox as the provider, and one thread; mails go nowhere."""
-
-    def __init__(self, ports: Runtime, gateway: PaymentGateway) -> None:
-        self._ports, self._threads = ports, ThreadPoolExecutor(1)
-        self.gateways = {"stripe": lambda: gateway}
-        self.mailer, self.link_secrets = FakeMailer(), None
-
-    def executor(self, _name: str, _threads: int) -> Executor:
-        return self._threads
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ports, name)
+def _served(counts: Counts, stage: str) -> float:
+    """How many customers a stage worked for: on a busy machine the limiter may leave one for the next round."""
+    told = counts["send_notices"]["request:SESv2 SendEmail"]
+    return told if stage in ("charge_customers", "send_notices") else _generated(counts)
 
 
-def _run_close(ports: Runtime, gateway: PaymentGateway, batch: Batch) -> None:
-    measured: Any = _Measured(ports, gateway)
-    use_cases = UseCases(measured)
-    use_cases.invoice_generator.generate(PERIOD, batch, 1)
-    use_cases.batch_charger("stripe").charge(PERIOD, 0, 1)
-    use_cases.notice_sender.send(PERIOD, 0, 1)
-    use_cases.hold_keeper.apply(PERIOD, 0, 1)
+def _generated(counts: Counts) -> float:
+    return counts["generate_invoices"]["write:customers"] / 2
+
+
+def _solved(one: tuple[Mapping[str, float], float], other: tuple[Mapping[str, float], float]) -> StageCosts:
+    (a, n), (b, m) = one, other
+    calls, more = a["invocations"], b["invocations"]
+    customer, call = dict[str, float](), dict[str, float]()
+    for name in {*a, *b} - {"invocations"}:
+        first, second = a.get(name, 0.0), b.get(name, 0.0)
+        ratio = calls * m - more * n
+        each = (calls * second - more * first) / ratio if abs(ratio) > 1e-6 else first / n
+        customer[name] = max(each, 0.0)
+        call[name] = max((first - customer[name] * n) / calls, 0.0)
+    return StageCosts(_rounded(customer), _rounded(call))
+
+
+_POLLED = ("open_close", "open_reconcile", "drain_dead_letters", "settle_payments")
+"""What a call costs, whatever the number of customers: nothing is due."""
+
+
+def _rounded(counts: Mapping[str, float]) -> dict[str, float]:
+    kept = {name: number for name, number in counts.items() if number > _NOISE and name not in _ONCE_PER_PROCESS}
+    return {name: round(number, 4) for name, number in sorted(kept.items())}
+
+
+_NOISE = 1e-3
+_ONCE_PER_PROCESS = frozenset({"request:Secrets Manager GetSecretValue"})
+"""What a function asks for when it starts: the closes that are counted are one process each."""
+
+
+def write(costs: Costs) -> None:
+    """Keep the counts."""
+    stages = {name: vars(stage) for name, stage in costs.stages.items()}
+    content = {"made by": "python -m bench.requests_per_customer --write", "stages": stages}
+    FILE.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def month_of(costs: Costs, stages: tuple[str, ...], customers: int) -> Counter[str]:
+    """Count what customers in batches of a hundred use in some stages, with Lambda's time and the transitions."""
+    used: Counter[str] = Counter()
+    for name in stages:
+        stage = costs.stage(name)
+        calls = customers / _BATCH if name in _BY_BATCH else _calls(name, customers)
+        for what, number in stage.customer.items():
+            used[what] += number * customers  # type: ignore[assignment]
+        for what, number in stage.invocation.items():
+            used[what] += number * calls  # type: ignore[assignment]
+        used["invocations"] += calls  # type: ignore[assignment]
+        used["GB-seconds"] += _gb_seconds(name, stage, customers)  # type: ignore[assignment]
+        used["mails"] += stage.requests("SESv2 SendEmail") * customers  # type: ignore[assignment]
+    if "generate_invoices" in stages:
+        used["transitions"] += transitions() * customers / _BATCH  # type: ignore[assignment]
+    return used
+
+
+def _calls(name: str, customers: int) -> float:
+    return customers if name == "receive_webhook" else customers / 10 if name == "apply_webhook" else 1
+
+
+def _gb_seconds(name: str, stage: StageCosts, customers: int) -> float:
+    function = {"import_usage": Function.LOAD_USAGE}.get(name, name)
+    if function not in FUNCTIONS:
+        return 0.0
+    memory = FUNCTIONS[Function(function)].memory_mb
+    seconds = seconds_of(stage, memory)
+    if name == "charge_customers":  # as long as the provider's limit says, with all workers
+        seconds = _CHARGING_WORKERS / _CHARGES_PER_SECOND
+    return seconds * memory / 1024 * customers
+
+
+_CHARGING_WORKERS, _CHARGES_PER_SECOND = 10, 24.5
+
+
+def transitions() -> int:
+    """Count the states that a batch whose customers all pay goes through, and its start."""
+    machine, name, number = batches_map()["ItemProcessor"], str(batches_map()["ItemProcessor"]["StartAt"]), 1
+    while True:
+        state, number = machine["States"][name], number + 1
+        if state["Type"] == "Succeed":
+            return number
+        name = state["Next"] if "Next" in state else state["Choices"][0]["Next"]
+
+
+def show(costs: Costs) -> None:
+    """Print the tables: requests per customer, and dollars by service for a million customers and for a month."""
+    console = Console(width=150)
+    table = Table("per customer, batches of 100", *PARTS)
+    counts = {part: month_of(costs, stages, _MILLION) for part, stages in PARTS.items()}
+    for name in sorted({name for part in counts.values() for name in part}):
+        table.add_row(name, *(f"{part[name] / _MILLION:.3f}" if part[name] else "" for part in counts.values()))
+    console.print(table)
+    money = {part: cost_by_service(used) for part, used in counts.items()}
+    dollars = Table("$ per million customers", *PARTS, "sum")
+    for service in sorted({name for part in money.values() for name in part}):
+        sums = [part.get(service, 0.0) for part in money.values()]
+        dollars.add_row(service, *(f"{cost:.2f}" for cost in sums), f"{sum(sums):.2f}")
+    totals = [sum(part.values()) for part in money.values()]
+    dollars.add_row("sum", *(f"{cost:.2f}" for cost in totals), f"{sum(totals):.2f}")
+    console.print(dollars)
+    fixed, polling = at_rest(_templates()), polls(15)
+    rest = Table("$ a month at rest", "")
+    for name, cost in [*fixed.items(), *((f"reconciler's polls: {name}", cost) for name, cost in polling.items())]:
+        rest.add_row(name, f"{cost:.2f}")
+    rest.add_row("sum", f"{sum(fixed.values()) + sum(polling.values()):.2f}")
+    console.print(rest)
+
+
+def _templates() -> Mapping[str, Any]:
+    with TemporaryDirectory() as folder:
+        return synthesize(TARGETS["aws"], Path(folder)).templates
 
 
 def main() -> None:
-    """Print the table."""
-    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    sizes = (1, 10, 100)
-    results = {size: close_batch(size) for size in sizes}
-    table = Table("per customer, batches of", *map(str, sizes))
-    for name in sorted(set().union(*results.values())):
-        table.add_row(name, *(f"{results[size][name] / size:.2f}" for size in sizes))
-    cost = {
-        size: sum(price * results[size][name] / size for name, price in _PRICE_PER_MILLION.items()) for size in sizes
-    }
-    table.add_row("DynamoDB and S3, $ per million customers", *(f"{cost[size]:.2f}" for size in sizes))
-    Console().print(table)
+    """Measure, or show what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="keep the counts for the simulation")
+    parser.add_argument("--stored", action="store_true", help="show the counts that are kept, and measure nothing")
+    options = parser.parse_args()
+    costs = load_costs() if options.stored else measure()
+    if options.write:
+        write(costs)
+    show(costs)
 
 
 if __name__ == "__main__":

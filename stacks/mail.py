@@ -1,17 +1,17 @@
 """Sending mail through SES, and hearing of what bounces."""
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from stacks.config import Config
 from stacks.functions.factory import Functions, role_of
 from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.versions import consume
 from stacks.nag import acknowledge_resource
 from stacks.providers import dead_letter_queue, work_queue
 
@@ -22,7 +22,6 @@ _HEARD = {
 """The events of SES that are heard, and what EventBridge calls them."""
 _RECIPIENTS = "Recipients' identities; the sender's address is fixed."
 _HEARERS_AT_ONCE = 2
-_MESSAGES_AT_ONCE = 10
 
 
 class Mail(Construct):
@@ -73,20 +72,20 @@ class Mail(Construct):
                 detail_type=list(_HEARD.values()),
                 detail={"mail": {"tags": {"ses:configuration-set": [self.configuration_set.configuration_set_name]}}},
             ),
-            targets=[targets.SqsQueue(self.events, dead_letter_queue=self.dead_letters)],
+            targets=[
+                targets.SqsQueue(
+                    self.events,
+                    dead_letter_queue=self.dead_letters,
+                    max_event_age=Duration.hours(24),
+                    retry_attempts=185,
+                )
+            ],
         )
 
     def add_hearer(self, functions: Functions) -> None:
         """Make the function that keeps what is heard."""
         self.hearer = functions.make(self, Function.HEAR_MAIL)
-        self.hearer.add_event_source(
-            sources.SqsEventSource(
-                self.events,
-                batch_size=_MESSAGES_AT_ONCE,
-                report_batch_item_failures=True,
-                max_concurrency=_HEARERS_AT_ONCE,
-            )
-        )
+        consume(self.hearer, self.events, at_once=_HEARERS_AT_ONCE)
 
     def grant_send(self, function: lambda_.Function) -> None:
         """Let a function send from the sender's address, with this configuration set, and ask for the quota."""

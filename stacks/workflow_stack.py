@@ -249,7 +249,7 @@ class WorkflowStack(Stack):
         alarms.watch_functions(functions, waited_for=waited_for)
         alarms.watch_loops()
         alarms.watch_webhooks(self._webhooks)
-        alarms.watch_dead_letters("MailEvents", self._mail.dead_letters)
+        alarms.watch_mail(self._mail)
         if self._doors:
             alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:

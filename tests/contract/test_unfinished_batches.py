@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.requests_per_customer import counted
+from bench.costs.meter import metering
 from monthclose.adapters.dynamo.models import ClosesItem
 from monthclose.bootstrap import Runtime
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
@@ -48,13 +48,14 @@ def test_batches_with_something_left_are_found_by_provider_until_they_have_nothi
 def test_a_poll_at_rest_reads_a_few_units_however_many_batches_there_are(aws: Runtime) -> None:
     for number in range(BATCHES):
         aws.closes.put_progress(progress(number))
-    with counted() as counts:
+    with metering() as meter, meter.stage_of("a poll"):
         assert providers_of(aws.closes, CLOSE) == {"gocardless", "stripe"}
         for provider in CLOSE.providers:
             assert list(left_to_reconcile(aws.closes, CLOSE, provider)) == []
-    assert counts["DynamoDB Query"] == 8
-    assert counts["read units"] <= 8
-    assert counts["DynamoDB BatchGetItem"] == 0
+    counts = meter.counts["a poll"]
+    assert counts["request:DynamoDB Query"] == 8
+    assert counts["read:closes"] <= 8
+    assert counts["request:DynamoDB BatchGetItem"] == 0
 
 
 def test_what_is_left_of_closes_from_before_the_index_is_found(aws: Runtime) -> None:

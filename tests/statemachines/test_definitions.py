@@ -106,8 +106,8 @@ def test_a_failing_child_never_fails_its_parent(any_child: Machine) -> None:
 def test_a_batch_whose_function_was_killed_is_left_to_the_next_round_within_minutes(
     request: pytest.FixtureRequest, machine: str
 ) -> None:
-    # The killed call's record says for the rest of its time, up to a quarter of an hour, that it is in progress. Parking
-    # has no next round, and waits.
+    # The killed call's record says for the rest of its time, up to a quarter of an hour, that it is in progress.
+    # Parking has no next round, and waits.
     for name, state in _tasks(request.getfixturevalue(machine)["States"]):
         for retrier in state["Retry"]:
             if "IdempotencyAlreadyInProgressError" in retrier["ErrorEquals"]:

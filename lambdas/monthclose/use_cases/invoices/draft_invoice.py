@@ -64,7 +64,7 @@ class InvoiceDrafter:
         """
         known, lines = self._rated(customer, period, price_book, watermark)
         late, covered = self._late(customer, period, watermark)
-        newest = self.price_books.latest()
+        newest = self.price_books.latest() if late else ""
         carried = [carried_line(customer)] if customer.carried_minor else []
         more: MadeFrom = {
             "price_book": price_book,

@@ -1,0 +1,293 @@
+"""Takes customers through everything that costs money, by the functions' own handlers, and counts it stage by stage."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from moto import mock_aws
+
+from bench.costs.meter import Meter, metering
+from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.bootstrap import Runtime, stripe_events
+from monthclose.domain.accounts.customer import Profile
+from monthclose.names import Env
+
+EVENTS_EACH = 50
+"""Usage events of a customer in a month."""
+PERIOD = "2026-10"
+_ROOT = Path(__file__).parents[2]
+_WEBHOOK_SECRET = "whsec_benchmark"
+_AT_ONCE = 10
+"""Messages that SQS delivers together."""
+
+
+def count_close(customers: int, batch: int) -> Meter:
+    """Import customers and their usage, close the month, apply the webhooks, reconcile; all of them pay.
+
+    Only one call in a process: the handlers keep their runtime.
+    """
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(_sandbox())
+        stack.enter_context(mock_aws())
+        meter = stack.enter_context(metering())
+        deliveries = stack.enter_context(_webhooks(sandbox))
+        queues = _deploy(sandbox, customers, batch)
+        _Run(meter, queues, customers).all(deliveries)
+    return meter
+
+
+class _Run:
+    """One month of the company."""
+
+    def __init__(self, meter: Meter, queues: Mapping[str, str], customers: int) -> None:
+        self._meter, self._queues, self._customers = meter, queues, customers
+
+    def all(self, deliveries: list[tuple[dict[str, str], bytes]]) -> None:
+        """Do it all, in the order in which it happens."""
+        self._import()
+        opened = self._call("open_close", {"execution": "arn:close", "request": {"period": PERIOD}})
+        plan = self._plan(opened["run"], 1)
+        for item in json.loads(_object(plan["snapshot"])):
+            self._close_batch(plan["round"], item)
+        self._plan(opened["run"], 2)
+        self._call("report_close", {"period": PERIOD, "run": opened["run"], "execution": "arn:close"})
+        self._apply(deliveries)
+        self._reconcile()
+
+    def _call(self, function: str, event: Any, stage: str = "") -> Any:
+        handler = import_module(f"monthclose.handlers.{function}").handler
+        with self._meter.stage_of(stage or function):
+            return handler(event, _Context(function))
+
+    def _import(self) -> None:
+        profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
+        names = [f"cust-{number:07}" for number in range(self._customers)]
+        directory = _runtime().directory
+        with self._meter.stage_of("import_customers"):
+            directory.put_profiles((name, profile) for name in names)
+        rows = ["event_id,customer_id,sku,quantity,time,unit_price,description"]
+        for name in names:
+            rows += [
+                f"evt-{name}-{n},{name},sku-{n % 8},3,2026-10-{1 + n % 28:02}T10:00:00Z,1.25,Something used"
+                for n in range(EVENTS_EACH)
+            ]
+        boto3.client("s3").put_object(Bucket="usage-files", Key="usage/month.csv", Body="\n".join(rows).encode())
+        event = {"object": {"key": "usage/month.csv"}, "execution": "arn:import", "entered": "1"}
+        outcome = self._call("receive_usage", event, "import_usage")["outcome"]
+        assert outcome["taken"] == len(names) * EVENTS_EACH, outcome
+
+    def _plan(self, run: int, entered: int) -> Any:
+        return self._call("plan_close", {"period": PERIOD, "run": run, "entered": str(entered)})
+
+    def _close_batch(self, round_number: int, item: Any) -> None:
+        named = {"period": PERIOD, "round": round_number, "batch": item["batch"]}
+        self._call("generate_invoices", {**named, "batch": item})
+        message = {**named, "task_token": f"token-{item['batch']}"}
+        self._call("charge_customers", {"Records": [_record(message)]})
+        self._call("send_notices", named)
+        self._call("apply_holds", named)
+
+    def _apply(self, deliveries: list[tuple[dict[str, str], bytes]]) -> None:
+        until = time.monotonic() + 60
+        while len(deliveries) < self._customers and time.monotonic() < until:
+            time.sleep(0.1)
+        assert len(deliveries) >= self._customers, f"{len(deliveries)} webhooks came"
+        for headers, body in deliveries:
+            request = {"http": {"method": "POST"}}
+            event = {"rawPath": "/stripe", "requestContext": request, "headers": headers, "body": body.decode()}
+            assert self._call("receive_webhook", event)["statusCode"] == 200
+        sqs = boto3.client("sqs")
+        while messages := sqs.receive_message(
+            QueueUrl=self._queues["webhooks"], MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=0
+        ).get("Messages"):
+            self._call("apply_webhook", {"Records": [_record(json.loads(m["Body"])) for m in messages]})
+            for message in messages:
+                sqs.delete_message(QueueUrl=self._queues["webhooks"], ReceiptHandle=message["ReceiptHandle"])
+
+    def _reconcile(self) -> None:
+        self._call("open_reconcile", {"execution": "arn:reconcile", "request": {}})
+        letters = {"provider": "stripe", "entered": "1"}
+        self._call("drain_dead_letters", letters)
+        self._call("settle_payments", {"provider": "stripe", "entered": "1"})
+        self._call("compare_books", {"period": PERIOD, "entered": "1"})
+
+
+class _Context:
+    """What Lambda tells a handler of its invocation."""
+
+    memory_limit_in_mb, aws_request_id = 512, "request"
+
+    def __init__(self, function: str) -> None:
+        self.function_name = function
+        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Answer that a quarter of an hour is left."""
+        return 900_000
+
+
+def _record(message: Any) -> Any:
+    return {
+        "messageId": "1",
+        "body": json.dumps(message),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+    }
+
+
+def _object(place: Mapping[str, str]) -> bytes:
+    body: bytes = boto3.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+    return body
+
+
+@contextmanager
+def _sandbox() -> Iterator[str]:
+    """Run the fake providers in a process of their own: their CPU time is not ours."""
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "port"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--ready-file", str(ready)],
+            cwd=_ROOT,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while not ready.exists():
+                if process.poll() is not None:
+                    raise RuntimeError("the sandbox ended")
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{ready.read_text().strip()}"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+@contextmanager
+def _webhooks(sandbox: str) -> Iterator[list[tuple[dict[str, str], bytes]]]:
+    """Collect the webhooks that the sandbox delivers."""
+    collected: list[tuple[dict[str, str], bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            collected.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = {"url": f"http://127.0.0.1:{server.server_address[1]}/", "secret": _WEBHOOK_SECRET}
+    httpx.put(
+        f"{sandbox}/_sandbox/webhooks", json={"stripe": {**endpoint, "events": stripe_events()}}, trust_env=False
+    ).raise_for_status()
+    try:
+        yield collected
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _deploy(sandbox: str, customers: int, batch: int) -> Mapping[str, str]:
+    """Make buckets, queues, tables, keys and the functions' environment; returns the queues' addresses."""
+    s3, sqs, secrets = boto3.client("s3"), boto3.client("sqs"), boto3.client("secretsmanager")
+    for bucket in ("documents", "usage-files"):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    names = ("stripe", "dead", "webhooks")
+    queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
+    keys = {"api_key": "sk_test_sandbox", "webhook_secret": _WEBHOOK_SECRET}
+    secrets.create_secret(Name="monthclose/stripe", SecretString=json.dumps(keys))
+    secrets.create_secret(Name="monthclose/links", SecretString=json.dumps({"current": "k1", "k1": "0" * 64}))
+    boto3.client("sesv2").create_email_identity(EmailIdentity="billing@example.com")
+    os.environ |= _environment(sandbox, queues, -(-customers // batch))
+    _create_tables()
+    return queues
+
+
+def _runtime() -> Runtime:
+    """Return the handlers' runtime; imported late, because their logger keeps the standard output that it finds."""
+    runtime: Runtime = import_module("monthclose.handlers.entry").runtime()
+    return runtime
+
+
+def _create_tables() -> None:
+    _runtime()
+    for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
+        model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+    boto3.client("dynamodb").create_table(
+        TableName="idempotency",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+
+
+def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mapping[str, str]:
+    """Write the functions' environment, with the settings of cdk.json."""
+    settings = json.loads((_ROOT / "cdk.json").read_text())["context"]["monthclose"]
+    stripe = settings["providers"]["stripe"]
+    provider = {
+        **{str(name): value for name, value in stripe.items() if name != "api_base"},
+        "burst": 1000,  # a busy machine must lose no slots: what is counted is not how punctual it is
+        "api_base": sandbox,
+        "queue_url": queues["stripe"],
+        "dead_letters_url": queues["dead"],
+    }
+    company = {**settings["company"]}
+    values = {
+        **{env: env.value.removeprefix("MONTHCLOSE_").removesuffix("_TABLE").lower() for env in Env},
+        Env.DOCUMENTS_BUCKET: "documents",
+        Env.USAGE_BUCKET: "usage-files",
+        Env.USAGE_DROP: json.dumps(settings["usage_drop"]),
+        Env.MAX_REJECTED_PERCENT: str(settings["max_rejected_percent"]),
+        Env.PROVIDERS: json.dumps({"stripe": provider}),
+        Env.PROVIDER: "stripe",
+        Env.MAIL_SENDER: settings["mail_sender"],
+        Env.COMPANY_NAME: settings["company_name"],
+        Env.COMPANY: json.dumps(company),
+        Env.INVOICE_LINKS: json.dumps({"secret_name": "monthclose/links", "valid_days": settings["invoice_link_days"]}),
+        Env.INVOICE_URL: "https://invoices.example.com/",
+        Env.HOLD_POLICY: json.dumps(settings["hold_policy"]),
+        Env.INVOICING: json.dumps(settings["invoicing"]),
+        Env.DUNNING: json.dumps(settings["dunning"]),
+        Env.WEBHOOK_QUEUE_URL: queues["webhooks"],
+        Env.MAX_BATCHES: str(batches),
+        Env.MAX_ROUNDS: str(settings["max_rounds"]),
+        Env.ROUND_WAIT_SECONDS: str(settings["round_wait_seconds"]),
+        Env.DEADLINE_HOURS: str(settings["deadline_hours"]),
+    }
+    return {
+        **{env.value: value for env, value in values.items()},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "POWERTOOLS_TRACE_DISABLED": "1",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def main() -> None:
+    """Count one close and print the counts as JSON: `python -m bench.costs.one_close CUSTOMERS BATCH`."""
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    meter = count_close(int(sys.argv[1]), int(sys.argv[2]))
+    print(json.dumps(meter.counts))
+
+
+if __name__ == "__main__":
+    main()
