@@ -15,9 +15,9 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ses_v2
 
+from sandbox.strict.limits import REFUSED_PATH
 from sandbox.strict.policies.court import Call, Court, Refusal
 
-REFUSED_ADDRESS = "/_monthclose/strict/refused"
 _NEVER_DENIED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 _SEND = "ses:SendEmail"
 _CALL_URL = "lambda:InvokeFunctionUrl"
@@ -116,7 +116,7 @@ class Requests:
         return 403, {"Content-Type": "application/xml"}, body
 
     async def _tell_refused(self, method: str, path: str, *rest: Any) -> Any:
-        if method == "GET" and path == REFUSED_ADDRESS:
+        if method == "GET" and path == REFUSED_PATH:
             return 200, {"Content-Type": "application/json"}, json.dumps(self._court.refused()).encode()
         return await self._before_body(method, path, *rest)
 
