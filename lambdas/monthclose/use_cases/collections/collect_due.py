@@ -19,6 +19,7 @@ from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
 from monthclose.use_cases.payments.charge_customers import HandedBack, charge_each
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.own_payment import new_payment
+from monthclose.use_cases.payments.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Collector:
         today: date,
         closing: frozenset[Period] = frozenset(),
         time_is_up: TimeIsUp = lambda: False,
+        turn: Turn | None = None,
     ) -> Collection:
         """Retry what is due today; a second call on the same day does what is left.
 
@@ -63,7 +65,7 @@ class Collector:
         """
         made: list[tuple[Period, int, PaymentState | None]] = []
         jobs = {name: partial(self._collect_one, name, today, closing, made) for name in customer_ids}
-        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
+        handed_back = charge_each(jobs, self.executor, self.log, time_is_up, turn)
         for period, batch in {(period, batch) for period, batch, _ in made}:
             refresh_progress(self.closes, self.books, self.clock, period, batch)
         return Collection(len(made), sum(state is PaymentState.PAID for *_, state in made), handed_back)
