@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from monthclose.domain.closes.close import Stage
-from monthclose.errors import TryLaterError
+from monthclose.domain.collections.dunning import DunningPolicy
+from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import Mail
 from monthclose.settings import CloseSettings
 from monthclose.use_cases.notices.send_notices import MOST_WAITING
@@ -43,7 +44,12 @@ class SlowMailer(FakeMailer):
 
 def charged(mailer: SlowMailer, customers: int, *, method: str = "ok") -> tuple[World, int]:
     """A batch whose customers are charged and not told yet."""
-    world = World(clock=mailer.clock, mailer=mailer, close_settings=CloseSettings(max_batches=1))
+    world = World(
+        clock=mailer.clock,
+        mailer=mailer,
+        close_settings=CloseSettings(max_batches=1),
+        dunning=DunningPolicy(retry_days=()),
+    )
     for number in range(customers):
         world.use(world.add_customer(f"c{number:03}", method=method), "10")
     batch = generated_batch(world)
@@ -90,3 +96,13 @@ def test_a_batch_whose_hold_news_has_no_turn_waits_for_one_turn_alone() -> None:
     mailer.turns, mailer.waits = 0, 0
     assert world.keeper.apply(OCTOBER, batch, 1).totals.holds == {"lifted": 10}
     assert mailer.waits == 1
+
+
+def test_reminders_for_which_there_is_no_time_are_sent_by_the_next_call() -> None:
+    world, batch = charged(SlowMailer(), 4, method="declined")
+    world.sender.send(OCTOBER, batch, 1)
+    world.clock.pass_time(days=3)
+    names, today, answers = [f"c{number:03}" for number in range(4)], world.clock.now.date(), iter([False, False, True])
+    with pytest.raises(ProviderPausedError):
+        world.reminder_sender.send(names, today, time_is_up=lambda: next(answers))
+    assert world.reminder_sender.send(names, today) == 2

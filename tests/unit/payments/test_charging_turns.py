@@ -58,7 +58,7 @@ class Worker:
         """Charge what the messages name, and return those that went back."""
         self.charged_before = len(self.world.gateway.money_moved)
         self.world.queue.messages.clear()
-        assert charge_customers.handler(delivered(messages), self) == {"batchItemFailures": []}  # type: ignore[arg-type]
+        assert charge_customers.handler(delivered(messages), self) == {"batchItemFailures": []}
         return [dict(message) for message, _ in self.world.queue.messages]
 
 
