@@ -186,10 +186,11 @@ FUNCTIONS: Mapping[Function, Spec] = {
             writes_documents=(CARRIED, DRAFTS, INVOICES),
         ),
     ),
-    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=Access(tables=_MAILING)),
+    # A batch of a thousand: 0.2 s an e-mail, and half a minute of waiting for mail.
+    Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
     Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=Access(tables=_MAILING)),
-    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
     Function.PARK_CUSTOMERS: Spec(
         300, machine=_CLOSE, access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE})
     ),

@@ -223,10 +223,10 @@ def test_a_provider_that_refuses_us_is_reported_to_the_task_by_name(world: World
 
 
 def test_one_broken_message_does_not_take_the_others_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def charge(message: dict[str, Any], context: Any) -> dict[str, Any]:
+    def charge(message: dict[str, Any], context: Any, *turn: Any) -> dict[str, Any]:
         if message["batch"] == 0:
             raise IdempotencyAlreadyInProgressError("somebody else is at it")
-        return charge_customers._charge(message, context)
+        return charge_customers._charge(message, context, *turn)
 
     monkeypatch.setattr(charge_customers, "_charge_once", charge)
     answer = charge_customers.handler(delivered(MESSAGE, {**MESSAGE, "batch": 1, "task_token": "t"}), FakeContext())

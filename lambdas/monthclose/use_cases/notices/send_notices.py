@@ -1,16 +1,18 @@
 """Send notices: one e-mail per customer and close, after the charge's outcome is known.
 
-Mail has a limit of its own. A batch does not wait for its turn for long: what it leaves is sent after the charging, at
+Mail has a limit of its own. A batch does not wait for mail for long: what it leaves is sent after the charging, at
 mail's pace, before the close is proved; and what the day's quota leaves then, by the reconciler.
 """
 
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import batched
 from threading import Event
 
 from monthclose.domain.closes.close import BatchProgress, Stage
+from monthclose.domain.collections.dunning import telling_due
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, TimeIsUp
@@ -19,6 +21,9 @@ from monthclose.use_cases.notices.tell_customer import CustomerTeller
 
 SENDERS = 16
 """Batches whose notices are sent at once after the charging: at 0.15 s a notice, some 100 a second."""
+MOST_WAITING = timedelta(seconds=30)
+"""For how long a batch waits for mail, all of its customers together. Batches that wait do so side by side: with half a
+minute each, some ten use up SES' usual rate. What it takes to write and send the e-mails is not waiting."""
 
 
 def _never() -> bool:
@@ -42,10 +47,22 @@ class NoticeSender:
             return False
         return True
 
-    def send(self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = _never) -> BatchProgress:
+    def send(
+        self,
+        period: Period,
+        number: int,
+        round_number: int,
+        time_is_up: TimeIsUp = _never,
+        most_waiting: timedelta = timedelta.max,
+    ) -> BatchProgress:
         """Send each customer of a batch the notice that is due: the close's, or one about a later outcome.
 
         Customers for whom there is no time, no slot or no quota stay untold, and count as such in the progress.
+
+        Parameters
+        ----------
+        most_waiting : timedelta
+            For how long to wait for mail, in all.
 
         Raises
         ------
@@ -54,9 +71,14 @@ class NoticeSender:
         """
         progress = begun_batch(self.closes, period, number)
         months = read_months(self.books, progress.batch.customer_ids, period)
+        waited = timedelta()
         for customer_id, month in months.items():
-            if time_is_up():
+            if telling_due(month) is None:
+                continue
+            before = self.clock()
+            if time_is_up() or waited > most_waiting or not self.can_send():
                 break
+            waited += self.clock() - before
             try:
                 months[customer_id] = self.teller.tell(customer_id, period, month)
             except ProviderPausedError:
