@@ -303,7 +303,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
-    Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_BATCH_STATE}, remembers=False)),
+    Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
     # What a person asks for may be as much as the reconciler's three functions do.
     Function.ACT_FOR_OPERATOR: Spec(
         900,

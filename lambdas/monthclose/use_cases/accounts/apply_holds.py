@@ -12,7 +12,7 @@ from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, TimeIsUp
-from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
+from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_soon, retry_conflicts
 from monthclose.use_cases.tellers import TellsHolds
 
 
@@ -107,7 +107,7 @@ class HoldKeeper:
             self.review(customer_id)
         for period, month in changed:
             if month.payment:
-                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+                refresh_soon(self.closes, self.books, self.clock, period, month.payment.batch)
 
     def tell(self, customer_id: str) -> None:
         """Tell a customer about the latest change of their hold, if that is news to them."""
@@ -152,4 +152,4 @@ class HoldKeeper:
     def _refresh(self, change: HoldChange) -> None:
         payment = self.books.month(change.customer_id, change.period).payment
         if payment:
-            refresh_progress(self.closes, self.books, self.clock, change.period, payment.batch)
+            refresh_soon(self.closes, self.books, self.clock, change.period, payment.batch)

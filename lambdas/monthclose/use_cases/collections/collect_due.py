@@ -17,7 +17,7 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
-from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.batch_work import refresh_soon, retry_conflicts
 from monthclose.use_cases.payments.charge_customers import HandedBack, charge_each
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.own_payment import new_payment
@@ -79,7 +79,7 @@ class Collector:
         handed_back = charge_each(jobs, self.executor, self.log, time_is_up, turn)
         # Many are refused again as before. To sum up a batch, all of its customers are read, twice.
         for period, batch in {(attempt.period, attempt.batch) for attempt in made if attempt.changed}:
-            refresh_progress(self.closes, self.books, self.clock, period, batch)
+            refresh_soon(self.closes, self.books, self.clock, period, batch)
         return Collection(len(made), sum(attempt.state is PaymentState.PAID for attempt in made), handed_back)
 
     def _collect_one(

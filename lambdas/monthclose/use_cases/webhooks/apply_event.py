@@ -14,7 +14,7 @@ from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, ProviderEvent
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.batch_work import refresh_soon, retry_conflicts
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.tellers import TellsOutcomes
 
@@ -106,7 +106,7 @@ class EventApplier:
             month = self.teller.tell(customer_id, period)
             self.holds.keep(customer_id, period=period)
             if month.payment:
-                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+                refresh_soon(self.closes, self.books, self.clock, period, month.payment.batch)
         except TryLaterError as error:
             raise BrokeOffError(
                 f"payment {applied.key.payment_id} is booked, but the customer has not been told and the totals are "
