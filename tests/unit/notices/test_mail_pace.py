@@ -1,5 +1,6 @@
 """Mail at the account's pace: what has no turn stays untold, and is told once there is one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +18,7 @@ from monthclose.errors import (
     TryLaterError,
 )
 from monthclose.ports import Mail
+from monthclose.settings import CloseSettings
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.notices.throttled_mailer import LANE, ThrottledMailer
 from monthclose.use_cases.payments.limiter import PacedLimiter
@@ -153,6 +155,33 @@ def test_customers_without_a_turn_stay_untold_and_their_batch_goes_on() -> None:
     assert report["status"] == "unfinished"
     assert report["warnings"] == ["1 customer not notified yet: the reconciler sends their notices"]
     assert {progress.stage for progress in world.closes.all_progress(OCTOBER)} == {"closed"}
+
+
+class SlowMailer(FakeMailer):
+    """A mail service that takes its time."""
+
+    def __init__(self, world: World, seconds: float) -> None:
+        super().__init__()
+        self._world, self._seconds = world, seconds
+
+    def send(self, mail: Mail) -> str:
+        self._world.clock.pass_time(seconds=self._seconds)
+        return super().send(mail)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, 200), (1, 75)])
+def test_a_large_batch_has_time_to_send_its_notices_but_not_to_wait_long_for_mail(seconds: float, told: int) -> None:
+    mailer = FakeMailer()
+    world = World(mailer=mailer, close_settings=CloseSettings(max_batches=1))
+    for index in range(200):
+        world.use(world.add_customer(f"C-{index}"), "10")
+    plan = world.planner.plan(OCTOBER, world.open())
+    [batch] = read_batches(world.documents, plan.round_key)
+    world.generator.generate(OCTOBER, batch, plan.close.round)
+    world.batch_charger.charge(OCTOBER, batch.number, plan.close.round)
+    teller = replace(world.sender.teller, mailer=SlowMailer(world, seconds))
+    progress = replace(world.sender, teller=teller).send_promptly(OCTOBER, batch.number, plan.close.round)
+    assert progress.totals.notices == {"sent": told}
 
 
 def test_what_the_batches_leave_is_sent_before_the_close_is_proved() -> None:
