@@ -6,9 +6,10 @@ consistently, both doubled in a transaction, and another write for each entry of
 
 import math
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +18,14 @@ from botocore.exceptions import ClientError
 from moto.core import botocore_stubber
 
 _WRITE_BYTES, _READ_BYTES = 1024, 4096
-_ANSWERED_HERE = {"SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat", "DescribeExecution"}
-"""Calls of Step Functions about executions that the benchmark plays itself."""
+_ANSWERED_HERE: Mapping[str, Mapping[str, Any]] = {
+    "SendTaskSuccess": {},
+    "SendTaskFailure": {},
+    "SendTaskHeartbeat": {},
+    "DescribeExecution": {"status": "RUNNING"},
+    "GetAccount": {"SendQuota": {"Max24HourSend": 1e7, "MaxSendRate": 1e3, "SentLast24Hours": 0.0}},
+}
+"""Calls about executions that the benchmark plays itself, and one that the emulator doesn't know: SES's quota."""
 _PLATFORM_LOG = 330
 """Bytes of the three lines, START, END and REPORT, that Lambda itself logs for each invocation."""
 
@@ -149,11 +156,13 @@ def metering() -> Iterator[Meter]:
     meter, base, stubber = Meter(), botocore.client.BaseClient, botocore_stubber.BotocoreStubber
     real, real_stub, out = base._make_api_call, stubber.__call__, sys.stdout  # type: ignore[attr-defined]
 
+    one_at_a_time = threading.RLock()
+
     def counting(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
         service, answer = self.meta.service_model.service_id, None
         if operation in _ANSWERED_HERE:
             meter.request(service, operation, arguments, answer)
-            return {"status": "RUNNING"}
+            return _ANSWERED_HERE[operation]
         try:
             answer = real(self, operation, arguments)
         except ClientError:
@@ -163,11 +172,12 @@ def metering() -> Iterator[Meter]:
         return answer
 
     def emulated(self: Any, *args: Any, **kwargs: Any) -> Any:
-        began = time.thread_time()
-        try:
-            return real_stub(self, *args, **kwargs)
-        finally:
-            meter.emulated(time.thread_time() - began)
+        with one_at_a_time:  # the emulator's transactions are not made for threads
+            began = time.thread_time()
+            try:
+                return real_stub(self, *args, **kwargs)
+            finally:
+                meter.emulated(time.thread_time() - began)
 
     patches = ((base, "_make_api_call", counting, real), (stubber, "__call__", emulated, real_stub))
     for owner, name, patched, _ in patches:

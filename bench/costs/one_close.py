@@ -23,10 +23,16 @@ from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerI
 from monthclose.bootstrap import Runtime, stripe_events
 from monthclose.domain.accounts.customer import Profile
 from monthclose.names import Env
+from monthclose.settings import GENERATED_PER_SECOND
 
 EVENTS_EACH = 50
 """Usage events of a customer in a month."""
-PERIOD = "2026-10"
+MONTHS = "2026-09", "2026-10"
+"""The customers' first month, and a later one."""
+RECONCILING = "reconciling: "
+"""Begins the names of stages that the close has, too."""
+FIRST = "first: "
+"""Begins the names of the first month's stages: a customer's first charge registers them with the provider."""
 _ROOT = Path(__file__).parents[2]
 _WEBHOOK_SECRET = "whsec_benchmark"
 _AT_ONCE = 10
@@ -34,7 +40,7 @@ _AT_ONCE = 10
 
 
 def count_close(customers: int, batch: int) -> Meter:
-    """Import customers and their usage, close the month, apply the webhooks, reconcile; all of them pay.
+    """Import customers and their usage, close two months, apply the second's webhooks, reconcile; all of them pay.
 
     Only one call in a process: the handlers keep their runtime.
     """
@@ -49,61 +55,95 @@ def count_close(customers: int, batch: int) -> Meter:
 
 
 class _Run:
-    """One month of the company."""
+    """Two months of the company."""
 
     def __init__(self, meter: Meter, queues: Mapping[str, str], customers: int) -> None:
-        self._meter, self._queues, self._customers = meter, queues, customers
+        self._meter, self._queues = meter, queues
+        self._names = [f"cust-{number:07}" for number in range(customers)]
+        self._period, self._first = MONTHS[0], True
 
     def all(self, deliveries: list[tuple[dict[str, str], bytes]]) -> None:
         """Do it all, in the order in which it happens."""
-        self._import()
-        opened = self._call("open_close", {"execution": "arn:close", "request": {"period": PERIOD}})
-        plan = self._plan(opened["run"], 1)
-        for item in json.loads(_object(plan["snapshot"])):
-            self._close_batch(plan["round"], item)
-        self._plan(opened["run"], 2)
-        self._call("report_close", {"period": PERIOD, "run": opened["run"], "execution": "arn:close"})
+        self._import_customers()
+        self._import_usage()
+        self._close()
+        self._await(deliveries)
+        deliveries.clear()
+        self._period, self._first = MONTHS[1], False
+        self._import_usage()
+        run = self._close()
+        self._prove(run)
+        self._await(deliveries)
         self._apply(deliveries)
         self._reconcile()
 
     def _call(self, function: str, event: Any, stage: str = "") -> Any:
         handler = import_module(f"monthclose.handlers.{function}").handler
-        with self._meter.stage_of(stage or function):
+        with self._meter.stage_of(FIRST * self._first + (stage or function)):
             return handler(event, _Context(function))
 
-    def _import(self) -> None:
+    def _import_customers(self) -> None:
         profile = Profile("Example Ltd", "billing@customer.example", "USD", "stripe", "pm_card_visa")
-        names = [f"cust-{number:07}" for number in range(self._customers)]
         directory = _runtime().directory
         with self._meter.stage_of("import_customers"):
-            directory.put_profiles((name, profile) for name in names)
+            directory.put_profiles((name, profile) for name in self._names)
+
+    def _import_usage(self) -> None:
         rows = ["event_id,customer_id,sku,quantity,time,unit_price,description"]
-        for name in names:
+        for name in self._names:
             rows += [
-                f"evt-{name}-{n},{name},sku-{n % 8},3,2026-10-{1 + n % 28:02}T10:00:00Z,1.25,Something used"
+                f"evt-{name}-{self._period}-{n},{name},sku-{n % 8},3,{self._period}-{1 + n % 28:02}T10:00:00Z,1.25,Used"
                 for n in range(EVENTS_EACH)
             ]
-        boto3.client("s3").put_object(Bucket="usage-files", Key="usage/month.csv", Body="\n".join(rows).encode())
-        event = {"object": {"key": "usage/month.csv"}, "execution": "arn:import", "entered": "1"}
+        key = f"usage/{self._period}.csv"
+        boto3.client("s3").put_object(Bucket="usage-files", Key=key, Body="\n".join(rows).encode())
+        event = {"object": {"key": key}, "execution": f"arn:import-{self._period}", "entered": "1"}
         outcome = self._call("receive_usage", event, "import_usage")["outcome"]
-        assert outcome["taken"] == len(names) * EVENTS_EACH, outcome
+        assert outcome["taken"] == len(self._names) * EVENTS_EACH, outcome
+
+    def _close(self) -> int:
+        """Close the month; returns the number of the run."""
+        request = {"execution": f"arn:close-{self._period}", "request": {"period": self._period}}
+        run: int = self._call("open_close", request)["run"]
+        plan = self._plan(run, 1)
+        for item in json.loads(_object(plan["snapshot"])):
+            self._close_batch(plan["round"], item)
+        self._plan(run, 2)
+        self._call("send_remaining_notices", {"period": self._period, "run": run, "entered": "1"})
+        return run
 
     def _plan(self, run: int, entered: int) -> Any:
-        return self._call("plan_close", {"period": PERIOD, "run": run, "entered": str(entered)})
+        return self._call("plan_close", {"period": self._period, "run": run, "entered": str(entered)})
 
     def _close_batch(self, round_number: int, item: Any) -> None:
-        named = {"period": PERIOD, "round": round_number, "batch": item["batch"]}
+        named = {"period": self._period, "round": round_number, "batch": item["batch"]}
         self._call("generate_invoices", {**named, "batch": item})
         message = {**named, "task_token": f"token-{item['batch']}"}
         self._call("charge_customers", {"Records": [_record(message)]})
         self._call("send_notices", named)
         self._call("apply_holds", named)
 
-    def _apply(self, deliveries: list[tuple[dict[str, str], bytes]]) -> None:
+    def _prove(self, run: int) -> None:
+        named = {"period": self._period, "run": run}
+        comparison = self._compare({**named, "entered": "1"})
+        report = {**named, "comparison": comparison, "execution": "arn:close", "entered": "1"}
+        assert self._call("report_close", report)["outcome"] == "done"
+
+    def _compare(self, event: Any, stage: str = "") -> Any:
+        """Plan a comparison and read its parts."""
+        planned = self._call("plan_comparison", event, f"{stage}plan_comparison")
+        for part in planned["parts"]:
+            named = {"period": self._period, "comparison": planned["name"], "entered": event["entered"], **part}
+            assert not self._call("compare_part", named, f"{stage}compare_part")["time_was_up"]
+        return planned
+
+    def _await(self, deliveries: list[tuple[dict[str, str], bytes]]) -> None:
         until = time.monotonic() + 60
-        while len(deliveries) < self._customers and time.monotonic() < until:
+        while len(deliveries) < len(self._names) and time.monotonic() < until:
             time.sleep(0.1)
-        assert len(deliveries) >= self._customers, f"{len(deliveries)} webhooks came"
+        assert len(deliveries) >= len(self._names), f"{len(deliveries)} webhooks came"
+
+    def _apply(self, deliveries: list[tuple[dict[str, str], bytes]]) -> None:
         for headers, body in deliveries:
             request = {"http": {"method": "POST"}}
             event = {"rawPath": "/stripe", "requestContext": request, "headers": headers, "body": body.decode()}
@@ -121,7 +161,9 @@ class _Run:
         letters = {"provider": "stripe", "entered": "1"}
         self._call("drain_dead_letters", letters)
         self._call("settle_payments", {"provider": "stripe", "entered": "1"})
-        self._call("compare_books", {"period": PERIOD, "entered": "1"})
+        event = {"period": self._period, "entered": "2"}
+        done = self._call("compare_books", {**event, "comparison": self._compare(event, RECONCILING)})
+        assert done["outcome"] == "done", done
 
 
 class _Context:
@@ -188,7 +230,10 @@ def _webhooks(sandbox: str) -> Iterator[list[tuple[dict[str, str], bytes]]]:
         def log_message(self, *_args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 1000  # all are delivered at once
+
+    server = Server(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = {"url": f"http://127.0.0.1:{server.server_address[1]}/", "secret": _WEBHOOK_SECRET}
     httpx.put(
@@ -244,6 +289,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         **{str(name): value for name, value in stripe.items() if name != "api_base"},
         "burst": 1000,  # a busy machine must lose no slots: what is counted is not how punctual it is
         "api_base": sandbox,
+        "secret_name": "monthclose/stripe",
         "queue_url": queues["stripe"],
         "dead_letters_url": queues["dead"],
     }
@@ -266,6 +312,8 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         Env.DUNNING: json.dumps(settings["dunning"]),
         Env.WEBHOOK_QUEUE_URL: queues["webhooks"],
         Env.MAX_BATCHES: str(batches),
+        Env.GENERATED_PER_SECOND: str(GENERATED_PER_SECOND),
+        Env.MAIL_PACE: json.dumps(settings["mail"]),
         Env.MAX_ROUNDS: str(settings["max_rounds"]),
         Env.ROUND_WAIT_SECONDS: str(settings["round_wait_seconds"]),
         Env.DEADLINE_HOURS: str(settings["deadline_hours"]),

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.scale.ceilings import ceilings
-from bench.scale.close import simulate
+from bench.scale.close import Run, simulate
 from bench.scale.scenario import AFTER, BEFORE, Quotas, Scenario
 from bench.scale.summary import summary
+from stacks.functions.table import Function
 
 _SEEN = Path(__file__).with_name("recorded.toml")
 _RUN = Path(__file__).with_name("recorded_run.json")
@@ -81,18 +82,27 @@ def _with_run() -> list[Row]:
         return []
     seen = json.loads(_RUN.read_text())
     quotas = replace(Quotas.documented(), provider_rate=seen["provider_rate"])
-    run = simulate(Scenario(seen["customers"], AFTER, quotas))
+    run = simulate(Scenario(seen["customers"], AFTER, quotas, max_batches=seen["batches"]))
     found, customers = summary(run), seen["customers"]
     return [
         Row("batches", len(run.batches), f"{seen['batches']:,} (local AWS)"),
-        Row(
-            "transitions per customer",
-            run.aws.used["transitions"] / customers,
-            f"{seen['transitions']:.3g} (local AWS)",
+        Row("rounds", len(run.left), f"{seen['rounds']} (local AWS)"),
+        Row("notices for each invoice", run.aws.used["mails"] / customers, f"{seen['notices']:.3g} (local AWS)"),
+        Row("tasks of a batch", _tasks_each(run), f"{seen['tasks']:.3g} (local AWS)"),
+        *(
+            Row(f"seconds until {stage}", found["seconds"][stage], f"{seen['seconds'][stage]:,.0f} (local AWS)")
+            for stage in ("planned", "rounds", "compared", "ended")
         ),
-        Row("seconds from start to end", found["seconds"]["ended"], f"{seen['seconds']:,.0f} (local AWS)"),
         Row("provider's requests per charge", 2.0, f"{seen['provider_requests']:.3g} (local AWS)"),
     ]
+
+
+def _tasks_each(run: Run) -> float:
+    """Count what a batch calls: its functions, and the task that waits for the queue."""
+    return sum(run.aws.calls[name] for name in _OF_BATCHES) / len(run.batches) + 1
+
+
+_OF_BATCHES = (Function.GENERATE_INVOICES, Function.SEND_NOTICES, Function.APPLY_HOLDS)
 
 
 def record(endpoint: str, sandbox: str, rate: float) -> None:
@@ -107,27 +117,49 @@ def record(endpoint: str, sandbox: str, rate: float) -> None:
     """
     states = boto3.client("stepfunctions", endpoint_url=endpoint, region_name="us-east-1")
     machines = states.list_state_machines()["stateMachines"]
-    machine = next(m["stateMachineArn"] for m in machines if "MonthClose" in m["name"] and "Machine" in m["name"])
+    machine = next(m["stateMachineArn"] for m in machines if "MonthCloseMachine" in m["name"])
     ended = states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED")["executions"]
     last = max(ended, key=lambda execution: execution["startDate"])
     output = json.loads(states.describe_execution(executionArn=last["executionArn"])["output"])
     customers = output["summary"]["customers"]["snapshot"]
     runs = states.list_map_runs(executionArn=last["executionArn"])["mapRuns"]
-    children = [c for run in runs for c in _children(states, run["mapRunArn"])]
-    entered = sum(_entered(states, child) for child in children[:_SAMPLE]) / max(len(children[:_SAMPLE]), 1)
+    by_run = [_children(states, run["mapRunArn"]) for run in runs]
+    children = [child for run in by_run for child in run]
+    sample = children[:_SAMPLE]
     requests = httpx.get(f"{sandbox}/_sandbox/requests", trust_env=False).json()["stripe"]
     confirmed = sum(requests["payment_intents.confirm"].values())
+    asked = sum(requests["payment_intents.create"].values()) + confirmed
     found = {
         "customers": customers,
         "batches": len(children),
-        "transitions": (entered + 1) * len(children) / customers,
-        "seconds": (last["stopDate"] - last["startDate"]).total_seconds(),
+        "rounds": len(by_run),
+        "tasks": sum(_tasks(states, child) for child in sample) / len(sample),
+        "notices": _mails(endpoint) / output["summary"]["customers"]["invoiced"],
         "provider_rate": rate,
-        "provider_requests": (sum(requests["payment_intents.create"].values()) + confirmed) / max(confirmed, 1),
+        "provider_requests": asked / confirmed,
+        "seconds": _seconds(states, last["executionArn"]),
     }
     _RUN.write_text(json.dumps(found, indent=1) + "\n")
 
 
+def _mails(endpoint: str) -> int:
+    by_account = httpx.get(f"{endpoint}/_ministack/ses/messages", trust_env=False).json()["messages"]
+    return sum(map(len, by_account.values()))
+
+
+def _seconds(states: Any, execution: str) -> dict[str, float]:
+    """Read from a close's history when its stages ended, in seconds since its start."""
+    events = states.get_execution_history(executionArn=execution)["events"]
+    began, found = events[0]["timestamp"], {"ended": (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()}
+    for event in events:
+        stage = _BEGIN.get(event.get("stateEnteredEventDetails", {}).get("name", ""))
+        if stage:
+            found[stage] = (event["timestamp"] - began).total_seconds()
+    return found
+
+
+_BEGIN = {"Close every batch": "planned", "Send remaining notices": "rounds", "Prove and report": "compared"}
+"""States of the close, and which stage has ended when they are entered."""
 _SAMPLE = 20
 
 
@@ -136,6 +168,6 @@ def _children(states: Any, run: str) -> list[str]:
     return [execution["executionArn"] for page in pages for execution in page["executions"]]
 
 
-def _entered(states: Any, execution: str) -> int:
+def _tasks(states: Any, execution: str) -> int:
     events = states.get_execution_history(executionArn=execution)["events"]
-    return sum(event["type"].endswith("StateEntered") for event in events)
+    return sum(event["type"] == "TaskScheduled" for event in events)

@@ -103,6 +103,7 @@ def test_an_event_is_applied_once_by_its_provider_and_id_and_again_only_if_it_fa
         return world.applier.__class__.book(world.applier, event)
 
     class Applier:
+        known = staticmethod(lambda _: None)
         book = staticmethod(apply)
 
     monkeypatch.setattr(entry, "runtime", lambda: aws)

@@ -38,6 +38,11 @@ class FakeLog:
     """A log that remembers."""
 
     lines: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    details: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    """What is only logged if everything is."""
+
+    def debug(self, message: str, /, *, extra: Mapping[str, object]) -> None:
+        self.details.append((message, extra))
 
     def info(self, message: str, /, *, extra: Mapping[str, object]) -> None:
         self.lines.append((message, extra))

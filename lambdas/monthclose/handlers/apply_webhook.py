@@ -11,7 +11,7 @@ from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.handlers.entry import Event, made_once, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.observability import count, logger, metrics, tracer
-from monthclose.use_cases.webhooks.apply_event import EventApplier, Result
+from monthclose.use_cases.webhooks.apply_event import Applied, EventApplier, Result
 from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 30, 900
@@ -33,10 +33,27 @@ def _apply(event: Event, _context: LambdaContext) -> Event:
     applied = applier.book(message.event)
     if message.again or applied.result is Result.BOOKED:
         applier.finish(applied)
+    return _note(event, applied)
+
+
+def _note(event: Event, applied: Applied) -> Event:
+    """Count an event; most change nothing, and only what changes something is logged, unless all is."""
     done = {"result": applied.result, "payment": applied.key.payment_id if applied.key else ""}
-    logger.info("a webhook's event", extra={**{name: event[field] for name, field in _LOGGED.items()}, **done})
+    log = logger.info if applied.result is Result.BOOKED else logger.debug
+    log("a webhook's event", extra={**{name: event[field] for name, field in _LOGGED.items()}, **done})
     count(_METRICS[applied.result], 1)
     return done
+
+
+def _settled_unasked(message: WebhookMessage) -> bool:
+    """Settle an event that says what we know, without a record of its own: most are of payments that a close made.
+
+    One that was tried before may have stopped half-way, and is applied.
+    """
+    applied = None if message.again else _applier(message.provider).known(message.event)
+    if applied:
+        _note(message.to_message(), applied)
+    return applied is not None
 
 
 _apply_once = once_by("apply_webhook", "[provider, event_id]", _apply)
@@ -55,7 +72,8 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
         message = message.tried()
     waited = runtime().clock() - message.received_at
     try:
-        _apply_once(message.to_message(), context)
+        if not _settled_unasked(message):
+            _apply_once(message.to_message(), context)
     except (TryLaterError, IdempotencyAlreadyInProgressError) as error:
         if waited > _GIVE_UP_AFTER:
             raise
@@ -72,4 +90,5 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
     queue, clock = runtime().event_queue, runtime().clock
+    runtime().patience.until(context.get_remaining_time_in_millis() / 1000)
     return consume(event, queue, partial(_process, context), "a webhook's event", _LOGGED, clock)

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.closes.batching import MAX_BATCH_SIZE, MAX_BATCHES, Planned, batch_size, cut_into_batches
+from monthclose.domain.closes.batching import (
+    FEWER_BATCHES,
+    MAX_BATCH_SIZE,
+    MAX_BATCHES,
+    Planned,
+    batch_size,
+    cut_into_batches,
+)
 from monthclose.domain.closes.close import Batch
 from tests.unit.any import any_planned
 
@@ -72,17 +79,23 @@ def test_a_small_close_has_one_customer_per_batch() -> None:
     assert [len(batch.customer_ids) for batch in batches] == [1] * MAX_BATCHES
 
 
-def test_one_customer_more_than_batches_makes_batches_of_two() -> None:
+def test_one_customer_more_than_batches_makes_fewer_batches_because_each_is_paid_for() -> None:
     batches = cut_into_batches(Planned(f"{i:05}", "stripe", 0) for i in range(MAX_BATCHES + 1))
-    assert {len(batch.customer_ids) for batch in batches} == {1, 2}
-    assert len(batches) <= MAX_BATCHES
+    assert {len(batch.customer_ids) for batch in batches} == {2, 3}
+    assert len(batches) <= FEWER_BATCHES
+
+
+def test_batches_are_not_larger_than_a_setting_of_fewer_makes_them() -> None:
+    assert batch_size({"stripe": 101}, max_batches=100) == 2
+    assert batch_size({"stripe": 1_000_000}, max_batches=2_000) == 500
+    assert batch_size({"stripe": 1_000_000}) == 250
 
 
 @pytest.mark.long
-def test_a_million_customers_of_three_providers_fit_into_ten_thousand_batches() -> None:
+def test_a_million_customers_of_three_providers_fit_into_four_thousand_batches() -> None:
     batches = cut_into_batches(Planned(str(i), f"p{i % 3}", 0) for i in range(1_000_000))
-    assert len(batches) <= MAX_BATCHES
-    assert max(len(batch.customer_ids) for batch in batches) == 101
+    assert len(batches) <= FEWER_BATCHES
+    assert max(len(batch.customer_ids) for batch in batches) == 251
 
 
 def test_ten_million_customers_fit_into_as_many_batches_as_run_in_parallel() -> None:

@@ -163,3 +163,14 @@ def test_an_invoice_too_small_to_be_charged_holds_nobody_and_blames_no_bank(worl
     assert report["declines"] == {"below_minimum": 1}
     assert report["holds"]["placed"] == 0
     assert "declined" not in world.mailer.sent[0].text
+
+
+def test_a_batch_of_which_nothing_was_charged_goes_back_without_its_customers_being_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.use(world.add_customer("acme"), "10")
+    batch = generated_batch(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.books, "month", None)
+        assert world.batch_charger.charge(OCTOBER, batch, 1, time_is_up=lambda: True).handed_back == 1
+    assert world.batch_charger.charge(OCTOBER, batch, 1).handed_back == 0

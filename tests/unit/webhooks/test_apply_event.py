@@ -276,6 +276,20 @@ def test_a_customer_whose_payment_an_event_has_settled_is_notified_by_the_next_r
     assert report["status"] == "completed"
 
 
+@pytest.mark.parametrize("method", ["ok", "declined", "debit", "authenticate"])
+@pytest.mark.parametrize("outcome", [Collected(TOTAL), Refused("insufficient_funds"), reversed_by_the_bank(TOTAL)])
+def test_what_our_record_alone_says_of_an_event_is_what_applying_it_says(method: str, outcome: ChargeOutcome) -> None:
+    world = closed(method)
+    for event in (SUCCEEDED, CHANGED, SUCCEEDED):
+        unasked, before = world.applier.known(event), dict(world.books.records)
+        if unasked:
+            assert world.applier.book(event) == unasked
+            assert world.books.records == before
+        else:
+            apply_event(world, event)
+        provider_says(world, outcome)
+
+
 def test_a_booked_payment_is_not_looked_up() -> None:
     world = closed()
     world.gateway.failures["look_up", "before"] = [AssertionError("asked")]

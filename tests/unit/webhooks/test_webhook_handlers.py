@@ -296,11 +296,41 @@ def test_a_queued_event_is_booked(door: Door, consumer: Callable[..., list[str]]
     assert door.world.event_queue.put_back_messages == []
 
 
+def test_an_event_that_says_what_we_know_costs_one_read_and_neither_a_record_nor_a_request_nor_a_line_in_the_log(
+    door: Door, consumer: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied, read = list[str](), list[str]()
+    month = door.world.books.month
+
+    def once(message: dict[str, Any], context: Any) -> Any:
+        applied.append(message["event_id"])
+        return apply_webhook._apply(message, context)
+
+    def counted(customer_id: str, period: Any) -> Any:
+        read.append(customer_id)
+        return month(customer_id, period)
+
+    monkeypatch.setattr(apply_webhook, "_apply_once", once)
+    monkeypatch.setattr(door.world.books, "month", counted)
+    door.world.gateway.failures["look_up", "before"] = [AssertionError("the provider was asked")]
+    door.world.log.lines.clear()
+    succeeded = {"object": "payment_intent", "id": "pi_2026-10/acme_1", "metadata": {"payment": "2026-10/acme"}}
+    event = {"object": "event", "type": "payment_intent.succeeded", "data": {"object": succeeded}}
+    for number in range(3):
+        door.deliver("stripe", {**event, "id": f"evt_{number}"})
+    assert consumer(*door.queued) == []
+    assert applied == []
+    assert read == ["acme"] * 3
+    assert door.world.log.lines == []
+    assert consumer(door.queued[0], received=2) == []  # it may have stopped half-way before
+    assert applied == ["evt_0"]
+
+
 def test_an_event_about_a_payment_that_is_not_ours_is_dropped(door: Door, consumer: Callable[..., list[str]]) -> None:
     door.deliver("stripe", stripe_event(payment="order 4711"))
     assert consumer(*door.queued) == []
     assert refunded_minor_of(door.world) == 0
-    assert "not_ours" in repr(door.world.log.lines)
+    assert "not_ours" in repr(door.world.log.details)
 
 
 def test_a_delivery_with_a_broken_event_is_redelivered_and_the_others_are_applied_once(

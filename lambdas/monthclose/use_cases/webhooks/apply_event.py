@@ -52,6 +52,20 @@ class EventApplier:
     teller: TellsOutcomes
     clock: Clock
 
+    def known(self, event: ProviderEvent) -> Applied | None:
+        """Tell what a look at our own record says of an event, if that is all there is to do; the provider isn't asked.
+
+        A payment only leaves the states in which an event is known by an outcome that another event reports, or by a
+        further attempt. So whenever this answers, booking the event would change nothing, however often it comes.
+        """
+        key = PaymentKey.parse(event.payment_id)
+        if key is None or event.method:
+            return None
+        payment = self._payment(key)
+        if payment is None or payment.provider != self.charger.gateway.provider:
+            return Applied(Result.NOT_OURS)
+        return Applied(Result.KNOWN, key) if payment.state in event.known_in else None
+
     def book(self, event: ProviderEvent) -> Applied:
         """Bring our record of the event's payment up to date with the provider's.
 
