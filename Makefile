@@ -64,7 +64,7 @@ lock: $(VENV)/bin/uv  ## resolve the requirements again
 
 record-calls: setup  ## what each role does in the integration tests, for the test of least privilege (10 minutes)
 	rm -f build/calls.jsonl && mkdir -p build
-	MONTHCLOSE_RECORD_CALLS=$(CURDIR)/build/calls.jsonl pytest -n 1 --dist loadgroup tests/integration
+	MONTHCLOSE_RECORD_CALLS=$(CURDIR)/build/calls.jsonl pytest -n 2 --dist loadgroup tests/integration
 	PYTHONPATH=lambdas python -m tests.infrastructure.rights build/calls.jsonl
 
 chaos: setup  ## a close while everything goes wrong, and what came of it (10 minutes; CUSTOMERS=500, STRICT=1)
