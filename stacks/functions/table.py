@@ -161,7 +161,7 @@ _MAILING = {**_BOOKS, **_PROVIDERS}
 _SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
 """Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
-_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), **_BATCH_STATE}
+_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
@@ -253,7 +253,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_COLLECTIONS,
         access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, uploads_documents=(SNAPSHOTS,)),
     ),
-    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
+    Function.SEND_REMINDERS: Spec(
+        300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, _CLOSES: (_QUERY, _PUT, _UPDATE)})
+    ),
     Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
@@ -264,7 +266,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_IMPORT,
         at_once=20,
         access=Access(
-            tables=_IMPORTS,
+            tables={**_IMPORTS, **_BATCH_STATE},  # it alone acquires a file's lock
             reads_documents=_RATING,
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
@@ -289,7 +291,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1769,  # as much, in case every row of such a file is rejected: writing a row takes as long as splitting it
         machine=_IMPORT,
         access=Access(
-            tables=_BATCH_STATE,
+            tables={_CLOSES: (_GET,)},
             usage=UsageAccess(
                 reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
             ),
