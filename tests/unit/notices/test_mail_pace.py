@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -215,9 +216,9 @@ def test_no_more_than_a_few_batches_are_in_memory_while_the_rest_is_sent() -> No
         for number in range(300):
             yield replace(untold, batch=Batch(number, "stripe", tuple(f"{number}-{i:060}" for i in range(1_000))))
 
-    sender = RemainingSender(
-        SimpleNamespace(all_progress=many), SimpleNamespace(can_send=lambda: False), OneAfterTheOther()
-    )  # type: ignore[arg-type]
+    closes: Any = SimpleNamespace(all_progress=many)
+    nobody: Any = SimpleNamespace(can_send=lambda: False)
+    sender = RemainingSender(closes, nobody, OneAfterTheOther())
     tracemalloc.start()
     assert sender.send(OCTOBER).left == 300_000
     peak = tracemalloc.get_traced_memory()[1]
