@@ -143,6 +143,13 @@ def test_two_workers_together_send_at_the_accounts_rate_and_no_faster() -> None:
     assert len(sent) / (max(sent) - min(sent)) > 0.93 * 14
 
 
+@pytest.mark.parametrize(("per_second", "rate"), [(0, 1), (14, 14), (8_000, 8_000), (25_000, 10_000)])
+def test_a_close_can_be_planned_whatever_rate_the_account_has(per_second: float, rate: float) -> None:
+    quota = SendingQuota(per_second, UNLIMITED, 0, NOON)
+    assert MailSettings().limit(quota).rate_per_second == rate
+    mail_warnings(1_000, 60, quota, MailSettings())
+
+
 def closing(customers: int) -> World:
     world = World()
     for index in range(customers):
