@@ -98,6 +98,22 @@ def test_a_batch_whose_hold_news_has_no_turn_waits_for_one_turn_alone() -> None:
     assert mailer.waits == 1
 
 
+def test_the_collections_lift_all_holds_that_they_can_though_mail_has_no_turn() -> None:
+    mailer = SlowMailer()
+    world, batch = charged(mailer, 10)
+    names = [f"c{number:03}" for number in range(10)]
+    for name in names:
+        world.change(name, held_since=world.clock.now - timedelta(days=20))
+    mailer.turns, mailer.waits = 0, 0
+    with pytest.raises(ProviderPausedError):
+        world.keeper.review_all(names, world.clock.now.date(), closing=frozenset())
+    assert mailer.waits == 1
+    assert not any(world.customer(name).held_since for name in names)
+    progress = world.closes.progress(OCTOBER, batch)
+    assert progress
+    assert progress.totals.holds == {"lifted": 10}
+
+
 def test_reminders_for_which_there_is_no_time_are_sent_by_the_next_call() -> None:
     world, batch = charged(SlowMailer(), 4, method="declined")
     world.sender.send(OCTOBER, batch, 1)

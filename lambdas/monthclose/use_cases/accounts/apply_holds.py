@@ -18,9 +18,9 @@ from monthclose.use_cases.tellers import TellsHolds
 
 @dataclass(slots=True)
 class _Mail:
-    """Whether mail has no turn for a batch: waiting for one takes half a minute a customer."""
+    """Why mail has no turn for a batch, if it has none: waiting for one takes a quarter of a minute a customer."""
 
-    paused: bool = False
+    paused: ProviderPausedError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,23 @@ class HoldKeeper:
         ----------
         closing : frozenset of Period
             Months that a close works on right now: their customers are left to it.
+
+        Raises
+        ------
+        ProviderPausedError
+            Mail has no turn. All holds are placed and lifted; the next call tells the customers who were not told.
         """
-        changes = []
+        changes, mail = [], _Mail()
         for name in customer_ids:
             if closing and closing & self.books.months(name).keys():
                 continue
-            change = self.keep(name, today=today)
+            change = self._change(name, None, today)
             if change:
                 changes.append(change)
                 self._refresh(change)
+            self._tell_in_turn(name, mail)
+        if mail.paused:
+            raise mail.paused
         return changes
 
     def review(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
@@ -118,12 +126,15 @@ class HoldKeeper:
         customer = self.books.customer(customer_id)
         if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
             self._change(customer_id, period, None)
-            try:
-                if not mail.paused:
-                    self.tell(customer_id)
-            except ProviderPausedError:  # the month's notice, which has no turn either, will say it
-                mail.paused = True
+            self._tell_in_turn(customer_id, mail)  # if it has none, neither has the month's notice, which will say it
         return self.books.month(customer_id, period)
+
+    def _tell_in_turn(self, customer_id: str, mail: _Mail) -> None:
+        try:
+            if not mail.paused:
+                self.tell(customer_id)
+        except ProviderPausedError as error:
+            mail.paused = error
 
     def _change(self, customer_id: str, period: Period | None, today: date | None) -> HoldChange | None:
         return retry_conflicts(partial(self._decide, customer_id, period, today, waits_for_notice=True))

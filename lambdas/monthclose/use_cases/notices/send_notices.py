@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
 from threading import Event
+from typing import NamedTuple
 
 from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.collections.dunning import telling_due
@@ -107,6 +108,15 @@ class Remaining:
         return bool(self.left and self.sent)
 
 
+class _Left(NamedTuple):
+    """A batch with untold customers, without its customers: those of ten million don't fit into memory."""
+
+    period: Period
+    number: int
+    round: int
+    untold: int
+
+
 @dataclass(frozen=True, slots=True)
 class RemainingSender:
     """Sends the notices that a close's batches have left."""
@@ -123,19 +133,23 @@ class RemainingSender:
         TryLaterError
             The mail service is briefly unavailable; the next call sends the rest.
         """
-        waiting = [found for found in self.closes.all_progress(period) if found.totals.untold]
-        untold, left, halted = sum(found.totals.untold for found in waiting), 0, Event()
+        waiting = [
+            _Left(period, found.batch.number, found.round, found.totals.untold)
+            for found in self.closes.all_progress(period)
+            if found.totals.untold
+        ]
+        untold, left, halted = sum(found.untold for found in waiting), 0, Event()
         one = self._one(time_is_up, halted)
         for chunk in batched(waiting, SENDERS, strict=False):
             left += sum(side_by_side(self.executor, one, chunk))
-        return Remaining(untold - left, left)
+        return Remaining(max(untold - left, 0), left)  # more may be due by now than there were
 
-    def _one(self, time_is_up: TimeIsUp, halted: Event) -> Callable[[BatchProgress], int]:
-        def send(found: BatchProgress) -> int:
+    def _one(self, time_is_up: TimeIsUp, halted: Event) -> Callable[[_Left], int]:
+        def send(found: _Left) -> int:
             if halted.is_set() or time_is_up() or not self.sender.can_send():
                 halted.set()
-                return found.totals.untold
-            sent = self.sender.send(found.period, found.batch.number, found.round, time_is_up)
+                return found.untold
+            sent = self.sender.send(found.period, found.number, found.round, time_is_up)
             return sent.totals.untold
 
         return send

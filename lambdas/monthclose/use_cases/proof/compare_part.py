@@ -80,10 +80,8 @@ class PartReader:
             state.trouble, down = str(error), error
         writer.store()
         self.store.put_part(plan, number, state)
-        if isinstance(down, OutcomeUnknownError):
-            raise TryLaterError(str(down)) from down
-        if isinstance(down, TryLaterError):
-            raise down
+        if isinstance(down, TryLaterError | OutcomeUnknownError):
+            raise TryLaterError(str(down)) from down  # by this name, which the state machine retries
         return state.done or down is not None
 
     def _read_theirs(self, part: Part, close: Close, state: PartState, writer: RunWriter) -> Iterator[None]:
