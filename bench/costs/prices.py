@@ -35,7 +35,7 @@ _COUNTED = {
     "s3 get": "s3.get",
     "log bytes": "logs.ingested",
     "mails": "ses.mails",
-    "transitions": "stepfunctions.state_transitions",
+    "transitions": "stepfunctions.transitions",
     "invocations": "lambda.requests",
     "GB-seconds": "lambda.duration",
     "sqs requests": "sqs.requests",

@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields
 from itertools import repeat
 
 from monthclose.domain.closes.batching import Planned, cut_into_batches
+from monthclose.domain.closes.close import Batch
 
 
 @dataclass(slots=True)
 class SimBatch:
     """A batch: how many of its customers got how far."""
 
-    number: int
+    planned: Batch
     size: int
     reserved: bool = False
     """Its run of numbers is stored: a later attempt only books."""
@@ -44,7 +45,7 @@ def cut(customers: int, max_batches: int) -> list[SimBatch]:
     """Cut so many customers of one provider into batches as the plan does."""
     one = Planned("", "stripe", 0)  # they differ in nothing that cutting needs
     planned = cut_into_batches(repeat(one, customers), max_batches)
-    return [SimBatch(batch.number, len(batch.customer_ids)) for batch in planned]
+    return [SimBatch(batch, len(batch.customer_ids)) for batch in planned]
 
 
 @dataclass(frozen=True)

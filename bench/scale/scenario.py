@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from monthclose.settings import Provider
 from sandbox.strict.limits import load_limits
-from stacks.functions.table import FUNCTIONS, Function
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
@@ -27,10 +26,10 @@ class Fixes:
         A transaction that is cancelled for throttling is repeated with jitter; else it fails the function.
     one_update_per_number : bool
         A run of numbers is one conditional update; else the series is read and then moved on in a transaction.
-    generating_at_once : int
-        How many batches generate at once, as the functions' table says; 0 for as many as Lambda allows.
+    paces_generating : bool
+        Each batch waits for its turn to generate, as the plan says; else as many generate as Lambda allows.
     warm_tables : bool
-        The tables' warm throughput follows the expected customers.
+        The tables' warm throughput, and with it the pace of generating, follows the expected customers.
     mail_lane : bool
         Mail is sent at SES's rate, and what has no time left comes later; else a refusal fails the function.
     proof_map : bool
@@ -38,7 +37,7 @@ class Fixes:
     parking_map : bool
         Parking is a Map over batches; else one function, one customer after the other.
     plan_in_parts : bool
-        The plan scans in parallel and merges sorted parts; else one function keeps all customers in memory.
+        The plan sorts customers in parts, over several calls, and merges them; else one function keeps all in memory.
     recursion_allowed : bool
         A message may go back to its queue as often as it has to; else Lambda drops it after some turns.
     waits_by_eta : bool
@@ -49,7 +48,7 @@ class Fixes:
 
     repeats_throttled: bool = True
     one_update_per_number: bool = True
-    generating_at_once: int = FUNCTIONS[Function.GENERATE_INVOICES].at_once or 0
+    paces_generating: bool = True
     warm_tables: bool = True
     mail_lane: bool = True
     proof_map: bool = True

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.closes.batching import FEWER_BATCHES, MAX_BATCH_SIZE, MAX_BATCHES, Planned, batch_size, cut_into_batches
+from monthclose.domain.closes.batching import (
+    FEWER_BATCHES,
+    MAX_BATCH_SIZE,
+    MAX_BATCHES,
+    Planned,
+    batch_size,
+    cut_into_batches,
+)
 from monthclose.domain.closes.close import Batch
 from tests.unit.any import any_planned
 

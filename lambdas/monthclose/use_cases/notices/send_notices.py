@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import batched
 from threading import Event
 
@@ -20,13 +21,24 @@ from monthclose.use_cases.notices.tell_customer import CustomerTeller
 
 SENDERS = 16
 """Batches whose notices are sent at once after the charging: at 0.15 s a notice, some 100 a second."""
-_WAIT, _SENDING = timedelta(seconds=30), timedelta(seconds=0.22)
+SIDE_BY_SIDE = 4
+"""Notices of a batch that are sent at once: while one waits for SES, another is written. They share leases of slots."""
+WAIT, SENDING = timedelta(seconds=30), timedelta(seconds=0.22)
 """How long a batch waits for mail, and what one notice takes a function of half a GB: 80 ms of it are SES's. A batch of
 1,000 has 250 s of the function's 300."""
 
 
+type _Each = Callable[[Callable[[str], None], list[str]], object]
+"""Does something for each customer."""
+
+
 def _never() -> bool:
     return False
+
+
+def _one_by_one(work: Callable[[str], None], customer_ids: list[str]) -> None:
+    for customer_id in customer_ids:
+        work(customer_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class NoticeSender:
     closes: Closes
     teller: CustomerTeller
     clock: Clock
+    executor: Executor
 
     def can_send(self) -> bool:
         """Wait for this thread's turn to send, and say whether it came: in time, and before the quota was used up."""
@@ -56,29 +69,39 @@ class NoticeSender:
         TryLaterError
             The mail service is briefly unavailable; the next call sends the rest.
         """
-        return self._send(begun_batch(self.closes, period, number), round_number, time_is_up)
+        return self._send(begun_batch(self.closes, period, number), round_number, time_is_up, _one_by_one)
 
     def send_promptly(
         self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = _never
     ) -> BatchProgress:
-        """Send as `send` does, but wait for mail no longer than half a minute, besides what sending itself takes.
+        """Send as `send` does, some side by side, and wait for mail no longer than half a minute.
 
-        Batches wait side by side, so some ten at once use up SES's usual rate.
+        What sending itself takes comes on top. Batches wait side by side, too: some ten at once use up SES's usual
+        rate.
         """
         progress = begun_batch(self.closes, period, number)
-        until = self.clock() + _WAIT + len(progress.batch.customer_ids) * _SENDING
-        return self._send(progress, round_number, lambda: time_is_up() or self.clock() > until)
+        until = self.clock() + WAIT + len(progress.batch.customer_ids) * SENDING
 
-    def _send(self, progress: BatchProgress, round_number: int, time_is_up: TimeIsUp) -> BatchProgress:
-        period = progress.period
-        months = read_months(self.books, progress.batch.customer_ids, period)
-        for customer_id, month in months.items():
-            if time_is_up():
-                break
+        def over() -> bool:
+            return time_is_up() or self.clock() > until
+
+        return self._send(progress, round_number, over, partial(side_by_side, self.executor))
+
+    def _send(self, progress: BatchProgress, round_number: int, time_is_up: TimeIsUp, each: _Each) -> BatchProgress:
+        months, halted = read_months(self.books, progress.batch.customer_ids, progress.period), Event()
+
+        def tell(customer_id: str) -> None:
+            if halted.is_set() or time_is_up():
+                return
             try:
-                months[customer_id] = self.teller.tell(customer_id, period, month)
+                months[customer_id] = self.teller.tell(customer_id, progress.period, months[customer_id])
             except ProviderPausedError:
-                break
+                halted.set()
+            except BaseException:
+                halted.set()
+                raise
+
+        each(tell, list(months))
         return record_progress(
             self.closes, self.books, self.clock, progress, Stage.NOTIFIED, round_number, months.values()
         )
