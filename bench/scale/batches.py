@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import repeat
 
-from monthclose.domain.closes.batching import Planned, cut_into_batches
+from monthclose.domain.closes.batching import batch_size, batches_of
 from monthclose.domain.closes.close import Batch
 
 
@@ -12,7 +12,7 @@ from monthclose.domain.closes.close import Batch
 class SimBatch:
     """A batch: how many of its customers got how far."""
 
-    planned: Batch
+    number: int
     size: int
     reserved: bool = False
     """Its run of numbers is stored: a later attempt only books."""
@@ -24,6 +24,11 @@ class SimBatch:
     closed: bool = False
     turns: int = 0
     """How often its message went back to the queue, in one chain."""
+
+    @property
+    def planned(self) -> Batch:
+        """The plan's batch."""
+        return Batch(self.number, _PROVIDER, ("",) * self.size)
 
     @property
     def to_charge(self) -> int:
@@ -41,11 +46,14 @@ class SimBatch:
         return self.closed and self.invoiced == self.charged == self.size
 
 
-def cut(customers: int, max_batches: int) -> list[SimBatch]:
-    """Cut so many customers of one provider into batches as the plan does."""
-    one = Planned("", "stripe", 0)  # they differ in nothing that cutting needs
-    planned = cut_into_batches(repeat(one, customers), max_batches)
-    return [SimBatch(batch, len(batch.customer_ids)) for batch in planned]
+def cut(customers: int, max_batches: int, *, fewer: bool = True) -> list[SimBatch]:
+    """Cut so many customers of one provider into batches as the plan does, or into as many as are allowed."""
+    size = batch_size({_PROVIDER: customers}, max_batches) if fewer else -(-customers // max_batches)
+    ids = repeat("", customers)  # they differ in nothing that cutting needs
+    return [SimBatch(batch.number, len(batch.customer_ids)) for batch in batches_of({_PROVIDER: ids}, size)]
+
+
+_PROVIDER = "stripe"
 
 
 @dataclass(frozen=True)

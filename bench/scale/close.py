@@ -68,7 +68,8 @@ def simulate(scenario: Scenario) -> Run:
     """Run one close to its end."""
     loop = Loop()
     aws = Aws(scenario, loop)
-    batches = cut(scenario.customers, scenario.max_batches or settings()["max_batches"])
+    most = scenario.max_batches or settings()["max_batches"]
+    batches = cut(scenario.customers, most, fewer=scenario.fixes.fewer_batches)
     run = Run(scenario, aws, batches, Generating(aws), Charging(aws), Telling(aws))
     loop.start(_Close(run).all())
     loop.run()
@@ -163,7 +164,10 @@ class _Close:
         run, most = self._run, settings()["max_rounds"]
         for done in range(most + 1):
             todo = [batch for batch in run.batches if not batch.finished]
-            plan = partial(self._whole.plan, *self._size(), first=not done)
+            customers, calls = run.scenario.customers, self._whole.plan_calls(run.scenario.customers)
+            for _ in range(0 if done else calls - 1):
+                yield from self._step(Function.PLAN_CLOSE, partial(self._whole.scan, customers, calls))
+            plan = partial(self._whole.plan, customers, len(run.batches), calls, first=not done)
             yield from self._step(Function.PLAN_CLOSE, plan)
             if not done:
                 run.stages.planned = self._aws.loop.now
@@ -175,9 +179,6 @@ class _Close:
                 yield float(settings()["round_wait_seconds"] * done)
             yield from self._map(todo, self._waits(todo))
             run.left.append(Left.of(run.batches))
-
-    def _size(self) -> tuple[int, int]:
-        return self._run.scenario.customers, len(self._run.batches)
 
     def _waits(self, todo: list[SimBatch]) -> Iterator[int]:
         """Say how long each batch waits before it generates, as the plan does."""

@@ -37,8 +37,24 @@ class Whole:
         """Count what is read page by page, more slowly than any table's limit."""
         self.aws.used[f"read:{table}"] += units  # type: ignore[assignment]
 
-    def plan(self, customers: int, batches: int, *, first: bool) -> Process[None]:
-        """Scan, order, cut and write; a later round reads the snapshot and the batches' progress.
+    def plan_calls(self, customers: int) -> int:
+        """How often the plan is called until all customers are scanned: each scans for half of its time."""
+        if not self.aws.scenario.fixes.plan_in_parts:
+            return 1
+        return max(math.ceil(self._scanning(customers) / (_SHARE_TO_SCAN * self.aws.time_out(Function.PLAN_CLOSE))), 1)
+
+    def _scanning(self, customers: int) -> float:
+        numbers = model()
+        page = numbers["seconds"]["scan_page"] / numbers["pages"]["scan"]
+        return customers * (page + self._seconds(Function.PLAN_CLOSE, numbers["cpu"]["plan_customer"]))
+
+    def scan(self, customers: int, calls: int) -> Process[None]:
+        """Scan a part of the customers, and write them sorted."""
+        self._reads("customers", customers / calls / 6)
+        yield self._scanning(customers) / calls + 2 * model()["seconds"]["s3"]
+
+    def plan(self, customers: int, batches: int, calls: int, *, first: bool) -> Process[None]:
+        """Scan the rest, order, cut and write; a later round reads the snapshot and the batches' progress.
 
         Raises
         ------
@@ -46,45 +62,24 @@ class Whole:
             The customers don't fit into the function's memory.
         """
         self._reads("closes", batches * self._progress_bytes / 4096)
-        if self.aws.scenario.fixes.plan_in_parts:
-            yield from self._plan_in_parts(customers, first=first)
+        if not first:
+            yield self._seconds(Function.PLAN_CLOSE, customers * 0.001)
+        elif self.aws.scenario.fixes.plan_in_parts:
+            yield from self.scan(customers, calls)
+            yield self._seconds(Function.PLAN_CLOSE, customers * _MERGE_CUSTOMER_MS)
         else:
-            yield from self._plan_at_once(customers, first=first)
+            yield from self._plan_at_once(customers)
         progress = batches * self._progress_bytes / _PAGE_BYTES * model()["seconds"]["scan_page"]
         yield progress + 4 * model()["seconds"]["s3"]
 
-    def _plan_at_once(self, customers: int, *, first: bool) -> Process[None]:
+    def _plan_at_once(self, customers: int) -> Process[None]:
         """One scan; everybody is in memory until the list is written."""
         this, numbers = Function.PLAN_CLOSE, model()
         memory = numbers["memory"]["plan_base"] + customers * numbers["memory"]["plan_customer"] / 1e6
         if memory > self.aws.memory_mb(this):
             yield customers / self.aws.memory_mb(this) * 1e-3  # it dies on the way
             raise Failed(_OUT_OF_MEMORY)
-        if not first:
-            yield self._seconds(this, customers * 0.001)
-            return
-        pages = customers / numbers["pages"]["scan"]
-        self._reads("customers", customers / 6)
-        yield pages * numbers["seconds"]["scan_page"] + self._seconds(this, customers * numbers["cpu"]["plan_customer"])
-
-    def _plan_in_parts(self, customers: int, *, first: bool) -> Process[None]:
-        """One scan, over as many calls as half of their time allows; the last one merges the parts."""
-        this, numbers = Function.PLAN_CLOSE, model()
-        if not first:
-            yield self._seconds(this, customers * 0.001)
-            return
-        self._reads("customers", customers / 6)
-        each = numbers["seconds"]["scan_page"] / numbers["pages"]["scan"]
-        scanning = customers * (each + self._seconds(this, numbers["cpu"]["plan_customer"]))
-        merging = self._seconds(this, customers * _MERGE_CUSTOMER_MS)
-        calls = math.ceil(scanning / (_SHARE_TO_SCAN * self.aws.time_out(this)))
-        for _ in range(calls - 1):  # the last call is this one
-            self.aws.bill(this, scanning / calls)
-        self.aws.used["transitions"] += 2 * (calls - 1)
-        if scanning / calls + merging > self.aws.time_out(this):
-            raise Failed("Sandbox.Timedout")
-        yield (calls - 1) * scanning / calls
-        yield scanning / calls + merging + 2 * numbers["seconds"]["s3"]
+        yield from self.scan(customers, 1)
 
     def _parking_seconds(self) -> float:
         """How long parking a customer takes: their records are read before and after."""

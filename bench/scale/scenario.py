@@ -42,6 +42,8 @@ class Fixes:
         A message may go back to its queue as often as it has to; else Lambda drops it after some turns.
     waits_by_eta : bool
         Heartbeats and time-outs follow the plan's ETA; else they are as written in the definition.
+    fewer_batches : bool
+        A large close has fewer batches than it may have; else as many.
     lists_ahead : bool
         The provider's record is read window by window while charging goes on, and only the last window at the end.
     """
@@ -56,6 +58,7 @@ class Fixes:
     plan_in_parts: bool = True
     recursion_allowed: bool = True
     waits_by_eta: bool = True
+    fewer_batches: bool = True
     lists_ahead: bool = False
 
     def without(self, name: str) -> Self:
@@ -102,7 +105,7 @@ class Quotas:
         )
 
     def asked_for(self, customers: int) -> Self:
-        """Return what docs/scale.md says to ask for at a size: as many mails a second as charges, and a little more."""
+        """Return what docs/scale.md says to ask for at a size: twice as many mails a second as charges."""
         rate = self.provider_rate
         if customers > _MOST_AT_DEFAULT_RATE:
             rate = math.ceil(customers / _NIGHT_SECONDS / 10) * 10
@@ -111,13 +114,15 @@ class Quotas:
             self,
             provider_rate=rate,
             provider_workers=workers,
-            mails_per_second=max(self.mails_per_second, math.ceil(rate * 1.2)),
+            mails_per_second=max(self.mails_per_second, rate * _MAILS_FOR_EACH_CHARGE),
             lambda_concurrency=max(self.lambda_concurrency, _LAMBDA_AT_MILLIONS if customers > 1_000_000 else 0),
         )
 
 
 _MOST_AT_DEFAULT_RATE = 1_000_000
 _NIGHT_SECONDS = 8 * 3600
+_MAILS_FOR_EACH_CHARGE = 2
+"""Batches are charged as a whole before their notices are sent: those come in bursts."""
 _CHARGES_PER_WORKER = 6.0
 """What a worker of 512 MB charges a second with CPU to spare."""
 _LAMBDA_AT_MILLIONS = 2000
