@@ -19,24 +19,34 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.costs.fixed import at_rest, polls
-from bench.costs.measured import FILE, Costs, StageCosts, load_costs
+from bench.costs.measured import FILE, FIRST, RECONCILING, Costs, StageCosts, load_costs
 from bench.costs.prices import cost_by_service
-from bench.costs.timing import seconds_of
+from bench.costs.timing import at_the_limit, seconds_of
 from bench.scale.machine import batches_map
+from bench.scale.scenario import settings
+from monthclose.domain.closes.batching import batch_size
+from monthclose.domain.payments.throttle import HEADROOM
+from monthclose.use_cases.notices.send_notices import SIDE_BY_SIDE
 from stacks.functions.table import FUNCTIONS, Function
 from tests.infrastructure.synthesis import TARGETS, synthesize
 
 _ROOT = Path(__file__).parent.parent
-_BATCH = 100
 _MILLION = 1_000_000
 PARTS: Mapping[str, tuple[str, ...]] = {
     "import": ("import_customers", "import_usage"),
     "close": ("open_close", "plan_close", "generate_invoices", "charge_customers", "send_notices", "apply_holds"),
-    "proof and report": ("report_close",),
+    "proof and report": ("send_remaining_notices", "plan_comparison", "compare_part", "report_close"),
     "webhooks": ("receive_webhook", "apply_webhook"),
-    "reconciling once": ("settle_payments", "compare_books"),
+    "reconciling once": (
+        "settle_payments",
+        f"{RECONCILING}plan_comparison",
+        f"{RECONCILING}compare_part",
+        "compare_books",
+    ),
 }
 """The stages of each part of a month."""
+FIRST_CLOSE = tuple(f"{FIRST}{stage}" for stage in PARTS["close"])
+"""The stages of a customer's first close."""
 _BY_BATCH = ("generate_invoices", "charge_customers", "send_notices", "apply_holds")
 
 
@@ -60,27 +70,31 @@ def separate(large: Counts, small_batches: Counts, half: Counts) -> Costs:
     """
     stages = {}
     for name, counts in large.items():
-        other = small_batches[name] if name in _BY_BATCH else half[name]
-        if name in _POLLED:
+        function = function_of(name)
+        other = small_batches[name] if function in _BY_BATCH else half[name]
+        if function in _POLLED:
             calls = counts["invocations"]
             stages[name] = StageCosts({}, {what: n / calls for what, n in counts.items() if what != "invocations"})
         else:
             pair = (
                 (counts, _served(large, name)),
-                (other, _served(small_batches if name in _BY_BATCH else half, name)),
+                (other, _served(small_batches if function in _BY_BATCH else half, name)),
             )
             stages[name] = _solved(*pair)
     return Costs(stages)
 
 
+def function_of(stage: str) -> str:
+    """Name the function that a stage calls."""
+    return stage.removeprefix(FIRST).removeprefix(RECONCILING)
+
+
 def _served(counts: Counts, stage: str) -> float:
     """How many customers a stage worked for: on a busy machine the limiter may leave one for the next round."""
-    told = counts["send_notices"]["request:SESv2 SendEmail"]
-    return told if stage in ("charge_customers", "send_notices") else _generated(counts)
-
-
-def _generated(counts: Counts) -> float:
-    return counts["generate_invoices"]["write:customers"] / 2
+    month = FIRST if stage.startswith(FIRST) else ""
+    told = counts[f"{month}send_notices"]["request:SESv2 SendEmail"]
+    generated = counts[f"{month}generate_invoices"]["write:customers"] / 2
+    return told if function_of(stage) in ("charge_customers", "send_notices") else generated
 
 
 def _solved(one: tuple[Mapping[str, float], float], other: tuple[Mapping[str, float], float]) -> StageCosts:
@@ -118,11 +132,12 @@ def write(costs: Costs) -> None:
 
 
 def month_of(costs: Costs, stages: tuple[str, ...], customers: int) -> Counter[str]:
-    """Count what customers in batches of a hundred use in some stages, with Lambda's time and the transitions."""
+    """Count what customers use in some stages, in the plan's batches, with Lambda's time and the transitions."""
     used: Counter[str] = Counter()
+    batches = customers / batch_size({"": customers})
     for name in stages:
-        stage = costs.stage(name)
-        calls = customers / _BATCH if name in _BY_BATCH else _calls(name, customers)
+        stage = at_the_limit(costs.stage(name), function_of(name))
+        calls = batches if function_of(name) in _BY_BATCH else _calls(name, customers)
         for what, number in stage.customer.items():
             used[what] += number * customers  # type: ignore[assignment]
         for what, number in stage.invocation.items():
@@ -130,8 +145,8 @@ def month_of(costs: Costs, stages: tuple[str, ...], customers: int) -> Counter[s
         used["invocations"] += calls  # type: ignore[assignment]
         used["GB-seconds"] += _gb_seconds(name, stage, customers)  # type: ignore[assignment]
         used["mails"] += stage.requests("SESv2 SendEmail") * customers  # type: ignore[assignment]
-    if "generate_invoices" in stages:
-        used["transitions"] += transitions() * customers / _BATCH  # type: ignore[assignment]
+    if "generate_invoices" in map(function_of, stages):
+        used["transitions"] += transitions() * batches  # type: ignore[assignment]
     return used
 
 
@@ -140,17 +155,19 @@ def _calls(name: str, customers: int) -> float:
 
 
 def _gb_seconds(name: str, stage: StageCosts, customers: int) -> float:
-    function = {"import_usage": Function.LOAD_USAGE}.get(name, name)
+    function = {"import_usage": Function.LOAD_USAGE}.get(function_of(name), function_of(name))
     if function not in FUNCTIONS:
         return 0.0
     memory = FUNCTIONS[Function(function)].memory_mb
-    seconds = seconds_of(stage, memory)
-    if name == "charge_customers":  # as long as the provider's limit says, with all workers
+    seconds = seconds_of(stage, memory, SIDE_BY_SIDE if function == Function.SEND_NOTICES else 1)
+    if function == Function.CHARGE_CUSTOMERS:  # as long as the provider's limit says, with all workers
         seconds = _CHARGING_WORKERS / _CHARGES_PER_SECOND
     return seconds * memory / 1024 * customers
 
 
-_CHARGING_WORKERS, _CHARGES_PER_SECOND = 10, 24.5
+_STRIPE = settings()["providers"]["stripe"]
+_CHARGING_WORKERS = _STRIPE["maximum_concurrency"]
+_CHARGES_PER_SECOND = _STRIPE["requests_per_second"] * HEADROOM
 
 
 def transitions() -> int:
@@ -166,18 +183,19 @@ def transitions() -> int:
 def show(costs: Costs) -> None:
     """Print the tables: requests per customer, and dollars by service for a million customers and for a month."""
     console = Console(width=150)
-    table = Table("per customer, batches of 100", *PARTS)
-    counts = {part: month_of(costs, stages, _MILLION) for part, stages in PARTS.items()}
+    parts = {**PARTS, "a first close": FIRST_CLOSE}
+    table = Table(f"per customer, batches of {batch_size({'': _MILLION})}", *parts)
+    counts = {part: month_of(costs, stages, _MILLION) for part, stages in parts.items()}
     for name in sorted({name for part in counts.values() for name in part}):
         table.add_row(name, *(f"{part[name] / _MILLION:.3f}" if part[name] else "" for part in counts.values()))
     console.print(table)
     money = {part: cost_by_service(used) for part, used in counts.items()}
-    dollars = Table("$ per million customers", *PARTS, "sum")
+    dollars = Table("$ per million customers", *parts)
     for service in sorted({name for part in money.values() for name in part}):
         sums = [part.get(service, 0.0) for part in money.values()]
-        dollars.add_row(service, *(f"{cost:.2f}" for cost in sums), f"{sum(sums):.2f}")
+        dollars.add_row(service, *(f"{cost:.2f}" for cost in sums))
     totals = [sum(part.values()) for part in money.values()]
-    dollars.add_row("sum", *(f"{cost:.2f}" for cost in totals), f"{sum(totals):.2f}")
+    dollars.add_row("sum", *(f"{cost:.2f}" for cost in totals))
     console.print(dollars)
     fixed, polling = at_rest(_templates()), polls(15)
     rest = Table("$ a month at rest", "")

@@ -8,6 +8,11 @@ from pathlib import Path
 
 FILE = Path(__file__).with_name("measured.json")
 
+FIRST = "first: "
+"""Begins the names of the first month's stages: a customer's first charge registers them with the provider."""
+RECONCILING = "reconciling: "
+"""Begins the names of the reconciler's stages whose functions the close calls, too."""
+
 
 @dataclass(frozen=True)
 class StageCosts:

@@ -18,6 +18,7 @@ import boto3
 import httpx
 from moto import mock_aws
 
+from bench.costs.measured import FIRST, RECONCILING
 from bench.costs.meter import Meter, metering
 from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime, stripe_events
@@ -29,10 +30,6 @@ EVENTS_EACH = 50
 """Usage events of a customer in a month."""
 MONTHS = "2026-09", "2026-10"
 """The customers' first month, and a later one."""
-RECONCILING = "reconciling: "
-"""Begins the names of stages that the close has, too."""
-FIRST = "first: "
-"""Begins the names of the first month's stages: a customer's first charge registers them with the provider."""
 _ROOT = Path(__file__).parents[2]
 _WEBHOOK_SECRET = "whsec_benchmark"
 _AT_ONCE = 10

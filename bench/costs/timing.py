@@ -41,7 +41,18 @@ def cpu_ms(stage: StageCosts) -> float:
     return stage.cpu_ms + stage.all_requests * model()["cpu"]["https_request"]
 
 
-def seconds_of(stage: StageCosts, memory_mb: int) -> float:
-    """How long a customer takes, if nothing is done side by side."""
+def seconds_of(stage: StageCosts, memory_mb: int, threads: int = 1) -> float:
+    """How long a customer takes of the time of a function that does so many side by side: they share its CPU."""
     waits = sum(stage.requests(name) * model()["seconds"][kind] for name, kind in _WAITS.items())
-    return waits + cpu_ms(stage) / 1000 / cpu_share(memory_mb)
+    computing = cpu_ms(stage) / 1000 / cpu_share(memory_mb)
+    return max(computing, (waits + computing) / threads)
+
+
+def at_the_limit(stage: StageCosts, function: str) -> StageCosts:
+    """Replace the leases of slots: a limiter that has nothing to wait for, as when this was counted, leases singly."""
+    kind = {"charge_customers": "charge", "send_notices": "notice"}.get(function)
+    if not kind:
+        return stage
+    leases = {f"{access}:closes": model()["leases"][f"{kind}_{access}s"] for access in ("write", "read")}
+    customer = {what: number for what, number in stage.customer.items() if not what.endswith(":closes")}
+    return StageCosts(customer | leases, stage.invocation)

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from bench.costs.measured import Costs, StageCosts, load_costs
@@ -9,6 +10,7 @@ from bench.scale.engine import Loop, Process
 from bench.scale.limiting import GrowingRate, Level, Peak, Rate
 from bench.scale.machine import Failed
 from bench.scale.scenario import Scenario, model
+from monthclose.domain.closes.pacing import warm_reads, warm_writes
 from sandbox.strict.limits import load_limits
 from stacks.functions.table import FUNCTIONS, Function
 
@@ -43,6 +45,8 @@ class Aws:
         self.costs: Costs = load_costs()
         self.used: Counter[str] = Counter()
         """What is paid for: write and read units by table, invocations, GB-seconds, transitions, requests, bytes."""
+        self.calls: Counter[Function] = Counter()
+        """Invocations that found room."""
         self.failures: Counter[str] = Counter()
         self.retries: Counter[str] = Counter()
         self.writes = {name: self._table(name, "writes") for name in TABLES}
@@ -58,8 +62,9 @@ class Aws:
         self._scaling: dict[Function, Rate] = {}
 
     def _table(self, _name: str, kind: str) -> Rate:
-        most = getattr(self.scenario.quotas, f"table_{kind}")
-        return GrowingRate(most if self.scenario.fixes.warm_tables else self.limits[f"dynamodb.new_table_{kind}"], most)
+        most, new = getattr(self.scenario.quotas, f"table_{kind}"), self.limits[f"dynamodb.new_table_{kind}"]
+        warm = _WARM[kind](self.scenario.customers) if self.scenario.fixes.warm_tables else 0
+        return GrowingRate(max(warm, new), most)
 
     def stage(self, function: Function) -> StageCosts:
         """Return what a function's work costs."""
@@ -174,11 +179,7 @@ class Aws:
     def _take_room(self, function: Function) -> bool | None:
         """Take a place in the account's concurrency; returns whether it is a cold one, or None if there is none."""
         reserved = sum(spec.at_once or 0 for spec in FUNCTIONS.values()) + self.scenario.quotas.provider_workers
-        at_once = self.scenario.fixes.generating_at_once if function is Function.GENERATE_INVOICES else 0
-        reserved += self.scenario.fixes.generating_at_once
-        if at_once and self._running[function] >= at_once:
-            return None
-        if not at_once and self.concurrency.now >= self.scenario.quotas.lambda_concurrency - reserved:
+        if self.concurrency.now >= self.scenario.quotas.lambda_concurrency - reserved:
             return None
         cold = self._running[function] >= self._environments[function]
         if cold:
@@ -187,9 +188,11 @@ class Aws:
                 return None
             self._environments[function] += 1
         self._running[function] += 1
+        self.calls[function] += 1
         self.concurrency.change(1)
         return cold
 
 
+_WARM: Mapping[str, Callable[[int], int]] = {"writes": warm_writes, "reads": warm_reads}
 _SDK_PATIENCE = 3.0
 """How long PynamoDB's six retries last."""

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import repeat
 
-from monthclose.domain.closes.batching import Planned, cut_into_batches
+from monthclose.domain.closes.batching import batch_size, batches_of
+from monthclose.domain.closes.close import Batch
 
 
 @dataclass(slots=True)
@@ -25,6 +26,11 @@ class SimBatch:
     """How often its message went back to the queue, in one chain."""
 
     @property
+    def planned(self) -> Batch:
+        """The plan's batch."""
+        return Batch(self.number, _PROVIDER, ("",) * self.size)
+
+    @property
     def to_charge(self) -> int:
         """Customers whose payment has no outcome yet."""
         return self.invoiced - self.charged
@@ -40,11 +46,14 @@ class SimBatch:
         return self.closed and self.invoiced == self.charged == self.size
 
 
-def cut(customers: int, max_batches: int) -> list[SimBatch]:
-    """Cut so many customers of one provider into batches as the plan does."""
-    one = Planned("", "stripe", 0)  # they differ in nothing that cutting needs
-    planned = cut_into_batches(repeat(one, customers), max_batches)
-    return [SimBatch(batch.number, len(batch.customer_ids)) for batch in planned]
+def cut(customers: int, max_batches: int, *, fewer: bool = True) -> list[SimBatch]:
+    """Cut so many customers of one provider into batches as the plan does, or into as many as are allowed."""
+    size = batch_size({_PROVIDER: customers}, max_batches) if fewer else -(-customers // max_batches)
+    ids = repeat("", customers)  # they differ in nothing that cutting needs
+    return [SimBatch(batch.number, len(batch.customer_ids)) for batch in batches_of({_PROVIDER: ids}, size)]
+
+
+_PROVIDER = "stripe"
 
 
 @dataclass(frozen=True)

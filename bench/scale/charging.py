@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bench.costs.timing import at_the_limit
 from bench.scale.aws import Aws
 from bench.scale.batches import SimBatch
 from bench.scale.engine import Process, Signal
@@ -35,6 +36,8 @@ class Message:
     batch: SimBatch
     token: Signal
     left: int
+    begun_with: int
+    """What was left when a consumer took it."""
     last_beat: float
     """When the task last heard of it, or began to wait."""
     alive: bool = True
@@ -146,6 +149,7 @@ class Worker:
         self._cpu_each = self._aws.cpu_seconds(_THIS, cpu)
         self._books_seconds = stage.requests("DynamoDB TransactWriteItems") * model()["seconds"]["transaction"]
         self._tail_each = model()["seconds"]["query"] + self._aws.cpu_seconds(_THIS, _TAIL_CPU_MS)
+        stage = at_the_limit(stage, _THIS)
         self._reads, self._writes = stage.units("read"), stage.units("write")
         self._writes.pop("closes", None)  # the leases, which are simulated one by one
         self._lanes = [_WorkerLane(charging.lanes[0], last=False), _WorkerLane(charging.lanes[1], last=True)]
@@ -165,6 +169,7 @@ class Worker:
         self._warm = True
         self._messages = []
         for message in messages:
+            message.begun_with = message.left
             if message.alive:
                 self._messages.append(message)
             else:  # nobody waits any more: it is skipped, and the next round sends another
@@ -289,7 +294,8 @@ class Worker:
         self._beat()
         delay = self._all.pause() if self._all.is_down() else 0.0
         for message in self._messages:
-            self._aws.used["read:billing"] += message.batch.size  # the batch's sums, even if it goes back
+            if message.left < message.begun_with:
+                self._aws.used["read:billing"] += message.batch.size  # the batch's sums, even if it goes back
             if message.left:
                 self._all.give_back(message, delay)
             elif message.alive and not message.token.fired:
@@ -307,7 +313,7 @@ def wait_for_charge(charging: Charging, batch: SimBatch, heartbeat: float, timeo
     """Send a batch's message and wait for its answer, its heartbeats and its time-out."""
     aws, token = charging.aws, Signal()
     began = aws.loop.now
-    message = Message(batch, token, batch.to_charge, began)
+    message = Message(batch, token, batch.to_charge, batch.to_charge, began)
 
     def check(_value: object) -> None:
         if token.fired:

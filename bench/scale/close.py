@@ -1,8 +1,9 @@
 """One close on virtual time: rounds of batches by the real state machine's rules, parking, proof and report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 from bench.scale.aws import Aws
@@ -14,10 +15,12 @@ from bench.scale.machine import Failed, batches_map, called, choose, retriers, s
 from bench.scale.planning import Whole
 from bench.scale.scenario import Scenario, settings
 from bench.scale.telling import Telling
+from monthclose.domain.closes.pacing import generated_per_second, seconds_to_wait
+from monthclose.domain.closes.patience import patience
 from stacks.functions.table import Function
 
-_TAIL = 2.0
-"""Times the ETA, as long as a heartbeat that follows the ETA waits at least."""
+_LEAST_SECONDS = 43_200
+"""For a sign of life, as the plan's handler has it."""
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Stages:
     told: float = 0.0
     rounds: float = 0.0
     parked: float = 0.0
+    compared: float = 0.0
     proved: float = 0.0
     ended: float = 0.0
 
@@ -64,7 +68,8 @@ def simulate(scenario: Scenario) -> Run:
     """Run one close to its end."""
     loop = Loop()
     aws = Aws(scenario, loop)
-    batches = cut(scenario.customers, scenario.max_batches or settings()["max_batches"])
+    most = scenario.max_batches or settings()["max_batches"]
+    batches = cut(scenario.customers, most, fewer=scenario.fixes.fewer_batches)
     run = Run(scenario, aws, batches, Generating(aws), Charging(aws), Telling(aws))
     loop.start(_Close(run).all())
     loop.run()
@@ -88,16 +93,13 @@ class _Close:
             yield from self._step(Function.OPEN_CLOSE, lambda: _sleep(0.1))
             yield from self._rounds()
             stages.rounds = self._aws.loop.now
-            if self._run.scenario.fixes.mail_lane:
-                yield from self._run.telling.send_remaining(run.batches)
-            unfinished = sum(b.size for b in run.batches if not b.finished)
-            if unfinished:
-                yield from self._step(Function.PARK_CUSTOMERS, lambda: self._whole.park(unfinished))
-                for batch in run.batches:
-                    batch.parked = batch.size - batch.charged
-                stages.parked = self._aws.loop.now
+            yield from self._park()
+            if run.scenario.fixes.mail_lane:
+                yield from self._send_remaining()
             if run.scenario.fixes.proof_map:
+                yield from self._step(Function.PLAN_COMPARISON, lambda: self._whole.plan_comparison(len(run.batches)))
                 yield from self._whole.compare_in_parts(run.charging.charges)
+            stages.compared = self._aws.loop.now
             yield from self._step(Function.REPORT_CLOSE, lambda: self._whole.prove(run.charging.charges))
             yield from self._aws.transition(2)
             stages.proved = self._aws.loop.now
@@ -106,6 +108,31 @@ class _Close:
             run.end = failure.name
         stages.ended = self._aws.loop.now
         self._sum_up()
+
+    def _park(self) -> Process[None]:
+        left = [batch for batch in self._run.batches if not batch.finished]
+        if not left:
+            return
+        if self._run.scenario.fixes.parking_map:
+            yield from self._whole.park_in_batches([batch.size for batch in left])
+        else:
+            customers = sum(batch.size for batch in left)
+            yield from self._step(Function.PARK_CUSTOMERS, lambda: self._whole.park(customers))
+        for batch in self._run.batches:
+            batch.parked = batch.size - batch.charged
+        self._run.stages.parked = self._aws.loop.now
+
+    def _send_remaining(self) -> Process[None]:
+        """Call the function until it has sent everything, or can send nothing more."""
+        again = True
+
+        def send() -> Process[None]:
+            nonlocal again
+            again = yield from self._run.telling.send_remaining(self._run.batches)
+
+        while again:
+            yield from self._step(Function.SEND_REMAINING_NOTICES, send)
+            yield from self._aws.transition()
 
     def _sum_up(self) -> None:
         stages, run = self._run.stages, self._run
@@ -137,7 +164,10 @@ class _Close:
         run, most = self._run, settings()["max_rounds"]
         for done in range(most + 1):
             todo = [batch for batch in run.batches if not batch.finished]
-            plan = partial(self._whole.plan, *self._size(), first=not done)
+            customers, calls = run.scenario.customers, self._whole.plan_calls(run.scenario.customers)
+            for _ in range(0 if done else calls - 1):
+                yield from self._step(Function.PLAN_CLOSE, partial(self._whole.scan, customers, calls))
+            plan = partial(self._whole.plan, customers, len(run.batches), calls, first=not done)
             yield from self._step(Function.PLAN_CLOSE, plan)
             if not done:
                 run.stages.planned = self._aws.loop.now
@@ -147,13 +177,18 @@ class _Close:
                 yield from self._aws.transition()
             if done:
                 yield float(settings()["round_wait_seconds"] * done)
-            yield from self._map(todo)
+            yield from self._map(todo, self._waits(todo))
             run.left.append(Left.of(run.batches))
 
-    def _size(self) -> tuple[int, int]:
-        return self._run.scenario.customers, len(self._run.batches)
+    def _waits(self, todo: list[SimBatch]) -> Iterator[int]:
+        """Say how long each batch waits before it generates, as the plan does."""
+        fixes = self._run.scenario.fixes
+        if not fixes.paces_generating:
+            return repeat(0, len(todo))
+        per_second = generated_per_second(self._run.scenario.customers if fixes.warm_tables else 0)
+        return seconds_to_wait((batch.planned for batch in todo), per_second)
 
-    def _map(self, todo: list[SimBatch]) -> Process[None]:
+    def _map(self, todo: list[SimBatch], waits: Iterator[int]) -> Process[None]:
         """Start children at the Map's rate, so many at once."""
         aws, limits = self._aws, self._aws.limits
         most = min(settings()["map_concurrency"], limits["stepfunctions.children"])
@@ -165,20 +200,20 @@ class _Close:
             if room:
                 room[0].fire()
 
-        for batch in todo:
+        for batch, wait in zip(todo, waits, strict=True):
             while aws.children.now >= most:
                 room[:] = [Signal()]
                 yield room[0]
             aws.children.change(1)
-            aws.loop.start(self._child(batch), ended)
+            aws.loop.start(self._child(batch, wait), ended)
             yield pause
         while aws.children.now:
             room[:] = [Signal()]
             yield room[0]
 
-    def _child(self, batch: SimBatch) -> Process[None]:
+    def _child(self, batch: SimBatch, wait: int) -> Process[None]:
         """Walk through the child's states as they are defined."""
-        states, values, name = batches_map()["ItemProcessor"]["States"], dict[str, Any](), ""
+        states, values = batches_map()["ItemProcessor"]["States"], dict[str, Any]()
         name = batches_map()["ItemProcessor"]["StartAt"]
         yield from self._aws.transition()
         while True:
@@ -190,7 +225,7 @@ class _Close:
                 name = choose(state, values)
                 continue
             if state["Type"] == "Wait":
-                yield float(values.get("wait", 0.0))
+                yield float(wait)
                 name = state["Next"]
                 continue
             try:
@@ -213,19 +248,18 @@ class _Close:
             if attempts > 1:
                 yield from self._aws.transition()
             if function == Function.CHARGE_CUSTOMERS:
-                return (yield from self._charge(state, batch))
+                return (yield from self._charge(batch))
             return (yield from self._aws.invoke(Function(function), self._works[function](batch)))
 
         return (yield from with_retries(self._rules[name], attempt, self._aws.rng, self._retried(function)))
 
-    def _charge(self, state: Mapping[str, Any], batch: SimBatch) -> Process[Any]:
+    def _charge(self, batch: SimBatch) -> Process[Any]:
         scenario = self._run.scenario
-        heartbeat = float(scenario.heartbeat_seconds or state.get("HeartbeatSeconds", float("inf")))
-        timeout = float(state.get("TimeoutSeconds", 31_536_000))
+        least = round(scenario.heartbeat_seconds or _LEAST_SECONDS)
+        waits = patience(0, least)
         if scenario.fixes.waits_by_eta:
-            eta = scenario.customers / scenario.provider.limit.usable()
-            heartbeat, timeout = max(heartbeat, _TAIL * eta), max(timeout, 2 * _TAIL * eta)
-        yield from wait_for_charge(self._run.charging, batch, heartbeat, timeout)
+            waits = patience(round(scenario.customers / scenario.provider.limit.usable()), least)
+        yield from wait_for_charge(self._run.charging, batch, *waits)
         return {}
 
 

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from monthclose.settings import Provider
 from sandbox.strict.limits import load_limits
-from stacks.functions.table import FUNCTIONS, Function
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
@@ -27,10 +26,10 @@ class Fixes:
         A transaction that is cancelled for throttling is repeated with jitter; else it fails the function.
     one_update_per_number : bool
         A run of numbers is one conditional update; else the series is read and then moved on in a transaction.
-    generating_at_once : int
-        How many batches generate at once, as the functions' table says; 0 for as many as Lambda allows.
+    paces_generating : bool
+        Each batch waits for its turn to generate, as the plan says; else as many generate as Lambda allows.
     warm_tables : bool
-        The tables' warm throughput follows the expected customers.
+        The tables' warm throughput, and with it the pace of generating, follows the expected customers.
     mail_lane : bool
         Mail is sent at SES's rate, and what has no time left comes later; else a refusal fails the function.
     proof_map : bool
@@ -38,18 +37,20 @@ class Fixes:
     parking_map : bool
         Parking is a Map over batches; else one function, one customer after the other.
     plan_in_parts : bool
-        The plan scans in parallel and merges sorted parts; else one function keeps all customers in memory.
+        The plan sorts customers in parts, over several calls, and merges them; else one function keeps all in memory.
     recursion_allowed : bool
         A message may go back to its queue as often as it has to; else Lambda drops it after some turns.
     waits_by_eta : bool
         Heartbeats and time-outs follow the plan's ETA; else they are as written in the definition.
+    fewer_batches : bool
+        A large close has fewer batches than it may have; else as many.
     lists_ahead : bool
         The provider's record is read window by window while charging goes on, and only the last window at the end.
     """
 
     repeats_throttled: bool = True
     one_update_per_number: bool = True
-    generating_at_once: int = FUNCTIONS[Function.GENERATE_INVOICES].at_once or 0
+    paces_generating: bool = True
     warm_tables: bool = True
     mail_lane: bool = True
     proof_map: bool = True
@@ -57,6 +58,7 @@ class Fixes:
     plan_in_parts: bool = True
     recursion_allowed: bool = True
     waits_by_eta: bool = True
+    fewer_batches: bool = True
     lists_ahead: bool = False
 
     def without(self, name: str) -> Self:
@@ -103,7 +105,7 @@ class Quotas:
         )
 
     def asked_for(self, customers: int) -> Self:
-        """Return what docs/scale.md says to ask for at a size: as many mails a second as charges, and a little more."""
+        """Return what docs/scale.md says to ask for at a size: twice as many mails a second as charges."""
         rate = self.provider_rate
         if customers > _MOST_AT_DEFAULT_RATE:
             rate = math.ceil(customers / _NIGHT_SECONDS / 10) * 10
@@ -112,13 +114,15 @@ class Quotas:
             self,
             provider_rate=rate,
             provider_workers=workers,
-            mails_per_second=max(self.mails_per_second, math.ceil(rate * 1.2)),
+            mails_per_second=max(self.mails_per_second, rate * _MAILS_FOR_EACH_CHARGE),
             lambda_concurrency=max(self.lambda_concurrency, _LAMBDA_AT_MILLIONS if customers > 1_000_000 else 0),
         )
 
 
 _MOST_AT_DEFAULT_RATE = 1_000_000
 _NIGHT_SECONDS = 8 * 3600
+_MAILS_FOR_EACH_CHARGE = 2
+"""Batches are charged as a whole before their notices are sent: those come in bursts."""
 _CHARGES_PER_WORKER = 6.0
 """What a worker of 512 MB charges a second with CPU to spare."""
 _LAMBDA_AT_MILLIONS = 2000

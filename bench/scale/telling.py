@@ -1,15 +1,18 @@
 """Sending notices against SES's rate and daily quota, and applying holds."""
 
+from bench.costs.timing import at_the_limit, seconds_of
 from bench.scale.aws import Aws
 from bench.scale.batches import SimBatch
 from bench.scale.engine import Process
 from bench.scale.machine import Failed
-from bench.scale.scenario import model
+from monthclose.use_cases.notices.send_notices import MOST_WAITING, SENDERS, SIDE_BY_SIDE
 from stacks.functions.table import Function
 
 _CHUNK = 10
-_PATIENCE = 15.0
+_PATIENCE = 30.0
 """Seconds: whoever would have to wait longer for the lane stays untold, and is told before the report."""
+_SHARE_KEPT = 0.1
+"""Of the time of the function that sends what is left, as its handler keeps it."""
 
 
 class Telling:
@@ -20,27 +23,26 @@ class Telling:
         self.told_at = 0.0
         self.refused = 0
         self.left_for_the_end = 0
-        self._mail_seconds = self._seconds(Function.SEND_NOTICES) + model()["seconds"]["mail"]
-        self._hold_seconds = self._seconds(Function.APPLY_HOLDS)
-
-    def _seconds(self, function: Function) -> float:
-        """How long a customer takes: requests one after the other, and the CPU."""
-        stage, seconds = self._aws.stage(function), model()["seconds"]
-        waits = {"GetItem": "get_item", "Query": "query", "PutItem": "write_item", "TransactWriteItems": "transaction"}
-        waiting = sum(stage.requests(f"DynamoDB {name}") * seconds[kind] for name, kind in waits.items())
-        cpu = stage.cpu_ms + stage.all_requests * model()["cpu"]["https_request"]
-        return waiting + self._aws.cpu_seconds(function, cpu)
+        self._stage = at_the_limit(aws.stage(Function.SEND_NOTICES), Function.SEND_NOTICES)
+        memory = aws.memory_mb(Function.SEND_NOTICES)
+        self._mail_seconds = seconds_of(self._stage, memory, SIDE_BY_SIDE)
+        self._remaining_seconds = seconds_of(self._stage, aws.memory_mb(Function.SEND_REMAINING_NOTICES), SENDERS)
+        self._hold_seconds = seconds_of(aws.stage(Function.APPLY_HOLDS), aws.memory_mb(Function.APPLY_HOLDS))
 
     def send(self, batch: SimBatch) -> Process[None]:
-        """Send a batch's notices, as many as have a turn.
+        """Send a batch's notices, as many as have a turn in the time that the batch has for mail.
 
         Raises
         ------
         Failed
             SES refuses one for its rate, and the code has no lane.
         """
-        aws, stage = self._aws, self._aws.stage(Function.SEND_NOTICES)
+        aws, stage = self._aws, self._stage
+        waited, most_waiting = 0.0, MOST_WAITING.total_seconds()
         while batch.untold:
+            if waited > most_waiting and aws.scenario.fixes.mail_lane:
+                self.left_for_the_end += batch.untold
+                return
             wanted = min(batch.untold, _CHUNK)
             if self._over_quota(wanted):
                 self.refused += 1
@@ -52,6 +54,7 @@ class Telling:
                     self.left_for_the_end += batch.untold
                     return
                 granted, wait = wanted, aws.mails.pace(aws.loop.now, wanted)
+                waited += wait
             else:
                 granted = aws.mails.take(aws.loop.now, wanted, 1)
             yield from self._sent(batch, granted, stage.units("read"), stage.units("write"), wait)
@@ -59,14 +62,20 @@ class Telling:
                 self.refused += 1
                 raise Failed("TryLaterError")
 
-    def send_remaining(self, batches: list[SimBatch]) -> Process[None]:
-        """Tell everybody who had no turn, at the rate of the lane."""
-        aws, stage = self._aws, self._aws.stage(Function.SEND_NOTICES)
+    def send_remaining(self, batches: list[SimBatch]) -> Process[bool]:
+        """Tell those who had no turn, for as long as the function has time; returns whether to call it again."""
+        aws, stage, this = self._aws, self._stage, Function.SEND_REMAINING_NOTICES
+        until, sent = aws.loop.now + (1 - _SHARE_KEPT) * aws.time_out(this), 0
+        each = self._remaining_seconds
         for batch in batches:
-            if batch.untold and not self._over_quota(batch.untold):
-                wait = aws.mails.pace(aws.loop.now, batch.untold)
-                each = 0.0  # many side by side: the lane alone says how fast
-                yield from self._sent(batch, batch.untold, stage.units("read"), stage.units("write"), wait, each)
+            while batch.untold:
+                wanted = min(batch.untold, _CHUNK)
+                if aws.loop.now > until or self._over_quota(wanted):
+                    return bool(sent)
+                wait = aws.mails.pace(aws.loop.now, wanted)
+                yield from self._sent(batch, wanted, stage.units("read"), stage.units("write"), wait, each)
+                sent += wanted
+        return False
 
     def _over_quota(self, number: int) -> bool:
         return self._aws.mails_sent.total + number > self._aws.scenario.quotas.mails_per_day

@@ -1,5 +1,8 @@
 """What a customer costs: counts are separated and priced the same way everywhere."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from bench.costs.measured import load_costs
 from bench.costs.meter import Meter, item_bytes
 from bench.costs.prices import cost_by_service, load_prices, price_of
-from bench.requests_per_customer import PARTS, month_of, separate, transitions
+from bench.requests_per_customer import FIRST_CLOSE, PARTS, month_of, separate, transitions
 
 _CALLS = {"invocations": 2.0, "write:closes": 2 * 3 + 40 * 0.5}
 """Two calls for 40 customers: three units each call, half a unit each customer."""
@@ -59,3 +62,13 @@ def test_the_cost_of_a_million_is_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
     assert f"| {parts['close']['DynamoDB']:.2f} |" in page
     assert f"| {parts['import']['DynamoDB']:.2f} |" in page
+
+
+@pytest.mark.long
+def test_the_benchmark_counts_every_stage_of_a_first_month_and_a_later_one() -> None:
+    command = [sys.executable, "-m", "bench.costs.one_close", "2", "2"]
+    counted = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert {stage for part in PARTS.values() for stage in part} | set(FIRST_CLOSE) <= counted.keys()
+    assert "write:idempotency" not in counted["apply_webhook"]  # the webhooks say what the close has booked
+    registered = counted["first: charge_customers"]["write:customers"] - counted["charge_customers"]["write:customers"]
+    assert registered == 2

@@ -349,10 +349,11 @@ class UseCases:
     @cached_property
     def notice_sender(self) -> NoticeSender:
         """Sends a batch's notices."""
-        from monthclose.use_cases.notices.send_notices import NoticeSender
+        from monthclose.use_cases.notices.send_notices import SIDE_BY_SIDE, NoticeSender
 
         ports = self.ports
-        return NoticeSender(ports.books, ports.closes, self.customer_teller, ports.clock)
+        executor = ports.executor("notice", SIDE_BY_SIDE)
+        return NoticeSender(ports.books, ports.closes, self.customer_teller, ports.clock, executor)
 
     @cached_property
     def mail_hearer(self) -> MailHearer:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.collections.dunning import telling_due
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, TimeIsUp
@@ -22,6 +23,8 @@ from monthclose.use_cases.notices.tell_customer import CustomerTeller
 
 SENDERS = 16
 """Batches whose notices are sent at once after the charging: at 0.15 s a notice, some 100 a second."""
+SIDE_BY_SIDE = 4
+"""Notices of a batch that are sent at once: while one waits for SES, another is written. They share leases of slots."""
 MOST_WAITING = timedelta(seconds=30)
 """For how long a batch waits for mail, all of its customers together. Batches that wait do so side by side: with half a
 minute each, some ten use up SES' usual rate. What it takes to write and send the e-mails is not waiting."""
@@ -39,6 +42,7 @@ class NoticeSender:
     closes: Closes
     teller: CustomerTeller
     clock: Clock
+    executor: Executor
 
     def can_send(self) -> bool:
         """Wait for this thread's turn to send, and say whether it came: in time, and before the quota was used up."""
@@ -54,7 +58,7 @@ class NoticeSender:
         number: int,
         round_number: int,
         time_is_up: TimeIsUp = _never,
-        most_waiting: timedelta = timedelta.max,
+        most_waiting: timedelta | None = None,
     ) -> BatchProgress:
         """Send each customer of a batch the notice that is due: the close's, or one about a later outcome.
 
@@ -62,8 +66,9 @@ class NoticeSender:
 
         Parameters
         ----------
-        most_waiting : timedelta
-            For how long to wait for mail, in all.
+        most_waiting : timedelta or None
+            For how long to wait for mail, in all; then some are sent side by side. None: as long as it takes, one by
+            one, as the caller does so for several batches.
 
         Raises
         ------
@@ -72,21 +77,39 @@ class NoticeSender:
         """
         progress = begun_batch(self.closes, period, number)
         months = read_months(self.books, progress.batch.customer_ids, period)
-        waited = timedelta()
-        for customer_id, month in months.items():
-            if telling_due(month) is None:
-                continue
-            before = self.clock()
-            if time_is_up() or waited > most_waiting or not self.can_send():
-                break
-            waited += self.clock() - before
-            try:
-                months[customer_id] = self.teller.tell(customer_id, period, month)
-            except ProviderPausedError:
-                break
+        tell = self._teller(period, months, time_is_up, most_waiting or timedelta.max)
+        due = [customer_id for customer_id, month in months.items() if telling_due(month) is not None]
+        if most_waiting is None:
+            for customer_id in due:
+                tell(customer_id)
+        else:
+            side_by_side(self.executor, tell, due)
         return record_progress(
             self.closes, self.books, self.clock, progress, Stage.NOTIFIED, round_number, months.values()
         )
+
+    def _teller(
+        self, period: Period, months: dict[str, CustomerMonth], time_is_up: TimeIsUp, most_waiting: timedelta
+    ) -> Callable[[str], None]:
+        """Make what tells one customer after the other, and nobody else once one had no turn or sending failed."""
+        waited, halted = timedelta(), Event()
+
+        def tell(customer_id: str) -> None:
+            nonlocal waited
+            before = self.clock()
+            if halted.is_set() or time_is_up() or waited > most_waiting or not self.can_send():
+                halted.set()
+                return
+            waited += self.clock() - before
+            try:
+                months[customer_id] = self.teller.tell(customer_id, period, months[customer_id])
+            except ProviderPausedError:
+                halted.set()
+            except BaseException:
+                halted.set()
+                raise
+
+        return tell
 
 
 @dataclass(frozen=True, slots=True)
