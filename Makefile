@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock chaos crash-points bench-throttle simulate clean
+.PHONY: help setup demo test test-fast lint format lock record-calls chaos crash-points bench-throttle simulate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,6 +61,11 @@ lock: $(VENV)/bin/uv  ## resolve the requirements again
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
 	npm install --package-lock-only --silent
+
+record-calls: setup  ## what each role does in the integration tests, for the test of least privilege (10 minutes)
+	rm -f build/calls.jsonl && mkdir -p build
+	MONTHCLOSE_RECORD_CALLS=$(CURDIR)/build/calls.jsonl pytest -n 2 --dist loadgroup tests/integration
+	PYTHONPATH=lambdas python -m tests.infrastructure.rights build/calls.jsonl
 
 chaos: setup  ## a close while everything goes wrong, and what came of it (10 minutes; CUSTOMERS=500, STRICT=1)
 	python -m tests.chaos $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS)) $(if $(STRICT),--strict)

@@ -17,6 +17,7 @@ from constructs import Construct
 from monthclose.names import FINDINGS_METRIC, WAIT_METRIC, metrics_namespace
 from stacks.config import Config
 from stacks.functions.table import FUNCTIONS, Function
+from stacks.mail import Mail
 from stacks.providers import ProviderQueue
 from stacks.webhooks import Webhooks
 
@@ -119,6 +120,13 @@ class Alarms(Construct):
         text = "An event from a provider has waited for an hour without being applied."
         self._alarm("WebhooksQueueAge", age, text, threshold=3600)
         self.watch_dead_letters("Webhooks", webhooks.dead_letters)
+
+    def watch_mail(self, mail: Mail) -> None:
+        """Alarm when a bounce or complaint waits for long, or could not be kept."""
+        age = mail.events.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
+        text = "A bounce or complaint has waited for an hour without being kept."
+        self._alarm("MailEventsQueueAge", age, text, threshold=3600)
+        self.watch_dead_letters("MailEvents", mail.dead_letters)
 
     def watch_doors(self, api_id: str) -> None:
         """Alarm when what comes through the company's domain is not answered: the functions' addresses don't see it."""

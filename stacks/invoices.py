@@ -13,6 +13,7 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config
+from stacks.functions.access import allow, grant_secret
 from stacks.functions.factory import Functions, role_of
 from stacks.functions.layer import DOCUMENTS, DependencyLayer
 from stacks.functions.table import Function
@@ -54,14 +55,14 @@ class InvoiceViewer(Construct):
         self.function = functions.make(self, Function.SHOW_INVOICE, layers=[layer.version])
         # No IAM: customers have no identity in AWS. The signature in the link decides who gets an answer.
         self.url = self.function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
-        keys.grant_read(self.function)
-        billing.grant_read_data(self.function)
+        grant_secret(self.function, keys)
+        allow(self.function, ["dynamodb:Query"], [billing.table_arn])
         self._grant_documents(documents)
 
     def let_link(self, function: lambda_.Function, url: str) -> None:
         """Let a function put links into its e-mails, which lead to an address."""
         function.add_environment(Env.INVOICE_URL.value, url)
-        self._keys.grant_read(function)
+        grant_secret(function, self._keys)
 
     def _grant_documents(self, documents: s3.IBucket) -> None:
         allowed = {prefix: ["s3:GetObject"] for prefix in (INVOICES, CREDIT_NOTES, COMPANY)}

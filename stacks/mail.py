@@ -1,17 +1,17 @@
 """Sending mail through SES, and hearing of what bounces."""
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from stacks.config import Config
 from stacks.functions.factory import Functions, role_of
 from stacks.functions.table import FUNCTIONS, Function
+from stacks.functions.versions import consume
 from stacks.nag import acknowledge_resource
 from stacks.providers import dead_letter_queue, work_queue
 
@@ -20,8 +20,8 @@ _HEARD = {
     ses.EmailSendingEvent.COMPLAINT: "Email Complaint Received",
 }
 """The events of SES that are heard, and what EventBridge calls them."""
+_RECIPIENTS = "Recipients' identities; the sender's address is fixed."
 _HEARERS_AT_ONCE = 2
-_MESSAGES_AT_ONCE = 10
 
 
 class Mail(Construct):
@@ -72,40 +72,48 @@ class Mail(Construct):
                 detail_type=list(_HEARD.values()),
                 detail={"mail": {"tags": {"ses:configuration-set": [self.configuration_set.configuration_set_name]}}},
             ),
-            targets=[targets.SqsQueue(self.events, dead_letter_queue=self.dead_letters)],
+            targets=[
+                targets.SqsQueue(
+                    self.events,
+                    dead_letter_queue=self.dead_letters,
+                    max_event_age=Duration.hours(24),
+                    retry_attempts=185,
+                )
+            ],
         )
 
     def add_hearer(self, functions: Functions) -> None:
         """Make the function that keeps what is heard."""
         self.hearer = functions.make(self, Function.HEAR_MAIL)
-        self.hearer.add_event_source(
-            sources.SqsEventSource(
-                self.events,
-                batch_size=_MESSAGES_AT_ONCE,
-                report_batch_item_failures=True,
-                max_concurrency=_HEARERS_AT_ONCE,
-            )
-        )
+        consume(self.hearer, self.events, at_once=_HEARERS_AT_ONCE)
 
     def grant_send(self, function: lambda_.Function) -> None:
-        """Let a function send from the sender's address, with this configuration set, and ask for the quota.
+        """Let a function send from the sender's address, with this configuration set, and ask for the quota."""
+        function.add_to_role_policy(self.sending())
+        acknowledge_resource(role_of(function), self._identities(), _RECIPIENTS)
+        self.grant_quota(function)
+
+    def sending(self) -> iam.PolicyStatement:
+        """Write the statement that lets somebody send from the sender's address, with this configuration set.
 
         On every identity of the account's, because SES asks for the recipient's, too, where that is one of them (in its
         sandbox; a company writes to its own addresses). What is limited is the address that mails come from.
         """
-        stack = Stack.of(self)
-        own = {"identity": "*", "configuration-set": self.configuration_set.configuration_set_name}
-        arns = [stack.format_arn(service="ses", resource=kind, resource_name=name) for kind, name in own.items()]
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["ses:SendEmail"],
-                resources=arns,
-                conditions={"StringEquals": {"ses:FromAddress": self._sender}},
-            )
+        name = self.configuration_set.configuration_set_name
+        used = Stack.of(self).format_arn(service="ses", resource="configuration-set", resource_name=name)
+        return iam.PolicyStatement(
+            actions=["ses:SendEmail"],
+            resources=[self._identities(), used],
+            conditions={"StringEquals": {"ses:FromAddress": self._sender}},
         )
-        acknowledge_resource(role_of(function), arns[0], "Recipients' identities; the sender's address is fixed.")
-        self.grant_quota(function)
+
+    def _identities(self) -> str:
+        return Stack.of(self).format_arn(service="ses", resource="identity", resource_name="*")
 
     def grant_quota(self, function: lambda_.Function) -> None:
-        """Let a function ask how fast and how much the account may send: a question about no resource."""
-        function.add_to_role_policy(iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"]))
+        """Let a function ask how fast and how much the account may send."""
+        function.add_to_role_policy(self.asking_quota())
+
+    def asking_quota(self) -> iam.PolicyStatement:
+        """Write the statement that lets somebody ask for the account's quota: a question about no resource."""
+        return iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.functions.access import grant_secret
 from stacks.functions.factory import Functions
 from stacks.functions.table import Function
 from stacks.providers import ProviderQueue, grant_take
@@ -25,7 +26,7 @@ class Operator(Construct):
         super().__init__(scope, construct_id)
         self.function = functions.make(self, Function.ACT_FOR_OPERATOR)
         for provider in providers:
-            provider.secret.grant_read(self.function)
+            grant_secret(self.function, provider.secret)
             grant_take(provider.dead_letters, self.function)
         # The task is named by a token that nobody can guess: IAM knows no resources for it (see MonthClose).
         actions = ["states:SendTaskFailure", "states:SendTaskHeartbeat"]

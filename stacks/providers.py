@@ -11,6 +11,7 @@ from constructs import Construct
 
 from monthclose.names import Env
 from stacks.config import Config, Provider
+from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
 from stacks.functions.table import FUNCTIONS, Function
 from stacks.functions.versions import consume
@@ -110,6 +111,6 @@ class ProviderQueue(Construct):
         )
         consume(consumer, self.queue, at_once=self.provider.maximum_concurrency)
         # It puts back what it has no time for, and everything while the provider is paused.
-        self.queue.grant_send_messages(consumer)
-        self.secret.grant_read(consumer)
+        grant_send(consumer, self.queue)
+        grant_secret(consumer, self.secret)
         return consumer

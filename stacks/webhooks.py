@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.config import Config
+from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.factory import Functions
 from stacks.functions.table import FUNCTIONS, Function
 from stacks.functions.versions import consume
@@ -34,13 +35,13 @@ class Webhooks(Construct):
     def add_functions(self, functions: Functions, providers: Sequence[ProviderQueue], *, config: Config) -> None:
         """Make the functions. Both read the providers' secrets, which also hold the signing secret of webhooks."""
         self.receiver = functions.make(self, Function.RECEIVE_WEBHOOK)
-        self.queue.grant_send_messages(self.receiver)
+        grant_send(self.receiver, self.queue)
         self.applier = functions.make(self, Function.APPLY_WEBHOOK)
         consume(self.applier, self.queue, at_once=2 if config.local else _APPLIERS_AT_ONCE)
-        self.queue.grant_send_messages(self.applier)  # to put back what cannot be applied yet
+        grant_send(self.applier, self.queue)  # to put back what cannot be applied yet
         for provider in providers:
-            provider.secret.grant_read(self.receiver)
-            provider.secret.grant_read(self.applier)
+            grant_secret(self.receiver, provider.secret)
+            grant_secret(self.applier, provider.secret)
         # Providers cannot sign requests for IAM: the function checks their own signature.
         self._url = self.receiver.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
 

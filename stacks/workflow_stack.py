@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from monthclose.domain.closes.pacing import generated_per_second
@@ -16,7 +17,7 @@ from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
 from stacks.dashboard import Dashboard
-from stacks.functions.access import grant
+from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
 from stacks.functions.layer import DependencyLayer
@@ -31,6 +32,7 @@ from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
 from stacks.nag import acknowledge
 from stacks.operator import Operator
+from stacks.people import Operated, People
 from stacks.providers import ProviderQueue, dead_letter_queue
 from stacks.state_stack import StateStack
 from stacks.webhooks import Webhooks
@@ -45,6 +47,10 @@ class _Machines:
     deadline: DeadlineWatch
     imports: UsageImport
     reconciler: Reconciler
+
+    def for_people(self) -> list[sfn.StateMachine]:
+        """List those that a command starts, watches or stops."""
+        return [self.close.machine, self.collections.machine, self.imports.machine]
 
     def outputs(self) -> dict[Env, str]:
         """Where the command finds the ones that it starts."""
@@ -94,6 +100,8 @@ class WorkflowStack(Stack):
         missed_starts = self._missed_starts()
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
+        operated = Operated(machines=machines.for_people(), mail=mail, for_operator=self._operator.function)
+        People(self, "People", state=state, operated=operated)
         self._watch(machines, missed_starts)
         operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
         self._add_outputs({**environment, **machines.outputs(), **self._addresses(), **operator})
@@ -224,7 +232,7 @@ class WorkflowStack(Stack):
             machines.close.grant_task_response(consumer)
         for provider in self._providers:
             for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
-                provider.secret.grant_read(self._called[name])
+                grant_secret(self._called[name], provider.secret)
         machines.reconciler.grant_providers(self._providers, mail)
 
     def _watch(self, machines: _Machines, missed_starts: sqs.Queue) -> None:
@@ -241,7 +249,7 @@ class WorkflowStack(Stack):
         alarms.watch_functions(functions, waited_for=waited_for)
         alarms.watch_loops()
         alarms.watch_webhooks(self._webhooks)
-        alarms.watch_dead_letters("MailEvents", self._mail.dead_letters)
+        alarms.watch_mail(self._mail)
         if self._doors:
             alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:

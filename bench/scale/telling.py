@@ -5,13 +5,13 @@ from bench.scale.aws import Aws
 from bench.scale.batches import SimBatch
 from bench.scale.engine import Process
 from bench.scale.machine import Failed
-from monthclose.use_cases.notices.send_notices import SENDERS, SENDING, SIDE_BY_SIDE, WAIT
+from monthclose.use_cases.notices.send_notices import MOST_WAITING, SENDERS, SIDE_BY_SIDE
 from stacks.functions.table import Function
 
 _CHUNK = 10
 _PATIENCE = 30.0
 """Seconds: whoever would have to wait longer for the lane stays untold, and is told before the report."""
-_WAIT, _SENDING = WAIT.total_seconds(), SENDING.total_seconds()
+_MOST_WAITING = MOST_WAITING.total_seconds()
 _SHARE_KEPT = 0.1
 """Of the time of the function that sends what is left, as its handler keeps it."""
 
@@ -39,9 +39,9 @@ class Telling:
             SES refuses one for its rate, and the code has no lane.
         """
         aws, stage = self._aws, self._stage
-        until = aws.loop.now + _WAIT + batch.size * _SENDING
+        waited = 0.0
         while batch.untold:
-            if aws.loop.now > until and aws.scenario.fixes.mail_lane:
+            if waited > _MOST_WAITING and aws.scenario.fixes.mail_lane:
                 self.left_for_the_end += batch.untold
                 return
             wanted = min(batch.untold, _CHUNK)
@@ -55,6 +55,7 @@ class Telling:
                     self.left_for_the_end += batch.untold
                     return
                 granted, wait = wanted, aws.mails.pace(aws.loop.now, wanted)
+                waited += max(wait - wanted * self._mail_seconds, 0.0)
             else:
                 granted = aws.mails.take(aws.loop.now, wanted, 1)
             yield from self._sent(batch, granted, stage.units("read"), stage.units("write"), wait)

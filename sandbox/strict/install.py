@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sandbox.strict import control, dynamodb, events, lambdas, ses, sqs, stepfunctions
+from sandbox.strict import control, dynamodb, events, lambdas, policies, ses, sqs, stepfunctions
 from sandbox.strict.limits import Limits
 
 INSTALLERS: tuple[Callable[[Limits], None], ...] = (
@@ -13,6 +13,7 @@ INSTALLERS: tuple[Callable[[Limits], None], ...] = (
     stepfunctions.install,
     events.install,
     ses.install,
+    policies.install,
 )
 """Each puts the limits of one service into the emulator."""
 

@@ -10,6 +10,8 @@ from typing import Any
 
 CONTROL_PATH = "/_monthclose/strict"
 """Where the local AWS lists its limits, and changes them."""
+REFUSED_PATH = f"{CONTROL_PATH}/refused"
+"""Where it lists the calls that policies refused."""
 
 _FILE = Path(__file__).with_name("limits.toml")
 

@@ -1,17 +1,21 @@
-"""Grants a function the access to the state that the table of functions gives it."""
+"""Grants a function the access to the state that the table of functions gives it, and to secrets and queues."""
+
+from collections.abc import Iterable
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 
-from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, USAGE_PREFIX, Env
+from monthclose.names import USAGE_PREFIX, Env
 from stacks.functions.factory import role_of
-from stacks.functions.table import FUNCTIONS, Function, UsageAccess
+from stacks.functions.table import FUNCTIONS, Access, Function, UsageAccess
 from stacks.nag import acknowledge_resource
 from stacks.state_stack import StateStack
 
-_OWN = (Env.CLOSES_TABLE, Env.IDEMPOTENCY_TABLE)
-"""Every function keeps the close's state and its own idempotency records."""
+_REMEMBERS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
+"""What Powertools' idempotency does with its records (its guide, "IAM Permissions")."""
 
 
 def grant(function: lambda_.Function, name: Function, state: StateStack) -> None:
@@ -20,39 +24,45 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
     if access is None:
         return
     tables = state.tables.by_env
-    for env in access.reads:
-        tables[env].grant_read_data(function)
-    for env in (*access.writes, *_OWN):
-        # It covers transactions: ConditionCheckItem is among CDK's read actions.
-        tables[env].grant_read_write_data(function)
-    indexed = {Env.CUSTOMERS_TABLE, Env.CLOSES_TABLE} & {*access.reads, *access.writes, *_OWN}
-    for env in sorted(indexed):
-        index = f"{tables[env].table_arn}/index/*"
-        acknowledge_resource(role_of(function), index, "The table has one index, and CDK grants it with the table.")
-    if access.reads_documents or access.writes_documents:
-        _grant_documents(function, state.documents.bucket, writes=access.writes_documents)
-    if access.reads_rating:
-        _grant_rating(function, state.documents.bucket)
+    remembers = {Env.IDEMPOTENCY_TABLE: _REMEMBERS} if access.remembers else {}
+    for env, actions in {**access.tables, **remembers}.items():
+        allow(function, (f"dynamodb:{action}" for action in actions), [tables[env].table_arn])
+    for env, index in access.indexes.items():
+        allow(function, ["dynamodb:Query"], [f"{tables[env].table_arn}/index/{index}"])
+    _grant_documents(function, state.documents.bucket, access)
     if access.usage:
         _grant_usage(function, state.usage, access.usage)
 
 
-def _grant_rating(function: lambda_.Function, bucket: s3.Bucket) -> None:
-    for prefix in (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX):
-        objects = bucket.arn_for_objects(f"{prefix}*")
-        function.add_to_role_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]))
-        acknowledge_resource(role_of(function), objects, "Versions of price books or tax tables, named by content.")
-    _grant_listing(function, bucket)
+def allow(function: lambda_.Function, actions: Iterable[str], resources: Iterable[str]) -> None:
+    """Let a function do something."""
+    function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
 
-def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, *, writes: bool) -> None:
-    actions = ["s3:GetObject", *(["s3:PutObject", "s3:AbortMultipartUpload"] if writes else [])]
-    objects = bucket.arn_for_objects("*")
-    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[objects]))
-    _grant_listing(function, bucket)
-    acknowledge_resource(
-        role_of(function), objects, "The objects of one bucket, named by period and batch while a close runs."
-    )
+def grant_secret(function: lambda_.Function, secret: secretsmanager.ISecret) -> None:
+    """Let a function read a secret's value, and not its description as the library's `grant_read` does.
+
+    A secret known by its name has an ARN that ends with six characters that only AWS knows.
+    """
+    allow(function, ["secretsmanager:GetSecretValue"], [secret.secret_full_arn or f"{secret.secret_arn}-??????"])
+
+
+def grant_send(function: lambda_.Function, queue: sqs.IQueue) -> None:
+    """Let a function send messages to a queue, and not ask about the queue as the library's grant does."""
+    allow(function, ["sqs:SendMessage"], [queue.queue_arn])
+
+
+def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, access: Access) -> None:
+    by_action = {
+        "s3:GetObject": access.reads_documents,
+        "s3:PutObject": (*access.writes_documents, *access.uploads_documents),
+        "s3:AbortMultipartUpload": access.uploads_documents,
+    }
+    reason = "Documents of one kind, named by period and batch, or by their content."
+    for action, prefixes in by_action.items():
+        _grant_objects(function, bucket, action, prefixes, reason)
+    if access.reads_documents:
+        _grant_listing(function, bucket)
 
 
 def _grant_usage(function: lambda_.Function, bucket: s3.Bucket, access: UsageAccess) -> None:
@@ -64,15 +74,20 @@ def _grant_usage(function: lambda_.Function, bucket: s3.Bucket, access: UsageAcc
         "s3:DeleteObject": access.deletes,
     }
     for action, prefixes in by_action.items():
-        objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
-        if objects:
-            function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=objects))
+        _grant_objects(function, bucket, action, prefixes, "The objects of one prefix, named after dropped files.")
     _grant_listing(function, bucket)
-    for prefix in sorted({*access.reads, *access.writes, *access.deletes}):
-        objects_below = bucket.arn_for_objects(f"{prefix}*")
-        acknowledge_resource(role_of(function), objects_below, "The objects of one prefix, named after dropped files.")
+
+
+def _grant_objects(
+    function: lambda_.Function, bucket: s3.Bucket, action: str, prefixes: Iterable[str], reason: str
+) -> None:
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+    if objects:
+        allow(function, [action], objects)
+    for arn in objects:
+        acknowledge_resource(role_of(function), arn, reason)
 
 
 def _grant_listing(function: lambda_.Function, bucket: s3.Bucket) -> None:
     """Let a function see that an object is missing: without this S3 answers 403, as if a permission were missing."""
-    function.add_to_role_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]))
+    allow(function, ["s3:ListBucket"], [bucket.bucket_arn])

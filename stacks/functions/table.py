@@ -4,7 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX, Env
+from monthclose.names import (
+    BEING_CHARGED_INDEX,
+    COMPARISONS_PREFIX,
+    PARTS_PREFIX,
+    PRICE_BOOKS_PREFIX,
+    REJECTS_PREFIX,
+    TAX_TABLES_PREFIX,
+    UNFINISHED_INDEX,
+    USAGE_PREFIX,
+    Env,
+)
+from stacks.state.documents import (
+    CARRIED,
+    COMPANY,
+    DEAD_LETTERS,
+    DRAFTS,
+    INVOICES,
+    RECONCILIATIONS,
+    REPORTS,
+    SNAPSHOTS,
+)
 
 
 class Function(StrEnum):
@@ -63,26 +83,31 @@ class UsageAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a function may do with the state. Every function also keeps the close's state and its idempotency records.
+    """What a function may do with the state: exactly what it was recorded to do (tests/infrastructure/test_rights.py).
 
     Parameters
     ----------
-    reads, writes : tuple of Env
-        The other tables that it reads, or reads and writes.
-    reads_documents, writes_documents : bool
-        Whether it reads the documents, and whether it writes them as well.
-    reads_rating : bool
-        Whether it reads price books and tax tables, and no other documents.
+    tables : mapping
+        The DynamoDB actions that it uses, by table.
+    indexes : mapping
+        The index that it queries, by table.
+    reads_documents, writes_documents : tuple of str
+        The prefixes of the documents bucket below which it reads and writes objects.
+    uploads_documents : tuple of str
+        Those below which it writes objects of any size, in parts if they are large.
     usage : UsageAccess or None
         Its part in the usage bucket.
+    remembers : bool
+        Whether it keeps idempotency records.
     """
 
-    reads: tuple[Env, ...] = ()
-    writes: tuple[Env, ...] = ()
-    reads_documents: bool = False
-    writes_documents: bool = False
-    reads_rating: bool = False
+    tables: Mapping[Env, tuple[str, ...]] = field(default_factory=dict)
+    indexes: Mapping[Env, str] = field(default_factory=dict)
+    reads_documents: tuple[str, ...] = ()
+    writes_documents: tuple[str, ...] = ()
+    uploads_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
+    remembers: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,54 +145,118 @@ class Spec:
         return self.machine is not None and self.at_once is not None
 
 
-_CUSTOMERS, _USAGE, _BILLING = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE
-_BOOKS = Access(writes=(_CUSTOMERS, _BILLING))
+_GET, _QUERY, _SCAN, _BATCH_GET = "GetItem", "Query", "Scan", "BatchGetItem"
+_PUT, _UPDATE, _BATCH_WRITE = "PutItem", "UpdateItem", "BatchWriteItem"
+_CUSTOMERS, _USAGE, _BILLING, _CLOSES = Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE, Env.CLOSES_TABLE
+_BOOKS = {_CUSTOMERS: (_GET, _PUT), _BILLING: (_QUERY, _PUT)}
+"""Transactions put whole items under conditions of their own: they need no other permission."""
+_CLOSE_STATE = {_CLOSES: (_GET, _QUERY, _PUT)}
+_BATCH_STATE = {_CLOSES: (_GET, _PUT)}
+"""One batch's progress, or a claim: whoever changes a payment or a hold brings its batch up to date."""
+_PROVIDERS = {_CLOSES: (_GET, _QUERY, _PUT, _UPDATE)}
+"""Whoever calls a provider or sends mail leases slots of its limit, too, which are counted in the table of the closes.
+
+Invoices' numbers are taken from a series there in the same way."""
+_MAILING = {**_BOOKS, **_PROVIDERS}
+_SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
+"""Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
+_RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
+_IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
 FUNCTIONS: Mapping[Function, Spec] = {
-    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE),
+    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
     Function.PLAN_CLOSE: Spec(
-        900, 1024, machine=_CLOSE, access=Access(reads=(_CUSTOMERS,), reads_documents=True, writes_documents=True)
+        900,
+        1024,
+        machine=_CLOSE,
+        access=Access(
+            tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
+            reads_documents=(SNAPSHOTS, *_RATING),
+            uploads_documents=(SNAPSHOTS,),
+        ),
     ),
     Function.GENERATE_INVOICES: Spec(
         900,
         machine=_CLOSE,
-        access=Access(reads=(_USAGE,), writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+        access=Access(
+            tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
+            reads_documents=(CARRIED, COMPANY, DRAFTS, *_RATING),
+            writes_documents=(CARRIED, DRAFTS, INVOICES),
+        ),
     ),
-    Function.SEND_NOTICES: Spec(300, machine=_CLOSE, access=_BOOKS),
+    # A batch of a thousand: 0.2 s an e-mail, and half a minute of waiting for mail.
+    Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
-    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=_BOOKS),
-    Function.APPLY_HOLDS: Spec(300, machine=_CLOSE, access=_BOOKS),
-    Function.PARK_CUSTOMERS: Spec(300, machine=_CLOSE, access=Access(reads=(_CUSTOMERS,), writes=(_BILLING,))),
+    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.PARK_CUSTOMERS: Spec(
+        300, machine=_CLOSE, access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE})
+    ),
     Function.PLAN_COMPARISON: Spec(
-        900, machine=_CLOSE, also=_RECONCILE, access=Access(reads_documents=True, writes_documents=True)
+        900,
+        machine=_CLOSE,
+        also=_RECONCILE,
+        access=Access(
+            tables={_CLOSES: (_GET, _QUERY)},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX,),
+        ),
     ),
     Function.COMPARE_PART: Spec(
         900,
         1024,
         machine=_CLOSE,
         also=_RECONCILE,
-        access=Access(reads=(_BILLING,), reads_documents=True, writes_documents=True),
+        access=Access(
+            tables={_BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX,),
+        ),
     ),
     Function.REPORT_CLOSE: Spec(
         900,
         1024,
         machine=_CLOSE,
-        access=Access(reads=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+        access=Access(
+            tables={_BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, REPORTS),
+        ),
     ),
-    Function.OPEN_RECONCILE: Spec(30, machine=_RECONCILE, access=Access(reads_documents=True)),
-    Function.DRAIN_DEAD_LETTERS: Spec(300, machine=_RECONCILE, access=Access(writes_documents=True)),
-    Function.SETTLE_PAYMENTS: Spec(900, machine=_RECONCILE, access=_BOOKS),
+    Function.OPEN_RECONCILE: Spec(
+        30, machine=_RECONCILE, access=Access(tables=_CLOSE_STATE, reads_documents=(RECONCILIATIONS,))
+    ),
+    Function.DRAIN_DEAD_LETTERS: Spec(
+        300, machine=_RECONCILE, access=Access(tables={_CLOSES: (_GET,)}, writes_documents=(DEAD_LETTERS,))
+    ),
+    Function.SETTLE_PAYMENTS: Spec(
+        900,
+        machine=_RECONCILE,
+        access=Access(
+            tables={**_BOOKS, **_SETTLING}, indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX}
+        ),
+    ),
     Function.COMPARE_BOOKS: Spec(
         900,
         1024,
         machine=_RECONCILE,
-        access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True),
+        access=Access(
+            tables={**_BOOKS, **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
+        ),
     ),
-    Function.FIND_OWING: Spec(900, machine=_COLLECTIONS, access=Access(reads=(_CUSTOMERS,), writes_documents=True)),
-    Function.SEND_REMINDERS: Spec(300, machine=_COLLECTIONS, access=_BOOKS),
-    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=_BOOKS),
+    Function.FIND_OWING: Spec(
+        900,
+        machine=_COLLECTIONS,
+        access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, uploads_documents=(SNAPSHOTS,)),
+    ),
+    Function.SEND_REMINDERS: Spec(
+        300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, _CLOSES: (_QUERY, _PUT, _UPDATE)})
+    ),
+    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
     # customer. None of the three writes below the prefix whose objects start an import.
@@ -177,8 +266,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_IMPORT,
         at_once=20,
         access=Access(
-            writes=(_CUSTOMERS, _USAGE),
-            reads_rating=True,
+            tables={**_IMPORTS, **_BATCH_STATE},  # it alone acquires a file's lock
+            reads_documents=_RATING,
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
                 writes=(PARTS_PREFIX, REJECTS_PREFIX),
@@ -192,8 +281,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_IMPORT,
         at_once=40,
         access=Access(
-            writes=(_CUSTOMERS, _USAGE),
-            reads_rating=True,
+            tables=_IMPORTS,
+            reads_documents=_RATING,
             usage=UsageAccess(reads=(PARTS_PREFIX,), writes=(PARTS_PREFIX,)),
         ),
     ),
@@ -202,23 +291,32 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1769,  # as much, in case every row of such a file is rejected: writing a row takes as long as splitting it
         machine=_IMPORT,
         access=Access(
+            tables={_CLOSES: (_GET,)},
             usage=UsageAccess(
                 reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
-            )
+            ),
         ),
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
-    Function.CHARGE_CUSTOMERS: Spec(900, puts_back=True, access=_BOOKS),
+    Function.CHARGE_CUSTOMERS: Spec(900, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     # At some 50 ms each, 20 at once take 400 deliveries a second; the rest are asked to come again. The address is
     # open to anybody and must not take the account's concurrency from a close.
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
-    Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=_BOOKS),
-    Function.HEAR_MAIL: Spec(60, access=_BOOKS),
+    Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
+    Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
     # What a person asks for may be as much as the reconciler's three functions do.
     Function.ACT_FOR_OPERATOR: Spec(
-        900, 1024, access=Access(writes=(_CUSTOMERS, _BILLING), reads_documents=True, writes_documents=True)
+        900,
+        1024,
+        access=Access(
+            tables={**_BOOKS, **_SETTLING},
+            indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
+            reads_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
+            remembers=False,
+        ),
     ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from monthclose.names import EVENT_FINDINGS, event_source
 from stacks.config import Config
+from stacks.functions.access import grant_secret, grant_send
 from stacks.functions.table import Function, Machine, called_by
 from stacks.functions.versions import published
 from stacks.machines.import_usage import UsageImport
@@ -99,7 +100,7 @@ class Reconciler(Construct):
         """Let the functions call the providers, drain their dead letters, and e-mail customers about outcomes."""
         for provider in providers:
             for name in (Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS):
-                provider.secret.grant_read(self._functions[name])
+                grant_secret(self._functions[name], provider.secret)
             grant_take(provider.dead_letters, self._functions[Function.DRAIN_DEAD_LETTERS])
         mail.grant_send(self._functions[Function.SETTLE_PAYMENTS])
 
@@ -113,4 +114,4 @@ class Reconciler(Construct):
         for letters in (drains.missed_starts, drains.webhooks.dead_letters, drains.mail.dead_letters):
             grant_take(letters, drain)
         for queue in (drains.webhooks.queue, drains.mail.events):
-            queue.grant_send_messages(drain)
+            grant_send(drain, queue)

@@ -15,6 +15,8 @@ MAP_RUNS = "map-runs/"
 _AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX)
 """What only the working of a close or a reconciliation needs."""
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
+DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
+RECONCILIATIONS, DEAD_LETTERS = "reconciliations/", "dead-letters/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
 """Documents that customers and auditors have seen: S3 itself refuses to write such an object a second time."""
 ABORT_UPLOADS = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))

@@ -14,6 +14,8 @@ from monthclose.adapters.dynamo.usage import DynamoUsageStore
 from monthclose.bootstrap import Runtime
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
+from monthclose.domain.month import Notice, NoticeState
+from monthclose.domain.notices.notice import NoticeKind
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from tests.throttle import Throttle, VirtualTime
@@ -185,3 +187,14 @@ def test_who_waits_endlessly_is_told_so_now_and_then(aws: Runtime, patience: Dyn
         aws.books.commit(replace(ENTRY, memo="more"))
     assert 1 < len(told) < 8
     assert "throttling" in told[0]
+
+
+def test_a_claim_carries_a_token_so_that_its_repetition_is_not_taken_for_somebody_elses(aws: Runtime) -> None:
+    """Whoever loses the race for a claim sends nothing: after a lost answer, that would be everybody."""
+    claim = Notice("acme", OCTOBER, NoticeKind.RECEIPT, NoticeState.CLAIMED, NOON)
+    with Throttle(lambda _, count: count).on(aws._connection.client) as table:
+        aws.books.commit(claim)
+        aws.books.commit(replace(claim, state=NoticeState.SENT, version=1))
+    assert ["ClientRequestToken" in request for request in table.requests] == [True, False]
+    with pytest.raises(ConflictError):
+        aws.books.commit(claim)

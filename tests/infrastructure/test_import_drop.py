@@ -56,7 +56,7 @@ def test_the_bucket_notifies_of_arrivals_without_a_function_that_switches_it_on(
 
 def test_only_files_dropped_below_the_prefix_start_an_import(synthesized: Synthesized) -> None:
     rules = synthesized.of_type("AWS::Events::Rule").values()
-    [rule] = [rule for rule in rules if "EventPattern" in rule]
+    [rule] = [rule for rule in rules if rule.get("EventPattern", {}).get("source") == ["aws.s3"]]
     pattern = rule["EventPattern"]
     assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     assert pattern["detail"]["object"] == {"key": [{"prefix": "usage/"}]}

@@ -50,13 +50,7 @@ def test_the_url_is_an_output_and_known_to_no_function(synthesized: Synthesized)
 
 def test_the_receiver_can_only_read_the_secrets_and_fill_the_queue(aws: Synthesized) -> None:
     actions = {action for action in actions_of(aws, "receive_webhook") if not action.startswith(("xray:", "logs:"))}
-    assert actions == {
-        "secretsmanager:GetSecretValue",
-        "secretsmanager:DescribeSecret",
-        "sqs:SendMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:GetQueueUrl",
-    }
+    assert actions == {"secretsmanager:GetSecretValue", "sqs:SendMessage"}
 
 
 def test_the_function_that_applies_events_touches_no_documents(aws: Synthesized) -> None:

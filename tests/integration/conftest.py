@@ -1,7 +1,7 @@
 """The local AWS with the deployed stacks, one for all integration tests; each test has a month of its own.
 
 It enforces AWS's limits (`sandbox.strict`) unless MONTHCLOSE_TESTS_STRICT is 0, and the session's end lists how often
-each struck.
+each struck, and which calls the policies refused.
 """
 
 import os
@@ -17,12 +17,14 @@ import pytest
 from cli.deployment import deployed
 from monthclose.adapters.aws.clients import client
 from sandbox.aws.local_aws import LocalAws, Running
-from tests.integration.strictness import limits_struck
+from tests.integration.strictness import calls_refused, limits_struck
 from tests.integration.system import System
 
 STRICT = os.environ.get("MONTHCLOSE_TESTS_STRICT", "1") != "0"
 _STRUCK: Counter[str] = Counter()
 """By limit, how often it refused something on the local AWSs of this process."""
+_REFUSED: Counter[str] = Counter()
+"""Who was refused what by the policies, and how often."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,19 +59,22 @@ def _aws(home: Path, config: pytest.Config) -> Iterator[Running]:
         yield running
         if running.strict:
             _STRUCK.update(limits_struck(running.endpoint_url))
+            _REFUSED.update(calls_refused(running.endpoint_url))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the counts of an xdist worker to the process that reports."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["limits struck"] = dict(_STRUCK)
+        output["limits struck"], output["calls refused"] = dict(_STRUCK), dict(_REFUSED)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Take the counts of an xdist worker that has ended."""
-    _STRUCK.update(getattr(node, "workeroutput", {}).get("limits struck", {}))
+    output = getattr(node, "workeroutput", {})
+    _STRUCK.update(output.get("limits struck", {}))
+    _REFUSED.update(output.get("calls refused", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -78,6 +83,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("AWS's limits, and how often each struck")
         for name, times in sorted(_STRUCK.items()):
             terminalreporter.write_line(f"{times:8,}  {name}")
+    if _REFUSED:
+        terminalreporter.section("Calls that the policies refused, and how often")
+        for call, times in sorted(_REFUSED.items()):
+            terminalreporter.write_line(f"{times:8,}  {call}")
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,21 @@ from typing import Any
 
 import httpx
 
-from sandbox.strict.limits import CONTROL_PATH
+from sandbox.strict.limits import CONTROL_PATH, REFUSED_PATH
 
 
 def limits_struck(endpoint_url: str) -> dict[str, int]:
     """Return how often each limit of a local AWS struck, by name."""
     return {name: limit["struck"] for name, limit in _ask(endpoint_url, "GET").items()}
+
+
+def calls_refused(endpoint_url: str) -> dict[str, int]:
+    """Return which calls the policies refused, in AWS's words, and how often."""
+    answer = httpx.get(f"{endpoint_url}{REFUSED_PATH}", timeout=60, trust_env=False)
+    return {
+        f"{refusal['principal']}: {refusal['action']} on {refusal['resource']} {refusal['why']}": refusal["times"]
+        for refusal in answer.raise_for_status().json()
+    }
 
 
 @contextmanager

@@ -60,12 +60,25 @@ def bucket(system: System) -> Iterator[Bucket]:
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {"source": [EVENT_SOURCE], "detail-type": [EVENT_USAGE_IMPORTED]}
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allowing(rule, arn))})
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     yield Bucket(system.values[Env.USAGE_BUCKET], url)
     events.remove_targets(Rule=name, Ids=["queue"])
     events.delete_rule(Name=name)
     sqs.delete_queue(QueueUrl=url)
+
+
+def allowing(rule: str, queue: str) -> dict[str, Any]:
+    """Let a rule send to a queue: without a policy of the queue's own, EventBridge may not."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def ids(system: System, customer: str) -> set[str]:

@@ -132,7 +132,7 @@ def drafts_recomputed(patch: pytest.MonkeyPatch) -> None:
     def generate(self: InvoiceGenerator, period: Period, batch: Batch, round_number: int) -> Generated:
         for reservation in self.closes.reservations(period, batch.number):
             months = read_months(self.books, batch.customer_ids, period)
-            drafts, _ = self._drafts(period, batch, months, {})
+            drafts = [draft for portion in self._portions(period, batch, months) for draft in portion.drafts]
             self._issue(period, batch, reservation, drafts[: reservation.count], {})
         return original(self, period, batch, round_number)
 

@@ -19,6 +19,7 @@ from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
 from monthclose.names import WAIT_METRIC, Env
 from monthclose.use_cases.closes.snapshot import read_batches
+from tests.fakes import FakePatience
 from tests.world import OCTOBER, SETTINGS, World
 
 
@@ -105,7 +106,9 @@ def remembering(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        monkeypatch.setattr(entry, "runtime", lambda: SimpleNamespace(settings=SETTINGS, dynamodb=dynamodb))
+        monkeypatch.setattr(
+            entry, "runtime", lambda: SimpleNamespace(settings=SETTINGS, dynamodb=dynamodb, patience=FakePatience())
+        )
         charge = entry.once_by("charge_customers", "[period, round, batch]", charge_customers._charge)
         collect = entry.once_by("collect_due", "[run, batch]", charge_customers._collect)
         monkeypatch.setattr(charge_customers, "_charge_once", charge)
@@ -220,10 +223,10 @@ def test_a_provider_that_refuses_us_is_reported_to_the_task_by_name(world: World
 
 
 def test_one_broken_message_does_not_take_the_others_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def charge(message: dict[str, Any], context: Any) -> dict[str, Any]:
+    def charge(message: dict[str, Any], context: Any, *turn: Any) -> dict[str, Any]:
         if message["batch"] == 0:
             raise IdempotencyAlreadyInProgressError("somebody else is at it")
-        return charge_customers._charge(message, context)
+        return charge_customers._charge(message, context, *turn)
 
     monkeypatch.setattr(charge_customers, "_charge_once", charge)
     answer = charge_customers.handler(delivered(MESSAGE, {**MESSAGE, "batch": 1, "task_token": "t"}), FakeContext())
@@ -281,7 +284,11 @@ def test_the_collections_skip_the_customers_of_a_running_close(world: World) -> 
 def forgetting(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The stages' handlers without Powertools' records."""
     monkeypatch.setenv("POWERTOOLS_IDEMPOTENCY_DISABLED", "1")
-    monkeypatch.setattr(entry, "runtime", lambda: SimpleNamespace(settings=SETTINGS, dynamodb=SimpleNamespace()))
+    monkeypatch.setattr(
+        entry,
+        "runtime",
+        lambda: SimpleNamespace(settings=SETTINGS, dynamodb=SimpleNamespace(), patience=FakePatience()),
+    )
     for module in (plan_close, find_owing):
         monkeypatch.setattr(module, "runtime", lambda: world)
         monkeypatch.setattr(module, "use_cases", lambda: world.use_cases)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.notices.tell_hold import HoldTeller
     from monthclose.use_cases.payments.charge_customers import BatchCharger
     from monthclose.use_cases.payments.charge_payment import Charger
+    from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
     from monthclose.use_cases.proof.compare_books import BookComparer
     from monthclose.use_cases.proof.report_close import Reporter
@@ -408,6 +409,13 @@ class UseCases:
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
         return BatchCharger(charger, ports.books, ports.closes, ports.clock, ports.log, executor)
+
+    def charging_turns(self, provider: str) -> Turns:
+        """Let the batches that a worker is given together take turns."""
+        from monthclose.use_cases.payments.turns import Turns
+
+        settings = self.ports.settings.providers[provider]
+        return Turns(settings.threads, settings.limit.usable() / settings.maximum_concurrency)
 
     def waiting_task(self, token: str, milliseconds_left: Callable[[], int]) -> WaitingTask:
         """Work for a task that waits, as long as time is left."""

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from monthclose.errors import ProviderPausedError, TryLaterError
+from monthclose.errors import ProviderPausedError, TryLaterError, UnfinishedError
 from monthclose.handlers.entry import Event, made_once, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
 from monthclose.observability import count, logger, metrics, tracer
@@ -77,6 +77,8 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
     except (TryLaterError, IdempotencyAlreadyInProgressError) as error:
         if waited > _GIVE_UP_AFTER:
             raise
+        if isinstance(error, UnfinishedError):
+            message = message.tried()
         seconds = error.seconds if isinstance(error, ProviderPausedError) else waited.total_seconds()
         why = str(error) if isinstance(error, TryLaterError) else "it is being applied"
         count("WebhookEventsWaiting", 1)

@@ -16,6 +16,7 @@ from monthclose.names import COLLECT_DUE, Env
 from monthclose.observability import count, logger, metrics, tracer
 from monthclose.use_cases.collections.collect_due import Collector
 from monthclose.use_cases.payments.charge_customers import BatchCharger
+from monthclose.use_cases.payments.turns import Turn, Turns
 from monthclose.use_cases.payments.waiting_task import WaitingTask
 
 _BUSY_SECONDS = 60
@@ -34,20 +35,19 @@ def _collector() -> Collector:
     return use_cases().collector(os.environ[Env.PROVIDER])
 
 
-def _charge(message: Event, context: LambdaContext) -> Event:
-    task = use_cases().waiting_task(message["task_token"], context.get_remaining_time_in_millis)
-    result = _charger().charge(Period.parse(message["period"]), message["batch"], message["round"], task.is_over)
+def _charge(message: Event, _context: LambdaContext, task: WaitingTask, turn: Turn) -> Event:
+    period, number, round_number = Period.parse(message["period"]), message["batch"], message["round"]
+    result = _charger().charge(period, number, round_number, task.is_over, turn)
     _leave_to_later(task, result.handed_back, result.pause_seconds)
     paid = result.progress.totals.payments.get(PaymentState.PAID, 0)
     count("CustomersCharged", paid)
     return {"paid": paid, "unsettled": result.progress.unsettled}
 
 
-def _collect(message: Event, context: LambdaContext) -> Event:
-    task = use_cases().waiting_task(message["task_token"], context.get_remaining_time_in_millis)
+def _collect(message: Event, _context: LambdaContext, task: WaitingTask, turn: Turn) -> Event:
     today, closing = day_and_closing(message)
-    result = _collector().collect(message["customers"], today, closing, task.is_over)
-    _leave_to_later(task, *result.handed_back)
+    result = _collector().collect(message["customers"], today, closing, task.is_over, turn)
+    _leave_to_later(task, result.handed_back.customers, result.handed_back.pause_seconds)
     count("PaymentsRetried", result.retried)
     count("CustomersCollected", result.paid)
     return {"retried": result.retried, "paid": result.paid}
@@ -73,7 +73,23 @@ _charge_once = once_by("charge_customers", "[period, round, batch]", _charge)
 _collect_once = once_by("collect_due", "[run, batch]", _collect)
 
 
-def _process(context: LambdaContext, message: Event, _again: bool) -> Later | None:
+def _process(context: LambdaContext, turns: Turns, message: Event, _again: bool) -> Later | None:
+    """Charge the batch of a message once it is its turn; a message without a turn goes back, with nothing read."""
+    task = use_cases().waiting_task(message["task_token"], context.get_remaining_time_in_millis)
+    with turns.turn(task) as turn:
+        if turn:
+            return _answer(context, message, task, turn)
+    if task.waits:
+        return Later(message, turns.pause_seconds, "this worker has no time for it")
+    logger.info("the batch is left", extra={**_shown(message), "why": "nobody waits for it"})
+    return None
+
+
+def _shown(message: Event) -> Event:
+    return {name: message[name] for name in _LOGGED if name in message}
+
+
+def _answer(context: LambdaContext, message: Event, task: WaitingTask, turn: Turn) -> Later | None:
     """Charge a close's batch, or collect what is due from a batch of the collections, and answer its task.
 
     A failure is reported to the task at once: its Retry sends a new message, or leaves the batch to the repair round.
@@ -82,19 +98,19 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
     task has timed out or was stopped.
     """
     workflow, token = runtime().workflow, message["task_token"]
-    shown = {name: message[name] for name in _LOGGED if name in message}
+    do = _collect_once if message.get("kind") == COLLECT_DUE else _charge_once
     try:
-        collecting = message.get("kind") == COLLECT_DUE
-        answer = _collect_once(message, context) if collecting else _charge_once(message, context)
+        answer = do(message, context, task, turn)
     except ProviderPausedError as error:
         return Later(message, error.seconds, str(error))
     except IdempotencyAlreadyInProgressError:  # the message came twice, or its first consumer died
         return Later(message, _BUSY_SECONDS, "another consumer has it")
     except NobodyWaitsError as error:
-        logger.info("the batch is left", extra={**shown, "why": str(error)})
+        logger.info("the batch is left", extra={**_shown(message), "why": str(error)})
     except Exception as error:
         why = str(error) if isinstance(error, MonthCloseError) else "see the log"
-        logger.warning("charging broke off", extra={**shown, "error": type(error).__name__, "why": why})
+        found = {"error": type(error).__name__, "why": why}
+        logger.warning("charging broke off", extra={**_shown(message), **found})
         workflow.fail(token, type(error).__name__, why)
     else:
         workflow.answer(token, answer)
@@ -105,6 +121,8 @@ def _process(context: LambdaContext, message: Event, _again: bool) -> Later | No
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
-    """Charge the batches that the messages name, in parallel: in a small close, each is one customer."""
-    queue = runtime().charge_queue(os.environ[Env.PROVIDER])
-    return consume(event, queue, partial(_process, context), "a batch to charge", _LOGGED, runtime().clock)
+    """Charge the batches that the messages name: small ones in parallel (in a small close, each is one customer)."""
+    provider = os.environ[Env.PROVIDER]
+    queue, turns = runtime().charge_queue(provider), use_cases().charging_turns(provider)
+    work = partial(_process, context, turns)
+    return consume(event, queue, work, "a batch to charge", _LOGGED, runtime().clock)

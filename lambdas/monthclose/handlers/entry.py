@@ -26,7 +26,8 @@ from monthclose.ports import ShareLeft, TimeIsUp
 from monthclose.settings import Settings
 
 Event = dict[str, Any]
-Work = Callable[[Event, LambdaContext], Event]
+Work = Callable[..., Event]
+"""Takes the event, the context, and what else its caller gives."""
 Handler = Callable[[Event, LambdaContext], Event]
 
 
@@ -66,7 +67,7 @@ def use_cases() -> UseCases:
     return UseCases(runtime())
 
 
-def once_by(stage: str, key: str, work: Work) -> Handler:
+def once_by(stage: str, key: str, work: Work) -> Work:
     """Wrap work so that a repetition of a completed call is answered from its record.
 
     Parameters
@@ -89,8 +90,8 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
             table_name=runtime().settings.idempotency_table, boto3_client=runtime().dynamodb
         )
 
-        def call(*, event: Event, context: LambdaContext) -> Event:
-            return work(event, context)
+        def call(*, event: Event, context: LambdaContext, more: tuple[object, ...]) -> Event:
+            return work(event, context, *more)
 
         return config, idempotent_function(
             call,
@@ -100,11 +101,11 @@ def once_by(stage: str, key: str, work: Work) -> Handler:
             key_prefix=f"monthclose.{stage}",
         )
 
-    def run(event: Event, context: LambdaContext) -> Event:
+    def run(event: Event, context: LambdaContext, *more: object) -> Event:
         config, call = guarded()
         runtime().patience.until(context.get_remaining_time_in_millis() / 1000)
         config.register_lambda_context(context)  # a killed call blocks its repetition only until its deadline
-        return call(event=event, context=context)
+        return call(event=event, context=context, more=more)
 
     return run
 

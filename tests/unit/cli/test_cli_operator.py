@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cli.system import System
-from monthclose.errors import ProviderRefusedError
+from monthclose.domain.money import Money
+from monthclose.errors import BrokeOffError, ProviderRefusedError
 from monthclose.handlers import act_for_operator
 from monthclose.use_cases.reconciliation import remote_desk, settle_payments
 from tests.unit.cli.driving import Command, FakeMachine
@@ -58,6 +59,18 @@ def test_the_function_charges_and_the_command_asks_with_a_name(asked: Asked, wor
     assert asked.requests == [
         {"command": "pay", "by": "kim", "customer_id": "acme", "limit": {"minor": 1250, "currency": "USD"}}
     ]
+
+
+def test_after_a_lost_answer_nobody_is_told_to_charge_a_part_again(world: World) -> None:
+    def ask(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise BrokeOffError("the connection broke off\nwhat is done stays done; run the command again")
+
+    desk = remote_desk.RemoteMoneyDesk(ask, world.books, "kim")
+    with pytest.raises(BrokeOffError, match="run the command again"):
+        desk.pay("acme", None)  # all that is open: a repetition finds what is done
+    with pytest.raises(BrokeOffError, match=r"(?s)^the connection broke off\n.*`monthclose customer acme`") as error:
+        desk.pay("acme", Money(1250, "USD"))
+    assert "run the command again" not in str(error.value)
 
 
 @pytest.mark.parametrize("command", [["pay", "acme"], ["pay", "acme", "--json"], ["reconcile", "--now"]])

@@ -4,6 +4,7 @@ import json
 import tracemalloc
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -42,7 +43,7 @@ def taken(customers: Iterable[Planned], *, part: int, limit: int, always_out_of_
     taker = SnapshotTaker(Customers(customers), documents, {}, limit, part)  # type: ignore[arg-type]
     result: Snapshot | Scan = Scan()
     while isinstance(result, Scan):
-        scan = Scan(**json.loads(json.dumps({"after": result.after, "parts": result.parts, "counts": result.counts})))
+        scan = Scan(**json.loads(json.dumps(asdict(result))))
         result, calls = taker.take(CLOSE, scan, lambda: always_out_of_time), calls + 1
     batches = list(read_batches(documents, result.key))
     assert result.batches == len(batches)
@@ -61,6 +62,21 @@ def test_a_snapshot_taken_in_parts_and_calls_is_the_one_taken_at_once(
 ) -> None:
     batches = taken(customers, part=part, limit=limit, always_out_of_time=interrupted)
     assert batches == cut_into_batches(customers, limit)
+
+
+def test_a_call_that_repeats_one_that_was_killed_lists_nobody_twice() -> None:
+    documents = FakeDocuments()
+
+    def take(customers: list[Planned]) -> list[Batch]:
+        taker = SnapshotTaker(Customers(customers), documents, {}, 4, 2)  # type: ignore[arg-type]
+        result = taker.take(CLOSE, Scan(), lambda: False)
+        assert isinstance(result, Snapshot)
+        return list(read_batches(documents, result.key))
+
+    before = [Planned(name, "gocardless" if name == "c" else "stripe", 1) for name in "abcdefgh"]
+    take(before)
+    meanwhile = [Planned(name, "stripe", 1) for name in ("new1", "new2")]  # "c" comes with the next part now
+    assert take(meanwhile + before) == cut_into_batches(meanwhile + before, 4)
 
 
 def test_a_providers_name_may_hold_anything() -> None:

@@ -1,10 +1,15 @@
 """Mail at the account's pace: what has no turn stays untold, and is told once there is one."""
 
+import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from monthclose.domain.closes.close import Batch, BatchProgress
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.notices.sending import UNLIMITED, MailSettings, SendingQuota, mail_warnings
@@ -20,11 +25,12 @@ from monthclose.errors import (
 from monthclose.ports import Mail
 from monthclose.settings import CloseSettings
 from monthclose.use_cases.closes.snapshot import read_batches
+from monthclose.use_cases.notices.send_notices import RemainingSender
 from monthclose.use_cases.notices.throttled_mailer import LANE, ThrottledMailer
 from monthclose.use_cases.payments.limiter import PacedLimiter
 from tests.fakes import FakeMailAccount, FakeMailer
 from tests.fakes.throttle import FakeLimiter, FakeProviderLimits, VirtualTime
-from tests.world import OCTOBER, World
+from tests.world import OCTOBER, OneAfterTheOther, World
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MAIL = Mail("billing@acme.example", "Invoice", "text", "<p>text</p>", "2026-10_acme")
@@ -138,6 +144,13 @@ def test_two_workers_together_send_at_the_accounts_rate_and_no_faster() -> None:
     assert len(sent) / (max(sent) - min(sent)) > 0.93 * 14
 
 
+@pytest.mark.parametrize(("per_second", "rate"), [(0, 1), (14, 14), (8_000, 8_000), (25_000, 10_000)])
+def test_a_close_can_be_planned_whatever_rate_the_account_has(per_second: float, rate: float) -> None:
+    quota = SendingQuota(per_second, UNLIMITED, 0, NOON)
+    assert MailSettings().limit(quota).rate_per_second == rate
+    mail_warnings(1_000, 60, quota, MailSettings())
+
+
 def closing(customers: int) -> World:
     world = World()
     for index in range(customers):
@@ -158,30 +171,35 @@ def test_customers_without_a_turn_stay_untold_and_their_batch_goes_on() -> None:
 
 
 class SlowMailer(FakeMailer):
-    """A mail service that takes its time."""
+    """A mail service that lets everybody wait, and takes its time."""
 
-    def __init__(self, world: World, seconds: float) -> None:
+    def __init__(self, world: World, waiting: float, sending: float) -> None:
         super().__init__()
-        self._world, self._seconds = world, seconds
+        self._world, self._waiting, self._sending = world, waiting, sending
+
+    def wait_for_turn(self) -> None:
+        self._world.clock.pass_time(seconds=self._waiting)
 
     def send(self, mail: Mail) -> str:
-        self._world.clock.pass_time(seconds=self._seconds)
+        self._world.clock.pass_time(seconds=self._sending - self._waiting)  # it has had its turn
         return super().send(mail)
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.2, 200), (1, 75)])
-def test_a_large_batch_has_time_to_send_its_notices_but_not_to_wait_long_for_mail(seconds: float, told: int) -> None:
-    mailer = FakeMailer()
-    world = World(mailer=mailer, close_settings=CloseSettings(max_batches=1))
-    for index in range(200):
+@pytest.mark.parametrize(("waiting", "sending", "told"), [(0, 5, 60), (4, 5, 31)])
+def test_a_large_batch_has_time_to_send_its_notices_but_not_to_wait_long_for_mail(
+    waiting: float, sending: float, told: int
+) -> None:
+    world = World(close_settings=CloseSettings(max_batches=1))
+    for index in range(60):
         world.use(world.add_customer(f"C-{index}"), "10")
     plan = world.planner.plan(OCTOBER, world.open())
     [batch] = read_batches(world.documents, plan.round_key)
     world.generator.generate(OCTOBER, batch, plan.close.round)
     world.batch_charger.charge(OCTOBER, batch.number, plan.close.round)
-    teller = replace(world.sender.teller, mailer=SlowMailer(world, seconds))
-    progress = replace(world.sender, teller=teller).send_promptly(OCTOBER, batch.number, plan.close.round)
-    assert progress.totals.notices == {"sent": told}
+    teller = replace(world.sender.teller, mailer=SlowMailer(world, waiting, sending))
+    sender = replace(world.sender, teller=teller)
+    progress = sender.send_promptly(OCTOBER, batch.number, plan.close.round, lambda: False)
+    assert progress.totals.notices == {"sent": told}  # four wait half a minute each
 
 
 def test_what_the_batches_leave_is_sent_before_the_close_is_proved() -> None:
@@ -213,6 +231,39 @@ def test_a_close_is_reported_once_nothing_more_can_be_sent() -> None:
     assert report["status"] == "unfinished"
     assert not remaining.send(OCTOBER).again
     assert remaining.send(OCTOBER, lambda: True).left == 3
+
+
+def test_customers_who_are_to_be_told_only_since_the_count_do_not_make_it_call_again() -> None:
+    world = closing(2)
+    world.mailer.turns = 0
+    world.close()
+    counted = [replace(it, totals=replace(it.totals, untold=0)) for it in world.closes.all_progress(OCTOBER)]
+    world.closes.put_progress(replace(counted[0], totals=replace(counted[0].totals, untold=1)))
+    sender = world.use_cases.remaining_sender
+    more = replace(counted[0], totals=replace(counted[0].totals, untold=2))
+    object.__setattr__(sender, "sender", SimpleNamespace(can_send=lambda: True, send=lambda *_: more))
+    remaining = sender.send(OCTOBER)
+    assert (remaining.sent, remaining.again) == (0, False)
+
+
+def test_no_more_than_a_few_batches_are_in_memory_while_the_rest_is_sent() -> None:
+    world = closing(1)
+    world.close()
+    [like] = world.closes.all_progress(OCTOBER)
+    untold = replace(like, totals=replace(like.totals, untold=1_000))
+
+    def many(_: object) -> Iterator[BatchProgress]:
+        for number in range(300):
+            yield replace(untold, batch=Batch(number, "stripe", tuple(f"{number}-{i:060}" for i in range(1_000))))
+
+    closes: Any = SimpleNamespace(all_progress=many)
+    nobody: Any = SimpleNamespace(can_send=lambda: False)
+    sender = RemainingSender(closes, nobody, OneAfterTheOther())
+    tracemalloc.start()
+    assert sender.send(OCTOBER).left == 300_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_the_reconciler_sends_what_the_days_quota_left_each_once() -> None:

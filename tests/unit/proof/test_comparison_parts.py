@@ -11,7 +11,14 @@ from monthclose.domain.closes.proof import Comparison, MoneyReturned
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderRefusedError, TryLaterError
+from monthclose.errors import (
+    OutcomeUnknownError,
+    ProviderDownError,
+    ProviderPausedError,
+    ProviderRefusedError,
+    RateLimitedError,
+    TryLaterError,
+)
 from monthclose.ports import Collected, CollectedPage, Window
 from monthclose.use_cases.proof import comparison_store, merge_runs, plan_comparison
 from monthclose.use_cases.proof.join_comparison import Joined
@@ -212,6 +219,32 @@ def test_a_provider_that_is_down_is_asked_again_by_the_state_machine_and_then_no
     assert comparer.read_part(OCTOBER, plan.name, 0, time_is_up=lambda: False)
     [stripe] = comparer.continue_joining(close_of(world), plan.name, lambda: False).comparisons
     assert stripe.findings == ()
+
+
+def test_a_part_whose_provider_refuses_us_is_left_and_not_asked_for_ever(world: World) -> None:
+    comparer, close = world.comparer, close_of(world)
+    plan = comparer.planner.plan(close)
+    world.gateway.failures["collected_for", "before"] = [ProviderRefusedError("revoked")]
+    assert comparer.read_part(OCTOBER, plan.name, 0, time_is_up=lambda: False)
+    comparer.read_part(OCTOBER, plan.name, 1, time_is_up=lambda: False)
+    [stripe] = comparer.continue_joining(close, plan.name, lambda: False).comparisons
+    assert [finding.check for finding in stripe.findings] == ["provider_unreachable"]
+    assert comparer.reader.store.unread(plan) == (0,)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OutcomeUnknownError("503"), ProviderDownError("503"), ProviderPausedError("503", 9), RateLimitedError("503")],
+)
+def test_a_part_that_cannot_be_read_now_fails_by_the_name_that_the_state_machine_retries(
+    world: World, error: Exception
+) -> None:
+    plan = world.comparer.planner.plan(close_of(world))
+    world.gateway.failures["collected_for", "before"] = [error]
+    with pytest.raises(TryLaterError, match="503") as raised:
+        world.comparer.read_part(OCTOBER, plan.name, 0, time_is_up=lambda: False)
+    assert raised.type is TryLaterError  # Step Functions compares names, and knows no subclasses
+    assert world.comparer.read_part(OCTOBER, plan.name, 0, time_is_up=lambda: False)
 
 
 def test_a_provider_that_refuses_us_while_differences_are_looked_up_is_noted(world: World) -> None:

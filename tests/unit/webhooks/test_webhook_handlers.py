@@ -436,6 +436,27 @@ def test_resuming_after_the_booking_updates_the_totals(
     assert progress.totals.payments[PaymentState.REVERSED] == 1
 
 
+def test_an_event_whose_mail_has_no_turn_goes_back_with_its_totals_updated_and_tells_the_customer_later(
+    door: Door, consumer: Callable[..., list[str]]
+) -> None:
+    world = door.world
+    [reference] = world.gateway.orders
+    world.gateway.settle(reference, reversed_by_the_bank(world.gateway.orders[reference].amount))
+    door.deliver("stripe", stripe_event())
+    world.mailer.turns = 0
+    assert consumer(*door.queued) == []
+    [(message, _)] = world.event_queue.put_back_messages
+    progress = world.closes.progress(OCTOBER, 0)
+    assert progress
+    assert (progress.totals.payments[PaymentState.REVERSED], progress.totals.untold) == (1, 1)
+    before, world.mailer.turns = len(world.mailer.sent), None
+    assert consumer(message) == []
+    assert len(world.mailer.sent) == before + 1
+    progress = world.closes.progress(OCTOBER, 0)
+    assert progress
+    assert not progress.totals.untold
+
+
 def test_a_tried_message_that_had_to_wait_still_counts_as_tried(door: Door, consumer: Callable[..., list[str]]) -> None:
     door.deliver("stripe", stripe_event())
     door.world.gateway.failures["look_up", "before"] = [ProviderDownError("503")]

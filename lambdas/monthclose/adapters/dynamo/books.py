@@ -17,7 +17,7 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import CustomerMonth, Notice, NoticeState
 from monthclose.domain.period import Period
 from monthclose.ports import Record
 
@@ -51,18 +51,26 @@ class DynamoBooks:
         return {period: records.month(by_period[period]) for period in sorted(by_period)}
 
     def commit(self, *to_write: Record) -> None:
-        """Write all records or none; a single one needs no transaction, which would cost double."""
+        """Write all records or none; a single one needs no transaction, which would cost double, unless it is a claim.
+
+        After a lost answer the client repeats a write, and finds its own. Others read again; who claims a notice would
+        take it for somebody else's claim, and nobody would send it.
+        """
         if not to_write:
             return
         replaced = {record.replaced_by: record for record in to_write if _is_replaced(record)}
         with translated():
-            if len(to_write) == 1:
+            if len(to_write) == 1 and not _is_claim(to_write[0]):
                 records.to_item(to_write[0]).save(condition=_unchanged(to_write[0], {}))
                 return
             # The token makes the client's own retries safe: the second one answers like the first.
             with TransactWrite(connection=self._connection, client_request_token=str(uuid.uuid4())) as transaction:
                 for record in to_write:
                     transaction.save(records.to_item(record), condition=_unchanged(record, replaced))
+
+
+def _is_claim(record: Record) -> bool:
+    return isinstance(record, Notice) and record.state is NoticeState.CLAIMED
 
 
 def _is_replaced(record: Record) -> TypeGuard[Invoice]:

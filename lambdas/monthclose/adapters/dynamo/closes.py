@@ -154,7 +154,8 @@ def _close(item: ClosesItem) -> Close:
 
 
 def _progress_content(progress: BatchProgress) -> dict[str, Any]:
-    return asdict(progress) | {"period": str(progress.period), "time": progress.time.isoformat()}
+    content = asdict(progress) | {"period": str(progress.period), "time": progress.time.isoformat()}
+    return content if progress.outdated else {name: value for name, value in content.items() if name != "outdated"}
 
 
 def _progress(item: ClosesItem) -> BatchProgress:
@@ -168,4 +169,5 @@ def _progress(item: ClosesItem) -> BatchProgress:
         totals=Totals(**content["totals"]),
         unsettled=content["unsettled"],
         time=datetime.fromisoformat(content["time"]),
+        outdated=content.get("outdated", False),
     )

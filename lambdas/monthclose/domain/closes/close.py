@@ -181,6 +181,8 @@ class BatchProgress:
     unsettled: int
     """Customers whose payment isn't settled yet, or whose invoice is being replaced."""
     time: datetime
+    outdated: bool = False
+    """Whether something has changed since that is not in the sums yet."""
 
     @property
     def finished(self) -> bool:
@@ -190,7 +192,7 @@ class BatchProgress:
     @property
     def left_to_reconcile(self) -> bool:
         """Whether the reconciler has something to do for this batch, once the close has ended."""
-        return bool(self.unsettled or self.totals.untold or self.totals.waiting)
+        return bool(self.unsettled or self.totals.untold or self.totals.waiting or self.outdated)
 
 
 def totals_of(months: Iterable[CustomerMonth]) -> tuple[Totals, int]:

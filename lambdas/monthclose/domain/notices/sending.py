@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 UNLIMITED = -1
 """What SES gives as a quota that has no end."""
 _HOUR = 3600
-_SMALLEST_BURST = 2
+_SMALLEST_BURST, _LARGEST_BURST = 2, 1_000
+_LOWEST_RATE, _HIGHEST_RATE = 1, 10_000
+"""The limits of a `Limit`, whatever SES says: an account that may send nothing for now asks once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ class MailSettings:
 
     def limit(self, quota: SendingQuota) -> Limit:
         """Say how fast to send."""
-        rate = min(quota.per_second, self.emails_per_second or quota.per_second)
-        return Limit(rate, self.share_left, max(round(rate / 5), _SMALLEST_BURST))
+        allowed = min(max(quota.per_second, _LOWEST_RATE), _HIGHEST_RATE)
+        rate = min(allowed, self.emails_per_second or allowed)
+        return Limit(rate, self.share_left, min(max(round(rate / 5), _SMALLEST_BURST), _LARGEST_BURST))
 
     def per_day(self, quota: SendingQuota) -> float:
         """How many e-mails of ours fit into a day."""

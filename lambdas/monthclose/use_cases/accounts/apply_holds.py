@@ -1,7 +1,6 @@
 """Apply holds: put customers who don't pay on hold, and lift the holds of those who did."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -11,10 +10,17 @@ from monthclose.domain.collections.dunning import DunningPolicy, telling_due
 from monthclose.domain.collections.hold import HoldPolicy, decide_hold
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderPausedError
-from monthclose.ports import Books, Clock, Closes
-from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_progress, retry_conflicts
+from monthclose.errors import ProviderPausedError, TryLaterError
+from monthclose.ports import Books, Clock, Closes, TimeIsUp
+from monthclose.use_cases.batch_work import begun_batch, record_progress, refresh_soon, retry_conflicts
 from monthclose.use_cases.tellers import TellsHolds
+
+
+@dataclass(slots=True)
+class _Mail:
+    """Why mail has no turn for a batch, if it has none: waiting for one takes a quarter of a minute a customer."""
+
+    paused: ProviderPausedError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,22 @@ class HoldKeeper:
     dunning: DunningPolicy
     teller: TellsHolds | None = None
 
-    def apply(self, period: Period, number: int, round_number: int) -> BatchProgress:
-        """Place and lift the holds of a batch; its last stage."""
+    def apply(
+        self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = lambda: False
+    ) -> BatchProgress:
+        """Place and lift the holds of a batch; its last stage.
+
+        Raises
+        ------
+        TryLaterError
+            Time is up, or the mail service is briefly unavailable; the next call does the rest.
+        """
         begun = begun_batch(self.closes, period, number)
-        months = [self._month_after_review(name, period) for name in begun.batch.customer_ids]
+        months, mail = list[CustomerMonth](), _Mail()
+        for name in begun.batch.customer_ids:
+            if time_is_up():
+                raise TryLaterError(f"the holds of batch {number} of {period} are not all applied")
+            months.append(self._month_after_review(name, period, mail))
         return record_progress(self.closes, self.books, self.clock, begun, Stage.CLOSED, round_number, months)
 
     def review_all(self, customer_ids: Iterable[str], today: date, closing: frozenset[Period]) -> list[HoldChange]:
@@ -47,15 +65,23 @@ class HoldKeeper:
         ----------
         closing : frozenset of Period
             Months that a close works on right now: their customers are left to it.
+
+        Raises
+        ------
+        ProviderPausedError
+            Mail has no turn. All holds are placed and lifted; the next call tells the customers who were not told.
         """
-        changes = []
+        changes, mail = [], _Mail()
         for name in customer_ids:
             if closing and closing & self.books.months(name).keys():
                 continue
-            change = self.keep(name, today=today)
+            change = self._change(name, None, today)
             if change:
                 changes.append(change)
                 self._refresh(change)
+            self._tell_in_turn(name, mail)
+        if mail.paused:
+            raise mail.paused
         return changes
 
     def review(self, customer_id: str, *, period: Period | None = None, today: date | None = None) -> HoldChange | None:
@@ -78,7 +104,7 @@ class HoldKeeper:
         TryLaterError
             Lost every race, or the mail service is briefly unavailable; the same call continues.
         """
-        change = retry_conflicts(partial(self._decide, customer_id, period, today, waits_for_notice=True))
+        change = self._change(customer_id, period, today)
         self.tell(customer_id)
         return change
 
@@ -89,19 +115,29 @@ class HoldKeeper:
             self.review(customer_id)
         for period, month in changed:
             if month.payment:
-                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+                refresh_soon(self.closes, self.books, self.clock, period, month.payment.batch)
 
     def tell(self, customer_id: str) -> None:
         """Tell a customer about the latest change of their hold, if that is news to them."""
         if self.teller:
             self.teller.tell(customer_id)
 
-    def _month_after_review(self, customer_id: str, period: Period) -> CustomerMonth:
+    def _month_after_review(self, customer_id: str, period: Period, mail: _Mail) -> CustomerMonth:
         customer = self.books.customer(customer_id)
         if customer and (customer.held_since or customer.receivable_minor):  # all months are read for these only
-            with suppress(ProviderPausedError):  # the month's notice, which has no turn either, will say it
-                self.keep(customer_id, period=period)
+            self._change(customer_id, period, None)
+            self._tell_in_turn(customer_id, mail)  # if it has none, neither has the month's notice, which will say it
         return self.books.month(customer_id, period)
+
+    def _tell_in_turn(self, customer_id: str, mail: _Mail) -> None:
+        try:
+            if not mail.paused:
+                self.tell(customer_id)
+        except ProviderPausedError as error:
+            mail.paused = error
+
+    def _change(self, customer_id: str, period: Period | None, today: date | None) -> HoldChange | None:
+        return retry_conflicts(partial(self._decide, customer_id, period, today, waits_for_notice=True))
 
     def _decide(
         self, customer_id: str, period: Period | None, today: date | None, *, waits_for_notice: bool = False
@@ -127,4 +163,4 @@ class HoldKeeper:
     def _refresh(self, change: HoldChange) -> None:
         payment = self.books.month(change.customer_id, change.period).payment
         if payment:
-            refresh_progress(self.closes, self.books, self.clock, change.period, payment.batch)
+            refresh_soon(self.closes, self.books, self.clock, change.period, payment.batch)

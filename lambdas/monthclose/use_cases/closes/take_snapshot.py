@@ -7,7 +7,7 @@ runs out is continued by the next call. As long as the customers fit into one pa
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from urllib.parse import quote
@@ -32,14 +32,14 @@ class Scan:
     ----------
     after : str
         The customer after whom it continues; empty at the start.
-    parts : int
-        Sorted parts written so far.
+    parts : sequence
+        The sorted parts written so far: whose customers each has. A call that was killed may have left others.
     counts : mapping
         Customers so far by provider.
     """
 
     after: str = ""
-    parts: int = 0
+    parts: Sequence[Sequence[str]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -105,22 +105,25 @@ class SnapshotTaker:
         return self._list(close, scan.parts, held, counts)
 
     def _write_part(self, close: Close, scan: Scan, held: list[Planned], counts: Counter[str]) -> Scan:
-        """Write a sorted part; a repeated call writes the same one again."""
-        for provider, places in _sorted(held).items():
-            self.documents.write(_part_key(close, scan.parts, provider), map(_line, places))
-        return Scan(held[-1].customer_id, scan.parts + 1, dict(counts))
+        """Write a sorted part; a repeated call writes it again, with other customers if some came meanwhile."""
+        by_provider = _sorted(held)
+        for provider, places in by_provider.items():
+            self.documents.write(_part_key(close, len(scan.parts), provider), map(_line, places))
+        return Scan(held[-1].customer_id, (*scan.parts, [*by_provider]), dict(counts))
 
-    def _list(self, close: Close, parts: int, held: list[Planned], counts: Mapping[str, int]) -> Snapshot:
+    def _list(
+        self, close: Close, parts: Sequence[Sequence[str]], held: list[Planned], counts: Mapping[str, int]
+    ) -> Snapshot:
         last = _sorted(held)
         merged = {name: self._merged(close, parts, name, last.get(name, [])) for name in counts}
         size, key = batch_size(counts, self.max_batches), f"{_folder(close)}.json"
         write_batches(self.documents, key, batches_of(merged, size), self.queues)
         return Snapshot(key, sum(-(-number // size) for number in counts.values()), counts)
 
-    def _merged(self, close: Close, parts: int, provider: str, last: list[_Place]) -> Iterator[str]:
+    def _merged(self, close: Close, parts: Sequence[Sequence[str]], provider: str, last: list[_Place]) -> Iterator[str]:
         """Iterate over a provider's customers, money first."""
-        keys = [_part_key(close, part, provider) for part in range(parts)]
-        for _, customer_id in merge(*(self._read(key) for key in keys if self.documents.has(key)), last):
+        keys = [_part_key(close, part, provider) for part, names in enumerate(parts) if provider in names]
+        for _, customer_id in merge(*map(self._read, keys), last):
             yield customer_id
 
     def _read(self, key: str) -> Iterator[_Place]:

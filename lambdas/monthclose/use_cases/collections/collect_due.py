@@ -8,17 +8,20 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.closes.close import totals_of
 from monthclose.domain.collections.dunning import DunningPolicy, Obstacle, StepKind, next_step, trouble_of
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
-from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.batch_work import refresh_soon, retry_conflicts
 from monthclose.use_cases.payments.charge_customers import HandedBack, charge_each
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.own_payment import new_payment
+from monthclose.use_cases.payments.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,15 @@ class Collection:
     retried: int
     paid: int
     handed_back: HandedBack
+
+
+class _Made(NamedTuple):
+    """An attempt on a month's payment; `changed` says whether its batch's sums are others now."""
+
+    period: Period
+    batch: int
+    state: PaymentState | None
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class Collector:
         today: date,
         closing: frozenset[Period] = frozenset(),
         time_is_up: TimeIsUp = lambda: False,
+        turn: Turn | None = None,
     ) -> Collection:
         """Retry what is due today; a second call on the same day does what is left.
 
@@ -61,19 +74,20 @@ class Collector:
         ProviderRefusedError
             The provider doesn't accept us; there is no point in continuing.
         """
-        made: list[tuple[Period, int, PaymentState | None]] = []
+        made = list[_Made]()
         jobs = {name: partial(self._collect_one, name, today, closing, made) for name in customer_ids}
-        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
-        for period, batch in {(period, batch) for period, batch, _ in made}:
-            refresh_progress(self.closes, self.books, self.clock, period, batch)
-        return Collection(len(made), sum(state is PaymentState.PAID for *_, state in made), handed_back)
+        handed_back = charge_each(jobs, self.executor, self.log, time_is_up, turn)
+        # Many are refused again as before. To sum up a batch, all of its customers are read, twice.
+        for period, batch in {(attempt.period, attempt.batch) for attempt in made if attempt.changed}:
+            refresh_soon(self.closes, self.books, self.clock, period, batch)
+        return Collection(len(made), sum(attempt.state is PaymentState.PAID for attempt in made), handed_back)
 
     def _collect_one(
         self,
         customer_id: str,
         today: date,
         closing: frozenset[Period],
-        made: list[tuple[Period, int, PaymentState | None]],
+        made: list[_Made],
     ) -> None:
         """Go through a customer's open months, oldest first."""
         months: Mapping[Period, CustomerMonth] = self.books.months(customer_id)
@@ -85,7 +99,9 @@ class Collector:
                 return
             job = self._job(customer, period, month, today)
             if job:
-                made.append((period, month.payment.batch if month.payment else -1, job()))
+                state, batch = job(), month.payment.batch if month.payment else -1
+                changed = totals_of([month]) != totals_of([self.books.month(customer_id, period)])
+                made.append(_Made(period, batch, state, changed))
 
     def _job(
         self, customer: Customer, period: Period, month: CustomerMonth, today: date

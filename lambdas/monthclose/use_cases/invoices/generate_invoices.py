@@ -10,9 +10,9 @@ its number and waits.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -47,7 +47,9 @@ from monthclose.use_cases.invoices.stored_drafts import store_drafts
 from monthclose.use_cases.payments.own_payment import own_payment
 
 MOST_BYTES = 16 * 2**20
-"""Largest document of an invoice: those of a batch, up to a hundred, are assembled in memory."""
+"""Largest document of an invoice, and the most of a portion's together: as drafts, they take some eight times that."""
+PORTION = 100
+"""Most customers in a portion: what a call that is killed has to do again."""
 
 
 class _Seen(NamedTuple):
@@ -63,6 +65,24 @@ class _Issue(NamedTuple):
     invoice: Invoice
     draft: Draft
     batch: int
+
+
+@dataclass(slots=True)
+class _Portion:
+    """The part of a batch whose invoices are numbered and stored together, so that memory has room for any batch."""
+
+    seen: dict[str, _Seen] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+    small: list[Draft] = field(default_factory=list)
+    """Drafts too small to invoice."""
+    size: int = 0
+    """Bytes of all their documents."""
+    held: int = 0
+    """Customers on hold."""
+
+    def has_room(self, size: int) -> bool:
+        """Whether another document of some bytes belongs in it."""
+        return len(self.drafts) + len(self.small) < PORTION and self.size + size <= MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +120,12 @@ class InvoiceGenerator:
         reserved = self.closes.reservations(period, batch.number)
         waiting = set[str]().union(*(self._finish(period, batch, reservation) for reservation in reserved))
         months = read_months(self.books, (name for name in batch.customer_ids if name not in waiting), period)
-        seen: dict[str, _Seen] = {}
-        drafts, held = self._drafts(period, batch, months, seen)
-        if drafts:
-            key = store_drafts(self.documents, period, f"{batch.number:05}", drafts)
-            reservation = self.closes.reserve(period, batch.number, len(reserved), key, len(drafts))
-            self._issue(period, batch, reservation, drafts, seen)
+        runs, held = len(reserved), 0
+        for portion in self._portions(period, batch, months):
+            self._carry(period, batch, portion)
+            runs += self._invoice(period, batch, runs, portion)
+            held += portion.held
+            del portion  # its memory is the next one's
         months = read_months(self.books, batch.customer_ids, period)
         progress = summed_up(period, batch, months.values(), Stage.GENERATED, round_number, self.clock)
         if not progress.totals.customers.get("invoiced") and not held:
@@ -128,35 +148,51 @@ class InvoiceGenerator:
             self.replacer.issue(reservation, drafts[0], batch.number)
         return set()
 
-    def _drafts(
-        self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth], seen: dict[str, _Seen]
-    ) -> tuple[list[Draft], int]:
-        """Draft the invoices of all customers without one, and count those on hold.
+    def _invoice(self, period: Period, batch: Batch, earlier: int, portion: _Portion) -> bool:
+        """Number and issue a portion's invoices, and say whether there were any.
 
-        What is read on the way is added to `seen`.
+        Parameters
+        ----------
+        earlier : int
+            The batch's reservations so far.
         """
+        if portion.drafts:
+            key = store_drafts(self.documents, period, f"{batch.number:05}", portion.drafts)
+            reservation = self.closes.reserve(period, batch.number, earlier, key, len(portion.drafts))
+            self._issue(period, batch, reservation, portion.drafts, portion.seen)
+        return bool(portion.drafts)
+
+    def _portions(self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth]) -> Iterator[_Portion]:
+        """Draft the invoices of all customers without one; each portion is to be issued before the next is drafted."""
         todo = [name for name, month in months.items() if not month.invoice and not month.carried]
         if not todo:
-            return [], 0
-        close, drafter = self._frozen(period), self.drafter.with_logo()
-        drafts, small, held = list[Draft](), list[Draft](), 0
+            return
+        close, drafter, portion = self._frozen(period), self.drafter.with_logo(), _Portion()
         for customer_id in todo:
             try:
                 customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
-                held += customer.held_since is not None
+                portion.held += customer.held_since is not None
                 draft = self._draft(drafter, period, customer, close, parked=months[customer_id].parked)
-                seen[customer_id] = _Seen(customer, months[customer_id])
-                self._rehearse(draft, customer)
-                if self.policy.invoices(draft):
-                    drafts.append(draft)
-                elif self.policy.carries(draft):
-                    small.append(draft)
-                else:
-                    self._commit_nothing(draft, seen[customer_id])
+                size = self._rehearse(draft, customer)
+                if not portion.has_room(size):
+                    yield portion
+                    portion = _Portion()
+                self._add(portion, draft, size, _Seen(customer, months[customer_id]))
             except OF_ONE_CUSTOMER as error:
                 park(self.books, self.clock, customer_id, period, reason_to_park(error))
-        self._carry(period, batch, small, seen)
-        return drafts, held
+        yield portion
+
+    def _add(self, portion: _Portion, draft: Draft, size: int, seen: _Seen) -> None:
+        """Add a draft to a portion, unless there is nothing to bill."""
+        if self.policy.invoices(draft):
+            portion.drafts.append(draft)
+        elif self.policy.carries(draft):
+            portion.small.append(draft)
+        else:
+            return self._commit_nothing(draft, seen)
+        portion.seen[seen.customer.customer_id] = seen
+        portion.size += size
+        return None
 
     def _frozen(self, period: Period) -> Close | None:
         """Read the close, and check that its price book and tax table can be read: if not, no customer is to blame."""
@@ -166,8 +202,8 @@ class InvoiceGenerator:
             self.tax_tables.get(close.tax_table)
         return close
 
-    def _rehearse(self, draft: Draft, customer: Customer) -> None:
-        """Rehearse booking a draft: one that cannot be booked or stored must not get a number.
+    def _rehearse(self, draft: Draft, customer: Customer) -> int:
+        """Rehearse booking a draft, one that cannot be booked or stored must not get a number; returns its bytes.
 
         Raises
         ------
@@ -184,14 +220,16 @@ class InvoiceGenerator:
                 "SKU instead of by resource",
             )
         invoices.issue(invoice, account_after(customer, draft))
+        return len(content)
 
     def _commit_nothing(self, draft: Draft, seen: _Seen) -> None:
         account = account_after(seen.customer, draft)
         changed = [account] if account != seen.customer else []
         self.books.commit(*changed, *unparked(seen.month.parking))
 
-    def _carry(self, period: Period, batch: Batch, small: list[Draft], seen: Mapping[str, _Seen]) -> None:
+    def _carry(self, period: Period, batch: Batch, portion: _Portion) -> None:
         """Add amounts too small to invoice to what the accounts carry, and store their drafts."""
+        small, seen = portion.small, portion.seen
         if not small:
             return
         content = [json.dumps(draft, sort_keys=True, ensure_ascii=False).encode() + b"\n" for draft in small]

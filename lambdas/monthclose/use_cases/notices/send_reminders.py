@@ -17,7 +17,8 @@ from monthclose.domain.collections.dunning import (
 from monthclose.domain.month import CustomerMonth, NoticeState
 from monthclose.domain.notices.notice import NoticeKind, notice_due
 from monthclose.domain.period import Period
-from monthclose.ports import Books, Clock
+from monthclose.errors import ProviderPausedError
+from monthclose.ports import Books, Clock, TimeIsUp
 from monthclose.use_cases.notices.tell_customer import CustomerTeller
 
 
@@ -37,7 +38,13 @@ class ReminderSender:
     policy: DunningPolicy
     adapters: frozenset[str]
 
-    def send(self, customer_ids: Iterable[str], today: date, closing: frozenset[Period] = frozenset()) -> int:
+    def send(
+        self,
+        customer_ids: Iterable[str],
+        today: date,
+        closing: frozenset[Period] = frozenset(),
+        time_is_up: TimeIsUp = lambda: False,
+    ) -> int:
         """Send each customer the reminder that is due, and return how many were sent.
 
         Parameters
@@ -48,9 +55,15 @@ class ReminderSender:
         Raises
         ------
         TryLaterError
-            The mail service is briefly unavailable; the next call sends the rest.
+            The mail service is briefly unavailable; the next call sends the rest. A `ProviderPausedError` if mail has
+            no turn, or time is up.
         """
-        return sum(self._remind(customer_id, today, closing) for customer_id in customer_ids)
+        sent = 0
+        for customer_id in customer_ids:
+            if time_is_up():
+                raise ProviderPausedError("there is no time for the rest of the batch's reminders", 0)
+            sent += self._remind(customer_id, today, closing)
+        return sent
 
     def _remind(self, customer_id: str, today: date, closing: frozenset[Period]) -> bool:
         customer, months = self.books.customer(customer_id), self.books.months(customer_id)

@@ -20,43 +20,86 @@ from monthclose.use_cases.batch_work import (
     side_by_side,
 )
 from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.payments.turns import Turn
+
+_OUTAGE_SECONDS = 2
+"""A pause as long as this is an outage's: nobody else of the batch is tried. A lane without a free slot says less,
+about a lease's length."""
 
 
 class HandedBack(NamedTuple):
-    """Customers for whom the provider was not asked, and after how many seconds to try them."""
+    """Customers for whom the provider was not asked, and after how many seconds to try them.
+
+    Parameters
+    ----------
+    untouched : int
+        How many of them were not even read.
+    """
 
     customers: int
     pause_seconds: float
+    untouched: int
+
+
+class _Pause(NamedTuple):
+    """Why a customer is handed back: after how many seconds to try them, and whether they were tried already."""
+
+    seconds: float
+    tried: bool
 
 
 def charge_each(
-    jobs: Mapping[str, Callable[[], object]], executor: Executor, log: Log, time_is_up: TimeIsUp
+    jobs: Mapping[str, Callable[[], object]],
+    executor: Executor,
+    log: Log,
+    time_is_up: TimeIsUp,
+    turn: Turn | None = None,
 ) -> HandedBack:
     """Do jobs that charge, as many at a time as the executor has threads, until done or `time_is_up`.
 
     A job that breaks off is logged under its name and left as it is: the next run takes it up.
+
+    Parameters
+    ----------
+    turn : Turn or None
+        Who must know how many jobs are still to be begun.
 
     Raises
     ------
     ProviderRefusedError
         The provider doesn't accept us; there is no point in continuing.
     """
+    outages = list[_Pause]()
 
-    def one(name: str) -> float | None:
-        return 0 if time_is_up() else _attempt(name, jobs[name], log)
+    def one(name: str) -> _Pause | None:
+        if turn:
+            turn.begins()
+        if time_is_up():
+            return _Pause(0, tried=False)
+        if outages:
+            return outages[0]._replace(tried=False)
+        pause = _attempt(name, jobs[name], log)
+        if pause and pause.seconds >= _OUTAGE_SECONDS:
+            outages.append(pause)
+            if turn:
+                turn.pause(pause.seconds)
+        return pause
 
+    if turn:
+        turn.expects(len(jobs))
     pauses = [pause for pause in side_by_side(executor, one, jobs) if pause is not None]
-    return HandedBack(len(pauses), max(pauses, default=0))
+    seconds = max((pause.seconds for pause in pauses), default=0)
+    return HandedBack(len(pauses), seconds, sum(not pause.tried for pause in pauses))
 
 
-def _attempt(name: str, job: Callable[[], object], log: Log) -> float | None:
-    """Do a job; returns None, or after how many seconds to try it if the provider was not asked."""
+def _attempt(name: str, job: Callable[[], object], log: Log) -> _Pause | None:
+    """Do a job; returns None, or its pause if the provider was not asked."""
     try:
         job()
     except ProviderRefusedError:
         raise
     except ProviderPausedError as error:
-        return error.seconds
+        return _Pause(error.seconds, tried=True)
     except TryLaterError as error:
         log.warning("the charge is postponed", extra={"payment": name, "why": str(error)})
     except Exception as error:
@@ -96,11 +139,17 @@ class BatchCharger:
     executor: Executor
 
     def charge(
-        self, period: Period, number: int, round_number: int, time_is_up: TimeIsUp = lambda: False
+        self,
+        period: Period,
+        number: int,
+        round_number: int,
+        time_is_up: TimeIsUp = lambda: False,
+        turn: Turn | None = None,
     ) -> BatchResult:
         """Charge each customer of a batch that has something to pay, until done or `time_is_up`.
 
-        Each customer's payment is a checkpoint of its own: the next run of the batch finds who is done.
+        Each customer's payment is a checkpoint of its own: the next run of the batch finds who is done. The batch is
+        summed up if anybody was tried, and is through with charging once nobody is handed back.
 
         Raises
         ------
@@ -111,10 +160,11 @@ class BatchCharger:
 
         keys = [PaymentKey(customer_id, period) for customer_id in begun.batch.customer_ids]
         jobs = {key.payment_id: partial(self.charger.charge, key) for key in keys}
-        handed_back = charge_each(jobs, self.executor, self.log, time_is_up)
-        if jobs and handed_back.customers == len(jobs):
-            return BatchResult(begun, *handed_back)  # it goes back as it came
+        left = charge_each(jobs, self.executor, self.log, time_is_up, turn)
+        if jobs and left.untouched == len(jobs):
+            return BatchResult(begun, left.customers, left.pause_seconds)
+        stage = begun.stage if left.customers else Stage.CHARGED
         months = read_months(self.books, begun.batch.customer_ids, period).values()
-        progress = record_progress(self.closes, self.books, self.clock, begun, Stage.CHARGED, round_number, months)
+        progress = record_progress(self.closes, self.books, self.clock, begun, stage, round_number, months)
         refresh_gathered(self.closes, self.books, self.clock, months)
-        return BatchResult(progress, *handed_back)
+        return BatchResult(progress, left.customers, left.pause_seconds)

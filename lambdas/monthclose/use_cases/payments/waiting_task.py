@@ -29,6 +29,11 @@ class WaitingTask:
         self._lock = threading.Lock()
         self.waits = True
 
+    @property
+    def seconds_left(self) -> float:
+        """For how many seconds something may still be begun."""
+        return (self._left() - self._kept) / 1000
+
     def is_over(self) -> bool:
         """Whether to begin with nothing more: time is up, or nobody waits any more. Sends the heartbeats."""
         left = self._left()

@@ -52,21 +52,22 @@ class PartReader:
         time_is_up: TimeIsUp = lambda: False,
         tell: Tell = lambda _: None,
     ) -> bool:
-        """Read a part from where it was, and return whether it is complete now.
+        """Read a part from where it was, and return whether that is all for now.
 
-        A provider that refuses us, or whose answer is lost, is noted with the part.
+        It is if the part is complete, or if the provider refuses us: asking at once again would never end. The next
+        comparison asks again.
 
         Raises
         ------
         TryLaterError
-            The provider, or AWS, is briefly unavailable. What was read so far is kept.
+            The provider, or AWS, is briefly unavailable, or an answer was lost. What was read so far is kept.
         """
         part, state = plan.parts[number], self.store.part(plan, number)
         if state.done:
             return True
         writer, state.trouble = self.store.writer(plan, number, state), ""
         read = self._read_theirs if part.provider else self._read_ours
-        down: TryLaterError | None = None
+        down: Exception | None = None
         try:
             for _ in read(part, close, state, writer):
                 if writer.full:
@@ -76,12 +77,12 @@ class PartReader:
                 if time_is_up():
                     break
         except (ProviderRefusedError, TryLaterError, OutcomeUnknownError) as error:
-            state.trouble, down = str(error), error if isinstance(error, TryLaterError) else None
+            state.trouble, down = str(error), error
         writer.store()
         self.store.put_part(plan, number, state)
-        if down:
-            raise down
-        return state.done
+        if isinstance(down, TryLaterError | OutcomeUnknownError):
+            raise TryLaterError(str(down)) from down  # by this name, which the state machine retries
+        return state.done or down is not None
 
     def _read_theirs(self, part: Part, close: Close, state: PartState, writer: RunWriter) -> Iterator[None]:
         assert part.window is not None

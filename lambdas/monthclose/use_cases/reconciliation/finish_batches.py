@@ -81,7 +81,8 @@ class BatchFinisher:
             tell(f"{settled.provider}: {settled.batches:,} batches finished")
 
     def _unfinished(self, changed: set[tuple[Period, int]]) -> Iterator[BatchProgress]:
-        recent = [close for close in recent_closes(self.closes) if close.status is not CloseStatus.COMPLETED]
+        # In a completed one, too, debits may have settled since; without the index of what is left, it is not searched.
+        recent = [c for c in recent_closes(self.closes) if c.providers or c.status is not CloseStatus.COMPLETED]
         for close in recent:
             for progress in left_to_reconcile(self.closes, close, self.settler.provider):
                 changed.discard((close.period, progress.batch.number))
@@ -126,9 +127,11 @@ class BatchFinisher:
 
 
 def _only_untold(progress: BatchProgress) -> bool:
-    return bool(progress.totals.untold) and not progress.unsettled and not progress.totals.waiting
+    more = progress.unsettled or progress.totals.waiting or progress.outdated
+    return bool(progress.totals.untold) and not more
 
 
 def _has_changed(progress: BatchProgress, months: list[CustomerMonth]) -> bool:
     totals, unsettled = totals_of(months)
-    return bool(totals.untold) or (totals, unsettled) != (progress.totals, progress.unsettled)
+    changed = (totals, unsettled) != (progress.totals, progress.unsettled)
+    return progress.outdated or bool(totals.untold) or changed

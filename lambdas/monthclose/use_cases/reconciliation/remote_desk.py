@@ -16,6 +16,7 @@ from monthclose.domain.payments.payment import Payment, PaymentKey
 from monthclose.domain.period import Period
 from monthclose.errors import (
     BeingChargedError,
+    BrokeOffError,
     MonthCloseError,
     ProviderRefusedError,
     TryLaterError,
@@ -104,9 +105,22 @@ class RemoteMoneyDesk:
     by: str
 
     def pay(self, customer_id: str, limit: Money | None) -> Paid:
-        """Ask for it, and read the payments."""
+        """Ask for it, and read the payments.
+
+        Raises
+        ------
+        BrokeOffError
+            The answer was lost. A repetition would charge a part of what is open once more.
+        """
         wanted = None if limit is None else {"minor": limit.minor, "currency": limit.currency}
-        answer = self._ask("pay", customer_id=customer_id, limit=wanted)
+        try:
+            answer = self._ask("pay", customer_id=customer_id, limit=wanted)
+        except BrokeOffError as error:
+            if limit is None:
+                raise
+            why, _, _ = str(error).partition("\n")
+            see = f"`monthclose customer {customer_id}` shows what was charged: the same command would charge up to"
+            raise BrokeOffError(f"{why}\n{see} {limit} more") from error
         under_way = self._payment(answer["under_way"]) if answer["under_way"] else None
         return Paid([self._payment(payment_id) for payment_id in answer["made"]], under_way)
 

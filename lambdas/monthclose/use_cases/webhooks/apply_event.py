@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from monthclose.domain.notices.notice import notice_due
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
-from monthclose.errors import BrokeOffError, TryLaterError
+from monthclose.errors import BrokeOffError, ProviderPausedError, TryLaterError, UnfinishedError
 from monthclose.ports import Books, Clock, Closes, ProviderEvent
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
-from monthclose.use_cases.batch_work import refresh_progress, retry_conflicts
+from monthclose.use_cases.batch_work import refresh_soon, retry_conflicts
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.tellers import TellsOutcomes
 
@@ -107,6 +107,8 @@ class EventApplier:
 
         Raises
         ------
+        UnfinishedError
+            Mail has no turn; all but the e-mail is done.
         BrokeOffError
             It could not be completed.
         """
@@ -114,13 +116,20 @@ class EventApplier:
             return
         customer_id, period, _ = applied.key
         try:
-            if notice_due(self.books.month(customer_id, period)):
-                self._lift(customer_id)
-                return
-            month = self.teller.tell(customer_id, period)
-            self.holds.keep(customer_id, period=period)
+            try:
+                if notice_due(self.books.month(customer_id, period)):
+                    self._lift(customer_id)
+                    return
+                month = self.teller.tell(customer_id, period)
+                self.holds.keep(customer_id, period=period)
+            except ProviderPausedError as error:
+                self.holds.settle_up(customer_id, [(period, self.books.month(customer_id, period))])
+                what = f"payment {applied.key.payment_id} is booked, but the customer has not been told yet"
+                raise UnfinishedError(f"{what}: {error}") from error
             if month.payment:
-                refresh_progress(self.closes, self.books, self.clock, period, month.payment.batch)
+                refresh_soon(self.closes, self.books, self.clock, period, month.payment.batch)
+        except UnfinishedError:
+            raise
         except TryLaterError as error:
             raise BrokeOffError(
                 f"payment {applied.key.payment_id} is booked, but the customer has not been told and the totals are "

@@ -1,0 +1,166 @@
+"""Least privilege as recorded: what roles were seen to do, what policies allow, and the table of rights, both ways.
+
+The calls were recorded while the integration tests ran on the strict local AWS; `make record-calls` records them again.
+"""
+
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import pytest
+
+from monthclose.names import Stack
+from tests.infrastructure.rights import Right, as_tree, covers, granted, plain, read_calls, recorded
+from tests.infrastructure.synthesis import Synthesized
+
+_FORGETS = "A call that raised forgets its idempotency record: handlers/entry.py."
+_REMEMBERS = "Powertools reads a record that DynamoDB did not return with the refused write (its guide)."
+_UPLOAD = "An upload in parts that fails is ended: boto3's upload, used by adapters/aws/s3.py for objects of any size."
+_LOGS = "Step Functions itself delivers the machine's log and traces with its role (its guide, on logging)."
+_CARRIED = "What is below the settings' minimum is carried to the next month: use_cases/invoices/generate_invoices.py."
+_TASK = "A batch that cannot be charged ends its task: use_cases/payments/waiting_task.py."
+_CALENDAR = (
+    "A rule of the calendar starts it, which no test waits for: stacks/machines/, judged in test_strict_policies.py."
+)
+_MISSING = "An object that is missing is told from one that may not be read: adapters/aws/s3.py."
+_MAP = "Step Functions itself watches, stops and redrives a Map's children, and writes what a Map Run failed at."
+_EVENT_SOURCE = "The library grants it with an event source; Lambda may use it."
+_EARLIER = (
+    "Executions that began before functions had versions call the functions themselves: stacks/functions/versions.py."
+)
+_HOLDS = "A hold is placed or lifted, and the customer told: use_cases/accounts/apply_holds.py, tell_hold.py."
+_HEALS = "Where books and provider differ, the payment is looked up, booked and summed up: look_up_differences.py."
+_SUMS = "A batch whose payments have changed unnoticed is summed up again: use_cases/proof/compare_part.py."
+_DEAD = "Dead letters are kept, put back or started again, or fail their task: drain_dead_letters.py."
+_UNFINISHED = (
+    "Only after a close that did not complete are batches looked for: use_cases/reconciliation/finish_batches.py."
+)
+_LATE = "Usage of a month that is closed already is noted with its customer: use_cases/imports/import_usage.py."
+_REJECTS = (
+    "The table of rejects of an earlier import under the same name is deleted: use_cases/imports/usage_outcome.py."
+)
+_QUOTA = "SES is asked once a minute by one worker for all, who keeps the answer: adapters/dynamo/mail_quota.py."
+_NO_TURN = "Notices that had no turn while the close ran are sent at its end: use_cases/notices/send_notices.py."
+_PARKED = "Who has no outcome after the last round is parked: use_cases/closes/park_customers.py."
+_PRICED = "Price books and tax tables are read once they are imported: adapters/aws/versions.py."
+_PAUSED = "A batch goes back into its queue while its provider is paused: use_cases/payments/charge_customers.py."
+_SHOWN = "Links may lead to credit notes, and invoices may have a logo: use_cases/invoices/issued_documents.py."
+_CLOSING = "Whoever a running close works on is left to it: use_cases/collections/find_owing.py."
+_EACH_PROVIDER = (
+    "Collections charge through every provider; the tests' through Stripe only: stacks/machines/collections.py."
+)
+_RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
+
+TROUBLE: dict[Right, str] = {
+    ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
+    ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
+    ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
+    ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
+    ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
+    ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
+    ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
+    ("*Role", "s3:ListBucket", "*"): _MISSING,
+    ("*MachineEventsRole", "states:StartExecution", "*Machine"): _CALENDAR,
+    ("DeadlineMachineRole", "states:ListExecutions", "MonthCloseMachine"): _CALENDAR,
+    ("*MachineRole", "logs:*", "*"): _LOGS,
+    ("*MachineRole", "xray:*", "*"): _LOGS,
+    ("*MachineRole", "states:*Execution", "arn:aws:states:*:execution:*"): _MAP,
+    ("*MachineRole", "s3:*", "*/map-runs/[*]"): _MAP,
+    ("*MachineRole", "lambda:InvokeFunction", "*[!*]"): _EARLIER,
+    ("*", "sqs:ChangeMessageVisibility", "*"): _EVENT_SOURCE,
+    ("*", "sqs:GetQueueUrl", "*"): _EVENT_SOURCE,
+    ("*HoldsRole", "dynamodb:*", "Tables[BC]*"): _HOLDS,
+    ("*HoldsRole", "ses:SendEmail", "*"): _HOLDS,
+    ("*HoldsRole", "secretsmanager:GetSecretValue", "InvoiceLinkKeys"): _HOLDS,
+    ("SendRemindersRole", "dynamodb:PutItem", "TablesCustomers"): _HOLDS,
+    ("SendRemindersRole", "dynamodb:PutItem", "TablesCloses"): _QUOTA,
+    ("*Role", "ses:GetAccount", "*"): _QUOTA,
+    ("CompareBooksRole", "dynamodb:*", "Tables[BC]*"): _HEALS,
+    ("ReportCloseRole", "dynamodb:UpdateItem", "TablesCloses"): _HEALS,
+    ("CompareBooksRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
+    ("ReportCloseRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
+    ("ComparePartRole", "dynamodb:PutItem", "TablesCloses"): _SUMS,
+    ("DrainDeadLettersRole", "sqs:*Message", "*"): _DEAD,
+    ("DrainDeadLettersRole", "states:*", "*"): _DEAD,
+    ("DrainDeadLettersRole", "dynamodb:GetItem", "TablesCloses"): _DEAD,
+    ("OperatorActForOperatorRole", "sqs:DeleteMessage", "*DeadLetters"): _DEAD,
+    ("OperatorActForOperatorRole", "states:SendTask*", "*"): _DEAD,
+    ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/dead-letters/*"): _DEAD,
+    ("OperatorActForOperatorRole", "dynamodb:*", "TablesCloses*"): _UNFINISHED,
+    ("SettlePaymentsRole", "dynamodb:*", "TablesCloses*"): _UNFINISHED,
+    ("*UsageRole", "dynamodb:*Item", "TablesCustomers"): _LATE,
+    ("*UsageRole", "s3:DeleteObject", "Usage/rejects/*"): _REJECTS,
+    ("SendRemainingNoticesRole", "dynamodb:*", "Tables[BC]*"): _NO_TURN,
+    ("SendRemainingNoticesRole", "ses:SendEmail", "*"): _NO_TURN,
+    ("SendRemainingNoticesRole", "secretsmanager:GetSecretValue", "InvoiceLinkKeys"): _NO_TURN,
+    ("MonthCloseMachineRole", "lambda:InvokeFunction", "ParkCustomers:[*]"): _PARKED,
+    ("ParkCustomersRole", "*", "*"): _PARKED,
+    ("InvoicesShowInvoiceRole", "s3:GetObject", "StorageDocuments/c*"): _SHOWN,
+    ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
+    ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
+    ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
+}
+"""Rights used only in trouble, rarely, or by AWS itself: role, action and resource as patterns, and why they are kept.
+
+The tests of the use cases cover what is done with them; on the deployed stacks it is too rare to be waited for.
+"""
+
+
+def excused(right: Right) -> Right | None:
+    """Return the exception that a right falls under."""
+    return next((pattern for pattern in TROUBLE if all(map(fnmatchcase, right, pattern))), None)
+
+
+def shown(rights: Iterable[Right]) -> str:
+    return json.dumps(as_tree(rights), indent=1)
+
+
+@pytest.mark.parametrize("target", ["aws", "local"])
+def test_every_recorded_call_is_allowed_by_a_policy(request: pytest.FixtureRequest, target: str) -> None:
+    rights = granted(request.getfixturevalue(target))
+    refused = {call for call in recorded() if not any(covers(right, call) for right in rights)}
+    assert not refused, shown(refused)
+
+
+def test_every_right_was_recorded_to_be_used_or_is_needed_in_trouble(local: Synthesized) -> None:
+    calls = recorded()
+    unused = {right for right in granted(local) if not any(covers(right, call) for call in calls)}
+    unexcused = {right for right in unused if not excused(right)}
+    assert not unexcused, shown(unexcused)
+
+
+def test_every_exception_is_needed(local: Synthesized) -> None:
+    calls = recorded()
+    unused = {right for right in granted(local) if not any(covers(right, call) for call in calls)}
+    assert {excused(right) for right in unused} - {None} == set(TROUBLE)
+
+
+def test_nobody_deletes_from_the_books_or_batch_writes_them(synthesized: Synthesized) -> None:
+    actions = {action for _, action, table in granted(synthesized) if table in ("TablesBilling", "TablesCustomers")}
+    assert "dynamodb:PutItem" in actions
+    assert not actions & {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+
+
+def test_only_importers_write_usage(synthesized: Synthesized) -> None:
+    writers = {role for role, action, on in granted(synthesized) if on == "TablesUsage" and "Write" in action}
+    assert writers == {"ReceiveUsageRole", "LoadUsageRole"}
+
+
+def test_recorded_calls_are_written_with_the_templates_names() -> None:
+    ids = ["TablesCustomersB22215AC", "GenerateInvoicesRoleAE648CEA", "StorageDocumentsCD3FCE94", "MachineC4B8C2BD"]
+    role = f"{Stack.WORKFLOW}-GenerateInvoicesRoleAE648CEA-8AC56FD27B689"
+    account = "us-east-1:000000000000"
+    table = f"arn:aws:dynamodb:{account}:table/{Stack.STATE}-TablesCustomersB22215AC-4F37F23050CB3"
+    bucket = f"arn:aws:s3:::{Stack.STATE.lower()}-storagedocumentscd3fce94-912f11bea2e20"
+    execution = f"arn:aws:states:{account}:execution:{Stack.WORKFLOW}-MachineC4B8C2BD-1D17388A25A00:*"
+    lines = [
+        json.dumps([role, "dynamodb:Query", f"{table}/index/being_charged"]),
+        json.dumps([role, "s3:GetObject", f"{bucket}/invoices/*"]),
+        json.dumps([role, "states:DescribeExecution", execution]),
+    ]
+    caller = plain("GenerateInvoicesRoleAE648CEA")
+    assert read_calls(lines, ids) == {
+        (caller, "dynamodb:Query", "TablesCustomers/index/being_charged"),
+        (caller, "s3:GetObject", "StorageDocuments/invoices/*"),
+        (caller, "states:DescribeExecution", f"arn:aws:states:{account}:execution:Machine:*"),
+    }

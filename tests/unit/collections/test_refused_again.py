@@ -1,0 +1,42 @@
+"""What collecting reads of the batches whose customers are refused again."""
+
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.period import Period
+from monthclose.settings import CloseSettings
+from tests import fakes
+from tests.world import OCTOBER, World
+
+CUSTOMERS = 50
+
+
+class CountingBooks(fakes.FakeBooks):
+    """Books that count the months read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = 0
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        self.read += 1
+        return super().month(customer_id, period)
+
+
+def test_only_an_outcome_that_changes_a_batchs_sums_has_all_of_its_customers_read() -> None:
+    books = CountingBooks()
+    world = World(books=books, close_settings=CloseSettings(max_batches=1))
+    for number in range(CUSTOMERS):
+        world.use(world.add_customer(f"c{number:02}", method="declined" if number == 7 else "ok"), "10")
+    world.close()
+    world.clock.pass_time(days=1)
+    today = world.clock.now.date()
+
+    before = books.read
+    assert world.collector.collect(["c07"], today).retried == 1
+    assert books.read - before < CUSTOMERS / 2
+
+    world.add_customer("c07", method="ok")
+    world.clock.pass_time(days=2)
+    assert world.collector.collect(["c07"], world.clock.now.date()).paid == 1
+    progress = world.closes.progress(OCTOBER, 0)
+    assert progress
+    assert progress.totals.payments == {"paid": CUSTOMERS}
