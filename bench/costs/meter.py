@@ -19,7 +19,9 @@ from moto.core import botocore_stubber
 
 _WRITE_BYTES, _READ_BYTES = 1024, 4096
 _ANSWERED_HERE: Mapping[str, Mapping[str, Any]] = {
-    **{answer: {} for answer in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat")},
+    "SendTaskSuccess": {},
+    "SendTaskFailure": {},
+    "SendTaskHeartbeat": {},
     "DescribeExecution": {"status": "RUNNING"},
     "GetAccount": {"SendQuota": {"Max24HourSend": 1e7, "MaxSendRate": 1e3, "SentLast24Hours": 0.0}},
 }

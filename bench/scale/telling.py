@@ -11,6 +11,7 @@ from stacks.functions.table import Function
 _CHUNK = 10
 _PATIENCE = 30.0
 """Seconds: whoever would have to wait longer for the lane stays untold, and is told before the report."""
+_MOST_WAITING = MOST_WAITING.total_seconds()
 _SHARE_KEPT = 0.1
 """Of the time of the function that sends what is left, as its handler keeps it."""
 
@@ -38,9 +39,9 @@ class Telling:
             SES refuses one for its rate, and the code has no lane.
         """
         aws, stage = self._aws, self._stage
-        waited, most_waiting = 0.0, MOST_WAITING.total_seconds()
+        waited = 0.0
         while batch.untold:
-            if waited > most_waiting and aws.scenario.fixes.mail_lane:
+            if waited > _MOST_WAITING and aws.scenario.fixes.mail_lane:
                 self.left_for_the_end += batch.untold
                 return
             wanted = min(batch.untold, _CHUNK)
@@ -54,7 +55,7 @@ class Telling:
                     self.left_for_the_end += batch.untold
                     return
                 granted, wait = wanted, aws.mails.pace(aws.loop.now, wanted)
-                waited += wait
+                waited += max(wait - wanted * self._mail_seconds, 0.0)
             else:
                 granted = aws.mails.take(aws.loop.now, wanted, 1)
             yield from self._sent(batch, granted, stage.units("read"), stage.units("write"), wait)

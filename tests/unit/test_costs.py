@@ -62,6 +62,11 @@ def test_the_cost_of_a_million_is_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
     assert f"| {parts['close']['DynamoDB']:.2f} |" in page
     assert f"| {parts['import']['DynamoDB']:.2f} |" in page
+    sums = {name: sum(cost for what, cost in part.items() if "mail" not in what) for name, part in parts.items()}
+    assert f"| **sum** | {' | '.join(f'**{cost:.2f}**' for cost in sums.values())} |" in page
+    close = sum(cost for name, cost in sums.items() if name != "import")
+    deploying = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text()
+    assert f"| the close, its proof, webhooks and one reconciliation | ${close:.0f} |" in deploying
 
 
 @pytest.mark.long

@@ -23,6 +23,7 @@ from monthclose.errors import (
     TryLaterError,
 )
 from monthclose.ports import Mail
+from monthclose.settings import CloseSettings
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.notices.send_notices import RemainingSender
 from monthclose.use_cases.notices.throttled_mailer import LANE, ThrottledMailer
@@ -167,6 +168,38 @@ def test_customers_without_a_turn_stay_untold_and_their_batch_goes_on() -> None:
     assert report["status"] == "unfinished"
     assert report["warnings"] == ["1 customer not notified yet: the reconciler sends their notices"]
     assert {progress.stage for progress in world.closes.all_progress(OCTOBER)} == {"closed"}
+
+
+class SlowMailer(FakeMailer):
+    """A mail service that lets everybody wait, and takes its time."""
+
+    def __init__(self, world: World, waiting: float, sending: float) -> None:
+        super().__init__()
+        self._world, self._waiting, self._sending = world, waiting, sending
+
+    def wait_for_turn(self) -> None:
+        self._world.clock.pass_time(seconds=self._waiting)
+
+    def send(self, mail: Mail) -> str:
+        self._world.clock.pass_time(seconds=self._sending - self._waiting)  # it has had its turn
+        return super().send(mail)
+
+
+@pytest.mark.parametrize(("waiting", "sending", "told"), [(0, 5, 60), (4, 5, 31)])
+def test_a_large_batch_has_time_to_send_its_notices_but_not_to_wait_long_for_mail(
+    waiting: float, sending: float, told: int
+) -> None:
+    world = World(close_settings=CloseSettings(max_batches=1))
+    for index in range(60):
+        world.use(world.add_customer(f"C-{index}"), "10")
+    plan = world.planner.plan(OCTOBER, world.open())
+    [batch] = read_batches(world.documents, plan.round_key)
+    world.generator.generate(OCTOBER, batch, plan.close.round)
+    world.batch_charger.charge(OCTOBER, batch.number, plan.close.round)
+    teller = replace(world.sender.teller, mailer=SlowMailer(world, waiting, sending))
+    sender = replace(world.sender, teller=teller)
+    progress = sender.send_promptly(OCTOBER, batch.number, plan.close.round, lambda: False)
+    assert progress.totals.notices == {"sent": told}  # four wait half a minute each
 
 
 def test_what_the_batches_leave_is_sent_before_the_close_is_proved() -> None:

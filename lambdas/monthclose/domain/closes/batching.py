@@ -14,7 +14,7 @@ MAX_BATCHES = 10_000
 """A Distributed Map's hard limit on children in parallel: with no more batches, every batch is in flight at once."""
 FEWER_BATCHES = 4_000
 """Batches of a close that has more customers than `MAX_BATCHES`, for as long as they have no more than
-`MAX_BATCH_SIZE`: each costs ten state transitions, which a million customers in batches of 250 pay for 4,000 times."""
+`MAX_BATCH_SIZE`: each costs eight state transitions. A million customers are in batches of 250."""
 MAX_BATCH_SIZE = 1_000
 """With ten million customers, every batch is still in flight at once. A Map's item may be 256 KiB: a thousand ids of
 a hundred characters are less than half of that, and a function generates a thousand invoices in two minutes of its
