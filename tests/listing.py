@@ -27,7 +27,7 @@ def collected(gateway: PaymentGateway, period: Period, since: datetime, *cuts: d
     windows = [Window(begin, end) for begin, end in zip(begins, ends, strict=True)]
     read = [page for window in windows for page in pages(gateway, period, window)]
     gone = Counter[str]()
-    for page in read:
-        gone.update({back.reference: back.minor for back in page.returned})
+    for back in (back for page in read for back in page.returned):
+        gone[back.reference] += back.minor
     charges = [charge for page in read for charge in page.charges]
     return [replace(charge, minor=charge.minor - gone[charge.reference]) for charge in charges]

@@ -119,7 +119,7 @@ def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_time
 
 def test_consumers_have_a_concurrency_limit_and_answer_message_by_message(two_providers: Synthesized) -> None:
     mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
-    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [2, 4, 5, 10]
+    assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [2, 4, 5, 7]
     for mapping in mappings:
         assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
