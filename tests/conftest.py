@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("monthclose", deadline=None, max_examples=40)
+settings.register_profile("monthclose", deadline=None, max_examples=25)
 settings.register_profile("fast", deadline=None, max_examples=10)
 settings.load_profile("monthclose")
 
