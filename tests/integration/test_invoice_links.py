@@ -29,7 +29,7 @@ def test_only_the_link_in_the_mail_opens_the_invoice(system: System) -> None:
     mails = {mail["To"][0].partition("@")[0]: mail for mail in system.mails()[before:]}
     links = {name: re.findall(r"http://\S+/_aws/lambda-url/\S+", json.dumps(mail))[0] for name, mail in mails.items()}
     links = {name: link.partition("\\")[0].rstrip('"') for name, link in links.items()}
-    assert set(links) == {"linked", "other"}
+    assert {"linked", "other"} <= set(links)
     invoice = system.runtime.books.month("linked", period).invoice
     assert invoice
 
