@@ -1,7 +1,7 @@
 """The limits of a strict local AWS, as tests read and change them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import httpx
@@ -32,6 +32,14 @@ def limit_changed(endpoint_url: str, name: str, **change: float | bool) -> Itera
         yield
     finally:
         _ask(endpoint_url, "PUT", {name: {part: before[part] for part in ("on", "value")}})
+
+
+@contextmanager
+def plenty_of_mail(endpoint_url: str) -> Iterator[None]:
+    """Give the account of a local AWS a larger quota: at SES's usual rate, 1,400 e-mails take two minutes."""
+    strict = httpx.get(f"{endpoint_url}{CONTROL_PATH}", timeout=60, trust_env=False).is_success
+    with limit_changed(endpoint_url, "ses.send_rate", value=200) if strict else nullcontext():
+        yield
 
 
 def _ask(endpoint_url: str, method: str, body: Any = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms, rate
+from tests.integration.strictness import plenty_of_mail
 from tests.integration.system import System
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "online-retail"
@@ -75,7 +76,8 @@ def test_a_real_month_is_imported_once_and_closed_to_the_penny(fresh_system: Sys
     assert "10,047" in said
     assert len(table_of(rejects)) == 10_047
 
-    monthclose("close", str(OCTOBER))
+    with plenty_of_mail(system.endpoint_url):
+        monthclose("close", str(OCTOBER))
 
     report, expected = system.report(OCTOBER), recomputed()
     profiles = {row["customer_id"]: row for row in table_of(CUSTOMERS)}
