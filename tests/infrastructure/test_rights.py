@@ -50,6 +50,7 @@ _EACH_PROVIDER = (
     "Collections charge through every provider; the tests' through Stripe only: stacks/machines/collections.py."
 )
 _RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
+_LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums up: use_cases/batch_work.py."
 
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
@@ -57,6 +58,7 @@ TROUBLE: dict[Right, str] = {
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
+    ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
     ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
     ("*Role", "s3:ListBucket", "*"): _MISSING,

@@ -174,8 +174,8 @@ def test_a_dispute_of_unknown_status_that_withdrew_nothing_is_reported_and_never
     ]
 
 
-SHARED = {"domain.money", "domain.period", "domain.closes.proof"}
-"""What the record may have in common with the booking: the words for an amount, a month and a charge."""
+SHARED = {"domain.money", "domain.period", "domain.closes.proof", "ports"}
+"""What the record may have in common with the booking: the words for an amount, a month, a charge, a page of them."""
 
 
 @pytest.mark.parametrize("provider", ["stripe", "gocardless"])
