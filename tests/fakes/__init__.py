@@ -1,6 +1,6 @@
 """The world in memory: every port's fake. The contract tests hold fakes and adapters to the same behaviour."""
 
-from tests.fakes.books import FakeBooks, FakeDirectory
+from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
@@ -16,6 +16,7 @@ from tests.fakes.workflow import (
 )
 
 __all__ = [
+    "CountingBooks",
     "FakeBooks",
     "FakeChargeQueue",
     "FakeClaims",

@@ -155,6 +155,18 @@ class FakeBooks:
             )
 
 
+class CountingBooks(FakeBooks):
+    """Books that count the months read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = 0
+
+    def month(self, customer_id: str, period: Period) -> CustomerMonth:
+        self.read += 1
+        return super().month(customer_id, period)
+
+
 class FakeDirectory:
     """`CustomerDirectory` over fake books."""
 

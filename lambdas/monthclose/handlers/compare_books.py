@@ -1,15 +1,20 @@
 """Lambda "Compare the books"."""
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, comparison_answer, findings_answer, runtime, shared_handler, use_cases
+from monthclose.handlers.entry import (
+    Event,
+    comparison_answer,
+    findings_answer,
+    report_times,
+    runtime,
+    shared_handler,
+    use_cases,
+)
 from monthclose.names import FINDINGS_METRIC
 from monthclose.observability import count
 from monthclose.ports import ShareLeft
 from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report_close import report_key
-
-_FOR_THE_REPORT, _KEPT = 0.5, 0.15
-"""The shares of its time that it keeps for the report, and for writing it."""
 
 
 @shared_handler("compare_books", key="[period, comparison.name, entered]")
@@ -22,8 +27,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     done = use_cases().period_reconciler.continue_reconciling(
         period,
         event["comparison"]["name"],
-        half_is_up=lambda: share_left() < _FOR_THE_REPORT,
-        time_is_up=lambda: share_left() < _KEPT,
+        **report_times(share_left),
     )
     if isinstance(done, Joined):
         return head | {"outcome": done.outcome, "comparison": comparison_answer(done.name, done.parts)}

@@ -157,6 +157,15 @@ def findings_answer(findings: int) -> Event:
     return {"findings": findings, "found": min(findings, 1)}
 
 
+_FOR_THE_REPORT, _KEPT = 0.5, 0.15
+"""The shares of its time that a function which joins a comparison keeps for the report, and for writing it."""
+
+
+def report_times(share_left: ShareLeft) -> dict[str, TimeIsUp]:
+    """Divide a function's time between a comparison's join and the report that follows."""
+    return {"half_is_up": lambda: share_left() < _FOR_THE_REPORT, "time_is_up": lambda: share_left() < _KEPT}
+
+
 def comparison_answer(name: str, parts: Iterable[int]) -> Event:
     """Name a comparison and the parts of it that are left, as the items of a Map."""
     return {"name": name, "parts": [{"part": number} for number in parts]}

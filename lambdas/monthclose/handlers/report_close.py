@@ -1,13 +1,10 @@
 """Lambda "Prove and report"."""
 
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, comparison_answer, runtime, shared_handler, use_cases
+from monthclose.handlers.entry import Event, comparison_answer, report_times, runtime, shared_handler, use_cases
 from monthclose.ports import ShareLeft
 from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report_close import report_key
-
-_FOR_THE_REPORT, _KEPT = 0.5, 0.15
-"""The shares of its time that it keeps for the report, and for writing it."""
 
 
 @shared_handler("report_close", key="[period, run, execution, entered]")
@@ -21,8 +18,7 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
         period,
         event["run"],
         event["comparison"].get("name", ""),
-        half_is_up=lambda: share_left() < _FOR_THE_REPORT,
-        time_is_up=lambda: share_left() < _KEPT,
+        **report_times(share_left),
     )
     if isinstance(report, Joined):
         return head | {"outcome": report.outcome, "comparison": comparison_answer(report.name, report.parts)}

@@ -169,18 +169,19 @@ def refresh_soon(closes: Closes, books: Books, clock: Clock, period: Period, num
     A large one is marked, and the reconciler sums it up once for all that has changed until then: a million bank debits
     that settle one after the other would otherwise read each batch hundreds of millions of times.
     """
-    progress, close = closes.progress(period, number), closes.get(period)
-    if progress and close and _is_left_to_the_reconciler(closes, close, progress):
+    progress = closes.progress(period, number)
+    if progress and _is_left_to_the_reconciler(closes, progress):
         if not progress.outdated:
             closes.put_progress(replace(progress, outdated=True))
     else:
         refresh_progress(closes, books, clock, period, number)
 
 
-def _is_left_to_the_reconciler(closes: Closes, close: Close, progress: BatchProgress) -> bool:
+def _is_left_to_the_reconciler(closes: Closes, progress: BatchProgress) -> bool:
     """Whether a batch is large, and the reconciler finds it if it is marked."""
-    large = len(progress.batch.customer_ids) > _SUMMED_UP_AT_ONCE
-    return large and bool(close.providers) and close in recent_closes(closes)
+    if len(progress.batch.customer_ids) <= _SUMMED_UP_AT_ONCE:
+        return False
+    return any(close.period == progress.period and close.providers for close in recent_closes(closes))
 
 
 def refresh_progress(closes: Closes, books: Books, clock: Clock, period: Period, number: int) -> None:

@@ -12,9 +12,9 @@ from monthclose.domain.closes.batching import (
     MAX_BATCHES,
     Planned,
     batch_size,
-    cut_into_batches,
 )
 from monthclose.domain.closes.close import Batch
+from tests.cutting import cut_into_batches
 from tests.unit.any import any_planned
 
 any_customers = st.lists(any_planned(), max_size=300, unique_by=lambda customer: customer.customer_id)

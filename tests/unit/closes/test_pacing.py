@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from monthclose.domain.closes.batching import Planned, cut_into_batches
+from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.closes.pacing import (
     COLD_READS,
@@ -17,6 +17,7 @@ from monthclose.domain.closes.pacing import (
     warm_writes,
 )
 from monthclose.settings import CloseSettings
+from tests.cutting import cut_into_batches
 from tests.world import OCTOBER, World
 
 

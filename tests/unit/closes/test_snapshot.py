@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monthclose.domain.closes.batching import Planned, cut_into_batches
+from monthclose.domain.closes.batching import Planned
 from monthclose.domain.closes.close import Batch, Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
 from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
+from tests.cutting import cut_into_batches
 from tests.fakes import FakeDocuments
 from tests.unit.any import any_planned
 from tests.world import OCTOBER, World

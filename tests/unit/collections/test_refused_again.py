@@ -1,24 +1,10 @@
 """What collecting reads of the batches whose customers are refused again."""
 
-from monthclose.domain.month import CustomerMonth
-from monthclose.domain.period import Period
 from monthclose.settings import CloseSettings
-from tests import fakes
+from tests.fakes import CountingBooks
 from tests.world import OCTOBER, World
 
 CUSTOMERS = 50
-
-
-class CountingBooks(fakes.FakeBooks):
-    """Books that count the months read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = 0
-
-    def month(self, customer_id: str, period: Period) -> CustomerMonth:
-        self.read += 1
-        return super().month(customer_id, period)
 
 
 def test_only_an_outcome_that_changes_a_batchs_sums_has_all_of_its_customers_read() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from monthclose.domain.closes.close import BatchProgress, Stage
-from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ProviderPausedError
 from monthclose.handlers import charge_customers
@@ -19,23 +18,12 @@ from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.payments.turns import Turns
 from monthclose.use_cases.payments.waiting_task import WaitingTask
 from tests import fakes
+from tests.fakes import CountingBooks
 from tests.world import OCTOBER, STRIPE, World
 
 SECONDS = 300
 """The function's time: three quarters of it are for charging."""
 MESSAGES_AT_ONCE = 10
-
-
-class CountingBooks(fakes.FakeBooks):
-    """Books that count the months read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = 0
-
-    def month(self, customer_id: str, period: Period) -> CustomerMonth:
-        self.read += 1
-        return super().month(customer_id, period)
 
 
 @dataclass

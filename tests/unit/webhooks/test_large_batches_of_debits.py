@@ -4,23 +4,11 @@ import pytest
 
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.money import Money
-from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentState
-from monthclose.domain.period import Period
 from monthclose.ports import Collected, ProviderEvent
 from monthclose.settings import CloseSettings
-from tests import fakes
+from tests.fakes import CountingBooks
 from tests.world import OCTOBER, World
-
-
-class CountingBooks(fakes.FakeBooks):
-    """Counts the months that are read."""
-
-    read = 0
-
-    def month(self, customer_id: str, period: Period) -> CustomerMonth:
-        self.read += 1
-        return super().month(customer_id, period)
 
 
 def pending_debits(customers: int) -> World:

@@ -3,7 +3,6 @@
 Nothing here holds more than a batch for each provider, so that ten million customers can pass through.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, islice
 from typing import NamedTuple
@@ -66,13 +65,3 @@ def batches_of(by_provider: Mapping[str, Iterable[str]], size: int) -> Iterator[
                 yield Batch(next(numbers), provider, chunk)
             if len(chunk) < size:
                 del left[provider]
-
-
-def cut_into_batches(customers: Iterable[Planned], max_batches: int = MAX_BATCHES) -> list[Batch]:
-    """Order customers who fit into memory, and cut them into batches."""
-    ordered = sorted(customers, key=lambda customer: customer.place)
-    by_provider: dict[str, list[str]] = {}
-    for customer in ordered:
-        by_provider.setdefault(customer.provider, []).append(customer.customer_id)
-    counts = Counter(customer.provider for customer in ordered)
-    return list(batches_of(by_provider, batch_size(counts, max_batches)))

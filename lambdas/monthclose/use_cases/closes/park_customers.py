@@ -19,15 +19,15 @@ def park_customers(period: Period, batch: Batch, *, books: Books, closes: Closes
         raise UserMistakeError(f"{period} has never been closed")
     if progress and progress.finished:
         return 0
-    parked = 0
-    for customer_id, month in read_months(books, batch.customer_ids, period).items():
+    parked, months = 0, read_months(books, batch.customer_ids, period)
+    for customer_id, month in months.items():
         reason = _reason(month, _being_charged(books, customer_id, month), generated=progress is not None)
         if reason:
             park(books, clock, customer_id, period, reason)
+            months[customer_id] = books.month(customer_id, period)
             parked += 1
-    months = read_months(books, batch.customer_ids, period).values()
     stage = progress.stage if progress else Stage.GENERATED
-    closes.put_progress(summed_up(period, batch, months, stage, close.round, clock))
+    closes.put_progress(summed_up(period, batch, months.values(), stage, close.round, clock))
     return parked
 
 

@@ -103,6 +103,11 @@ class BookComparer:
             return Joined("done", name, comparisons=[self._unplanned(close)])
         return self.joiner.join(close, plan, time_is_up=time_is_up)
 
+    def join_in_time(self, close: Close, name: str, half_is_up: TimeIsUp) -> Joined:
+        """Join as `continue_joining` does; once half of the time is up, the report is left to the next call."""
+        joined = self.continue_joining(close, name, half_is_up)
+        return replace(joined, outcome="time_was_up") if joined.outcome == "done" and half_is_up() else joined
+
     def _unplanned(self, close: Close) -> Comparison:
         side = Side("")
         what = "the comparison with the providers could not be planned"

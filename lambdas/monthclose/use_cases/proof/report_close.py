@@ -65,9 +65,7 @@ class Reporter:
             The period was never closed.
         """
         close = self._close(period, run)
-        joined = self.comparer.continue_joining(close, comparison, half_is_up)
-        if joined.outcome == "done" and half_is_up():
-            return replace(joined, outcome="time_was_up")
+        joined = self.comparer.join_in_time(close, comparison, half_is_up)
         return self._finish(close, joined.comparisons, time_is_up) if joined.outcome == "done" else joined
 
     def _close(self, period: Period, run: int) -> Close:

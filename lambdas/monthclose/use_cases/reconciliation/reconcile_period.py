@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from monthclose.domain.closes.close import Close, CloseStatus
@@ -76,9 +76,7 @@ class PeriodReconciler:
     ) -> Reconciled | Joined:
         """Do what `reconcile` does once a comparison's parts are read; until it is done, return how far it is."""
         close = self._ended(period)
-        joined = self.comparer.continue_joining(close, comparison, half_is_up)
-        if joined.outcome == "done" and half_is_up():
-            return replace(joined, outcome="time_was_up")
+        joined = self.comparer.join_in_time(close, comparison, half_is_up)
         done = joined.outcome == "done"
         return self._finish(close, joined.comparisons, time_is_up=time_is_up) if done else joined
 
