@@ -1,13 +1,13 @@
 """Records acts: before the change is made, so that none is made without a record of it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Unpack
 
 from monthclose.domain.audit import DONE, FAILED, About, Act, RecordedAct
 from monthclose.errors import MonthCloseError
-from monthclose.ports import AuditTrail, Clock
+from monthclose.ports import AuditTrail, Clock, Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class ActRecorder:
 
     trail: AuditTrail
     clock: Clock
+    log: Log
 
     def record(self, what: str, **about: Unpack[About]) -> RecordedAct:
         """Record an act; call it before anything is changed.
@@ -63,22 +64,26 @@ class Announced:
         self._follow(DONE, after=after)
 
     def failed(self, error: Exception) -> None:
-        """Record that it was not done, or only in part; that this cannot be recorded is not what the caller hears."""
-        with suppress(MonthCloseError):
-            self._follow(FAILED, why=_in_short(error))
+        """Record that it was not done, or only in part."""
+        self._follow(FAILED, why=_in_short(error))
 
     def _follow(self, what: str, *, why: str = "", after: str = "") -> None:
+        """Record what came of it. If that fails, the log says so: what is done stays done, and the act is recorded."""
         act = self.made.act
-        self.recorder.record(
-            what,
-            by=act.by,
-            why=why,
-            after=after,
-            period=act.period,
-            customer_id=act.customer_id,
-            invoice=act.invoice,
-            follows=self.made.name,
-        )
+        try:
+            self.recorder.record(
+                what,
+                by=act.by,
+                why=why,
+                after=after,
+                period=act.period,
+                customer_id=act.customer_id,
+                invoice=act.invoice,
+                follows=self.made.name,
+            )
+        except MonthCloseError as error:
+            said = {"act": self.made.name, "error": str(error)}
+            self.recorder.log.warning("what came of an act could not be recorded in the audit trail", extra=said)
 
 
 def _in_short(error: Exception) -> str:
