@@ -51,6 +51,7 @@ _EACH_PROVIDER = (
 )
 _RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
 _LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums up: use_cases/batch_work.py."
+_ACTS = "An act is recorded where a person or a rule changes something: use_cases/audit/, adapters/dynamo/audit.py."
 
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
@@ -101,6 +102,7 @@ TROUBLE: dict[Right, str] = {
     ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
     ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
+    ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
 }
 """Rights used only in trouble, rarely, or by AWS itself: role, action and resource as patterns, and why they are kept.
 

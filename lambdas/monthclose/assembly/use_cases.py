@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
+    from monthclose.use_cases.audit.record_start import StartRecorder
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
     from monthclose.use_cases.collections.collect_due import Collector
@@ -110,6 +111,13 @@ class UseCases:
         from monthclose.use_cases.audit.record_act import ActRecorder
 
         return ActRecorder(self.ports.audit, self.ports.clock, self.ports.log)
+
+    @cached_property
+    def starts(self) -> StartRecorder:
+        """Records what functions start, and that the settings have changed."""
+        from monthclose.use_cases.audit.record_start import StartRecorder
+
+        return StartRecorder(self.acts, self.ports.settings)
 
     # Closes
 
@@ -201,7 +209,12 @@ class UseCases:
 
         settings = self.ports.settings
         return UsageReceiver(
-            self.ports.inbox, self.import_lock, self.usage_importer, settings.drop, settings.max_rejected_percent
+            self.ports.inbox,
+            self.import_lock,
+            self.usage_importer,
+            self.acts,
+            settings.drop,
+            settings.max_rejected_percent,
         )
 
     @cached_property
@@ -216,7 +229,7 @@ class UseCases:
         """Combines the results of a split usage file's lanes."""
         from monthclose.use_cases.imports.finish_usage import UsageFinisher
 
-        return UsageFinisher(self.ports.inbox, self.import_lock, self.ports.settings.max_rejected_percent)
+        return UsageFinisher(self.ports.inbox, self.import_lock, self.acts, self.ports.settings.max_rejected_percent)
 
     # Invoices
 

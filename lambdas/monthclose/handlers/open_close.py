@@ -11,7 +11,11 @@ from monthclose.handlers.entry import Event, state_handler, use_cases
 @state_handler("open_close", key="execution")
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event."""
-    opened = use_cases().open_close(requested_period(event["request"]), event["execution"])
+    request, execution = event["request"], event["execution"]
+    opened = use_cases().open_close(requested_period(request), execution)
+    if opened.outcome == "opened":
+        what = "close.started" if opened.run == 1 else "close.continued"
+        use_cases().starts.record(what, execution, request, period=opened.period, run=opened.run)
     return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run, "scan": None}
 
 
