@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from cli.acts import link
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
@@ -35,6 +36,8 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
     _print(view, (system.ports.clock() - view.close.run_started_at).total_seconds())
+    if acts := link(system, chosen):
+        note(f"  {acts}")
 
 
 def _print(view: View, running_for: float) -> None:
