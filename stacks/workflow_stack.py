@@ -16,7 +16,7 @@ from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
-from stacks.dashboard import Dashboard
+from stacks.dashboard import Dashboard, Shown
 from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
@@ -244,6 +244,8 @@ class WorkflowStack(Stack):
         alarms.watch_deadline(machines.deadline.machine)
         alarms.watch_reconciliations(machines.reconciler.machine)
         alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
+        alarms.watch_keys()
+        alarms.watch_tables(self._state.tables.by_env.values())
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
@@ -254,15 +256,15 @@ class WorkflowStack(Stack):
             alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:
             alarms.watch_queue(provider)
-        Dashboard(
-            self,
-            "Dashboard",
+        shown = Shown(
             namespace=metrics_namespace(self._config.name),
             machine=machines.close.machine,
             functions=functions,
             providers=self._providers,
             tables=list(self._state.tables.by_env.values()),
+            alarms=alarms.made,
         )
+        Dashboard(self, "Dashboard", shown)
 
     def _by_name(self) -> dict[str, lambda_.Function]:
         """Name all functions as alarms and the dashboard do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
+from monthclose.names import Env
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
+    from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
         Books,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
         DeadLetters,
         Documents,
         EInvoices,
+        EventBus,
         EventQueue,
         Inbox,
         InvoiceRenderer,
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from monthclose.settings import Provider, Settings
+    from monthclose.use_cases.payments.request_tally import RequestEnd
 
 # An adapter is imported where its port is made: no command and no function uses all of them, and most bring an SDK.
 
@@ -268,6 +273,10 @@ class Runtime:
 
         return Limiting(self.limits, self.clock)
 
+    def requests(self, provider: str) -> Mapping[RequestEnd, int]:
+        """Count how this worker's requests to a provider ended since this was last called."""
+        return self._limiting.tallies[provider].take()
+
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""
         with self._lock:
@@ -305,6 +314,19 @@ class Runtime:
         from monthclose.adapters.aws.event_queue import SqsEventQueue
 
         return SqsEventQueue(self.settings.webhook_queue_url)
+
+    @cached_property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events; for the one function that has its name in the environment."""
+        from monthclose.adapters.aws.event_bus import EventBridgeBus
+
+        return EventBridgeBus(os.environ[Env.EVENT_SOURCE])
+
+    def read_change(self, record: Mapping[str, Any]) -> Change | None:
+        """Read a record of a table's stream; see `changes.read_change`."""
+        from monthclose.adapters.dynamo.changes import read_change
+
+        return read_change(record)
 
     @property
     def webhook_providers(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from monthclose.ports import (
     DeadLetters,
     Documents,
     EInvoices,
+    EventBus,
     EventQueue,
     Inbox,
     InvoiceRenderer,
@@ -128,6 +129,10 @@ class Ports(Protocol):
     @property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""
+
+    @property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events."""
 
     def charge_queue(self, provider: str) -> ChargeQueue:
         """Make a provider's queue of batches to charge."""

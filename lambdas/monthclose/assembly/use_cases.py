@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
+    from monthclose.use_cases.events.publish_events import EventPublisher
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
@@ -144,6 +146,13 @@ class UseCases:
 
         note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
 
+    @cached_property
+    def close_watcher(self) -> CloseWatcher:
+        """Watches for closes that have not begun, or not ended."""
+        from monthclose.use_cases.closes.watch_closes import CloseWatcher
+
+        return CloseWatcher(self.ports.closes, self.ports.clock)
+
     # Collections
 
     @cached_property
@@ -164,6 +173,15 @@ class UseCases:
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
         return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+
+    # Events
+
+    @cached_property
+    def event_publisher(self) -> EventPublisher:
+        """Publishes events about what was committed."""
+        from monthclose.use_cases.events.publish_events import EventPublisher
+
+        return EventPublisher(self.ports.event_bus, self.ports.closes)
 
     # Imports
 

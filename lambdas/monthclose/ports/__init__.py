@@ -7,6 +7,7 @@ from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
+from monthclose.ports.events import EventBus
 from monthclose.ports.gateway import (
     Answer,
     BeforeRequest,
@@ -50,6 +51,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EInvoices",
+    "EventBus",
     "EventQueue",
     "Execution",
     "InProgress",
