@@ -18,6 +18,7 @@ from monthclose.names import (
     OPEN_CLOSE_METRIC,
     PARKED_METRIC,
     REFUSED_METRIC,
+    UNREADABLE_METRIC,
     WAIT_METRIC,
     metrics_namespace,
 )
@@ -141,6 +142,15 @@ class Alarms(Construct):
         refused = self._counted(REFUSED_METRIC, ALL_FUNCTIONS, period=_FIVE_MINUTES, statistic="Sum")
         text = "A payment provider refuses our key, or its secret cannot be used: nobody is charged through it."
         self._alarm("ProviderRefusesKey", refused, text, Section.KEY_REFUSED)
+
+    def watch_events(self, publisher: lambda_.Function) -> None:
+        """Alarm when other systems hear of what happened an hour late, or not at all."""
+        age = publisher.metric("IteratorAge", period=_FIVE_MINUTES, statistic="Maximum")
+        text = "Events about holds, payments and closes have not been sent for an hour. After a day they are lost."
+        self._alarm("EventsLate", age, text, Section.EVENTS_LATE, threshold=3_600_000)
+        lost = self._counted(UNREADABLE_METRIC, Function.PUBLISH_EVENTS, period=_FIVE_MINUTES, statistic="Sum")
+        text = "A commit could not be read, so that an event about it may be missing."
+        self._alarm("EventsUnreadable", lost, text, Section.EVENTS_LATE)
 
     def watch_queue(self, provider: ProviderQueue) -> None:
         """Alarm when a batch has waited for its provider for as long as a whole close may take."""

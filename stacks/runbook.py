@@ -24,6 +24,7 @@ class Section(StrEnum):
     WEBHOOKS_UNTAKEN = "webhooks-are-not-accepted"
     WEBHOOKS_REFUSED = "webhooks-are-refused"
     WEBHOOKS_WAIT = "webhooks-wait"
+    EVENTS_LATE = "events-are-late-or-missing"
     FUNCTION_FAILS = "a-function-keeps-failing"
     FUNCTION_THROTTLED = "a-function-lacks-concurrency"
     TABLE_THROTTLED = "a-table-is-throttled"

@@ -17,6 +17,7 @@ from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
 from stacks.dashboard import Dashboard, Shown
+from stacks.events import Events
 from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
@@ -91,6 +92,7 @@ class WorkflowStack(Stack):
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
         mail.add_hearer(functions)
+        self._events = Events(self, "Events", config=config, functions=functions, tables=state.tables)
         self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
         self._doors = Doors(self, "Doors", addresses) if addresses else None
         if self._doors:
@@ -174,6 +176,7 @@ class WorkflowStack(Stack):
             *self._webhooks.functions.items(),
             (Function.HEAR_MAIL, self._mail.hearer),
             (Function.ACT_FOR_OPERATOR, self._operator.function),
+            (Function.PUBLISH_EVENTS, self._events.function),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -245,6 +248,7 @@ class WorkflowStack(Stack):
         alarms.watch_reconciliations(machines.reconciler.machine)
         alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
         alarms.watch_keys()
+        alarms.watch_events(self._events.function)
         alarms.watch_tables(self._state.tables.by_env.values())
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
@@ -277,6 +281,7 @@ class WorkflowStack(Stack):
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
         functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
+        functions[Function.PUBLISH_EVENTS.camel_case] = self._events.function
         return functions
 
     def _addresses(self) -> dict[Env, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
-from monthclose.names import Env
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
         WebhookReader,
         Workflow,
     )
+    from monthclose.ports.copies import TableCopies
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
@@ -316,11 +315,20 @@ class Runtime:
         return SqsEventQueue(self.settings.webhook_queue_url)
 
     @cached_property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
+        from monthclose.adapters.dynamo.copies import DynamoCopies
+
+        known = self.settings
+        tables = [known.customers_table, known.usage_table, known.billing_table, known.closes_table]
+        return DynamoCopies([*tables, known.idempotency_table])
+
+    @cached_property
     def event_bus(self) -> EventBus:
-        """Where other systems hear of events; for the one function that has its name in the environment."""
+        """Where other systems hear of events."""
         from monthclose.adapters.aws.event_bus import EventBridgeBus
 
-        return EventBridgeBus(os.environ[Env.EVENT_SOURCE])
+        return EventBridgeBus(self.settings.event_source)
 
     def read_change(self, record: Mapping[str, Any]) -> Change | None:
         """Read a record of a table's stream; see `changes.read_change`."""

@@ -32,6 +32,7 @@ from monthclose.ports import (
     WebhookReader,
     Workflow,
 )
+from monthclose.ports.copies import TableCopies
 from monthclose.settings import Settings
 
 
@@ -129,6 +130,10 @@ class Ports(Protocol):
     @property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""
+
+    @property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
 
     @property
     def event_bus(self) -> EventBus:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.notices.tell_hold import HoldTeller
     from monthclose.use_cases.payments.charge_customers import BatchCharger
     from monthclose.use_cases.payments.charge_payment import Charger
+    from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
     from monthclose.use_cases.proof.compare_books import BookComparer
@@ -413,7 +414,14 @@ class UseCases:
             raise ProviderRefusedError(
                 f"nobody can be charged through provider {provider!r}: it is not in the settings"
             )
-        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock)
+        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock, self.restore_mark.covers)
+
+    @cached_property
+    def restore_mark(self) -> RestoreMark:
+        """Says whether a month's records were restored from a backup."""
+        from monthclose.use_cases.payments.restore_mark import RestoreMark
+
+        return RestoreMark(self.ports.claims, self.ports.clock)
 
     @property
     def chargers(self) -> Mapping[str, Callable[[], Charger]]:
