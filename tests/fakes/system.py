@@ -68,6 +68,9 @@ class FakeTableCopies:
     def states(self) -> dict[str, str]:
         return dict(self.found)
 
+    def moments(self) -> dict[str, datetime | None]:
+        return dict.fromkeys((f"{table}-restored" for table in self.found), self.made_at[-1]) if self.made_at else {}
+
     def make(self, at: datetime) -> None:
         self.made_at.append(at)
         self.found = dict.fromkeys(self.found, "CREATING")

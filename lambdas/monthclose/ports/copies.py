@@ -38,6 +38,9 @@ class TableCopies(Protocol):
     def states(self) -> Mapping[str, str]:
         """Say of each table by its name what DynamoDB says of its copy; empty if there is none."""
 
+    def moments(self) -> Mapping[str, datetime | None]:
+        """Say of each copy, by its own name, of what time it is; None if that is not known, as of a named backup's."""
+
     def make(self, at: datetime) -> None:
         """Have DynamoDB restore each table without a copy to one, as it was at a time; this takes minutes to hours.
 

@@ -46,6 +46,11 @@ class DynamoCopies:
         """Ask for each copy."""
         return {table: str(_described(table + _SUFFIX).get("TableStatus", "")) for table in self._tables}
 
+    def moments(self) -> Mapping[str, datetime | None]:
+        """Read what DynamoDB keeps of each restore; of a named backup it keeps when that was made, which is no help."""
+        found = {copy: _described(copy) for copy in (table + _SUFFIX for table in self._tables)}
+        return {copy: _moment(table.get("RestoreSummary", {})) for copy, table in found.items() if table}
+
     def make(self, at: datetime) -> None:
         """Begin to restore each table, to the second."""
         for table in (table for table, state in self.states().items() if not state):
@@ -112,6 +117,10 @@ def _described(table: str) -> Mapping[str, Any]:
             raise
         return {}
     return described
+
+
+def _moment(summary: Mapping[str, Any]) -> datetime | None:
+    return None if "SourceBackupArn" in summary else summary.get("RestoreDateTime")
 
 
 def _key(item: Item, names: Sequence[str]) -> tuple[str, ...]:
