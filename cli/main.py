@@ -141,7 +141,8 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.close, month.status, month.stop, month.report, month.closes]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
-    for command in (*commands, restoring.restore, machine.demo):
+    commands += [restoring.restore]
+    for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
     for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):
         app.add_typer(group, cls=Group)

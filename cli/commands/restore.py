@@ -1,5 +1,6 @@
 """`monthclose restore`: the tables as they were, copied from their backups, compared, and put back."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -76,14 +77,14 @@ def _require_rest(system: System) -> None:
             raise UserMistakeError(f"{close.period} is being closed\nstop it first: monthclose stop {close.period}")
 
 
-def _say_copying(states: dict[str, str], *, in_json: bool) -> None:
+def _say_copying(states: Mapping[str, str], *, in_json: bool) -> None:
     if in_json:
         return print_json({"status": "copying", "copies": states})
     show(grid(sorted(states.items()), header=("table", "its copy")))
     return note("the copies are being made; run the same command again when all are ACTIVE")
 
 
-def _say_compared(found: dict[str, Difference], *, put_back: bool, in_json: bool) -> None:
+def _say_compared(found: Mapping[str, Difference], *, put_back: bool, in_json: bool) -> None:
     if in_json:
         status = "put_back" if put_back else "compared"
         return print_json(
