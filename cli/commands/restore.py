@@ -9,6 +9,7 @@ import typer
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.system import System
+from monthclose.domain.audit import Act
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.ports.copies import Difference
@@ -30,6 +31,8 @@ def restore(ctx: typer.Context, at: str, by: str, *, put_back: bool, in_json: bo
         return _say_copying(states, in_json=in_json)
     if put_back:
         _require_rest(system)
+        act = Act(time=system.ports.clock(), what="tables.restored", by=by, after=f"as of {moment:%Y-%m-%dT%H:%M:%S}")
+        system.ports.audit.append(act)
         system.use_cases.restore_mark.put(by)
     found = {table: system.ports.copies.compare(table, put_back=put_back) for table in states}
     return _say_compared(found, put_back=put_back, in_json=in_json)

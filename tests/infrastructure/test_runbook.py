@@ -17,7 +17,8 @@ ENDING = re.compile(r"end in `(\w+)`")
 
 def sections() -> dict[str, str]:
     """The runbook's sections about alarms, by their anchors."""
-    parts = re.split(r"^### (.+)$", TEXTS[PAGE], flags=re.MULTILINE)[1:]
+    about_alarms = TEXTS[PAGE].partition("\n## Restoring from a backup")[0]
+    parts = re.split(r"^### (.+)$", about_alarms, flags=re.MULTILINE)[1:]
     by_heading = dict(
         zip(parts[::2], (re.split(r"^## ", part, flags=re.MULTILINE)[0] for part in parts[1::2]), strict=True)
     )

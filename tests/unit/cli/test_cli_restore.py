@@ -40,6 +40,8 @@ def test_with_the_flag_the_tables_are_put_back_and_marked_as_restored(monthclose
     assert answer["tables"]["billing"] == {"changed": 2, "newer": 1, "kept": 0, "same": 7}
     assert copied.copies.put_back == ["customers", "billing"]
     assert copied.use_cases.restore_mark.covers(OCTOBER)
+    [act] = copied.audit.find()
+    assert (act.act.what, act.act.by, act.act.after) == ("tables.restored", "ada", "as of 2026-10-31T23:00:00")
 
 
 def test_nothing_is_put_back_under_a_running_close(monthclose: Command, copied: World) -> None:
