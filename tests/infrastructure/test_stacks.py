@@ -25,6 +25,7 @@ _KEPT_OPEN = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    "dynamodb:ListStreams",
     "ses:GetAccount",
     "states:SendTaskSuccess",
     "states:SendTaskFailure",

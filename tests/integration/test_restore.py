@@ -79,13 +79,10 @@ def test_after_a_restore_to_before_the_close_nobody_is_charged_twice_and_the_boo
 
 
 def test_a_document_that_was_overwritten_has_its_earlier_version(system: System) -> None:
-    s3, place = (
-        boto3.client("s3"),
-        {"Bucket": system.values[Env.DOCUMENTS_BUCKET], "Key": "reports/2024-08/report.json"},
-    )
-    s3.put_object(**place, Body=b"sound")
-    s3.put_object(**place, Body=b"damaged")
-    versions = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])["Versions"]
-    [version] = [v["VersionId"] for v in versions if not v["IsLatest"]][:1]
-    s3.copy_object(**place, CopySource={**place, "VersionId": version})
-    assert s3.get_object(**place)["Body"].read() == b"sound"
+    s3, bucket, key = boto3.client("s3"), system.values[Env.DOCUMENTS_BUCKET], "reports/2024-08/report.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"sound")
+    s3.put_object(Bucket=bucket, Key=key, Body=b"damaged")
+    versions = s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
+    [earlier] = [version["VersionId"] for version in versions if not version["IsLatest"]]
+    s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key, "VersionId": earlier})
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"sound"
