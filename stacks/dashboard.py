@@ -1,4 +1,4 @@
-"""The dashboard: what is wrong now, then a close on one screen, then what may be in its way."""
+"""The dashboard: the latest close, money first, and what is wrong now; then what may be in its way."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +64,8 @@ class Shown:
     providers: Sequence[ProviderQueue]
     tables: Sequence[dynamodb.Table]
     alarms: Sequence[cloudwatch.Alarm]
+    show_close: lambda_.Function
+    """Draws the latest close, for whoever may call it (*read*)."""
 
 
 class Dashboard(Construct):
@@ -74,7 +76,10 @@ class Dashboard(Construct):
         self._shown = shown
         self._board = cloudwatch.Dashboard(self, "Board", default_interval=Duration.hours(12))
         self._board.add_widgets(cloudwatch.TextWidget(markdown=_ABOUT, width=_WIDTH, height=6))
-        self._board.add_widgets(self._alarms())
+        close = cloudwatch.CustomWidget(
+            title="The latest close", function_arn=shown.show_close.function_arn, width=12, height=9
+        )
+        self._board.add_widgets(close, self._alarms())
         self._add_close()
         self._add_part("Charging")
         for provider in shown.providers:
@@ -94,8 +99,8 @@ class Dashboard(Construct):
         return cloudwatch.AlarmStatusWidget(
             title="What is wrong now",
             alarms=alarms,
-            width=_WIDTH,
-            height=5,
+            width=12,
+            height=9,
             sort_by=cloudwatch.AlarmStatusWidgetSortBy.STATE_UPDATED_TIMESTAMP,
         )
 

@@ -93,6 +93,7 @@ class WorkflowStack(Stack):
         self._webhooks.add_functions(functions, self._providers, config=config)
         mail.add_hearer(functions)
         self._events = Events(self, "Events", config=config, functions=functions, tables=state.tables)
+        self._show_close = functions.make(self, Function.SHOW_CLOSE)
         self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
         self._doors = Doors(self, "Doors", addresses) if addresses else None
         if self._doors:
@@ -102,7 +103,12 @@ class WorkflowStack(Stack):
         missed_starts = self._missed_starts()
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
-        operated = Operated(machines=machines.for_people(), mail=mail, for_operator=self._operator.function)
+        operated = Operated(
+            machines=machines.for_people(),
+            mail=mail,
+            for_operator=self._operator.function,
+            show_close=self._show_close,
+        )
         People(self, "People", state=state, operated=operated)
         self._watch(machines, missed_starts)
         operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
@@ -177,6 +183,7 @@ class WorkflowStack(Stack):
             (Function.HEAR_MAIL, self._mail.hearer),
             (Function.ACT_FOR_OPERATOR, self._operator.function),
             (Function.PUBLISH_EVENTS, self._events.function),
+            (Function.SHOW_CLOSE, self._show_close),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -267,6 +274,7 @@ class WorkflowStack(Stack):
             providers=self._providers,
             tables=list(self._state.tables.by_env.values()),
             alarms=alarms.made,
+            show_close=self._show_close,
         )
         Dashboard(self, "Dashboard", shown)
 
@@ -282,6 +290,7 @@ class WorkflowStack(Stack):
             functions[name.camel_case] = function
         functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
         functions[Function.PUBLISH_EVENTS.camel_case] = self._events.function
+        functions[Function.SHOW_CLOSE.camel_case] = self._show_close
         return functions
 
     def _addresses(self) -> dict[Env, str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
+    from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
     from monthclose.use_cases.closes.watch_closes import CloseWatcher
@@ -156,6 +157,13 @@ class UseCases:
         from monthclose.use_cases.closes.stop_close import note_stop
 
         note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
+
+    @cached_property
+    def close_widget(self) -> CloseWidget:
+        """Draws the latest close for the dashboard."""
+        from monthclose.use_cases.closes.close_widget import CloseWidget
+
+        return CloseWidget(self.ports.closes, self.ports.clock)
 
     @cached_property
     def close_watcher(self) -> CloseWatcher:
