@@ -14,6 +14,7 @@ PANELS = {
     "Data": ("import",),
     "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
     "Invoices": ("invoice",),
+    "Backups": ("restore",),
     "This machine": ("demo", "local"),
 }
 """The commands as the help lists them. A command without a panel fails a test."""

@@ -110,6 +110,8 @@ class World:
     letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
+    event_bus: fakes.FakeEventBus = field(default_factory=fakes.FakeEventBus)
+    copies: fakes.FakeTableCopies = field(default_factory=fakes.FakeTableCopies)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
     patience: fakes.FakePatience = field(default_factory=fakes.FakePatience)
@@ -138,6 +140,7 @@ class World:
         self.comparer, self.reporter, self.drain = made.comparer, made.reporter, made.dead_letter_drain
         self.finisher, self.applier = made.batch_finisher(provider), made.event_applier(provider)
         self.settler = self.finisher.settler
+        self.books.hear = self.closes.hear = lambda change: made.event_publisher.publish([change])
 
     @property
     def settings(self) -> Settings:
@@ -165,6 +168,10 @@ class World:
 
     def webhook_readers(self, provider: str) -> list[WebhookReader]:
         return []
+
+    def requests(self, provider: str) -> dict[str, int]:
+        """Count no requests: the gateway has no limit to keep to."""
+        return {}
 
     def executor(self, name: str, threads: int) -> Executor:
         return OneAfterTheOther()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
+    from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
         AuditTrail,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         DeadLetters,
         Documents,
         EInvoices,
+        EventBus,
         EventQueue,
         Inbox,
         InvoiceRenderer,
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
         WebhookReader,
         Workflow,
     )
+    from monthclose.ports.copies import TableCopies
     from monthclose.settings import Provider, Settings
+    from monthclose.use_cases.payments.request_tally import RequestEnd
 
 # An adapter is imported where its port is made: no command and no function uses all of them, and most bring an SDK.
 
@@ -277,6 +281,10 @@ class Runtime:
 
         return Limiting(self.limits, self.clock)
 
+    def requests(self, provider: str) -> Mapping[RequestEnd, int]:
+        """Count how this worker's requests to a provider ended since this was last called."""
+        return self._limiting.tallies[provider].take()
+
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""
         with self._lock:
@@ -314,6 +322,28 @@ class Runtime:
         from monthclose.adapters.aws.event_queue import SqsEventQueue
 
         return SqsEventQueue(self.settings.webhook_queue_url)
+
+    @cached_property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
+        from monthclose.adapters.dynamo.copies import DynamoCopies
+
+        known = self.settings
+        tables = [known.customers_table, known.usage_table, known.billing_table, known.closes_table]
+        return DynamoCopies([*tables, known.idempotency_table])
+
+    @cached_property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events."""
+        from monthclose.adapters.aws.event_bus import EventBridgeBus
+
+        return EventBridgeBus(self.settings.event_source)
+
+    def read_change(self, record: Mapping[str, Any]) -> Change | None:
+        """Read a record of a table's stream; see `changes.read_change`."""
+        from monthclose.adapters.dynamo.changes import read_change
+
+        return read_change(record)
 
     @property
     def webhook_providers(self) -> frozenset[str]:

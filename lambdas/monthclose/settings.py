@@ -17,7 +17,7 @@ from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit, charging_threads
-from monthclose.names import Env, LimitScope
+from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
 """What new tables take."""
@@ -111,6 +111,8 @@ class Settings:
     ----------
     max_rejected_percent : int
         The largest share of a file's rows that may be rejected for its import to count as a success.
+    event_source : str
+        The source of the deployment's events; only the function that sends them is given another one.
     """
 
     customers_table: str
@@ -136,6 +138,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     audit_table: str = ""
     """Empty in a deployment that has no audit trail yet."""
+    event_source: str = EVENT_SOURCE
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -203,6 +206,7 @@ class Settings:
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
+            event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
         )
 
 

@@ -16,6 +16,7 @@ from monthclose.ports import (
     DeadLetters,
     Documents,
     EInvoices,
+    EventBus,
     EventQueue,
     Inbox,
     InvoiceRenderer,
@@ -32,6 +33,7 @@ from monthclose.ports import (
     WebhookReader,
     Workflow,
 )
+from monthclose.ports.copies import TableCopies
 from monthclose.settings import Settings
 
 
@@ -133,6 +135,14 @@ class Ports(Protocol):
     @property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""
+
+    @property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
+
+    @property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events."""
 
     def charge_queue(self, provider: str) -> ChargeQueue:
         """Make a provider's queue of batches to charge."""

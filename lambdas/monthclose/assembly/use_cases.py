@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
+    from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
+    from monthclose.use_cases.events.publish_events import EventPublisher
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.notices.tell_hold import HoldTeller
     from monthclose.use_cases.payments.charge_customers import BatchCharger
     from monthclose.use_cases.payments.charge_payment import Charger
+    from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
     from monthclose.use_cases.proof.compare_books import BookComparer
@@ -154,6 +158,20 @@ class UseCases:
 
         note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
 
+    @cached_property
+    def close_widget(self) -> CloseWidget:
+        """Draws the latest close for the dashboard."""
+        from monthclose.use_cases.closes.close_widget import CloseWidget
+
+        return CloseWidget(self.ports.closes, self.ports.clock)
+
+    @cached_property
+    def close_watcher(self) -> CloseWatcher:
+        """Watches for closes that have not begun, or not ended."""
+        from monthclose.use_cases.closes.watch_closes import CloseWatcher
+
+        return CloseWatcher(self.ports.closes, self.ports.clock)
+
     # Collections
 
     @cached_property
@@ -174,6 +192,15 @@ class UseCases:
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
         return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+
+    # Events
+
+    @cached_property
+    def event_publisher(self) -> EventPublisher:
+        """Publishes events about what was committed."""
+        from monthclose.use_cases.events.publish_events import EventPublisher
+
+        return EventPublisher(self.ports.event_bus, self.ports.closes)
 
     # Imports
 
@@ -405,7 +432,14 @@ class UseCases:
             raise ProviderRefusedError(
                 f"nobody can be charged through provider {provider!r}: it is not in the settings"
             )
-        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock)
+        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock, self.restore_mark.covers)
+
+    @cached_property
+    def restore_mark(self) -> RestoreMark:
+        """Says whether a month's records were restored from a backup."""
+        from monthclose.use_cases.payments.restore_mark import RestoreMark
+
+        return RestoreMark(self.ports.claims, self.ports.clock)
 
     @property
     def chargers(self) -> Mapping[str, Callable[[], Charger]]:

@@ -8,6 +8,7 @@ from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
+from monthclose.ports.events import EventBus
 from monthclose.ports.gateway import (
     Answer,
     BeforeRequest,
@@ -52,6 +53,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EInvoices",
+    "EventBus",
     "EventQueue",
     "Execution",
     "InProgress",

@@ -21,7 +21,7 @@ from monthclose.ports import NumberedRun, Reservation
 _SHARDS = 16
 _INDEX_SHARDS = 4
 _READ_AT_ONCE = 400
-_CLOSES = "closes"
+_CLOSES, _BATCHES = "closes", "#batches#"
 
 
 class DynamoCloses:
@@ -171,3 +171,10 @@ def _progress(item: ClosesItem) -> BatchProgress:
         time=datetime.fromisoformat(content["time"]),
         outdated=content.get("outdated", False),
     )
+
+
+def read_item(item: ClosesItem) -> Close | BatchProgress | None:
+    """Read a close or a batch's progress; None for the table's other items."""
+    if item.pk == _CLOSES:
+        return _close(item)
+    return _progress(item) if _BATCHES in item.pk else None
