@@ -125,4 +125,4 @@ def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     provider = os.environ[Env.PROVIDER]
     queue, turns = runtime().charge_queue(provider), use_cases().charging_turns(provider)
     work = partial(_process, context, turns)
-    return consume(event, queue, work, "a batch to charge", _LOGGED, runtime().clock)
+    return consume(event, queue, work, "a batch to charge", _LOGGED, runtime().machine_clock)
