@@ -63,8 +63,9 @@ class ClockFile:
         self.write(Shift(ahead, before.done_until))
 
     def done(self, moment: float) -> None:
-        """Note that all that was due up to a moment has been started."""
-        self.write(Shift(self.read().ahead_seconds, moment))
+        """Note that all that was due up to a moment has been started; an earlier one than noted is left out."""
+        before = self.read()
+        self.write(Shift(before.ahead_seconds, max(before.done_until, moment)))
 
     def write(self, shift: Shift) -> None:
         """Replace what the file says, in one move."""
