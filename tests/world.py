@@ -157,6 +157,11 @@ class World:
         )
 
     @property
+    def machine_clock(self) -> fakes.FakeClock:
+        """The same: time is not let pass in a world."""
+        return self.clock
+
+    @property
     def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
         return {self.gateway.provider: lambda: self.gateway}
 

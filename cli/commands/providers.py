@@ -127,7 +127,7 @@ def _view(system: System, name: str) -> _View:
         system.provider(name),
         name in system.adapters,
         system.ports.limits.state(name),
-        system.ports.clock().timestamp(),
+        system.ports.machine_clock().timestamp(),
     )
 
 

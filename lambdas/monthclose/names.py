@@ -63,6 +63,11 @@ class Env(StrEnum):
     """The state machine that imports dropped usage. Known to the command only."""
 
 
+LOCAL_CLOCK = "MONTHCLOSE_LOCAL_CLOCK"
+"""Where a local AWS says how far its clock is ahead (`adapters/local_clock.py`). Not a deployment's variable: the
+emulator's own process has it, and the commands that use that emulator."""
+
+
 class Stack(StrEnum):
     """The CloudFormation stacks."""
 

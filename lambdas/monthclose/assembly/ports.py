@@ -46,7 +46,11 @@ class Ports(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The clock."""
+        """The clock of the records; on a local AWS it may be ahead (`monthclose local clock`)."""
+
+    @property
+    def machine_clock(self) -> Clock:
+        """The machine's clock, for what goes by the second and by AWS's own times: limits, quotas, waits in queues."""
 
     @property
     def log(self) -> Log:

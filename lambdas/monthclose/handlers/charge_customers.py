@@ -132,6 +132,6 @@ def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     provider = os.environ[Env.PROVIDER]
     queue, turns = runtime().charge_queue(provider), use_cases().charging_turns(provider)
     work = partial(_process, context, turns)
-    answer = consume(event, queue, work, "a batch to charge", _LOGGED, runtime().clock)
+    answer = consume(event, queue, work, "a batch to charge", _LOGGED, runtime().machine_clock)
     _count({PROVIDER_METRICS[end]: number for end, number in runtime().requests(provider).items()})
     return answer
