@@ -35,6 +35,7 @@ READS = {
     "local status",
     "local up",
     "providers",
+    "prove",
     "report",
     "status",
 }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import UnbalancedEntryError
 from monthclose.domain.closes.check_account import SeenAccount, check_account
-from monthclose.domain.closes.check_month import SeenMonth, check_month, status_of
+from monthclose.domain.closes.check_month import SeenMonth, check_entries, check_month, status_of
 from monthclose.domain.closes.checks import Check
 from monthclose.domain.closes.close import BatchProgress, Stage
 from monthclose.domain.closes.tally import Tally
@@ -100,8 +100,9 @@ class BatchChecker:
         check_invoice_numbers(tally, NumberedBatch(progress.period, reserved, months, all_readable))
         if scope.thorough:
             check_documents(tally, self.documents, months, reserved)
-        if all_readable:
-            _check_status(tally, refreshed(progress, months.values()), months.values())
+        current = refreshed(progress, months.values()) if all_readable else progress
+        if all_readable and not tally.failed:  # records that fail themselves are nothing to hold a status against
+            _check_status(tally, current, months.values())
         return CheckedBatch(months, tally)
 
     def _check_customer(
@@ -117,6 +118,9 @@ class BatchChecker:
         try:
             months = self._months(customer_id, period, scope)
             month = months.get(period, CustomerMonth())
+            if not check_entries(found, customer_id, months, period):
+                tally.merge(found)
+                return None
             check_month(found, SeenMonth(customer_id, month, _is_known(progress), self.clock()))
             check_credit_note_numbers(found, period, customer_id, month, self.closes)
             if scope.thorough:

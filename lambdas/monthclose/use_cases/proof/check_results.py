@@ -18,6 +18,10 @@ _SNAPSHOT_KEPT = timedelta(days=400)
 _ORDER = {State.FAILED: 0, State.NOT_CHECKED: 1, State.PASSED: 2}
 
 
+UNREAD = b""
+"""Stands for the fingerprint of a batch whose progress cannot be read: that is a failure of its own."""
+
+
 def digest(batch: Batch) -> bytes:
     """Make a short fingerprint of a batch's customers, to be kept for each batch of a close."""
     return hashlib.blake2b("\0".join((batch.provider, *batch.customer_ids)).encode(), digest_size=8).digest()
@@ -31,7 +35,7 @@ def check_snapshot(
     Parameters
     ----------
     checked : mapping
-        The fingerprints of the batches that were checked, by number.
+        The fingerprints of the batches that were found, by number.
     all_batches : bool
         Whether all should have been: not while the close runs.
     """
@@ -44,7 +48,7 @@ def check_snapshot(
                 tally.add(Check.CUSTOMERS, len(batch.customer_ids), 0)
                 detail = f"batch {batch.number} of the snapshot was never worked on"
                 tally.fail(Check.CUSTOMERS, "", f"{detail}: {count(len(batch.customer_ids), 'customer')}")
-            elif found is not None and found != digest(batch):
+            elif found and found != digest(batch):
                 tally.fail(Check.CUSTOMERS, "", f"the customers of batch {batch.number} are not those of the snapshot")
     except KeyError:
         if now - close.opened_at > _SNAPSHOT_KEPT:

@@ -20,7 +20,7 @@ from monthclose.ports import Clock, Closes, Documents, Tell
 from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, side_by_side
 from monthclose.use_cases.proof.check_batch import BatchChecker, Scope
 from monthclose.use_cases.proof.check_numbers import check_runs
-from monthclose.use_cases.proof.check_results import check_snapshot, digest, in_order, of_records
+from monthclose.use_cases.proof.check_results import UNREAD, check_snapshot, digest, in_order, of_records
 from monthclose.use_cases.proof.report_close import stored_checks
 
 _BATCHES_AT_ONCE = 64
@@ -60,7 +60,7 @@ class _Proving:
 
     tally: Tally
     batches: dict[int, bytes]
-    """The fingerprints of the customers of the batches that were checked."""
+    """The fingerprints of the customers of the batches that were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class CloseProver:
             detail = f"the progress of batch {number} cannot be read: {type(error).__name__}: {error}"
             tally.add(Check.RECORDS, 1, 0, what="batches")
             tally.fail(Check.RECORDS, "", detail[:300])
-            return _Proving(tally, {})
+            return _Proving(tally, {number: UNREAD})
         if progress is None or (running and not _is_through(progress)):
             return _Proving(Tally(), {})
         return _Proving(self.checker.check(progress, scope).tally, {number: digest(progress.batch)})
