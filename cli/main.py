@@ -140,6 +140,7 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.close, month.status, month.stop, month.report, month.closes]
+    commands += [month.prove]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     commands += [restoring.restore]
     for command in (*commands, machine.demo):

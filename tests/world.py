@@ -11,6 +11,7 @@ from typing import Any
 from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
@@ -18,8 +19,9 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.usage import UsageEvent
@@ -84,6 +86,24 @@ def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period 
     """What a unit of a SKU costs everybody in a month."""
     (price,) = Terms(book, "", currency, period).prices(sku)
     return price.model.single_price
+
+
+LONG_AGO = Period(2026, 1)
+
+
+def _ledger_of(account: Customer, receivable: int, credit: int) -> list[Entry]:
+    amounts = {Account.RECEIVABLE: receivable, Account.CREDIT: -credit, Account.ALLOWANCE: credit - receivable}
+    legs = entry_legs(amounts)
+    entry_id, at = f"brought-in/{account.version}", LONG_AGO.start
+    return [Entry(entry_id, account.customer_id, LONG_AGO, account.currency, at, legs)] if legs else []
+
+
+def _carried_of(before: Customer, after: Customer) -> list[Carried]:
+    if after.carried_minor == before.carried_minor:
+        return []
+    place = DocumentPlace("carried/long-ago.jsonl", 0, 0, "")
+    amount = after.carried_minor
+    return [Carried(after.customer_id, LONG_AGO, after.currency, amount, LONG_AGO.start, place)]
 
 
 @dataclass
@@ -204,8 +224,11 @@ class World:
         return self.books.month(customer_id, period)
 
     def change(self, customer_id: str, **changes: Any) -> None:
-        """Change a customer's account without the close knowing."""
-        self.books.commit(replace(self.customer(customer_id), **changes))
+        """Change a customer's account without the close knowing; their ledger gets what it needs to equal it."""
+        before = self.customer(customer_id)
+        after = replace(before, **changes)
+        more = after.receivable_minor - before.receivable_minor, after.credit_minor - before.credit_minor
+        self.books.commit(after, *_ledger_of(after, *more), *_carried_of(before, after))
 
     def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
         self.workflow.running.add(execution)

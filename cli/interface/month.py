@@ -80,6 +80,23 @@ def report(
     """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
 
 
+@runs("cli.commands.prove:prove")
+def prove(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Name everybody whom a check fails for, not the first 50 only.")
+    ] = False,
+    in_json: options.InJson = False,
+) -> None:
+    """Prove a month from its records, now: every check with its two sides and the difference.
+
+    Reads the ledger, accounts, invoices, payments, e-mails and documents once more, and changes nothing. What the
+    payment providers say is taken from the last comparison; `reconcile` asks them again. Exit status 4 means that a
+    check failed.
+    """
+
+
 @runs("cli.commands.reconcile:reconcile", changes=True)
 def reconcile(
     ctx: typer.Context,

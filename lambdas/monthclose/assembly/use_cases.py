@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.proof.check_batch import BatchChecker
     from monthclose.use_cases.proof.compare_books import BookComparer
+    from monthclose.use_cases.proof.prove_close import CloseProver
     from monthclose.use_cases.proof.report_close import Reporter
     from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
     from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
@@ -481,9 +483,25 @@ class UseCases:
         ports = self.ports
         readers, store = ports.executor("compare", _READERS), ComparisonStore(ports.documents)
         planner = ComparisonPlanner(ports.closes, store, ports.clock, frozenset(ports.gateways))
-        reader = PartReader(ports.books, ports.closes, ports.gateways, store, ports.clock, readers)
+        reader = PartReader(ports.books, ports.closes, ports.gateways, store, self._batch_checker, ports.clock, readers)
         joiner = ComparisonJoiner(ports.books, ports.closes, self.chargers, store, planner, ports.clock, readers)
         return BookComparer(planner, reader, joiner, ports.executor("windows", _WINDOWS))
+
+    @property
+    def _batch_checker(self) -> BatchChecker:
+        from monthclose.use_cases.proof.check_batch import BatchChecker
+
+        ports = self.ports
+        return BatchChecker(ports.books, ports.closes, ports.directory, ports.documents, ports.clock)
+
+    @cached_property
+    def prover(self) -> CloseProver:
+        """Proves a close from its records, for people. It reads only, and asks no provider."""
+        from monthclose.use_cases.proof.prove_close import CloseProver
+
+        ports = self.ports
+        executor = ports.executor("compare", _READERS)
+        return CloseProver(ports.closes, ports.documents, self._batch_checker, ports.clock, executor)
 
     @cached_property
     def reporter(self) -> Reporter:

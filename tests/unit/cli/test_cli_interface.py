@@ -34,6 +34,7 @@ READS = {
     "local status",
     "local up",
     "providers",
+    "prove",
     "report",
     "status",
 }
