@@ -15,7 +15,7 @@ import typer
 
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
-from cli.interface import customer, imports, invoice, machine, month
+from cli.interface import customer, imports, invoice, machine, month, steering
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
@@ -139,7 +139,8 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 
 def _add_commands() -> None:
-    commands: list[Callable[..., None]] = [month.close, month.status, month.stop, month.report, month.closes]
+    commands: list[Callable[..., None]] = [month.close, month.status, month.report, month.closes]
+    commands += [steering.pause, steering.resume, steering.stop]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from monthclose.ports import (
         Books,
         ChargeQueue,
+        ChargingPauses,
         Claims,
         Clock,
         Closes,
@@ -212,6 +213,13 @@ class Runtime:
         return DynamoProviderLimits()
 
     @cached_property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
+        from monthclose.assembly.limiting import known_pauses
+
+        return known_pauses(self.limits, self.closes, self.clock)
+
+    @cached_property
     def mailer(self) -> Mailer:
         """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
@@ -266,7 +274,7 @@ class Runtime:
     def _limiting(self) -> Limiting:
         from monthclose.assembly.limiting import Limiting
 
-        return Limiting(self.limits, self.clock)
+        return Limiting(self.limits, self.clock, pauses=self.pauses)
 
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""

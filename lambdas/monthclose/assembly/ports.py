@@ -8,6 +8,7 @@ from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.ports import (
     Books,
     ChargeQueue,
+    ChargingPauses,
     Claims,
     Clock,
     Closes,
@@ -120,6 +121,10 @@ class Ports(Protocol):
     @property
     def limits(self) -> ProviderLimits:
         """The state of the providers' rate limits."""
+
+    @property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
 
     @property
     def workflow(self) -> Workflow:
