@@ -16,11 +16,13 @@ def pause(ctx: typer.Context, period: str | None, provider: str | None, reason: 
     """Pause the charging of a close, or of a provider."""
     if provider is not None:
         system, name = _provider(ctx, period, provider)
-        made = system.use_cases.pause_provider(name, by, reason.strip())
+        with system.use_cases.acts.acting("provider.paused", by=by, why=reason.strip(), after=name):
+            made = system.use_cases.pause_provider(name, by, reason.strip())
         _tell(made, {"provider": name}, f"charging through {name}", f"--provider {name}", in_json=in_json)
         return
     system, chosen = connect_for(ctx, period)
-    made = system.use_cases.pause_close(chosen, by, reason.strip())
+    with system.use_cases.acts.acting("close.paused", by=by, why=reason.strip(), period=chosen):
+        made = system.use_cases.pause_close(chosen, by, reason.strip())
     _tell(made, {"period": str(chosen)}, f"charging in the close of {chosen}", str(chosen), in_json=in_json)
 
 
@@ -28,7 +30,8 @@ def resume(ctx: typer.Context, period: str | None, provider: str | None, by: str
     """Resume the charging of a close, or of a provider."""
     if provider is not None:
         system, name = _provider(ctx, period, provider)
-        system.use_cases.resume_provider(name, by)
+        with system.use_cases.acts.acting("provider.resumed", by=by, after=name):
+            system.use_cases.resume_provider(name, by)
         if in_json:
             print_json({"provider": name, "status": "resumed", "by": by})
         else:
@@ -36,7 +39,9 @@ def resume(ctx: typer.Context, period: str | None, provider: str | None, by: str
             note("what the collections left meanwhile: monthclose collect")
         return
     system, chosen = connect_for(ctx, period)
-    _tell_resumed(system, system.use_cases.resume_close(chosen, by), by, in_json=in_json)
+    with system.use_cases.acts.acting("close.resumed", by=by, period=chosen):
+        close = system.use_cases.resume_close(chosen, by)
+    _tell_resumed(system, close, by, in_json=in_json)
 
 
 def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_json: bool) -> None:
@@ -45,19 +50,24 @@ def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_jso
     close, reason = system.ports.closes.get(chosen), reason.strip()
     if close is None or not _runs(system, close):
         raise UserMistakeError(why_not_running(chosen, close))
-    cause = f"monthclose stop by {by}: {reason or 'no reason given'}"
-    try:
-        system.use_cases.note_stop(chosen, reason, by)
-    except UserMistakeError:
-        now = system.ports.closes.get(chosen)
-        if now and now.stopped:  # somebody else's command may have broken off before it ended the execution
-            system.ports.workflow.stop(now.execution, cause)
-        raise
-    system.ports.workflow.stop(close.execution, cause)
+    with system.use_cases.acts.acting("close.stopped", by=by, why=reason, period=chosen):
+        _stop(system, close, reason, by)
     if in_json:
         print_json({"period": str(chosen), "status": "stopped", "reason": reason, "by": by})
     else:
         say(f"the close of {chosen} is stopped; what is done stays done. To continue: monthclose close {chosen}")
+
+
+def _stop(system: System, close: Close, reason: str, by: str) -> None:
+    cause = f"monthclose stop by {by}: {reason or 'no reason given'}"
+    try:
+        system.use_cases.note_stop(close.period, reason, by)
+    except UserMistakeError:
+        now = system.ports.closes.get(close.period)
+        if now and now.stopped:  # somebody else's command may have broken off before it ended the execution
+            system.ports.workflow.stop(now.execution, cause)
+        raise
+    system.ports.workflow.stop(close.execution, cause)
 
 
 def _runs(system: System, close: Close) -> bool:

@@ -112,3 +112,24 @@ def test_resuming_a_close_names_what_still_keeps_it(monthclose: Command, running
     monthclose("pause", "2026-10", "--by", "ada")
     running.workflow.running.clear()
     assert "its execution is no longer running" in monthclose("resume", "2026-10").stderr
+
+
+def test_each_act_is_in_the_audit_trail_with_who_why_and_what_came_of_it(monthclose: Command, running: World) -> None:
+    monthclose("pause", "2026-10", "--reason", "wrong fee?", "--by", "ada")
+    monthclose("pause", "2026-10", "--by", "bob", exit_code=2)
+    monthclose("resume", "2026-10", "--by", "bob")
+    monthclose("pause", "--provider", "stripe", "--by", "eve")
+    monthclose("resume", "--provider", "stripe", "--by", "eve")
+    monthclose("stop", "2026-10", "--reason", "enough", "--by", "ada")
+    acts = [recorded.act for recorded in running.audit.find()][::-1]
+    assert [(act.what, act.by) for act in acts] == [
+        ("close.paused", "ada"),
+        ("close.paused", "bob"),
+        ("act.failed", "bob"),
+        ("close.resumed", "bob"),
+        ("provider.paused", "eve"),
+        ("provider.resumed", "eve"),
+        ("close.stopped", "ada"),
+    ]
+    assert [act.why for act in acts if act.by == "ada"] == ["wrong fee?", "enough"]
+    assert {act.period for act in acts if act.what.startswith("close")} == {OCTOBER}
