@@ -52,7 +52,7 @@ class Commands(TopGroup):
 
 
 def _explain(error: Exception) -> None:
-    if isinstance(error, TryLaterError):
+    if isinstance(error, TryLaterError) and not _is_refused(error):
         _complain(f"{error}\n{_LATER}" if "try again" not in str(error) else str(error))
     elif isinstance(error, ProviderRefusedError | BrokeOffError):
         _complain(str(error))
@@ -60,6 +60,13 @@ def _explain(error: Exception) -> None:
         from cli.failures import explained  # noqa: PLC0415 - knows AWS's errors: only where there is an error
 
         _complain(explained(error))
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether it is AWS's refusal that looks like trouble which passes."""
+    from cli.failures import refusal_behind  # noqa: PLC0415 - knows AWS's errors: only where there is an error
+
+    return refusal_behind(error) is not None
 
 
 def _complain(text: str) -> None:
