@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from monthclose.adapters.tax_ids import check_tax_id
+from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
@@ -146,6 +147,7 @@ class World:
     """With them, mails carry links."""
 
     def __post_init__(self) -> None:
+        self.pauses = known_pauses(self.limits, self.closes, self.clock)
         self.audit.clock = self.clock
         self.directory = fakes.FakeDirectory(self.books)
         made = self.use_cases = UseCases(self)

@@ -60,6 +60,7 @@ def _print(view: View, running_for: float) -> None:
     if totals.parked:
         facts.append(("  parked", counts_line(totals.parked)))
     facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
+    facts += [("  paused", pause.in_words()) for pause in [close.paused] if pause]
     show(grid(facts))
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")

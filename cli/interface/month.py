@@ -29,23 +29,6 @@ def close(
     """
 
 
-@runs("cli.commands.close:stop", changes=True)
-def stop(
-    ctx: typer.Context,
-    period: options.LastMonth = None,
-    reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Why. Shown in the status, the report and the customers' histories.")
-    ] = "",
-    by: options.By = "",
-    in_json: options.InJson = False,
-) -> None:
-    """Stop a running close: no more customers are charged. Run `close` again to continue with the rest.
-
-    What is done stays done. Charges that have begun are completed, and so are those of the batches being charged right
-    now.
-    """
-
-
 @runs("cli.commands.status:status")
 def status(
     ctx: typer.Context,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AuditTrail,
         Books,
         ChargeQueue,
+        ChargingPauses,
         Claims,
         Clock,
         Closes,
@@ -243,6 +244,13 @@ class Runtime:
         return DynamoProviderLimits()
 
     @cached_property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
+        from monthclose.assembly.limiting import known_pauses
+
+        return known_pauses(self.limits, self.closes, self.clock)
+
+    @cached_property
     def mailer(self) -> Mailer:
         """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
@@ -297,7 +305,7 @@ class Runtime:
     def _limiting(self) -> Limiting:
         from monthclose.assembly.limiting import Limiting
 
-        return Limiting(self.limits, self.machine_clock)
+        return Limiting(self.limits, self.machine_clock, pauses=self.pauses)
 
     def requests(self, provider: str) -> Mapping[RequestEnd, int]:
         """Count how this worker's requests to a provider ended since this was last called."""

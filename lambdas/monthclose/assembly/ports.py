@@ -9,6 +9,7 @@ from monthclose.ports import (
     AuditTrail,
     Books,
     ChargeQueue,
+    ChargingPauses,
     Claims,
     Clock,
     Closes,
@@ -131,6 +132,10 @@ class Ports(Protocol):
     @property
     def limits(self) -> ProviderLimits:
         """The state of the providers' rate limits."""
+
+    @property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
 
     @property
     def workflow(self) -> Workflow:

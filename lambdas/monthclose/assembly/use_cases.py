@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from monthclose.assembly.ports import Ports
-    from monthclose.domain.closes.close import Batch
+    from monthclose.domain.closes.close import Batch, Close
+    from monthclose.domain.payments.charging_pause import Pause
     from monthclose.domain.period import Period
     from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.accounts.adjust_account import Cashier
@@ -145,6 +146,8 @@ class UseCases:
             settings=settings.close,
             gateways=ports.gateways,
             mail=MailOutlook(ports.mail_account, settings.mail),
+            limits=ports.limits,
+            clock=ports.clock,
         )
 
     def park_customers(self, period: Period, batch: Batch) -> int:
@@ -154,11 +157,24 @@ class UseCases:
         ports = self.ports
         return park_customers(period, batch, books=ports.books, closes=ports.closes, clock=ports.clock)
 
-    def note_stop(self, period: Period, reason: str) -> None:
+    def note_stop(self, period: Period, reason: str, by: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""
         from monthclose.use_cases.closes.stop_close import note_stop
 
-        note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
+        note_stop(period, reason, by, closes=self.ports.closes, clock=self.ports.clock)
+
+    def pause_close(self, period: Period, by: str, reason: str) -> Pause:
+        """Pause a close's charging; see `pause_close`."""
+        from monthclose.use_cases.closes.pause_close import pause_close
+
+        ports = self.ports
+        return pause_close(period, by, reason, closes=ports.closes, workflow=ports.workflow, clock=ports.clock)
+
+    def resume_close(self, period: Period, by: str) -> Close:
+        """Resume a close's charging; see `resume_close`."""
+        from monthclose.use_cases.closes.pause_close import resume_close
+
+        return resume_close(period, by, closes=self.ports.closes, clock=self.ports.clock)
 
     @cached_property
     def close_widget(self) -> CloseWidget:
@@ -434,7 +450,9 @@ class UseCases:
             raise ProviderRefusedError(
                 f"nobody can be charged through provider {provider!r}: it is not in the settings"
             )
-        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock, self.restore_mark.covers)
+        ports = self.ports
+        gateway, restored = ports.gateways[provider](), self.restore_mark.covers
+        return Charger(ports.books, gateway, ports.clock, restored, ports.pauses)
 
     @cached_property
     def restore_mark(self) -> RestoreMark:
@@ -462,6 +480,18 @@ class UseCases:
 
         settings = self.ports.settings.providers[provider]
         return Turns(settings.threads, settings.limit.usable() / settings.maximum_concurrency)
+
+    def pause_provider(self, provider: str, by: str, reason: str) -> Pause:
+        """Pause all charging through a provider; see `pause_provider`."""
+        from monthclose.use_cases.payments.pause_provider import pause_provider
+
+        return pause_provider(provider, by, reason, limits=self.ports.limits, clock=self.ports.clock)
+
+    def resume_provider(self, provider: str, by: str) -> Pause:
+        """Resume charging through a provider; see `resume_provider`."""
+        from monthclose.use_cases.payments.pause_provider import resume_provider
+
+        return resume_provider(provider, by, limits=self.ports.limits, clock=self.ports.clock)
 
     def waiting_task(self, token: str, milliseconds_left: Callable[[], int]) -> WaitingTask:
         """Work for a task that waits, as long as time is left."""

@@ -23,7 +23,7 @@ from monthclose.ports.gateway import (
     Window,
 )
 from monthclose.ports.inbox import Arrival, Inbox
-from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
+from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
@@ -42,6 +42,7 @@ __all__ = [
     "ChargeOrder",
     "ChargeOutcome",
     "ChargeQueue",
+    "ChargingPauses",
     "Claim",
     "Claims",
     "Clock",
