@@ -10,7 +10,7 @@ import typer
 from cli.exit_status import ExitStatus
 
 PANELS = {
-    "A month": ("close", "status", "stop", "report", "closes", "reconcile", "providers"),
+    "A month": ("plan", "close", "status", "stop", "report", "closes", "reconcile", "providers"),
     "Data": ("import",),
     "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
     "Invoices": ("invoice",),

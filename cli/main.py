@@ -139,7 +139,14 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 
 def _add_commands() -> None:
-    commands: list[Callable[..., None]] = [month.close, month.status, month.stop, month.report, month.closes]
+    commands: list[Callable[..., None]] = [
+        month.plan,
+        month.close,
+        month.status,
+        month.stop,
+        month.report,
+        month.closes,
+    ]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)

@@ -77,6 +77,7 @@ class People(Construct):
             _statement(["s3:ListBucket"], [documents.bucket_arn]),
             self._writing([PDFS]),  # made when it is asked for, and kept
             _statement(["states:DescribeExecution"], self._executions()),
+            self._operated.mail.asking_quota(),  # how long e-mail takes
         ]
 
     def _operating(self) -> list[iam.PolicyStatement]:

@@ -32,6 +32,7 @@ READS = {
     "local down",
     "local limits",
     "local settle",
+    "plan",
     "local status",
     "local up",
     "providers",

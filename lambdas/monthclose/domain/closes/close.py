@@ -63,6 +63,8 @@ class Close:
         When persons stopped runs of it, in order.
     providers : tuple of str
         Those of its customers. Empty until planned, and for a close planned before this was recorded.
+    planned_for : mapping
+        How many customers each provider has; empty as `providers`.
     """
 
     period: Period
@@ -83,6 +85,7 @@ class Close:
     completed_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
     providers: tuple[str, ...] = ()
+    planned_for: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
 
     @property
@@ -183,6 +186,8 @@ class BatchProgress:
     time: datetime
     outdated: bool = False
     """Whether something has changed since that is not in the sums yet."""
+    charged_at: datetime | None = None
+    """When its last charge was made: what the forecast is made from. Not known of batches of earlier releases."""
 
     @property
     def finished(self) -> bool:
