@@ -145,6 +145,8 @@ class Settings:
     links: LinkSettings | None = None
     max_rejected_percent: int = MAX_REJECTED_PERCENT
     mail: MailSettings = field(default_factory=MailSettings)
+    audit_table: str = ""
+    """Empty in a deployment that has no audit trail yet."""
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -211,6 +213,7 @@ class Settings:
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
+            audit_table=values.get(Env.AUDIT_TABLE, ""),
         )
 
 

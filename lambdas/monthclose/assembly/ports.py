@@ -6,6 +6,7 @@ from typing import Protocol
 
 from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.ports import (
+    AuditTrail,
     Books,
     ChargeQueue,
     Claims,
@@ -60,6 +61,10 @@ class Ports(Protocol):
     @property
     def closes(self) -> Closes:
         """Closes, their batches and their numbers."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail."""
 
     @property
     def claims(self) -> Claims:
