@@ -146,8 +146,8 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 
 def _add_commands() -> None:
-    commands: list[Callable[..., None]] = [month.close, month.status, month.report, month.closes, month.prove]
-    commands += [steering.pause, steering.resume, steering.stop]
+    commands: list[Callable[..., None]] = [month.plan, month.close, month.status, month.report, month.closes]
+    commands += [month.prove, steering.pause, steering.resume, steering.stop]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     commands += [restoring.restore]
     for command in (*commands, machine.demo):

@@ -16,6 +16,7 @@ from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
@@ -60,6 +61,16 @@ class Provider:
     def limit(self) -> Limit:
         """Its rate limit as deployed; an operator may change it while a close runs."""
         return Limit(self.requests_per_second, self.reserve_share, self.burst)
+
+    @property
+    def requests_per_charge(self) -> int:
+        """Requests of a charge that its limit must have room for."""
+        return requests_per_charge(self.name, self.limit_scope)
+
+    @property
+    def charges_per_second(self) -> float:
+        """Charges a second that its limit allows, as deployed."""
+        return self.limit.usable() / self.requests_per_charge
 
     @property
     def threads(self) -> int:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
     from monthclose.use_cases.closes.close_widget import CloseWidget
+    from monthclose.use_cases.closes.follow_close import CloseFollower
     from monthclose.use_cases.closes.open_close import Opened
+    from monthclose.use_cases.closes.outlook import OutlookMaker
     from monthclose.use_cases.closes.plan_close import Planner
     from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
@@ -147,6 +149,46 @@ class UseCases:
             gateways=ports.gateways,
             mail=MailOutlook(ports.mail_account, settings.mail),
             limits=ports.limits,
+            clock=ports.clock,
+        )
+
+    @cached_property
+    def outlook_maker(self) -> OutlookMaker:
+        """Looks ahead at a close that has not begun."""
+        from monthclose.use_cases.closes.outlook import OutlookMaker
+        from monthclose.use_cases.invoices.estimate_amounts import DraftEstimator
+
+        ports, settings = self.ports, self.ports.settings
+        adapters = frozenset(settings.providers)
+        estimator = DraftEstimator(ports.books, self.invoice_drafter, settings.invoicing, adapters)
+        return OutlookMaker(
+            closes=ports.closes,
+            directory=ports.directory,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            limits=ports.limits,
+            providers=settings.providers,
+            settings=settings.close,
+            account=ports.mail_account,
+            mail=settings.mail,
+            clock=ports.clock,
+            estimate=estimator.estimate,
+            executor=ports.executor("outlook", _READERS),
+        )
+
+    @cached_property
+    def close_follower(self) -> CloseFollower:
+        """Follows a running close."""
+        from monthclose.use_cases.closes.follow_close import CloseFollower
+
+        ports, settings = self.ports, self.ports.settings
+        return CloseFollower(
+            closes=ports.closes,
+            limits=ports.limits,
+            providers=settings.providers,
+            settings=settings.close,
+            account=ports.mail_account,
+            mail=settings.mail,
             clock=ports.clock,
         )
 

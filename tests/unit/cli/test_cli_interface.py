@@ -33,6 +33,7 @@ READS = {
     "local limits",
     "local status",
     "local up",
+    "plan",
     "providers",
     "prove",
     "report",

@@ -73,6 +73,8 @@ class Close:
         Rounds of the present run during which charging was paused: the bound on repair rounds doesn't count them.
     only : str
         Where the list of the customers is to whom the present run is limited; empty if it covers all.
+    planned_for : mapping
+        How many customers each provider has; empty as `providers`.
     """
 
     period: Period
@@ -97,6 +99,7 @@ class Close:
     round_began_at: datetime | None = None
     rounds_not_counted: int = 0
     only: str = ""
+    planned_for: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
 
     @property
@@ -203,6 +206,8 @@ class BatchProgress:
     time: datetime
     outdated: bool = False
     """Whether something has changed since that is not in the sums yet."""
+    charged_at: datetime | None = None
+    """When its last charge was made: what the forecast is made from. Not known of batches of earlier releases."""
 
     @property
     def finished(self) -> bool:

@@ -146,6 +146,7 @@ class Planner:
             expected_seconds=seconds,
             warnings=warnings,
             providers=tuple(sorted(taken.counts)),
+            planned_for=dict(sorted(taken.counts.items())),
         )
         return self.closes.put(planned)
 
@@ -157,7 +158,7 @@ class Planner:
             if provider is None:
                 warnings.append(f"provider {name!r} has no adapter: {count(number, 'customer')} cannot be charged")
                 continue
-            rate = provider.limit.usable()
+            rate = provider.charges_per_second
             takes = round(number / rate)
             seconds = max(seconds, takes)
             if takes > self.settings.deadline_hours * 3600:
