@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
     from monthclose.use_cases.invoices.correct_invoice import Corrector
+    from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
     from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
     from monthclose.use_cases.invoices.invoice_links import LinkOpener
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+    from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
     from monthclose.use_cases.notices.hear_mail import MailHearer
@@ -242,6 +244,29 @@ class UseCases:
         )
 
     @cached_property
+    def batch_drafter(self) -> BatchDrafter:
+        """Drafts a batch's invoices."""
+        from monthclose.use_cases.invoices.draft_batch import BatchDrafter
+
+        ports = self.ports
+        return BatchDrafter(ports.books, ports.price_books, ports.tax_tables, ports.clock, self.invoice_drafter)
+
+    @cached_property
+    def judged_drafts(self) -> JudgedDrafts:
+        """Reads the drafts that were judged."""
+        from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
+
+        ports, settings = self.ports, self.ports.settings
+        return JudgedDrafts(
+            books=ports.books,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            gates=settings.gates,
+            payment_days=settings.company.payment_days,
+        )
+
+    @cached_property
     def replacer(self) -> Replacer:
         """Issues invoices that replace others."""
         from monthclose.use_cases.invoices.replace_invoice import Replacer
@@ -258,11 +283,10 @@ class UseCases:
         return InvoiceGenerator(
             books=ports.books,
             closes=ports.closes,
-            price_books=ports.price_books,
-            tax_tables=ports.tax_tables,
             documents=ports.documents,
             clock=ports.clock,
-            drafter=self.invoice_drafter,
+            batch_drafter=self.batch_drafter,
+            judged=self.judged_drafts,
             replacer=self.replacer,
             adapters=frozenset(ports.settings.providers),
             policy=ports.settings.invoicing,
