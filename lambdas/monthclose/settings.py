@@ -1,8 +1,9 @@
 """Settings of a deployed system, from the environment of a function or the outputs of the stacks."""
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monthclose.domain.closes.batching import MAX_BATCHES
@@ -136,6 +137,12 @@ class Settings:
     max_rejected_percent: int = MAX_REJECTED_PERCENT
     mail: MailSettings = field(default_factory=MailSettings)
     gates: GateSettings = field(default_factory=GateSettings)
+
+    @property
+    def deciding(self) -> str:
+        """A fingerprint of the settings that decide about an invoice's amounts and days."""
+        content = [asdict(self.invoicing), self.company.payment_days]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":

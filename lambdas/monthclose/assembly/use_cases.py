@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
@@ -58,6 +59,11 @@ if TYPE_CHECKING:
     from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
     from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
     from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
+    from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter, Approver
+    from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge, RehearsalReader
+    from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+    from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+    from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
@@ -117,13 +123,12 @@ class UseCases:
         """Plans a close's rounds."""
         from monthclose.use_cases.closes.mail_outlook import MailOutlook
         from monthclose.use_cases.closes.plan_close import Planner
-        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
-        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return Planner(
             closes=ports.closes,
-            snapshots=SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches),
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
             documents=ports.documents,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,
@@ -132,6 +137,14 @@ class UseCases:
             gateways=ports.gateways,
             mail=MailOutlook(ports.mail_account, settings.mail),
         )
+
+    @cached_property
+    def _snapshots(self) -> SnapshotTaker:
+        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
+
+        ports, settings = self.ports, self.ports.settings
+        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
+        return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
 
     def park_customers(self, period: Period, batch: Batch) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""
@@ -534,6 +547,105 @@ class UseCases:
         from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
         return PeriodReconciler(self.comparer.healing(), self.reporter, self.ports.closes, self.ports.documents)
+
+    # Rehearsals
+
+    @cached_property
+    def rehearsal_opener(self) -> RehearsalOpener:
+        """Begins rehearsals."""
+        from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+
+        ports, settings = self.ports, self.ports.settings
+        return RehearsalOpener(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            gates=settings.gates,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def rehearsal_planner(self) -> RehearsalPlanner:
+        """Plans the passes of rehearsals."""
+        from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+
+        ports = self.ports
+        return RehearsalPlanner(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
+            documents=ports.documents,
+            settings=ports.settings.close,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def batch_rehearser(self) -> BatchRehearser:
+        """Rehearses batches."""
+        from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
+
+        ports, settings = self.ports, self.ports.settings
+        return BatchRehearser(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            rules=settings.gates.rules,
+        )
+
+    @cached_property
+    def rehearsal_judge(self) -> RehearsalJudge:
+        """Judges rehearsals."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge
+
+        ports = self.ports
+        return RehearsalJudge(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            directory=ports.directory,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            clock=ports.clock,
+            gates=ports.settings.gates,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def rehearsal_reader(self) -> RehearsalReader:
+        """Reads what rehearsals have found."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalReader
+
+        return RehearsalReader(self.ports.documents)
+
+    @cached_property
+    def approver(self) -> Approver:
+        """Approves rehearsals."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import Approver
+
+        ports, settings = self.ports, self.ports.settings
+        return Approver(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def approval_waiter(self) -> ApprovalWaiter:
+        """Lets closes wait for approval."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter
+
+        return ApprovalWaiter(self.ports.rehearsals, self.ports.workflow)
 
     # Webhooks
 

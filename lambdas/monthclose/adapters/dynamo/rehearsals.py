@@ -49,7 +49,7 @@ def _content(rehearsal: Rehearsal) -> dict[str, Any]:
 def _rehearsal(content: Mapping[str, Any], version: int) -> Rehearsal:
     last, completed = content["last_period"], content["completed_at"]
     return Rehearsal(
-        **content
+        **dict(content)
         | {
             "period": Period.parse(content["period"]),
             "status": RehearsalStatus(content["status"]),

@@ -62,30 +62,23 @@ def decide(
     undrafted : int
         Batches of the close that could not be drafted.
     """
-    if undrafted:
-        return Verdict(False, f"{count(undrafted, 'batch', 'batches')} could not be drafted")
-    if approval is None:
-        if required is Required.ALWAYS:
-            return Verdict(False, f"nobody has approved it{_found(findings)}")
-        if required is Required.FINDINGS and findings:
-            return Verdict(False, _first(findings))
-        return Verdict(True)
+    why = ""
     new = [finding for finding in findings if finding.key not in _known(approval)]
-    if differing:
-        return Verdict(False, f"it differs from what {approval.by} approved: {_first(differing)}")
-    if new and required is not Required.OFF:
-        return Verdict(False, f"not among the approved findings: {_first(new)}")
-    return Verdict(True)
+    if undrafted:
+        why = f"{count(undrafted, 'batch', 'batches')} could not be drafted"
+    elif approval and differing:
+        why = f"it differs from what {approval.by} approved: {_first(differing)}"
+    elif required is Required.ALWAYS and not approval:
+        why = "nobody has approved it" + (f": {_first(findings)}" if findings else "")
+    elif required is not Required.OFF and new:
+        why = f"not among the approved findings: {_first(new)}" if approval else _first(new)
+    return Verdict(not why, why)
 
 
-def _known(approval: Approval) -> Collection[str]:
-    return frozenset(approval.keys)
+def _known(approval: Approval | None) -> Collection[str]:
+    return frozenset(approval.keys) if approval else ()
 
 
 def _first(findings: Sequence[GateFinding]) -> str:
     more = f" (and {count(len(findings) - 1, 'more finding')})" if len(findings) > 1 else ""
     return findings[0].text + more
-
-
-def _found(findings: Sequence[GateFinding]) -> str:
-    return f": {_first(findings)}" if findings else ""

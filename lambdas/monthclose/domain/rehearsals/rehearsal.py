@@ -84,8 +84,10 @@ class Rehearsal:
         Batches that could not be drafted in any round.
     task_token : str
         Of the close that waits for its approval.
-    differs : mapping
-        What a close's own drafts differ in from what was approved (see `differing.Differing`); empty if nothing was.
+    drafted : int
+        Customers whose invoice a close would issue.
+    differs : int
+        Customers for whom a close's own drafts differ from what was approved.
     approval : Approval or None
         What was approved last: this rehearsal or an earlier one.
     """
@@ -108,10 +110,11 @@ class Rehearsal:
     """Customers by provider."""
     round: int = 0
     undrafted: int = 0
+    drafted: int = 0
     findings: int = 0
     completed_at: datetime | None = None
     task_token: str = ""
-    differs: Mapping[str, object] = field(default_factory=dict)
+    differs: int = 0
     approval: Approval | None = None
     version: int = 0
 
