@@ -17,6 +17,7 @@ from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit, charging_threads
+from monthclose.domain.rehearsals.settings import OFF, GateRules
 from monthclose.names import Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -134,6 +135,7 @@ class Settings:
     links: LinkSettings | None = None
     max_rejected_percent: int = MAX_REJECTED_PERCENT
     mail: MailSettings = field(default_factory=MailSettings)
+    gates: GateRules = OFF
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -199,6 +201,7 @@ class Settings:
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
+            gates=GateRules.from_values(json.loads(values.get(Env.GATES, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
         )
 

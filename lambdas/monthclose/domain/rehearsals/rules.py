@@ -19,6 +19,7 @@ __all__ = ["OFF", "GateFinding", "GateRules", "judge"]
 
 _MOST_OF_A_RULE = 50
 """Findings of one rule and currency that have a line of their own; those beyond are one finding together."""
+_NOT_BILLED_NOW = "were billed last month and are not now"
 _SAID_OF: Mapping[str, str] = {
     EntryKind.FEE: "is due from",
     EntryKind.DISCOUNT: "is given to",
@@ -157,11 +158,12 @@ def _unused(comparison: Comparison, rules: GateRules, entries: BookEntries) -> I
 
 def _come_and_gone(comparison: Comparison, rules: GateRules, currency: str) -> Iterator[GateFinding]:
     last = comparison.there_last(currency)
-    for name, limit, rule, said in (
-        (GONE, rules.gone_percent, "gone_percent", "were billed last month and are not now"),
-        (NEW, rules.new_percent, "new_percent", "are new"),
+    for name, limit, rule, of_one, of_many in (
+        (GONE, rules.gone_percent, "gone_percent", "was billed last month and is not now", _NOT_BILLED_NOW),
+        (NEW, rules.new_percent, "new_percent", "is new", "are new"),
     ):
         group = comparison.group(name, currency)
+        said = of_one if group.customers == 1 else of_many
         if limit is None or comparison.first or 100 * group.customers <= exact(limit) * last:
             continue
         share = f" ({percent(group.customers, last)} of last month's {last:,})" if last else ""
