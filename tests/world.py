@@ -94,6 +94,7 @@ class World:
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
+    rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)

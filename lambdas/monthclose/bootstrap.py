@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         PaymentGateway,
         PriceBooks,
         ProviderLimits,
+        Rehearsals,
         TaxTables,
         UsageStore,
         WebhookReader,
@@ -130,6 +131,13 @@ class Runtime:
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
         return DynamoCloses(self._batches)
+
+    @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
+        from monthclose.adapters.dynamo.rehearsals import DynamoRehearsals
+
+        return DynamoRehearsals()
 
     @cached_property
     def claims(self) -> Claims:

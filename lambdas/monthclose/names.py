@@ -39,7 +39,7 @@ class Env(StrEnum):
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
     """JSON: `grace_days`, `threshold_minor` by currency, and `lift_manual`."""
     GATES = "MONTHCLOSE_GATES"
-    """JSON: those parameters of `GateRules` that are not at their default; empty for no rules."""
+    """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"

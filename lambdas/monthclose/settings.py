@@ -1,8 +1,9 @@
 """Settings of a deployed system, from the environment of a function or the outputs of the stacks."""
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monthclose.domain.closes.batching import MAX_BATCHES
@@ -17,7 +18,8 @@ from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit, charging_threads
-from monthclose.domain.rehearsals.settings import OFF, GateRules
+from monthclose.domain.rehearsals.gate import GateSettings, Required
+from monthclose.domain.rehearsals.settings import GateRules
 from monthclose.names import Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -135,7 +137,13 @@ class Settings:
     links: LinkSettings | None = None
     max_rejected_percent: int = MAX_REJECTED_PERCENT
     mail: MailSettings = field(default_factory=MailSettings)
-    gates: GateRules = OFF
+    gates: GateSettings = field(default_factory=GateSettings)
+
+    @property
+    def deciding(self) -> str:
+        """A fingerprint of the settings that decide about an invoice's amounts and days."""
+        content = [asdict(self.invoicing), self.company.payment_days]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -201,7 +209,7 @@ class Settings:
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
-            gates=GateRules.from_values(json.loads(values.get(Env.GATES, "{}"))),
+            gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
         )
 
@@ -210,6 +218,11 @@ def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
     return Company(Seller(**details), payment_days, e_invoice)
+
+
+def _gates(entry: Mapping[str, Any]) -> GateSettings:
+    rules = dict(entry)
+    return GateSettings(Required(rules.pop("approval", Required.OFF)), GateRules.from_values(rules))
 
 
 def _links(entry: Mapping[str, Any], url: str) -> LinkSettings | None:

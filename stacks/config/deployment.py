@@ -13,7 +13,7 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
-from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.domain.rehearsals.gate import GateSettings
 from stacks.config.company import read_company
 from stacks.config.domain import Domain
 from stacks.config.policies import (
@@ -69,8 +69,8 @@ class Config:
         The SES identity that mail is sent from: the sender's domain (the default) or the sender's address.
     mail_identity_created : bool
         Whether the workflow stack creates it. False if the company has already verified its domain in SES.
-    gates : GateRules
-        What has to be accepted before a close may charge; all rules are off unless set.
+    gates : GateSettings
+        Whether a close needs an approval before it may charge, and the rules; all are off unless set.
     mail : MailSettings
         How much of the account's SES quota is used.
     max_batches : int
@@ -115,7 +115,7 @@ class Config:
     max_rounds: int
     round_wait_seconds: int
     deadline_hours: int
-    gates: GateRules
+    gates: GateSettings
     expected_customers: int
     map_concurrency: int
     charge_timeout_seconds: int

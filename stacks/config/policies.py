@@ -1,15 +1,19 @@
 """The company's policies, read from the settings into the domain's own classes, which the functions use as well."""
 
+from dataclasses import fields
+
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import OFF, GateRules
 from stacks.config.reading import (
     ConfigError,
     Json,
     check_fields,
+    check_known,
     read_by_currency,
     read_choice,
     read_days,
@@ -60,10 +64,21 @@ def read_dunning(values: Json) -> DunningPolicy:
     )
 
 
-def read_gates(values: Json) -> GateRules:
-    """Read `gates`; a rule that is left out is off."""
+def read_gates(values: Json) -> GateSettings:
+    """Read `gates`: whether closes need an approval, and the rules; one that is left out is off."""
     path = "gates"
-    check_fields(values, path, GateRules)
+    check_known(values, path, "approval", *(field.name for field in fields(GateRules)))
+    required = read_choice({"approval": Required.OFF, **values}, path, "approval", Required)
+    return GateSettings(required, _read_rules(values, path))
+
+
+def gates_settings(gates: GateSettings) -> dict[str, object]:
+    """Write the value of `MONTHCLOSE_GATES`, which the functions read; what is off is left out."""
+    approval = {"approval": gates.required.value} if gates.required is not Required.OFF else {}
+    return {**approval, **gates.rules.values()}
+
+
+def _read_rules(values: Json, path: str) -> GateRules:
     values = {"everybody_customers": OFF.everybody_customers, "vanished_customers": 0, **values}
     amounts = {
         name: read_by_currency({name: {}, **values}, path, name, default=None)

@@ -1,7 +1,7 @@
 """The world in memory: every port's fake. The contract tests hold fakes and adapters to the same behaviour."""
 
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
-from tests.fakes.closes import FakeClaims, FakeCloses
+from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
@@ -34,6 +34,7 @@ __all__ = [
     "FakeMailer",
     "FakePatience",
     "FakePriceBooks",
+    "FakeRehearsals",
     "FakeRenderer",
     "FakeTaxTables",
     "FakeUsageStore",

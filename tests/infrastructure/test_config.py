@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.names import Env
 from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
 from stacks.config.company import company_settings
+from stacks.config.policies import gates_settings
 from tests.infrastructure.synthesis import CONTEXT, Synthesized, synthesize
 
 VALUES = CONTEXT[CONTEXT_KEY]
@@ -103,7 +104,8 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"map_concurrency": 10_001}, "map_concurrency: 10001 is out of bounds .1 to 10000"),
         ({"charge_timeout_seconds": 901}, "charge_timeout_seconds: 901 is out of bounds"),
         ({"invoice_link_days": -1}, "invoice_link_days: -1 is out of bounds .0 to 3660"),
-        ({"gates": {"total": 5}}, "gates.total: unknown; known here: customer_floor_minor, customer_times"),
+        ({"gates": {"total": 5}}, "gates.total: unknown; known here: approval, customer_floor_minor"),
+        ({"gates": {"approval": "maybe"}}, "gates.approval: 'maybe' is not one of off, findings, always"),
         ({"gates": {"total_percent": -1}}, "gates.total_percent: a number of 0 or more is needed, not -1"),
         ({"gates": {"total_percent": "5%"}}, "gates.total_percent: a number of 0 or more"),
         ({"gates": {"parked_percent": 101}}, "gates.parked_percent: 101 is out of bounds .0 to 100"),
@@ -189,6 +191,7 @@ def test_the_dunning_settings_are_the_ones_the_functions_read(overrides: object)
 
 
 GATES = {
+    "approval": "findings",
     "total_percent": 10,
     "invoice_minor": {"EUR": 10_000_00},
     "customer_times": 2.5,
@@ -210,16 +213,17 @@ def _with_a_company() -> dict[str, str]:
 
 
 def test_the_gates_rules_are_the_ones_the_functions_read(aws: Synthesized) -> None:
-    rules = parse({"gates": GATES}).gates
-    assert rules.values() == GATES
-    assert Settings.from_mapping(_with_a_company() | {Env.GATES: json.dumps(rules.values())}).gates == rules
+    gates = parse({"gates": GATES}).gates
+    written = gates_settings(gates)
+    assert written == GATES
+    assert Settings.from_mapping(_with_a_company() | {Env.GATES: json.dumps(written)}).gates == gates
     assert aws.functions()["open_close"]["Environment"]["Variables"][Env.GATES] == "{}"
 
 
 def test_all_gates_are_off_by_default() -> None:
-    assert parse({}).gates == Config.parse({**VALUES, "gates": {}}).gates == GateRules()
+    assert parse({}).gates == Config.parse({**VALUES, "gates": {}}).gates == GateSettings()
     older = {name: value for name, value in _with_a_company().items() if name != Env.GATES}
-    assert Settings.from_mapping(older).gates == GateRules()
+    assert Settings.from_mapping(older).gates == GateSettings()
 
 
 @pytest.mark.parametrize("dunning", ["{}", "[]", '{"retry_days": [], "reminder_days": [], "after_last": "sue"}'])

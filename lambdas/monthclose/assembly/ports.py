@@ -26,6 +26,7 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    Rehearsals,
     TaxTables,
     UsageStore,
     WebhookReader,
@@ -60,6 +61,10 @@ class Ports(Protocol):
     @property
     def closes(self) -> Closes:
         """Closes, their batches and their numbers."""
+
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
 
     @property
     def claims(self) -> Claims:

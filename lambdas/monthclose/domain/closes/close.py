@@ -20,6 +20,8 @@ class CloseStatus(StrEnum):
     """Where a close stands."""
 
     RUNNING = "running"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    """Its invoices are drafted, and nothing is issued or charged before a person approves them."""
     COMPLETED = "completed"
     """Finished: the books tie, everybody has an outcome (perhaps a bank debit under way), and was told."""
     WAITING = "waiting"
@@ -63,6 +65,8 @@ class Close:
         When persons stopped runs of it, in order.
     providers : tuple of str
         Those of its customers. Empty until planned, and for a close planned before this was recorded.
+    rehearsal : int
+        The rehearsal whose drafts it issues; 0 if it drafts by itself.
     """
 
     period: Period
@@ -83,7 +87,13 @@ class Close:
     completed_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
     providers: tuple[str, ...] = ()
+    rehearsal: int = 0
     version: int = 0
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an execution works on it, or waits for its approval, unless that has ended meanwhile."""
+        return self.status in (CloseStatus.RUNNING, CloseStatus.WAITING_FOR_APPROVAL)
 
     @property
     def stopped(self) -> Stop | None:

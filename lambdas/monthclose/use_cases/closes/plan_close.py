@@ -9,7 +9,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
-from monthclose.ports import Closes, Documents, PaymentGateway, PriceBooks, TaxTables, TimeIsUp
+from monthclose.ports import Closes, Documents, PaymentGateway, PriceBooks, Rehearsals, TaxTables, TimeIsUp
 from monthclose.settings import CloseSettings, Provider
 from monthclose.use_cases.closes.mail_outlook import MailOutlook
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
@@ -37,6 +37,7 @@ class Planner:
     """Plans rounds."""
 
     closes: Closes
+    rehearsals: Rehearsals
     snapshots: SnapshotTaker
     documents: Documents
     price_books: PriceBooks
@@ -72,7 +73,7 @@ class Planner:
         if first:  # one run bills with one price book, whatever is imported meanwhile
             close = replace(close, price_book=self.price_books.latest(), tax_table=self.tax_tables.latest())
         if not close.snapshot_key:
-            taken = self.snapshots.take(close, scan or Scan(), time_is_up)
+            taken = self._judged(close) or self.snapshots.take(close, scan or Scan(), time_is_up)
             if isinstance(taken, Scan):
                 return Plan(close, 0, "", scan=taken)
             close = self._planned(close, taken)
@@ -98,6 +99,13 @@ class Planner:
         close = self.closes.put(replace(close, round=close.round + 1))
         wait = 0 if first else self.settings.round_wait_seconds * rounds_done
         return Plan(close, todo, key, wait_seconds=wait)
+
+    def _judged(self, close: Close) -> Snapshot | None:
+        """Find the snapshot of the drafts that were judged: it is the close's, if there is one."""
+        rehearsal = self.rehearsals.get(close.period) if close.rehearsal else None
+        if rehearsal is None or rehearsal.number != close.rehearsal:
+            return None
+        return Snapshot(rehearsal.snapshot_key, rehearsal.batches, rehearsal.counts)
 
     def _check_providers(self, names: set[str]) -> None:
         for name in sorted(names & self.gateways.keys()):
