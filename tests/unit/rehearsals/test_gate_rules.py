@@ -157,12 +157,12 @@ def test_the_first_close_has_no_last_month_to_be_compared_with() -> None:
 def test_a_currency_that_is_new_has_moved_by_more_than_any_share() -> None:
     now = {"a": invoiced("a", 100), "b": invoiced("b", 100, "CHF")}
     [found] = findings(now, {"a": invoiced("a", 100)}, GateRules(total_percent=1000))
-    assert found.text == "the total in CHF is 1.00, more than last month's 0.00 (1.00)"
+    assert found.text == "the total in CHF is 1.00, more than last month's 0.00 (+1.00)"
 
 
 def test_a_total_says_how_far_it_has_moved() -> None:
     [found] = findings({"a": invoiced("a", 123_400)}, {"a": invoiced("a", 100_000)}, GateRules(total_percent=5))
-    assert found.text == "the total in EUR is 1,234.00, 23.4% more than last month's 1,000.00 (234.00)"
+    assert found.text == "the total in EUR is 1,234.00, 23.4% more than last month's 1,000.00 (+234.00)"
 
 
 def test_invoices_above_the_limit_are_named_the_largest_first() -> None:

@@ -11,7 +11,7 @@ from monthclose.domain.rehearsals.billed import EntryKind, Outcome
 from monthclose.domain.rehearsals.book_entries import NO_BOOK, BookEntries, describe
 from monthclose.domain.rehearsals.comparison import ABOVE, GONE, NEW, TIMES, Comparison
 from monthclose.domain.rehearsals.entries import NO_USE, EntryUse
-from monthclose.domain.rehearsals.finding import Figures, GateFinding, listed, named, percent
+from monthclose.domain.rehearsals.finding import Figures, GateFinding, listed, named, percent, signed
 from monthclose.domain.rehearsals.settings import OFF, GateRules, by_currency, exact
 from monthclose.domain.words import count
 
@@ -68,7 +68,7 @@ def _total(comparison: Comparison, rules: GateRules, currency: str) -> Iterator[
     text = (
         f"the total in {currency} is {Money(money.now_minor, currency).figures}, "
         f"{share}{'more' if moved > 0 else 'less'} than last month's {Money(last, currency).figures} "
-        f"({Money(moved, currency).figures})"
+        f"({signed(moved, currency)})"
     )
     figures: Figures = {"currency": currency, "now_minor": money.now_minor, "last_minor": last}
     yield GateFinding(f"total:{currency}", "total_percent", text, figures)
