@@ -38,6 +38,8 @@ class Env(StrEnum):
     """The address that links to invoices lead to. For functions that write links: the one that serves it lacks it."""
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
     """JSON: `grace_days`, `threshold_minor` by currency, and `lift_manual`."""
+    GATES = "MONTHCLOSE_GATES"
+    """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"

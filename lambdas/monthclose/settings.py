@@ -18,7 +18,8 @@ from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit, charging_threads
-from monthclose.domain.rehearsals.gate import GateSettings
+from monthclose.domain.rehearsals.gate import GateSettings, Required
+from monthclose.domain.rehearsals.settings import GateRules
 from monthclose.names import Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -208,6 +209,7 @@ class Settings:
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
+            gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
         )
 
@@ -216,6 +218,11 @@ def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
     return Company(Seller(**details), payment_days, e_invoice)
+
+
+def _gates(entry: Mapping[str, Any]) -> GateSettings:
+    rules = dict(entry)
+    return GateSettings(Required(rules.pop("approval", Required.OFF)), GateRules.from_values(rules))
 
 
 def _links(entry: Mapping[str, Any], url: str) -> LinkSettings | None:

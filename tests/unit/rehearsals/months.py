@@ -1,6 +1,7 @@
 """Customers' months in short, for the tests of comparisons."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms, rate
 from monthclose.domain.rehearsals.billed import Billed, Outcome, billed, parked
 from monthclose.domain.rehearsals.comparison import Comparison, compare_all
+from monthclose.domain.rehearsals.rows import Pair
 from monthclose.domain.rehearsals.rules import OFF, GateFinding, GateRules, judge
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import UsageEvent
@@ -66,27 +68,36 @@ def months_of(book: PriceBook, usage: Mapping[str, Iterable[tuple[str, str]]]) -
     return {name: billed(draft_of(name, book, used)) for name, used in usage.items()}
 
 
-def any_month(customer_id: str) -> SearchStrategy[Billed | None]:
+_OUTCOMES = (Outcome.INVOICED, Outcome.INVOICED, Outcome.CARRIED, Outcome.NOTHING, Outcome.PARKED, None)
+
+
+def any_month() -> SearchStrategy[Billed | None]:
     """Any month of a customer, or none."""
-    amounts = st.integers(-(10**6), 10**12)
-    outcomes = st.sampled_from([Outcome.INVOICED, Outcome.INVOICED, Outcome.CARRIED, Outcome.NOTHING])
-    there = st.builds(
-        lambda outcome, currency, total, entries: Billed(
-            customer_id, outcome, currency, total if outcome is Outcome.INVOICED else 0, entries
-        ),
-        outcomes,
+    return st.builds(
+        _month,
+        st.sampled_from(_OUTCOMES),
         st.sampled_from(["EUR", "USD", "JPY"]),
-        amounts,
-        st.dictionaries(st.sampled_from(_KEYS), amounts, max_size=4),
+        st.integers(-(10**6), 10**12),
+        st.sets(st.sampled_from(_KEYS), max_size=3),
+        st.sampled_from(["no_price", "no_tax_rate"]),
     )
-    set_aside = st.builds(
-        lambda reason: parked(customer_id, reason, "some detail"), st.sampled_from(["no_price", "no_tax_rate"])
-    )
-    return st.none() | there | there | set_aside
 
 
-def any_pairs(most: int = 12) -> SearchStrategy[list[tuple[Billed | None, Billed | None]]]:
+def _month(outcome: Outcome | None, currency: str, total: int, keys: set[str], reason: str) -> Billed | None:
+    if outcome is None or outcome is Outcome.PARKED:
+        return parked("", reason, "some detail") if outcome else None
+    entries = {key: total // (number + 1) for number, key in enumerate(sorted(keys))}
+    return Billed("", outcome, currency, total if outcome is Outcome.INVOICED else 0, entries)
+
+
+def any_pairs(most: int = 12) -> SearchStrategy[list[Pair]]:
     """Months now and last of different customers."""
-    return st.integers(0, most).flatmap(
-        lambda number: st.tuples(*(st.tuples(any_month(f"c{n}"), any_month(f"c{n}")) for n in range(number))).map(list)
-    )
+    return st.lists(st.tuples(any_month(), any_month()), max_size=most).map(_numbered)
+
+
+def _numbered(pairs: list[Pair]) -> list[Pair]:
+    named: list[Pair] = []
+    for number, (now, last) in enumerate(pairs):
+        name = f"c{number}"
+        named.append((now and replace(now, customer_id=name), last and replace(last, customer_id=name)))
+    return named

@@ -26,6 +26,7 @@ _WHY_IN_WORDS: Mapping[str, str] = {
     "not_billed_now": "approved, not billed now",
     "parked_now": "approved, parked now",
     "currency": "another currency",
+    "outcome": "invoiced or carried over, other than approved",
 }
 """Why a customer's invoice is another than the approved one, the first that applies."""
 
@@ -118,17 +119,11 @@ def differences(approved: Billed | None, now: Billed | None) -> Differences:
     reason = _reason(approved, now)
     if not reason:
         return Differences(1, {}, approved_minor)
-    groups: dict[str, Group] = {}
-    for billed, is_now in ((approved, False), (now, True)):
-        if billed and billed.currency and (billed.there or billed.total_minor):
-            minor = billed.total_minor
-            amounts = (minor, 0) if is_now else (0, minor)
-            known = groups.get(billed.currency)
-            groups[billed.currency] = (
-                Group.of(one.customer_id, known.now_minor + amounts[0], known.last_minor + amounts[1])
-                if known
-                else Group.of(one.customer_id, *amounts)
-            )
+    there = [month for month in (approved, now) if month and month.there]
+    groups = {
+        code: Group.of(one.customer_id, _minor(now, code), _minor(approved, code))
+        for code in sorted({month.currency for month in there})
+    }
     moved = {code: abs(group.difference_minor) for code, group in groups.items() if group.difference_minor}
     return Differences(1, {reason: groups}, approved_minor, moved)
 
@@ -167,6 +162,10 @@ def approved_names(group: Group, currency: str) -> str:
     return named(group, currency, before="approved")
 
 
+def _minor(month: Billed | None, currency: str) -> int:
+    return month.total_minor if month and month.currency == currency else 0
+
+
 def _reason(approved: Billed | None, now: Billed | None) -> str:
     """Say why two months are not the same; empty if they are."""
     was, is_now = bool(approved and approved.there), bool(now and now.there)
@@ -187,7 +186,8 @@ def _first_difference(approved: Billed, now: Billed) -> str:
         for key in {*approved.entries, *now.entries}
         if approved.entries.get(key) != now.entries.get(key)
     }
-    return next((kind for kind in _WHY_IN_WORDS if kind in kinds), "")
+    other = "" if (approved.outcome, approved.total_minor) == (now.outcome, now.total_minor) else "outcome"
+    return next((kind for kind in _WHY_IN_WORDS if kind in kinds), other)
 
 
 def _once(reason: str, by: Mapping[str, Group]) -> int:

@@ -72,6 +72,11 @@ def listed(said: Iterable[str], in_all: int) -> str:
     return ", ".join(names) + (f", and {more:,} more" if more else "")
 
 
+def signed(minor: int, currency: str) -> str:
+    """Write a difference without its currency, with its sign: `+2,310.00`."""
+    return f"{'+' if minor > 0 else ''}{Money(minor, currency).figures}"
+
+
 def percent(part: int, whole: int) -> str:
     """Write a share with one decimal: `5.2%`; of nothing there is none."""
     return f"{100 * part / whole:,.1f}%" if whole else ""

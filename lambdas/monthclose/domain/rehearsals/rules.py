@@ -11,7 +11,7 @@ from monthclose.domain.rehearsals.billed import EntryKind, Outcome
 from monthclose.domain.rehearsals.book_entries import NO_BOOK, BookEntries, describe
 from monthclose.domain.rehearsals.comparison import ABOVE, GONE, NEW, TIMES, Comparison
 from monthclose.domain.rehearsals.entries import NO_USE, EntryUse
-from monthclose.domain.rehearsals.finding import Figures, GateFinding, listed, named, percent
+from monthclose.domain.rehearsals.finding import Figures, GateFinding, listed, named, percent, signed
 from monthclose.domain.rehearsals.settings import OFF, GateRules, by_currency, exact
 from monthclose.domain.words import count
 
@@ -19,6 +19,7 @@ __all__ = ["OFF", "GateFinding", "GateRules", "judge"]
 
 _MOST_OF_A_RULE = 50
 """Findings of one rule and currency that have a line of their own; those beyond are one finding together."""
+_NOT_BILLED_NOW = "were billed last month and are not now"
 _SAID_OF: Mapping[str, str] = {
     EntryKind.FEE: "is due from",
     EntryKind.DISCOUNT: "is given to",
@@ -67,7 +68,7 @@ def _total(comparison: Comparison, rules: GateRules, currency: str) -> Iterator[
     text = (
         f"the total in {currency} is {Money(money.now_minor, currency).figures}, "
         f"{share}{'more' if moved > 0 else 'less'} than last month's {Money(last, currency).figures} "
-        f"({Money(moved, currency).figures})"
+        f"({signed(moved, currency)})"
     )
     figures: Figures = {"currency": currency, "now_minor": money.now_minor, "last_minor": last}
     yield GateFinding(f"total:{currency}", "total_percent", text, figures)
@@ -157,11 +158,12 @@ def _unused(comparison: Comparison, rules: GateRules, entries: BookEntries) -> I
 
 def _come_and_gone(comparison: Comparison, rules: GateRules, currency: str) -> Iterator[GateFinding]:
     last = comparison.there_last(currency)
-    for name, limit, rule, said in (
-        (GONE, rules.gone_percent, "gone_percent", "were billed last month and are not now"),
-        (NEW, rules.new_percent, "new_percent", "are new"),
+    for name, limit, rule, of_one, of_many in (
+        (GONE, rules.gone_percent, "gone_percent", "was billed last month and is not now", _NOT_BILLED_NOW),
+        (NEW, rules.new_percent, "new_percent", "is new", "are new"),
     ):
         group = comparison.group(name, currency)
+        said = of_one if group.customers == 1 else of_many
         if limit is None or comparison.first or 100 * group.customers <= exact(limit) * last:
             continue
         share = f" ({percent(group.customers, last)} of last month's {last:,})" if last else ""
