@@ -8,6 +8,7 @@ from typing import Any
 from monthclose.domain.period import Period
 from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.rehearsals.gate import GateSettings, Required
+from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.rehearsals.settings import OFF, GateRules
 from tests.world import World
 
@@ -65,6 +66,13 @@ def documents(world: World, period: Period) -> dict[str, dict[str, Any]]:
             place = invoice.document
             found[planned.customer_id] = json.loads(world.documents.get_slice(place.key, place.offset, place.length))
     return found
+
+
+def drafts_of(world: World, rehearsal: Rehearsal) -> dict[str, dict[str, Any]]:
+    """A rehearsal's drafts, by customer."""
+    keys = [f"{rehearsal.folder}drafts-{number:05}.jsonl" for number in range(rehearsal.batches)]
+    lines = [json.loads(line) for key in keys for line in world.documents.lines(key)]
+    return {line["customer_id"]: line["draft"] for line in lines if "draft" in line}
 
 
 DATES = ("number", "issued_on", "due_on", "usage_until")
