@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         PaymentGateway,
         PriceBooks,
         ProviderLimits,
+        Rehearsals,
         TaxTables,
         UsageStore,
         WebhookReader,
@@ -162,6 +163,13 @@ class Runtime:
         from monthclose.adapters.dynamo.audit import DynamoAuditTrail
 
         return DynamoAuditTrail(self._connection, partial(caller_of, self._connection.session), self.clock)
+
+    @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
+        from monthclose.adapters.dynamo.rehearsals import DynamoRehearsals
+
+        return DynamoRehearsals()
 
     @cached_property
     def claims(self) -> Claims:

@@ -29,6 +29,7 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    Rehearsals,
     TaxTables,
     UsageStore,
     WebhookReader,
@@ -72,6 +73,10 @@ class Ports(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail."""
+
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
 
     @property
     def claims(self) -> Claims:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.outlook import OutlookMaker
     from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
     from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
     from monthclose.use_cases.invoices.correct_invoice import Corrector
+    from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
     from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
     from monthclose.use_cases.invoices.invoice_links import LinkOpener
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+    from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
     from monthclose.use_cases.notices.hear_mail import MailHearer
@@ -66,6 +69,11 @@ if TYPE_CHECKING:
     from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
     from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
     from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
+    from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter, Approver
+    from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge, RehearsalReader
+    from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+    from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+    from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
@@ -134,13 +142,12 @@ class UseCases:
         """Plans a close's rounds."""
         from monthclose.use_cases.closes.mail_outlook import MailOutlook
         from monthclose.use_cases.closes.plan_close import Planner
-        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
-        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return Planner(
             closes=ports.closes,
-            snapshots=SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches),
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
             documents=ports.documents,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,
@@ -191,6 +198,14 @@ class UseCases:
             mail=settings.mail,
             clock=ports.clock,
         )
+
+    @cached_property
+    def _snapshots(self) -> SnapshotTaker:
+        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
+
+        ports, settings = self.ports, self.ports.settings
+        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
+        return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
 
     def park_customers(self, period: Period, batch: Batch) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""
@@ -339,6 +354,29 @@ class UseCases:
         )
 
     @cached_property
+    def batch_drafter(self) -> BatchDrafter:
+        """Drafts a batch's invoices."""
+        from monthclose.use_cases.invoices.draft_batch import BatchDrafter
+
+        ports = self.ports
+        return BatchDrafter(ports.books, ports.price_books, ports.tax_tables, ports.clock, self.invoice_drafter)
+
+    @cached_property
+    def judged_drafts(self) -> JudgedDrafts:
+        """Reads the drafts that were judged."""
+        from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
+
+        ports, settings = self.ports, self.ports.settings
+        return JudgedDrafts(
+            books=ports.books,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            gates=settings.gates,
+            payment_days=settings.company.payment_days,
+        )
+
+    @cached_property
     def replacer(self) -> Replacer:
         """Issues invoices that replace others."""
         from monthclose.use_cases.invoices.replace_invoice import Replacer
@@ -355,11 +393,10 @@ class UseCases:
         return InvoiceGenerator(
             books=ports.books,
             closes=ports.closes,
-            price_books=ports.price_books,
-            tax_tables=ports.tax_tables,
             documents=ports.documents,
             clock=ports.clock,
-            drafter=self.invoice_drafter,
+            batch_drafter=self.batch_drafter,
+            judged=self.judged_drafts,
             replacer=self.replacer,
             adapters=frozenset(ports.settings.providers),
             policy=ports.settings.invoicing,
@@ -644,6 +681,105 @@ class UseCases:
         from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
         return PeriodReconciler(self.comparer.healing(), self.reporter, self.ports.closes, self.ports.documents)
+
+    # Rehearsals
+
+    @cached_property
+    def rehearsal_opener(self) -> RehearsalOpener:
+        """Begins rehearsals."""
+        from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+
+        ports, settings = self.ports, self.ports.settings
+        return RehearsalOpener(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            gates=settings.gates,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def rehearsal_planner(self) -> RehearsalPlanner:
+        """Plans the passes of rehearsals."""
+        from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+
+        ports = self.ports
+        return RehearsalPlanner(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
+            documents=ports.documents,
+            settings=ports.settings.close,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def batch_rehearser(self) -> BatchRehearser:
+        """Rehearses batches."""
+        from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
+
+        ports, settings = self.ports, self.ports.settings
+        return BatchRehearser(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            rules=settings.gates.rules,
+        )
+
+    @cached_property
+    def rehearsal_judge(self) -> RehearsalJudge:
+        """Judges rehearsals."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge
+
+        ports = self.ports
+        return RehearsalJudge(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            directory=ports.directory,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            clock=ports.clock,
+            gates=ports.settings.gates,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def rehearsal_reader(self) -> RehearsalReader:
+        """Reads what rehearsals have found."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalReader
+
+        return RehearsalReader(self.ports.documents)
+
+    @cached_property
+    def approver(self) -> Approver:
+        """Approves rehearsals."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import Approver
+
+        ports, settings = self.ports, self.ports.settings
+        return Approver(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def approval_waiter(self) -> ApprovalWaiter:
+        """Lets closes wait for approval."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter
+
+        return ApprovalWaiter(self.ports.rehearsals, self.ports.workflow)
 
     # Webhooks
 

@@ -27,6 +27,7 @@ from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, Pro
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
@@ -79,6 +80,7 @@ __all__ = [
     "ProviderState",
     "Record",
     "Refused",
+    "Rehearsals",
     "Reservation",
     "ShareLeft",
     "TaxTables",
