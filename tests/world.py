@@ -50,6 +50,7 @@ SETTINGS = Settings(
     drop=DropSettings(),
     providers={},
     webhook_queue_url="https://queue/webhooks",
+    audit_table="audit",
     mail_sender="billing@example.com",
     mail_configuration_set="notices",
     company_name="Example Cloud",
@@ -95,6 +96,7 @@ class World:
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
+    audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
@@ -123,6 +125,7 @@ class World:
     """With them, mails carry links."""
 
     def __post_init__(self) -> None:
+        self.audit.clock = self.clock
         self.directory = fakes.FakeDirectory(self.books)
         made = self.use_cases = UseCases(self)
         provider = self.gateway.provider

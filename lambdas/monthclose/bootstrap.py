@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
+        AuditTrail,
         Books,
         ChargeQueue,
         Claims,
@@ -138,6 +139,14 @@ class Runtime:
         from monthclose.adapters.dynamo.rehearsals import DynamoRehearsals
 
         return DynamoRehearsals()
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """The audit trail; its acts are those of whose credentials these are."""
+        from monthclose.adapters.aws.identity import caller_of
+        from monthclose.adapters.dynamo.audit import DynamoAuditTrail
+
+        return DynamoAuditTrail(self._connection, partial(caller_of, self._connection.session), self.clock)
 
     @cached_property
     def claims(self) -> Claims:

@@ -13,6 +13,7 @@ class Env(StrEnum):
     USAGE_TABLE = "MONTHCLOSE_USAGE_TABLE"
     BILLING_TABLE = "MONTHCLOSE_BILLING_TABLE"
     CLOSES_TABLE = "MONTHCLOSE_CLOSES_TABLE"
+    AUDIT_TABLE = "MONTHCLOSE_AUDIT_TABLE"
     IDEMPOTENCY_TABLE = "MONTHCLOSE_IDEMPOTENCY_TABLE"
     DOCUMENTS_BUCKET = "MONTHCLOSE_DOCUMENTS_BUCKET"
     USAGE_BUCKET = "MONTHCLOSE_USAGE_BUCKET"
@@ -85,6 +86,8 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
+ACTS_INDEX, ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "acts", "of_period", "of_customer", "of_invoice"
+"""Of the audit table: partition keys `trail` (the same for all), `period`, `customer_id`, `invoice`; sort key `at`."""
 UNFINISHED_INDEX = "unfinished"
 """Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"

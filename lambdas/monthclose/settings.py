@@ -138,6 +138,8 @@ class Settings:
     max_rejected_percent: int = MAX_REJECTED_PERCENT
     mail: MailSettings = field(default_factory=MailSettings)
     gates: GateSettings = field(default_factory=GateSettings)
+    audit_table: str = ""
+    """Empty in a deployment that has no audit trail yet."""
 
     @property
     def deciding(self) -> str:
@@ -211,6 +213,7 @@ class Settings:
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
             gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
+            audit_table=values.get(Env.AUDIT_TABLE, ""),
         )
 
 

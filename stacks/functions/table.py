@@ -99,6 +99,8 @@ class Access:
         Its part in the usage bucket.
     remembers : bool
         Whether it keeps idempotency records.
+    acts : bool
+        Whether it appends to the audit trail.
     """
 
     tables: Mapping[Env, tuple[str, ...]] = field(default_factory=dict)
@@ -108,6 +110,7 @@ class Access:
     uploads_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
     remembers: bool = True
+    acts: bool = False
 
 
 @dataclass(frozen=True)

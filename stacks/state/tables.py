@@ -10,6 +10,7 @@ from constructs import Construct
 from monthclose.domain.closes.pacing import COLD_READS, COLD_WRITES, warm_reads, warm_writes
 from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX, Env
 from stacks.config import Config
+from stacks.state.audit import append_only
 
 _TEXT = dynamodb.AttributeType.STRING
 
@@ -20,6 +21,7 @@ _KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
         Env.BILLING_TABLE: ("customer_id", "sk"),
         Env.CLOSES_TABLE: ("pk", "sk"),
         Env.IDEMPOTENCY_TABLE: ("id",),
+        Env.AUDIT_TABLE: ("identity", "number"),
     }
 )
 """Partition key and, if there is one, sort key. All are strings."""
@@ -54,6 +56,7 @@ class Tables(Construct):
             sort_key=dynamodb.Attribute(name="sk", type=_TEXT),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        append_only(self.by_env[Env.AUDIT_TABLE])
 
     def _table(self, env: Env, keys: tuple[str, ...], config: Config) -> dynamodb.Table:
         partition, *sort = (dynamodb.Attribute(name=key, type=_TEXT) for key in keys)

@@ -1,5 +1,6 @@
 """The world in memory: every port's fake. The contract tests hold fakes and adapters to the same behaviour."""
 
+from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
@@ -17,6 +18,7 @@ from tests.fakes.workflow import (
 
 __all__ = [
     "CountingBooks",
+    "FakeAuditTrail",
     "FakeBooks",
     "FakeChargeQueue",
     "FakeClaims",

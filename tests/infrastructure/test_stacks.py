@@ -34,7 +34,7 @@ _KEPT_OPEN = {
 
 def test_every_table_survives_mistakes(aws: Synthesized) -> None:
     tables = aws.of_type("AWS::DynamoDB::Table")
-    assert len(tables) == 5
+    assert len(tables) == 6
     for table in tables.values():
         assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert table["DeletionProtectionEnabled"]
@@ -47,7 +47,7 @@ def test_state_is_kept_on_aws_and_deleted_locally(request: pytest.FixtureRequest
     synthesized: Synthesized = request.getfixturevalue(target)
     resources = synthesized.templates[Stack.STATE]["Resources"].values()
     stored = [r for r in resources if r["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
-    assert len(stored) == 8
+    assert len(stored) == 9
     assert {resource["DeletionPolicy"] for resource in stored} == {policy}
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.ports import (
+    AuditTrail,
     Books,
     ChargeQueue,
     Claims,
@@ -65,6 +66,10 @@ class Ports(Protocol):
     @property
     def rehearsals(self) -> Rehearsals:
         """The newest rehearsal of each period."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail."""
 
     @property
     def claims(self) -> Claims:

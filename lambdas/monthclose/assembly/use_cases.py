@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.adjust_account import Cashier
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
+    from monthclose.use_cases.audit.record_act import ActRecorder
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
     from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
@@ -108,6 +109,15 @@ class UseCases:
 
         ports = self.ports
         return Cashier(ports.books, ports.closes, ports.clock, self.charger, self.hold_keeper, self.customer_teller)
+
+    # Audit
+
+    @cached_property
+    def acts(self) -> ActRecorder:
+        """Records who changed what, before it is changed."""
+        from monthclose.use_cases.audit.record_act import ActRecorder
+
+        return ActRecorder(self.ports.audit, self.ports.clock)
 
     # Closes
 

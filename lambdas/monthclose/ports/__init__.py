@@ -3,6 +3,7 @@
 Every method may raise `TryLaterError` if the service behind it is briefly unavailable.
 """
 
+from monthclose.ports.audit import AuditTrail
 from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
@@ -35,6 +36,7 @@ from monthclose.ports.workflow import ChargeQueue, DeadLetter, DeadLetters, Exec
 __all__ = [
     "Answer",
     "Arrival",
+    "AuditTrail",
     "BeforeRequest",
     "Books",
     "ChargeOrder",
