@@ -16,23 +16,27 @@ from monthclose.domain.period import Period
 from monthclose.ports import Execution
 
 
-def close(ctx: typer.Context, period: str | None, *, no_wait: bool, late: bool, in_json: bool) -> None:
+def close(ctx: typer.Context, period: str | None, by: str, *, no_wait: bool, late: bool, in_json: bool) -> None:
     """Close a month, or watch it being closed."""
     system, chosen = connect_for(ctx, period)
     if not late:
         _require_in_turn(system, chosen)
-    raise typer.Exit(run_close(system, chosen, wait=not no_wait, in_json=in_json))
+    raise typer.Exit(run_close(system, chosen, by, wait=not no_wait, in_json=in_json))
 
 
 def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_json: bool) -> None:
-    """Stop a close. Who did is kept in the cause of the execution's end."""
+    """Stop a close. Who did is kept in the cause of the execution's end, and in the audit trail."""
     system, chosen = connect_for(ctx, period)
     before = survey(system, chosen)
     if before is None or not before.running:
         raise UserMistakeError(f"{chosen} is not being closed")
-    reason = reason.strip()
-    system.ports.workflow.stop(before.close.execution, f"monthclose stop by {by}: {reason or 'no reason given'}")
-    system.use_cases.note_stop(chosen, reason)
+    reason, execution = reason.strip(), before.close.execution
+    done = "stopped: no more customers are charged"
+    with system.use_cases.acts.acting(
+        "close.stopped", by=by, why=reason, period=chosen, before=f"running as {execution}", after=done
+    ):
+        system.ports.workflow.stop(execution, f"monthclose stop by {by}: {reason or 'no reason given'}")
+        system.use_cases.note_stop(chosen, reason)
     if in_json:
         print_json({"period": str(chosen), "status": "stopped", "reason": reason, "by": by})
     else:
@@ -55,7 +59,7 @@ def _require_in_turn(system: System, period: Period) -> None:
         )
 
 
-def run_close(system: System, period: Period, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
+def run_close(system: System, period: Period, by: str, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
     """Start a close and, unless told not to, watch it to its end."""
     period.require_ended(system.ports.clock())
     before = survey(system, period)
@@ -68,7 +72,10 @@ def run_close(system: System, period: Period, *, wait: bool = True, in_json: boo
         execution = before.close.execution
     else:
         name = f"close-{period}-{system.ports.clock():%Y%m%dT%H%M%S%f}"
-        execution = system.ports.workflow.start(system.state_machine, name, {"period": str(period)})
+        was = before.state if before else "never closed"
+        asked = system.use_cases.acts.record("close.requested", by=by, period=period, before=was, after=name)
+        request = {"period": str(period), "by": by, "act": asked.name}
+        execution = system.ports.workflow.start(system.state_machine, name, request)
     if not wait:
         _tell_started(period, execution, in_json=in_json)
         return ExitStatus.DONE

@@ -86,8 +86,10 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
-ACTS_INDEX, ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "acts", "of_period", "of_customer", "of_invoice"
-"""Of the audit table: partition keys `trail` (the same for all), `period`, `customer_id`, `invoice`; sort key `at`."""
+ACTS_INDEX, ACTS_OF_SUBJECT = "acts", "of_subject"
+ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "of_period", "of_customer", "of_invoice"
+"""Of the audit table: partition keys `trail` (always the same), `subject`, `period`, `customer_id`, `invoice`; sort key
+`at`."""
 UNFINISHED_INDEX = "unfinished"
 """Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"

@@ -117,7 +117,7 @@ class UseCases:
         """Records who changed what, before it is changed."""
         from monthclose.use_cases.audit.record_act import ActRecorder
 
-        return ActRecorder(self.ports.audit, self.ports.clock)
+        return ActRecorder(self.ports.audit, self.ports.clock, self.ports.log)
 
     # Closes
 
