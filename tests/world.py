@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,16 +23,21 @@ from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPo
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
+from monthclose.domain.rehearsals.gate import GateSettings
+from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway, WebhookReader
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
+from monthclose.use_cases.closes.open_close import Opened
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.collections.find_owing import Found
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
 from monthclose.use_cases.reconciliation.settle_payments import Settled
+from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
+from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -121,6 +127,7 @@ class World:
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
+    gates: GateSettings = field(default_factory=GateSettings)
     links: LinkSettings | None = None
     """With them, mails carry links."""
 
@@ -152,6 +159,7 @@ class World:
             invoicing=self.policy,
             company=self.company,
             links=self.links,
+            gates=self.gates,
         )
 
     @property
@@ -205,6 +213,12 @@ class World:
     def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
         run = self.open(period, execution)
+        judged = self.go_to_the_gate(period, execution, run)
+        assert judged is None or judged.outcome == "may_charge", judged.why
+        return self.charge_all(period, execution, run)
+
+    def charge_all(self, period: Period, execution: str, run: int) -> Report:
+        """Do what a close does after its gate."""
         while (plan := self.planner.plan(period, run)).unfinished:
             if not plan.rounds_left:
                 for batch in read_batches(self.documents, plan.round_key):
@@ -216,6 +230,42 @@ class World:
             pass
         self.workflow.running.discard(execution)
         return self.reporter.report(period, run)
+
+    def go_to_the_gate(self, period: Period, execution: str, run: int, *, scheduled: bool = False) -> Judged | None:
+        """Draft and judge all batches before a close, if it has to; returns what comes next."""
+        opened = Opened(period, "opened", run)
+        rehearsal = self.use_cases.rehearsal_opener.before_close(opened, execution, scheduled=scheduled)
+        return self.draft_all(rehearsal) if rehearsal else None
+
+    def rehearse(self, period: Period = OCTOBER, execution: str = "") -> Rehearsal:
+        """Run a rehearsal of its own to its end."""
+        before = self.rehearsals.get(period)
+        execution = execution or f"rehearsal-{before.number + 1 if before else 1}"
+        self.workflow.running.add(execution)
+        begun = self.use_cases.rehearsal_opener.rehearse(period, execution)
+        assert begun.outcome == "opened"
+        judged = self.draft_all(begun.rehearsal)
+        assert judged.outcome == "rehearsed"
+        self.workflow.running.discard(execution)
+        found = self.rehearsals.get(period)
+        assert found
+        return found
+
+    def draft_all(self, rehearsal: Rehearsal) -> Judged:
+        """Draft all batches, and judge them."""
+        made, period, number = self.use_cases, rehearsal.period, rehearsal.number
+        while (drafting := made.rehearsal_planner.plan(period, number)).unfinished:
+            for batch in read_batches(self.documents, drafting.key):
+                with suppress(ConflictError, TryLaterError):  # left to the next pass
+                    made.batch_rehearser.rehearse(period, number, batch)
+        while (judged := made.rehearsal_judge.judge(period, number)).outcome == "time_was_up":
+            pass
+        return judged
+
+    def approve(self, period: Period = OCTOBER, by: str = "ann", note: str = "", number: int = 0) -> Approved:
+        """Approve the newest rehearsal, or one that is named."""
+        found = self.use_cases.approver.approvable(period, number)
+        return self.use_cases.approver.approve(period, found.number, by, note)
 
     def close_batch(self, period: Period, batch: Batch, round_number: int) -> None:
         """Do what a child execution does; what it cannot finish is left for the repair round."""

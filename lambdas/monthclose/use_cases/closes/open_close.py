@@ -39,7 +39,7 @@ def open_close(period: Period, execution: str, *, closes: Closes, workflow: Work
         close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
     elif close.execution == execution:
         return Opened(period, "opened", close.run)  # the same call again
-    elif close.status is CloseStatus.RUNNING and still_running(close.execution, execution, workflow):
+    elif close.under_way and still_running(close.execution, execution, workflow):
         return Opened(period, "already_running", close.run)
     else:
         close = replace(

@@ -96,15 +96,11 @@ class Approver:
         again = f"rehearse it again: monthclose close {period} --dry-run"
         if rehearsal.status is RehearsalStatus.DRAFTING:
             if self.workflow.is_running(rehearsal.execution):
-                raise UserMistakeError(
-                    f"rehearsal {number} of {period} is still running: approve it once it is through"
-                )
+                raise UserMistakeError(f"rehearsal {number} of {period} is still running: approve it afterwards")
             raise UserMistakeError(f"rehearsal {number} of {period} did not finish\n{again}")
         if rehearsal.status is RehearsalStatus.INCOMPLETE:
             left = count(rehearsal.undrafted, "batch", "batches")
-            raise UserMistakeError(
-                f"rehearsal {number} of {period} is incomplete: {left} could not be drafted\n{again}"
-            )
+            raise UserMistakeError(f"rehearsal {number} of {period}: {left} could not be drafted\n{again}")
         if rehearsal.so_far:
             raise UserMistakeError(
                 f"rehearsal {number} has the usage so far: {period} was not over yet\n"
@@ -112,9 +108,8 @@ class Approver:
             )
         if approval and approval.number == number:
             note = f" ({approval.note})" if approval.note else ""
-            raise UserMistakeError(
-                f"rehearsal {number} of {period} was approved by {approval.by} at {approval.time:%Y-%m-%d %H:%M} UTC{note}"
-            )
+            when = f"{approval.time:%Y-%m-%d %H:%M} UTC"
+            raise UserMistakeError(f"rehearsal {number} of {period} was approved by {approval.by}, {when}{note}")
 
     def _require_current(self, rehearsal: Rehearsal) -> None:
         changed = [
