@@ -121,7 +121,7 @@ def _held_wrongly(account: Customer, months: Mapping[Period, CustomerMonth]) -> 
         return "they owe nothing"
     open_months = [month for month in months.values() if any(invoice.open for invoice in month.invoices)]
     if not any(_was_refused(month) for month in open_months):
-        return "no payment of theirs was refused, and no reminder was sent"
+        return "none of their payments was refused, and no reminder was sent"
     return ""
 
 
