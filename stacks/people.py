@@ -81,6 +81,7 @@ class People(Construct):
             self._writing([PDFS]),  # made when it is asked for, and kept
             _statement(["states:DescribeExecution"], self._executions()),
             _statement(["lambda:InvokeFunction"], [self._operated.show_close.function_arn]),
+            self._operated.mail.asking_quota(),  # how long e-mail takes
         ]
 
     def _operating(self) -> list[iam.PolicyStatement]:

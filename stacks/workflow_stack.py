@@ -16,6 +16,7 @@ from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
+from stacks.config.policies import gates_settings
 from stacks.dashboard import Dashboard, Shown
 from stacks.events import Events
 from stacks.functions.access import grant, grant_secret
@@ -131,6 +132,7 @@ class WorkflowStack(Stack):
             Env.COMPANY: json.dumps(company_settings(config.company), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
+            Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
+from monthclose.names import LOCAL_CLOCK
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         AuditTrail,
         Books,
         ChargeQueue,
+        ChargingPauses,
         Claims,
         Clock,
         Closes,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
         PaymentGateway,
         PriceBooks,
         ProviderLimits,
+        Rehearsals,
         TaxTables,
         UsageStore,
         WebhookReader,
@@ -56,6 +60,21 @@ if TYPE_CHECKING:
 def utc_now() -> datetime:
     """Return the current time."""
     return datetime.now(UTC)
+
+
+def system_clock(environment: Mapping[str, str]) -> Clock:
+    """Make the clock of the records: the machine's, or that of a local AWS on which time was let pass.
+
+    Raises
+    ------
+    UserMistakeError
+        The environment names such a clock for an AWS elsewhere.
+    """
+    if not environment.get(LOCAL_CLOCK):
+        return utc_now
+    from monthclose.adapters.local_clock import LocalClock
+
+    return LocalClock(environment)
 
 
 def _stripe(key: str, provider: Provider) -> PaymentGateway:
@@ -113,7 +132,8 @@ class Runtime:
     def __init__(self, settings: Settings, region: str, log: Log, loader: Any = None) -> None:
         self.settings = settings
         self.log = log
-        self.clock: Clock = utc_now
+        self.clock: Clock = system_clock(os.environ)
+        self.machine_clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
         self._connection = bind(settings, region, loader)
         self.patience = DynamoPatience()
@@ -143,6 +163,13 @@ class Runtime:
         from monthclose.adapters.dynamo.audit import DynamoAuditTrail
 
         return DynamoAuditTrail(self._connection, partial(caller_of, self._connection.session), self.clock)
+
+    @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
+        from monthclose.adapters.dynamo.rehearsals import DynamoRehearsals
+
+        return DynamoRehearsals()
 
     @cached_property
     def claims(self) -> Claims:
@@ -225,6 +252,13 @@ class Runtime:
         return DynamoProviderLimits()
 
     @cached_property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
+        from monthclose.assembly.limiting import known_pauses
+
+        return known_pauses(self.limits, self.closes, self.clock)
+
+    @cached_property
     def mailer(self) -> Mailer:
         """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
@@ -238,7 +272,7 @@ class Runtime:
         from monthclose.adapters.aws.ses import SesAccount
         from monthclose.adapters.dynamo.mail_quota import KeptQuota
 
-        return KeptQuota(SesAccount(self.clock), self.clock)
+        return KeptQuota(SesAccount(self.machine_clock), self.machine_clock)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
@@ -279,7 +313,7 @@ class Runtime:
     def _limiting(self) -> Limiting:
         from monthclose.assembly.limiting import Limiting
 
-        return Limiting(self.limits, self.clock)
+        return Limiting(self.limits, self.machine_clock, pauses=self.pauses)
 
     def requests(self, provider: str) -> Mapping[RequestEnd, int]:
         """Count how this worker's requests to a provider ended since this was last called."""

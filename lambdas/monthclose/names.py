@@ -39,6 +39,8 @@ class Env(StrEnum):
     """The address that links to invoices lead to. For functions that write links: the one that serves it lacks it."""
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
     """JSON: `grace_days`, `threshold_minor` by currency, and `lift_manual`."""
+    GATES = "MONTHCLOSE_GATES"
+    """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"
@@ -61,6 +63,11 @@ class Env(StrEnum):
     """The state machine of the collections. Known to the command only."""
     USAGE_IMPORT_ARN = "MONTHCLOSE_USAGE_IMPORT_ARN"
     """The state machine that imports dropped usage. Known to the command only."""
+
+
+LOCAL_CLOCK = "MONTHCLOSE_LOCAL_CLOCK"
+"""Where a local AWS says how far its clock is ahead (`adapters/local_clock.py`). Not a deployment's variable: the
+emulator's own process has it, and the commands that use that emulator."""
 
 
 class Stack(StrEnum):
@@ -86,8 +93,10 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
-ACTS_INDEX, ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "acts", "of_period", "of_customer", "of_invoice"
-"""Of the audit table: partition keys `trail` (the same for all), `period`, `customer_id`, `invoice`; sort key `at`."""
+ACTS_INDEX, ACTS_OF_SUBJECT = "acts", "of_subject"
+ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "of_period", "of_customer", "of_invoice"
+"""Of the audit table: partition keys `trail` (always the same), `subject`, `period`, `customer_id`, `invoice`; sort key
+`at`."""
 UNFINISHED_INDEX = "unfinished"
 """Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"
@@ -105,6 +114,7 @@ EVENT_SOURCE = "monthclose"
 WEBHOOKS_PATH, INVOICES_PATH = "/webhooks/", "/invoices/"
 """On the company's domain, if the settings have one."""
 EVENT_CLOSE_COMPLETED = "Month close completed"
+EVENT_CLOSE_WAITING = "Month close waiting for approval"
 EVENT_FINDINGS = "Month close findings"
 EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"

@@ -2,7 +2,7 @@
 
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
-from tests.fakes.closes import FakeClaims, FakeCloses
+from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
@@ -38,6 +38,7 @@ __all__ = [
     "FakeMailer",
     "FakePatience",
     "FakePriceBooks",
+    "FakeRehearsals",
     "FakeRenderer",
     "FakeTableCopies",
     "FakeTaxTables",

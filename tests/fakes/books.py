@@ -204,6 +204,10 @@ class FakeDirectory:
         found = {name: self._books.customer(name) for name in customer_ids}
         return {name: customer.profile for name, customer in found.items() if customer}
 
+    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        found = {name: self._books.customer(name) for name in customer_ids}
+        return {name: customer for name, customer in found.items() if customer}
+
     def owing(self) -> Iterator[Owing]:
         for record in list(self._books.records.values()):
             if isinstance(record, Customer) and (record.receivable_minor or record.held_since):

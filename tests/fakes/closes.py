@@ -1,4 +1,4 @@
-"""Closes and claims."""
+"""Closes, rehearsals and claims."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from monthclose.domain.closes.close import BatchProgress, Close
 from monthclose.domain.events import Change
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
+from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.errors import ConflictError
 from monthclose.ports import (
     Claim,
@@ -94,3 +95,20 @@ class FakeClaims:
         if (stored.version if stored else 0) != claim.version:
             raise ConflictError(f"claim {claim.name} is not at version {claim.version}")
         self._claims[claim.name] = replace(claim, version=claim.version + 1)
+
+
+class FakeRehearsals:
+    """`Rehearsals` in memory."""
+
+    def __init__(self) -> None:
+        self._rehearsals: dict[Period, Rehearsal] = {}
+
+    def get(self, period: Period) -> Rehearsal | None:
+        return self._rehearsals.get(period)
+
+    def put(self, rehearsal: Rehearsal) -> Rehearsal:
+        stored = self._rehearsals.get(rehearsal.period)
+        if (stored.version if stored else 0) != rehearsal.version:
+            raise ConflictError(f"the rehearsal of {rehearsal.period} is not at version {rehearsal.version}")
+        self._rehearsals[rehearsal.period] = replace(rehearsal, version=rehearsal.version + 1)
+        return self._rehearsals[rehearsal.period]

@@ -206,6 +206,33 @@ def test_a_provider_that_refuses_our_key_is_counted_once_for_all_functions(
     assert (counted["service"], counted[REFUSED_METRIC]) == (ALL_FUNCTIONS, [1.0])
 
 
+def test_a_paused_batch_waits_without_reading_anybody_and_keeps_its_task_alive(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.use_cases.pause_close(OCTOBER, "ada", "")
+    event = delivered(MESSAGE)
+    event["Records"][0]["attributes"]["SentTimestamp"] = "1793405000000"
+    with monkeypatch.context() as reading:
+        reading.setattr(charge_customers, "_charge_once", lambda *_: pytest.fail("the batch was begun"))
+        charge_customers.handler(event, FakeContext())
+    assert world.queue.messages == [(MESSAGE, 10)]
+    assert world.queue.first_sent == [None]  # how long a person lets it wait raises no alarm
+    assert WAIT_METRIC not in capsys.readouterr().out
+    assert (world.workflow.heartbeats, world.workflow.answers) == (["token-1"], {})
+
+    world.use_cases.resume_close(OCTOBER, "bob")
+    world.clock.pass_time(seconds=3)
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert world.workflow.answers == {"token-1": {"paid": 1, "unsettled": 0}}
+
+
+def test_a_paused_batch_that_nobody_waits_for_is_left(world: World) -> None:
+    world.use_cases.pause_provider("stripe", "ada", "")
+    world.workflow.gone.add("token-1")
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert (world.queue.messages, world.workflow.answers) == ([], {})
+
+
 def test_a_batch_that_nobody_waits_for_any_more_is_not_started(world: World) -> None:
     world.workflow.gone.add("token-1")
     charge_customers.handler(delivered(MESSAGE), FakeContext())
@@ -287,6 +314,15 @@ def test_the_collections_message_retries_what_is_due_and_answers_its_task(world:
     charge_customers.handler(delivered(message), FakeContext())
     assert world.workflow.answers == {"token-1": {"retried": 3, "paid": 1}}
     assert len(world.gateway.money_moved) == 1
+
+
+def test_collections_do_not_wait_for_a_paused_provider_so_that_reminders_and_holds_go_on(world: World) -> None:
+    message = collecting(world)
+    world.use_cases.pause_provider("stripe", "ada", "")
+    moved = len(world.gateway.money_moved)
+    charge_customers.handler(delivered(message), FakeContext())
+    assert world.workflow.answers[message["task_token"]] == {"retried": 0, "paid": 0}
+    assert len(world.gateway.money_moved) == moved
 
 
 def test_collections_that_run_out_of_time_are_requeued_and_done_next_time(world: World) -> None:

@@ -9,6 +9,7 @@ from monthclose.ports import (
     AuditTrail,
     Books,
     ChargeQueue,
+    ChargingPauses,
     Claims,
     Clock,
     Closes,
@@ -28,6 +29,7 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    Rehearsals,
     TaxTables,
     UsageStore,
     WebhookReader,
@@ -46,7 +48,11 @@ class Ports(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The clock."""
+        """The clock of the records; on a local AWS it may be ahead (`monthclose local clock`)."""
+
+    @property
+    def machine_clock(self) -> Clock:
+        """The machine's clock, for what goes by the second and by AWS's own times: limits, quotas, waits in queues."""
 
     @property
     def log(self) -> Log:
@@ -67,6 +73,10 @@ class Ports(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail."""
+
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
 
     @property
     def claims(self) -> Claims:
@@ -127,6 +137,10 @@ class Ports(Protocol):
     @property
     def limits(self) -> ProviderLimits:
         """The state of the providers' rate limits."""
+
+    @property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
 
     @property
     def workflow(self) -> Workflow:

@@ -23,10 +23,11 @@ from monthclose.ports.gateway import (
     Window,
 )
 from monthclose.ports.inbox import Arrival, Inbox
-from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
+from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
@@ -42,6 +43,7 @@ __all__ = [
     "ChargeOrder",
     "ChargeOutcome",
     "ChargeQueue",
+    "ChargingPauses",
     "Claim",
     "Claims",
     "Clock",
@@ -78,6 +80,7 @@ __all__ = [
     "ProviderState",
     "Record",
     "Refused",
+    "Rehearsals",
     "Reservation",
     "ShareLeft",
     "TaxTables",

@@ -38,6 +38,7 @@ from monthclose.errors import (
 from monthclose.ports import (
     Answer,
     Books,
+    ChargingPauses,
     Clock,
     NotCollected,
     PaymentGateway,
@@ -47,6 +48,7 @@ from monthclose.use_cases.batch_work import retry_conflicts, unparked
 from monthclose.use_cases.payments.book_outcomes import Bookkeeper, Case
 from monthclose.use_cases.payments.decide_amount import decide_amount
 from monthclose.use_cases.payments.earlier_orders import EarlierOrders, order_of
+from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
 
 _SURELY_RECOGNISED = 0.5
 """Share of the provider's idempotency window that we rely on: clocks differ, and retries take time."""
@@ -67,6 +69,7 @@ class Charger:
     gateway: PaymentGateway
     clock: Clock
     restored: Callable[[Period], bool] = lambda _period: False
+    pauses: ChargingPauses = NEVER_PAUSED
 
     @property
     def bookkeeper(self) -> Bookkeeper:
@@ -91,6 +94,8 @@ class Charger:
             Somebody else is charging this customer, or the provider is briefly unavailable: try again later.
         ProviderRefusedError
             The provider doesn't accept us; nothing was charged.
+        ChargingPausedError
+            A person has paused charging; nothing was begun.
         """
         return retry_conflicts(lambda: self._advance(key, again=again))
 
@@ -144,6 +149,7 @@ class Charger:
     def _begin(self, case: Case) -> PaymentState:
         """Freeze the amount and take the lease, or find that nothing is due."""
         customer, payment = case.customer, case.payment
+        self.pauses.check(payment.provider, payment.period)
         if customer.open_payment not in ("", payment.payment_id):
             self._note_wait(case)
             raise BeingChargedError(f"customer {customer.customer_id} is being charged for {customer.open_payment}")
@@ -210,6 +216,7 @@ class Charger:
 
     def _attempt(self, case: Case) -> PaymentState:
         """Make an attempt: the provider has not been asked for it yet, or asking again does no harm."""
+        self.pauses.check(case.payment.provider, case.payment.period)
         try:
             if not case.customer.provider_customer_id:
                 case = self._register(case)
