@@ -126,6 +126,8 @@ PARKED_METRIC = "CustomersParkedPercent"
 """Of the customers of a close that has ended, how many per cent are parked."""
 OPEN_CLOSE_METRIC, NOT_CLOSED_METRIC = "CloseOpenSeconds", "MonthsNotClosed"
 """What the reconciler sees: for how long a close's last run has not ended, and whether last month has no close."""
+APPROVAL_METRIC, PAUSED_METRIC = "ApprovalWaitSeconds", "ChargingPausedSeconds"
+"""The same: for how long a close has waited for approval, and for how long a person has paused charging."""
 UNREADABLE_METRIC = "ChangesUnreadable"
 """Commits of which no event could be made, as their record in the table's stream cannot be read."""
 PROVIDER_METRICS = {"answered": "ProviderAnswers", "limited": "ProviderRateLimits", "failed": "ProviderFailures"}

@@ -245,7 +245,8 @@ class UseCases:
         """Watches for closes that have not begun, or not ended."""
         from monthclose.use_cases.closes.watch_closes import CloseWatcher
 
-        return CloseWatcher(self.ports.closes, self.ports.clock)
+        ports = self.ports
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(ports.settings.providers))
 
     # Collections
 
