@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monthclose.domain.closes.checks import Check, State
-from monthclose.domain.money import Money
+from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.use_cases.proof.report import CheckEntry, CheckSides
 
 _TONES: Mapping[str, tuple[str, str]] = {
@@ -57,9 +57,9 @@ def compared(entry: CheckEntry, row: CheckSides | None = None) -> str:
 
 
 def figure(row: CheckSides, minor: int) -> str:
-    """Write an amount without its currency, or a count."""
+    """Write an amount without its currency, or a count; an unknown currency has parked somebody, and has no decimals."""
     currency = row.get("currency")
-    return Money(minor, currency).figures if currency else f"{minor:,}"
+    return Money(minor, currency).figures if currency in EXPONENT_BY_CURRENCY else f"{minor:,}"
 
 
 def _check(entry: CheckEntry) -> dict[str, Any]:
