@@ -104,7 +104,7 @@ def _act(shown: acts.Shown) -> Happening:
 
 
 def _stopped(period: Period, stop: Stop) -> Happening:
-    return Happening(stop.time, period, "close", f"stopped: {stop.reason or 'no reason given'}", "")
+    return Happening(stop.time, period, "close", f"stopped: {stop.reason or 'no reason given'}", stop.by)
 
 
 def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:
