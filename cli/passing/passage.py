@@ -16,7 +16,8 @@ from monthclose.ports import Execution
 from monthclose.use_cases.closes.snapshot import read_batches
 from sandbox.clock import ClockFile
 
-_FAR = timedelta(days=400)
+_MACHINES = {"Collections": "collections", "Reconcile": "reconciler", "Deadline": "watch at the deadline"}
+"""What people call the state machines, by a part of their names (the constructs of stacks/workflow_stack.py)."""
 
 
 class Bank(Protocol):
@@ -37,6 +38,9 @@ class Stacks(Protocol):
 
     def wait_until_still(self) -> None:
         """Wait until nothing is under way."""
+
+    def take_over(self, rules: Iterable[Rule]) -> None:
+        """Keep rules from firing by the machine's clock as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class Passage:
     def steps(self, until: datetime) -> Iterator[Step]:
         """Let time pass to a moment, what is due then included."""
         self.clock.done(self.done_until.timestamp())
+        self.stacks.take_over(self.rules)
         self.stacks.wait_until_still()
         while due := self.next_due(until):
             moment = min(moment for moment, _ in due)
@@ -126,6 +131,14 @@ class Passage:
         starts = ((self._next_start(rule, until), rule) for rule in self.rules)
         found += [(moment, rule) for moment, rule in starts if moment]
         return [(moment, rule) for moment, rule in found if moment <= until]
+
+    def name_of(self, rule: Rule | None) -> str:
+        """Say in words what a rule starts; None is the banks and the providers."""
+        if rule is None:
+            return "banks and providers"
+        if rule.machine == self.system.state_machine:
+            return "close"
+        return next((what for part, what in _MACHINES.items() if part in rule.machine), rule.name)
 
     def _next_start(self, rule: Rule, until: datetime) -> datetime | None:
         if not isinstance(rule.schedule, Often):

@@ -1,6 +1,6 @@
 """Time passes over the system: what is due, in its order, at its time; in memory, with the real use cases."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +69,7 @@ class FakeStacks:
     """What the system's clock showed at each start."""
     dies_at: str = ""
     still: int = 0
+    taken_over: list[str] = field(default_factory=list)
 
     def run(self, rule: Rule, moment: datetime, event: Mapping[str, object]) -> Execution:
         if self.dies_at == rule.name:
@@ -89,6 +90,9 @@ class FakeStacks:
 
     def wait_until_still(self) -> None:
         self.still += 1
+
+    def take_over(self, rules: Iterable[Rule]) -> None:
+        self.taken_over += [rule.name for rule in rules]
 
 
 @pytest.fixture
@@ -138,6 +142,7 @@ def test_the_starts_of_the_rules_are_made_in_order_at_their_times(passage: Passa
         "01 Dec 09:00 EveryDay",
     ]
     assert stacks.times == [moment for moment, _ in stacks.started]
+    assert stacks.taken_over == list(RULES), "they no longer fire by the machine's clock"
     assert passage.now == at("2026-12-02T00:00")
 
 
