@@ -42,11 +42,14 @@ class FakeProviders:
         due = self._ask("GET", "")["next_due"]
         return None if due is None else datetime.fromtimestamp(due, UTC)
 
-    def pass_time(self) -> list[PaymentKey]:
-        """Let happen what is due by the clock; returns the payments that it is about."""
-        named = (metadata.get("payment", "") for metadata in self._ask("POST", "/pass")["payments"])
-        keys = (PaymentKey.parse(name.rpartition("#")[0] or name) for name in named)  # GoCardless' say the attempt, too
-        return [key for key in keys if key]
+    def pass_time(self) -> list[tuple[str, PaymentKey]]:
+        """Let happen what is due by the clock; returns what happened, and to which payment."""
+        found = []
+        for event in self._ask("POST", "/pass")["happened"]:
+            name = event["metadata"].get("payment", "")
+            if key := PaymentKey.parse(name.rpartition("#")[0] or name):  # GoCardless' say the attempt, too
+                found.append((event["what"], key))
+        return found
 
     def told_everything(self) -> bool:
         """Whether all webhooks have been delivered or given up."""

@@ -49,12 +49,12 @@ class FakeBank:
     """Does what it is told to, on given days."""
 
     world: World
-    days: dict[datetime, Callable[[], list[PaymentKey]]] = field(default_factory=dict)
+    days: dict[datetime, Callable[[], list[tuple[str, PaymentKey]]]] = field(default_factory=dict)
 
     def next_due(self) -> datetime | None:
         return min(self.days, default=None)
 
-    def pass_time(self) -> list[PaymentKey]:
+    def pass_time(self) -> list[tuple[str, PaymentKey]]:
         now = self.world.clock()
         return [key for day in sorted(self.days) if day <= now for key in self.days.pop(day)()]
 
@@ -237,18 +237,18 @@ def test_a_debit_that_arrives_or_fails_at_the_bank_is_told(passage: Passage, wor
         world.use(name, "12.00", period=NOVEMBER)
     list(passage.steps(at("2026-12-01T00:00")))
 
-    def settle(name: str, outcome: ChargeOutcome) -> list[PaymentKey]:
+    def settle(name: str, outcome: ChargeOutcome) -> tuple[str, PaymentKey]:
         payment = world.month(name, NOVEMBER).payment
         assert payment
         world.gateway.settle(payment.provider_ref, outcome)
-        return [PaymentKey(name, NOVEMBER)]
+        return "payment settled", PaymentKey(name, NOVEMBER)
 
-    def bank_opens() -> list[PaymentKey]:
-        keys = settle("acme", Collected(Money(1200, "USD"))) + settle("bolt", Refused("insufficient_funds"))
+    def bank_opens() -> list[tuple[str, PaymentKey]]:
+        found = [settle("acme", Collected(Money(1200, "USD"))), settle("bolt", Refused("insufficient_funds"))]
         world.settle(everyone=True)
-        return keys
+        return [*found, ("dispute lost", PaymentKey("acme", NOVEMBER))]
 
     bank.days[at("2026-12-04T06:00")] = bank_opens
     told = lines(passage.steps(at("2026-12-04T06:00")))
 
-    assert told[-1].startswith("04 Dec 1 payment arrived, 1 payment failed at the bank")
+    assert told[-1].startswith("04 Dec 1 dispute lost, 1 payment arrived, 1 payment failed at the bank")
