@@ -57,7 +57,7 @@ def compared(entry: CheckEntry, row: CheckSides | None = None) -> str:
 
 
 def figure(row: CheckSides, minor: int) -> str:
-    """Write an amount without its currency, or a count; an unknown currency has parked somebody, and has no decimals."""
+    """Write an amount without its currency, or a count; amounts of a currency that nobody knows have no decimals."""
     currency = row.get("currency")
     return Money(minor, currency).figures if currency in EXPONENT_BY_CURRENCY else f"{minor:,}"
 
