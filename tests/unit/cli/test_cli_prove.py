@@ -79,7 +79,7 @@ def test_the_answer_in_json_has_both_sides_and_says_whom_a_check_fails_for(month
 def test_proving_changes_nothing_and_needs_no_provider(monthclose: Command) -> None:
     world = monthclose.world
     closed(world)
-    world.gateway.failures = {("collected_for", "before"): AssertionError("the provider was asked")}  # type: ignore[dict-item]
+    world.gateway.failures = {("collected_for", "before"): [ValueError("the provider was asked")]}
     before = (dict(world.books.records), dict(world.documents.objects), list(world.closes.all_progress(OCTOBER)))
     monthclose("prove", "2026-10")
     assert before == (world.books.records, world.documents.objects, list(world.closes.all_progress(OCTOBER)))

@@ -35,7 +35,8 @@ def remarks_on(entry: CheckEntry) -> Iterator[str]:
             f"{sign}{name.replace('_', ' ')} {Money(parts.get(name, 0), currency).figures}"
             for name, sign in _PARTS.items()
         )
-        yield f"{currency}: {''.join(terms)}"
+        closing = sum(-parts.get(name, 0) if "-" in sign else parts.get(name, 0) for name, sign in _PARTS.items())
+        yield f"{currency}: {''.join(terms)} = {Money(closing, currency).figures}"
     if entry["check"] == Check.PROVIDER and entry["rows"]:
         yield f"compared {datetime.fromisoformat(entry['checked_at']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if entry["why"]:
