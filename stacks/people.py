@@ -35,6 +35,8 @@ class Operated:
     mail: Mail
     for_operator: lambda_.IFunction
     """Does what needs a provider's key."""
+    show_close: lambda_.IFunction
+    """Draws the latest close on the dashboard; CloudWatch calls it with the viewer's rights."""
 
 
 class People(Construct):
@@ -66,17 +68,20 @@ class People(Construct):
 
     def _reading(self) -> list[iam.PolicyStatement]:
         tables = self._state.tables.by_env
-        customers = tables[Env.CUSTOMERS_TABLE].table_arn
+        customers, acts = tables[Env.CUSTOMERS_TABLE].table_arn, tables[Env.AUDIT_TABLE].table_arn
         read = [tables[env].table_arn for env in (*_BOOKS, Env.USAGE_TABLE, Env.CLOSES_TABLE)]
         documents = self._state.documents.bucket
         return [
             _statement(["cloudformation:DescribeStacks"], [Stack.of(self).stack_id]),
             _statement(_of("dynamodb", "GetItem", "BatchGetItem", "Query"), read),
             _statement(["dynamodb:Scan"], [customers]),
+            _statement(_of("dynamodb", "GetItem", "Query"), [acts, f"{acts}/index/*"]),
             _statement(["s3:GetObject"], [documents.arn_for_objects("*")]),
             _statement(["s3:ListBucket"], [documents.bucket_arn]),
             self._writing([PDFS]),  # made when it is asked for, and kept
             _statement(["states:DescribeExecution"], self._executions()),
+            _statement(["lambda:InvokeFunction"], [self._operated.show_close.function_arn]),
+            self._operated.mail.asking_quota(),  # how long e-mail takes
         ]
 
     def _operating(self) -> list[iam.PolicyStatement]:
@@ -86,6 +91,7 @@ class People(Construct):
             Env.BILLING_TABLE: ("PutItem",),
             Env.CLOSES_TABLE: ("PutItem", "UpdateItem"),
             Env.USAGE_TABLE: ("BatchWriteItem",),
+            Env.AUDIT_TABLE: ("PartiQLInsert",),
         }
         machines = [machine.state_machine_arn for machine in self._operated.machines]
         return [
@@ -103,6 +109,7 @@ class People(Construct):
         booked = [tables[env].table_arn for env in (*_BOOKS, Env.CLOSES_TABLE)]
         return [
             _statement(_of("dynamodb", "PutItem", "UpdateItem"), booked),
+            _statement(["dynamodb:PartiQLInsert"], [tables[Env.AUDIT_TABLE].table_arn]),
             self._writing(_CORRECTED),
             *self._telling(),
             _statement(["lambda:InvokeFunction"], [self._operated.for_operator.function_arn]),

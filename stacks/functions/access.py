@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from monthclose.names import USAGE_PREFIX, Env
+from monthclose.names import ACTS_INDEX, USAGE_PREFIX, Env
 from stacks.functions.factory import role_of
 from stacks.functions.table import FUNCTIONS, Access, Function, UsageAccess
 from stacks.nag import acknowledge_resource
@@ -27,6 +28,8 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
     remembers = {Env.IDEMPOTENCY_TABLE: _REMEMBERS} if access.remembers else {}
     for env, actions in {**access.tables, **remembers}.items():
         allow(function, (f"dynamodb:{action}" for action in actions), [tables[env].table_arn])
+    if access.acts:
+        grant_acts(function, tables[Env.AUDIT_TABLE])
     for env, index in access.indexes.items():
         allow(function, ["dynamodb:Query"], [f"{tables[env].table_arn}/index/{index}"])
     _grant_documents(function, state.documents.bucket, access)
@@ -37,6 +40,12 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
 def allow(function: lambda_.Function, actions: Iterable[str], resources: Iterable[str]) -> None:
     """Let a function do something."""
     function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def grant_acts(function: lambda_.Function, trail: dynamodb.Table) -> None:
+    """Let a function append acts to the audit trail: after its own last one, which it reads, and the newest of all."""
+    allow(function, ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query"], [trail.table_arn])
+    allow(function, ["dynamodb:Query"], [f"{trail.table_arn}/index/{ACTS_INDEX}"])
 
 
 def grant_secret(function: lambda_.Function, secret: secretsmanager.ISecret) -> None:

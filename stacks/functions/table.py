@@ -59,6 +59,8 @@ class Function(StrEnum):
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
+    PUBLISH_EVENTS = "publish_events"
+    SHOW_CLOSE = "show_close"
 
     @property
     def camel_case(self) -> str:
@@ -102,6 +104,8 @@ class Access:
         Its part in the usage bucket.
     remembers : bool
         Whether it keeps idempotency records.
+    acts : bool
+        Whether it appends to the audit trail.
     """
 
     tables: Mapping[Env, tuple[str, ...]] = field(default_factory=dict)
@@ -111,6 +115,7 @@ class Access:
     uploads_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
     remembers: bool = True
+    acts: bool = False
 
 
 @dataclass(frozen=True)
@@ -323,6 +328,10 @@ FUNCTIONS: Mapping[Function, Spec] = {
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
+    # It reads the batches of a close a few times, when it may have passed a stage: up to 10,000 small items.
+    Function.PUBLISH_EVENTS: Spec(300, access=Access(tables={_CLOSES: (_GET, _QUERY)}, remembers=False)),
+    # The dashboard's widget: it sums up all batches of the latest close.
+    Function.SHOW_CLOSE: Spec(60, 1024, access=Access(tables={_CLOSES: (_QUERY,)}, remembers=False)),
     # What a person asks for may be as much as the reconciler's three functions do.
     Function.ACT_FOR_OPERATOR: Spec(
         900,

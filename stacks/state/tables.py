@@ -10,6 +10,7 @@ from constructs import Construct
 from monthclose.domain.closes.pacing import COLD_READS, COLD_WRITES, warm_reads, warm_writes
 from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX, Env
 from stacks.config import Config
+from stacks.state.audit import append_only
 
 _TEXT = dynamodb.AttributeType.STRING
 
@@ -20,9 +21,12 @@ _KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
         Env.BILLING_TABLE: ("customer_id", "sk"),
         Env.CLOSES_TABLE: ("pk", "sk"),
         Env.IDEMPOTENCY_TABLE: ("id",),
+        Env.AUDIT_TABLE: ("identity", "number"),
     }
 )
 """Partition key and, if there is one, sort key. All are strings."""
+_HEARD = (Env.BILLING_TABLE, Env.CLOSES_TABLE)
+"""The tables whose commits are read from a stream, for the events (stacks/events.py)."""
 
 
 class Tables(Construct):
@@ -54,6 +58,7 @@ class Tables(Construct):
             sort_key=dynamodb.Attribute(name="sk", type=_TEXT),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        append_only(self.by_env[Env.AUDIT_TABLE])
 
     def _table(self, env: Env, keys: tuple[str, ...], config: Config) -> dynamodb.Table:
         partition, *sort = (dynamodb.Attribute(name=key, type=_TEXT) for key in keys)
@@ -67,6 +72,7 @@ class Tables(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if env in _HEARD else None,
             time_to_live_attribute="expiration" if env is Env.IDEMPOTENCY_TABLE else None,
             deletion_protection=not config.local,
             removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,

@@ -1,11 +1,13 @@
 """The world in memory: every port's fake. The contract tests hold fakes and adapters to the same behaviour."""
 
+from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
+from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
-from tests.fakes.system import FakeClock, FakeLog, FakePatience
+from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
 from tests.fakes.workflow import (
     FakeChargeQueue,
     FakeDeadLetters,
@@ -17,6 +19,7 @@ from tests.fakes.workflow import (
 
 __all__ = [
     "CountingBooks",
+    "FakeAuditTrail",
     "FakeBooks",
     "FakeChargeQueue",
     "FakeClaims",
@@ -26,6 +29,7 @@ __all__ = [
     "FakeDirectory",
     "FakeDocuments",
     "FakeEInvoices",
+    "FakeEventBus",
     "FakeEventQueue",
     "FakeGateway",
     "FakeLinkSecrets",
@@ -36,6 +40,7 @@ __all__ = [
     "FakePriceBooks",
     "FakeRehearsals",
     "FakeRenderer",
+    "FakeTableCopies",
     "FakeTaxTables",
     "FakeUsageStore",
     "FakeWorkflow",

@@ -76,7 +76,8 @@ def test_reading_changes_nothing_but_the_pdfs_that_are_kept(synthesized: Synthes
     changing = {
         (action, on) for action, on in read if not re.search(r":(Get|BatchGet|Query|Scan|List|Describe)", action)
     }
-    assert changing == {("s3:PutObject", "StorageDocuments/pdf/*")}
+    drawing = ("lambda:InvokeFunction", "ShowClose")
+    assert changing == {("s3:PutObject", "StorageDocuments/pdf/*"), drawing}
     assert not any(action.startswith("secretsmanager:") for action, _ in read)
 
 

@@ -44,10 +44,12 @@ def test_a_customer_is_charged_and_a_month_reconciled_by_the_function(system: Sy
     assert paid["held_since"] is None
     payments = system.runtime.books.month(name, PERIOD).payments
     assert [payment.state for payment in payments] == [PaymentState.DECLINED, PaymentState.PAID]
-    assert [charge["metadata"]["customer_id"] for charge in system.charges(PERIOD)] == [name]
+    charged = [charge["metadata"]["customer_id"] for charge in system.charges(PERIOD)]
+    assert charged.count(name) == 1
     done = run("reconcile", str(PERIOD), "--provider", "stripe")
     assert done["ties"], done["findings"]
-    assert [comparison["charges"] for comparison in done["comparisons"]] == [1]
+    # Other tests' customers may have late usage, which this month bills.
+    assert [comparison["charges"] for comparison in done["comparisons"]] == [len(charged)]
     refused = CliRunner().invoke(app, ["pay", name])
     assert refused.exit_code == 2, refused.output
     assert "no open invoice" in refused.output

@@ -3,22 +3,22 @@
 import csv
 import gzip
 import io
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import pytest
 
 from monthclose.domain.period import Period
-from monthclose.names import EVENT_SOURCE, EVENT_USAGE_IMPORTED, Env
+from monthclose.names import EVENT_USAGE_IMPORTED, Env
+from tests.integration.hearing import Hearing, hearing
 from tests.integration.system import System, until
 
-PERIOD = Period(2024, 3)
+PERIOD = Period(2026, 9)
+"""Later than any month that a test closes: nobody else's close bills what is dropped here as late usage."""
 HEADER = "customer_id,sku,quantity,time,unit_price\n"
-GOOD = "dropper,droplet,24,2024-03-05T10:00:00Z,0.5\n"
+GOOD = "dropper,droplet,24,2026-09-05T10:00:00Z,0.5\n"
 
 
 @dataclass
@@ -26,8 +26,7 @@ class Bucket:
     """The usage bucket, and a listener on the event bus."""
 
     name: str
-    queue_url: str
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    hearing: Hearing
 
     def drop(self, key: str, content: bytes, **metadata: str) -> str:
         """Put an object and return its version."""
@@ -36,14 +35,9 @@ class Bucket:
 
     def imported(self, version: str, seconds: float = 120) -> dict[str, Any]:
         """Wait for the event that says what came of a version."""
-        sqs = boto3.client("sqs")
 
         def look() -> dict[str, Any] | None:
-            answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            for message in answer.get("Messages", []):
-                self.heard.append(json.loads(message["Body"])["detail"])
-                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-            return next((detail for detail in self.heard if detail["version"] == version), None)
+            return next((detail for _, detail in self.hearing.listen() if detail["version"] == version), None)
 
         return until(f"the import of {version}", look, seconds)
 
@@ -56,29 +50,8 @@ class Bucket:
 def bucket(system: System) -> Iterator[Bucket]:
     """Listen to import events, with the test's own rule and queue."""
     system.add_customer("dropper")
-    name, events, sqs = f"test-{uuid4()}", boto3.client("events"), boto3.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": [EVENT_SOURCE], "detail-type": [EVENT_USAGE_IMPORTED]}
-    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allowing(rule, arn))})
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    yield Bucket(system.values[Env.USAGE_BUCKET], url)
-    events.remove_targets(Rule=name, Ids=["queue"])
-    events.delete_rule(Name=name)
-    sqs.delete_queue(QueueUrl=url)
-
-
-def allowing(rule: str, queue: str) -> dict[str, Any]:
-    """Let a rule send to a queue: without a policy of the queue's own, EventBridge may not."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    with hearing(EVENT_USAGE_IMPORTED) as heard:
+        yield Bucket(system.values[Env.USAGE_BUCKET], heard)
 
 
 def ids(system: System, customer: str) -> set[str]:
@@ -86,12 +59,12 @@ def ids(system: System, customer: str) -> set[str]:
 
 
 def test_a_small_file_is_imported_and_dropped_again_stores_nothing_twice(system: System, bucket: Bucket) -> None:
-    content = (HEADER + GOOD + "dropper,droplet,x,2024-03-05,1\n").encode()
+    content = (HEADER + GOOD + "dropper,droplet,x,2026-09-05,1\n").encode()
     told = bucket.imported(bucket.drop("usage/small.csv", content))
 
     assert (told["key"], told["status"], told["taken"], told["error"]) == ("usage/small.csv", "imported", 1, "")
     assert told["rejected"] == {"quantity is not a number": 1}
-    assert told["periods"] == {"2024-03": 1}
+    assert told["periods"] == {"2026-09": 1}
     assert told["rejects"] == {"bucket": bucket.name, "key": "rejects/small.csv.csv"}
     assert bucket.text("rejects/small.csv.csv").splitlines()[1].startswith("2,quantity is not a number,dropper")
     assert "small.csv#1" in ids(system, "dropper")
@@ -112,7 +85,7 @@ def test_when_two_files_are_dropped_at_once_under_one_name_the_later_one_counts(
 
 
 def test_a_gzip_file_with_other_columns_is_read_as_its_metadata_says(system: System, bucket: Bucket) -> None:
-    content = gzip.compress(b"Kunde;Menge;time\ndropper;3;2024-03-06\n")
+    content = gzip.compress(b"Kunde;Menge;time\ndropper;3;2026-09-06\n")
     metadata = {"map-customer_id": "Kunde", "map-quantity": "=?utf-8?q?Menge?=", "default-sku": "droplet"}
     told = bucket.imported(bucket.drop("usage/2024/packed.csv.gz", content, **metadata))
 
@@ -132,9 +105,9 @@ def test_an_unreadable_file_is_reported_and_fails_no_execution(system: System, b
 
 def test_a_large_file_is_split_into_lanes_and_imported_as_if_it_were_one(system: System, bucket: Bucket) -> None:
     customers = [system.add_customer(f"dropper-{number}") for number in range(5)]
-    rows = [f"{customers[n % 5]},droplet,{n},2024-03-07T10:00:00Z,0.5" for n in range(1, 3001)]
-    rows[1499] = f"{customers[0]},droplet,much,2024-03-07T10:00:00Z,0.5"
-    rows[2999] = "stranger,droplet,1,2024-03-07T10:00:00Z,0.5"
+    rows = [f"{customers[n % 5]},droplet,{n},2026-09-07T10:00:00Z,0.5" for n in range(1, 3001)]
+    rows[1499] = f"{customers[0]},droplet,much,2026-09-07T10:00:00Z,0.5"
+    rows[2999] = "stranger,droplet,1,2026-09-07T10:00:00Z,0.5"
     told = bucket.imported(bucket.drop("usage/large.csv", (HEADER + "\n".join(rows) + "\n").encode()), seconds=240)
 
     assert (told["status"], told["taken"]) == ("imported", 2998), told

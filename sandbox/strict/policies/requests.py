@@ -5,6 +5,7 @@ then signs with keys of its own role. Who signs with the key of the local AWS is
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from sandbox.strict.policies.court import Call, Court, Refusal
 _NEVER_DENIED = ("sts:GetCallerIdentity", "sts:GetSessionToken")
 _SEND = "ses:SendEmail"
 _CALL_URL = "lambda:InvokeFunctionUrl"
+_STATEMENT, _INSERT = "dynamodb:ExecuteStatement", "dynamodb:PartiQLInsert"
+_INSERTS = re.compile(r'\s*INSERT\s+INTO\s+"([^"]+)"', re.IGNORECASE)
 _JUDGED_AS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -159,7 +162,24 @@ def permissions(action: str, resource: str, request: Request) -> list[tuple[str,
         return [(action, arn) for arn in mail_resources(request.json())]
     if action == _CALL_URL:  # both, since October 2025 (Lambda's guide, "Control access to Lambda function URLs")
         return [(action, resource), ("lambda:InvokeFunction", resource)]
+    if action == _STATEMENT:
+        return [(_INSERT, table_inserted_into(request))]
     return [(action, resource)]
+
+
+def table_inserted_into(request: Request) -> str:
+    """Name the table of a PartiQL statement, which needs the permission for what it does: inserting.
+
+    Raises
+    ------
+    NotImplementedError
+        It is another statement: write down here what it needs.
+    """
+    statement = str(request.json().get("Statement", ""))
+    found = _INSERTS.match(statement)
+    if found is None:
+        raise NotImplementedError(f"the strict local AWS does not know which permissions this needs: {statement}")
+    return f"arn:aws:dynamodb:{get_region()}:{get_account_id()}:table/{found[1]}"
 
 
 def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]]:
@@ -174,6 +194,8 @@ def more_context(action: str, request: Request) -> dict[str, str | Sequence[str]
         return {"lambda:InvokedViaFunctionUrl": "true"}
     if action == _SEND:
         return {"ses:FromAddress": address(request.json().get("FromEmailAddress", ""))}
+    if action == _STATEMENT:
+        return {"dynamodb:LeadingKeys": [parameter["S"] for parameter in request.json().get("Parameters", [])[:1]]}
     if action.startswith("dynamodb:"):
         return leading_keys(request.json())
     return {}

@@ -97,6 +97,17 @@ def test_a_message_that_cannot_be_read_is_kept_and_found(world: World, body: str
     assert world.letters.letters == []
 
 
+def test_a_letter_that_is_delivered_twice_is_one_finding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver = world.letters.receive
+    world.letters.put("not JSON")
+    monkeypatch.setattr(world.letters, "receive", lambda: deliver() * 2)
+
+    drained = world.drain.drain_charges("stripe", world.letters)
+
+    assert len(drained.findings) == 1
+    assert world.letters.letters == []
+
+
 def test_a_letter_is_deleted_only_after_its_effect(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def unable(*_: Any) -> bool:
         raise TryLaterError("Step Functions is briefly unable")

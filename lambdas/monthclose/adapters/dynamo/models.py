@@ -15,10 +15,18 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 from pynamodb.connection import Connection
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from monthclose.names import BEING_CHARGED_INDEX, UNFINISHED_INDEX
+from monthclose.names import (
+    ACTS_INDEX,
+    ACTS_OF_CUSTOMER,
+    ACTS_OF_INVOICE,
+    ACTS_OF_PERIOD,
+    ACTS_OF_SUBJECT,
+    BEING_CHARGED_INDEX,
+    UNFINISHED_INDEX,
+)
 from monthclose.settings import Settings
 
 
@@ -296,6 +304,93 @@ class LimitItem(Model):
     content = JSONAttribute(null=True)
 
 
+class Acts(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
+    """All acts, in order. The chains serialise appending, so one partition takes it (see `audit`)."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = ACTS_INDEX
+        projection = AllProjection()
+
+    trail = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
+class ActsOfPeriod(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
+    """The acts about a period."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = ACTS_OF_PERIOD
+        projection = AllProjection()
+
+    period = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
+class ActsOfCustomer(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
+    """The acts about a customer."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = ACTS_OF_CUSTOMER
+        projection = AllProjection()
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
+class ActsOfInvoice(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
+    """The acts about an invoice."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = ACTS_OF_INVOICE
+        projection = AllProjection()
+
+    invoice = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
+class ActsOfSubject(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
+    """The acts about a subject: `close`, `prices`."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = ACTS_OF_SUBJECT
+        projection = AllProjection()
+
+    subject = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
+class ActItem(Model):
+    """An act; its keys are the identity and the number of its act. It is inserted by a statement, see `audit`."""
+
+    class Meta(_Meta):
+        """Table settings."""
+
+    acts, of_subject = Acts(), ActsOfSubject()
+    of_period, of_customer, of_invoice = ActsOfPeriod(), ActsOfCustomer(), ActsOfInvoice()
+    identity = UnicodeAttribute(hash_key=True)
+    number = UnicodeAttribute(range_key=True)
+    trail = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    at = UnicodeAttribute()
+    content = UnicodeAttribute()
+    """The act in JSON."""
+    links = UnicodeAttribute()
+    """In JSON: `previous`, `seen`, `seen_digest`, `digest`."""
+    period = UnicodeAttribute(null=True)
+    customer_id = UnicodeAttribute(null=True)
+    invoice = UnicodeAttribute(null=True)
+
+
 def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
     """Point the models at a deployment's tables, and return the connection for transactions.
 
@@ -322,6 +417,7 @@ def bind(settings: Settings, region: str, loader: Any = None) -> Connection:
         ClosesItem: settings.closes_table,
         LimitItem: settings.closes_table,
         SeriesItem: settings.closes_table,
+        ActItem: settings.audit_table,
     }
     for model, table in tables.items():
         for cls in (model, *model.__subclasses__()):

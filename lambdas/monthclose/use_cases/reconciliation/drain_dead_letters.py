@@ -176,11 +176,13 @@ class DeadLetterDrain:
     def _drain(
         self, queue: DeadLetters, handle: Callable[[DeadLetter, Drained], None], time_is_up: TimeIsUp
     ) -> Drained:
-        drained = Drained()
+        drained, handled = Drained(), set[str]()
         while not time_is_up() and (letters := queue.receive()):
             for letter in letters:
                 try:
-                    handle(letter, drained)
+                    if letter.message_id not in handled:  # a standard queue may deliver a letter twice
+                        handle(letter, drained)
+                        handled.add(letter.message_id)
                     queue.delete(letter)
                 except TryLaterError as error:  # it stays in the queue, and is received again
                     self.log.warning(
