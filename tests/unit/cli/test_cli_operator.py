@@ -69,8 +69,12 @@ def test_the_function_charges_and_the_command_asks_with_a_name(asked: Asked, wor
     [request] = asked.requests
     [asked_for, done] = asked.world.audit.acts
     assert request == {
-        "command": "pay", "by": "kim", "customer_id": "acme", "limit": {"minor": 1250, "currency": "USD"},
-        "act": asked_for.name, "secret": request["secret"],
+        "command": "pay",
+        "by": "kim",
+        "customer_id": "acme",
+        "limit": {"minor": 1250, "currency": "USD"},
+        "act": asked_for.name,
+        "secret": request["secret"],
     }
     assert request["secret"] not in asked_for.content
     assert (done.act.what, done.act.follows) == ("act.done", asked_for.name)
