@@ -141,7 +141,8 @@ def _used(effect: Effect, last: LastMonth | None) -> str:
     number = effect.customers or 0
     if not last.whole:
         return f"{number:,} of the {sum(last.by_currency.values()):,} largest invoices of {last.period} have it"
-    return f"{count(number, 'customer') if number else 'nobody'} used it in {last.period}"
+    billed = last.by_currency.get(effect.change.currency, 0)
+    return f"{f'{number:,} of {count(billed, "customer")}' if number else 'nobody'} used it in {last.period}"
 
 
 def _names(names: tuple[str, ...]) -> str:

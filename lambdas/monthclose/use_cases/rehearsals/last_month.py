@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched, islice
 
@@ -56,11 +57,13 @@ class LastMonthReader:
     executor: Executor
 
     def read(self) -> LastMonth | None:
-        """Count; None before the first close."""
+        """Count; None before the first close, and where its documents have expired."""
         last = next((close for close in self.closes.all() if close.completed_at and close.snapshot_key), None)
         if last is None:
             return None
-        return self._rehearsed_now(last.period) or self._rehearsed_since(last.period) or self._invoiced(last)
+        with suppress(KeyError):
+            return self._rehearsed_now(last.period) or self._rehearsed_since(last.period) or self._invoiced(last)
+        return None
 
     def _rehearsed_now(self, period: Period) -> LastMonth | None:
         """Count what the rehearsal of the month itself has drafted."""
