@@ -120,6 +120,17 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Timed(Protocol):
+    """A provider at which things happen by themselves as time passes: debits settle, disputes run out."""
+
+    def next_due(self) -> float | None:
+        """Tell when something happens next, if nobody decides otherwise: seconds since the epoch."""
+
+    def pass_time(self) -> list[Mapping[str, str]]:
+        """Let happen, in order, what is due by the clock; returns the metadata of the payments that it is about."""
+
+
+@runtime_checkable
 class Disturbable(Protocol):
     """A provider that faults and limits can be aimed at, and that words them itself."""
 

@@ -35,6 +35,8 @@ class Operated:
     mail: Mail
     for_operator: lambda_.IFunction
     """Does what needs a provider's key."""
+    show_close: lambda_.IFunction
+    """Draws the latest close on the dashboard; CloudWatch calls it with the viewer's rights."""
 
 
 class People(Construct):
@@ -78,6 +80,8 @@ class People(Construct):
             _statement(["s3:ListBucket"], [documents.bucket_arn]),
             self._writing([PDFS]),  # made when it is asked for, and kept
             _statement(["states:DescribeExecution"], self._executions()),
+            _statement(["lambda:InvokeFunction"], [self._operated.show_close.function_arn]),
+            self._operated.mail.asking_quota(),  # how long e-mail takes
         ]
 
     def _operating(self) -> list[iam.PolicyStatement]:

@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any
 
 from monthclose.adapters.tax_ids import check_tax_id
+from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
@@ -19,8 +21,9 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
@@ -92,6 +95,24 @@ def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period 
     return price.model.single_price
 
 
+LONG_AGO = Period(2026, 1)
+
+
+def _ledger_of(account: Customer, receivable: int, credit: int) -> list[Entry]:
+    amounts = {Account.RECEIVABLE: receivable, Account.CREDIT: -credit, Account.ALLOWANCE: credit - receivable}
+    legs = entry_legs(amounts)
+    entry_id, at = f"brought-in/{account.version}", LONG_AGO.start
+    return [Entry(entry_id, account.customer_id, LONG_AGO, account.currency, at, legs)] if legs else []
+
+
+def _carried_of(before: Customer, after: Customer) -> list[Carried]:
+    if after.carried_minor == before.carried_minor:
+        return []
+    place = DocumentPlace("carried/long-ago.jsonl", 0, 0, "")
+    amount = after.carried_minor
+    return [Carried(after.customer_id, LONG_AGO, after.currency, amount, LONG_AGO.start, place)]
+
+
 @dataclass
 class World:
     """All ports as fakes, and the use cases on them."""
@@ -101,8 +122,8 @@ class World:
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
-    rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
+    rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
@@ -117,6 +138,8 @@ class World:
     letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
+    event_bus: fakes.FakeEventBus = field(default_factory=fakes.FakeEventBus)
+    copies: fakes.FakeTableCopies = field(default_factory=fakes.FakeTableCopies)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
     patience: fakes.FakePatience = field(default_factory=fakes.FakePatience)
@@ -132,6 +155,7 @@ class World:
     """With them, mails carry links."""
 
     def __post_init__(self) -> None:
+        self.pauses = known_pauses(self.limits, self.closes, self.clock)
         self.audit.clock = self.clock
         self.directory = fakes.FakeDirectory(self.books)
         made = self.use_cases = UseCases(self)
@@ -146,6 +170,7 @@ class World:
         self.comparer, self.reporter, self.drain = made.comparer, made.reporter, made.dead_letter_drain
         self.finisher, self.applier = made.batch_finisher(provider), made.event_applier(provider)
         self.settler = self.finisher.settler
+        self.books.hear = self.closes.hear = lambda change: made.event_publisher.publish([change])
 
     @property
     def settings(self) -> Settings:
@@ -163,6 +188,11 @@ class World:
         )
 
     @property
+    def machine_clock(self) -> fakes.FakeClock:
+        """The same: time is not let pass in a world."""
+        return self.clock
+
+    @property
     def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
         return {self.gateway.provider: lambda: self.gateway}
 
@@ -174,6 +204,10 @@ class World:
 
     def webhook_readers(self, provider: str) -> list[WebhookReader]:
         return []
+
+    def requests(self, provider: str) -> dict[str, int]:
+        """Count no requests: the gateway has no limit to keep to."""
+        return {}
 
     def executor(self, name: str, threads: int) -> Executor:
         return OneAfterTheOther()
@@ -201,8 +235,11 @@ class World:
         return self.books.month(customer_id, period)
 
     def change(self, customer_id: str, **changes: Any) -> None:
-        """Change a customer's account without the close knowing."""
-        self.books.commit(replace(self.customer(customer_id), **changes))
+        """Change a customer's account without the close knowing; their ledger gets what it needs to equal it."""
+        before = self.customer(customer_id)
+        after = replace(before, **changes)
+        more = after.receivable_minor - before.receivable_minor, after.credit_minor - before.credit_minor
+        self.books.commit(after, *_ledger_of(after, *more), *_carried_of(before, after))
 
     def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
         self.workflow.running.add(execution)

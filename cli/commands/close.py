@@ -1,4 +1,4 @@
-"""`monthclose close` and `stop`: start a close and watch it until it ends; end it early."""
+"""`monthclose close`: start a close and watch it until it ends."""
 
 import time
 
@@ -22,25 +22,6 @@ def close(ctx: typer.Context, period: str | None, by: str, *, no_wait: bool, lat
     if not late:
         _require_in_turn(system, chosen)
     raise typer.Exit(run_close(system, chosen, by, wait=not no_wait, in_json=in_json))
-
-
-def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_json: bool) -> None:
-    """Stop a close. Who did is kept in the cause of the execution's end, and in the audit trail."""
-    system, chosen = connect_for(ctx, period)
-    before = survey(system, chosen)
-    if before is None or not before.running:
-        raise UserMistakeError(f"{chosen} is not being closed")
-    reason, execution = reason.strip(), before.close.execution
-    done = "stopped: no more customers are charged"
-    with system.use_cases.acts.acting(
-        "close.stopped", by=by, why=reason, period=chosen, before=f"running as {execution}", after=done
-    ):
-        system.ports.workflow.stop(execution, f"monthclose stop by {by}: {reason or 'no reason given'}")
-        system.use_cases.note_stop(chosen, reason)
-    if in_json:
-        print_json({"period": str(chosen), "status": "stopped", "reason": reason, "by": by})
-    else:
-        say(f"the close of {chosen} is stopped; what is done stays done. To continue: monthclose close {chosen}")
 
 
 def _require_in_turn(system: System, period: Period) -> None:

@@ -32,12 +32,15 @@ def print_effects(effects: Effects) -> None:
         if not entries:
             continue
         say(f"  {_summary(section, effects)}")
-        ordered = sorted(entries, key=_place)
-        for effect in ordered[:_MOST_ENTRIES]:
+        listed = sorted(filter(_worth_a_line, entries), key=_place)
+        for effect in listed[:_MOST_ENTRIES]:
             wrong = effect.unknown or effect.other_currency
             say(f"    {_in_words(effect, effects)}", "yellow" if wrong else "")
-        if len(entries) > _MOST_ENTRIES:
-            note(f"    and {len(entries) - _MOST_ENTRIES:,} more; all of them: --json")
+        if len(listed) > _MOST_ENTRIES:
+            note(f"    and {len(listed) - _MOST_ENTRIES:,} more; all of them: --json")
+        if effects.last_month and len(entries) > len(listed):
+            unused = count(len(entries) - len(listed), "SKU that nobody used", "SKUs that nobody used")
+            say(f"    {'and ' if listed else ''}{unused} in {effects.last_month.period}")
 
 
 def effects_as_json(effects: Effects) -> dict[str, Any]:
@@ -69,6 +72,12 @@ def _as_json(effect: Effect) -> dict[str, Any]:
     }
 
 
+def _worth_a_line(effect: Effect) -> bool:
+    """Whether to list an entry: prices of SKUs that nobody used are counted, for a catalogue has many of them."""
+    change = effect.change
+    return bool(effect.customers) or change.section is not Section.PRICE or bool(change.customers)
+
+
 def _place(effect: Effect) -> tuple[bool, int, str]:
     return (not (effect.unknown or effect.other_currency), -(effect.customers or 0), effect.change.name)
 
@@ -79,7 +88,8 @@ def _summary(section: Section, effects: Effects) -> str:
     how = ", ".join(f"{number:,} {what}" for what, number in sorted(kinds.items()))
     line = f"{count(len(entries), section.value)} ({how})"
     if section is Section.PRICE:
-        return line
+        general = any(not effect.change.customers for effect in entries)
+        return f"{line}: no month has been closed yet" if general and effects.last_month is None else line
     return f"{line}: {_CONCERNED[section]} {count(effects.concerned(section), 'customer')}"
 
 
@@ -136,13 +146,12 @@ def _all(effect: Effect, everybody: Everybody | None) -> str:
 
 
 def _used(effect: Effect, last: LastMonth | None) -> str:
-    if last is None:
-        return "no month has been closed yet"
+    assert last  # nobody is known to have used a SKU otherwise, and those have no line
     number = effect.customers or 0
     if not last.whole:
         return f"{number:,} of the {sum(last.by_currency.values()):,} largest invoices of {last.period} have it"
     billed = last.by_currency.get(effect.change.currency, 0)
-    return f"{f'{number:,} of {count(billed, "customer")}' if number else 'nobody'} used it in {last.period}"
+    return f"{number:,} of {count(billed, 'customer')} used it in {last.period}"
 
 
 def _names(names: tuple[str, ...]) -> str:

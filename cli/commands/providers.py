@@ -1,6 +1,6 @@
 """`monthclose providers`: the payment providers, how fast they are called, and whether they are healthy."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from cli.connect import connected
-from cli.console import grid, note, print_json, show
+from cli.console import grid, note, print_json, say, show
 from cli.system import System
 from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.errors import UserMistakeError
@@ -127,11 +127,11 @@ def _view(system: System, name: str) -> _View:
         system.provider(name),
         name in system.adapters,
         system.ports.limits.state(name),
-        system.ports.clock().timestamp(),
+        system.ports.machine_clock().timestamp(),
     )
 
 
-def _print(views: Iterable[_View]) -> None:
+def _print(views: Sequence[_View]) -> None:
     rows = [
         (
             view.provider.name,
@@ -146,6 +146,11 @@ def _print(views: Iterable[_View]) -> None:
         for view in views
     ]
     show(grid(rows, right=(5,), header=_HEADER))
+    for view in views:
+        name, paused = view.provider.name, view.state.paused
+        if paused:
+            say(f"charging through {name} was paused {paused.in_words()}", "yellow")
+            note(f"to resume it: monthclose resume --provider {name}")
 
 
 def _changed(now: str, deployed: str) -> str:
@@ -171,4 +176,5 @@ def _as_json(view: _View) -> dict[str, Any]:
         "speed": round(view.state.health.speed(view.now), 3),
         "circuit": view.circuit,
         "since": view.since.isoformat() if view.since else None,
+        "paused": view.state.paused.to_json() if view.state.paused else None,
     }

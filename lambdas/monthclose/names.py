@@ -55,12 +55,19 @@ class Env(StrEnum):
     """Where providers deliver their webhooks, each at its name: `…/stripe`. An output only: nothing calls it."""
     OPERATOR_FUNCTION = "MONTHCLOSE_OPERATOR_FUNCTION"
     """The function that runs the commands that need a provider's key. Known to the command only."""
+    EVENT_SOURCE = "MONTHCLOSE_EVENT_SOURCE"
+    """For `publish_events` only: the source of this deployment's events. Not an output."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
     """The state machine of the collections. Known to the command only."""
     USAGE_IMPORT_ARN = "MONTHCLOSE_USAGE_IMPORT_ARN"
     """The state machine that imports dropped usage. Known to the command only."""
+
+
+LOCAL_CLOCK = "MONTHCLOSE_LOCAL_CLOCK"
+"""Where a local AWS says how far its clock is ahead (`adapters/local_clock.py`). Not a deployment's variable: the
+emulator's own process has it, and the commands that use that emulator."""
 
 
 class Stack(StrEnum):
@@ -113,6 +120,20 @@ EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"
 WAIT_METRIC = "MessageWaitSeconds"
 """For how long a message that is put back into its queue has been waiting since it was first sent."""
+REFUSED_METRIC = "ProviderRefusals"
+"""Calls that ended because a payment provider refuses our key, over all functions together."""
+PARKED_METRIC = "CustomersParkedPercent"
+"""Of the customers of a close that has ended, how many per cent are parked."""
+OPEN_CLOSE_METRIC, NOT_CLOSED_METRIC = "CloseOpenSeconds", "MonthsNotClosed"
+"""What the reconciler sees: for how long a close's last run has not ended, and whether last month has no close."""
+APPROVAL_METRIC, PAUSED_METRIC = "ApprovalWaitSeconds", "ChargingPausedSeconds"
+"""The same: for how long a close has waited for approval, and for how long a person has paused charging."""
+UNREADABLE_METRIC = "ChangesUnreadable"
+"""Commits of which no event could be made, as their record in the table's stream cannot be read."""
+PROVIDER_METRICS = {"answered": "ProviderAnswers", "limited": "ProviderRateLimits", "failed": "ProviderFailures"}
+"""How requests to a provider ended, by `RequestEnd`: counted by provider, as the charges' outcomes are."""
+ALL_FUNCTIONS = "all"
+"""The dimension `service` of a metric that functions count together: one alarm watches all of them."""
 FIRST_SENT = "first_sent"
 """The attribute of a message that was put back: when it was first sent, in ISO 8601."""
 USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")

@@ -17,10 +17,11 @@ from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
-from monthclose.names import Env, LimitScope
+from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
 """What new tables take."""
@@ -63,6 +64,16 @@ class Provider:
     def limit(self) -> Limit:
         """Its rate limit as deployed; an operator may change it while a close runs."""
         return Limit(self.requests_per_second, self.reserve_share, self.burst)
+
+    @property
+    def requests_per_charge(self) -> int:
+        """Requests of a charge that its limit must have room for."""
+        return requests_per_charge(self.name, self.limit_scope)
+
+    @property
+    def charges_per_second(self) -> float:
+        """Charges a second that its limit allows, as deployed."""
+        return self.limit.usable() / self.requests_per_charge
 
     @property
     def threads(self) -> int:
@@ -114,6 +125,8 @@ class Settings:
     ----------
     max_rejected_percent : int
         The largest share of a file's rows that may be rejected for its import to count as a success.
+    event_source : str
+        The source of the deployment's events; only the function that sends them is given another one.
     """
 
     customers_table: str
@@ -137,9 +150,10 @@ class Settings:
     links: LinkSettings | None = None
     max_rejected_percent: int = MAX_REJECTED_PERCENT
     mail: MailSettings = field(default_factory=MailSettings)
-    gates: GateSettings = field(default_factory=GateSettings)
     audit_table: str = ""
     """Empty in a deployment that has no audit trail yet."""
+    event_source: str = EVENT_SOURCE
+    gates: GateSettings = field(default_factory=GateSettings)
 
     @property
     def deciding(self) -> str:
@@ -214,6 +228,7 @@ class Settings:
             gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
+            event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
         )
 
 

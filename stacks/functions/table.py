@@ -18,6 +18,7 @@ from monthclose.names import (
 from stacks.state.documents import (
     CARRIED,
     COMPANY,
+    CREDIT_NOTES,
     DEAD_LETTERS,
     DRAFTS,
     INVOICES,
@@ -56,6 +57,8 @@ class Function(StrEnum):
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
+    PUBLISH_EVENTS = "publish_events"
+    SHOW_CLOSE = "show_close"
 
     @property
     def camel_case(self) -> str:
@@ -163,6 +166,9 @@ Invoices' numbers are taken from a series there in the same way."""
 _MAILING = {**_BOOKS, **_PROVIDERS}
 _SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
 """Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
+_ACCOUNTS = (_GET, _BATCH_GET)
+_ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
+"""What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
@@ -203,7 +209,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         also=_RECONCILE,
         access=Access(
             tables={_CLOSES: (_GET, _QUERY)},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS),
             writes_documents=(COMPARISONS_PREFIX,),
         ),
     ),
@@ -213,8 +219,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         also=_RECONCILE,
         access=Access(
-            tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX,),
         ),
     ),
@@ -224,7 +230,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -247,7 +253,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
     ),
@@ -309,14 +315,18 @@ FUNCTIONS: Mapping[Function, Spec] = {
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
+    # It reads the batches of a close a few times, when it may have passed a stage: up to 10,000 small items.
+    Function.PUBLISH_EVENTS: Spec(300, access=Access(tables={_CLOSES: (_GET, _QUERY)}, remembers=False)),
+    # The dashboard's widget: it sums up all batches of the latest close.
+    Function.SHOW_CLOSE: Spec(60, 1024, access=Access(tables={_CLOSES: (_QUERY,)}, remembers=False)),
     # What a person asks for may be as much as the reconciler's three functions do.
     Function.ACT_FOR_OPERATOR: Spec(
         900,
         1024,
         access=Access(
-            tables={**_BOOKS, **_SETTLING},
+            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
             remembers=False,
         ),

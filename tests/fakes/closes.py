@@ -1,10 +1,11 @@
 """Closes, rehearsals and claims."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from monthclose.domain.closes.close import BatchProgress, Close
+from monthclose.domain.events import Change
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
@@ -20,6 +21,8 @@ class FakeCloses:
     """`Closes` in memory."""
 
     def __init__(self) -> None:
+        self.hear: Callable[[Change], object] = lambda _change: None
+        """Is told of what was written, as the table's stream tells the function."""
         self._closes: dict[Period, Close] = {}
         self._progress: dict[tuple[Period, int], BatchProgress] = {}
         self._reservations: dict[tuple[Series, Period, int], list[Reservation]] = defaultdict(list)
@@ -36,6 +39,7 @@ class FakeCloses:
         if (stored.version if stored else 0) != close.version:
             raise ConflictError(f"close {close.period} is not at version {close.version}")
         self._closes[close.period] = replace(close, version=close.version + 1)
+        self.hear(Change(stored, self._closes[close.period]))
         return self._closes[close.period]
 
     def all(self) -> list[Close]:
@@ -45,7 +49,9 @@ class FakeCloses:
         return self._progress.get((period, batch))
 
     def put_progress(self, progress: BatchProgress) -> None:
+        before = self._progress.get((progress.period, progress.batch.number))
         self._progress[progress.period, progress.batch.number] = progress
+        self.hear(Change(before, progress))
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         yield from [progress for (of, _), progress in self._progress.items() if of == period]

@@ -8,6 +8,7 @@ from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
+from monthclose.ports.events import EventBus
 from monthclose.ports.gateway import (
     Answer,
     BeforeRequest,
@@ -22,7 +23,7 @@ from monthclose.ports.gateway import (
     Window,
 )
 from monthclose.ports.inbox import Arrival, Inbox
-from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
+from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
@@ -42,6 +43,7 @@ __all__ = [
     "ChargeOrder",
     "ChargeOutcome",
     "ChargeQueue",
+    "ChargingPauses",
     "Claim",
     "Claims",
     "Clock",
@@ -53,6 +55,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EInvoices",
+    "EventBus",
     "EventQueue",
     "Execution",
     "InProgress",

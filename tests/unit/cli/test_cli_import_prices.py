@@ -114,7 +114,7 @@ def test_new_prices_are_said_with_who_used_the_sku_last_month(monthclose: Comman
         monthclose.world.use(monthclose.world.add_customer(name), "5")
     path = tmp_path / "prices.csv"
     path.write_text("sku,currency,unit_price\ndroplet,USD,1\ngpu,USD,2\n")
-    assert "no month has been closed yet" in monthclose("import", "prices", path).stdout
+    assert "2 prices (2 new): no month has been closed yet" in monthclose("import", "prices", path).stdout
     monthclose.world.close()
     path.write_text("sku,currency,unit_price\ndroplet,USD,1.50\ngpu,USD,3\n")
 
@@ -122,7 +122,7 @@ def test_new_prices_are_said_with_who_used_the_sku_last_month(monthclose: Comman
 
     assert "2 prices (2 changed)" in said
     assert "price of SKU 'droplet' in USD, changed (unit_price 1 to 1.5): 2 of 2 customers used it in 2026-10" in said
-    assert "price of SKU 'gpu' in USD, changed (unit_price 2 to 3): nobody used it in 2026-10" in said
+    assert "and 1 SKU that nobody used in 2026-10" in said
 
 
 def test_whom_an_import_touches_is_in_its_json(monthclose: Command, tmp_path: Path) -> None:
