@@ -21,6 +21,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from cli.console import note
+from cli.refusals import EXPIRED_LOCALLY, refusal
 from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import ADAPTERS, Runtime
@@ -222,8 +223,7 @@ def explain(error: Exception, where: str) -> str:
         return f"{error}\nAWS_PROFILE names it"
     if isinstance(error, ResponseParserError):
         return f"what answers at {where} is not AWS"
-    if isinstance(error, ClientError):
-        details = error.response["Error"]
-        return f"{where} refuses: {details.get('Message') or details.get('Code')} ({error.operation_name})"
+    if isinstance(error, (ClientError, *EXPIRED_LOCALLY)):
+        return refusal(error, where)
     nothing = isinstance(error, EndpointConnectionError)
     return f"{where} cannot be reached: {'nothing answers there' if nothing else str(error).strip().splitlines()[0]}"

@@ -22,6 +22,8 @@ class SimBatch:
     held: int = 0
     parked: int = 0
     closed: bool = False
+    charged_at: float = 0.0
+    """When its charges were made, in seconds; 0 until then."""
     turns: int = 0
     """How often its message went back to the queue, in one chain."""
 

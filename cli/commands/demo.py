@@ -19,6 +19,7 @@ from cli.connect import connected
 from cli.console import note, say
 from cli.exit_status import ExitStatus
 from cli.home import folder, home, shown
+from cli.identity import somebody
 from cli.system import System
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
@@ -43,10 +44,11 @@ def demo(ctx: typer.Context, customers: int, months: int) -> None:
     files = folder("demo") / f"{period}-{customers}"
     note(f"making up {period} for a cloud provider with {count(customers, 'customer')}", "")
     generate(files, customers, str(period), _SEED)
-    imports.customers(ctx, files / "customers.csv")
-    imports.prices(ctx, files / "prices.csv")
-    imports.usage(ctx, files / "usage.csv.gz")
-    exit_status = run_close(system, period)
+    by = somebody("")
+    imports.customers(ctx, files / "customers.csv", by=by)
+    imports.prices(ctx, files / "prices.csv", by=by)
+    imports.usage(ctx, files / "usage.csv.gz", by=by)
+    exit_status = run_close(system, period, by)
     if exit_status not in (ExitStatus.DONE, ExitStatus.UNRESOLVED):
         raise typer.Exit(exit_status)
     say(f"  page: {shown(save_page(system, period))}", "dim")

@@ -21,6 +21,8 @@ from sandbox.aws.local_aws import LocalAwsError
 from sandbox.cloud.provider import generate
 
 SEED = 1
+BY = "the story"
+"""Who does all of it, for the audit trail."""
 _NEW_CARD = "pm_card_mastercard"
 _BEFORE_MIDNIGHT = timedelta(minutes=5)
 """Usage may be imported up to a quarter of an hour before the time that it is of."""
@@ -66,9 +68,9 @@ class Acts:
         methods = self.cast.methods(self.first)
         changed = [with_method(row, methods[name]) if (name := row["customer_id"]) in methods else row for row in rows]
         self.rows: dict[str, Row] = {row["customer_id"]: row for row in changed}
-        imports.customers(self.ctx, write_customers(folder / "customers.csv", changed))
-        imports.prices(self.ctx, folder / "prices.csv")
-        imports.usage(self.ctx, folder / "usage.csv.gz")
+        imports.customers(self.ctx, write_customers(folder / "customers.csv", changed), by=BY)
+        imports.prices(self.ctx, folder / "prices.csv", by=BY)
+        imports.usage(self.ctx, folder / "usage.csv.gz", by=BY)
 
     def of_months(self, months: int) -> list[Act]:
         """List the acts of all months, in their order."""
@@ -115,15 +117,15 @@ class Acts:
     def _import_cards(self, names: Sequence[str], file: str) -> None:
         rows = [with_method(self.rows[name], _NEW_CARD) for name in names]
         self.rows |= {row["customer_id"]: row for row in rows}
-        imports.customers(self.ctx, write_customers(self.files / file, rows))
+        imports.customers(self.ctx, write_customers(self.files / file, rows), by=BY)
 
     def _month(self, period: Period, joined: int, left: Sequence[str]) -> None:
         folder = self._made_up(period, joined)
         new = [row for row in read_customers(folder / "customers.csv") if row["customer_id"] not in self.rows]
         self.rows |= {row["customer_id"]: row for row in new}
         without(folder / "usage.csv.gz", left)
-        imports.customers(self.ctx, write_customers(folder / "customers.csv", new))
-        imports.usage(self.ctx, folder / "usage.csv.gz")
+        imports.customers(self.ctx, write_customers(folder / "customers.csv", new), by=BY)
+        imports.usage(self.ctx, folder / "usage.csv.gz", by=BY)
 
     def _made_up(self, period: Period, joined: int) -> Path:
         folder = self.files / str(period)

@@ -11,7 +11,7 @@ from cli.commands.close import run_close
 from cli.console import note, say
 from cli.exit_status import ExitStatus
 from cli.home import folder
-from cli.story.acts import Act, Acts
+from cli.story.acts import BY, Act, Acts
 from cli.story.table import show_months
 from cli.system import System
 from monthclose.domain.errors import UserMistakeError
@@ -41,7 +41,7 @@ def play(ctx: typer.Context, local: LocalTime, customers: int, months: int) -> l
     acts = Acts(ctx, local.system, local.running.sandbox_url, folder("demo") / "story", first, customers)
     note(f"making up {first} for a cloud provider with {count(customers, 'customer')}", "")
     acts.first_month()
-    exit_status = run_close(local.system, first)
+    exit_status = run_close(local.system, first, BY)
     if exit_status not in (ExitStatus.DONE, ExitStatus.UNRESOLVED):
         raise typer.Exit(exit_status)
     say("")

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
+    from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
         AuditTrail,
         Books,
         ChargeQueue,
+        ChargingPauses,
         Claims,
         Clock,
         Closes,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         DeadLetters,
         Documents,
         EInvoices,
+        EventBus,
         EventQueue,
         Inbox,
         InvoiceRenderer,
@@ -41,12 +44,15 @@ if TYPE_CHECKING:
         PaymentGateway,
         PriceBooks,
         ProviderLimits,
+        Rehearsals,
         TaxTables,
         UsageStore,
         WebhookReader,
         Workflow,
     )
+    from monthclose.ports.copies import TableCopies
     from monthclose.settings import Provider, Settings
+    from monthclose.use_cases.payments.request_tally import RequestEnd
 
 # An adapter is imported where its port is made: no command and no function uses all of them, and most bring an SDK.
 
@@ -159,6 +165,13 @@ class Runtime:
         return DynamoAuditTrail(self._connection, partial(caller_of, self._connection.session), self.clock)
 
     @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
+        from monthclose.adapters.dynamo.rehearsals import DynamoRehearsals
+
+        return DynamoRehearsals()
+
+    @cached_property
     def claims(self) -> Claims:
         """Who works on what."""
         from monthclose.adapters.dynamo.claims import DynamoClaims
@@ -239,6 +252,13 @@ class Runtime:
         return DynamoProviderLimits()
 
     @cached_property
+    def pauses(self) -> ChargingPauses:
+        """Whether persons have paused charging."""
+        from monthclose.assembly.limiting import known_pauses
+
+        return known_pauses(self.limits, self.closes, self.clock)
+
+    @cached_property
     def mailer(self) -> Mailer:
         """The mail service, kept to the account's rate and quota."""
         from monthclose.adapters.aws.ses import SesMailer
@@ -293,7 +313,11 @@ class Runtime:
     def _limiting(self) -> Limiting:
         from monthclose.assembly.limiting import Limiting
 
-        return Limiting(self.limits, self.machine_clock)
+        return Limiting(self.limits, self.machine_clock, pauses=self.pauses)
+
+    def requests(self, provider: str) -> Mapping[RequestEnd, int]:
+        """Count how this worker's requests to a provider ended since this was last called."""
+        return self._limiting.tallies[provider].take()
 
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""
@@ -332,6 +356,28 @@ class Runtime:
         from monthclose.adapters.aws.event_queue import SqsEventQueue
 
         return SqsEventQueue(self.settings.webhook_queue_url)
+
+    @cached_property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
+        from monthclose.adapters.dynamo.copies import DynamoCopies
+
+        known = self.settings
+        tables = [known.customers_table, known.usage_table, known.billing_table, known.closes_table]
+        return DynamoCopies([*tables, known.idempotency_table])
+
+    @cached_property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events."""
+        from monthclose.adapters.aws.event_bus import EventBridgeBus
+
+        return EventBridgeBus(self.settings.event_source)
+
+    def read_change(self, record: Mapping[str, Any]) -> Change | None:
+        """Read a record of a table's stream; see `changes.read_change`."""
+        from monthclose.adapters.dynamo.changes import read_change
+
+        return read_change(record)
 
     @property
     def webhook_providers(self) -> frozenset[str]:

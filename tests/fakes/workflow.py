@@ -47,6 +47,9 @@ class FakeMailAccount:
     def quota(self) -> SendingQuota:
         return SendingQuota(self.per_second, self.per_day, self.sent, datetime(2026, 11, 1, tzinfo=UTC))
 
+    def look(self) -> SendingQuota:
+        return self.quota()
+
     def used_up(self) -> None:
         self.sent = self.per_day
 
@@ -63,6 +66,8 @@ class FakeWorkflow:
     """Requests by machine and name."""
     stopped: list[tuple[str, str]] = field(default_factory=list)
     """Executions and causes."""
+    heartbeats: list[str] = field(default_factory=list)
+    """Tokens of the tasks that were asked whether they still wait."""
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
         execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
@@ -92,6 +97,7 @@ class FakeWorkflow:
         self.answers[task_token] = (error, cause)
 
     def still_waits(self, task_token: str) -> bool:
+        self.heartbeats.append(task_token)
         return task_token not in self.gone
 
 
