@@ -198,6 +198,7 @@ class UseCases:
             account=ports.mail_account,
             mail=settings.mail,
             clock=ports.clock,
+            machine_clock=ports.machine_clock,
         )
 
     @cached_property
