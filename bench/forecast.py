@@ -6,6 +6,7 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -140,6 +141,40 @@ def watched(customers: int, seed: int = 1) -> Watched:
     return Watched(simulate(Scenario(customers, AFTER, quotas, seed)))
 
 
+def of_a_close(period: Period) -> tuple[str, list[Row]]:
+    """Read a close that has ended, from the deployment that the command would use: its forecasts as they were."""
+    from cli.connect import Connector  # noqa: PLC0415 - brings AWS's SDK
+
+    system = Connector(None, None)()
+    close = system.ports.closes.get(period)
+    if close is None or close.completed_at is None:
+        raise SystemExit(f"{period} has not been closed to its end")
+    follower = system.use_cases.close_follower
+    standing = follower.standing(close)
+    lanes = follower.lanes(standing)
+    found = follower.forecast(close, standing, lanes)
+    if found is None:
+        raise SystemExit(f"the batches of {period} do not say when they were charged: they are of an earlier release")
+
+    def second(time: datetime) -> float:
+        return (time - close.run_started_at).total_seconds()
+
+    planned = follower.forecast(replace(close, completed_at=close.run_started_at), standing_of(close, ()), lanes)
+    charged = max(step.time for provider in standing.providers.values() for step in provider.steps)
+    really = second(charged), second(close.completed_at)
+    said = [("start", close.run_started_at, planned)] if planned else []
+    rows = [
+        Row(when, second(time), second(said.charged_at), really[0], second(said.ends_at), really[1])
+        for when, time, said in said
+        if said.charged_at and said.ends_at
+    ]
+    rows += [
+        Row(f"{m.share:.0%}", second(m.time), second(m.charged_at), really[0], second(m.ends_at), really[1])
+        for m in found.marks
+    ]
+    return f"{period}: {close.customers:,} customers in {close.batches:,} batches", rows
+
+
 def show(title: str, rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table("charged", "after", "all charged after", "off", "close ended after", "off", title=title)
@@ -160,7 +195,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=__doc__)
     parser.add_argument("--customers", type=int, nargs="*", default=list(SIZES))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--close", metavar="PERIOD", help="a close that has ended, instead of simulated ones")
     options = parser.parse_args()
+    if options.close:
+        show(*of_a_close(Period.parse(options.close)))
+        return
     for customers in options.customers:
         close = watched(customers, options.seed)
         show(f"{customers:,} customers at {close.lane.load.limit.rate_per_second:g}/s, simulated", close.rows())

@@ -34,6 +34,8 @@ class Act(NamedTuple):
     time: datetime
     text: str
     play: Callable[[], object]
+    about: tuple[str, ...] = ()
+    """Customers to whom something happens at once."""
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Acts:
             yield Act(day(3, hour=12), "a customer gets 300.00 of promotional credit, good for six weeks", self._reward)
         if cast.disputing:
             text = f"{count(len(cast.disputing), 'cardholder disputes a charge', 'cardholders dispute charges')}"
-            yield Act(day(4, hour=12), text, self._dispute)
+            yield Act(day(4, hour=12), text, self._dispute, cast.disputing)
             yield Act(day(6, hour=12), "evidence is submitted for one of the disputes", self._submit_evidence)
         yield from self._new_card(day(23, hour=12), cast.forgetful[:1], "who was put on hold adds a card")
 

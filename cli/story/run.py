@@ -57,7 +57,10 @@ def _pass(local: LocalTime, acts: list[Act], last: Period) -> None:
         for step in passage.steps(act.time):
             diary.add(step)
         diary.write(act.time, act.text)
+        since = passage.now
         act.play()
+        if act.about:
+            diary.write(act.time, ", ".join(passage.came_of(act.about, since).words()))
     for step in passage.steps(last.end + _LAST_DAYS):
         diary.add(step)
     for step in passage.compare_all():

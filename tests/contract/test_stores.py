@@ -168,7 +168,7 @@ def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:
 
 def test_the_directory_scans_all_customers_and_finds_named_ones(world: AnyWorld) -> None:
     world.directory.put_profiles((f"c{n}", PROFILE) for n in range(120))
-    assert sorted(world.directory.scan()) == sorted(Planned(f"c{n}", "stripe", 0) for n in range(120))
+    assert sorted(world.directory.scan()) == sorted(Planned(f"c{n}", "stripe", 0, "USD") for n in range(120))
     found = world.directory.known([*(f"c{n}" for n in range(110)), "nobody", "c1"])
     assert found.keys() == {f"c{n}" for n in range(110)}
     profiles = {name: customer.profile for name in found if (customer := world.books.customer(name))}
@@ -314,6 +314,9 @@ def test_progress_is_overwritten_and_listed(world: AnyWorld) -> None:
     assert [p.stage for p in listed] == [Stage.CLOSED if n == 7 else Stage.GENERATED for n in range(40)]
     assert world.closes.progress(OCTOBER, 7) == progress(7, Stage.CLOSED)
     assert world.closes.progress(OCTOBER, 99) is None
+    dated = replace(progress(8, Stage.CHARGED), charged_at=NOON)
+    world.closes.put_progress(dated)
+    assert world.closes.progress(OCTOBER, 8) == dated
     assert list(world.closes.all_progress(Period(2026, 9))) == []
 
 
