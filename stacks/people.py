@@ -18,10 +18,10 @@ from monthclose.names import PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, Env
 from stacks.machines.state_machine import execution_arn
 from stacks.mail import Mail
 from stacks.nag import acknowledge_resource
-from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS
+from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS, REHEARSALS
 from stacks.state_stack import StateStack
 
-_ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY)
+_ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, REHEARSALS)
 _CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 _PATTERNS = "Objects of one kind, executions of one machine, identities of recipients; SES's quota is of no resource."
 _BOOKS = (Env.CUSTOMERS_TABLE, Env.BILLING_TABLE)
@@ -99,6 +99,8 @@ class People(Construct):
             self._writing(_ORDERED),
             _statement(["states:StartExecution"], machines),
             _statement(["states:StopExecution"], self._executions()),
+            # An approval answers the task that waits for it: for this action AWS names no resource.
+            _statement(["states:SendTaskSuccess"], ["*"]),
             *self._telling(),
         ]
 

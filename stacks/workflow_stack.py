@@ -242,6 +242,7 @@ class WorkflowStack(Stack):
         machines.collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:
             machines.close.grant_task_response(consumer)
+        machines.close.grant_task_response(self._called[Function.AWAIT_APPROVAL], only_success=True)
         for provider in self._providers:
             for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
                 grant_secret(self._called[name], provider.secret)

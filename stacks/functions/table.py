@@ -27,6 +27,7 @@ from stacks.state.documents import (
     DRAFTS,
     INVOICES,
     RECONCILIATIONS,
+    REHEARSALS,
     REPORTS,
     SNAPSHOTS,
 )
@@ -38,6 +39,8 @@ class Function(StrEnum):
     OPEN_CLOSE = "open_close"
     PLAN_CLOSE = "plan_close"
     GENERATE_INVOICES = "generate_invoices"
+    JUDGE_REHEARSAL = "judge_rehearsal"
+    AWAIT_APPROVAL = "await_approval"
     CHARGE_CUSTOMERS = "charge_customers"
     SEND_NOTICES = "send_notices"
     SEND_REMAINING_NOTICES = "send_remaining_notices"
@@ -181,8 +184,11 @@ _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
 FUNCTIONS: Mapping[Function, Spec] = {
+    # What a rehearsal drafts with is fixed when it begins: the versions of the price book and the tax table.
     Function.OPEN_CLOSE: Spec(
-        30, machine=_CLOSE, access=Access(tables=_BATCH_STATE, acts=(*_STARTING, ACTS_OF_PERIOD))
+        30,
+        machine=_CLOSE,
+        access=Access(tables=_CLOSE_STATE, reads_documents=_RATING, acts=(*_STARTING, ACTS_OF_PERIOD)),
     ),
     Function.PLAN_CLOSE: Spec(
         900,
@@ -190,7 +196,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
-            reads_documents=(SNAPSHOTS, *_RATING),
+            reads_documents=(REHEARSALS, SNAPSHOTS, *_RATING),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),
@@ -199,10 +205,23 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
-            reads_documents=(CARRIED, COMPANY, DRAFTS, *_RATING),
+            reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES),
+            uploads_documents=(REHEARSALS,),
         ),
     ),
+    # It adds up to 10,000 summaries, and sorts the months of a hundred thousand customers at a time.
+    Function.JUDGE_REHEARSAL: Spec(
+        900,
+        1024,
+        machine=_CLOSE,
+        access=Access(
+            tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_BATCH_STATE},
+            reads_documents=(CARRIED, INVOICES, REHEARSALS, SNAPSHOTS, PRICE_BOOKS_PREFIX),
+            uploads_documents=(REHEARSALS,),
+        ),
+    ),
+    Function.AWAIT_APPROVAL: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
     # A batch of a thousand: 0.2 s an e-mail, and half a minute of waiting for mail.
     Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.

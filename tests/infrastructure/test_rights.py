@@ -58,12 +58,22 @@ _ACTS = "An act is recorded where a person or a rule changes something: use_case
 _PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
 _KEPT = "Checks that are made at the end of a close are taken from its report: use_cases/proof/report_close.py."
+_REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
+_BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
+    ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/invoices/*"): _BILLED,
+    ("*Role", "s3:*Object", "StorageDocuments/rehearsals/*"): _REHEARSED,
+    ("JudgeRehearsalRole", "*", "*"): _REHEARSED,
+    ("AwaitApprovalRole", "*", "*"): _REHEARSED,
+    ("OpenCloseRole", "dynamodb:Query", "TablesCloses"): _REHEARSED,
+    ("OpenCloseRole", "s3:GetObject", "StorageDocuments/*"): _REHEARSED,
+    ("MonthCloseMachineRole", "lambda:InvokeFunction", "AwaitApproval:[*]"): _REHEARSED,
+    ("MonthCloseMachineRole", "lambda:InvokeFunction", "JudgeRehearsal:[*]"): _REHEARSED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,

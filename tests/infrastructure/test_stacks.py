@@ -78,7 +78,7 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    assert days == {"map-runs/": 30, "comparisons/": 30, "snapshots/": 400, None: None}
+    assert days == {"map-runs/": 30, "comparisons/": 30, "snapshots/": 400, "rehearsals/": 400, None: None}
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
@@ -256,7 +256,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
     ("action", "names"),
     [
         ("ses:SendEmail", TELL_CUSTOMERS),
-        ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
+        ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe", "await_approval"}),
         (
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
@@ -267,6 +267,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             {
                 "plan_close",
                 "generate_invoices",
+                "judge_rehearsal",
                 "plan_comparison",
                 "compare_part",
                 "report_close",
@@ -283,8 +284,10 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         (
             "s3:GetObject",
             {
+                "open_close",
                 "plan_close",
                 "generate_invoices",
+                "judge_rehearsal",
                 "plan_comparison",
                 "compare_part",
                 "report_close",

@@ -35,7 +35,8 @@ def remarks_on(entry: CheckEntry) -> Iterator[str]:
             f"{sign}{name.replace('_', ' ')} {Money(parts.get(name, 0), currency).figures}"
             for name, sign in _PARTS.items()
         )
-        yield f"{currency}: {''.join(terms)}"
+        closing = sum(-parts.get(name, 0) if "-" in sign else parts.get(name, 0) for name, sign in _PARTS.items())
+        yield f"{currency}: {''.join(terms)} = {Money(closing, currency).figures}"
     if entry["check"] == Check.PROVIDER and entry["rows"]:
         yield f"compared {datetime.fromisoformat(entry['checked_at']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if entry["why"]:
@@ -57,7 +58,7 @@ def compared(entry: CheckEntry, row: CheckSides | None = None) -> str:
 
 
 def figure(row: CheckSides, minor: int) -> str:
-    """Write an amount without its currency, or a count; an unknown currency has parked somebody, and has no decimals."""
+    """Write an amount without its currency, or a count; amounts of a currency that nobody knows have no decimals."""
     currency = row.get("currency")
     return Money(minor, currency).figures if currency in EXPONENT_BY_CURRENCY else f"{minor:,}"
 

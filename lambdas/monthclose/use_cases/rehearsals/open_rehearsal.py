@@ -41,21 +41,31 @@ class RehearsalOpener:
         Raises
         ------
         UserMistakeError
-            The month is being closed, or has not begun.
+            The month cannot be rehearsed now (see `check`).
         ConflictError
             Another execution began one at the same moment; try again.
         """
-        now = self.clock()
-        if now < period.start:
-            raise UserMistakeError(f"{period} has not begun yet: there is nothing to rehearse")
-        close, before = self.closes.get(period), self.rehearsals.get(period)
-        if close and close.under_way and still_running(close.execution, execution, self.workflow):
-            raise UserMistakeError(_being_closed(close))
+        self.check(period, execution)
+        before = self.rehearsals.get(period)
         if before and before.execution == execution:
             return Begun("opened", before)  # the same call again
         if before and self._runs(before, execution):
             return Begun("already_running", before)
         return Begun("opened", self._begin(period, execution, before))
+
+    def check(self, period: Period, execution: str) -> None:
+        """Check that a month can be rehearsed now.
+
+        Raises
+        ------
+        UserMistakeError
+            It is being closed, or has not begun.
+        """
+        if self.clock() < period.start:
+            raise UserMistakeError(f"{period} has not begun yet: there is nothing to rehearse")
+        close = self.closes.get(period)
+        if close and close.under_way and still_running(close.execution, execution, self.workflow):
+            raise UserMistakeError(_being_closed(close))
 
     def before_close(self, opened: Opened, execution: str, *, scheduled: bool) -> Rehearsal | None:
         """Begin the rehearsal of a close that has to go through its gate; None if it need not, or already has.
