@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monthclose.domain.closes.checks import State
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
@@ -63,6 +64,7 @@ def render_report(report: Report) -> bytes:
         "month": f"{Period.parse(report['period']).start:%B %Y}",
         "verdict": _verdict(report),
         "checks": page_checks(proof.get("checks", ())) if proof else [],
+        "all_passed": not proof or all(entry["state"] == State.PASSED for entry in proof.get("checks", ())),
         "findings": findings,
         "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
         "left": [_loose_end_table(kind, ends) for kind, ends in _loose_ends(report)],
