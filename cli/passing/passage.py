@@ -192,6 +192,9 @@ class Passage:
                 self.busy = False  # a close compares its books itself
                 lines = tuple(_of_close(period, summary, ties=bool(ties)))
                 return Step(moment, "close", lines, {"period": period, "ties": ties, "summary": summary})
+            case {"period": str(period), **rest}:  # it waits for something, or another one is running
+                state = str(rest.get("status") or rest.get("outcome")).replace("_", " ")
+                return Step(moment, "close", (f"close of {period}: {state}",), {"period": period, "state": state})
             case {"owing": {"key": key}}:
                 return self._collected(moment, since, key)
             case {"periods": periods, "providers": providers}:
