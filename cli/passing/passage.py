@@ -189,7 +189,6 @@ class Passage:
         """Say what an execution has done; which kind it was shows in its output."""
         match output:
             case {"period": str(period), "summary": dict(summary), "ties": ties}:
-                self.busy = False  # a close compares its books itself
                 lines = tuple(_of_close(period, summary, ties=bool(ties)))
                 return Step(moment, "close", lines, {"period": period, "ties": ties, "summary": summary})
             case {"period": str(period), **rest}:  # it waits for something, or another one is running
