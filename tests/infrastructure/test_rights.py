@@ -26,7 +26,6 @@ _MISSING = "An object that is missing is told from one that may not be read: ada
 _MAP = "Step Functions itself watches, stops and redrives a Map's children, and writes what a Map Run failed at."
 _EVENT_SOURCE = "The library grants it with an event source; Lambda may use it."
 _STREAM = "Lambda itself reads the tables' streams with the function's role (its guide, on DynamoDB streams)."
-_EVENTS = "The function hears of commits from streams, and tells other systems: handlers/publish_events.py."
 _DRAWN = "The dashboard of CloudWatch, which the local AWS does not draw, calls it: handlers/show_close.py."
 _EARLIER = (
     "Executions that began before functions had versions call the functions themselves: stacks/functions/versions.py."
@@ -90,8 +89,6 @@ TROUBLE: dict[Right, str] = {
     ("*", "sqs:GetQueueUrl", "*"): _EVENT_SOURCE,
     ("EventsPublishEventsRole", "dynamodb:*Stream*", "*"): _STREAM,
     ("EventsPublishEventsRole", "dynamodb:Get[RS]*", "*"): _STREAM,
-    ("EventsPublishEventsRole", "dynamodb:[GQ]*", "TablesCloses"): _EVENTS,
-    ("EventsPublishEventsRole", "events:PutEvents", "*"): _EVENTS,
     ("ShowCloseRole", "*", "*"): _DRAWN,
     ("*HoldsRole", "dynamodb:*", "Tables[BC]*"): _HOLDS,
     ("*HoldsRole", "ses:SendEmail", "*"): _HOLDS,
