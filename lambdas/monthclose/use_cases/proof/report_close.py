@@ -183,12 +183,12 @@ class Reporter:
 
 
 def stored_checks(documents: Documents, period: Period) -> list[CheckResult]:
-    """Read the checks of the period's stored report; none if it has none, or is of an earlier release."""
+    """Read the checks of the period's stored report; none if it has none, is of an earlier release or is damaged."""
     try:
         report: Report = json.loads(documents.get(report_key(period, "json")))
-    except KeyError:
+        found = [result_of(entry) for entry in report["proof"].get("checks", ())]
+    except (KeyError, TypeError, ValueError):
         return []
-    found = (result_of(entry) for entry in report["proof"].get("checks", ()))
     return [result for result in found if result]
 
 
