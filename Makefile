@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CUSTOMERS ?= 200
+MONTHS ?= 1
 # uv takes the interpreter of the virtual environment and never fetches one.
 export UV_PYTHON_DOWNLOADS := never
 # Where an image sets it, pytest rewrites every test module again and again, and each process compiles every library.
@@ -35,8 +36,8 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	npm ci --silent --no-fund --no-audit
 	@touch $@
 
-demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOMERS=200)
-	monthclose demo --customers $(CUSTOMERS)
+demo: setup  ## a small cloud provider's month, closed before your eyes (CUSTOMERS=200; MONTHS=3 for a story of three)
+	monthclose demo --customers $(CUSTOMERS) --months $(MONTHS)
 
 test: setup lint  ## every check and every test, the deployed ones too
 	pytest -n 2 --dist loadgroup -m "not integration"

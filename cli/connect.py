@@ -21,6 +21,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from cli.console import note
+from cli.refusals import EXPIRED_LOCALLY, refusal
 from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import ADAPTERS, Runtime
@@ -52,7 +53,7 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
         if address.hostname in _LOOPBACK:  # an emulator takes any credentials: don't ask for them
             from sandbox.aws.local_aws import aws_environment  # noqa: PLC0415 - nothing of it is needed on AWS
 
-            for name, value in aws_environment(endpoint).items():
+            for name, value in (_ours_at(endpoint) or aws_environment(endpoint)).items():
                 environment.setdefault(name, value)
         return endpoint
     if not any(environment.get(name) for name in _CHOICES):
@@ -65,6 +66,15 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
             note(f"using the local AWS at {running.endpoint_url}")
             return running.endpoint_url
     return "AWS"
+
+
+def _ours_at(endpoint: str) -> Mapping[str, str] | None:
+    """Find the environment of the local AWS, if that is what the endpoint is: its clock belongs to it."""
+    from cli.home import home  # noqa: PLC0415
+    from sandbox.aws.local_aws import LocalAws  # noqa: PLC0415
+
+    running = LocalAws(home()).running()
+    return running.environment if running and running.endpoint_url == endpoint.rstrip("/") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +223,7 @@ def explain(error: Exception, where: str) -> str:
         return f"{error}\nAWS_PROFILE names it"
     if isinstance(error, ResponseParserError):
         return f"what answers at {where} is not AWS"
-    if isinstance(error, ClientError):
-        details = error.response["Error"]
-        return f"{where} refuses: {details.get('Message') or details.get('Code')} ({error.operation_name})"
+    if isinstance(error, (ClientError, *EXPIRED_LOCALLY)):
+        return refusal(error, where)
     nothing = isinstance(error, EndpointConnectionError)
     return f"{where} cannot be reached: {'nothing answers there' if nothing else str(error).strip().splitlines()[0]}"

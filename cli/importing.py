@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cli.console import duration, err, grid, note, print_json, say, show
 from cli.home import folder, home, shown
 from cli.system import System
 from cli.tables import RowFile, open_rows
+from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping, FileSchema, Hints
 from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally
@@ -41,6 +43,7 @@ class FileOptions:
     decimal: str = ""
     max_rejected: int | None = None
     in_json: bool = False
+    by: str = ""
 
 
 def import_rows(
@@ -50,6 +53,7 @@ def import_rows(
     options: FileOptions,
     work: Work,
     tell: Callable[[Tally], None] = lambda _: None,
+    version: Callable[[System], str] = lambda _: "",
 ) -> None:
     """Import a file of rows.
 
@@ -57,6 +61,8 @@ def import_rows(
     ----------
     tell : callable
         Says in words what the summary has no number for.
+    version : callable
+        Names the version of what the file is imported into, if it has versions.
 
     Raises
     ------
@@ -78,11 +84,31 @@ def import_rows(
             Rejects(file, options.rejects, table.table.columns) as rejected_rows,
             _progress(table) as rows,
         ):
-            tally = work(system, rows, mapping, rejected_rows.write)
+            tally = recorded_import(
+                system,
+                schema.name,
+                file,
+                options.by,
+                partial(work, system, rows, mapping, rejected_rows.write),
+                version,
+            )
         summarise(schema, file, tally, rejected_rows.path, time.monotonic() - began, in_json=options.in_json)
         if not options.in_json:
             tell(tally)
         _judge(file, tally, options.max_rejected, system)
+
+
+def recorded_import(
+    system: System, kind: str, file: Path, by: str, work: Callable[[], Tally], version: Callable[[System], str]
+) -> Tally:
+    """Import a file as one act in the audit trail: with counts and versions, and nothing of what is in it."""
+    was = version(system)
+    before = in_json(version=was) if was else ""
+    with system.use_cases.acts.acting(f"{kind}.imported", by=by, before=before, after=in_json(file=file.name)) as act:
+        tally = work()
+        counts = {"imported": tally.taken, "rejected": tally.rejected.total()}
+        act.done(in_json(version=version(system) or None, **counts))
+    return tally
 
 
 def _mapping(schema: FileSchema, file: Path, table: Table, options: FileOptions) -> ColumnMapping:

@@ -15,7 +15,7 @@ import typer
 
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
-from cli.interface import customer, imports, invoice, machine, month
+from cli.interface import customer, imports, invoice, machine, month, restoring, steering
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
@@ -52,7 +52,7 @@ class Commands(TopGroup):
 
 
 def _explain(error: Exception) -> None:
-    if isinstance(error, TryLaterError):
+    if isinstance(error, TryLaterError) and not _is_refused(error):
         _complain(f"{error}\n{_LATER}" if "try again" not in str(error) else str(error))
     elif isinstance(error, ProviderRefusedError | BrokeOffError):
         _complain(str(error))
@@ -60,6 +60,13 @@ def _explain(error: Exception) -> None:
         from cli.failures import explained  # noqa: PLC0415 - knows AWS's errors: only where there is an error
 
         _complain(explained(error))
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether it is AWS's refusal that looks like trouble which passes."""
+    from cli.failures import refusal_behind  # noqa: PLC0415 - knows AWS's errors: only where there is an error
+
+    return refusal_behind(error) is not None
 
 
 def _complain(text: str) -> None:
@@ -139,15 +146,10 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 
 def _add_commands() -> None:
-    commands: list[Callable[..., None]] = [
-        month.plan,
-        month.close,
-        month.status,
-        month.stop,
-        month.report,
-        month.closes,
-    ]
+    commands: list[Callable[..., None]] = [month.plan, month.close, month.status, month.report, month.closes]
+    commands += [month.prove, steering.pause, steering.resume, steering.stop]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
+    commands += [restoring.restore]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
     for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):

@@ -85,6 +85,8 @@ def as_json(view: View) -> dict[str, Any]:
         "execution": close.execution,
         "expected_seconds": close.expected_seconds,
         "stops": stops_as_json(close),
+        "paused": close.paused.to_json() if close.paused else None,
+        "pauses": [pause.to_json() for pause in close.pauses],
         "warnings": list(close.warnings),
         "customers": {"snapshot": close.customers, **view.totals.customers},
         "stages": {STAGE_NAMES[stage]: number for stage, number in view.done.items()},
@@ -98,13 +100,14 @@ def as_json(view: View) -> dict[str, Any]:
 
 
 def stops_as_json(close: Close) -> list[dict[str, str]]:
-    """Say when and why a close was stopped by persons."""
-    return [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops]
+    """Say when, why and by whom a close was stopped."""
+    return [{"time": stop.time.isoformat(), "reason": stop.reason, "by": stop.by} for stop in close.stops]
 
 
 def stop_in_words(stop: Stop) -> str:
     """Say when a close was stopped, and why: `2026-11-01 00:12 UTC: wrong prices`."""
-    return f"{stop.time:%Y-%m-%d %H:%M} UTC: {stop.reason or 'no reason given'}"
+    by = f" (by {stop.by})" if stop.by else ""
+    return f"{stop.time:%Y-%m-%d %H:%M} UTC: {stop.reason or 'no reason given'}{by}"
 
 
 def stage_money(view: View, stage: Stage) -> str:

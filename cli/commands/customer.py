@@ -89,7 +89,7 @@ def _cause_first(happening: Happening) -> int:
 
 
 def _stopped(period: Period, stop: Stop) -> Happening:
-    return Happening(stop.time, period, "close", f"stopped: {stop.reason or 'no reason given'}", "")
+    return Happening(stop.time, period, "close", f"stopped: {stop.reason or 'no reason given'}", stop.by)
 
 
 def _of_month(period: Period, month: CustomerMonth) -> Iterator[Happening]:

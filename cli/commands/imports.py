@@ -10,19 +10,21 @@ import typer
 
 from cli.connect import connected
 from cli.console import note, print_json, say
-from cli.importing import FileOptions, import_rows, summarise
+from cli.importing import FileOptions, import_rows, recorded_import, summarise
 from cli.options import HORIZON_DAYS
 from cli.system import System
 from cli.tables import read_bytes, read_toml, read_whole
+from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Tally
 from monthclose.domain.pricing.reading import read_book
+from monthclose.domain.tax.tax_table import new_tax_table
 from monthclose.domain.words import count
 from monthclose.use_cases.imports.check_billable import unbillable_in_words
 from monthclose.use_cases.imports.import_customers import import_customers
 from monthclose.use_cases.imports.import_prices import import_price_book, import_prices
-from monthclose.use_cases.invoices.company_logo import import_logo
+from monthclose.use_cases.invoices.company_logo import current_logo, import_logo
 
 _MOST_BYTES = 10_000_000
 """Of a logo that are read: many more than any logo may have."""
@@ -36,6 +38,7 @@ def customers(
     rejects: Path | None = None,
     max_rejected: int | None = None,
     *,
+    by: str,
     in_json: bool = False,
 ) -> None:
     """Create customers, or replace their profiles."""
@@ -58,7 +61,7 @@ def customers(
                 "a close parks these customers (countries are ISO 3166 codes, like GB)"
             )
 
-    options = FileOptions(mapped, default, rejects, max_rejected=max_rejected, in_json=in_json)
+    options = FileOptions(mapped, default, rejects, max_rejected=max_rejected, in_json=in_json, by=by)
     import_rows(ctx, CUSTOMERS, file, options, work, tell)
 
 
@@ -70,6 +73,7 @@ def prices(
     rejects: Path | None = None,
     decimal: str = "",
     *,
+    by: str,
     in_json: bool = False,
 ) -> None:
     """Add prices to the price book."""
@@ -79,13 +83,14 @@ def prices(
             raise UserMistakeError(
                 "--map, --default, --decimal and --rejects are for CSV and JSON Lines, not for a TOML price book"
             )
-        _import_book(ctx, file, data, in_json=in_json)
+        _import_book(ctx, file, data, by, in_json=in_json)
         return
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
         return import_prices(rows, mapping, price_books=system.ports.price_books, reject=reject)
 
-    import_rows(ctx, PRICES, file, FileOptions(mapped, default, rejects, decimal, in_json=in_json), work)
+    options = FileOptions(mapped, default, rejects, decimal, in_json=in_json, by=by)
+    import_rows(ctx, PRICES, file, options, work, version=_price_book)
 
 
 def usage(  # noqa: PLR0913
@@ -98,6 +103,7 @@ def usage(  # noqa: PLR0913
     max_rejected: int | None = None,
     horizon: int = HORIZON_DAYS,
     *,
+    by: str,
     in_json: bool = False,
 ) -> None:
     """Store usage of known customers."""
@@ -115,7 +121,7 @@ def usage(  # noqa: PLR0913
         for line in unbillable_in_words(tally):
             note(line)
 
-    options = FileOptions(mapped, default, rejects, decimal, max_rejected, in_json)
+    options = FileOptions(mapped, default, rejects, decimal, max_rejected, in_json, by)
     import_rows(ctx, USAGE, file, options, work, tell)
 
 
@@ -126,10 +132,18 @@ def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
         raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
 
 
-def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object], *, in_json: bool) -> None:
+def _price_book(system: System) -> str:
+    return system.ports.price_books.latest()
+
+
+def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object], by: str, *, in_json: bool) -> None:
     book = _all_or_nothing(file, lambda: read_book(data))
-    began, price_books = time.monotonic(), connected(ctx).ports.price_books
-    tally = _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))
+    began, system = time.monotonic(), connected(ctx)
+
+    def work() -> Tally:
+        return _all_or_nothing(file, lambda: import_price_book(book, price_books=system.ports.price_books))
+
+    tally = recorded_import(system, PRICES.name, file, by, work, _price_book)
     if not tally.taken:
         raise UserMistakeError(
             f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"
@@ -137,13 +151,20 @@ def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object], *, 
     summarise(PRICES, file, tally, file, time.monotonic() - began, in_json=in_json)
 
 
-def taxes(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
+def taxes(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> None:
     """Replace the whole tax table."""
-    content = read_whole(file)
+    content = read_whole(file).encode()
     try:
-        table = connected(ctx).ports.tax_tables.put(content.encode())
+        table = new_tax_table(content)
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
+    system = connected(ctx)
+    was, will_be = (
+        system.ports.tax_tables.latest(),
+        as_text(file=file.name, version=table.version, rates=len(table.rules)),
+    )
+    with system.use_cases.acts.acting("taxes.imported", by=by, before=as_text(version=was or None), after=will_be):
+        system.ports.tax_tables.put(content)
     countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
     if in_json:
         print_json(
@@ -161,11 +182,14 @@ def taxes(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
     say(f"taxes: {covered}, the seller is in {table.seller}; version {table.version}", "bold")
 
 
-def logo(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
+def logo(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> None:
     """Set the logo for future invoices."""
-    content = read_bytes(file, _MOST_BYTES)
+    content, documents = read_bytes(file, _MOST_BYTES), (system := connected(ctx)).ports.documents
+    was = as_text(logo=current_logo(documents) or None)
     try:
-        key = import_logo(content, documents=connected(ctx).ports.documents)
+        with system.use_cases.acts.acting("logo.imported", by=by, before=was, after=as_text(file=file.name)) as act:
+            key = import_logo(content, documents=documents)
+            act.done(as_text(logo=key))
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     if in_json:

@@ -76,6 +76,7 @@ def _print(followed: Followed) -> None:
     if totals.parked:
         facts.append(("  parked", counts_line(totals.parked)))
     facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
+    facts += [("  paused", pause.in_words()) for pause in [close.paused] if pause]
     show(grid([*facts, *_ahead(followed)]))
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")

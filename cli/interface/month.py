@@ -56,23 +56,6 @@ def plan(
     """
 
 
-@runs("cli.commands.close:stop", changes=True)
-def stop(
-    ctx: typer.Context,
-    period: options.LastMonth = None,
-    reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Why. Shown in the status, the report and the customers' histories.")
-    ] = "",
-    by: options.By = "",
-    in_json: options.InJson = False,
-) -> None:
-    """Stop a running close: no more customers are charged. Run `close` again to continue with the rest.
-
-    What is done stays done. Charges that have begun are completed, and so are those of the batches being charged right
-    now.
-    """
-
-
 @runs("cli.commands.status:status")
 def status(
     ctx: typer.Context,
@@ -105,6 +88,23 @@ def report(
     ] = False,
 ) -> None:
     """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
+
+
+@runs("cli.commands.prove:prove")
+def prove(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Name everybody whom a check fails for, not the first 50 only.")
+    ] = False,
+    in_json: options.InJson = False,
+) -> None:
+    """Prove a month from its records, now: every check with its two sides and the difference.
+
+    Reads the ledger, accounts, invoices, payments, e-mails and documents once more, and changes nothing. What the
+    payment providers say is taken from the last comparison; `reconcile` asks them again. Exit status 4 means that a
+    check failed.
+    """
 
 
 @runs("cli.commands.reconcile:reconcile", changes=True)

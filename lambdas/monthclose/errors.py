@@ -16,6 +16,7 @@ __all__ = [
     "AmountTooLargeError",
     "BeingChargedError",
     "BrokeOffError",
+    "ChargingPausedError",
     "ConflictError",
     "IllegalTransitionError",
     "MailRefusedError",
@@ -86,6 +87,10 @@ class ProviderPausedError(TryLaterError):
         super().__init__(message)
         self.seconds = seconds
         """After how long it is worth trying again."""
+
+
+class ChargingPausedError(ProviderPausedError):
+    """A person has paused charging: nothing new is charged until a person resumes it. Nothing happened."""
 
 
 class OutcomeUnknownError(MonthCloseError):

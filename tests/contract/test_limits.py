@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from monthclose.adapters.dynamo.limits import DynamoProviderLimits
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
 from monthclose.domain.payments.throttle import Limit, LimitChanges
 from monthclose.errors import ConflictError, ProviderPausedError
@@ -57,6 +59,20 @@ def test_changing_one_thing_leaves_the_other(limits: ProviderLimits) -> None:
     limits.put_changes("stripe", LimitChanges(burst=7))
     health = limits.put_health("stripe", Health().down(NOW))
     assert limits.state("stripe") == ProviderState(LimitChanges(burst=7), health)
+
+
+def test_a_pause_by_a_person_is_read_back_fenced_and_apart_from_the_providers_health(limits: ProviderLimits) -> None:
+    pause = Pause(datetime(2026, 11, 1, 0, 12, tzinfo=UTC), "ada", "wrong prices")
+    limits.put_pause("stripe", pause, 0)
+    with pytest.raises(ConflictError):
+        limits.put_pause("stripe", replace(pause, by="bob"), 0)
+    limits.put_health("stripe", limits.put_health("stripe", Health().down(NOW)).well())
+    assert limits.state("stripe").paused == pause
+    assert limits.state("gocardless").paused is None
+    limits.put_pause("stripe", pause.end(pause.time + timedelta(days=1), "bob"), limits.state("stripe").pause_version)
+    state = limits.state("stripe")
+    assert (state.paused, state.pause_version) == (None, 2)
+    assert state.pause == replace(pause, ended_at=pause.time + timedelta(days=1), ended_by="bob")
 
 
 def test_the_first_lease_starts_with_a_slot_that_is_due(limits: ProviderLimits) -> None:

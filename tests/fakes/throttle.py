@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
 from monthclose.domain.payments.throttle import LimitChanges, Pace, Run, lease
 from monthclose.errors import ConflictError, ProviderPausedError
@@ -22,13 +23,16 @@ class FakeProviderLimits:
         self._lock = threading.Lock()
         self._changes: dict[str, LimitChanges] = {}
         self._health: dict[str, Health] = {}
+        self._pauses: dict[str, tuple[Pause, int]] = {}
         self._free_at: dict[tuple[str, str], float] = {}
         self.leases: list[tuple[float, Run]] = []
         """When a run was leased, and which."""
         self.health_writes = 0
 
     def state(self, provider: str) -> ProviderState:
-        return ProviderState(self._changes.get(provider, LimitChanges()), self._health.get(provider, Health()))
+        pause, version = self._pauses.get(provider, (None, 0))
+        changes, health = self._changes.get(provider, LimitChanges()), self._health.get(provider, Health())
+        return ProviderState(changes, health, pause, version)
 
     def put_changes(self, provider: str, changes: LimitChanges) -> None:
         self._changes[provider] = changes
@@ -40,6 +44,11 @@ class FakeProviderLimits:
             self._health[provider] = replace(health, version=health.version + 1)
             self.health_writes += 1
             return self._health[provider]
+
+    def put_pause(self, provider: str, pause: Pause, version: int) -> None:
+        if self._pauses.get(provider, (None, 0))[1] != version:
+            raise ConflictError("somebody else changed it first")
+        self._pauses[provider] = (pause, version + 1)
 
     def lease(self, provider: str, lane: str, count: int, pace: Pace, *, now: float, latest: float) -> Run:
         with self._lock:

@@ -66,6 +66,8 @@ class FakeWorkflow:
     """Requests by machine and name."""
     stopped: list[tuple[str, str]] = field(default_factory=list)
     """Executions and causes."""
+    heartbeats: list[str] = field(default_factory=list)
+    """Tokens of the tasks that were asked whether they still wait."""
 
     def start(self, machine: str, name: str, request: Mapping[str, Any]) -> str:
         execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
@@ -95,6 +97,7 @@ class FakeWorkflow:
         self.answers[task_token] = (error, cause)
 
     def still_waits(self, task_token: str) -> bool:
+        self.heartbeats.append(task_token)
         return task_token not in self.gone
 
 

@@ -17,7 +17,7 @@ from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMis
 from monthclose.handlers import charge_customers, entry, find_owing, plan_close
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
-from monthclose.names import WAIT_METRIC, Env
+from monthclose.names import ALL_FUNCTIONS, REFUSED_METRIC, WAIT_METRIC, Env
 from monthclose.use_cases.closes.snapshot import read_batches
 from tests.fakes import FakePatience
 from tests.world import OCTOBER, SETTINGS, World
@@ -182,6 +182,57 @@ def test_how_long_a_message_goes_round_is_counted_from_when_it_was_first_sent(
     assert counted[WAIT_METRIC] == [10.0]
 
 
+def metrics_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The metrics that were written, each with its dimensions."""
+    return [content for line in capsys.readouterr().out.splitlines() if "_aws" in (content := json.loads(line))]
+
+
+def test_charges_are_counted_by_provider_and_never_by_customer(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "charge_customers")
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    [counted] = [metric for metric in metrics_of(capsys) if "ChargesPaid" in metric]
+    assert (counted["provider"], counted["ChargesPaid"]) == ("stripe", [1.0])
+    assert counted["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["provider", "service"]]
+
+
+def test_a_provider_that_refuses_our_key_is_counted_once_for_all_functions(
+    remembering: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remembering.gateway.failures["register", "before"] = [ProviderRefusedError("the key was revoked")]
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    [counted] = [metric for metric in metrics_of(capsys) if REFUSED_METRIC in metric]
+    assert (counted["service"], counted[REFUSED_METRIC]) == (ALL_FUNCTIONS, [1.0])
+
+
+def test_a_paused_batch_waits_without_reading_anybody_and_keeps_its_task_alive(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.use_cases.pause_close(OCTOBER, "ada", "")
+    event = delivered(MESSAGE)
+    event["Records"][0]["attributes"]["SentTimestamp"] = "1793405000000"
+    with monkeypatch.context() as reading:
+        reading.setattr(charge_customers, "_charge_once", lambda *_: pytest.fail("the batch was begun"))
+        charge_customers.handler(event, FakeContext())
+    assert world.queue.messages == [(MESSAGE, 10)]
+    assert world.queue.first_sent == [None]  # how long a person lets it wait raises no alarm
+    assert WAIT_METRIC not in capsys.readouterr().out
+    assert (world.workflow.heartbeats, world.workflow.answers) == (["token-1"], {})
+
+    world.use_cases.resume_close(OCTOBER, "bob")
+    world.clock.pass_time(seconds=3)
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert world.workflow.answers == {"token-1": {"paid": 1, "unsettled": 0}}
+
+
+def test_a_paused_batch_that_nobody_waits_for_is_left(world: World) -> None:
+    world.use_cases.pause_provider("stripe", "ada", "")
+    world.workflow.gone.add("token-1")
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    assert (world.queue.messages, world.workflow.answers) == ([], {})
+
+
 def test_a_batch_that_nobody_waits_for_any_more_is_not_started(world: World) -> None:
     world.workflow.gone.add("token-1")
     charge_customers.handler(delivered(MESSAGE), FakeContext())
@@ -263,6 +314,15 @@ def test_the_collections_message_retries_what_is_due_and_answers_its_task(world:
     charge_customers.handler(delivered(message), FakeContext())
     assert world.workflow.answers == {"token-1": {"retried": 3, "paid": 1}}
     assert len(world.gateway.money_moved) == 1
+
+
+def test_collections_do_not_wait_for_a_paused_provider_so_that_reminders_and_holds_go_on(world: World) -> None:
+    message = collecting(world)
+    world.use_cases.pause_provider("stripe", "ada", "")
+    moved = len(world.gateway.money_moved)
+    charge_customers.handler(delivered(message), FakeContext())
+    assert world.workflow.answers[message["task_token"]] == {"retried": 0, "paid": 0}
+    assert len(world.gateway.money_moved) == moved
 
 
 def test_collections_that_run_out_of_time_are_requeued_and_done_next_time(world: World) -> None:

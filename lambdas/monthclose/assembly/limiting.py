@@ -1,15 +1,27 @@
 """Gateways that keep to their provider's limit, with a replaceable key; a mailer that keeps to the account's."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from threading import Lock
 
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.throttle import Limit
-from monthclose.ports import Clock, Limiter, MailAccount, Mailer, PaymentGateway, ProviderLimits
+from monthclose.ports import (
+    ChargingPauses,
+    Clock,
+    Closes,
+    Limiter,
+    MailAccount,
+    Mailer,
+    PaymentGateway,
+    ProviderLimits,
+)
 from monthclose.settings import Provider
 from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
+from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED, KnownPauses
 from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.request_tally import RequestTally
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
 _PATIENCE_SECONDS = 15
@@ -19,8 +31,13 @@ _MAIL = "mail"
 """What the mail service is called among the providers' limits."""
 
 
+def known_pauses(limits: ProviderLimits, closes: Closes, clock: Clock) -> ChargingPauses:
+    """Make what tells whether persons have paused charging."""
+    return KnownPauses(limits, closes, clock)
+
+
 class Limiting:
-    """Makes gateways keep to their provider's limit.
+    """Makes gateways keep to their provider's limit, and charge nobody while a person has paused charging.
 
     Parameters
     ----------
@@ -28,15 +45,25 @@ class Limiting:
         How long a request waits for a slot.
     """
 
-    def __init__(self, limits: ProviderLimits, clock: Clock, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        limits: ProviderLimits,
+        clock: Clock,
+        patience_seconds: float = _PATIENCE_SECONDS,
+        pauses: ChargingPauses = NEVER_PAUSED,
+    ) -> None:
         self._limits, self._clock, self._patience_seconds = limits, clock, patience_seconds
+        self._pauses = pauses
         self._limiters: dict[str, Limiter] = {}
         self._lock = Lock()
+        self.tallies: defaultdict[str, RequestTally] = defaultdict(RequestTally)
+        """How this worker's requests ended, by provider."""
 
     def limited(self, gateway: PaymentGateway, provider: Provider) -> PaymentGateway:
         """Make a gateway keep to its provider's limit, which all threads of this worker share."""
         lanes = LANES[provider.limit_scope]
-        return ThrottledGateway(gateway, self._limiter(provider), lanes, provider.largest_charge_minor)
+        limiter, tally = self._limiter(provider), self.tallies[provider.name]
+        return ThrottledGateway(gateway, limiter, lanes, provider.largest_charge_minor, tally, self._pauses)
 
     def keyed(
         self, make: Callable[[str], PaymentGateway], read_key: Callable[[], str], provider: Provider

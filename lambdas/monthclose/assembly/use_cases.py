@@ -15,29 +15,36 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from monthclose.assembly.ports import Ports
-    from monthclose.domain.closes.close import Batch
+    from monthclose.domain.closes.close import Batch, Close
+    from monthclose.domain.payments.charging_pause import Pause
     from monthclose.domain.period import Period
     from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.accounts.adjust_account import Cashier
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
+    from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.follow_close import CloseFollower
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.outlook import OutlookMaker
     from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
+    from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
+    from monthclose.use_cases.events.publish_events import EventPublisher
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
     from monthclose.use_cases.invoices.correct_invoice import Corrector
+    from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
     from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
     from monthclose.use_cases.invoices.invoice_links import LinkOpener
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+    from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
     from monthclose.use_cases.notices.hear_mail import MailHearer
@@ -49,9 +56,12 @@ if TYPE_CHECKING:
     from monthclose.use_cases.notices.tell_hold import HoldTeller
     from monthclose.use_cases.payments.charge_customers import BatchCharger
     from monthclose.use_cases.payments.charge_payment import Charger
+    from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.proof.check_batch import BatchChecker
     from monthclose.use_cases.proof.compare_books import BookComparer
+    from monthclose.use_cases.proof.prove_close import CloseProver
     from monthclose.use_cases.proof.report_close import Reporter
     from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
     from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
@@ -59,6 +69,11 @@ if TYPE_CHECKING:
     from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
     from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
     from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
+    from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter, Approver
+    from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge, RehearsalReader
+    from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+    from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+    from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
@@ -111,7 +126,7 @@ class UseCases:
         """Records who changed what, before it is changed."""
         from monthclose.use_cases.audit.record_act import ActRecorder
 
-        return ActRecorder(self.ports.audit, self.ports.clock)
+        return ActRecorder(self.ports.audit, self.ports.clock, self.ports.log)
 
     # Closes
 
@@ -127,13 +142,12 @@ class UseCases:
         """Plans a close's rounds."""
         from monthclose.use_cases.closes.mail_outlook import MailOutlook
         from monthclose.use_cases.closes.plan_close import Planner
-        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
-        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return Planner(
             closes=ports.closes,
-            snapshots=SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches),
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
             documents=ports.documents,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,
@@ -141,6 +155,8 @@ class UseCases:
             settings=settings.close,
             gateways=ports.gateways,
             mail=MailOutlook(ports.mail_account, settings.mail),
+            limits=ports.limits,
+            clock=ports.clock,
         )
 
     @cached_property
@@ -183,6 +199,14 @@ class UseCases:
             clock=ports.clock,
         )
 
+    @cached_property
+    def _snapshots(self) -> SnapshotTaker:
+        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
+
+        ports, settings = self.ports, self.ports.settings
+        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
+        return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
+
     def park_customers(self, period: Period, batch: Batch) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""
         from monthclose.use_cases.closes.park_customers import park_customers
@@ -190,11 +214,39 @@ class UseCases:
         ports = self.ports
         return park_customers(period, batch, books=ports.books, closes=ports.closes, clock=ports.clock)
 
-    def note_stop(self, period: Period, reason: str) -> None:
+    def note_stop(self, period: Period, reason: str, by: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""
         from monthclose.use_cases.closes.stop_close import note_stop
 
-        note_stop(period, reason, closes=self.ports.closes, clock=self.ports.clock)
+        note_stop(period, reason, by, closes=self.ports.closes, clock=self.ports.clock)
+
+    def pause_close(self, period: Period, by: str, reason: str) -> Pause:
+        """Pause a close's charging; see `pause_close`."""
+        from monthclose.use_cases.closes.pause_close import pause_close
+
+        ports = self.ports
+        return pause_close(period, by, reason, closes=ports.closes, workflow=ports.workflow, clock=ports.clock)
+
+    def resume_close(self, period: Period, by: str) -> Close:
+        """Resume a close's charging; see `resume_close`."""
+        from monthclose.use_cases.closes.pause_close import resume_close
+
+        return resume_close(period, by, closes=self.ports.closes, clock=self.ports.clock)
+
+    @cached_property
+    def close_widget(self) -> CloseWidget:
+        """Draws the latest close for the dashboard."""
+        from monthclose.use_cases.closes.close_widget import CloseWidget
+
+        return CloseWidget(self.ports.closes, self.ports.clock)
+
+    @cached_property
+    def close_watcher(self) -> CloseWatcher:
+        """Watches for closes that have not begun, or not ended."""
+        from monthclose.use_cases.closes.watch_closes import CloseWatcher
+
+        ports = self.ports
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(ports.settings.providers))
 
     # Collections
 
@@ -216,6 +268,15 @@ class UseCases:
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
         return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+
+    # Events
+
+    @cached_property
+    def event_publisher(self) -> EventPublisher:
+        """Publishes events about what was committed."""
+        from monthclose.use_cases.events.publish_events import EventPublisher
+
+        return EventPublisher(self.ports.event_bus, self.ports.closes)
 
     # Imports
 
@@ -294,6 +355,29 @@ class UseCases:
         )
 
     @cached_property
+    def batch_drafter(self) -> BatchDrafter:
+        """Drafts a batch's invoices."""
+        from monthclose.use_cases.invoices.draft_batch import BatchDrafter
+
+        ports = self.ports
+        return BatchDrafter(ports.books, ports.price_books, ports.tax_tables, ports.clock, self.invoice_drafter)
+
+    @cached_property
+    def judged_drafts(self) -> JudgedDrafts:
+        """Reads the drafts that were judged."""
+        from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
+
+        ports, settings = self.ports, self.ports.settings
+        return JudgedDrafts(
+            books=ports.books,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            gates=settings.gates,
+            payment_days=settings.company.payment_days,
+        )
+
+    @cached_property
     def replacer(self) -> Replacer:
         """Issues invoices that replace others."""
         from monthclose.use_cases.invoices.replace_invoice import Replacer
@@ -310,11 +394,10 @@ class UseCases:
         return InvoiceGenerator(
             books=ports.books,
             closes=ports.closes,
-            price_books=ports.price_books,
-            tax_tables=ports.tax_tables,
             documents=ports.documents,
             clock=ports.clock,
-            drafter=self.invoice_drafter,
+            batch_drafter=self.batch_drafter,
+            judged=self.judged_drafts,
             replacer=self.replacer,
             adapters=frozenset(ports.settings.providers),
             policy=ports.settings.invoicing,
@@ -447,7 +530,16 @@ class UseCases:
             raise ProviderRefusedError(
                 f"nobody can be charged through provider {provider!r}: it is not in the settings"
             )
-        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock)
+        ports = self.ports
+        gateway, restored = ports.gateways[provider](), self.restore_mark.covers
+        return Charger(ports.books, gateway, ports.clock, restored, ports.pauses)
+
+    @cached_property
+    def restore_mark(self) -> RestoreMark:
+        """Says whether a month's records were restored from a backup."""
+        from monthclose.use_cases.payments.restore_mark import RestoreMark
+
+        return RestoreMark(self.ports.claims, self.ports.clock)
 
     @property
     def chargers(self) -> Mapping[str, Callable[[], Charger]]:
@@ -469,6 +561,18 @@ class UseCases:
         settings = self.ports.settings.providers[provider]
         return Turns(settings.threads, settings.limit.usable() / settings.maximum_concurrency)
 
+    def pause_provider(self, provider: str, by: str, reason: str) -> Pause:
+        """Pause all charging through a provider; see `pause_provider`."""
+        from monthclose.use_cases.payments.pause_provider import pause_provider
+
+        return pause_provider(provider, by, reason, limits=self.ports.limits, clock=self.ports.clock)
+
+    def resume_provider(self, provider: str, by: str) -> Pause:
+        """Resume charging through a provider; see `resume_provider`."""
+        from monthclose.use_cases.payments.pause_provider import resume_provider
+
+        return resume_provider(provider, by, limits=self.ports.limits, clock=self.ports.clock)
+
     def waiting_task(self, token: str, milliseconds_left: Callable[[], int]) -> WaitingTask:
         """Work for a task that waits, as long as time is left."""
         from monthclose.use_cases.payments.waiting_task import WaitingTask
@@ -489,9 +593,25 @@ class UseCases:
         ports = self.ports
         readers, store = ports.executor("compare", _READERS), ComparisonStore(ports.documents)
         planner = ComparisonPlanner(ports.closes, store, ports.clock, frozenset(ports.gateways))
-        reader = PartReader(ports.books, ports.closes, ports.gateways, store, ports.clock, readers)
+        reader = PartReader(ports.books, ports.closes, ports.gateways, store, self._batch_checker, ports.clock, readers)
         joiner = ComparisonJoiner(ports.books, ports.closes, self.chargers, store, planner, ports.clock, readers)
         return BookComparer(planner, reader, joiner, ports.executor("windows", _WINDOWS))
+
+    @property
+    def _batch_checker(self) -> BatchChecker:
+        from monthclose.use_cases.proof.check_batch import BatchChecker
+
+        ports = self.ports
+        return BatchChecker(ports.books, ports.closes, ports.directory, ports.documents, ports.clock)
+
+    @cached_property
+    def prover(self) -> CloseProver:
+        """Proves a close from its records, for people. It reads only, and asks no provider."""
+        from monthclose.use_cases.proof.prove_close import CloseProver
+
+        ports = self.ports
+        executor = ports.executor("compare", _READERS)
+        return CloseProver(ports.closes, ports.documents, self._batch_checker, ports.clock, executor)
 
     @cached_property
     def reporter(self) -> Reporter:
@@ -562,6 +682,105 @@ class UseCases:
         from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
         return PeriodReconciler(self.comparer.healing(), self.reporter, self.ports.closes, self.ports.documents)
+
+    # Rehearsals
+
+    @cached_property
+    def rehearsal_opener(self) -> RehearsalOpener:
+        """Begins rehearsals."""
+        from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+
+        ports, settings = self.ports, self.ports.settings
+        return RehearsalOpener(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            gates=settings.gates,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def rehearsal_planner(self) -> RehearsalPlanner:
+        """Plans the passes of rehearsals."""
+        from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+
+        ports = self.ports
+        return RehearsalPlanner(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
+            documents=ports.documents,
+            settings=ports.settings.close,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def batch_rehearser(self) -> BatchRehearser:
+        """Rehearses batches."""
+        from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
+
+        ports, settings = self.ports, self.ports.settings
+        return BatchRehearser(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            rules=settings.gates.rules,
+        )
+
+    @cached_property
+    def rehearsal_judge(self) -> RehearsalJudge:
+        """Judges rehearsals."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge
+
+        ports = self.ports
+        return RehearsalJudge(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            directory=ports.directory,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            clock=ports.clock,
+            gates=ports.settings.gates,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def rehearsal_reader(self) -> RehearsalReader:
+        """Reads what rehearsals have found."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalReader
+
+        return RehearsalReader(self.ports.documents)
+
+    @cached_property
+    def approver(self) -> Approver:
+        """Approves rehearsals."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import Approver
+
+        ports, settings = self.ports, self.ports.settings
+        return Approver(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def approval_waiter(self) -> ApprovalWaiter:
+        """Lets closes wait for approval."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter
+
+        return ApprovalWaiter(self.ports.rehearsals, self.ports.workflow)
 
     # Webhooks
 

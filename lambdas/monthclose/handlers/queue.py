@@ -36,11 +36,14 @@ class Later:
         How long it waits.
     why : str
         For the log.
+    wanted : bool
+        Whether a person wants it to wait: the time that it does is nothing to raise an alarm about.
     """
 
     message: Mapping[str, object]
     seconds: float
     why: str
+    wanted: bool = False
 
 
 type Handle = Callable[[Event, bool], Later | None]
@@ -58,6 +61,8 @@ def consume(
         What a message is, for the log.
     logged : mapping
         The fields of a message that may be logged, by their names in the log.
+    clock : Clock
+        The machine's: the queue stamps its messages by it.
     """
 
     def failures(record: SQSRecord) -> list[PartialItemFailures]:
@@ -67,7 +72,7 @@ def consume(
             shown = {name: message[field] for name, field in logged.items() if field in message}
             later = handle(message, delivered_before(record))
             if later:
-                sent = first_sent(record)
+                sent = None if later.wanted else first_sent(record)
                 queue.put_back(later.message, round(later.seconds), sent)
                 if sent:
                     measure(WAIT_METRIC, (clock() - sent).total_seconds())

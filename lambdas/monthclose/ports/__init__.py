@@ -8,6 +8,7 @@ from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
+from monthclose.ports.events import EventBus
 from monthclose.ports.gateway import (
     Answer,
     BeforeRequest,
@@ -22,10 +23,11 @@ from monthclose.ports.gateway import (
     Window,
 )
 from monthclose.ports.inbox import Arrival, Inbox
-from monthclose.ports.limits import Limiter, ProviderLimits, ProviderState
+from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
@@ -41,6 +43,7 @@ __all__ = [
     "ChargeOrder",
     "ChargeOutcome",
     "ChargeQueue",
+    "ChargingPauses",
     "Claim",
     "Claims",
     "Clock",
@@ -52,6 +55,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EInvoices",
+    "EventBus",
     "EventQueue",
     "Execution",
     "InProgress",
@@ -76,6 +80,7 @@ __all__ = [
     "ProviderState",
     "Record",
     "Refused",
+    "Rehearsals",
     "Reservation",
     "ShareLeft",
     "TaxTables",

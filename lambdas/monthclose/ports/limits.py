@@ -3,16 +3,33 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
 from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
+from monthclose.domain.period import Period
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """What all workers share about a provider: how its limit was changed, and whether it is healthy."""
+    """What all workers share about a provider: how its limit was changed, and whether it is healthy.
+
+    Parameters
+    ----------
+    pause : Pause or None
+        The last pause of charging through it by a person, ended or not.
+    pause_version : int
+        The version of what is stored of that.
+    """
 
     changes: LimitChanges
     health: Health
+    pause: Pause | None = None
+    pause_version: int = 0
+
+    @property
+    def paused(self) -> Pause | None:
+        """The pause that is in force, if one is."""
+        return self.pause if self.pause and self.pause.in_force else None
 
 
 class ProviderLimits(Protocol):
@@ -26,6 +43,15 @@ class ProviderLimits(Protocol):
 
     def put_health(self, provider: str, health: Health) -> Health:
         """Write a provider's health, fenced by its version, and return it with the next one.
+
+        Raises
+        ------
+        ConflictError
+            Somebody else wrote it first.
+        """
+
+    def put_pause(self, provider: str, pause: Pause, version: int) -> None:
+        """Write a provider's last pause by a person, fenced by the version of the one before.
 
         Raises
         ------
@@ -66,3 +92,27 @@ class Limiter(Protocol):
 
     def failed(self, lane: str, /) -> None:
         """Record that it failed, or did not answer in time."""
+
+
+class ChargingPauses(Protocol):
+    """Whether persons have paused charging, as of a moment ago."""
+
+    def paused(self, provider: str, period: Period | None = None) -> Pause | None:
+        """Find the pause of a provider, or of a period's close, that is in force."""
+
+    def check(self, provider: str, period: Period | None = None) -> None:
+        """Let through what charges.
+
+        Parameters
+        ----------
+        period : Period or None
+            The month whose invoice is charged; None for what belongs to no close.
+
+        Raises
+        ------
+        ChargingPausedError
+            Charging is paused, by the provider or in the month's close.
+        """
+
+    def return_seconds(self, period: Period | None, batch: int) -> int:
+        """After how many seconds to try a batch again that is paused."""

@@ -15,13 +15,14 @@ from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Stop, Totals
 from monthclose.domain.invoices.series import Series
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
 from monthclose.ports import NumberedRun, Reservation
 
 _SHARDS = 16
 _INDEX_SHARDS = 4
 _READ_AT_ONCE = 400
-_CLOSES = "closes"
+_CLOSES, _BATCHES = "closes", "#batches#"
 
 
 class DynamoCloses:
@@ -130,13 +131,15 @@ def _close_content(close: Close) -> dict[str, Any]:
         "opened_at": close.opened_at.isoformat(),
         "run_started_at": close.run_started_at.isoformat(),
         "completed_at": close.completed_at.isoformat() if close.completed_at else None,
-        "stops": [[stop.time.isoformat(), stop.reason] for stop in close.stops],
+        "stops": [[stop.time.isoformat(), stop.reason, *([stop.by] if stop.by else [])] for stop in close.stops],
+        "pauses": [pause.to_json() for pause in close.pauses],
+        "round_began_at": close.round_began_at.isoformat() if close.round_began_at else None,
     }
 
 
 def _close(item: ClosesItem) -> Close:
     content = cast("dict[str, Any]", item.content)
-    completed = content["completed_at"]
+    completed, round_began = content["completed_at"], content.get("round_began_at")
     return Close(
         **content
         | {
@@ -147,7 +150,9 @@ def _close(item: ClosesItem) -> Close:
             "completed_at": datetime.fromisoformat(completed) if completed else None,
             "warnings": tuple(content["warnings"]),
             "providers": tuple(content.get("providers", ())),
-            "stops": tuple(Stop(datetime.fromisoformat(at), why) for at, why in content.get("stops", ())),
+            "stops": tuple(Stop(datetime.fromisoformat(at), *said) for at, *said in content.get("stops", ())),
+            "pauses": tuple(Pause.from_json(pause) for pause in content.get("pauses", ())),
+            "round_began_at": datetime.fromisoformat(round_began) if round_began else None,
             "version": int(item.version),
         }
     )
@@ -181,3 +186,10 @@ def _progress(item: ClosesItem) -> BatchProgress:
         outdated=content.get("outdated", False),
         charged_at=datetime.fromisoformat(content["charged_at"]) if content.get("charged_at") else None,
     )
+
+
+def read_item(item: ClosesItem) -> Close | BatchProgress | None:
+    """Read a close or a batch's progress; None for the table's other items."""
+    if item.pk == _CLOSES:
+        return _close(item)
+    return _progress(item) if _BATCHES in item.pk else None

@@ -8,8 +8,8 @@ from sys import intern
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
-from monthclose.adapters.dynamo.records import LEASE_SHARDS
-from monthclose.domain.accounts.customer import Profile
+from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.batching import Planned
 from monthclose.ports import Owing
 
@@ -45,6 +45,11 @@ class DynamoCustomerDirectory:
         wanted = ["customer_id", *names]
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
         return {item.customer_id: Profile(**{name: getattr(item, name) for name in names}) for item in items}
+
+    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        """Look the ids up, in batches."""
+        items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=True)
+        return {item.customer_id: customer(item) for item in items}
 
     def owing(self) -> Iterator[Owing]:
         """Scan the table page by page; DynamoDB leaves out customers who owe nothing."""

@@ -14,13 +14,14 @@ from typing import Any, cast
 
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import LimitItem
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
 from monthclose.domain.payments.throttle import LimitChanges, Pace, Run
 from monthclose.errors import ConflictError, ProviderPausedError, TryLaterError
 from monthclose.ports import ProviderState
 
-_CHANGES, _HEALTH = "changes", "circuit"
-"""Sort keys; no lane's lies between them, so that one query reads both."""
+_CHANGES, _PAUSE, _HEALTH = "changes", "charging", "circuit"
+"""Sort keys, in their order; no lane's lies between them, so that one query reads all three."""
 _RACES = 5
 _DIGITS = 6
 """Decimals of a second: DynamoDB adds decimals exactly."""
@@ -34,7 +35,7 @@ class DynamoProviderLimits:
         """When a lane's next free slot was due, as of the last lease; it only grows."""
 
     def state(self, provider: str) -> ProviderState:
-        """Read both items in one query; an operator's change takes effect at once."""
+        """Read the items in one query; an operator's change takes effect at once."""
         with translated():
             items = {
                 item.sk: item
@@ -42,10 +43,12 @@ class DynamoProviderLimits:
                     _pk(provider), LimitItem.sk.between(_CHANGES, _HEALTH), consistent_read=True
                 )
             }
-        changes, health = items.get(_CHANGES), items.get(_HEALTH)
+        changes, pause, health = items.get(_CHANGES), items.get(_PAUSE), items.get(_HEALTH)
         return ProviderState(
             LimitChanges(**cast("dict[str, Any]", changes.content)) if changes else LimitChanges(),
             Health(**cast("dict[str, Any]", health.content) | {"version": int(health.version)}) if health else Health(),
+            Pause.from_json(cast("dict[str, Any]", pause.content)) if pause else None,
+            int(pause.version) if pause else 0,
         )
 
     def put_changes(self, provider: str, changes: LimitChanges) -> None:
@@ -61,6 +64,12 @@ class DynamoProviderLimits:
         with translated():
             LimitItem(_pk(provider), _HEALTH, content=content, version=after.version).save(condition=unchanged)
         return after
+
+    def put_pause(self, provider: str, pause: Pause, version: int) -> None:
+        """Write the pause if the stored one still has its version."""
+        unchanged = LimitItem.version == version if version else LimitItem.pk.does_not_exist()
+        with translated():
+            LimitItem(_pk(provider), _PAUSE, content=pause.to_json(), version=version + 1).save(condition=unchanged)
 
     def lease(self, provider: str, lane: str, count: int, pace: Pace, *, now: float, latest: float) -> Run:
         """Add to the lane's number, or set it if slots have passed unused since the last lease.

@@ -12,6 +12,7 @@ from monthclose.domain.accounts.ledger import Account, Entry, sums_by_account
 from monthclose.domain.collections.dunning import telling_due
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 
@@ -20,6 +21,8 @@ class CloseStatus(StrEnum):
     """Where a close stands."""
 
     RUNNING = "running"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    """Its invoices are drafted, and nothing is issued or charged before a person approves them."""
     COMPLETED = "completed"
     """Finished: the books tie, everybody has an outcome (perhaps a bank debit under way), and was told."""
     WAITING = "waiting"
@@ -33,10 +36,11 @@ class CloseStatus(StrEnum):
 
 
 class Stop(NamedTuple):
-    """That a person stopped a run of a close, and why; the reason may be empty."""
+    """That a person stopped a run of a close, and why; the reason may be empty, and of earlier releases `by` is."""
 
     time: datetime
     reason: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,18 @@ class Close:
         When persons stopped runs of it, in order.
     providers : tuple of str
         Those of its customers. Empty until planned, and for a close planned before this was recorded.
+    pauses : tuple of Pause
+        When persons paused its charging, in order.
+    round_began_at : datetime or None
+        When the present round began.
+    rounds_not_counted : int
+        Rounds of the present run during which charging was paused: the bound on repair rounds doesn't count them.
+    only : str
+        Where the list of the customers is to whom the present run is limited; empty if it covers all.
     planned_for : mapping
         How many customers each provider has; empty as `providers`.
+    rehearsal : int
+        The rehearsal whose drafts it issues; 0 if it drafts by itself.
     """
 
     period: Period
@@ -85,8 +99,24 @@ class Close:
     completed_at: datetime | None = None
     stops: tuple[Stop, ...] = ()
     providers: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    round_began_at: datetime | None = None
+    rounds_not_counted: int = 0
+    only: str = ""
     planned_for: Mapping[str, int] = field(default_factory=dict)
+    rehearsal: int = 0
     version: int = 0
+
+    @property
+    def paused(self) -> Pause | None:
+        """The pause of its charging that is in force, if one is."""
+        last = self.pauses[-1] if self.pauses else None
+        return last if last and last.in_force and self.completed_at is None else None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an execution works on it, or waits for its approval, unless that has ended meanwhile."""
+        return self.status in (CloseStatus.RUNNING, CloseStatus.WAITING_FOR_APPROVAL)
 
     @property
     def stopped(self) -> Stop | None:

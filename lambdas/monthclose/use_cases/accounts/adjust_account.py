@@ -112,6 +112,7 @@ class Cashier:
         self, charger: Charger, customer: Customer, period: Period, month: CustomerMonth, limit: Money | None
     ) -> list[Payment]:
         """Charge one invoice: several times if one charge cannot take all."""
+        charger.pauses.check(customer.profile.payment_provider, period)
         key = retry_conflicts(partial(new_payment, self.books, customer, period, limit))
         try:
             charger.charge(key)

@@ -1,9 +1,11 @@
 """Open a close: one execution at a time works on a period."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes, Workflow
 from monthclose.use_cases.claim_holder import still_running
@@ -39,7 +41,7 @@ def open_close(period: Period, execution: str, *, closes: Closes, workflow: Work
         close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
     elif close.execution == execution:
         return Opened(period, "opened", close.run)  # the same call again
-    elif close.status is CloseStatus.RUNNING and still_running(close.execution, execution, workflow):
+    elif close.under_way and still_running(close.execution, execution, workflow):
         return Opened(period, "already_running", close.run)
     else:
         close = replace(
@@ -50,5 +52,14 @@ def open_close(period: Period, execution: str, *, closes: Closes, workflow: Work
             run_started_at=now,
             first_round=close.round,
             completed_at=None,
+            pauses=close.pauses if close.completed_at is None else _ended(close.pauses, close.completed_at),
+            rounds_not_counted=0,
         )
     return Opened(period, "opened", closes.put(close).run)
+
+
+def _ended(pauses: tuple[Pause, ...], completed_at: datetime) -> tuple[Pause, ...]:
+    """End a pause that came too late for a close: it must not hold up the next run."""
+    if not pauses or not pauses[-1].in_force:
+        return pauses
+    return (*pauses[:-1], pauses[-1].end(completed_at, "the close, which ended"))

@@ -6,14 +6,29 @@ from dataclasses import dataclass, replace
 
 from monthclose.domain.closes.close import Batch, Close
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
-from monthclose.ports import Closes, Documents, PaymentGateway, PriceBooks, TaxTables, TimeIsUp
+from monthclose.ports import (
+    Clock,
+    Closes,
+    Documents,
+    PaymentGateway,
+    PriceBooks,
+    ProviderLimits,
+    Rehearsals,
+    TaxTables,
+    TimeIsUp,
+)
 from monthclose.settings import CloseSettings, Provider
 from monthclose.use_cases.closes.mail_outlook import MailOutlook
 from monthclose.use_cases.closes.snapshot import read_batches, write_batches
 from monthclose.use_cases.closes.take_snapshot import Scan, Snapshot, SnapshotTaker
+
+_PAUSED_WAIT_SECONDS, _LONGEST_PAUSED_WAIT_SECONDS = 60, 900
+"""How much longer each round of a close that stays paused waits, and how long at most: an execution's history has room
+for 25,000 events (Step Functions, "Quotas"), and the batches that only wait to be charged end no round for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,7 @@ class Planner:
     """Plans rounds."""
 
     closes: Closes
+    rehearsals: Rehearsals
     snapshots: SnapshotTaker
     documents: Documents
     price_books: PriceBooks
@@ -46,6 +62,8 @@ class Planner:
     gateways: Mapping[str, Callable[[], PaymentGateway]]
     """Makes each provider's gateway: a provider that refuses us must stop the close before it charges or parks."""
     mail: MailOutlook
+    limits: ProviderLimits
+    clock: Clock
 
     def plan(self, period: Period, run: int, scan: Scan | None = None, time_is_up: TimeIsUp = lambda: False) -> Plan:
         """Write the list of the batches that still need work; a close's first round takes the snapshot as well.
@@ -72,16 +90,20 @@ class Planner:
         if first:  # one run bills with one price book, whatever is imported meanwhile
             close = replace(close, price_book=self.price_books.latest(), tax_table=self.tax_tables.latest())
         if not close.snapshot_key:
-            taken = self.snapshots.take(close, scan or Scan(), time_is_up)
+            taken = self._judged(close) or self.snapshots.take(close, scan or Scan(), time_is_up)
             if isinstance(taken, Scan):
                 return Plan(close, 0, "", scan=taken)
             close = self._planned(close, taken)
         done = self._finished(close, with_parked=first)
         todo = close.batches - len(done)
-        rounds_done = close.round - close.first_round
         if not todo:
             return Plan(close, 0, close.snapshot_key)
-        self._check_providers({batch.provider for batch in self._unfinished(close, done)})
+        providers = {batch.provider for batch in self._unfinished(close, done)}
+        self._check_providers(providers)
+        paused = [] if first else self._pauses(close, providers)
+        if paused:
+            close = replace(close, rounds_not_counted=close.rounds_not_counted + 1)
+        rounds_done = close.round - close.first_round - close.rounds_not_counted
         if rounds_done >= self.settings.max_rounds:
             key = f"snapshots/{period}/parking-{close.round}.json"
             write_batches(self.documents, key, self._unfinished(close, done), self.snapshots.queues)
@@ -95,9 +117,28 @@ class Planner:
             self.snapshots.queues,
             self.settings.generated_per_second,
         )
-        close = self.closes.put(replace(close, round=close.round + 1))
+        close = self.closes.put(replace(close, round=close.round + 1, round_began_at=self.clock()))
         wait = 0 if first else self.settings.round_wait_seconds * rounds_done
+        if any(pause.in_force for pause in paused):
+            wait = max(wait, min(_PAUSED_WAIT_SECONDS * close.rounds_not_counted, _LONGEST_PAUSED_WAIT_SECONDS))
         return Plan(close, todo, key, wait_seconds=wait)
+
+    def _pauses(self, close: Close, providers: Collection[str]) -> list[Pause]:
+        """Find the pauses by persons that lasted into the round that has just ended.
+
+        What such a round leaves undone says nothing about the customers: it is not among the `max_rounds` after which
+        they are parked.
+        """
+        began = close.round_began_at or close.run_started_at
+        of_providers = (self.limits.state(name).pause for name in sorted(providers))
+        return [pause for pause in (*close.pauses, *of_providers) if pause and pause.lasted_until(began)]
+
+    def _judged(self, close: Close) -> Snapshot | None:
+        """Find the snapshot of the drafts that were judged: it is the close's, if there is one."""
+        rehearsal = self.rehearsals.get(close.period) if close.rehearsal else None
+        if rehearsal is None or rehearsal.number != close.rehearsal:
+            return None
+        return Snapshot(rehearsal.snapshot_key, rehearsal.batches, rehearsal.counts)
 
     def _check_providers(self, names: set[str]) -> None:
         for name in sorted(names & self.gateways.keys()):

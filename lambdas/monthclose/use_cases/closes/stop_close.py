@@ -1,26 +1,30 @@
 """Record that somebody stopped a close, and why; the status, the report and `monthclose customer` show it."""
 
 from dataclasses import replace
-from functools import partial
 
 from monthclose.domain.closes.close import Stop
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes
 from monthclose.use_cases.batch_work import retry_conflicts
+from monthclose.use_cases.closes.pause_close import why_not_running
 
 
-def note_stop(period: Period, reason: str, *, closes: Closes, clock: Clock) -> None:
+def note_stop(period: Period, reason: str, by: str, *, closes: Closes, clock: Clock) -> None:
     """Record that the current run of a close was stopped.
 
     Raises
     ------
+    UserMistakeError
+        It has ended meanwhile, or somebody else has stopped it: the message says who.
     TryLaterError
         Others kept writing the close at the same time.
     """
-    retry_conflicts(partial(_note, period, Stop(clock(), reason), closes))
 
+    def step() -> None:
+        close = closes.get(period)
+        if close is None or close.completed_at or close.stopped:
+            raise UserMistakeError(why_not_running(period, close))
+        closes.put(replace(close, stops=(*close.stops, Stop(clock(), reason, by))))
 
-def _note(period: Period, stop: Stop, closes: Closes) -> None:
-    close = closes.get(period)
-    if close and close.completed_at is None:
-        closes.put(replace(close, stops=(*close.stops, stop)))
+    retry_conflicts(step)

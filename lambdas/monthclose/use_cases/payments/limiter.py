@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -219,7 +220,7 @@ class PacedLimiter:
             probing = self._limits.put_health(self._provider, health.probing(now))
             with self._lock:
                 self._prober = threading.get_ident()
-            self._know(ProviderState(self._state().changes, probing))
+            self._know(replace(self._state(), health=probing))
             return True
         self._known_at = 0.0
         return False
@@ -262,7 +263,7 @@ class PacedLimiter:
                         health = self._limits.put_health(self._provider, health)
                     except ConflictError:
                         continue
-                self._know(ProviderState(state.changes, health))
+                self._know(replace(state, health=health))
                 return
 
     def _paused(self, why: str, seconds: float) -> ProviderPausedError:

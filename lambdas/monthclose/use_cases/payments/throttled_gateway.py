@@ -18,7 +18,18 @@ from monthclose.errors import (
     RateLimitedError,
 )
 from monthclose.names import LimitScope
-from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, Limiter, PaymentGateway, Window
+from monthclose.ports import (
+    Answer,
+    BeforeRequest,
+    ChargeOrder,
+    ChargingPauses,
+    CollectedPage,
+    Limiter,
+    PaymentGateway,
+    Window,
+)
+from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
+from monthclose.use_cases.payments.request_tally import RequestEnd, RequestTally
 
 _READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held")
 _CALLS = (*_READS, "register", "prepare", "collect", "withdraw")
@@ -29,6 +40,9 @@ LANES: Mapping[LimitScope, Mapping[str, str]] = {
 """The lane of each call. Where each endpoint has a limit of its own, each call that changes something is one; those
 that read share one, for they share the endpoint that lists payments."""
 
+_CHARGING = ("register", "prepare", "collect")
+"""The calls that are not made while a person has paused charging. What reads, or makes sure that nothing is collected,
+goes on."""
 _TRIES = 4
 """Of a call that is answered with 429."""
 _LOST = (ProviderDownError, OutcomeUnknownError)
@@ -40,7 +54,8 @@ _ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
 class ThrottledGateway:
     """`PaymentGateway` around another one.
 
-    Every method may raise `ProviderPausedError`, too: no slot is free in time, or the provider is down.
+    Every method may raise `ProviderPausedError`, too: no slot is free in time, or the provider is down. Those that
+    charge may raise `ChargingPausedError`.
 
     Parameters
     ----------
@@ -48,12 +63,16 @@ class ThrottledGateway:
         The limiter's lane of each method.
     largest_minor : mapping
         By currency, in minor units: the most in one charge that the provider has agreed to for the company's account.
+    tally : RequestTally
+        Counts how the requests end.
     """
 
     gateway: PaymentGateway
     limiter: Limiter
     lanes: Mapping[str, str]
     largest_minor: Mapping[str, int] = field(default_factory=dict)
+    tally: RequestTally = field(default_factory=RequestTally)
+    pauses: ChargingPauses = NEVER_PAUSED
 
     @property
     def provider(self) -> str:
@@ -92,11 +111,11 @@ class ThrottledGateway:
         """Create the provider's object for the payment; a provider without such a step is not asked."""
         if not self.gateway.one_order_per_payment:
             return self.gateway.prepare(order)
-        return self._request("prepare", lambda: self.gateway.prepare(order))
+        return self._request("prepare", lambda: self.gateway.prepare(order), order.period)
 
     def collect(self, order: ChargeOrder) -> Answer:
         """Collect an order."""
-        return self._request("collect", lambda: self.gateway.collect(order))
+        return self._request("collect", lambda: self.gateway.collect(order), order.period)
 
     def look_up(self, order: ChargeOrder) -> Answer:
         """Look up what became of an order."""
@@ -127,8 +146,13 @@ class ThrottledGateway:
 
         return self._request("held", lambda: self.gateway.held(reference, next_slot))
 
-    def _request[T](self, call: str, request: Callable[[], T]) -> T:
+    def _request[T](self, call: str, request: Callable[[], T], period: Period | None = None) -> T:
         """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.
+
+        Parameters
+        ----------
+        period : Period or None
+            The month whose invoice it charges.
 
         Raises
         ------
@@ -138,6 +162,8 @@ class ThrottledGateway:
         lane = self.lanes[call]
         for tries_left in reversed(range(_TRIES)):
             self.limiter.acquire(lane)
+            if call in _CHARGING:  # the slot may have been leased before the pause
+                self.pauses.check(self.provider, period)
             try:
                 with self._noted(lane):
                     return request()
@@ -151,13 +177,17 @@ class ThrottledGateway:
         try:
             yield
         except RateLimitedError:
+            self.tally.add(RequestEnd.LIMITED)
             self.limiter.limited(lane)
             raise
         except _LOST:
+            self.tally.add(RequestEnd.FAILED)
             self.limiter.failed(lane)
             raise
         except _ANSWERED:
+            self.tally.add(RequestEnd.ANSWERED)
             self.limiter.succeeded(lane)
             raise
         else:
+            self.tally.add(RequestEnd.ANSWERED)
             self.limiter.succeeded(lane)

@@ -12,7 +12,7 @@ from monthclose.domain.closes.close import BatchProgress, CloseStatus, totals_of
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
-from monthclose.errors import TryLaterError
+from monthclose.errors import ChargingPausedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, ShareLeft, Tell, TimeIsUp
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import (
@@ -101,7 +101,10 @@ class BatchFinisher:
         ready = [payment for month in months.values() for payment in month.payments if self._is_due(payment)]
         if ready and not may_charge:
             return False, [LookUp(left=True)]
-        look_ups = [self._charge(payment) for payment in ready]
+        if self.settler.charger.pauses.paused(self.settler.provider, progress.period):
+            look_ups, ready = [LookUp(error=ChargingPausedError.__name__) for _ in ready], []
+        else:
+            look_ups = [self._charge(payment) for payment in ready]
         for payment in ready:
             months[payment.customer_id] = self.books.month(payment.customer_id, payment.period)
         if not _has_changed(progress, list(months.values())):

@@ -18,7 +18,13 @@ from monthclose.domain.closes.proof import MOST_FINDINGS, Finding
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import IN_FLIGHT, Payment, PaymentKey, PaymentState, next_check
 from monthclose.domain.period import Period
-from monthclose.errors import BeingChargedError, ProviderPausedError, ProviderRefusedError, TryLaterError
+from monthclose.errors import (
+    BeingChargedError,
+    ChargingPausedError,
+    ProviderPausedError,
+    ProviderRefusedError,
+    TryLaterError,
+)
 from monthclose.ports import Books, Clock, CustomerDirectory, Log, ShareLeft, Tell
 from monthclose.use_cases.batch_work import log_failure, retry_conflicts, side_by_side
 from monthclose.use_cases.payments.charge_payment import Charger
@@ -193,6 +199,8 @@ class PaymentSettler:
             return LookUp(work())
         except ProviderRefusedError:
             raise
+        except ChargingPausedError as error:  # looking up goes on
+            return LookUp(error=type(error).__name__)
         except ProviderPausedError as error:
             return LookUp(error=type(error).__name__, left=True)
         except BeingChargedError:
