@@ -17,7 +17,8 @@ from bench.scale.batches import SimBatch
 from bench.scale.close import Run, simulate
 from bench.scale.scenario import AFTER, Quotas, Scenario
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
-from monthclose.domain.closes.forecast import TENTHS, Forecast, Forecaster, Lane
+from monthclose.domain.closes.forecast import TENTHS, Forecast, Forecaster
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.pacing import generated_per_second
 from monthclose.domain.closes.standing import Standing, marks, standing_of
 from monthclose.domain.closes.timetable import Load, Work, timetable
