@@ -17,7 +17,8 @@ from bench.scale.batches import SimBatch
 from bench.scale.close import Run, simulate
 from bench.scale.scenario import AFTER, Quotas, Scenario
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
-from monthclose.domain.closes.forecast import TENTHS, Forecast, Forecaster, Lane
+from monthclose.domain.closes.forecast import TENTHS, Forecast, Forecaster
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.pacing import generated_per_second
 from monthclose.domain.closes.standing import Standing, marks, standing_of
 from monthclose.domain.closes.timetable import Load, Work, timetable
@@ -117,12 +118,17 @@ class Watched:
 
     def _progress(self, batch: SimBatch, second: float) -> BatchProgress:
         charged = 0 < batch.charged_at <= second
+        told = sum(number for time, number in batch.told_at if time <= second)
         return BatchProgress(
             _PERIOD,
             Batch(batch.number, _STRIPE, batch.planned.customer_ids),
             Stage.CLOSED if charged else Stage.GENERATED,
             1,
-            Totals(customers={"invoiced": batch.size}, payments={"paid" if charged else "ready": batch.size}),
+            Totals(
+                customers={"invoiced": batch.size},
+                payments={"paid" if charged else "ready": batch.size},
+                untold=batch.size - told if charged else 0,
+            ),
             0 if charged else batch.size,
             self._time(batch.charged_at if charged else min(second, 1e9)),
             charged_at=self._time(batch.charged_at) if charged else None,
@@ -135,9 +141,10 @@ class Watched:
         return (time - self.began).total_seconds()
 
 
-def watched(customers: int, seed: int = 1) -> Watched:
-    """Simulate a close with the quotas that docs/scale.md says to ask for."""
-    quotas = Quotas.documented().asked_for(customers)
+def watched(customers: int, seed: int = 1, *, asked: bool = True) -> Watched:
+    """Simulate a close with the quotas that docs/scale.md says to ask for, or a new account's, whose mail is slow."""
+    quotas = Quotas.documented()
+    quotas = quotas.asked_for(customers) if asked else quotas
     return Watched(simulate(Scenario(customers, AFTER, quotas, seed)))
 
 
@@ -195,14 +202,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=__doc__)
     parser.add_argument("--customers", type=int, nargs="*", default=list(SIZES))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--quotas", choices=("default", "asked"), default="asked", help="a new account's, or docs/scale.md's"
+    )
     parser.add_argument("--close", metavar="PERIOD", help="a close that has ended, instead of simulated ones")
     options = parser.parse_args()
     if options.close:
         show(*of_a_close(Period.parse(options.close)))
         return
     for customers in options.customers:
-        close = watched(customers, options.seed)
-        show(f"{customers:,} customers at {close.lane.load.limit.rate_per_second:g}/s, simulated", close.rows())
+        close = watched(customers, options.seed, asked=options.quotas == "asked")
+        rates = f"{close.lane.load.limit.rate_per_second:g} charges/s, {close.mail.rate_per_second:g} e-mails/s"
+        show(f"{customers:,} customers at {rates}, simulated", close.rows())
 
 
 if __name__ == "__main__":

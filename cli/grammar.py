@@ -15,6 +15,7 @@ PANELS = {
     "Data": ("import",),
     "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
     "Invoices": ("invoice",),
+    "Looking back": ("audit",),
     "Backups": ("restore",),
     "This machine": ("demo", "local"),
 }

@@ -122,7 +122,7 @@ def _facts(outlook: Outlook) -> Iterable[tuple[str, str]]:
     if outlook.last is not None:
         yield "  month before", f"invoiced {_amounts(outlook.last) or 'nothing'}"
     yield "  invoices", _amounts(money.invoiced) or "none"
-    size = f" of up to {count(outlook.batch_size, 'customer')}"
+    size = f" of up to {outlook.batch_size:,} customers" if outlook.batch_size > 1 else " of one customer each"
     yield "  batches", f"{outlook.batches:,}{size}"
 
 

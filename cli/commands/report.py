@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import typer
 
+from cli.acts import link
 from cli.checks import print_checks
 from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
@@ -88,6 +89,8 @@ def report(
         print_json(read_report(system, chosen))
     else:
         print_report(read_report(system, chosen))
+        if acts := link(system, chosen):
+            note(f"  {acts}")
 
 
 def read_report(system: System, period: Period) -> Report:

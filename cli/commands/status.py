@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from cli.acts import link
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
@@ -50,6 +51,8 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
     _print(follow(system, view))
+    if acts := link(system, chosen):
+        note(f"  {acts}")
 
 
 def _print(followed: Followed) -> None:

@@ -16,7 +16,8 @@ from monthclose.errors import TryLaterError
 from monthclose.ports import Execution
 from sandbox.aws.local_aws import LocalAwsError, Running
 
-_PAUSE_SECONDS = 0.1
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _GROWS = 0.05, 0.5, 1.3
+"""Seconds between two looks: most things end at once, and who looks often takes time from what is looked at."""
 _STILL_WITHIN_SECONDS = 300
 _COUNTED = (
     "ApproximateNumberOfMessages",
@@ -95,8 +96,10 @@ class LocalStacks:
         """Start what a rule starts, and wait for its end."""
         workflow = self.system.ports.workflow
         execution = workflow.start(rule.machine, rule.execution(moment), event)
+        pause = _SHORTEST_PAUSE
         while (state := workflow.describe(execution)).status == "RUNNING":
-            self.sleep(_PAUSE_SECONDS)
+            self.sleep(pause)
+            pause = min(pause * _GROWS, _LONGEST_PAUSE)
         return state
 
     def wait_until_still(self) -> None:
@@ -107,11 +110,12 @@ class LocalStacks:
         TryLaterError
             Something is still under way after some minutes.
         """
-        deadline = time.monotonic() + _STILL_WITHIN_SECONDS
+        deadline, pause = time.monotonic() + _STILL_WITHIN_SECONDS, _SHORTEST_PAUSE
         while not (self.providers.told_everything() and self._queues_are_empty() and not self._executions()):
             if time.monotonic() > deadline:
                 raise TryLaterError("something is still under way on the local AWS: see monthclose status")
-            self.sleep(_PAUSE_SECONDS)
+            self.sleep(pause)
+            pause = min(pause * _GROWS, _LONGEST_PAUSE)
 
     def _queues_are_empty(self) -> bool:
         settings = self.system.ports.settings

@@ -337,6 +337,12 @@ def test_numbers_are_reserved_without_gaps_and_once_per_batch(world: AnyWorld) -
     assert world.closes.reservations(OCTOBER, 1) == [first, third]
 
 
+def test_every_customers_currency_is_listed(world: AnyWorld) -> None:
+    euros = replace(PROFILE, currency="EUR")
+    world.directory.put_profiles([("a", euros), ("b", euros), ("c", replace(PROFILE, currency="JPY"))])
+    assert sorted(world.directory.currencies()) == ["EUR", "EUR", "JPY"]
+
+
 def test_only_customers_who_owe_or_are_on_hold_are_found(world: AnyWorld) -> None:
     world.directory.put_profiles([(name, PROFILE) for name in ("new", "paid", "owes", "held", "other")])
     changes = {

@@ -205,6 +205,11 @@ class FakeDirectory:
         found = {name: self._books.customer(name) for name in customer_ids}
         return {name: customer.profile for name, customer in found.items() if customer}
 
+    def currencies(self) -> Iterator[str]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer):
+                yield record.profile.currency
+
     def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
         found = {name: self._books.customer(name) for name in customer_ids}
         return {name: customer for name, customer in found.items() if customer}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
+    from monthclose.use_cases.audit.record_start import StartRecorder
     from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.follow_close import CloseFollower
     from monthclose.use_cases.closes.open_close import Opened
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge, RehearsalReader
     from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
     from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+    from monthclose.use_cases.rehearsals.price_effects import PriceEffects
     from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
@@ -127,6 +129,13 @@ class UseCases:
         from monthclose.use_cases.audit.record_act import ActRecorder
 
         return ActRecorder(self.ports.audit, self.ports.clock, self.ports.log)
+
+    @cached_property
+    def starts(self) -> StartRecorder:
+        """Records what functions start, and that the settings have changed."""
+        from monthclose.use_cases.audit.record_start import StartRecorder
+
+        return StartRecorder(self.acts, self.ports.settings)
 
     # Closes
 
@@ -197,6 +206,7 @@ class UseCases:
             account=ports.mail_account,
             mail=settings.mail,
             clock=ports.clock,
+            machine_clock=ports.machine_clock,
         )
 
     @cached_property
@@ -304,7 +314,12 @@ class UseCases:
 
         settings = self.ports.settings
         return UsageReceiver(
-            self.ports.inbox, self.import_lock, self.usage_importer, settings.drop, settings.max_rejected_percent
+            self.ports.inbox,
+            self.import_lock,
+            self.usage_importer,
+            self.acts,
+            settings.drop,
+            settings.max_rejected_percent,
         )
 
     @cached_property
@@ -319,7 +334,7 @@ class UseCases:
         """Combines the results of a split usage file's lanes."""
         from monthclose.use_cases.imports.finish_usage import UsageFinisher
 
-        return UsageFinisher(self.ports.inbox, self.import_lock, self.ports.settings.max_rejected_percent)
+        return UsageFinisher(self.ports.inbox, self.import_lock, self.acts, self.ports.settings.max_rejected_percent)
 
     # Invoices
 
@@ -757,6 +772,17 @@ class UseCases:
         from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalReader
 
         return RehearsalReader(self.ports.documents)
+
+    @cached_property
+    def price_effects(self) -> PriceEffects:
+        """Finds whom an import of prices touches."""
+        from monthclose.use_cases.rehearsals.last_month import LastMonthReader
+        from monthclose.use_cases.rehearsals.price_effects import PriceEffects
+
+        ports = self.ports
+        executor = ports.executor("last_month", _READERS)
+        reader = LastMonthReader(ports.closes, ports.rehearsals, ports.documents, executor)
+        return PriceEffects(ports.directory, ports.closes, reader)
 
     @cached_property
     def approver(self) -> Approver:

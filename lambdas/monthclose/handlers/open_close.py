@@ -16,10 +16,13 @@ def handler(event: Event) -> Event:
     answer: Event = {"period": str(period), "scan": None}
     if _is_rehearsal(request):
         begun = opener.rehearse(period, execution)
+        use_cases().starts.record("rehearsal.started", execution, request, period=period, number=begun.rehearsal.number)
         return answer | {"outcome": begun.outcome, "run": 0, "rehearsal": begun.rehearsal.number}
     opened = use_cases().open_close(period, execution)
     answer |= {"outcome": opened.outcome, "run": opened.run, "rehearsal": None}
     if opened.outcome == "opened":
+        what = "close.started" if opened.run == 1 else "close.continued"
+        use_cases().starts.record(what, execution, request, period=period, run=opened.run)
         rehearsal = opener.before_close(opened, execution, scheduled="period" not in request)
         answer["rehearsal"] = rehearsal.number if rehearsal else None
     return answer

@@ -1,6 +1,7 @@
 """`status` and the board of a running close: each provider's pace and backlog, its money over time, its end."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from rich.console import Console
 from cli.board import _Board
 from cli.live import follow
 from cli.view import survey
-from monthclose.domain.closes.close import Close, Stage, Totals
+from monthclose.domain.closes.close import BatchProgress, Close, Stage, Totals
 from monthclose.domain.payments.provider_health import Health
+from monthclose.domain.period import Period
 from monthclose.names import LimitScope
 from tests.unit.cli.driving import EXECUTION, Command, FakeMachine
 from tests.unit.closes.forecasting import at, charged, queued
@@ -125,11 +127,16 @@ def test_the_board_fits_the_terminal(monthclose: Command, width: int) -> None:
 
 
 def test_a_look_reads_the_batches_once(monthclose: Command, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = list[object]()
+    read = list[Period]()
     kept = world.closes.all_progress
-    monkeypatch.setattr(world.closes, "all_progress", lambda period: (read.append(period), kept(period))[1])
+
+    def reading(period: Period) -> Iterator[BatchProgress]:
+        read.append(period)
+        return kept(period)
+
+    monkeypatch.setattr(world.closes, "all_progress", reading)
     monthclose("status", "2026-10")
-    assert len(read) == 1
+    assert read == [OCTOBER]
 
 
 def test_a_close_that_has_ended_tells_how_good_its_forecasts_were(monthclose: Command, world: World) -> None:

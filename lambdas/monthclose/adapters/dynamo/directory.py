@@ -46,6 +46,12 @@ class DynamoCustomerDirectory:
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
         return {item.customer_id: Profile(**{name: getattr(item, name) for name in names}) for item in items}
 
+    def currencies(self) -> Iterator[str]:
+        """Scan the table page by page, reading one attribute."""
+        with translated():
+            for item in CustomerItem.scan(attributes_to_get=["currency"]):
+                yield item.currency
+
     def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
         """Look the ids up, in batches."""
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=True)

@@ -50,6 +50,8 @@ class ProviderStanding:
         Those that were not, in the order in which they are charged.
     made, customers : int
         Charges made, those of batches that are being charged included; customers of the batches that have begun.
+    last : tuple
+        Of the batch with the highest number that has begun: its number, its charges and its money.
     to_begin : int
         Customers of batches without invoices yet.
     """
@@ -60,6 +62,7 @@ class ProviderStanding:
     made: int = 0
     customers: int = 0
     to_begin: int = 0
+    last: Queued | None = None
 
     @property
     def waiting(self) -> int:
@@ -87,7 +90,7 @@ class Standing:
     done, money : dict
         Customers that are through with each stage, and what they were invoiced, by currency.
     to_tell : int
-        Customers with an invoice whose batch has not been told.
+        Customers with an invoice who have had no notice, of the batches that have begun.
     unsettled : int
         Customers of batches that are through, whose payment has no outcome: a repair round takes them up.
     batches_begun, batches_closed : int
@@ -116,6 +119,13 @@ class Standing:
         """Charges made."""
         return sum(provider.made for provider in self.providers.values())
 
+    @property
+    def notices_left(self) -> float:
+        """Notices to send, those of batches without invoices estimated from the others."""
+        begun = sum(provider.customers for provider in self.providers.values())
+        share = self.totals.customers.get("invoiced", 0) / begun if begun else 1.0
+        return self.to_tell + share * sum(provider.to_begin for provider in self.providers.values())
+
     def add(self, progress: BatchProgress) -> None:
         """Take in a batch."""
         size, totals = len(progress.batch.customer_ids), progress.totals
@@ -128,7 +138,9 @@ class Standing:
         self.batches_closed += progress.stage is Stage.CLOSED
         if progress.stage.order < Stage.NOTIFIED.order:
             self.to_tell += totals.customers.get("invoiced", 0)
-        elif progress.stage is Stage.CLOSED:
+        else:
+            self.to_tell += totals.untold
+        if progress.stage is Stage.CLOSED:
             self.unsettled += progress.unsettled
         self._add_charges(progress, size, invoiced)
 
@@ -138,6 +150,8 @@ class Standing:
         provider.customers += size
         charges = sum(number for state, number in payments.items() if state not in _NO_CHARGE)
         left = sum(payments.get(state, 0) for state in UNSETTLED)
+        if charges and (provider.last is None or progress.batch.number > provider.last.number):
+            provider.last = Queued(progress.batch.number, charges, invoiced)
         if progress.stage.order >= Stage.CHARGED.order:
             provider.made += charges
             if charges:
