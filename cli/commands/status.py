@@ -110,6 +110,9 @@ def _hint(view: View) -> None:
             f"  what is done so far: monthclose report {period}",
             "",
         )
+    elif view.close.status is CloseStatus.WAITING_FOR_APPROVAL:
+        then = "; it then continues by itself" if view.waits else f", then monthclose close {period}"
+        note(f"  nothing is issued or charged yet. To see and accept its drafts: monthclose approve {period}{then}", "")
     elif view.close.status is not CloseStatus.RUNNING:
         note(f"  report: monthclose report {period}")
     elif view.running:

@@ -12,11 +12,13 @@ from monthclose.domain.rehearsals.settings import GateRules
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests.unit.rehearsals.rehearsing import (
     EVERYBODY,
+    add_price,
     add_wrong_fee,
     but_for_dates,
     documents,
     drafts_of,
     tables,
+    use_unpriced,
     with_gates,
     world_of,
 )
@@ -69,7 +71,7 @@ def test_once_the_fee_is_corrected_the_month_closes_with_what_was_received_until
 def test_the_invoices_of_an_approved_rehearsal_are_the_same_to_the_byte_but_for_number_and_date() -> None:
     world = world_of("10.00", "20.00", "30.00", required=Required.ALWAYS)
     world.change("c-1", credit_minor=700)
-    world.add_customer("parked", currency="XXX")
+    use_unpriced(world, "parked", 5)
     rehearsal = world.rehearse()
     drafts = drafts_of(world, rehearsal)
     world.approve(note="as expected")
@@ -173,12 +175,11 @@ def test_findings_that_were_accepted_do_not_stop_the_close_and_new_ones_do() -> 
 def test_a_customer_who_was_parked_then_is_billed_if_no_rule_on_single_invoices_objects() -> None:
     rules = GateRules(invoice_minor={"USD": 5000})
     world = world_of("10.00", required=Required.FINDINGS, rules=rules)
-    for name, amount in (("small", "3.00"), ("large", "90.00")):
-        world.use(world.add_customer(name, currency="XXX"), amount)
+    for name, quantity in (("small", 3), ("large", 90)):
+        use_unpriced(world, name, quantity)
     world.close(OCTOBER, "close-1")
-    for name in ("small", "large"):
-        assert world.month(name).parking
-        world.add_customer(name)
+    assert all(world.month(name).parking for name in ("small", "large"))
+    add_price(world)
     world.clock.pass_time(hours=1)
     world.close(OCTOBER, "close-2")
     assert documents(world, OCTOBER)["small"]["total_minor"] == 300
