@@ -243,7 +243,10 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(
+                REHEARSALS,
+                COMPARISONS_PREFIX,
+            ),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -266,7 +269,10 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(
+                REHEARSALS,
+                COMPARISONS_PREFIX,
+            ),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
     ),
@@ -339,7 +345,10 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(
+                REHEARSALS,
+                COMPARISONS_PREFIX,
+            ),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
             remembers=False,
         ),

@@ -9,6 +9,7 @@ from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.rehearsals.gate import Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.use_cases.proof.approved import approved_lines
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests.unit.rehearsals.rehearsing import (
     EVERYBODY,
@@ -83,6 +84,7 @@ def test_the_invoices_of_an_approved_rehearsal_are_the_same_to_the_byte_but_for_
         assert but_for_dates(issued[name]) == but_for_dates(draft)
         assert issued[name]["number"]
     assert report["proof"]["ties"]
+    assert approved_lines(report["approved"]) == ["approved by ann, rehearsal 1: billed as approved"]
 
 
 def test_a_close_issues_the_drafts_that_were_judged_and_leaves_later_usage_to_the_next_month() -> None:
@@ -140,10 +142,15 @@ def test_a_close_that_differs_within_the_setting_goes_on_and_says_where() -> Non
     world.approve()
     world.use("c-1", "1.00", event_id="more")
     world.clock.pass_time(hours=1)
-    world.close(OCTOBER, "close-1")
+    report = world.close(OCTOBER, "close-1")
     rehearsal = world.rehearsals.get(OCTOBER)
     assert rehearsal
     assert (rehearsal.number, rehearsal.differs) == (2, 1)
+    assert (report["approved"]["by"], report["approved"]["differs"]) == ("ann", 1)
+    assert approved_lines(report["approved"]) == [
+        "approved by ann, rehearsal 1: 1 customer differs from what was approved",
+        "  usage or prices: 1 customer, 1.00 USD: c-1 21.00 (approved 20.00)",
+    ]
     [line] = world.use_cases.rehearsal_reader.differences(rehearsal).lines()
     assert "c-1 21.00 (approved 20.00)" in line
 

@@ -22,7 +22,7 @@ from monthclose.domain.rehearsals.comparison import NOTHING_COMPARED, Comparison
 from monthclose.domain.rehearsals.differences import NO_DIFFERENCES, Differences, judge_differences
 from monthclose.domain.rehearsals.finding import GateFinding
 from monthclose.domain.rehearsals.gate import GateSettings, decide
-from monthclose.domain.rehearsals.rehearsal import Rehearsal, RehearsalStatus, folder_of
+from monthclose.domain.rehearsals.rehearsal import Rehearsal, RehearsalStatus, approved_key, folder_of
 from monthclose.domain.rehearsals.rows import Pair
 from monthclose.domain.rehearsals.rules import judge
 from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, PriceBooks, Rehearsals, TimeIsUp
@@ -242,11 +242,29 @@ class RehearsalJudge:
                 self.gates.required, rehearsal.approval, read.findings(rehearsal), differing, rehearsal.undrafted
             )
         if verdict is None or verdict.may_charge:
+            self._write_approved(rehearsal)
             self._put_close(replace(close, status=CloseStatus.RUNNING, rehearsal=rehearsal.number), close)
             return Judged("may_charge", rehearsal.findings)
         self._put_close(replace(close, status=CloseStatus.WAITING_FOR_APPROVAL, customers=rehearsal.customers), close)
         waits = rehearsal.scheduled and not rehearsal.undrafted
         return Judged("wait" if waits else "not_approved", rehearsal.findings, verdict.why)
+
+    def _write_approved(self, rehearsal: Rehearsal) -> None:
+        """Write where the close differs from what was approved, for its report; if it waited, in nothing."""
+        approval = rehearsal.approval
+        if approval is None:
+            return
+        found = NO_DIFFERENCES if rehearsal.approved else RehearsalReader(self.documents).differences(rehearsal)
+        content = {
+            "rehearsal": approval.number,
+            "by": approval.by,
+            "time": approval.time.isoformat(),
+            "note": approval.note,
+            "differs": found.different,
+            "lines": list(found.lines()),
+        }
+        key = approved_key(rehearsal.period, rehearsal.number)
+        self.documents.put(key, json.dumps(content, ensure_ascii=False).encode())
 
     def _put_close(self, changed: Close, before: Close) -> None:
         if changed != before:
