@@ -6,6 +6,7 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -116,12 +117,17 @@ class Watched:
 
     def _progress(self, batch: SimBatch, second: float) -> BatchProgress:
         charged = 0 < batch.charged_at <= second
+        told = sum(number for time, number in batch.told_at if time <= second)
         return BatchProgress(
             _PERIOD,
             Batch(batch.number, _STRIPE, batch.planned.customer_ids),
             Stage.CLOSED if charged else Stage.GENERATED,
             1,
-            Totals(customers={"invoiced": batch.size}, payments={"paid" if charged else "ready": batch.size}),
+            Totals(
+                customers={"invoiced": batch.size},
+                payments={"paid" if charged else "ready": batch.size},
+                untold=batch.size - told if charged else 0,
+            ),
             0 if charged else batch.size,
             self._time(batch.charged_at if charged else min(second, 1e9)),
             charged_at=self._time(batch.charged_at) if charged else None,
@@ -134,10 +140,45 @@ class Watched:
         return (time - self.began).total_seconds()
 
 
-def watched(customers: int, seed: int = 1) -> Watched:
-    """Simulate a close with the quotas that docs/scale.md says to ask for."""
-    quotas = Quotas.documented().asked_for(customers)
+def watched(customers: int, seed: int = 1, *, asked: bool = True) -> Watched:
+    """Simulate a close with the quotas that docs/scale.md says to ask for, or a new account's, whose mail is slow."""
+    quotas = Quotas.documented()
+    quotas = quotas.asked_for(customers) if asked else quotas
     return Watched(simulate(Scenario(customers, AFTER, quotas, seed)))
+
+
+def of_a_close(period: Period) -> tuple[str, list[Row]]:
+    """Read a close that has ended, from the deployment that the command would use: its forecasts as they were."""
+    from cli.connect import Connector  # noqa: PLC0415 - brings AWS's SDK
+
+    system = Connector(None, None)()
+    close = system.ports.closes.get(period)
+    if close is None or close.completed_at is None:
+        raise SystemExit(f"{period} has not been closed to its end")
+    follower = system.use_cases.close_follower
+    standing = follower.standing(close)
+    lanes = follower.lanes(standing)
+    found = follower.forecast(close, standing, lanes)
+    if found is None:
+        raise SystemExit(f"the batches of {period} do not say when they were charged: they are of an earlier release")
+
+    def second(time: datetime) -> float:
+        return (time - close.run_started_at).total_seconds()
+
+    planned = follower.forecast(replace(close, completed_at=close.run_started_at), standing_of(close, ()), lanes)
+    charged = max(step.time for provider in standing.providers.values() for step in provider.steps)
+    really = second(charged), second(close.completed_at)
+    said = [("start", close.run_started_at, planned)] if planned else []
+    rows = [
+        Row(when, second(time), second(said.charged_at), really[0], second(said.ends_at), really[1])
+        for when, time, said in said
+        if said.charged_at and said.ends_at
+    ]
+    rows += [
+        Row(f"{m.share:.0%}", second(m.time), second(m.charged_at), really[0], second(m.ends_at), really[1])
+        for m in found.marks
+    ]
+    return f"{period}: {close.customers:,} customers in {close.batches:,} batches", rows
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
@@ -160,10 +201,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.forecast", description=__doc__)
     parser.add_argument("--customers", type=int, nargs="*", default=list(SIZES))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--quotas", choices=("default", "asked"), default="asked", help="a new account's, or docs/scale.md's"
+    )
+    parser.add_argument("--close", metavar="PERIOD", help="a close that has ended, instead of simulated ones")
     options = parser.parse_args()
+    if options.close:
+        show(*of_a_close(Period.parse(options.close)))
+        return
     for customers in options.customers:
-        close = watched(customers, options.seed)
-        show(f"{customers:,} customers at {close.lane.load.limit.rate_per_second:g}/s, simulated", close.rows())
+        close = watched(customers, options.seed, asked=options.quotas == "asked")
+        rates = f"{close.lane.load.limit.rate_per_second:g} charges/s, {close.mail.rate_per_second:g} e-mails/s"
+        show(f"{customers:,} customers at {rates}, simulated", close.rows())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import re
 
 from monthclose.domain.errors import UserMistakeError
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(h|hours?|m|min|minutes?|s|sec|seconds?)")
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(h(?:ours?)?|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?)")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 _LONGEST_DAYS = 30
 

@@ -19,7 +19,7 @@ type Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far time was let pass.
+    """How far the clock has been moved.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ClockFile:
         return self._machine() + self.read().ahead_seconds
 
     def read(self) -> Shift:
-        """Read how far time was let pass; not at all where there is no file."""
+        """Read how far the clock has been moved; not at all where there is no file."""
         try:
             return Shift(**json.loads(self._path.read_bytes()))
         except FileNotFoundError:

@@ -119,6 +119,14 @@ class Provider(Protocol):
         """Forget everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened by itself: in a few words, and the metadata of the payment that it is about."""
+
+    what: str
+    metadata: Mapping[str, str]
+
+
 @runtime_checkable
 class Timed(Protocol):
     """A provider at which things happen by themselves as time passes: debits settle, disputes run out."""
@@ -126,8 +134,8 @@ class Timed(Protocol):
     def next_due(self) -> float | None:
         """Tell when something happens next, if nobody decides otherwise: seconds since the epoch."""
 
-    def pass_time(self) -> list[Mapping[str, str]]:
-        """Let happen, in order, what is due by the clock; returns the metadata of the payments that it is about."""
+    def pass_time(self) -> list[Happened]:
+        """Let happen, in order, what is due by the clock."""
 
 
 @runtime_checkable

@@ -13,10 +13,12 @@ from constructs import Construct
 
 from monthclose.names import (
     ALL_FUNCTIONS,
+    APPROVAL_METRIC,
     FINDINGS_METRIC,
     NOT_CLOSED_METRIC,
     OPEN_CLOSE_METRIC,
     PARKED_METRIC,
+    PAUSED_METRIC,
     REFUSED_METRIC,
     UNREADABLE_METRIC,
     WAIT_METRIC,
@@ -38,6 +40,8 @@ _MANY_ERRORS = 10
 _MANY_THROTTLED = 1_000
 """Writes in five minutes. A table on demand grows with its load, and each write is repeated meanwhile."""
 _MANY_PARKED_PERCENT = 1
+_LONG_HOURS = 4
+"""A close that waits for a person for so long may be forgotten."""
 _BOUNCE_RATE, _COMPLAINT_RATE = 0.03, 0.0005
 """AWS reviews an account at 0.05 and 0.001, and may stop its mail at 0.1 and 0.005 (SES' guide, "Sending review")."""
 _ENDED = {"Failed": "failed", "TimedOut": "timed out", "Aborted": "was aborted"}
@@ -83,6 +87,12 @@ class Alarms(Construct):
             f"A close was started {hours} h ago and has not ended: it is still running, or was stopped or interrupted."
         )
         self._alarm("CloseUnfinished", since, text, Section.CLOSE_NOT_ENDED, threshold=hours * 3600)
+        waits = self._counted(APPROVAL_METRIC, seen, period=_HOUR, statistic="Maximum")
+        text = f"A close has waited for {_LONG_HOURS} h for a person to approve it: nobody is billed meanwhile."
+        self._alarm("CloseWaitsForApproval", waits, text, Section.APPROVAL, threshold=_LONG_HOURS * 3600)
+        paused = self._counted(PAUSED_METRIC, seen, period=_HOUR, statistic="Maximum")
+        text = f"Charging has been paused by a person for {_LONG_HOURS} h: nobody is charged meanwhile."
+        self._alarm("ChargingPaused", paused, text, Section.PAUSED, threshold=_LONG_HOURS * 3600)
         missing = self._counted(NOT_CLOSED_METRIC, seen, period=_HOUR, statistic="Maximum")
         text = "The close of last month should have started by itself an hour ago, and has not."
         self._alarm("MonthNotClosed", missing, text, Section.MONTH_NOT_CLOSED)

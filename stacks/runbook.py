@@ -10,6 +10,8 @@ class Section(StrEnum):
 
     CLOSE_FAILED = "a-close-failed"
     CLOSE_NOT_ENDED = "a-close-has-not-ended"
+    APPROVAL = "a-close-waits-for-approval"
+    PAUSED = "charging-is-paused"
     MONTH_NOT_CLOSED = "last-month-is-not-being-closed"
     MANY_PARKED = "many-customers-are-parked"
     BOOKS = "the-books-do-not-tie"

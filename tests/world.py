@@ -189,7 +189,7 @@ class World:
 
     @property
     def machine_clock(self) -> fakes.FakeClock:
-        """The same: time is not let pass in a world."""
+        """The same: a world has one clock."""
         return self.clock
 
     @property

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from cli.connect import connected
-from cli.console import err, note, print_json, say
+from cli.console import err, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
 from cli.home import home
 from cli.passing.passage import Passage, Step
@@ -27,7 +26,7 @@ _SPAN = re.compile(r"\+(\d{1,3})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _FARTHEST = timedelta(days=366)
 _NOT_UP = (
-    "no local AWS is up: only there, and in its sandbox, can time be let pass\n"
+    "no local AWS is up: only there, and in its sandbox, can the clock be moved\n"
     "start it with: monthclose local up (or go to the folder where you did, or set MONTHCLOSE_HOME)"
 )
 _NOT_FRESH = (
@@ -80,7 +79,7 @@ def read_moment(text: str, now: datetime) -> datetime:
     if found <= now:
         raise UserMistakeError(f"time only goes forward: it is already {_written(now)}")
     if found - now > _FARTHEST:
-        raise UserMistakeError("that is more than a year ahead; let time pass in shorter steps")
+        raise UserMistakeError("that is more than a year ahead; move the clock in shorter steps")
     return found
 
 
@@ -139,7 +138,7 @@ class LocalTime:
         return datetime.fromtimestamp(self.file(), UTC)
 
     def passage(self) -> Passage:
-        """Make what lets time pass; the rules fire by this clock alone from now on."""
+        """Make what lets time pass."""
         bank = FakeProviders(self.running.sandbox_url)
         stacks = LocalStacks(self.running, self.system, bank)
         return Passage(self.system, self.file, bank, stacks, stacks.rules())
@@ -188,7 +187,9 @@ class LocalTime:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserMistakeError("another command lets time pass right now: wait for its end") from None
+                raise UserMistakeError(
+                    "another command is moving the clock right now: wait until it has ended"
+                ) from None
             yield
 
 
@@ -198,7 +199,7 @@ def _require_local(running: Running) -> None:
     where = os.environ.get("AWS_ENDPOINT_URL", "AWS" if elsewhere else running.endpoint_url)
     if where.rstrip("/") != running.endpoint_url:
         raise UserMistakeError(
-            f"this command is set to {where}, where time cannot be let pass\n"
+            f"this command is set to {where}, where the clock cannot be moved\n"
             f"only on the local AWS can it: {running.endpoint_url}"
         )
 
@@ -215,11 +216,14 @@ def _waiting(text: str) -> Iterator[None]:
 
 def _show(local: LocalTime, *, in_json: bool) -> None:
     ahead = timedelta(seconds=round(local.file.read().ahead_seconds))
+    passage = local.passage()
+    coming = sorted((moment, passage.name_of(rule)) for moment, rule in passage.next_due(local.now + _FARTHEST))
     if in_json:
-        answer: dict[str, Any] = {"now": local.now.isoformat(), "ahead_seconds": ahead.total_seconds()}
-        print_json(answer)
+        answer = {"now": local.now.isoformat(), "ahead_seconds": ahead.total_seconds()}
+        print_json({**answer, "next": [{"time": moment.isoformat(), "what": what} for moment, what in coming]})
         return
     say(f"it is {_written(local.now)}" + (f", {ahead.days} days ahead of this machine" if ahead else ""))
+    show(grid([("  next", _written(moment), what) for moment, what in coming]))
     note("to let time pass: monthclose local clock +3d", "")
 
 

@@ -1,7 +1,7 @@
 """`monthclose plan`: what closing a month will come to and take. Works before the close, and writes nothing."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
@@ -71,15 +71,11 @@ def _tell_closed(system: System, period: Period, *, in_json: bool) -> None:
 def _print(system: System, outlook: Outlook) -> None:
     money = outlook.expected
     _title(outlook)
-    if not money.due:
-        say("  expected: nothing to charge")
-    for currency, minor in money.due.items():
-        say(f"  expected {amount(minor, currency)} {currency} from {_customers(outlook)}", "bold")
-        if not outlook.sample.exact:
-            drafted = count(len(outlook.sample.chosen), "draft")
-            margin = amount(money.margins.get(currency, 0), currency)
-            say(f"    ± {margin} {currency}, 19 times in 20: estimated from {drafted}")
-        _print_curve(outlook, currency)
+    say(f"  expected {_amounts(money.due) or 'nothing'} from {_customers(outlook)}", "bold")
+    if not outlook.sample.exact:
+        drafted = count(len(outlook.sample.chosen), "draft")
+        say(f"  ± {_amounts(money.margins)}, 19 times in 20: estimated from {drafted}")
+    show(grid([curve for currency in money.due for curve in _curve(outlook, currency)]))
     show(grid(_facts(outlook)))
     show(grid(_provider_rows(outlook), right=(1, 3, 4), header=_PROVIDERS))
     show(grid([*_time_facts(outlook), *_deadline(system, outlook), _cost(outlook)]))
@@ -100,15 +96,20 @@ def _charged(outlook: Outlook) -> int:
     return round(sum(outlook.expected.charges.values()))
 
 
-def _print_curve(outlook: Outlook, currency: str) -> None:
+def _amounts(sums: Mapping[str, int]) -> str:
+    return " + ".join(f"{amount(minor, currency)} {currency}" for currency, minor in sums.items())
+
+
+def _curve(outlook: Outlook, currency: str) -> Iterable[tuple[str, str, str]]:
     own = [part for part in outlook.amounts if part.currency == currency]
     drawn = sparkline(curve(own, outlook.table.all_charged), _CURVE_WIDTH, currency)
-    if not drawn:
-        return
-    shares = [
-        f"{share:.0%} after {duration(second)}" for share in _SHARES for second in second_of_share(own, share).values()
-    ]
-    say(f"    {drawn}  charged: {', '.join(shares)}, all after {duration(max(own).second)}")
+    if drawn:
+        shares = [
+            f"{share:.0%} after {duration(second)}"
+            for share in _SHARES
+            for second in second_of_share(own, share).values()
+        ]
+        yield f"  {currency}", drawn, f"charged: {', '.join(shares)}, all after {duration(max(own).second)}"
 
 
 def _facts(outlook: Outlook) -> Iterable[tuple[str, str]]:
@@ -119,10 +120,9 @@ def _facts(outlook: Outlook) -> Iterable[tuple[str, str]]:
         outcomes.append(f"{round(sum(money.parked.values())):,} parked: {reasons}")
     yield "  customers", f"{sample.customers:,}: {' · '.join(outcomes)}"
     if outlook.last is not None:
-        sums = [f"{amount(minor, currency)} {currency}" for currency, minor in sorted(outlook.last.items())]
-        yield "  month before", f"invoiced {' + '.join(sums) or 'nothing'}"
-    yield "  invoices", " + ".join(f"{amount(m, c)} {c}" for c, m in money.invoiced.items()) or "none"
-    size = f" of up to {count(outlook.batch_size, 'customer')}"
+        yield "  month before", f"invoiced {_amounts(outlook.last) or 'nothing'}"
+    yield "  invoices", _amounts(money.invoiced) or "none"
+    size = f" of up to {outlook.batch_size:,} customers" if outlook.batch_size > 1 else " of one customer each"
     yield "  batches", f"{outlook.batches:,}{size}"
 
 
@@ -135,7 +135,7 @@ def _provider_rows(outlook: Outlook) -> Iterable[tuple[str, ...]]:
         yield (
             f"  {load.provider}",
             f"{round(load.charges):,}",
-            " + ".join(f"{amount(minor, currency)} {currency}" for currency, minor in money.items()) or "none",
+            _amounts(money) or "none",
             f"{load.limit.rate_per_second:g}",
             f"{load.per_second:.1f}",
             duration(load.seconds),

@@ -1,5 +1,6 @@
 """Lets time pass, from one thing that is due to the next: in their order, each at its time, each awaited."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,10 @@ from monthclose.ports import Execution
 from monthclose.use_cases.closes.snapshot import read_batches
 from sandbox.clock import ClockFile
 
-_FAR = timedelta(days=400)
+_DECIDED = ("dispute", "inquiry")
+"""What providers decide that may change nothing in the records: the money had gone back, or had not."""
+_MACHINES = {"Collections": "collections", "Reconcile": "reconciler", "Deadline": "watch at the deadline"}
+"""What people call the state machines, by a part of their names (the constructs of stacks/workflow_stack.py)."""
 
 
 class Bank(Protocol):
@@ -25,8 +29,8 @@ class Bank(Protocol):
     def next_due(self) -> datetime | None:
         """Tell when something happens next."""
 
-    def pass_time(self) -> list[PaymentKey]:
-        """Let happen what is due by the clock; returns the payments that it is about."""
+    def pass_time(self) -> list[tuple[str, PaymentKey]]:
+        """Let happen what is due by the clock; returns what happened, and to which payment."""
 
 
 class Stacks(Protocol):
@@ -37,6 +41,9 @@ class Stacks(Protocol):
 
     def wait_until_still(self) -> None:
         """Wait until nothing is under way."""
+
+    def take_over(self, rules: Iterable[Rule]) -> None:
+        """Keep rules from firing by the machine's clock as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,7 @@ class Passage:
     def steps(self, until: datetime) -> Iterator[Step]:
         """Let time pass to a moment, what is due then included."""
         self.clock.done(self.done_until.timestamp())
+        self.stacks.take_over(self.rules)
         self.stacks.wait_until_still()
         while due := self.next_due(until):
             moment = min(moment for moment, _ in due)
@@ -127,6 +135,14 @@ class Passage:
         found += [(moment, rule) for moment, rule in starts if moment]
         return [(moment, rule) for moment, rule in found if moment <= until]
 
+    def name_of(self, rule: Rule | None) -> str:
+        """Say in words what a rule starts; None is the banks and the providers."""
+        if rule is None:
+            return "banks and providers"
+        if rule.machine == self.system.state_machine:
+            return "close"
+        return next((what for part, what in _MACHINES.items() if part in rule.machine), rule.name)
+
     def _next_start(self, rule: Rule, until: datetime) -> datetime | None:
         if not isinstance(rule.schedule, Often):
             return rule.schedule.after(self.done_until)
@@ -144,13 +160,21 @@ class Passage:
 
     def _step(self, moment: datetime, rule: Rule | None) -> Step:
         if rule is None:
-            since = self.system.ports.clock()
-            customers = {key.customer_id for key in self.bank.pass_time()}
-            self.stacks.wait_until_still()
-            self.busy = True
-            came = happened(self.system.ports.books, customers, since)
-            return Step(moment, "providers", _line(came.words()), came.to_json())
+            return self._at_the_bank(moment)
         return self._run(moment, rule, scheduled_event(moment))
+
+    def _at_the_bank(self, moment: datetime) -> Step:
+        since, found = self.system.ports.clock(), self.bank.pass_time()
+        came = self.came_of({key.customer_id for _, key in found}, since)
+        decided = Counter(what for what, _ in found if what.startswith(_DECIDED))
+        words = [f"{number:,} {what}" for what, number in sorted(decided.items())]
+        return Step(moment, "providers", _line([*words, *came.words()]), {**came.to_json(), "decided": dict(decided)})
+
+    def came_of(self, customers: Iterable[str], since: datetime) -> Happened:
+        """Wait until everything that follows of something has been done, and add it up."""
+        self.stacks.wait_until_still()
+        self.busy = True
+        return happened(self.system.ports.books, customers, since)
 
     def _run(self, moment: datetime, rule: Rule, event: Mapping[str, object]) -> Step:
         since = self.system.ports.clock()

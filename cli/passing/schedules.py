@@ -15,7 +15,7 @@ _NOON = 12
 
 
 class UnknownScheduleError(ValueError):
-    """A rule has a schedule that time cannot be let pass over."""
+    """A rule has a schedule of a kind that is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def read_schedule(expression: str) -> Schedule:
         return Daily(int(hour), int(minute), None if day == "*" else int(day))
     if match := _RATE.fullmatch(expression):
         return Often(int(match[1]) * _MINUTES[match[2]])
-    raise UnknownScheduleError(f"the schedule {expression!r} is not one that time can be let pass over")
+    raise UnknownScheduleError(f"the schedule {expression!r} is of a kind that the local clock does not know")
 
 
 @dataclass(frozen=True, slots=True)

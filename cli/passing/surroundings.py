@@ -1,7 +1,7 @@
 """What time passes for: the deployed rules, what they start, the fake providers, and what is still under way."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,8 @@ from monthclose.errors import TryLaterError
 from monthclose.ports import Execution
 from sandbox.aws.local_aws import LocalAwsError, Running
 
-_PAUSE_SECONDS = 0.1
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _GROWS = 0.05, 0.5, 1.3
+"""Seconds between two looks: most things end at once, and who looks often takes time from what is looked at."""
 _STILL_WITHIN_SECONDS = 300
 _COUNTED = (
     "ApproximateNumberOfMessages",
@@ -42,11 +43,14 @@ class FakeProviders:
         due = self._ask("GET", "")["next_due"]
         return None if due is None else datetime.fromtimestamp(due, UTC)
 
-    def pass_time(self) -> list[PaymentKey]:
-        """Let happen what is due by the clock; returns the payments that it is about."""
-        named = (metadata.get("payment", "") for metadata in self._ask("POST", "/pass")["payments"])
-        keys = (PaymentKey.parse(name.rpartition("#")[0] or name) for name in named)  # GoCardless' say the attempt, too
-        return [key for key in keys if key]
+    def pass_time(self) -> list[tuple[str, PaymentKey]]:
+        """Let happen what is due by the clock; returns what happened, and to which payment."""
+        found = []
+        for event in self._ask("POST", "/pass")["happened"]:
+            name = event["metadata"].get("payment", "")
+            if key := PaymentKey.parse(name.rpartition("#")[0] or name):  # GoCardless' say the attempt, too
+                found.append((event["what"], key))
+        return found
 
     def told_everything(self) -> bool:
         """Whether all webhooks have been delivered or given up."""
@@ -72,25 +76,30 @@ class LocalStacks:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def rules(self) -> list[Rule]:
-        """Read the rules with a schedule, and keep them from firing by the machine's clock as well."""
+        """Read the rules with a schedule, whether they are switched on or off."""
         events, found = self._client("events"), list[Rule]()
         for listed in events.list_rules()["Rules"]:  # a local AWS has one page of them
             expression = listed.get("ScheduleExpression")
             if not expression:
                 continue
-            if listed["State"] == "ENABLED":
-                events.disable_rule(Name=listed["Name"])
             targets = events.list_targets_by_rule(Rule=listed["Name"])["Targets"]
             machines = [target["Arn"] for target in targets if ":stateMachine:" in target["Arn"]]
             found += [Rule(listed["Name"], read_schedule(expression), machine) for machine in machines]
         return found
 
+    def take_over(self, rules: Iterable[Rule]) -> None:
+        """Keep rules from firing by the machine's clock as well: from now on they fire by the local clock alone."""
+        for rule in rules:
+            self._client("events").disable_rule(Name=rule.name)
+
     def run(self, rule: Rule, moment: datetime, event: Mapping[str, object]) -> Execution:
         """Start what a rule starts, and wait for its end."""
         workflow = self.system.ports.workflow
         execution = workflow.start(rule.machine, rule.execution(moment), event)
+        pause = _SHORTEST_PAUSE
         while (state := workflow.describe(execution)).status == "RUNNING":
-            self.sleep(_PAUSE_SECONDS)
+            self.sleep(pause)
+            pause = min(pause * _GROWS, _LONGEST_PAUSE)
         return state
 
     def wait_until_still(self) -> None:
@@ -101,11 +110,12 @@ class LocalStacks:
         TryLaterError
             Something is still under way after some minutes.
         """
-        deadline = time.monotonic() + _STILL_WITHIN_SECONDS
+        deadline, pause = time.monotonic() + _STILL_WITHIN_SECONDS, _SHORTEST_PAUSE
         while not (self.providers.told_everything() and self._queues_are_empty() and not self._executions()):
             if time.monotonic() > deadline:
                 raise TryLaterError("something is still under way on the local AWS: see monthclose status")
-            self.sleep(_PAUSE_SECONDS)
+            self.sleep(pause)
+            pause = min(pause * _GROWS, _LONGEST_PAUSE)
 
     def _queues_are_empty(self) -> bool:
         settings = self.system.ports.settings

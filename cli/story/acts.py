@@ -13,6 +13,8 @@ from cli.commands import accounts, imports
 from cli.options import CreditKind
 from cli.story.cast import Cast, Row, read_customers, users, with_method, without, write_customers
 from cli.system import System
+from monthclose.domain.accounts.ledger import Account
+from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from sandbox.aws.local_aws import LocalAwsError
@@ -33,7 +35,10 @@ class Act(NamedTuple):
 
     time: datetime
     text: str
+    """Empty if it is known only when it has been done: then `play` returns it."""
     play: Callable[[], object]
+    about: tuple[str, ...] = ()
+    """Customers to whom something happens at once."""
 
 
 @dataclass
@@ -80,14 +85,16 @@ class Acts:
     def _after_first_close(self) -> Iterator[Act]:
         cast, day = self.cast, _days_after(self.first)
         some = cast.declined[: max(1, len(cast.declined) // 2)]
-        yield from self._new_card(day(2, hour=12), some, "whose cards were declined add another card")
+        declined = f"{count(len(some), 'customer')} whose cards were declined add another card"
+        yield from self._new_card(day(2, hour=12), some, declined)
         if cast.rewarded:
             yield Act(day(3, hour=12), "a customer gets 300.00 of promotional credit, good for six weeks", self._reward)
         if cast.disputing:
             text = f"{count(len(cast.disputing), 'cardholder disputes a charge', 'cardholders dispute charges')}"
-            yield Act(day(4, hour=12), text, self._dispute)
+            yield Act(day(4, hour=12), text, self._dispute, cast.disputing)
             yield Act(day(6, hour=12), "evidence is submitted for one of the disputes", self._submit_evidence)
-        yield from self._new_card(day(23, hour=12), cast.forgetful[:1], "who was put on hold adds a card")
+        held = "a customer who was put on hold adds a card"
+        yield from self._new_card(day(23, hour=12), cast.forgetful[:1], held)
 
     def _end_of(self, period: Period, number: int) -> Iterator[Act]:
         leaving = self.cast.leaving[: (len(self.cast.leaving) + 1) // 2] if number == 1 else self.cast.leaving
@@ -98,12 +105,14 @@ class Acts:
     def _after_close_of(self, period: Period) -> Iterator[Act]:
         day = _days_after(period)
         if period == self.first.next:
-            yield from self._new_card(day(3, hour=12), self.cast.expiring, "whose cards expired add another card")
+            expired = f"{count(len(self.cast.expiring), 'customer')} whose cards have expired add another card"
+            yield from self._new_card(day(3, hour=12), self.cast.expiring, expired)
+        if period == self.first.next.next and self.cast.rewarded:
+            yield Act(day(0, hour=1), "", lambda: self._lapsed(period))
 
-    def _new_card(self, time: datetime, names: Sequence[str], what: str) -> Iterator[Act]:
+    def _new_card(self, time: datetime, names: Sequence[str], text: str) -> Iterator[Act]:
         if names:
-            said = f"{count(len(names), 'customer')} {what}"
-            yield Act(time, said, lambda: self._import_cards(names, f"cards-{time:%Y%m%d}.csv"))
+            yield Act(time, text, lambda: self._import_cards(names, f"cards-{time:%Y%m%d}.csv"))
 
     def _import_cards(self, names: Sequence[str], file: str) -> None:
         rows = [with_method(self.rows[name], _NEW_CARD) for name in names]
@@ -128,6 +137,14 @@ class Acts:
         [customer] = self.cast.rewarded
         why = "welcome offer"
         accounts.credit(self.ctx, customer, "300", why, CreditKind.PROMOTIONAL, day, "demo", in_json=False)
+
+    def _lapsed(self, period: Period) -> str:
+        """Say how much of the promotional credit was not used in time."""
+        [customer] = self.cast.rewarded
+        entries = self.system.ports.books.month(customer, period).entries
+        lapsed = [entry for entry in entries if entry.memo.startswith("credit expired")]
+        minor = sum(leg.minor for entry in lapsed for leg in entry.legs if leg.account is Account.CREDIT)
+        return f"{Money(minor, lapsed[0].currency)} of the promotional credit lapses" if lapsed else ""
 
     def _dispute(self) -> None:
         for customer in self.cast.disputing:

@@ -1,5 +1,7 @@
 """Plays the story: closes the first month as the demo does, then lets time pass, with what people do in between."""
 
+import contextlib
+import io
 from datetime import timedelta
 
 import typer
@@ -56,8 +58,13 @@ def _pass(local: LocalTime, acts: list[Act], last: Period) -> None:
     for act in acts:
         for step in passage.steps(act.time):
             diary.add(step)
-        diary.write(act.time, act.text)
-        act.play()
+        since = passage.now
+        with contextlib.redirect_stdout(io.StringIO()):  # the commands' own answers
+            played = act.play()
+        if said := act.text or played:
+            diary.write(act.time, str(said))
+        if act.about:
+            diary.write(act.time, ", ".join(passage.came_of(act.about, since).words()))
     for step in passage.steps(last.end + _LAST_DAYS):
         diary.add(step)
     for step in passage.compare_all():

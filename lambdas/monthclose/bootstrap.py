@@ -63,7 +63,7 @@ def utc_now() -> datetime:
 
 
 def system_clock(environment: Mapping[str, str]) -> Clock:
-    """Make the clock of the records: the machine's, or that of a local AWS on which time was let pass.
+    """Make the clock of the records: the machine's, or a local AWS's, which may be ahead.
 
     Raises
     ------

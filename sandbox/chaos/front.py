@@ -19,6 +19,7 @@ from sandbox.wire import (
     Controllable,
     Disturbable,
     Execution,
+    Happened,
     Lost,
     Proceed,
     Provider,
@@ -192,7 +193,7 @@ class Front:
         """Tell when something happens next at the provider."""
         return self.provider.next_due() if isinstance(self.provider, Timed) else None
 
-    def pass_time(self) -> list[Mapping[str, str]]:
+    def pass_time(self) -> list[Happened]:
         """Let happen what is due at the provider."""
         return self.provider.pass_time() if isinstance(self.provider, Timed) else []
 

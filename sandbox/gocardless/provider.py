@@ -14,7 +14,7 @@ from sandbox.gocardless.outside import Outside
 from sandbox.gocardless.params import Query, mentioned, read_body
 from sandbox.gocardless.routes import ROUTES, envelope_of
 from sandbox.shell import UNRECOGNIZED, Route, Shell
-from sandbox.wire import JSON, Execution, Layer, Request, Response, Subject, straight_through
+from sandbox.wire import JSON, Execution, Happened, Layer, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
@@ -127,9 +127,9 @@ class GoCardlessSandbox(Shell[Account]):
                 found.append(timetable.next_due(account))
         return min((due for due in found if due is not None), default=None)
 
-    def pass_time(self) -> list[Mapping[str, str]]:
-        """Let happen what is due by the clock (:mod:`sandbox.gocardless.timetable`); returns payments' metadata."""
-        moved: list[Mapping[str, str]] = []
+    def pass_time(self) -> list[Happened]:
+        """Let happen what is due by the clock (:mod:`sandbox.gocardless.timetable`)."""
+        moved: list[Happened] = []
         for account in self._accounts.values():
             with account.lock:
                 moved += timetable.pass_time(account)

@@ -8,6 +8,7 @@ from sandbox.gocardless import lifecycle
 from sandbox.gocardless.account import Account
 from sandbox.gocardless.money import Payment
 from sandbox.gocardless.objects import Mandate
+from sandbox.wire import Happened
 from sandbox.working_days import after_working_days, report_after, report_on
 
 _DAYS: Mapping[tuple[str, str], int] = {
@@ -35,12 +36,9 @@ def next_due(account: Account) -> float | None:
     return min(moments, default=None)
 
 
-def pass_time(account: Account) -> list[Mapping[str, str]]:
-    """Make the steps that are due by the account's clock, in their order; return the payments' metadata.
-
-    Call it with the account's lock held.
-    """
-    moved, now = dict[str, Mapping[str, str]](), account.clock()
+def pass_time(account: Account) -> list[Happened]:
+    """Make the steps that are due by the account's clock, in their order. Call it with the account's lock held."""
+    moved, now = list[Happened](), account.clock()
     for mandate, due in _mandates_due(account).items():
         if due <= now:
             lifecycle.activate(account, account.mandates.get(mandate))
@@ -51,10 +49,10 @@ def pass_time(account: Account) -> list[Mapping[str, str]]:
         payment = account.payments.get(reference)
         lifecycle.advance(account, payment)
         payment.since = due  # a step that comes late, because nobody let time pass, does not hold up the next one
-        moved[payment.id] = dict(payment.metadata)
+        moved.append(Happened(f"payment {payment.status}".replace("_", " "), dict(payment.metadata)))
         if payment.id in account.moving:
             heapq.heappush(waiting, (_payment_due(payment), payment.id))
-    return list(moved.values())
+    return moved
 
 
 def _payment_due(payment: Payment) -> float:

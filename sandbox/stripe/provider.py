@@ -26,7 +26,7 @@ from sandbox.stripe.balance import Settlement
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.params import Form, Params, decode
 from sandbox.stripe.routes import ROUTES, check_expand, expand
-from sandbox.wire import JSON, Execution, Layer, Proceed, Request, Response, Subject, straight_through
+from sandbox.wire import JSON, Execution, Happened, Layer, Proceed, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
@@ -182,9 +182,9 @@ class StripeSandbox(Shell[Account]):
                 found.append(timetable.next_due(account))
         return min((due for due in found if due is not None), default=None)
 
-    def pass_time(self) -> list[Mapping[str, str]]:
-        """Let happen what is due by the clock (:mod:`sandbox.stripe.timetable`); returns payments' metadata."""
-        moved: list[Mapping[str, str]] = []
+    def pass_time(self) -> list[Happened]:
+        """Let happen what is due by the clock (:mod:`sandbox.stripe.timetable`)."""
+        moved: list[Happened] = []
         for account in self._accounts.values():
             with account.lock:
                 moved += timetable.pass_time(account)

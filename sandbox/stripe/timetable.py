@@ -9,6 +9,7 @@ from sandbox.stripe.charges import Charge
 from sandbox.stripe.dispute_cases import Move, advance
 from sandbox.stripe.refund_fates import change
 from sandbox.stripe.reversals import Dispute, Refund
+from sandbox.wire import Happened
 from sandbox.working_days import report_after
 
 _SETTLES: Mapping[str, int] = {"us_bank_account": 4, "sepa_debit": 5, "bacs_debit": 3, "card": 1}
@@ -30,6 +31,7 @@ class _Due(NamedTuple):
     moment: float
     about: str
     """The PaymentIntent."""
+    what: str
     happen: Callable[[Account], object]
 
 
@@ -38,17 +40,14 @@ def next_due(account: Account) -> float | None:
     return min((due.moment for due in _all(account)), default=None)
 
 
-def pass_time(account: Account) -> list[Mapping[str, str]]:
-    """Let happen what is due by the account's clock, in its order; return the metadata of the payments.
-
-    Call it with the account's lock held.
-    """
-    moved, now = dict[str, Mapping[str, str]](), account.now()
+def pass_time(account: Account) -> list[Happened]:
+    """Let happen what is due by the account's clock, in its order. Call it with the account's lock held."""
+    moved, now = list[Happened](), account.now()
     while due := min((due for due in _all(account) if due.moment <= now), default=None, key=lambda due: due.moment):
         due.happen(account)
         account.catch_up()
-        moved[due.about] = dict(account.payment_intents.get(due.about).metadata)
-    return list(moved.values())
+        moved.append(Happened(due.what, dict(account.payment_intents.get(due.about).metadata)))
+    return moved
 
 
 def _all(account: Account) -> Iterator[_Due]:
@@ -63,10 +62,10 @@ def _all(account: Account) -> Iterator[_Due]:
 def _of_charge(charge: Charge) -> Iterator[_Due]:
     settled = report_after(charge.created, _SETTLES[charge.means.kind])
     if not charge.settled:
-        yield _Due(settled, charge.payment_intent, outside.settle(charge.payment_intent))
+        yield _Due(settled, charge.payment_intent, "payment settled", outside.settle(charge.payment_intent))
     elif outside.will_be_reversed(charge):
         moment = report_after(settled, _REVERSED_AFTER)
-        yield _Due(moment, charge.payment_intent, outside.fail_late(charge.payment_intent))
+        yield _Due(moment, charge.payment_intent, "debit reversed", outside.fail_late(charge.payment_intent))
 
 
 def _of_dispute(dispute: Dispute) -> Iterator[_Due]:
@@ -81,10 +80,12 @@ def _of_dispute(dispute: Dispute) -> Iterator[_Due]:
     }
     if dispute.status in ends:
         moment, status = ends[dispute.status]
-        yield _Due(moment, dispute.payment_intent, lambda account: advance(account, dispute, Move(status)))
+        what = f"dispute {status}" if status in ("won", "lost") else "inquiry closed"
+        yield _Due(moment, dispute.payment_intent, what, lambda account: advance(account, dispute, Move(status)))
 
 
 def _of_refund(refund: Refund) -> Iterator[_Due]:
     if refund.status == "pending":
         moment = report_after(refund.created, _REFUNDED_AFTER)
-        yield _Due(moment, refund.payment_intent, lambda account: change(account, refund, "succeeded"))
+        done = "refund arrived"
+        yield _Due(moment, refund.payment_intent, done, lambda account: change(account, refund, "succeeded"))

@@ -131,7 +131,8 @@ def _clock(providers: Sequence[Front], desk: Desk) -> JSON:
 
 def _pass_time(providers: Sequence[Front]) -> JSON:
     """Let happen what is due by now; events go out in the order in which it happens at each provider."""
-    return {"payments": [dict(metadata) for provider in providers for metadata in provider.pass_time()]}
+    found = [event for provider in providers for event in provider.pass_time()]
+    return {"happened": [{"what": event.what, "metadata": dict(event.metadata)} for event in found]}
 
 
 def _reset(providers: Sequence[Front], desk: Desk) -> JSON:

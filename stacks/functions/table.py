@@ -18,6 +18,7 @@ from monthclose.names import (
 from stacks.state.documents import (
     CARRIED,
     COMPANY,
+    CREDIT_NOTES,
     DEAD_LETTERS,
     DRAFTS,
     INVOICES,
@@ -168,6 +169,9 @@ Invoices' numbers are taken from a series there in the same way."""
 _MAILING = {**_BOOKS, **_PROVIDERS}
 _SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
 """Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
+_ACCOUNTS = (_GET, _BATCH_GET)
+_ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
+"""What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
@@ -222,7 +226,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         also=_RECONCILE,
         access=Access(
             tables={_CLOSES: (_GET, _QUERY)},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS),
             writes_documents=(COMPARISONS_PREFIX,),
         ),
     ),
@@ -232,8 +236,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         also=_RECONCILE,
         access=Access(
-            tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX,),
         ),
     ),
@@ -243,10 +247,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(
-                REHEARSALS,
-                COMPARISONS_PREFIX,
-            ),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -269,10 +270,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
-            reads_documents=(
-                REHEARSALS,
-                COMPARISONS_PREFIX,
-            ),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
     ),
@@ -343,12 +341,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         1024,
         access=Access(
-            tables={**_BOOKS, **_SETTLING},
+            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(
-                REHEARSALS,
-                COMPARISONS_PREFIX,
-            ),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
             remembers=False,
         ),

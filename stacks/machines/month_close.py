@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
-from monthclose.names import EVENT_CLOSE_COMPLETED
+from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING
 from stacks.functions.table import Machine
 from stacks.machines.state_machine import MapMachine, started
 
@@ -16,7 +16,7 @@ class MonthClose(MapMachine):
     """The close."""
 
     kind, map_state = Machine.MONTH_CLOSE, "Close every batch"
-    names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED}
+    names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED, "EventCloseWaiting": EVENT_CLOSE_WAITING}
     publishes = True
 
     def start_monthly(self, missed_starts: sqs.IQueue) -> events.Rule:

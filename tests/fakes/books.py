@@ -198,11 +198,17 @@ class FakeDirectory:
         customers = [record for record in self._books.records.values() if isinstance(record, Customer)]
         ids = [customer.customer_id for customer in customers]
         for record in customers[ids.index(after) + 1 if after else 0 :]:
-            yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
+            profile = record.profile
+            yield Planned(record.customer_id, profile.payment_provider, record.last_invoiced_minor, profile.currency)
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         found = {name: self._books.customer(name) for name in customer_ids}
         return {name: customer.profile for name, customer in found.items() if customer}
+
+    def currencies(self) -> Iterator[str]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer):
+                yield record.profile.currency
 
     def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
         found = {name: self._books.customer(name) for name in customer_ids}

@@ -1,4 +1,4 @@
-"""Time can be let pass on a local AWS, and nowhere else; and over every schedule that the stacks have."""
+"""The clock can be moved on a local AWS, and nowhere else; and past every schedule that the stacks have."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def schedules(synthesized: Synthesized) -> list[Schedule]:
     return [read_schedule(rule["ScheduleExpression"]) for rule in rules if "ScheduleExpression" in rule]
 
 
-def test_time_can_be_let_pass_over_every_schedule_of_the_stacks(synthesized: Synthesized) -> None:
+def test_the_clock_can_be_moved_past_every_schedule_of_the_stacks(synthesized: Synthesized) -> None:
     found = schedules(synthesized)
     assert Daily(0, 0, 1) in found, "the close"
     assert Daily(9, 0) in found, "the collections"

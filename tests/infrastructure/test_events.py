@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from monthclose.domain import events
-from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_FINDINGS, EVENT_USAGE_IMPORTED
+from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING, EVENT_FINDINGS, EVENT_USAGE_IMPORTED
 from tests.event_schemas import FOLDER, check_event, schemas
 from tests.infrastructure.synthesis import Synthesized
 from tests.infrastructure.test_docs import TEXTS
 
 PAGE = TEXTS["docs/events.md"]
 SENT = {
-    *(events.CLOSE_STARTED, events.STAGE_PASSED, events.WAITING_FOR_APPROVAL, EVENT_CLOSE_COMPLETED, EVENT_FINDINGS),
+    *(events.CLOSE_STARTED, events.STAGE_PASSED, EVENT_CLOSE_WAITING, EVENT_CLOSE_COMPLETED, EVENT_FINDINGS),
     *(events.CUSTOMER_HELD, events.CUSTOMER_RELEASED, events.SETTLED_LATE, events.FAILED_LATE, EVENT_USAGE_IMPORTED),
 }
 
@@ -47,15 +47,17 @@ def test_the_page_names_every_schema() -> None:
 
 
 def test_what_the_state_machines_send_has_the_fields_of_its_schema() -> None:
-    folder = Path(__file__).parents[2] / "statemachines"
-    fields = {}
+    folder, said = Path(__file__).parents[2] / "statemachines", {}
     for name in ("month_close", "reconcile"):
-        state = json.loads((folder / f"{name}.asl.json").read_text())["States"]["Publish the event"]
-        [entry] = state["Parameters"]["Entries"]
-        fields[entry["DetailType"]] = {field.removesuffix(".$") for field in entry["Detail"]}
-    said = {"${EventCloseCompleted}": EVENT_CLOSE_COMPLETED, "${EventFindings}": EVENT_FINDINGS}
-    for placeholder, kind in said.items():
-        assert fields[placeholder] == set(schemas()[kind]["required"])
+        for state in json.loads((folder / f"{name}.asl.json").read_text())["States"].values():
+            for entry in state.get("Parameters", {}).get("Entries", ()):
+                said[entry["DetailType"]] = {field.removesuffix(".$") for field in entry["Detail"]}
+    kinds = {
+        "${EventCloseCompleted}": EVENT_CLOSE_COMPLETED,
+        "${EventCloseWaiting}": EVENT_CLOSE_WAITING,
+        "${EventFindings}": EVENT_FINDINGS,
+    }
+    assert said == {placeholder: set(schemas()[kind]["required"]) for placeholder, kind in kinds.items()}
 
 
 def test_commits_are_heard_from_the_beginning_of_the_streams_and_again_until_they_are_dealt_with(

@@ -90,7 +90,7 @@ def test_nobody_reads_a_providers_key_and_those_who_handle_money_call_the_functi
     callers = {
         name: on for name, rights in by_policy.items() for _, action, on in rights if action.startswith("lambda:")
     }
-    assert callers == {"MoneyPolicy": "OperatorActForOperator"}
+    assert callers == {"MoneyPolicy": "OperatorActForOperator", "ReadPolicy": "ShowClose"}
 
 
 def test_no_person_may_delete_or_pass_roles(synthesized: Synthesized) -> None:

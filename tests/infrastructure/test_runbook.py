@@ -8,7 +8,7 @@ import pytest
 
 from stacks.runbook import PAGE, Section
 from tests.infrastructure.synthesis import Synthesized
-from tests.infrastructure.test_docs import TEXTS, anchor, check_command, written_commands
+from tests.infrastructure.test_docs import ROOT, TEXTS, anchor, check_command, written_commands
 
 PARTS = ("**Symptom**", "**Cause**", "**Command**", "**It helped when**")
 NAME = re.compile(r"`([A-Z]\w+)`")
@@ -87,3 +87,13 @@ def test_what_the_dashboard_says_to_read_and_run_exists(aws: Synthesized) -> Non
     assert len(commands) >= 5
     for words in commands:
         check_command(words, "the dashboard")
+
+
+def test_alarms_and_dashboard_watch_only_what_the_functions_count(aws: Synthesized, named: Synthesized) -> None:
+    counted = " ".join(path.read_text() for path in sorted((ROOT / "lambdas" / "monthclose").rglob("*.py")))
+    [board] = aws.of_type("AWS::CloudWatch::Dashboard").values()
+    shown = set(re.findall(r"MetricName=[^A-Za-z]*([A-Za-z]+)", str(board["DashboardBody"])))
+    watched = {alarm["MetricName"] for _, alarm in alarms(aws, named) if alarm["Namespace"].startswith("MonthClose")}
+    assert len(shown) > 15
+    for name in shown | watched:
+        assert f'"{name}"' in counted, name

@@ -105,6 +105,11 @@ def test_two_weeks_pass(fresh_system: System, pytestconfig: pytest.Config) -> No
 
     days = [step["time"][:10] for step in told["steps"] if step["what"] == "collections"]
     assert days == [day(number) for number in range(3, 15)], "each day once, in order"
+    banks = {step["time"][8:10]: step["settled"] for step in told["steps"] if step["what"] == "providers"}
+    assert {number: settled for number, settled in banks.items() if settled} == {
+        "04": {"arrived": 2},
+        "08": {"reversed": 1},
+    }
     assert [step for step in told["steps"] if step["failed"]] == []
     assert system.report(PERIOD)["proof"]["ties"], system.report(PERIOD)["proof"]
     requests = httpx.get(f"{system.sandbox_url}/_sandbox/requests", trust_env=False).json()

@@ -16,7 +16,7 @@ from sandbox.stripe import StripeSandbox
 from sandbox.stripe.outside import move_dispute, open_dispute, open_refund
 from sandbox.twin import ManualClock
 from sandbox.web.testing import serving
-from sandbox.wire import Timed
+from sandbox.wire import Happened, Timed
 from tests.sandbox.driving import Wire
 from tests.sandbox.gocardless_driving import Wire as DebitWire
 
@@ -89,7 +89,10 @@ def test_steps_that_nobody_let_happen_in_time_are_made_up_for_in_their_order(
     payment = debits.create_payment(metadata={"payment": "2026-11/acme#1"})
     clock.now = at("2027-01-01")
 
-    assert debits.sandbox.pass_time() == [{"payment": "2026-11/acme#1"}]
+    happened = debits.sandbox.pass_time()
+
+    assert [event.what for event in happened] == ["payment submitted", "payment confirmed", "payment paid out"]
+    assert {event.metadata["payment"] for event in happened} == {"2026-11/acme#1"}
 
     assert debits.actions(payment) == ["created", "submitted", "confirmed", "paid_out"]
     assert (debits.sandbox.next_due(), debits.sandbox.pass_time()) == (None, [])
@@ -171,7 +174,7 @@ def test_a_dispute_that_nobody_answers_is_lost_at_its_deadline(cards: Wire, cloc
     clock.now = due_by - 1
     assert cards.sandbox.pass_time() == []
     clock.now = due_by
-    assert cards.sandbox.pass_time() == [{"payment": "2026-11/acme"}]
+    assert cards.sandbox.pass_time() == [Happened("dispute lost", {"payment": "2026-11/acme"})]
 
     assert dispute_of(cards)["status"] == "lost"
 
@@ -243,6 +246,8 @@ def test_both_providers_live_by_the_desk_s_clock_and_tell_when_something_is_due(
         DebitWire(debits).create_payment(metadata={"payment": "2026-11/acme#1"})
         assert httpx.get(f"{url}/_sandbox/clock").json()["next_due"] == at("2026-12-02T06:00")
 
-        assert httpx.post(f"{url}/_sandbox/clock/pass").json() == {"payments": []}
+        assert httpx.post(f"{url}/_sandbox/clock/pass").json() == {"happened": []}
         clock.now = at("2026-12-02T06:00")
-        assert httpx.post(f"{url}/_sandbox/clock/pass").json() == {"payments": [{"payment": "2026-11/acme#1"}]}
+        assert httpx.post(f"{url}/_sandbox/clock/pass").json() == {
+            "happened": [{"what": "payment submitted", "metadata": {"payment": "2026-11/acme#1"}}]
+        }

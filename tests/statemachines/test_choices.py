@@ -77,7 +77,7 @@ def test_a_rehearsal_goes_through_the_same_map_and_is_then_judged(
     [
         ("time_was_up", "Judge the rehearsal"),
         ("may_charge", "Plan and snapshot"),
-        ("wait", "Wait for approval"),
+        ("wait", "Publish that it waits"),
         ("rehearsed", "Month rehearsed"),
         ("not_approved", "Not approved"),
     ],

@@ -19,7 +19,7 @@ from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
 from monthclose.names import ALL_FUNCTIONS, REFUSED_METRIC, WAIT_METRIC, Env
 from monthclose.use_cases.closes.snapshot import read_batches
-from tests.fakes import FakePatience
+from tests.fakes import FakeClock, FakePatience
 from tests.world import OCTOBER, SETTINGS, World
 
 
@@ -178,6 +178,19 @@ def test_how_long_a_message_goes_round_is_counted_from_when_it_was_first_sent(
     event["Records"][0] |= sent
     charge_customers.handler(event, FakeContext())
     assert world.queue.first_sent == [datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)]
+    [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if WAIT_METRIC in line]
+    assert counted[WAIT_METRIC] == [10.0]
+
+
+def test_a_local_clock_that_is_ahead_makes_no_message_older(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.gateway.failures["register", "before"] = [ProviderPausedError("the provider is down", 42.4)]
+    monkeypatch.setattr(World, "machine_clock", FakeClock(world.clock.now))
+    world.clock.pass_time(days=90)
+    event = delivered(MESSAGE)
+    event["Records"][0]["attributes"]["SentTimestamp"] = "1793491190000"
+    charge_customers.handler(event, FakeContext())
     [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if WAIT_METRIC in line]
     assert counted[WAIT_METRIC] == [10.0]
 

@@ -1,4 +1,4 @@
-"""What goes by the local clock, and what by the machine's, when time is let pass."""
+"""What goes by the local clock, and what by the machine's, when the clock has been moved."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def ahead(moment: datetime) -> timedelta:
 
 def test_the_functions_read_the_clock_that_the_sandbox_writes(file: ClockFile) -> None:
     clock = system_clock(os.environ)
-    assert abs(ahead(clock())) < timedelta(seconds=5), "no time was let pass"
+    assert abs(ahead(clock())) < timedelta(seconds=5), "nobody has moved it"
 
     file.move((datetime.now(UTC) + AHEAD).timestamp())
 

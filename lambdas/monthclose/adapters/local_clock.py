@@ -1,4 +1,4 @@
-"""The clock of a local AWS on which time was let pass (`monthclose local clock`): the machine's, so many seconds ahead.
+"""The clock of a local AWS, which `monthclose local clock` moves: the machine's, so many seconds ahead.
 
 Neither stacks nor settings know of it. The emulator gives its own process's environment to the functions that it runs,
 and in it the file's name; AWS has no such process. Whoever sets the variable elsewhere all the same is refused.
@@ -33,7 +33,7 @@ class LocalClock:
     def __init__(self, environment: Mapping[str, str]) -> None:
         if urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname not in _LOOPBACK:
             raise UserMistakeError(
-                f"{LOCAL_CLOCK} is set, but AWS is not on this machine: only there can time be let pass"
+                f"{LOCAL_CLOCK} is set, but AWS is not on this machine: only there can the clock be moved"
             )
         self._file = Path(environment[LOCAL_CLOCK])
 
@@ -44,5 +44,5 @@ class LocalClock:
     def _ahead(self) -> timedelta:
         try:
             return timedelta(seconds=json.loads(self._file.read_bytes())["ahead_seconds"])
-        except FileNotFoundError:  # no time was let pass
+        except FileNotFoundError:  # nobody has moved it
             return timedelta()

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge, RehearsalReader
     from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
     from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+    from monthclose.use_cases.rehearsals.price_effects import PriceEffects
     from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
@@ -197,6 +198,7 @@ class UseCases:
             account=ports.mail_account,
             mail=settings.mail,
             clock=ports.clock,
+            machine_clock=ports.machine_clock,
         )
 
     @cached_property
@@ -245,7 +247,8 @@ class UseCases:
         """Watches for closes that have not begun, or not ended."""
         from monthclose.use_cases.closes.watch_closes import CloseWatcher
 
-        return CloseWatcher(self.ports.closes, self.ports.clock)
+        ports = self.ports
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(ports.settings.providers))
 
     # Collections
 
@@ -756,6 +759,17 @@ class UseCases:
         from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalReader
 
         return RehearsalReader(self.ports.documents)
+
+    @cached_property
+    def price_effects(self) -> PriceEffects:
+        """Finds whom an import of prices touches."""
+        from monthclose.use_cases.rehearsals.last_month import LastMonthReader
+        from monthclose.use_cases.rehearsals.price_effects import PriceEffects
+
+        ports = self.ports
+        executor = ports.executor("last_month", _READERS)
+        reader = LastMonthReader(ports.closes, ports.rehearsals, ports.documents, executor)
+        return PriceEffects(ports.directory, ports.closes, reader)
 
     @cached_property
     def approver(self) -> Approver:

@@ -18,13 +18,11 @@ VERSION = "1"
 
 CLOSE_STARTED = "Month close started"
 STAGE_PASSED = "Month close stage passed"
-WAITING_FOR_APPROVAL = "Month close waiting for approval"
 CUSTOMER_HELD, CUSTOMER_RELEASED = "Customer held", "Customer released"
 SETTLED_LATE, FAILED_LATE = "Payment settled late", "Payment failed late"
 
 _AT_THE_CHARGE = frozenset({PaymentState.READY, PaymentState.CHARGING})
 """A payment that leaves one of these has its outcome from the charge itself, which the close reports."""
-_WAITING = "waiting_for_approval"
 _MONEY = ("invoiced", "collected", "open")
 
 type Record = HoldChange | Payment | Close | BatchProgress
@@ -109,13 +107,18 @@ def _payment_detail(before: Payment, after: Payment) -> Mapping[str, Any]:
 
 
 def _of_close(before: Close | None, after: Close) -> Iterator[Event]:
-    head = {"version": VERSION, "period": str(after.period), "run": after.run}
     if before is None or after.run > before.run:
-        started = {"id": f"{after.period}/{after.run}/started", "time": after.run_started_at.isoformat()}
-        yield Event(CLOSE_STARTED, {**head, **started, "opened_at": after.opened_at.isoformat()})
-    if after.status == _WAITING and (before is None or before.status != _WAITING):
-        waiting = {"id": f"{after.period}/{after.run}/waiting/{after.version}", "customers": after.customers}
-        yield Event(WAITING_FOR_APPROVAL, {**head, **waiting})
+        yield Event(
+            CLOSE_STARTED,
+            {
+                "version": VERSION,
+                "id": f"{after.period}/{after.run}/started",
+                "time": after.run_started_at.isoformat(),
+                "period": str(after.period),
+                "run": after.run,
+                "opened_at": after.opened_at.isoformat(),
+            },
+        )
 
 
 def stages_passed(before: BatchProgress | None, after: BatchProgress) -> list[Stage]:

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.commands.clock import LocalTime, read_moment
-from cli.passing.passage import Step
+from cli.passing.passage import Passage, Step
+from cli.passing.schedules import Daily, Rule
 from monthclose.domain.errors import UserMistakeError
 from sandbox.aws.local_aws import LocalAws, Running
 from sandbox.aws.processes import Process
@@ -65,20 +67,52 @@ def test_what_is_no_moment_ahead_is_refused(text: str, why: str) -> None:
         read_moment(text, NOW)
 
 
-def test_without_a_moment_it_says_what_time_it_is(monthclose: Command, running: Running, file: ClockFile) -> None:
+class NothingDue:
+    """A bank at which nothing happens."""
+
+    def next_due(self) -> datetime | None:
+        return None
+
+
+@pytest.fixture
+def _rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    def passage(local: LocalTime) -> Passage:
+        rules = [
+            Rule("Monthly", Daily(0, 0, 1), "arn:state-machine"),
+            Rule("EveryDay", Daily(9, 0), "arn:Collections1"),
+        ]
+        nothing: Any = NothingDue()
+        return Passage(local.system, local.file, nothing, nothing, rules)
+
+    monkeypatch.setattr(LocalTime, "passage", passage)
+
+
+@pytest.mark.usefixtures("_rules")
+def test_without_a_moment_it_says_what_time_it_is_and_what_comes_next(
+    monthclose: Command, running: Running, file: ClockFile
+) -> None:
     assert "days ahead" not in monthclose("local", "clock").stdout
-    file.move(datetime.now(UTC).timestamp() + 40 * 86_400)
-    assert "40 days ahead of this machine" in monthclose("local", "clock").stdout
-    assert monthclose.json("local", "clock", "--json")["ahead_seconds"] == 40 * 86_400
+    file.move(datetime(2099, 11, 29, 12, 30, tzinfo=UTC).timestamp())
+    said = monthclose("local", "clock").stdout.splitlines()
+    assert "it is 2099-11-29 12:30 UTC" in said[0]
+    assert "days ahead of this machine" in said[0]
+    assert [line.split() for line in said[1:]] == [
+        ["next", "2099-11-30", "09:00", "UTC", "collections"],
+        ["next", "2099-12-01", "00:00", "UTC", "close"],
+    ]
+    content = monthclose.json("local", "clock", "--json")
+    assert content["ahead_seconds"] > 0
+    assert [coming["what"] for coming in content["next"]] == ["collections", "close"]
 
 
+@pytest.mark.usefixtures("_rules")
 def test_in_an_empty_system_the_clock_is_set_and_set_back(
     monthclose: Command, running: Running, file: ClockFile
 ) -> None:
     said = monthclose("local", "clock", "+30d").stdout
     assert said.startswith("it is now ")
     assert file.read().ahead_seconds > 29 * 86_400
-    monthclose("local", "clock", "--real")
+    assert "it is " in monthclose("local", "clock", "--real").stdout
     assert file.read().ahead_seconds == 0
 
 
@@ -119,7 +153,7 @@ def test_what_happened_is_told_with_its_day_and_a_failure_ends_with_1(
 
 def test_without_a_local_aws_no_time_can_be_let_pass(monthclose: Command) -> None:
     assert (
-        "only there, and in its sandbox, can time be let pass"
+        "only there, and in its sandbox, can the clock be moved"
         in monthclose("local", "clock", "+3d", exit_code=2).stderr
     )
 
@@ -136,7 +170,7 @@ def test_a_command_that_is_meant_for_another_aws_is_refused(
 ) -> None:
     monkeypatch.setenv(variable, value)
     refused = monthclose("local", "clock", "+3d", exit_code=2).stderr
-    assert f"set to {where}, where time cannot be let pass" in refused
+    assert f"set to {where}, where the clock cannot be moved" in refused
 
 
 def test_an_aws_of_somebody_else_s_has_no_such_clock(
@@ -151,4 +185,4 @@ def test_two_commands_do_not_let_time_pass_at_once(monthclose: Command, running:
     local = LocalTime(running, monthclose.system, file)
     with local.alone():
         refused = monthclose("local", "clock", "+3d", exit_code=2).stderr
-    assert "another command lets time pass right now" in refused
+    assert "another command is moving the clock right now" in refused

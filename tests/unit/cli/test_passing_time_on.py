@@ -1,6 +1,6 @@
 """Time passes over the system: what is due, in its order, at its time; in memory, with the real use cases."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,12 +49,12 @@ class FakeBank:
     """Does what it is told to, on given days."""
 
     world: World
-    days: dict[datetime, Callable[[], list[PaymentKey]]] = field(default_factory=dict)
+    days: dict[datetime, Callable[[], list[tuple[str, PaymentKey]]]] = field(default_factory=dict)
 
     def next_due(self) -> datetime | None:
         return min(self.days, default=None)
 
-    def pass_time(self) -> list[PaymentKey]:
+    def pass_time(self) -> list[tuple[str, PaymentKey]]:
         now = self.world.clock()
         return [key for day in sorted(self.days) if day <= now for key in self.days.pop(day)()]
 
@@ -69,6 +69,7 @@ class FakeStacks:
     """What the system's clock showed at each start."""
     dies_at: str = ""
     still: int = 0
+    taken_over: list[str] = field(default_factory=list)
 
     def run(self, rule: Rule, moment: datetime, event: Mapping[str, object]) -> Execution:
         if self.dies_at == rule.name:
@@ -89,6 +90,9 @@ class FakeStacks:
 
     def wait_until_still(self) -> None:
         self.still += 1
+
+    def take_over(self, rules: Iterable[Rule]) -> None:
+        self.taken_over += [rule.name for rule in rules]
 
 
 @pytest.fixture
@@ -138,6 +142,7 @@ def test_the_starts_of_the_rules_are_made_in_order_at_their_times(passage: Passa
         "01 Dec 09:00 EveryDay",
     ]
     assert stacks.times == [moment for moment, _ in stacks.started]
+    assert stacks.taken_over == list(RULES), "they no longer fire by the machine's clock"
     assert passage.now == at("2026-12-02T00:00")
 
 
@@ -232,18 +237,18 @@ def test_a_debit_that_arrives_or_fails_at_the_bank_is_told(passage: Passage, wor
         world.use(name, "12.00", period=NOVEMBER)
     list(passage.steps(at("2026-12-01T00:00")))
 
-    def settle(name: str, outcome: ChargeOutcome) -> list[PaymentKey]:
+    def settle(name: str, outcome: ChargeOutcome) -> tuple[str, PaymentKey]:
         payment = world.month(name, NOVEMBER).payment
         assert payment
         world.gateway.settle(payment.provider_ref, outcome)
-        return [PaymentKey(name, NOVEMBER)]
+        return "payment settled", PaymentKey(name, NOVEMBER)
 
-    def bank_opens() -> list[PaymentKey]:
-        keys = settle("acme", Collected(Money(1200, "USD"))) + settle("bolt", Refused("insufficient_funds"))
+    def bank_opens() -> list[tuple[str, PaymentKey]]:
+        found = [settle("acme", Collected(Money(1200, "USD"))), settle("bolt", Refused("insufficient_funds"))]
         world.settle(everyone=True)
-        return keys
+        return [*found, ("dispute lost", PaymentKey("acme", NOVEMBER))]
 
     bank.days[at("2026-12-04T06:00")] = bank_opens
     told = lines(passage.steps(at("2026-12-04T06:00")))
 
-    assert told[-1].startswith("04 Dec 1 payment arrived, 1 payment failed at the bank")
+    assert told[-1].startswith("04 Dec 1 dispute lost, 1 payment arrived, 1 payment failed at the bank")

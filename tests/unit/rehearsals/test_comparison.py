@@ -169,7 +169,7 @@ def test_a_comparison_stays_small_whatever_skus_upstream_sends(monkeypatch: pyte
     comparison = compare_all(pairs)
     assert comparison == add_up((compare(*pair) for pair in reversed(pairs)), NOTHING_COMPARED)
     entries = comparison.entries["EUR"]
-    assert list(entries.by_key) == ["fee:0", "fee:1", "fee:2", "sku:000", "sku:001"]
+    assert [key for key, _ in entries.in_order()] == ["fee:0", "fee:1", "fee:2", "sku:000", "sku:001"]
     assert entries.others == EntryUse(customers=48, minor=480)
 
 

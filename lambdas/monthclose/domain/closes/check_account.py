@@ -62,7 +62,7 @@ def _check_balances(tally: Tally, seen: SeenAccount) -> None:
         of_account = mine if account and currency == account.currency else {}
         for what in ("receivable", "credit"):
             left, right = of_account.get(what, 0), ledger.get(currency, Counter()).get(what, 0)
-            if not tally.add(Check.BALANCES, left, right, currency=currency, what=what):
+            if (left or right) and not tally.add(Check.BALANCES, left, right, currency=currency, what=what):
                 detail = f"the account's {what} is {Money(left, currency)}, its ledger has {Money(right, currency)}"
                 tally.fail(Check.BALANCES, seen.customer_id, detail)
 
@@ -73,7 +73,9 @@ def _check_carried(tally: Tally, seen: SeenAccount) -> None:
         return
     carried, currency = _last_carried(seen), seen.account.currency
     of_account = seen.account.carried_minor
-    if not tally.add(Check.BALANCES, of_account, carried, currency=currency, what="carried"):
+    if (of_account or carried) and not tally.add(
+        Check.BALANCES, of_account, carried, currency=currency, what="carried"
+    ):
         detail = f"the account carries {Money(of_account, currency)} over, its months {Money(carried, currency)}"
         tally.fail(Check.BALANCES, seen.customer_id, detail)
 
@@ -121,7 +123,7 @@ def _held_wrongly(account: Customer, months: Mapping[Period, CustomerMonth]) -> 
         return "they owe nothing"
     open_months = [month for month in months.values() if any(invoice.open for invoice in month.invoices)]
     if not any(_was_refused(month) for month in open_months):
-        return "no payment of theirs was refused, and no reminder was sent"
+        return "none of their payments was refused, and no reminder was sent"
     return ""
 
 

@@ -192,7 +192,7 @@ class Forecaster:
         left = {name: (found.charged_at - now).total_seconds() for name, found in providers.items() if found.charged_at}
         known = not self.paused and len(left) == len(providers)
         charged = max([*left.values(), 0.0])
-        telling = self.standing.to_tell / self.mail.usable() if self.mail else 0.0
+        telling = self._begins_in(now) + self.standing.notices_left / self.mail.usable() if self.mail else 0.0
         told = max(charged + (LAST_BATCH_SECONDS if charged else 0.0), telling)
         proving = self._proving()
         repairing, repairs = self._repairing()
@@ -212,12 +212,16 @@ class Forecaster:
         if lane is None:  # without an adapter nobody is charged, and nobody waits for it
             return ProviderForecast(standing.provider, 0.0, None, 0.0, now)
         seconds = lane.seconds(standing.left, seen) if standing.left else 0.0
-        begins = max((self._first_charge - now).total_seconds(), 0.0) if standing.left and not standing.steps else 0.0
+        begins = 0.0 if standing.steps else self._begins_in(now)
         ready = self._generating() if standing.to_begin else 0.0
         at = None if lane.paused and standing.left else now + timedelta(seconds=max(begins + seconds, ready))
         return ProviderForecast(
             standing.provider, standing.left, seen.per_second if seen else None, lane.per_second(seen), at
         )
+
+    def _begins_in(self, now: datetime) -> float:
+        """How long until the first charge is expected; 0 once that is over."""
+        return max((self._first_charge - now).total_seconds(), 0.0)
 
     @property
     def _first_charge(self) -> datetime:
@@ -272,13 +276,16 @@ class Forecaster:
                 yield lane, replace(lane, speed=1.0).per_second(seen_pace(then, time)), own_charges - made
 
     def _said(self, own: Mapping[str, Sequence[Step]], time: datetime) -> tuple[datetime, datetime]:
-        """Forecast as at a moment before: when all would be charged, and told."""
-        charged = left = 0.0
-        for _, rate, charges in self._then(own, time):
-            charged, left = max(charged, charges / rate), left + charges
-        telling = left / self.mail.usable() if self.mail else 0.0
-        told = max(charged + LAST_BATCH_SECONDS, telling)
-        return time + timedelta(seconds=charged), time + timedelta(seconds=told)
+        """Forecast as at a moment before: when all would be charged, and told.
+
+        Who had been told by then is not kept: mail that is slower than charging is sent without a pause.
+        """
+        charged = time + timedelta(seconds=max((left / rate for _, rate, left in self._then(own, time)), default=0.0))
+        told = charged + timedelta(seconds=LAST_BATCH_SECONDS)
+        if self.mail:
+            first = min((steps[0].time for steps in own.values() if steps), default=self._first_charge)
+            told = max(told, first + timedelta(seconds=self._to_make(own) / self.mail.usable()))
+        return charged, told
 
     def _off(
         self,

@@ -1,8 +1,9 @@
 """Which customers to draft so that a month's amounts can be told, and how far off they may be. Pure.
 
 Few customers have most of the money: those whose last invoices were the largest are all drafted, and of the others a
-random sample of each provider. With as many customers as the sample has, or fewer, everybody is drafted and nothing is
-estimated.
+random sample of each provider, and of those who never had an invoice. What the others' last invoices came to is known
+to the cent, so the sample only has to tell how much more or less this month's are (a ratio estimate). With as many
+customers as the sample has, or fewer, everybody is drafted and nothing is estimated.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from monthclose.domain.closes.batching import Planned
@@ -22,7 +23,7 @@ SAMPLE = 2_000
 """Customers that are drafted: some ten seconds."""
 _LARGEST_SHARE = 0.25
 _FEWEST = 30
-"""Customers of a provider in a sample at least."""
+"""Customers of a provider in a sample at least, with an invoice before and without."""
 _SIGMAS = 1.96
 """Of a normal distribution: the true value is that near 19 times in 20."""
 
@@ -42,10 +43,13 @@ class Sample:
     ----------
     counts : mapping
         All customers, by provider.
+    last_invoiced : mapping
+        What the last invoices came to of all those of whom only a sample is drafted, by provider and currency.
     """
 
     counts: Mapping[str, int]
     chosen: Sequence[Chosen]
+    last_invoiced: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def customers(self) -> int:
@@ -61,9 +65,10 @@ class Sample:
 def choose(customers: Iterable[Planned], size: int, seed: str) -> Sample:
     """Choose from any number of customers, in constant memory: the same ones for the same seed."""
     rng = random.Random(seed)  # noqa: S311 - a sample, nothing secret
-    counts, rest = Counter[str](), Counter[str]()
+    counts, rest = Counter[str](), Counter[_Stratum]()
+    last = Counter[tuple[str, str]]()
     largest: list[tuple[int, str, Planned]] = []
-    kept: dict[str, list[Planned]] = defaultdict(list)
+    kept: dict[_Stratum, list[Planned]] = defaultdict(list)
     first: list[Planned] = []
     for customer in customers:
         counts[customer.provider] += 1
@@ -74,17 +79,23 @@ def choose(customers: Iterable[Planned], size: int, seed: str) -> Sample:
             heapq.heappush(largest, entry)
             continue
         other = heapq.heappushpop(largest, entry)[2]
-        rest[other.provider] += 1
-        _keep(kept[other.provider], other, rest[other.provider], size, rng)
+        stratum = other.provider, other.expected_minor > 0
+        rest[stratum] += 1
+        last[other.provider, other.currency] += max(other.expected_minor, 0)
+        _keep(kept[stratum], other, rest[stratum], size, rng)
     if sum(counts.values()) <= size:
         return Sample(counts, [Chosen(customer, 1.0) for customer in first])
     chosen = [Chosen(entry[2], 1.0) for entry in largest]
-    for provider, sample in sorted(kept.items()):
-        share = (size - len(largest)) * rest[provider] / rest.total()
+    for stratum, sample in sorted(kept.items()):
+        share = (size - len(largest)) * rest[stratum] / rest.total()
         number = min(max(round(share), _FEWEST), len(sample))
-        weight = rest[provider] / number
+        weight = rest[stratum] / number
         chosen += [Chosen(customer, weight) for customer in rng.sample(sample, number)]
-    return Sample(counts, chosen)
+    return Sample(counts, chosen, last)
+
+
+type _Stratum = tuple[str, bool]
+"""A provider's customers who had an invoice before, or who had none."""
 
 
 def _keep(sample: list[Planned], customer: Planned, seen: int, size: int, rng: random.Random) -> None:
@@ -107,6 +118,8 @@ class Drafted:
         What would be charged.
     parked : str
         Why they could not be billed; empty if they can.
+    money_weight : float
+        How many times their money counts; see `scaled`.
     """
 
     chosen: Chosen
@@ -114,6 +127,7 @@ class Drafted:
     invoiced_minor: int = 0
     due_minor: int = 0
     parked: str = ""
+    money_weight: float = 1.0
 
 
 @dataclass(slots=True)
@@ -142,48 +156,84 @@ class Expected:
     nothing: float = 0.0
 
 
-def expect(drafts: Iterable[Drafted]) -> Expected:
-    """Add drafts up, each by its weight."""
-    drafts = list(drafts)
+def expect(sample: Sample, drafts: Iterable[Drafted]) -> Expected:
+    """Add drafts up: customers by their weights, money by what it says of the last invoices."""
     found = Expected()
     invoiced, due = defaultdict[str, float](float), defaultdict[str, float](float)
     by_provider: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    drafts = scaled(sample, drafts)
     for draft in drafts:
         weight, provider = draft.chosen.weight, draft.chosen.planned.provider
         if draft.parked:
             found.parked[draft.parked] = found.parked.get(draft.parked, 0.0) + weight
         elif draft.invoiced_minor:
-            invoiced[draft.currency] += draft.invoiced_minor * weight
+            invoiced[draft.currency] += draft.invoiced_minor * draft.money_weight
             found.emails += weight
         else:
             found.nothing += weight
         if draft.due_minor:
-            due[draft.currency] += draft.due_minor * weight
-            by_provider[provider][draft.currency] += draft.due_minor * weight
+            due[draft.currency] += draft.due_minor * draft.money_weight
+            by_provider[provider][draft.currency] += draft.due_minor * draft.money_weight
             found.charges[provider] = found.charges.get(provider, 0.0) + weight
+    unseen = _unseen(sample, drafts)
+    for (provider, currency), minor in unseen.items():
+        for sums in (invoiced, due, by_provider[provider]):
+            sums[currency] += minor
     found.invoiced, found.due = _whole(invoiced), _whole(due)
     found.due_by_provider = {provider: _whole(sums) for provider, sums in sorted(by_provider.items())}
-    found.margins = {currency: round(_SIGMAS * math.sqrt(_variance(drafts, currency))) for currency in found.due}
+    for currency in found.due:
+        unsure = sum(minor for group, minor in unseen.items() if group[1] == currency)
+        found.margins[currency] = round(_SIGMAS * math.sqrt(_variance(drafts, currency))) + unsure
     return found
+
+
+def _unseen(sample: Sample, drafts: Iterable[Drafted]) -> dict[tuple[str, str], int]:
+    """Find what the last invoices came to of the few of whom nobody is in the sample: as much is expected again."""
+    seen = {_group(draft) for draft in drafts if draft.chosen.weight > 1 and draft.chosen.planned.expected_minor > 0}
+    return {group: minor for group, minor in sample.last_invoiced.items() if minor and group not in seen}
 
 
 def _whole(sums: Mapping[str, float]) -> dict[str, int]:
     return {name: round(number) for name, number in sorted(sums.items())}
 
 
-def _variance(drafts: Iterable[Drafted], currency: str) -> float:
-    """Estimate the variance of a currency's sum: each provider's sample is a stratum of its own."""
-    strata: dict[tuple[str, float], list[int]] = defaultdict(list)
+def scaled(sample: Sample, drafts: Iterable[Drafted]) -> list[Drafted]:
+    """Weigh each draft's money so that the last invoices of the sample, so weighed, are those of everybody."""
+    drafts = list(drafts)
+    last = Counter[tuple[str, str]]()
     for draft in drafts:
         if draft.chosen.weight > 1:
+            last[_group(draft)] += max(draft.chosen.planned.expected_minor, 0)
+    found = []
+    for draft in drafts:
+        ratio = sample.last_invoiced.get(_group(draft), 0) / last[_group(draft)] if last[_group(draft)] else 0.0
+        known = draft.chosen.weight > 1 and draft.chosen.planned.expected_minor > 0
+        found.append(replace(draft, money_weight=ratio if known else draft.chosen.weight))
+    return found
+
+
+def _group(draft: Drafted) -> tuple[str, str]:
+    return draft.chosen.planned.provider, draft.chosen.planned.currency
+
+
+def _variance(drafts: Iterable[Drafted], currency: str) -> float:
+    """Estimate the variance of a currency's sum, group by group: how far drafts are from what their last invoices say.
+
+    Customers without an invoice before are a group of their own in each, about whom nothing is known.
+    """
+    groups: dict[tuple[tuple[str, str], bool, float], list[tuple[int, int]]] = defaultdict(list)
+    for draft in drafts:
+        if draft.chosen.weight > 1:
+            last = max(draft.chosen.planned.expected_minor, 0)
             minor = draft.due_minor if draft.currency == currency else 0
-            strata[draft.chosen.planned.provider, draft.chosen.weight].append(minor)
+            groups[_group(draft), last > 0, draft.chosen.weight].append((minor, last))
     total = 0.0
-    for (_, weight), amounts in strata.items():
-        number = len(amounts)
+    for (_, known, weight), pairs in groups.items():
+        number = len(pairs)
+        minors, lasts = sum(minor for minor, _ in pairs), sum(last for _, last in pairs)
+        away = [minor - (minors * last / lasts if known else minors / number) for minor, last in pairs]
         if number > 1:
-            mean = sum(amounts) / number
-            spread = sum((amount - mean) ** 2 for amount in amounts) / (number - 1)
+            spread = sum(distance * distance for distance in away) / (number - 1)
             total += (weight * number) ** 2 * (1 - 1 / weight) * spread / number
     return total
 
@@ -204,5 +254,5 @@ def amounts_over_time(drafts: Iterable[Drafted], begins: float, per_second: Mapp
         if draft.due_minor and provider in per_second:
             made[provider] += draft.chosen.weight  # type: ignore[assignment]
             second = begins + made[provider] / per_second[provider]
-            found.append(Amount(second, draft.currency, draft.due_minor * draft.chosen.weight))
+            found.append(Amount(second, draft.currency, draft.due_minor * draft.money_weight))
     return found

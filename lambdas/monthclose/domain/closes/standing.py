@@ -87,7 +87,7 @@ class Standing:
     done, money : dict
         Customers that are through with each stage, and what they were invoiced, by currency.
     to_tell : int
-        Customers with an invoice whose batch has not been told.
+        Customers with an invoice who have had no notice, of the batches that have begun.
     unsettled : int
         Customers of batches that are through, whose payment has no outcome: a repair round takes them up.
     batches_begun, batches_closed : int
@@ -116,6 +116,13 @@ class Standing:
         """Charges made."""
         return sum(provider.made for provider in self.providers.values())
 
+    @property
+    def notices_left(self) -> float:
+        """Notices to send, those of batches without invoices estimated from the others."""
+        begun = sum(provider.customers for provider in self.providers.values())
+        share = self.totals.customers.get("invoiced", 0) / begun if begun else 1.0
+        return self.to_tell + share * sum(provider.to_begin for provider in self.providers.values())
+
     def add(self, progress: BatchProgress) -> None:
         """Take in a batch."""
         size, totals = len(progress.batch.customer_ids), progress.totals
@@ -128,7 +135,9 @@ class Standing:
         self.batches_closed += progress.stage is Stage.CLOSED
         if progress.stage.order < Stage.NOTIFIED.order:
             self.to_tell += totals.customers.get("invoiced", 0)
-        elif progress.stage is Stage.CLOSED:
+        else:
+            self.to_tell += totals.untold
+        if progress.stage is Stage.CLOSED:
             self.unsettled += progress.unsettled
         self._add_charges(progress, size, invoiced)
 

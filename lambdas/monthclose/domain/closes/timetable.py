@@ -219,7 +219,7 @@ def asks(work: Work, table: Timetable, deadline: float) -> tuple[Ask, ...]:
         None if it holds, and none if no rate helps: what surrounds the charging takes too long by itself.
     """
     left = deadline - table.first_charge - LAST_BATCH_SECONDS - (table.ends - table.told)
-    if table.ends <= deadline or left <= 0:
+    if table.ends <= deadline or left <= work.batches / _CHILDREN_PER_SECOND:
         return ()
     found = []
     for load in work.loads:
@@ -229,6 +229,6 @@ def asks(work: Work, table: Timetable, deadline: float) -> tuple[Ask, ...]:
             found.append(Ask(load.provider, rate, needed.workers if needed.workers > load.workers else 0))
     if work.mail and work.telling > left:
         found.append(Ask(TELLING, math.ceil(work.emails / left / (1 - work.mail.reserve_share) / HEADROOM)))
-    if work.generating > left:
+    if work.customers / work.generated_per_second > left:
         found.append(Ask(GENERATING, math.ceil(work.customers / left)))
     return tuple(found)

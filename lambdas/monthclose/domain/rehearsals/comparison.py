@@ -13,7 +13,7 @@ from typing import Any
 
 from monthclose.domain.rehearsals.adding import add_up
 from monthclose.domain.rehearsals.billed import Billed, Outcome
-from monthclose.domain.rehearsals.entries import NO_ENTRIES, Entries, EntryUse
+from monthclose.domain.rehearsals.entries import NO_ENTRIES, NO_USE, Entries, EntryUse
 from monthclose.domain.rehearsals.group import Group, Groups, groups_json, read_groups, sum_up, together
 from monthclose.domain.rehearsals.rows import Pair
 from monthclose.domain.rehearsals.settings import OFF, GateRules
@@ -82,6 +82,10 @@ class Comparison:
     def group(self, name: str, currency: str) -> Group:
         """Return one group; empty if nobody is in it."""
         return self.groups.get(name, {}).get(currency, Group())
+
+    def use(self, key: str, currency: str) -> EntryUse:
+        """Return how many customers have an entry."""
+        return self.entries.get(currency, NO_ENTRIES).by_key.get(key, NO_USE)
 
     def money(self, currency: str) -> Group:
         """Sum up a currency; its customers are those billed or parked now, or billed last month."""

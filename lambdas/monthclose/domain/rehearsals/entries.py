@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +23,12 @@ class EntryUse(NamedTuple):
 
     def plus(self, other: EntryUse) -> EntryUse:
         """Add the counts and the sums."""
-        return EntryUse(*(one + another for one, another in zip(self, other, strict=True)))
+        return EntryUse(
+            self.customers + other.customers,
+            self.last_customers + other.last_customers,
+            self.minor + other.minor,
+            self.last_minor + other.last_minor,
+        )
 
 
 NO_USE = EntryUse()
@@ -41,18 +46,25 @@ class Entries:
     others: EntryUse = NO_USE
 
     def __add__(self, other: Entries) -> Entries:
-        sums = {
-            key: self.by_key.get(key, NO_USE).plus(other.by_key.get(key, NO_USE))
-            for key in sorted({*self.by_key, *other.by_key}, key=_place)
-        }
+        smaller, larger = sorted((self.by_key, other.by_key), key=len)
+        sums = dict(larger)
+        for key, use in smaller.items():
+            known = sums.get(key)
+            sums[key] = use if known is None else known.plus(use)
         others = self.others.plus(other.others)
-        for key in list(sums)[MOST_ENTRIES:]:
-            others = others.plus(sums.pop(key))
+        if len(sums) > MOST_ENTRIES:
+            for key in sorted(sums, key=_place)[MOST_ENTRIES:]:
+                others = others.plus(sums.pop(key))
         return Entries(sums, others)
+
+    def in_order(self) -> Iterator[tuple[str, EntryUse]]:
+        """Iterate over the entries, SKUs last, those of a kind by name."""
+        for key in sorted(self.by_key, key=_place):
+            yield key, self.by_key[key]
 
     def to_json(self) -> dict[str, Any]:
         """Write them as JSON."""
-        return {"by_key": {key: list(use) for key, use in self.by_key.items()}, "others": list(self.others)}
+        return {"by_key": {key: list(use) for key, use in self.in_order()}, "others": list(self.others)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Entries:

@@ -10,7 +10,7 @@ from monthclose.domain.pricing import PriceBook
 from monthclose.domain.rehearsals.billed import EntryKind, Outcome
 from monthclose.domain.rehearsals.book_entries import NO_BOOK, BookEntries, describe
 from monthclose.domain.rehearsals.comparison import ABOVE, GONE, NEW, TIMES, Comparison
-from monthclose.domain.rehearsals.entries import NO_USE, EntryUse
+from monthclose.domain.rehearsals.entries import EntryUse
 from monthclose.domain.rehearsals.finding import Figures, GateFinding, listed, named, percent, signed
 from monthclose.domain.rehearsals.settings import OFF, GateRules, by_currency, exact
 from monthclose.domain.words import count
@@ -146,7 +146,7 @@ def _unused(comparison: Comparison, rules: GateRules, entries: BookEntries) -> I
         return
     for entry in entries.holding:
         currencies = [entry.currency] if entry.currency else comparison.currencies
-        uses = [dict(_used(comparison, code)).get(entry.key, NO_USE) for code in currencies]
+        uses = [comparison.use(entry.key, code) for code in currencies]
         if any(use.customers for use in uses):
             continue
         last = sum(use.last_customers for use in uses)
@@ -192,7 +192,7 @@ def _parked(comparison: Comparison, rules: GateRules) -> Iterator[GateFinding]:
 def _used(comparison: Comparison, currency: str) -> Iterator[tuple[str, EntryUse]]:
     entries = comparison.entries.get(currency)
     if entries:
-        yield from entries.by_key.items()
+        yield from entries.in_order()
 
 
 def _figures(use: EntryUse, currency: str, now: int, last: int) -> Figures:

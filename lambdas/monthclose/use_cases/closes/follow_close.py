@@ -26,6 +26,8 @@ class CloseFollower:
     account: MailAccount
     mail: MailSettings
     clock: Clock
+    machine_clock: Clock
+    """What the providers' health goes by."""
 
     def standing(self, close: Close) -> Standing:
         """Add its batches up."""
@@ -52,7 +54,7 @@ class CloseFollower:
         return forecaster.at(close.completed_at or self.clock())
 
     def _lane(self, provider: Provider) -> Lane:
-        state, now = self.limits.state(provider.name), self.clock().timestamp()
+        state, now = self.limits.state(provider.name), self.machine_clock().timestamp()
         load = load_of(provider, state, 0.0)
         health = state.health
         down = health.circuit(now) is not Circuit.CLOSED

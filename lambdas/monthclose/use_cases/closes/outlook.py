@@ -17,6 +17,7 @@ from monthclose.domain.closes.sampling import (
     amounts_over_time,
     choose,
     expect,
+    scaled,
 )
 from monthclose.domain.closes.timetable import Ask, Load, Timetable, Work, asks, timetable
 from monthclose.domain.errors import UserMistakeError
@@ -116,7 +117,7 @@ class OutlookMaker:
         if not sample.customers:
             raise UserMistakeError("there are no customers to bill\nimport some: monthclose import customers FILE")
         drafts = self._drafts(sample, period, now)
-        expected, quota = expect(drafts), self._quota()
+        expected, quota = expect(sample, drafts), self._quota()
         size = batch_size(sample.counts, self.settings.max_batches)
         batches = sum(-(-number // size) for number in sample.counts.values())
         work = self._work(sample, expected, batches, quota)
@@ -134,7 +135,7 @@ class OutlookMaker:
             deadline_seconds=deadline_seconds,
             asks=asks(work, table, deadline_seconds),
             last=self._invoiced(period.previous),
-            amounts=amounts_over_time(drafts, table.first_charge, per_second),
+            amounts=amounts_over_time(scaled(sample, drafts), table.first_charge, per_second),
             quota=quota,
             cost=close_cost(sample.customers, batches, _worker_seconds(work), expected.emails),
             warnings=(*self._cannot_charge(sample), *self._mail_warnings(work, table, quota)),
@@ -173,7 +174,7 @@ class OutlookMaker:
         for progress in self.closes.all_progress(period):
             for currency, money in progress.totals.money.items():
                 sums[currency] = sums.get(currency, 0) + money.get("invoiced", 0)
-        return sums
+        return dict(sorted(sums.items()))
 
     def _cannot_charge(self, sample: Sample) -> list[str]:
         return [

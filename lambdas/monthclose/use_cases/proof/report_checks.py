@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monthclose.domain.closes.checks import Check, State
-from monthclose.domain.money import Money
+from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.use_cases.proof.report import CheckEntry, CheckSides
 
 _TONES: Mapping[str, tuple[str, str]] = {
@@ -35,7 +35,8 @@ def remarks_on(entry: CheckEntry) -> Iterator[str]:
             f"{sign}{name.replace('_', ' ')} {Money(parts.get(name, 0), currency).figures}"
             for name, sign in _PARTS.items()
         )
-        yield f"{currency}: {''.join(terms)}"
+        closing = sum(-parts.get(name, 0) if "-" in sign else parts.get(name, 0) for name, sign in _PARTS.items())
+        yield f"{currency}: {''.join(terms)} = {Money(closing, currency).figures}"
     if entry["check"] == Check.PROVIDER and entry["rows"]:
         yield f"compared {datetime.fromisoformat(entry['checked_at']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if entry["why"]:
@@ -57,9 +58,9 @@ def compared(entry: CheckEntry, row: CheckSides | None = None) -> str:
 
 
 def figure(row: CheckSides, minor: int) -> str:
-    """Write an amount without its currency, or a count."""
+    """Write an amount without its currency, or a count; amounts of a currency that nobody knows have no decimals."""
     currency = row.get("currency")
-    return Money(minor, currency).figures if currency else f"{minor:,}"
+    return Money(minor, currency).figures if currency in EXPONENT_BY_CURRENCY else f"{minor:,}"
 
 
 def _check(entry: CheckEntry) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from monthclose.domain.closes.checks import State
+from monthclose.domain.closes.checks import Check, State
 from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.errors import UserMistakeError
@@ -73,7 +73,8 @@ class PeriodReconciler:
             As `reconcile`.
         """
         close = self._ended(period)
-        failed = any(result.state is State.FAILED for result in stored_checks(self.documents, period))
+        before = stored_checks(self.documents, period)
+        failed = any(result.state is State.FAILED for result in before if result.check is not Check.PROVIDER)
         return self.comparer.planner.plan(close, thorough=failed)
 
     def continue_reconciling(
