@@ -1,4 +1,4 @@
-"""The commands that steer a close: pause, resume and stop it; who is parked, and how they are closed again."""
+"""The commands that steer a close: approve, pause, resume and stop it; who is parked, and how they are closed again."""
 
 from typing import Annotated
 
@@ -17,6 +17,33 @@ _Provider = Annotated[
     ),
 ]
 _Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. Shown to whoever asks how the close stands.")]
+
+
+@runs("cli.commands.rehearse:approve", changes=True)
+def approve(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    note: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why it is right as it is. Kept with each accepted finding.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Accept the findings without being asked.")] = False,
+    rehearsal: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Which rehearsal is meant: refused if there is a newer one.",
+            show_default=False,
+        ),
+    ] = None,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Approve what the newest rehearsal of a month has found: the close then bills that, and nothing else.
+
+    Shows the findings and asks. A close that waits for approval continues within seconds. Refused if prices, taxes or
+    settings have changed since, or if the month was charged already.
+    """
 
 
 @runs("cli.commands.steering:pause", changes=True)

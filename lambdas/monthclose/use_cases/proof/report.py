@@ -95,6 +95,19 @@ class LooseEnds(TypedDict, total=False):
     """Only if there are any."""
 
 
+class ApprovedEntry(TypedDict):
+    """Who had approved the close, and where it differs from what they approved."""
+
+    rehearsal: int
+    by: str
+    time: str
+    note: str
+    differs: int
+    """Customers whose invoice is another than the approved one."""
+    lines: Sequence[str]
+    """The differences in words, by reason and currency, with the first names."""
+
+
 class LaterEntries(LooseEnds, total=False):
     """Entries that reports of earlier releases lack, or that only some closes have."""
 
@@ -102,6 +115,8 @@ class LaterEntries(LooseEnds, total=False):
     """Only if the close used one."""
     partial: bool
     """Only of a close that was stopped or broke off."""
+    approved: ApprovedEntry
+    """Only of a close that somebody had approved."""
 
 
 class ReportHead(LaterEntries):

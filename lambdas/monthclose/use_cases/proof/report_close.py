@@ -17,6 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.ports import Books, Clock, Closes, Documents, TimeIsUp
 from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, read_months
+from monthclose.use_cases.proof.approved import approved_entry
 from monthclose.use_cases.proof.check_entries import entry_of, result_of
 from monthclose.use_cases.proof.check_numbers import check_runs
 from monthclose.use_cases.proof.check_results import (
@@ -157,7 +158,7 @@ class Reporter:
         unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
-        return done, {**content, **left.content()}
+        return done, {**content, **left.content(), **approved_entry(self.documents, close)}  # type: ignore[typeddict-item]
 
     def _checks(
         self, close: Close, comparisons: Sequence[Comparison], name: str | None, batches: Mapping[int, bytes]

@@ -12,6 +12,7 @@ from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.templates import environment
+from monthclose.use_cases.proof.approved import approved_lines
 from monthclose.use_cases.proof.report import LooseEndList, LooseEndName, ProofEntry, Report
 from monthclose.use_cases.proof.report_checks import page_checks
 from monthclose.use_cases.proof.report_ledger import ledger_table
@@ -222,6 +223,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
         ("Tax table", report.get("tax_table", "")),
+        ("Approved", "; ".join(approved_lines(report.get("approved")))),
         ("Status", _words(report.get("status", ""))),
     )
     return [(label, value) for label, value in facts if value]
