@@ -147,10 +147,11 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.close, month.status, month.report, month.closes]
-    commands += [steering.pause, steering.resume, steering.stop]
+    commands += [steering.pause, steering.resume, steering.stop, steering.parked]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
+    app.command("list", cls=Command)(steering.list_customers)
     for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):
         app.add_typer(group, cls=Group)
 

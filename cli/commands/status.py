@@ -10,6 +10,7 @@ from cli.exit_status import ExitStatus
 from cli.months import connect_for, require_close
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Stage, Totals
+from monthclose.domain.closes.listing import counts
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 
@@ -62,6 +63,8 @@ def _print(view: View, running_for: float) -> None:
     facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
     facts += [("  paused", pause.in_words()) for pause in [close.paused] if pause]
     show(grid(facts))
+    if kinds := counts(totals):
+        note(f"  names: monthclose list {'|'.join(kinds)} {close.period}")
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
     _hint(view, running_for)

@@ -61,3 +61,37 @@ def stop(
     What is done stays done. Charges that have begun are completed, and so are those of the batches being charged right
     now.
     """
+
+
+@runs("cli.commands.listing:list_customers")
+def list_customers(
+    ctx: typer.Context,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="Any word that the status or the report counts by: parked, declined, held, waiting, unfinished, "
+            "untold, unreached, not_started, …",
+            show_default=False,
+            autocompletion=options.complete_listable,
+        ),
+    ],
+    period: options.LastMonth = None,
+    in_json: options.InJson = False,
+) -> None:
+    """List the customers behind a count of a close by name: amounts, why, and since when."""
+
+
+@runs("cli.commands.listing:parked")
+def parked(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="REASON", help="Only those parked for this reason, like no_price.")
+    ] = "",
+    in_json: options.InJson = False,
+) -> None:
+    """List the parked customers of a close: by reason, with what helps.
+
+    `monthclose retry --parked` closes them again once the reason is gone; so does `monthclose close`.
+    """

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.apply_holds import HoldKeeper
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
+    from monthclose.use_cases.closes.list_customers import CustomerLister
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.plan_close import Planner
     from monthclose.use_cases.collections.collect_due import Collector
@@ -150,6 +151,13 @@ class UseCases:
 
         ports = self.ports
         return park_customers(period, batch, books=ports.books, closes=ports.closes, clock=ports.clock)
+
+    @cached_property
+    def customer_lister(self) -> CustomerLister:
+        """Lists the customers behind a count."""
+        from monthclose.use_cases.closes.list_customers import CustomerLister
+
+        return CustomerLister(self.ports.books, self.ports.closes, self.ports.documents)
 
     def note_stop(self, period: Period, reason: str, by: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""

@@ -5,7 +5,10 @@ The keys never change. Amounts are in minor units, times in ISO 8601. Reports of
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
+
+MOST_NAMES = 50
+"""Customers named of each kind; the command `monthclose list` has all."""
 
 type Counts = Mapping[str, int]
 type LooseEndName = Literal["unfinished", "waiting", "unreached"]
@@ -40,6 +43,11 @@ class LooseEndEntry(TypedDict):
     customer_id: str
     what: str
     since: str | None
+    invoice: NotRequired[str]
+    """With its amounts, in minor units, where customers are named behind a count."""
+    currency: NotRequired[str]
+    invoiced_minor: NotRequired[int]
+    open_minor: NotRequired[int]
 
 
 class LooseEndList(TypedDict):
@@ -65,6 +73,8 @@ class LaterEntries(LooseEnds, total=False):
     """Only if the close used one."""
     partial: bool
     """Only of a close that was stopped or broke off."""
+    names: Mapping[str, LooseEndList]
+    """By kind (parked, declined, held, …): the customers behind the counts. Only of kinds that there are."""
 
 
 class ReportHead(LaterEntries):

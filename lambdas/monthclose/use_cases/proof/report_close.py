@@ -18,6 +18,7 @@ from monthclose.use_cases.batch_work import read_months
 from monthclose.use_cases.proof.compare_books import BookComparer
 from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report import Counts, LooseEndEntry, LooseEndList, LooseEnds, Report, ReportHead
+from monthclose.use_cases.proof.report_names import NameLists
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -113,16 +114,17 @@ class Reporter:
             self.closes.put(done)
 
     def _prove(self, close: Close, comparisons: Sequence[Comparison], time_is_up: TimeIsUp) -> tuple[Close, Report]:
-        totals, findings, left = Totals(), list[Finding](), _LooseEndLists()
+        totals, findings, left, names = Totals(), list[Finding](), _LooseEndLists(), NameLists()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
             left.add(progress, self.books, time_is_up)
+            names.add(progress, self.books, time_is_up)
         findings += check_totals(totals, close.customers)
         findings += [finding for comparison in comparisons for finding in comparison.findings]
         unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, unlisted=unlisted)
-        return done, {**content, **left.content()}
+        return done, {**content, **left.content(), "names": names.content(totals)}
 
 
 @dataclass(slots=True)
@@ -186,16 +188,18 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
     state : str
         The status to report.
     """
-    totals, left = Totals(), _LooseEndLists()
+    totals, left, names = Totals(), _LooseEndLists(), NameLists()
     for progress in closes.all_progress(close.period):
         totals += progress.totals
         left.add(progress, books)
+        names.add(progress, books)
     started = sum(totals.customers.values())
     left.in_all[LooseEndKind.UNFINISHED] += close.customers - started
     content = report_content(close, totals, check_totals(totals, started), company)
     warning = f"partial: {count(close.customers - started, 'customer')} not started"
     warnings = [warning, *content["warnings"]]
-    return {**content, **left.content(), "status": state, "partial": True, "warnings": warnings}
+    content = {**content, **left.content(), "names": names.content(totals)}
+    return {**content, "status": state, "partial": True, "warnings": warnings}
 
 
 def _notice_warnings(totals: Totals) -> list[str]:
