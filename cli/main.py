@@ -148,6 +148,7 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.close, month.status, month.report, month.closes]
     commands += [steering.pause, steering.resume, steering.stop, steering.parked]
+    commands += [steering.retry, steering.collect]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)

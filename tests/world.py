@@ -1,6 +1,7 @@
 """A whole month close in memory: the use cases on fakes, driven like the state machine drives them."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -197,33 +198,34 @@ class World:
         """Change a customer's account without the close knowing."""
         self.books.commit(replace(self.customer(customer_id), **changes))
 
-    def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
+    def open(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> int:
         self.workflow.running.add(execution)
-        opened = self.use_cases.open_close(period, execution)
+        opened = self.use_cases.open_close(period, execution, only)
         assert opened.outcome == "opened"
         return opened.run
 
-    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> Report:
+    def close(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
-        run = self.open(period, execution)
+        run = self.open(period, execution, only)
         while (plan := self.planner.plan(period, run)).unfinished:
+            chosen = {row["batch"]: row["only"] for row in json.loads(self.documents.get(plan.round_key))}
             if not plan.rounds_left:
                 for batch in read_batches(self.documents, plan.round_key):
-                    self.use_cases.park_customers(period, batch)
+                    self.use_cases.park_customers(period, batch, chosen[batch.number])
                 break
             for batch in read_batches(self.documents, plan.round_key):
-                self.close_batch(period, batch, plan.close.round)
+                self.close_batch(period, batch, plan.close.round, chosen[batch.number])
         while self.use_cases.remaining_sender.send(period).again:
             pass
         self.workflow.running.discard(execution)
         return self.reporter.report(period, run)
 
-    def close_batch(self, period: Period, batch: Batch, round_number: int) -> None:
+    def close_batch(self, period: Period, batch: Batch, round_number: int, only: Collection[str] = ()) -> None:
         """Do what a child execution does; what it cannot finish is left for the repair round."""
         try:
-            generated = self.generator.generate(period, batch, round_number)
+            generated = self.generator.generate(period, batch, round_number, only)
             if generated.progress.unsettled:
-                self.batch_charger.charge(period, batch.number, round_number)
+                self.batch_charger.charge(period, batch.number, round_number, only=only)
             if generated.progress.totals.customers.get("invoiced"):
                 self.sender.send(period, batch.number, round_number)
             elif not generated.held:

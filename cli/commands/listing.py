@@ -66,9 +66,20 @@ def _reasons(system: System, close: Close, reason: str) -> dict[str, int]:
 def _print(found: Iterator[Listed], *, reasoned: bool = True) -> int:
     number = 0
     for one in found:
-        say(f"  {one.customer_id:<{_ID_WIDTH}}  {'  '.join(filter(None, _words(one, reasoned=reasoned)))}")
+        say(f"  {words(one, reasoned=reasoned)}")
         number += 1
     return number
+
+
+def words(one: Listed, *, reasoned: bool = True) -> str:
+    """Write a customer in a line.
+
+    Parameters
+    ----------
+    reasoned : bool
+        Whether to say the reason: not where all have the same.
+    """
+    return f"{one.customer_id:<{_ID_WIDTH}}  {'  '.join(filter(None, _words(one, reasoned=reasoned)))}"
 
 
 def _words(one: Listed, *, reasoned: bool) -> Iterator[str]:

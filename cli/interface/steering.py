@@ -95,3 +95,50 @@ def parked(
 
     `monthclose retry --parked` closes them again once the reason is gone; so does `monthclose close`.
     """
+
+
+@runs("cli.commands.retry:retry", changes=True)
+def retry(
+    ctx: typer.Context,
+    customers: Annotated[
+        list[str] | None, typer.Argument(metavar="CUSTOMER…", help="The customers' ids, as imported.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            "--period",
+            metavar="PERIOD",
+            help="The month. [default: last month]",
+            show_default=False,
+            autocompletion=options.complete_period,
+        ),
+    ] = None,
+    parked: Annotated[bool, typer.Option("--parked", help="Those who are parked.")] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="REASON", help="Of the parked, only those for this reason.")
+    ] = "",
+    missed: Annotated[
+        bool, typer.Option("--missed", help="Those imported after the close began who have usage of the month.")
+    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start it and do not watch it.")] = False,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Close some customers again for a month that was closed: invoice, charge and notify them, and nobody else.
+
+    Who is done already stays as they are; customers who were not in the snapshot are added to the close. The report and
+    the proof are those of the whole month, as after `close`.
+    """
+
+
+@runs("cli.commands.collect:collect", changes=True)
+def collect(
+    ctx: typer.Context,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start them and do not watch them.")] = False,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Run today's collections now: retry the payments that are due, send reminders, place and lift holds.
+
+    They run every day by themselves; a second run on the same day does only what is still due.
+    """

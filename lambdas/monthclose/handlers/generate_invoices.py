@@ -11,7 +11,8 @@ def handler(event: Event) -> Event:
     """Generate a batch's invoices, and say how many customers are to be charged and how many are on hold."""
     item = event["batch"]
     batch = Batch(item["batch"], item["provider"], tuple(item["customers"]))
-    generated = use_cases().invoice_generator.generate(Period.parse(event["period"]), batch, event["round"])
+    period, only = Period.parse(event["period"]), item.get("only", ())
+    generated = use_cases().invoice_generator.generate(period, batch, event["round"], only)
     progress = generated.progress
     invoiced = progress.totals.customers.get("invoiced", 0)
     count("CustomersInvoiced", invoiced)

@@ -6,12 +6,14 @@ from typing import Any
 from monthclose.domain.period import Period
 from monthclose.errors import UserMistakeError
 from monthclose.handlers.entry import Event, state_handler, use_cases
+from monthclose.names import RETRIES_PREFIX
 
 
 @state_handler("open_close", key="execution")
 def handler(event: Event) -> Event:
     """Open the period that an operator named, or the month before the rule's event."""
-    opened = use_cases().open_close(requested_period(event["request"]), event["execution"])
+    request = event["request"]
+    opened = use_cases().open_close(requested_period(request), event["execution"], requested_list(request))
     return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run, "scan": None}
 
 
@@ -31,3 +33,17 @@ def requested_period(request: Any) -> Period:
         except ValueError:
             pass
     raise UserMistakeError('the input must name a period, like {"period": "2026-10"}, or be a scheduled event')
+
+
+def requested_list(request: Any) -> str:
+    """Read where the list of customers is to whom an operator's run is limited; empty if it is not.
+
+    Raises
+    ------
+    UserMistakeError
+        It is no such list.
+    """
+    only = request.get("only", "") if isinstance(request, dict) else ""
+    if not isinstance(only, str) or (only and not only.startswith(RETRIES_PREFIX)):
+        raise UserMistakeError(f"`only` must name a list of customers below {RETRIES_PREFIX}")
+    return only

@@ -91,6 +91,16 @@ def listed(kind: str, progress: BatchProgress, months: Mapping[str, CustomerMont
     return [_listed(name, month, said) for name, month, said in found if said]
 
 
+def summarized(customer_id: str, month: CustomerMonth) -> Listed:
+    """Say what has become of a customer: who is parked, and why, or how their payment stands."""
+    if month.parked and month.parking:
+        return _listed(customer_id, month, (month.parking.reason, month.parking.detail, month.parking.time))
+    if month.invoice is None:
+        return _listed(customer_id, month, ("carried" if month.carried else "nothing_to_bill", "", None))
+    payment = month.collecting
+    return _listed(customer_id, month, (str(month.collected_how or ""), payment.code if payment else "", None))
+
+
 def _listed(customer_id: str, month: CustomerMonth, said: _Said) -> Listed:
     reason, why, since = said
     return Listed(
