@@ -257,10 +257,10 @@ class World:
         self.comparer = replace(comparer, planner=planner, reader=reader, joiner=joiner)
         self.reporter = replace(self.reporter, comparer=self.comparer)
 
-    def collect(self) -> Found:
+    def collect(self, execution: str = "") -> Found:
         """Run the collections of the clock's day to their end, as their state machine does."""
         last = self.claims.get("collections")
-        execution = f"collections-{last.version if last else 0}"
+        execution = execution or f"collections-{last.version if last else 0}"
         self.workflow.running.add(execution)
         found = self.finder.find(execution)
         today, closing = found.day, frozenset(found.closing)

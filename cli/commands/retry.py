@@ -22,7 +22,7 @@ _MOST_SHOWN = 50
 _MOST_IN_ACT = 20
 
 
-def retry(
+def retry(  # noqa: PLR0913 - its options
     ctx: typer.Context,
     customers: list[str] | None,
     period: str | None,

@@ -52,6 +52,7 @@ _EACH_PROVIDER = (
 _RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
 _LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums up: use_cases/batch_work.py."
 
+_RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
@@ -59,6 +60,8 @@ TROUBLE: dict[Right, str] = {
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
+    ("PlanCloseRole", "dynamodb:Query", "TablesBilling"): _RETRIED,
+    ("PlanCloseRole", "s3:GetObject", "StorageDocuments/retries/*"): _RETRIED,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
     ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
     ("*Role", "s3:ListBucket", "*"): _MISSING,
