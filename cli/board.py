@@ -4,16 +4,16 @@ import math
 import time
 
 from botocore.exceptions import BotoCoreError
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from cli.console import duration, err, note
+from cli.live import Followed, curve_lines, end_in_words, error_in_words, follow, provider_rows, slowest_in_words
 from cli.system import System
-from cli.view import STAGE_NAMES, Pace, View, charging, money_line, survey
-from monthclose.domain.closes.close import Stage
+from cli.view import STAGE_NAMES, View, counts_line, money_line, stage_money, survey
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
@@ -62,7 +62,7 @@ def _follow(system: System, period: Period, execution: str, board: "_Board", liv
             continue
         failures = 0
         # Until it has opened the close, the record is that of an earlier run.
-        board.see(view if view and view.close.execution == execution else None, began)
+        board.see(follow(system, view) if view and view.close.execution == execution else None)
         if live is None and (state.status != "RUNNING" or began - spoken[0] >= max(_LINE_SECONDS, board.age / 10)):
             line = board.line()
             if line != spoken[1]:
@@ -80,14 +80,16 @@ class _Board:
     def __init__(self, period: Period) -> None:
         self._period = period
         self._began = time.monotonic()
-        self._pace = Pace()
-        self._view: View | None = None
+        self._followed: Followed | None = None
 
-    def see(self, view: View | None, now: float) -> None:
+    def see(self, followed: Followed | None) -> None:
         """Take in how the close stands now."""
-        self._view = view
-        if view:
-            self._pace.note(now, view.done[Stage.CHARGED])
+        self._followed = followed
+
+    @property
+    def _view(self) -> View | None:
+        view = self._followed.view if self._followed else None
+        return view if view and view.close.customers else None
 
     @property
     def age(self) -> float:
@@ -95,40 +97,93 @@ class _Board:
         return time.monotonic() - self._began
 
     def _title(self) -> str:
-        view, elapsed = self._view, duration(self.age)
-        if view is None:
-            return f"closing {self._period}: opening  {elapsed}"
-        if not view.close.customers:
-            return f"closing {self._period}: taking the snapshot  {elapsed}"
+        view, followed = self._view, self._followed
+        if view is None or followed is None:
+            doing = "taking the snapshot" if followed else "opening"
+            return f"closing {self._period}: {doing}  {duration(self.age)}"
         rounds = view.close.round - view.close.first_round
         repair = f", repair round {rounds - 1}" if rounds > 1 else ""
-        return f"closing {self._period}: {count(view.close.customers, 'customer')}{repair}  {elapsed}"
+        state = "" if view.running and view.state == "running" else f", {view.state.replace('_', ' ')}"
+        elapsed = duration((followed.now - view.close.run_started_at).total_seconds())
+        return f"closing {self._period}: {count(view.close.customers, 'customer')}{repair}{state}  {elapsed}"
 
     def line(self) -> str:
         """Write it in one line."""
-        view = self._view
-        if view is None or not view.close.customers:
+        view, followed = self._view, self._followed
+        if view is None or followed is None:
             return self._title()
         stages = ", ".join(f"{STAGE_NAMES[stage]} {number:,}" for stage, number in view.done.items())
-        return f"{self._title()}  {stages}; collected {money_line(view.totals, 'collected')}"
+        said = [f"{self._title()}  {stages}", f"collected {money_line(view.totals, 'collected')}"]
+        if view.totals.parked:
+            said.append(f"parked {counts_line(view.totals.parked)}")
+        return "; ".join([*said, *filter(None, [end_in_words(followed)])])
 
     def render(self) -> RenderableType:
         """Draw it."""
-        view = self._view
+        view, followed = self._view, self._followed
         parts: list[RenderableType] = [Text(self._title(), style="bold")]
-        if view and view.close.customers:
-            table = Table.grid(padding=(0, 2))
-            for stage, number in view.done.items():
-                extra = charging(view, self._pace) if stage is Stage.CHARGED else ""
-                bar = ProgressBar(
-                    total=view.close.customers,
-                    completed=number,
-                    width=32,
-                    complete_style="green",
-                    finished_style="green",
-                )
-                table.add_row(f"  {STAGE_NAMES[stage]}", bar, Text(f"{number:,}", justify="right"), Text(extra, "dim"))
-            parts += [table, Text(f"  invoiced   {money_line(view.totals, 'invoiced')}")]
-            parts.append(Text(f"  collected  {money_line(view.totals, 'collected')}"))
+        if view and followed:
+            parts += [_Stages(view), _facts(followed), _Curves(followed)]
+            if end := end_in_words(followed):
+                slowest = slowest_in_words(followed)
+                parts.append(Text.assemble(f"  {end}", (f"; slowest: {slowest}", "dim"), style="bold"))
+            if error := error_in_words(followed):
+                parts.append(Text(f"  {error}", style="dim"))
             parts += [Text(f"  warning: {warning}", style="yellow") for warning in view.close.warnings]
         return Group(*parts)
+
+
+class _Stages:
+    """A bar for each stage, as wide as the terminal has room, with customers and money."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(min(options.max_width // 3, _WIDEST_BAR), _NARROWEST_BAR)
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(width=width)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(overflow="fold")
+        for stage, number in self._view.done.items():
+            bar = ProgressBar(
+                total=self._view.close.customers,
+                completed=number,
+                width=width,
+                complete_style="green",
+                finished_style="green",
+            )
+            table.add_row(f"  {STAGE_NAMES[stage]}", bar, f"{number:,}", Text(stage_money(self._view, stage), "dim"))
+        yield table
+
+
+class _Curves:
+    """The money over time, as wide as the terminal has room."""
+
+    def __init__(self, followed: Followed) -> None:
+        self._followed = followed
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(min(options.max_width // 3, _WIDEST_BAR), _NARROWEST_BAR)
+        for line in curve_lines(self._followed, width):
+            yield Text(f"  {line}")
+
+
+def _facts(followed: Followed) -> Table:
+    """Lay out the money, each provider, and who is parked."""
+    totals = followed.view.totals
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("  invoiced", money_line(totals, "invoiced"))
+    table.add_row("  collected", money_line(totals, "collected"))
+    for name, said in provider_rows(followed):
+        table.add_row(Text(f"  {name}"), Text(said))
+    if totals.parked:
+        table.add_row("  parked", Text(counts_line(totals.parked), style="yellow"))
+    return table
+
+
+_WIDEST_BAR, _NARROWEST_BAR = 40, 10
+"""Characters."""

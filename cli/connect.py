@@ -53,7 +53,7 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
         if address.hostname in _LOOPBACK:  # an emulator takes any credentials: don't ask for them
             from sandbox.aws.local_aws import aws_environment  # noqa: PLC0415 - nothing of it is needed on AWS
 
-            for name, value in aws_environment(endpoint).items():
+            for name, value in (_ours_at(endpoint) or aws_environment(endpoint)).items():
                 environment.setdefault(name, value)
         return endpoint
     if not any(environment.get(name) for name in _CHOICES):
@@ -66,6 +66,15 @@ def choose_aws(endpoint_url: str | None, environment: MutableMapping[str, str]) 
             note(f"using the local AWS at {running.endpoint_url}")
             return running.endpoint_url
     return "AWS"
+
+
+def _ours_at(endpoint: str) -> Mapping[str, str] | None:
+    """Find the environment of the local AWS, if that is what the endpoint is: its clock belongs to it."""
+    from cli.home import home  # noqa: PLC0415
+    from sandbox.aws.local_aws import LocalAws  # noqa: PLC0415
+
+    running = LocalAws(home()).running()
+    return running.environment if running and running.endpoint_url == endpoint.rstrip("/") else None
 
 
 @dataclass(frozen=True, slots=True)

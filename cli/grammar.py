@@ -10,11 +10,12 @@ import typer
 from cli.exit_status import ExitStatus
 
 PANELS = {
-    "A month": ("close", "status", "report", "closes", "reconcile", "providers"),
+    "A month": ("plan", "close", "status", "report", "closes", "prove", "reconcile", "providers"),
     "Steering a close": ("pause", "resume", "stop", "parked", "list", "retry", "collect"),
     "Data": ("import",),
     "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
     "Invoices": ("invoice",),
+    "Backups": ("restore",),
     "This machine": ("demo", "local"),
 }
 """The commands as the help lists them. A command without a panel fails a test."""

@@ -1,9 +1,10 @@
 """Importing a file of rows: check it whole, take its rows, keep the rejected ones, and say what became of them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cli.console import duration, err, grid, note, print_json, say, show
 from cli.home import folder, home, shown
 from cli.system import System
 from cli.tables import RowFile, open_rows
+from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import ColumnMapping, FileSchema, Hints
 from monthclose.domain.imports.intake import OTHERS, Reject, Row, Tally
@@ -41,6 +43,9 @@ class FileOptions:
     decimal: str = ""
     max_rejected: int | None = None
     in_json: bool = False
+    by: str = ""
+    check: bool = False
+    """Say what the import would do, and do nothing."""
 
 
 def import_rows(
@@ -50,6 +55,8 @@ def import_rows(
     options: FileOptions,
     work: Work,
     tell: Callable[[Tally], None] = lambda _: None,
+    version: Callable[[System], str] = lambda _: "",
+    more: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Import a file of rows.
 
@@ -57,6 +64,10 @@ def import_rows(
     ----------
     tell : callable
         Says in words what the summary has no number for.
+    version : callable
+        Names the version of what the file is imported into, if it has versions.
+    more : callable
+        Makes what is added to the summary as JSON.
 
     Raises
     ------
@@ -78,11 +89,32 @@ def import_rows(
             Rejects(file, options.rejects, table.table.columns) as rejected_rows,
             _progress(table) as rows,
         ):
-            tally = work(system, rows, mapping, rejected_rows.write)
-        summarise(schema, file, tally, rejected_rows.path, time.monotonic() - began, in_json=options.in_json)
+            importing = partial(work, system, rows, mapping, rejected_rows.write)
+            tally = (
+                importing()
+                if options.check
+                else recorded_import(system, schema.name, file, options.by, importing, version)
+            )
+        spent = time.monotonic() - began
+        summarise(
+            schema, file, tally, rejected_rows.path, spent, in_json=options.in_json, check=options.check, more=more
+        )
         if not options.in_json:
             tell(tally)
         _judge(file, tally, options.max_rejected, system)
+
+
+def recorded_import(
+    system: System, kind: str, file: Path, by: str, work: Callable[[], Tally], version: Callable[[System], str]
+) -> Tally:
+    """Import a file as one act in the audit trail: with counts and versions, and nothing of what is in it."""
+    was = version(system)
+    before = in_json(version=was) if was else ""
+    with system.use_cases.acts.acting(f"{kind}.imported", by=by, before=before, after=in_json(file=file.name)) as act:
+        tally = work()
+        counts = {"imported": tally.taken, "rejected": tally.rejected.total()}
+        act.done(in_json(version=version(system) or None, **counts))
+    return tally
 
 
 def _mapping(schema: FileSchema, file: Path, table: Table, options: FileOptions) -> ColumnMapping:
@@ -185,9 +217,24 @@ def _progress(table: RowFile, doing: str = "") -> Iterator[Iterator[Row]]:
 
 
 def summarise(
-    schema: FileSchema, file: Path, tally: Tally, rejects: Path, seconds: float, *, in_json: bool = False
+    schema: FileSchema,
+    file: Path,
+    tally: Tally,
+    rejects: Path,
+    seconds: float,
+    *,
+    in_json: bool = False,
+    check: bool = False,
+    more: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Say what became of a file's rows.
+
+    Parameters
+    ----------
+    check : bool
+        Nothing was imported: it was only checked what an import would do.
+    more : callable
+        Makes what is added as JSON.
 
     Raises
     ------
@@ -198,7 +245,7 @@ def summarise(
     if not tally.taken and not bad:
         raise UserMistakeError(f"{file.name} has columns but no rows")
     if in_json:
-        print_json(_as_json(schema, file, tally, rejects))
+        print_json({**_as_json(schema, file, tally, rejects), **({"check": True} if check else {}), **more()})
     if not tally.taken:
         reasons = ", ".join(f"{reason} ({count(number, 'row')})" for reason, number in tally.rejected.most_common(3))
         held = f"; {count(tally.withheld, 'good row')} held back: the file is imported whole or not at all"
@@ -208,7 +255,9 @@ def summarise(
         )
     if in_json:
         return
-    verdict = f"{count(tally.taken, 'row')} imported" + (f", {bad:,} rejected" if bad else "")
+    verdict = f"{count(tally.taken, 'row')} {'would be imported' if check else 'imported'}" + (
+        f", {bad:,} rejected" if bad else ""
+    )
     say(f"{schema.name}: {verdict} in {duration(seconds)}", "bold")
     rows = [(f"  {number:,}", name or "others") for name, number in sorted(tally.groups.items())]
     bad_rows = [(f"  {number:,}", f"rejected: {reason}") for reason, number in tally.rejected.most_common()]

@@ -15,7 +15,7 @@ import typer
 
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
-from cli.interface import customer, imports, invoice, machine, month, steering
+from cli.interface import customer, imports, invoice, machine, month, restoring, steering
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
@@ -146,10 +146,11 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 
 def _add_commands() -> None:
-    commands: list[Callable[..., None]] = [month.close, month.status, month.report, month.closes]
-    commands += [steering.pause, steering.resume, steering.stop, steering.parked]
-    commands += [steering.retry, steering.collect]
+    commands: list[Callable[..., None]] = [month.plan, month.close, month.status, month.report, month.closes]
+    commands += [month.prove, steering.pause, steering.resume, steering.stop]
+    commands += [steering.parked, steering.retry, steering.collect]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
+    commands += [restoring.restore]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
     app.command("list", cls=Command)(steering.list_customers)

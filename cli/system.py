@@ -1,6 +1,7 @@
 """The deployed system as the commands see it: its ports, the use cases on them, and what only the command needs."""
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from monthclose.domain.errors import UserMistakeError
 if TYPE_CHECKING:
     from monthclose.assembly.ports import Ports
     from monthclose.assembly.use_cases import UseCases
+    from monthclose.domain.audit import About
     from monthclose.settings import Provider
     from monthclose.use_cases.reconciliation.money_desk import MoneyDesk
     from monthclose.use_cases.reconciliation.remote_desk import Ask
@@ -47,24 +49,40 @@ class System:
         """The ports that the use cases are on."""
         return self.use_cases.ports
 
-    def money_desk(self, by: str, *, here: bool) -> "MoneyDesk":
-        """Find who does what needs a provider's key: the deployment's function, or this process.
+    def asking(self, what: str, about: "About", *, here: bool) -> "MoneyDesk":
+        """Record what a person asks for that needs a provider's key, and find who does it.
+
+        That is the deployment's function, or this process.
+
+        Parameters
+        ----------
+        what : str
+            The kind of the act: one of `REQUESTS`.
 
         Raises
         ------
         UserMistakeError
-            The deployment has no such function.
+            The deployment has no such function, or no audit trail.
+        TryLaterError
+            The request cannot be recorded.
         """
-        if here:
-            return self.use_cases.money_desk()
-        if self.ask is None:
+        if self.ask is None and not here:
             raise UserMistakeError(
                 "this deployment has no function for this command yet: run `cdk deploy --all` from this release\n"
                 "--here does it on this machine, with the provider's key"
             )
+        from monthclose.domain.audit import About, sealed  # noqa: PLC0415
+        from monthclose.use_cases.audit.record_act import Announced  # noqa: PLC0415
+
+        acts, secret = self.use_cases.acts, secrets.token_urlsafe()
+        made = acts.record(what, **(about | About(seal="" if here else sealed(secret))))
+        if self.ask is None or here:
+            from monthclose.use_cases.reconciliation.recorded_desk import RecordedDesk  # noqa: PLC0415
+
+            return RecordedDesk(self.use_cases.money_desk(), Announced(acts, made))
         from monthclose.use_cases.reconciliation.remote_desk import RemoteMoneyDesk  # noqa: PLC0415
 
-        return RemoteMoneyDesk(self.ask, self.ports.books, by)
+        return RemoteMoneyDesk(self.ask, self.ports.books, about.get("by", ""), made.name, secret)
 
     def provider(self, name: str) -> "Provider":
         """Find a provider in the settings.

@@ -1,13 +1,13 @@
 """How a close stands: the sums over its batches, and how people read them."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.console import amount, duration
+from cli.console import amount
 from cli.system import System
 from monthclose.domain.closes.close import Close, CloseStatus, Stage, Stop, Totals
+from monthclose.domain.closes.standing import Standing
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 
@@ -17,7 +17,6 @@ STAGE_NAMES: Mapping[Stage, str] = {
     Stage.NOTIFIED: "notify",
     Stage.CLOSED: "close",
 }
-_ORDER = list(Stage)
 _REPORT_MONEY: Mapping[str, str] = {
     "invoiced": "invoiced",
     "collected": "collected",
@@ -31,7 +30,6 @@ _REPORT_MONEY: Mapping[str, str] = {
 }
 """The columns of the report's money, in the order of its page."""
 _WHERE_THERE_IS_SOME = ("lost", "credit_granted", "tax")
-_WINDOW_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,7 @@ class View:
     totals: Totals
     interrupted: bool
     """Its record says that it runs, but its execution doesn't."""
+    standing: Standing = field(default_factory=Standing)
 
     @property
     def state(self) -> str:
@@ -67,13 +66,10 @@ def survey(system: System, period: Period) -> View | None:
     close = system.ports.closes.get(period)
     if close is None:
         return None
-    done, totals = dict.fromkeys(_ORDER, 0), Totals()
-    for progress in system.ports.closes.all_progress(period):
-        for stage in _ORDER[: _ORDER.index(progress.stage) + 1]:
-            done[stage] += len(progress.batch.customer_ids)
-        totals += progress.totals
+    standing = system.use_cases.close_follower.standing(close)
     running = close.status is CloseStatus.RUNNING
-    return View(close, done, totals, interrupted=running and not system.ports.workflow.is_running(close.execution))
+    interrupted = running and not system.ports.workflow.is_running(close.execution)
+    return View(close, standing.done, standing.totals, interrupted, standing)
 
 
 def as_json(view: View) -> dict[str, Any]:
@@ -94,6 +90,7 @@ def as_json(view: View) -> dict[str, Any]:
         "warnings": list(close.warnings),
         "customers": {"snapshot": close.customers, **view.totals.customers},
         "stages": {STAGE_NAMES[stage]: number for stage, number in view.done.items()},
+        "stage_money": {STAGE_NAMES[stage]: sums for stage, sums in view.standing.money.items()},
         "money": {currency: dict(sums) for currency, sums in view.totals.money.items()},
         "payments": dict(view.totals.payments),
         "notices": dict(view.totals.notices),
@@ -113,34 +110,10 @@ def stop_in_words(stop: Stop) -> str:
     return f"{stop.time:%Y-%m-%d %H:%M} UTC: {stop.reason or 'no reason given'}{by}"
 
 
-@dataclass
-class Pace:
-    """How fast customers are charged, over the last seconds."""
-
-    _seen: deque[tuple[float, int]] = field(default_factory=deque)
-
-    def note(self, now: float, charged: int) -> None:
-        """Take down a count."""
-        self._seen.append((now, charged))
-        while len(self._seen) > 2 and now - self._seen[0][0] > _WINDOW_SECONDS:
-            self._seen.popleft()
-
-    @property
-    def per_second(self) -> float:
-        """Customers charged in a second."""
-        if len(self._seen) < 2:
-            return 0.0
-        (before, first), (now, last) = self._seen[0], self._seen[-1]
-        return (last - first) / (now - before) if now > before else 0.0
-
-
-def charging(view: View, pace: Pace) -> str:
-    """Say how fast charging goes and how long it will take."""
-    if not view.left_to_charge or view.close.status is not CloseStatus.RUNNING:
-        return ""
-    if pace.per_second:
-        return f"{pace.per_second:.1f}/s, {duration(view.left_to_charge / pace.per_second)} left"
-    return f"about {duration(view.close.expected_seconds)} in all" if view.close.expected_seconds else ""
+def stage_money(view: View, stage: Stage) -> str:
+    """Say what the customers that are through with a stage were invoiced; empty if that is nothing."""
+    sums = view.standing.money[stage]
+    return " + ".join(f"{amount(minor, currency)} {currency}" for currency, minor in sorted(sums.items()) if minor)
 
 
 def money_line(totals: Totals, of: str, none: str = "nothing yet") -> str:

@@ -4,10 +4,12 @@ import argparse
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from sandbox.chaos.limits import Limit
 from sandbox.chaos.plan import CALM, Plan, load_plan, read_limits
+from sandbox.clock import ClockFile
 from sandbox.desk import Desk
 from sandbox.mounts import ENDPOINTS, MOUNTS, make_providers
 from sandbox.reading import PlanError
@@ -18,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the sandbox; return the process's exit code."""
     options = _parser().parse_args(arguments)
     secrets = {"stripe": options.api_key, **dict(options.key)}
-    desk = Desk(options.seed)
+    desk = Desk(options.seed, ClockFile(options.clock_file) if options.clock_file else time.time)
     desk.latency.set(options.latency_ms)
     desk.begin(options.chaos)
     desk.limiter.update(dict(options.rate_limit))
@@ -78,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_milliseconds,
         default=0,
         help="median response time in milliseconds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--clock-file", type=_file, help="file that says how far the clock is ahead (see docs/sandbox.md)"
     )
     parser.add_argument(
         "--seed",

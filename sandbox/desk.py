@@ -1,5 +1,6 @@
 """The control desk: everything that can be set on the sandbox, apart from the providers themselves."""
 
+import time
 from collections.abc import Callable, Mapping
 
 from sandbox.chaos.decisions import Chaos
@@ -21,13 +22,16 @@ class Desk:
     ----------
     seed : int
         Makes latencies repeatable.
+    clock : Callable[[], float]
+        The providers' time, in seconds since the epoch; what they are made with, and what webhooks are signed by.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
         self.chaos = Chaos()
         self.limiter = Limiter()
         self.latency = LogNormalLatency(0, seed)
-        self.webhooks = Deliverer(self.chaos.webhooks)
+        self.webhooks = Deliverer(self.chaos.webhooks, clock)
 
     @property
     def layer(self) -> Layer:

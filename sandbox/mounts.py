@@ -39,12 +39,15 @@ class Mount:
 
 
 def _stripe(secret: str, desk: Desk) -> Provider:
-    return StripeSandbox({secret: "acct_sandbox"}, around_execution=desk.layer, notify=desk.notify("stripe"))
+    return StripeSandbox(
+        {secret: "acct_sandbox"}, desk.clock, around_execution=desk.layer, notify=desk.notify("stripe")
+    )
 
 
 def _gocardless(secret: str, desk: Desk) -> Provider:
     return GoCardlessSandbox(
         {secret: "OR_sandbox"},
+        desk.clock,
         around_execution=desk.layer,
         notify=desk.notify("gocardless"),
         path_prefix="/gocardless",

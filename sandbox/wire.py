@@ -119,6 +119,25 @@ class Provider(Protocol):
         """Forget everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened by itself: in a few words, and the metadata of the payment that it is about."""
+
+    what: str
+    metadata: Mapping[str, str]
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A provider at which things happen by themselves as time passes: debits settle, disputes run out."""
+
+    def next_due(self) -> float | None:
+        """Tell when something happens next, if nobody decides otherwise: seconds since the epoch."""
+
+    def pass_time(self) -> list[Happened]:
+        """Let happen, in order, what is due by the clock."""
+
+
 @runtime_checkable
 class Disturbable(Protocol):
     """A provider that faults and limits can be aimed at, and that words them itself."""

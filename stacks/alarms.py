@@ -1,85 +1,135 @@
-"""Alarms: for what needs a person, and nothing else."""
+"""Alarms: for what needs a person, and nothing else. Each says what is wrong and where to read what to do."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from aws_cdk import Annotations, ArnFormat, Duration, Stack
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from monthclose.names import FINDINGS_METRIC, WAIT_METRIC, metrics_namespace
+from monthclose.names import (
+    ALL_FUNCTIONS,
+    APPROVAL_METRIC,
+    FINDINGS_METRIC,
+    NOT_CLOSED_METRIC,
+    OPEN_CLOSE_METRIC,
+    PARKED_METRIC,
+    PAUSED_METRIC,
+    REFUSED_METRIC,
+    UNREADABLE_METRIC,
+    WAIT_METRIC,
+    metrics_namespace,
+)
+from stacks.alarm_topic import alarm_topic
 from stacks.config import Config
 from stacks.functions.table import FUNCTIONS, Function
 from stacks.mail import Mail
 from stacks.providers import ProviderQueue
+from stacks.runbook import Section
 from stacks.webhooks import Webhooks
 
 _FIVE_MINUTES, _HOUR, _DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
 _MANY_REFUSED = 10
 """In five minutes. Anybody can reach the address, and a few strangers do: they need no alarm."""
+_MANY_ERRORS = 10
+"""In five minutes, of a function that is called for every batch: a few of thousands are tried again and need nobody."""
+_MANY_THROTTLED = 1_000
+"""Writes in five minutes. A table on demand grows with its load, and each write is repeated meanwhile."""
+_MANY_PARKED_PERCENT = 1
+_LONG_HOURS = 4
+"""A close that waits for a person for so long may be forgotten."""
+_BOUNCE_RATE, _COMPLAINT_RATE = 0.03, 0.0005
+"""AWS reviews an account at 0.05 and 0.001, and may stop its mail at 0.1 and 0.005 (SES' guide, "Sending review")."""
 _ENDED = {"Failed": "failed", "TimedOut": "timed out", "Aborted": "was aborted"}
 """What an execution did, by how Step Functions names its end."""
+_OF_BATCHES = frozenset(
+    {
+        *(Function.GENERATE_INVOICES, Function.SEND_NOTICES, Function.APPLY_HOLDS, Function.PARK_CUSTOMERS),
+        *(Function.COMPARE_PART, Function.SEND_REMINDERS, Function.REVIEW_HOLDS, Function.LOAD_USAGE),
+    }
+)
 
 
 class Alarms(Construct):
-    """Alarms of the workflow, and the topic that sends them to a person if the settings name one."""
+    """Alarms of the workflow, and the topic that sends them to a person if the settings name one.
+
+    Attributes
+    ----------
+    made : list of cloudwatch.Alarm
+        All of them, for the dashboard.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         super().__init__(scope, construct_id)
         self._config = config
-        self._topic = self._make_topic(config.alarm_email) if config.alarm_email else None
+        self.made: list[cloudwatch.Alarm] = []
+        self._topic = alarm_topic(self, config.alarm_email) if config.alarm_email else None
         if self._topic is None and not config.local:
             text = "alarm_email is not set in cdk.json: alarms only show in CloudWatch, and nobody is told of them"
             Annotations.of(self).add_warning_v2("monthclose:alarm-email", text)
 
     def watch_closes(self, machine: sfn.StateMachine) -> None:
-        """Alarm when a close ends badly. Starting it again is always safe."""
-        for name, metric in self._bad_ends(machine).items():
-            text = f"A month close {_ENDED[name]}. Its history says why. Starting it again is safe and does the rest."
-            self._alarm(f"Close{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
+        """Alarm when a close ends badly, or does not begin or end, and about what it leaves.
+
+        One that was aborted raises none of its own: `monthclose stop` does that. That it has not ended is said later.
+        """
+        for name, metric in self._bad_ends(machine, aborted=False).items():
+            text = f"A month close {_ENDED[name]}."
+            self._alarm(f"Close{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text, Section.CLOSE_FAILED)
+        hours = self._config.deadline_hours
+        seen = Function.OPEN_RECONCILE
+        since = self._counted(OPEN_CLOSE_METRIC, seen, period=_HOUR, statistic="Maximum")
+        text = (
+            f"A close was started {hours} h ago and has not ended: it is still running, or was stopped or interrupted."
+        )
+        self._alarm("CloseUnfinished", since, text, Section.CLOSE_NOT_ENDED, threshold=hours * 3600)
+        waits = self._counted(APPROVAL_METRIC, seen, period=_HOUR, statistic="Maximum")
+        text = f"A close has waited for {_LONG_HOURS} h for a person to approve it: nobody is billed meanwhile."
+        self._alarm("CloseWaitsForApproval", waits, text, Section.APPROVAL, threshold=_LONG_HOURS * 3600)
+        paused = self._counted(PAUSED_METRIC, seen, period=_HOUR, statistic="Maximum")
+        text = f"Charging has been paused by a person for {_LONG_HOURS} h: nobody is charged meanwhile."
+        self._alarm("ChargingPaused", paused, text, Section.PAUSED, threshold=_LONG_HOURS * 3600)
+        missing = self._counted(NOT_CLOSED_METRIC, seen, period=_HOUR, statistic="Maximum")
+        text = "The close of last month should have started by itself an hour ago, and has not."
+        self._alarm("MonthNotClosed", missing, text, Section.MONTH_NOT_CLOSED)
+        parked = self._counted(PARKED_METRIC, Function.REPORT_CLOSE, period=_FIVE_MINUTES, statistic="Maximum")
+        text = f"A close has ended with {_MANY_PARKED_PERCENT}% or more of its customers parked: they are not billed."
+        self._alarm("CustomersParked", parked, text, Section.MANY_PARKED, threshold=_MANY_PARKED_PERCENT)
 
     def watch_collections(self, machine: sfn.StateMachine) -> None:
-        """Alarm when a day's collections end badly. The next day's do what is left; starting them again is safe."""
+        """Alarm when a day's collections end badly. The next day's do what is left."""
         for name, metric in self._bad_ends(machine, aborted=False).items():
-            text = (
-                f"The day's collections {_ENDED[name]}. Some payments were not retried, reminders not sent or holds not"
-                " lifted. Starting them again is safe; otherwise tomorrow's do the rest."
-            )
-            self._alarm(f"Collections{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
+            metric_ = metric(period=_FIVE_MINUTES, statistic="Sum")
+            text = f"The day's collections {_ENDED[name]}: payments, reminders or holds are left for tomorrow."
+            self._alarm(f"Collections{name}", metric_, text, Section.COLLECTIONS_FAILED)
 
     def watch_imports(self, machine: sfn.StateMachine) -> None:
         """Alarm when a dropped usage file could not be imported through our fault. A sender's mistake raises none."""
         for name, metric in self._bad_ends(machine).items():
-            text = (
-                f"The import of a dropped usage file {_ENDED[name]}. Redrive it, or drop the file again before the"
-                " month closes."
-            )
-            self._alarm(f"UsageImport{name}", metric(period=_FIVE_MINUTES, statistic="Sum"), text)
+            metric_ = metric(period=_FIVE_MINUTES, statistic="Sum")
+            text = f"The import of a dropped usage file {_ENDED[name]}: its usage is not in the month yet."
+            self._alarm(f"UsageImport{name}", metric_, text, Section.USAGE_NOT_IMPORTED)
 
     def watch_deadline(self, watch: sfn.StateMachine) -> None:
         """Alarm when a close is still running at its deadline."""
         hours = self._config.deadline_hours
         text = f"A month close was still running {hours} h after the month began, or the check itself failed."
-        self._alarm("CloseLate", watch.metric_failed(period=_FIVE_MINUTES, statistic="Sum"), text)
+        late = watch.metric_failed(period=_FIVE_MINUTES, statistic="Sum")
+        self._alarm("CloseLate", late, text, Section.CLOSE_NOT_ENDED)
 
     def watch_reconciliations(self, machine: sfn.StateMachine) -> None:
         """Alarm when reconciling goes wrong hour after hour: the next run makes up for a single failure."""
         for name, metric in self._bad_ends(machine, aborted=False).items():
-            text = (
-                f"Reconciliations {_ENDED[name]} in each of two hours. Their histories say which provider or period"
-                " could not be reconciled."
-            )
-            self._alarm(f"Reconcile{name}", metric(period=_HOUR, statistic="Sum"), text, periods=2)
+            metric_ = metric(period=_HOUR, statistic="Sum")
+            text = f"Reconciliations {_ENDED[name]} in each of two hours."
+            self._alarm(f"Reconcile{name}", metric_, text, Section.RECONCILING_FAILED, periods=2)
 
     def watch_findings(self, functions: Mapping[str, str]) -> None:
-        """Alarm when one of the reconciler's functions found something, until a day has passed without findings.
+        """Alarm when a function found something, until a day has passed without findings.
 
         Parameters
         ----------
@@ -88,44 +138,63 @@ class Alarms(Construct):
         """
         for name, service in functions.items():
             metric = self._counted(FINDINGS_METRIC, service, period=_DAY, statistic="Sum")
-            text = f"{name} found something that does not tie or was left over. `monthclose reconcile` lists it."
-            self._alarm(f"{name}Findings", metric, text)
+            text = f"{name} found something that does not tie or was left over."
+            self._alarm(f"{name}Findings", metric, text, Section.BOOKS)
 
     def watch_dead_letters(self, name: str, queue: sqs.Queue) -> None:
         """Alarm on the first message that could not be handled."""
         metric = queue.metric_approximate_number_of_messages_visible(period=_FIVE_MINUTES, statistic="Maximum")
         text = f"{name}: a message could not be handled and is in the dead-letter queue."
-        self._alarm(f"{name}DeadLetters", metric, text)
+        self._alarm(f"{name}DeadLetters", metric, text, Section.DEAD_LETTERS)
+
+    def watch_keys(self) -> None:
+        """Alarm when a provider refuses our key, in whichever function."""
+        refused = self._counted(REFUSED_METRIC, ALL_FUNCTIONS, period=_FIVE_MINUTES, statistic="Sum")
+        text = "A payment provider refuses our key, or its secret cannot be used: nobody is charged through it."
+        self._alarm("ProviderRefusesKey", refused, text, Section.KEY_REFUSED)
+
+    def watch_events(self, publisher: lambda_.Function) -> None:
+        """Alarm when other systems hear of what happened an hour late, or not at all."""
+        age = publisher.metric("IteratorAge", period=_FIVE_MINUTES, statistic="Maximum")
+        text = "Events about holds, payments and closes have not been sent for an hour. After a day they are lost."
+        self._alarm("EventsLate", age, text, Section.EVENTS_LATE, threshold=3_600_000)
+        lost = self._counted(UNREADABLE_METRIC, Function.PUBLISH_EVENTS, period=_FIVE_MINUTES, statistic="Sum")
+        text = "A commit could not be read, so that an event about it may be missing."
+        self._alarm("EventsUnreadable", lost, text, Section.EVENTS_LATE)
 
     def watch_queue(self, provider: ProviderQueue) -> None:
         """Alarm when a batch has waited for its provider for as long as a whole close may take."""
         name = provider.provider.name.title()
         metric = provider.queue.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
-        text = (
-            f"{name}: a batch has waited for as long as a whole close may take. Is the provider down, or its rate set"
-            " too low?"
-        )
-        self._alarm(f"{name}QueueAge", metric, text, threshold=self._config.deadline_hours * 3600)
+        text = f"{name}: a batch has waited to be charged for as long as a whole close may take."
+        limit = self._config.deadline_hours * 3600
+        self._alarm(f"{name}QueueAge", metric, text, Section.CHARGING_WAITS, threshold=limit)
         self.watch_dead_letters(name, provider.dead_letters)
 
     def watch_webhooks(self, webhooks: Webhooks) -> None:
         """Alarm when webhooks are not accepted, are refused again and again, or wait for long."""
         unable = webhooks.receiver.metric("Url5xxCount", period=_FIVE_MINUTES, statistic="Sum")
-        text = "Webhooks have not been accepted for a quarter of an hour. Does a provider's secret lack webhook_secret?"
-        self._alarm("WebhooksUntaken", unable, text, periods=3)
+        text = "Webhooks have not been accepted for a quarter of an hour."
+        self._alarm("WebhooksUntaken", unable, text, Section.WEBHOOKS_UNTAKEN, periods=3)
         refused = webhooks.receiver.metric("Url4xxCount", period=_FIVE_MINUTES, statistic="Sum")
-        text = "Many webhooks are refused. Is webhook_secret the secret that the provider signs with?"
-        self._alarm("WebhooksRefused", refused, text, threshold=_MANY_REFUSED, periods=3)
+        text = "Many webhooks are refused, mostly because of their signature."
+        self._alarm("WebhooksRefused", refused, text, Section.WEBHOOKS_REFUSED, threshold=_MANY_REFUSED, periods=3)
         age = webhooks.queue.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
         text = "An event from a provider has waited for an hour without being applied."
-        self._alarm("WebhooksQueueAge", age, text, threshold=3600)
+        self._alarm("WebhooksQueueAge", age, text, Section.WEBHOOKS_WAIT, threshold=3600)
         self.watch_dead_letters("Webhooks", webhooks.dead_letters)
 
     def watch_mail(self, mail: Mail) -> None:
-        """Alarm when a bounce or complaint waits for long, or could not be kept."""
+        """Alarm when too much mail comes back, and when a bounce or complaint waits for long or could not be kept."""
+        for name, rate in {"Bounce": _BOUNCE_RATE, "Complaint": _COMPLAINT_RATE}.items():
+            share = cloudwatch.Metric(
+                namespace="AWS/SES", metric_name=f"Reputation.{name}Rate", statistic="Average", period=_HOUR
+            )
+            text = f"The {name.lower()} rate of this account's e-mail is near the one at which AWS reviews the account."
+            self._alarm(f"Mail{name}s", share, text, Section.MAIL_BOUNCES, threshold=rate)
         age = mail.events.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
         text = "A bounce or complaint has waited for an hour without being kept."
-        self._alarm("MailEventsQueueAge", age, text, threshold=3600)
+        self._alarm("MailEventsQueueAge", age, text, Section.MAIL_EVENTS_WAIT, threshold=3600)
         self.watch_dead_letters("MailEvents", mail.dead_letters)
 
     def watch_doors(self, api_id: str) -> None:
@@ -138,12 +207,12 @@ class Alarms(Construct):
             period=_FIVE_MINUTES,
         )
         text = "Webhooks or invoice links on the company's domain have failed for a quarter of an hour."
-        self._alarm("DomainFailing", failing, text, periods=3)
+        self._alarm("DomainFailing", failing, text, Section.WEBHOOKS_UNTAKEN, periods=3)
         refused = self._counted("WebhooksRefused", Function.RECEIVE_WEBHOOK, period=_FIVE_MINUTES, statistic="Sum")
-        text = (
-            "Many webhooks are refused on the company's domain. Is webhook_secret the one that the provider signs with?"
+        text = "Many webhooks are refused on the company's domain, mostly because of their signature."
+        self._alarm(
+            "DomainWebhooksRefused", refused, text, Section.WEBHOOKS_REFUSED, threshold=_MANY_REFUSED, periods=3
         )
-        self._alarm("DomainWebhooksRefused", refused, text, threshold=_MANY_REFUSED, periods=3)
 
     def watch_functions(self, functions: Mapping[str, lambda_.Function], *, waited_for: Collection[str]) -> None:
         """Alarm on functions that keep failing: a single error is retried and needs nobody.
@@ -153,13 +222,36 @@ class Alarms(Construct):
         waited_for : Collection[str]
             The functions whose concurrency is small on purpose, and whose callers wait for it.
         """
+        of_batches = {function.camel_case for function in _OF_BATCHES}
         for name, function in functions.items():
             errors = function.metric_errors(period=_FIVE_MINUTES, statistic="Sum")
-            self._alarm(f"{name}Errors", errors, f"{name} has failed in each of three five-minute periods.", periods=3)
+            text = f"{name} has failed in each of three five-minute periods."
+            least = _MANY_ERRORS if name in of_batches else 1
+            self._alarm(f"{name}Errors", errors, text, Section.FUNCTION_FAILS, threshold=least, periods=3)
             if name not in waited_for:
                 throttles = function.metric_throttles(period=_FIVE_MINUTES, statistic="Sum")
-                text = f"{name} has lacked concurrency for a quarter of an hour. Raise the account's quota."
-                self._alarm(f"{name}Throttles", throttles, text, periods=3)
+                text = f"{name} has lacked concurrency for a quarter of an hour."
+                self._alarm(f"{name}Throttles", throttles, text, Section.FUNCTION_THROTTLED, periods=3)
+
+    def watch_tables(self, tables: Iterable[dynamodb.Table]) -> None:
+        """Alarm when a table refuses so many writes for so long that a close is slowed down."""
+        for table in tables:
+            throttled = cloudwatch.Metric(
+                namespace="AWS/DynamoDB",
+                metric_name="WriteThrottleEvents",
+                dimensions_map={"TableName": table.table_name},
+                statistic="Sum",
+                period=_FIVE_MINUTES,
+            )
+            text = f"The table {table.node.id} has throttled writes for a quarter of an hour."
+            self._alarm(
+                f"{table.node.id}Throttled",
+                throttled,
+                text,
+                Section.TABLE_THROTTLED,
+                threshold=_MANY_THROTTLED,
+                periods=3,
+            )
 
     def watch_loops(self) -> None:
         """Alarm when Lambda ends what it takes for an endless loop, and on messages that go round for too long.
@@ -174,19 +266,15 @@ class Alarms(Construct):
             statistic="Sum",
             period=_FIVE_MINUTES,
         )
-        text = (
-            "Lambda took a function for an endless loop and dropped what it was called for. The metric"
-            " RecursiveInvocationsDropped, by function, says which one of this account it was."
-        )
-        self._alarm("LambdaLoops", dropped, text)
+        text = "Lambda took a function of this account for an endless loop and dropped what it was called for."
+        self._alarm("LambdaLoops", dropped, text, Section.LOOP)
         longest = {Function.CHARGE_CUSTOMERS: self._config.deadline_hours * 3600, Function.APPLY_WEBHOOK: 3600}
+        sections = {Function.CHARGE_CUSTOMERS: Section.CHARGING_WAITS, Function.APPLY_WEBHOOK: Section.WEBHOOKS_WAIT}
         for service in (name for name, spec in FUNCTIONS.items() if spec.puts_back):
             waited = self._counted(WAIT_METRIC, service, period=_FIVE_MINUTES, statistic="Maximum")
-            text = (
-                f"{service.camel_case} has put a message back again and again, for {longest[service] // 3600} h. Its"
-                " log says why. Is the provider paused: monthclose providers?"
-            )
-            self._alarm(f"{service.camel_case}Waits", waited, text, threshold=longest[service])
+            hours = longest[service] // 3600
+            text = f"{service.camel_case} has put a message back into its queue again and again, for {hours} h."
+            self._alarm(f"{service.camel_case}Waits", waited, text, sections[service], threshold=longest[service])
 
     def _counted(self, name: str, service: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
         """Find a metric that the functions count themselves, under the name that Powertools knows a function by."""
@@ -209,42 +297,25 @@ class Alarms(Construct):
         return {name: metric for name, metric in ends.items() if aborted or name != "Aborted"}
 
     def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, text: str, *, threshold: float = 1, periods: int = 1
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        symptom: str,
+        section: Section,
+        *,
+        threshold: float = 1,
+        periods: int = 1,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             name,
             metric=metric,
-            alarm_description=text,
+            alarm_description=f"{symptom} What to do: {section.place}",
             threshold=threshold,
             evaluation_periods=periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        self.made.append(alarm)
         if self._topic is not None:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
-
-    def _make_topic(self, email: str) -> sns.Topic:
-        # A key of our own: alarms may not use the key that SNS manages.
-        key = kms.Key(self, "Key", enable_key_rotation=True, description="Month close: alarms")
-        key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey")
-        topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
-        topic.add_to_resource_policy(self._let_alarms_publish(topic))
-        topic.add_subscription(subscriptions.EmailSubscription(email))
-        return topic
-
-    def _let_alarms_publish(self, topic: sns.Topic) -> iam.PolicyStatement:
-        """Write what SNS' default policy allowed: `enforce_ssl` puts a policy in its place that only denies.
-
-        From CloudWatch's guide, "Permissions for Amazon SNS topics": for alarms of this account and no other.
-        """
-        stack = Stack.of(self)
-        alarms = stack.format_arn(
-            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        return iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-            actions=["sns:Publish"],
-            resources=[topic.topic_arn],
-            conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}},
-        )

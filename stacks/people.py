@@ -18,10 +18,10 @@ from monthclose.names import PRICE_BOOKS_PREFIX, RETRIES_PREFIX, TAX_TABLES_PREF
 from stacks.machines.state_machine import execution_arn
 from stacks.mail import Mail
 from stacks.nag import acknowledge_resource
-from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS
+from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS, REHEARSALS
 from stacks.state_stack import StateStack
 
-_ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, RETRIES_PREFIX)
+_ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, REHEARSALS, RETRIES_PREFIX)
 _CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 _PATTERNS = "Objects of one kind, executions of one machine, identities of recipients; SES's quota is of no resource."
 _BOOKS = (Env.CUSTOMERS_TABLE, Env.BILLING_TABLE)
@@ -35,6 +35,8 @@ class Operated:
     mail: Mail
     for_operator: lambda_.IFunction
     """Does what needs a provider's key."""
+    show_close: lambda_.IFunction
+    """Draws the latest close on the dashboard; CloudWatch calls it with the viewer's rights."""
 
 
 class People(Construct):
@@ -78,6 +80,8 @@ class People(Construct):
             _statement(["s3:ListBucket"], [documents.bucket_arn]),
             self._writing([PDFS]),  # made when it is asked for, and kept
             _statement(["states:DescribeExecution"], self._executions()),
+            _statement(["lambda:InvokeFunction"], [self._operated.show_close.function_arn]),
+            self._operated.mail.asking_quota(),  # how long e-mail takes
         ]
 
     def _operating(self) -> list[iam.PolicyStatement]:
@@ -95,6 +99,8 @@ class People(Construct):
             self._writing(_ORDERED),
             _statement(["states:StartExecution"], machines),
             _statement(["states:StopExecution"], self._executions()),
+            # An approval answers the task that waits for it: for this action AWS names no resource.
+            _statement(["states:SendTaskSuccess"], ["*"]),
             *self._telling(),
         ]
 

@@ -16,7 +16,9 @@ from stacks.addresses_stack import AddressesStack, Doors
 from stacks.alarms import Alarms
 from stacks.config import Config
 from stacks.config.company import company_settings
-from stacks.dashboard import Dashboard
+from stacks.config.policies import gates_settings
+from stacks.dashboard import Dashboard, Shown
+from stacks.events import Events
 from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
@@ -91,6 +93,8 @@ class WorkflowStack(Stack):
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
         mail.add_hearer(functions)
+        self._events = Events(self, "Events", config=config, functions=functions, tables=state.tables)
+        self._show_close = functions.make(self, Function.SHOW_CLOSE)
         self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
         self._doors = Doors(self, "Doors", addresses) if addresses else None
         if self._doors:
@@ -100,7 +104,12 @@ class WorkflowStack(Stack):
         missed_starts = self._missed_starts()
         machines = self._machines(missed_starts)
         self._grant(machines, mail)
-        operated = Operated(machines=machines.for_people(), mail=mail, for_operator=self._operator.function)
+        operated = Operated(
+            machines=machines.for_people(),
+            mail=mail,
+            for_operator=self._operator.function,
+            show_close=self._show_close,
+        )
         People(self, "People", state=state, operated=operated)
         self._watch(machines, missed_starts)
         operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
@@ -123,6 +132,7 @@ class WorkflowStack(Stack):
             Env.COMPANY: json.dumps(company_settings(config.company), sort_keys=True, ensure_ascii=False),
             Env.INVOICE_LINKS: link_settings(self, self._state.link_keys, config=config),
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
+            Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
@@ -174,6 +184,8 @@ class WorkflowStack(Stack):
             *self._webhooks.functions.items(),
             (Function.HEAR_MAIL, self._mail.hearer),
             (Function.ACT_FOR_OPERATOR, self._operator.function),
+            (Function.PUBLISH_EVENTS, self._events.function),
+            (Function.SHOW_CLOSE, self._show_close),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -230,6 +242,7 @@ class WorkflowStack(Stack):
         machines.collections.grant_describe(self._called[Function.FIND_OWING])
         for consumer in self._consumers:
             machines.close.grant_task_response(consumer)
+        machines.close.grant_task_response(self._called[Function.AWAIT_APPROVAL], only_success=True)
         for provider in self._providers:
             for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
                 grant_secret(self._called[name], provider.secret)
@@ -244,6 +257,9 @@ class WorkflowStack(Stack):
         alarms.watch_deadline(machines.deadline.machine)
         alarms.watch_reconciliations(machines.reconciler.machine)
         alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
+        alarms.watch_keys()
+        alarms.watch_events(self._events.function)
+        alarms.watch_tables(self._state.tables.by_env.values())
         alarms.watch_dead_letters("MissedStarts", missed_starts)
         waited_for = {name.camel_case for name, spec in FUNCTIONS.items() if spec.waited_for}
         alarms.watch_functions(functions, waited_for=waited_for)
@@ -254,15 +270,16 @@ class WorkflowStack(Stack):
             alarms.watch_doors(self._doors.api_id)
         for provider in self._providers:
             alarms.watch_queue(provider)
-        Dashboard(
-            self,
-            "Dashboard",
+        shown = Shown(
             namespace=metrics_namespace(self._config.name),
             machine=machines.close.machine,
             functions=functions,
             providers=self._providers,
             tables=list(self._state.tables.by_env.values()),
+            alarms=alarms.made,
+            show_close=self._show_close,
         )
+        Dashboard(self, "Dashboard", shown)
 
     def _by_name(self) -> dict[str, lambda_.Function]:
         """Name all functions as alarms and the dashboard do."""
@@ -275,6 +292,8 @@ class WorkflowStack(Stack):
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
         functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
+        functions[Function.PUBLISH_EVENTS.camel_case] = self._events.function
+        functions[Function.SHOW_CLOSE.camel_case] = self._show_close
         return functions
 
     def _addresses(self) -> dict[Env, str]:

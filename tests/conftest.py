@@ -1,5 +1,5 @@
 """Options and order of the whole suite, and how Hypothesis tries things: never with a deadline, as a busy machine is no
-failure. `make test-fast` tries fewer examples.
+failure. `make test-fast` tries fewer examples, `make stories` more.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ from hypothesis import settings
 
 settings.register_profile("monthclose", deadline=None, max_examples=25)
 settings.register_profile("fast", deadline=None, max_examples=10)
+settings.register_profile("stories", deadline=None, max_examples=85)
 settings.load_profile("monthclose")
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from monthclose.adapters.tax_ids import check_tax_id
 from monthclose.assembly.limiting import known_pauses
 from monthclose.assembly.use_cases import UseCases
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.ledger import Account, Entry, entry_legs
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
@@ -20,20 +22,26 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import CheckTaxId
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
+from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
+from monthclose.domain.rehearsals.gate import GateSettings
+from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import PaymentGateway, WebhookReader
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
+from monthclose.use_cases.closes.open_close import Opened
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.collections.find_owing import Found
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
 from monthclose.use_cases.reconciliation.settle_payments import Settled
+from monthclose.use_cases.rehearsals.approve_rehearsal import Approved
+from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests import fakes
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.throttle import FakeProviderLimits
@@ -88,6 +96,24 @@ def unit_price(book: PriceBook, sku: str, currency: str = "USD", period: Period 
     return price.model.single_price
 
 
+LONG_AGO = Period(2026, 1)
+
+
+def _ledger_of(account: Customer, receivable: int, credit: int) -> list[Entry]:
+    amounts = {Account.RECEIVABLE: receivable, Account.CREDIT: -credit, Account.ALLOWANCE: credit - receivable}
+    legs = entry_legs(amounts)
+    entry_id, at = f"brought-in/{account.version}", LONG_AGO.start
+    return [Entry(entry_id, account.customer_id, LONG_AGO, account.currency, at, legs)] if legs else []
+
+
+def _carried_of(before: Customer, after: Customer) -> list[Carried]:
+    if after.carried_minor == before.carried_minor:
+        return []
+    place = DocumentPlace("carried/long-ago.jsonl", 0, 0, "")
+    amount = after.carried_minor
+    return [Carried(after.customer_id, LONG_AGO, after.currency, amount, LONG_AGO.start, place)]
+
+
 @dataclass
 class World:
     """All ports as fakes, and the use cases on them."""
@@ -98,6 +124,7 @@ class World:
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
+    rehearsals: fakes.FakeRehearsals = field(default_factory=fakes.FakeRehearsals)
     claims: fakes.FakeClaims = field(default_factory=fakes.FakeClaims)
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
@@ -112,6 +139,8 @@ class World:
     letters: fakes.FakeDeadLetters = field(default_factory=fakes.FakeDeadLetters)
     queue: fakes.FakeChargeQueue = field(default_factory=fakes.FakeChargeQueue)
     event_queue: fakes.FakeEventQueue = field(default_factory=fakes.FakeEventQueue)
+    event_bus: fakes.FakeEventBus = field(default_factory=fakes.FakeEventBus)
+    copies: fakes.FakeTableCopies = field(default_factory=fakes.FakeTableCopies)
     workflow: fakes.FakeWorkflow = field(default_factory=fakes.FakeWorkflow)
     log: fakes.FakeLog = field(default_factory=fakes.FakeLog)
     patience: fakes.FakePatience = field(default_factory=fakes.FakePatience)
@@ -122,6 +151,7 @@ class World:
     providers: dict[str, Provider] = field(default_factory=lambda: {"stripe": STRIPE})
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
+    gates: GateSettings = field(default_factory=GateSettings)
     links: LinkSettings | None = None
     """With them, mails carry links."""
 
@@ -141,6 +171,7 @@ class World:
         self.comparer, self.reporter, self.drain = made.comparer, made.reporter, made.dead_letter_drain
         self.finisher, self.applier = made.batch_finisher(provider), made.event_applier(provider)
         self.settler = self.finisher.settler
+        self.books.hear = self.closes.hear = lambda change: made.event_publisher.publish([change])
 
     @property
     def settings(self) -> Settings:
@@ -154,7 +185,13 @@ class World:
             invoicing=self.policy,
             company=self.company,
             links=self.links,
+            gates=self.gates,
         )
+
+    @property
+    def machine_clock(self) -> fakes.FakeClock:
+        """The same: a world has one clock."""
+        return self.clock
 
     @property
     def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
@@ -168,6 +205,10 @@ class World:
 
     def webhook_readers(self, provider: str) -> list[WebhookReader]:
         return []
+
+    def requests(self, provider: str) -> dict[str, int]:
+        """Count no requests: the gateway has no limit to keep to."""
+        return {}
 
     def executor(self, name: str, threads: int) -> Executor:
         return OneAfterTheOther()
@@ -195,8 +236,11 @@ class World:
         return self.books.month(customer_id, period)
 
     def change(self, customer_id: str, **changes: Any) -> None:
-        """Change a customer's account without the close knowing."""
-        self.books.commit(replace(self.customer(customer_id), **changes))
+        """Change a customer's account without the close knowing; their ledger gets what it needs to equal it."""
+        before = self.customer(customer_id)
+        after = replace(before, **changes)
+        more = after.receivable_minor - before.receivable_minor, after.credit_minor - before.credit_minor
+        self.books.commit(after, *_ledger_of(after, *more), *_carried_of(before, after))
 
     def open(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> int:
         self.workflow.running.add(execution)
@@ -207,6 +251,12 @@ class World:
     def close(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
         run = self.open(period, execution, only)
+        judged = None if only else self.go_to_the_gate(period, execution, run)
+        assert judged is None or judged.outcome == "may_charge", judged.why
+        return self.charge_all(period, execution, run)
+
+    def charge_all(self, period: Period, execution: str, run: int) -> Report:
+        """Do what a close does after its gate."""
         while (plan := self.planner.plan(period, run)).unfinished:
             chosen = {row["batch"]: row["only"] for row in json.loads(self.documents.get(plan.round_key))}
             if not plan.rounds_left:
@@ -219,6 +269,42 @@ class World:
             pass
         self.workflow.running.discard(execution)
         return self.reporter.report(period, run)
+
+    def go_to_the_gate(self, period: Period, execution: str, run: int, *, scheduled: bool = False) -> Judged | None:
+        """Draft and judge all batches before a close, if it has to; returns what comes next."""
+        opened = Opened(period, "opened", run)
+        rehearsal = self.use_cases.rehearsal_opener.before_close(opened, execution, scheduled=scheduled)
+        return self.draft_all(rehearsal) if rehearsal else None
+
+    def rehearse(self, period: Period = OCTOBER, execution: str = "") -> Rehearsal:
+        """Run a rehearsal of its own to its end."""
+        before = self.rehearsals.get(period)
+        execution = execution or f"rehearsal-{before.number + 1 if before else 1}"
+        self.workflow.running.add(execution)
+        begun = self.use_cases.rehearsal_opener.rehearse(period, execution)
+        assert begun.outcome == "opened"
+        judged = self.draft_all(begun.rehearsal)
+        assert judged.outcome == "rehearsed"
+        self.workflow.running.discard(execution)
+        found = self.rehearsals.get(period)
+        assert found
+        return found
+
+    def draft_all(self, rehearsal: Rehearsal) -> Judged:
+        """Draft all batches, and judge them."""
+        made, period, number = self.use_cases, rehearsal.period, rehearsal.number
+        while (drafting := made.rehearsal_planner.plan(period, number)).unfinished:
+            for batch in read_batches(self.documents, drafting.key):
+                with suppress(ConflictError, TryLaterError):  # left to the next pass
+                    made.batch_rehearser.rehearse(period, number, batch)
+        while (judged := made.rehearsal_judge.judge(period, number)).outcome == "time_was_up":
+            pass
+        return judged
+
+    def approve(self, period: Period = OCTOBER, by: str = "ann", note: str = "", number: int = 0) -> Approved:
+        """Approve the newest rehearsal, or one that is named."""
+        found = self.use_cases.approver.approvable(period, number)
+        return self.use_cases.approver.approve(period, found.number, by, note)
 
     def close_batch(self, period: Period, batch: Batch, round_number: int, only: Collection[str] = ()) -> None:
         """Do what a child execution does; what it cannot finish is left for the repair round."""

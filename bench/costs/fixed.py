@@ -10,7 +10,7 @@ from bench.costs.timing import seconds_of
 from stacks.functions.table import FUNCTIONS, Function
 
 _MINUTES_A_MONTH = 30 * 24 * 60
-_METRICS = 25
+_METRICS = 37
 """Custom metrics by name and service, as the handlers count them: CloudWatch bills each that had a value."""
 _PRICED = {
     "AWS::CloudWatch::Alarm": "cloudwatch.alarm",

@@ -1,7 +1,7 @@
 """The batches of a simulated close, cut by the real plan, and what became of their customers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import repeat
 
 from monthclose.domain.closes.batching import batch_size, batches_of
@@ -22,6 +22,10 @@ class SimBatch:
     held: int = 0
     parked: int = 0
     closed: bool = False
+    charged_at: float = 0.0
+    """When its charges were made, in seconds; 0 until then."""
+    told_at: list[tuple[float, int]] = field(default_factory=list)
+    """When how many of its notices were sent."""
     turns: int = 0
     """How often its message went back to the queue, in one chain."""
 
@@ -76,4 +80,4 @@ class Left:
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {one.name: getattr(self, one.name) for one in fields(self)}

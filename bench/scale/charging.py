@@ -332,3 +332,4 @@ def wait_for_charge(charging: Charging, batch: SimBatch, heartbeat: float, timeo
     if isinstance(answer, Failed):
         aws.failures[answer.name] += 1
         raise answer
+    batch.charged_at = aws.loop.now

@@ -98,6 +98,7 @@ class Telling:
         aws.write(writes, number)
         yield max(wait, number * (self._mail_seconds if each is None else each))
         batch.told += number
+        batch.told_at.append((aws.loop.now, number))
         aws.used["mails"] += number
         self.told_at = aws.loop.now
 

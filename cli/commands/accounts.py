@@ -1,6 +1,7 @@
 """`monthclose pay`, `credit`, `payments record`, `hold`, `release`: what a person does on one customer's account."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,12 +15,15 @@ from cli.options import CreditKind
 from cli.system import System
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import GrantKind, last_day
+from monthclose.domain.audit import About
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.text import check_key, check_reason
 from monthclose.errors import TryLaterError
+from monthclose.use_cases.audit.record_act import Announced
+from monthclose.use_cases.reconciliation.recorded_desk import PAYMENT, most_to_pay
 
 _S = PaymentState
 _MEANING: Mapping[PaymentState, str] = {
@@ -49,7 +53,9 @@ def pay(ctx: typer.Context, customer_id: str, amount: str | None, by: str, *, he
     """Charge a customer now for their open invoices."""
     system, customer = _find(ctx, customer_id)
     limit = _amount(amount, customer) if amount is not None else None
-    made, under_way = system.money_desk(by, here=here).pay(customer_id, limit)
+    was = balance_in_words(customer)
+    asked = About(by=by, customer_id=customer_id, before=was, after=most_to_pay(limit))
+    made, under_way = system.asking(PAYMENT, asked, here=here).pay(customer_id, limit)
     after = system.ports.books.customer(customer_id) or customer
     if under_way:
         _tell_under_way(after, under_way, in_json)
@@ -90,7 +96,9 @@ def credit(
     system, customer = _find(ctx, customer_id)
     reason = check_reason(reason, "a reason is needed: it is shown in the customer's history")
     granted, expires = _amount(amount, customer), _expiry(until)
-    after = system.use_cases.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires, by=by)
+    what = f"{granted} of {kind} credit{_until(expires)}"
+    with _acting(system, "credit.granted", customer, by, why=reason, after=what):
+        after = system.use_cases.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires, by=by)
     _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
     month = Period.of(system.ports.clock())
     if expires and expires < month.end and after.grants:
@@ -105,24 +113,42 @@ def record(
     received = _amount(amount, customer)
     reference = check_reason(reference, "a reference is needed: it prevents booking the same transfer twice")
     expires = _expiry(until)
-    after = system.use_cases.cashier.record(customer_id, received, reference, expires, by=by)
+    what = f"{received} received outside the providers{_until(expires)}"
+    with _acting(system, "payment.recorded", customer, by, why=f"reference {reference}", after=what):
+        after = system.use_cases.cashier.record(customer_id, received, reference, expires, by=by)
     _tell(after, f"{received} booked as received{_until(expires)}", in_json)
 
 
 def hold(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
     """Put a customer on hold."""
-    system, _ = _find(ctx, customer_id)
-    held = system.use_cases.hold_desk.hold(customer_id, reason, by)
+    system, customer = _find(ctx, customer_id)
+    with _acting(system, "hold.placed", customer, by, why=reason, before=_hold(customer), after="on hold"):
+        held = system.use_cases.hold_desk.hold(customer_id, reason, by)
     _tell_of_hold(system, customer_id)
     _tell(held, "on hold", in_json)
 
 
 def release(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
     """Lift a customer's hold."""
-    system, _ = _find(ctx, customer_id)
-    released = system.use_cases.hold_desk.release(customer_id, reason, by)
+    system, customer = _find(ctx, customer_id)
+    with _acting(system, "hold.lifted", customer, by, why=reason, before=_hold(customer), after="not on hold"):
+        released = system.use_cases.hold_desk.release(customer_id, reason, by)
     _tell_of_hold(system, customer_id)
     _tell(released, "released", in_json)
+
+
+def _acting(
+    system: System, what: str, customer: Customer, by: str, *, why: str, after: str, before: str = ""
+) -> AbstractContextManager[Announced]:
+    """Record in the audit trail what is about to be done to an account."""
+    was = before or balance_in_words(customer)
+    return system.use_cases.acts.acting(what, by=by, why=why, before=was, after=after, customer_id=customer.customer_id)
+
+
+def _hold(customer: Customer) -> str:
+    if customer.held_since is None:
+        return "not on hold"
+    return f"on hold since {customer.held_since:%Y-%m-%d}: {customer.hold_reason}"
 
 
 def _tell_of_hold(system: System, customer_id: str) -> None:

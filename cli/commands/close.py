@@ -16,12 +16,12 @@ from monthclose.domain.period import Period
 from monthclose.ports import Execution
 
 
-def close(ctx: typer.Context, period: str | None, *, no_wait: bool, late: bool, in_json: bool) -> None:
+def close(ctx: typer.Context, period: str | None, by: str, *, no_wait: bool, late: bool, in_json: bool) -> None:
     """Close a month, or watch it being closed."""
     system, chosen = connect_for(ctx, period)
     if not late:
         _require_in_turn(system, chosen)
-    raise typer.Exit(run_close(system, chosen, wait=not no_wait, in_json=in_json))
+    raise typer.Exit(run_close(system, chosen, by, wait=not no_wait, in_json=in_json))
 
 
 def _require_in_turn(system: System, period: Period) -> None:
@@ -40,7 +40,7 @@ def _require_in_turn(system: System, period: Period) -> None:
         )
 
 
-def run_close(system: System, period: Period, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
+def run_close(system: System, period: Period, by: str, *, wait: bool = True, in_json: bool = False) -> ExitStatus:
     """Start a close and, unless told not to, watch it to its end."""
     period.require_ended(system.ports.clock())
     before = survey(system, period)
@@ -53,7 +53,10 @@ def run_close(system: System, period: Period, *, wait: bool = True, in_json: boo
         execution = before.close.execution
     else:
         name = f"close-{period}-{system.ports.clock():%Y%m%dT%H%M%S%f}"
-        execution = system.ports.workflow.start(system.state_machine, name, {"period": str(period)})
+        was = before.state if before else "never closed"
+        asked = system.use_cases.acts.record("close.requested", by=by, period=period, before=was, after=name)
+        request = {"period": str(period), "by": by, "act": asked.name}
+        execution = system.ports.workflow.start(system.state_machine, name, request)
     if not wait:
         _tell_started(period, execution, in_json=in_json)
         return ExitStatus.DONE

@@ -5,24 +5,31 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from cli.commands.price_effects import effects_as_json, print_effects
 from cli.connect import connected
 from cli.console import note, print_json, say
-from cli.importing import FileOptions, import_rows, summarise
+from cli.importing import FileOptions, import_rows, recorded_import, summarise
 from cli.options import HORIZON_DAYS
 from cli.system import System
 from cli.tables import read_bytes, read_toml, read_whole
+from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import CUSTOMERS, PRICES, USAGE, ColumnMapping
 from monthclose.domain.imports.intake import Reject, Row, Tally
+from monthclose.domain.pricing import PriceBook
 from monthclose.domain.pricing.reading import read_book
+from monthclose.domain.tax.tax_table import new_tax_table
 from monthclose.domain.words import count
+from monthclose.ports import PriceBooks
 from monthclose.use_cases.imports.check_billable import unbillable_in_words
 from monthclose.use_cases.imports.import_customers import import_customers
-from monthclose.use_cases.imports.import_prices import import_price_book, import_prices
-from monthclose.use_cases.invoices.company_logo import import_logo
+from monthclose.use_cases.imports.import_prices import TrialPriceBooks, import_price_book, import_prices
+from monthclose.use_cases.invoices.company_logo import current_logo, import_logo
+from monthclose.use_cases.rehearsals.price_effects import Effects
 
 _MOST_BYTES = 10_000_000
 """Of a logo that are read: many more than any logo may have."""
@@ -36,6 +43,7 @@ def customers(
     rejects: Path | None = None,
     max_rejected: int | None = None,
     *,
+    by: str,
     in_json: bool = False,
 ) -> None:
     """Create customers, or replace their profiles."""
@@ -58,11 +66,11 @@ def customers(
                 "a close parks these customers (countries are ISO 3166 codes, like GB)"
             )
 
-    options = FileOptions(mapped, default, rejects, max_rejected=max_rejected, in_json=in_json)
+    options = FileOptions(mapped, default, rejects, max_rejected=max_rejected, in_json=in_json, by=by)
     import_rows(ctx, CUSTOMERS, file, options, work, tell)
 
 
-def prices(
+def prices(  # noqa: PLR0913
     ctx: typer.Context,
     file: Path,
     mapped: list[str] | None = None,
@@ -70,22 +78,58 @@ def prices(
     rejects: Path | None = None,
     decimal: str = "",
     *,
+    by: str,
+    check: bool = False,
     in_json: bool = False,
 ) -> None:
-    """Add prices to the price book."""
+    """Add prices to the price book, and say whom that touches."""
     data = read_toml(file)
+    if data is not None and (mapped or default or rejects or decimal):
+        raise UserMistakeError(
+            "--map, --default, --decimal and --rejects are for CSV and JSON Lines, not for a TOML price book"
+        )
+    options = FileOptions(mapped, default, rejects, decimal, in_json=in_json, by=by, check=check)
+    pricing = _Pricing(check=check)
     if data is not None:
-        if mapped or default or rejects or decimal:
-            raise UserMistakeError(
-                "--map, --default, --decimal and --rejects are for CSV and JSON Lines, not for a TOML price book"
-            )
-        _import_book(ctx, file, data, in_json=in_json)
+        _import_book(ctx, file, data, options, pricing)
         return
 
     def work(system: System, rows: Iterator[Row], mapping: ColumnMapping, reject: Reject) -> Tally:
-        return import_prices(rows, mapping, price_books=system.ports.price_books, reject=reject)
+        return import_prices(rows, mapping, price_books=pricing.books(system), reject=reject)
 
-    import_rows(ctx, PRICES, file, FileOptions(mapped, default, rejects, decimal, in_json=in_json), work)
+    import_rows(ctx, PRICES, file, options, work, lambda _: pricing.tell(), _price_book, pricing.as_json)
+
+
+class _Pricing:
+    """An import into the price book: what that was before, and whom the import touches."""
+
+    def __init__(self, *, check: bool) -> None:
+        self._check = check
+        self._system: System | None = None
+        self._before = PriceBook()
+        self._books: PriceBooks | None = None
+
+    def books(self, system: System) -> PriceBooks:
+        """Return what prices are merged into; in a check, that is not stored."""
+        stored = system.ports.price_books
+        self._system, self._before = system, stored.get(stored.latest())
+        self._books = TrialPriceBooks(stored) if self._check else stored
+        return self._books
+
+    def tell(self) -> None:
+        """Print whom the import touches."""
+        print_effects(self._effects())
+        if self._check:
+            note("nothing was imported: this was a check")
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Put whom the import touches into JSON."""
+        return {"effects": effects_as_json(self._effects())}
+
+    def _effects(self) -> Effects:
+        assert self._system
+        assert self._books
+        return self._system.use_cases.price_effects.find(self._before, self._books.get(self._books.latest()))
 
 
 def usage(  # noqa: PLR0913
@@ -98,6 +142,7 @@ def usage(  # noqa: PLR0913
     max_rejected: int | None = None,
     horizon: int = HORIZON_DAYS,
     *,
+    by: str,
     in_json: bool = False,
 ) -> None:
     """Store usage of known customers."""
@@ -115,7 +160,7 @@ def usage(  # noqa: PLR0913
         for line in unbillable_in_words(tally):
             note(line)
 
-    options = FileOptions(mapped, default, rejects, decimal, max_rejected, in_json)
+    options = FileOptions(mapped, default, rejects, decimal, max_rejected, in_json, by)
     import_rows(ctx, USAGE, file, options, work, tell)
 
 
@@ -126,24 +171,45 @@ def _all_or_nothing[T](file: Path, work: Callable[[], T]) -> T:
         raise UserMistakeError(f"nothing of {file.name} was imported\n{error}") from None
 
 
-def _import_book(ctx: typer.Context, file: Path, data: Mapping[str, object], *, in_json: bool) -> None:
+def _price_book(system: System) -> str:
+    return system.ports.price_books.latest()
+
+
+def _import_book(
+    ctx: typer.Context, file: Path, data: Mapping[str, object], options: FileOptions, pricing: _Pricing
+) -> None:
     book = _all_or_nothing(file, lambda: read_book(data))
-    began, price_books = time.monotonic(), connected(ctx).ports.price_books
-    tally = _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))
+    began, system = time.monotonic(), connected(ctx)
+    price_books = pricing.books(system)
+
+    def work() -> Tally:
+        return _all_or_nothing(file, lambda: import_price_book(book, price_books=price_books))
+
+    tally = work() if options.check else recorded_import(system, PRICES.name, file, options.by, work, _price_book)
     if not tally.taken:
         raise UserMistakeError(
             f"{file.name} has no entries\na price book has [[prices]], [[fees]], [[discounts]] or [[commitments]]"
         )
-    summarise(PRICES, file, tally, file, time.monotonic() - began, in_json=in_json)
+    spent, in_json = time.monotonic() - began, options.in_json
+    summarise(PRICES, file, tally, file, spent, in_json=in_json, check=options.check, more=pricing.as_json)
+    if not in_json:
+        pricing.tell()
 
 
-def taxes(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
+def taxes(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> None:
     """Replace the whole tax table."""
-    content = read_whole(file)
+    content = read_whole(file).encode()
     try:
-        table = connected(ctx).ports.tax_tables.put(content.encode())
+        table = new_tax_table(content)
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
+    system = connected(ctx)
+    was, will_be = (
+        system.ports.tax_tables.latest(),
+        as_text(file=file.name, version=table.version, rates=len(table.rules)),
+    )
+    with system.use_cases.acts.acting("taxes.imported", by=by, before=as_text(version=was or None), after=will_be):
+        system.ports.tax_tables.put(content)
     countries = {country for rule in (*table.rules, *table.reverse_charge) for country in rule.countries}
     if in_json:
         print_json(
@@ -161,11 +227,14 @@ def taxes(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
     say(f"taxes: {covered}, the seller is in {table.seller}; version {table.version}", "bold")
 
 
-def logo(ctx: typer.Context, file: Path, *, in_json: bool = False) -> None:
+def logo(ctx: typer.Context, file: Path, by: str, *, in_json: bool = False) -> None:
     """Set the logo for future invoices."""
-    content = read_bytes(file, _MOST_BYTES)
+    content, documents = read_bytes(file, _MOST_BYTES), (system := connected(ctx)).ports.documents
+    was = as_text(logo=current_logo(documents) or None)
     try:
-        key = import_logo(content, documents=connected(ctx).ports.documents)
+        with system.use_cases.acts.acting("logo.imported", by=by, before=was, after=as_text(file=file.name)) as act:
+            key = import_logo(content, documents=documents)
+            act.done(as_text(logo=key))
     except UserMistakeError as error:
         raise UserMistakeError(f"{file.name}: {error}") from None
     if in_json:

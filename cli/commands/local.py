@@ -29,8 +29,6 @@ _NOT_UP = (
     "if you started one in another folder, go to that folder, or set MONTHCLOSE_HOME to its .monthclose"
 )
 _RESTART_STRICT = "to start it with them: monthclose local down, then monthclose local up --strict"
-_ADVANCE = "/_sandbox/gocardless/advance"
-
 _MAILBOX, _CHARGES = "/_ministack/ses/messages", "/_sandbox/charges"
 
 
@@ -109,30 +107,6 @@ def limits(*, in_json: bool) -> None:
 def _limit_row(name: str, limit: dict[str, Any]) -> tuple[str, ...]:
     value = f"{limit['value']:,}" if limit["on"] else "off"
     return name, value, f"{limit['documented']:,}", f"{limit['struck']:,}", limit["unit"]
-
-
-def settle(*, in_json: bool) -> None:
-    """Let pending debits be paid or fail."""
-    running = LocalAws(home()).running()
-    if running is None:
-        raise UserMistakeError(_NOT_UP)
-    settled = settle_debits(running.sandbox_url)
-    if in_json:
-        print_json({"settled": settled})
-    else:
-        say(f"the bank has settled {count(settled, 'debit')}; see: monthclose status")
-
-
-def settle_debits(sandbox_url: str) -> int:
-    """Move the sandbox's bank debits on, step by step, until none has another; returns how many there were."""
-    moved: set[str] = set()
-    try:
-        with httpx.Client(base_url=sandbox_url, trust_env=False) as sandbox:
-            while answer := sandbox.post(_ADVANCE, json={}).raise_for_status().json()["payments"]:
-                moved |= {payment["id"] for payment in answer}
-    except httpx.HTTPError as error:
-        raise LocalAwsError(f"the sandbox's bank did not settle: {error}") from error
-    return len(moved)
 
 
 def down(*, forget: bool, in_json: bool) -> None:

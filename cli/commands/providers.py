@@ -1,7 +1,7 @@
 """`monthclose providers`: the payment providers, how fast they are called, and whether they are healthy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import typer
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.system import System
+from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.payments.provider_health import Circuit
 from monthclose.domain.payments.throttle import Limit, LimitChanges
@@ -72,7 +73,14 @@ def providers(ctx: typer.Context, *, in_json: bool) -> None:
 
 
 def set_limit(
-    ctx: typer.Context, name: str, rate: float | None, reserve: float | None, burst: int | None, *, in_json: bool
+    ctx: typer.Context,
+    name: str,
+    rate: float | None,
+    reserve: float | None,
+    burst: int | None,
+    by: str,
+    *,
+    in_json: bool,
 ) -> None:
     """Change how fast a provider is called."""
     system = connected(ctx)
@@ -82,7 +90,7 @@ def set_limit(
     before = _view(system, name)
     after = before.state.changes.with_more(changes)
     limit = after.over(before.provider.limit)
-    system.ports.limits.put_changes(name, after)
+    _put(system, before, after, by)
     _answer(_view(system, name), in_json=in_json)
     tolerance = limit.pace().tolerance
     if tolerance < _PUNCTUAL_SECONDS:
@@ -93,12 +101,18 @@ def set_limit(
         )
 
 
-def reset(ctx: typer.Context, name: str, *, in_json: bool) -> None:
+def reset(ctx: typer.Context, name: str, by: str, *, in_json: bool) -> None:
     """Go back to the limit that was deployed."""
     system = connected(ctx)
-    _view(system, name)
-    system.ports.limits.put_changes(name, LimitChanges())
+    _put(system, _view(system, name), LimitChanges(), by)
     _answer(_view(system, name), in_json=in_json)
+
+
+def _put(system: System, before: _View, changes: LimitChanges, by: str) -> None:
+    name, limit = before.provider.name, changes.over(before.provider.limit)
+    was, will_be = (as_text(provider=name, **asdict(each)) for each in (before.limit, limit))
+    with system.use_cases.acts.acting("provider.limit_changed", by=by, before=was, after=will_be):
+        system.ports.limits.put_changes(name, changes)
 
 
 def _answer(view: _View, *, in_json: bool) -> None:
@@ -113,7 +127,7 @@ def _view(system: System, name: str) -> _View:
         system.provider(name),
         name in system.adapters,
         system.ports.limits.state(name),
-        system.ports.clock().timestamp(),
+        system.ports.machine_clock().timestamp(),
     )
 
 

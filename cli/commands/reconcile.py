@@ -13,6 +13,8 @@ from cli.console import amount, err, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
 from cli.system import System
 from cli.view import counts_line
+from monthclose.domain.audit import About
+from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.period import Period
@@ -23,6 +25,7 @@ from monthclose.use_cases.batch_work import recent_closes
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.reconciliation.money_desk import MoneyDesk, ProviderSettled
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled, comparison_content
+from monthclose.use_cases.reconciliation.recorded_desk import RECONCILE
 from monthclose.use_cases.reconciliation.settle_payments import Settled
 
 _IN_WORDS = {
@@ -50,7 +53,8 @@ def reconcile(
     chosen = Period.parse(period) if period else None
     system = connected(ctx)
     providers = _providers(system, provider)
-    desk, only = system.money_desk(by, here=here), [provider] if provider else []
+    asked, only = as_text(providers=providers, every_payment=everyone or None), [provider] if provider else []
+    desk = system.asking(RECONCILE, About(by=by, period=chosen, after=asked), here=here)
     done = Outcome()
     with _progress() as tell:
         for name in providers:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import typer
 
+from cli.checks import print_checks
 from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
 from cli.months import connect_for, require_close
 from cli.system import System
 from cli.view import counts_line, money_rows
+from monthclose.domain.closes.checks import State
 from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.invoice import Invoice
@@ -175,6 +177,7 @@ def print_report(content: Report, took: float | None = None) -> None:
         say(f"  {NOT_COMPARED}", "bold yellow")
     else:
         say(f"  the books do not tie: {count(number, 'finding')}", "bold red")
+    _print_checks(content)
     for finding in proof["findings"][:_MOST_FINDINGS]:
         about = f" (customer {finding['customer_id']})" if finding.get("customer_id") else ""
         say(f"    {finding['check']}: {finding['detail']}{about}", "red")
@@ -184,6 +187,16 @@ def print_report(content: Report, took: float | None = None) -> None:
     for warning in content.get("warnings", []):
         say(f"  warning: {warning}", "yellow")
     say(f"  report: monthclose report {content['period']} --open", "dim")
+
+
+def _print_checks(content: Report) -> None:
+    """Show the checks that did not pass, with both sides; those that did are counted."""
+    checks = content["proof"].get("checks", ())
+    others = [entry for entry in checks if entry["state"] != State.PASSED]
+    print_checks(others)
+    if len(checks) > len(others):
+        passed = count(len(checks) - len(others), "check")
+        say(f"  {passed} passed; each with both sides: monthclose prove {content['period']}", "dim")
 
 
 def print_loose_ends(content: Report) -> None:

@@ -12,7 +12,7 @@ from cli.exit_status import ExitStatus
 from cli.months import connect_for, require_close
 from cli.system import System
 from monthclose.domain.audit import in_json as act_in_json
-from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.closes.close import Close
 from monthclose.domain.closes.listing import Listed, summarized
 from monthclose.domain.closes.retry import Chosen
 from monthclose.domain.errors import UserMistakeError
@@ -41,7 +41,7 @@ def retry(  # noqa: PLR0913 - its options
         raise UserMistakeError("--reason goes with --parked")
     system, chosen_period = connect_for(ctx, period)
     close = require_close(system, chosen_period)
-    if close.status is CloseStatus.RUNNING and system.ports.workflow.is_running(close.execution):
+    if close.under_way and system.ports.workflow.is_running(close.execution):
         raise typer.Exit(_is_running(close, in_json=in_json))
     chosen = _choose(system, close, customers, reason, parked=parked)
     if not chosen.providers:
@@ -55,10 +55,8 @@ def retry(  # noqa: PLR0913 - its options
 
 
 def _choose(system: System, close: Close, customers: list[str] | None, reason: str, *, parked: bool) -> Chosen:
-    if not close.snapshot_key:
-        raise UserMistakeError(
-            f"the close of {close.period} has no list of customers yet: monthclose close {close.period}"
-        )
+    if not close.round:
+        raise UserMistakeError(f"nobody has been charged for {close.period} yet: monthclose close {close.period}")
     chooser = system.use_cases.retry_chooser
     if customers:
         return chooser.named(customers)

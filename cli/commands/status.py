@@ -1,5 +1,6 @@
 """`monthclose status` and `monthclose closes`: how closes stand."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -7,13 +8,25 @@ import typer
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
+from cli.live import (
+    Followed,
+    curve_lines,
+    end_in_words,
+    error_in_words,
+    follow,
+    forecast_as_json,
+    provider_rows,
+    providers_as_json,
+    slowest_in_words,
+)
 from cli.months import connect_for, require_close
-from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stop_in_words, survey
-from monthclose.domain.closes.close import Close, CloseStatus, Stage, Totals
+from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stage_money, stop_in_words, survey
+from monthclose.domain.closes.close import Close, CloseStatus, Totals
 from monthclose.domain.closes.listing import counts
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 
+_CURVE_WIDTH = 30
 _TAKEN_OFF = {"credited": "credited", "written_off": "written off", "lost": "lost"}
 """Kinds of money that most closes have none of: without them, what is invoiced is collected or open."""
 
@@ -27,7 +40,9 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
     view = survey(system, chosen)
     assert view is not None
     if in_json:
-        print_json(as_json(view))
+        followed = follow(system, view)
+        forecast = {"providers": providers_as_json(followed), "forecast": forecast_as_json(followed)}
+        print_json(as_json(view) | forecast)
         return
     if watching and view.running:
         from cli.board import watch_or_stop  # noqa: PLC0415 - only where somebody watches
@@ -35,18 +50,19 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
 
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
-    _print(view, (system.ports.clock() - view.close.run_started_at).total_seconds())
+    _print(follow(system, view))
 
 
-def _print(view: View, running_for: float) -> None:
+def _print(followed: Followed) -> None:
+    view = followed.view
     close, totals = view.close, view.totals
     ended = close.completed_at
-    spent = (ended - close.run_started_at).total_seconds() if ended else running_for
+    spent = ((ended or followed.now) - close.run_started_at).total_seconds()
     state = view.state.replace("_", " ")
     style = "bold yellow" if view.interrupted else "bold"
     say(f"{close.period} {state}: {count(close.customers, 'customer')}, run {close.run}, {duration(spent)}", style)
     rows = [
-        (f"  {STAGE_NAMES[stage]}", f"{number:,}", _share(number, close.customers))
+        (f"  {STAGE_NAMES[stage]}", f"{number:,}", _share(number, close.customers), stage_money(view, stage))
         for stage, number in view.done.items()
     ]
     show(grid(rows, right=(1, 2)))
@@ -62,12 +78,23 @@ def _print(view: View, running_for: float) -> None:
         facts.append(("  parked", counts_line(totals.parked)))
     facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
     facts += [("  paused", pause.in_words()) for pause in [close.paused] if pause]
-    show(grid(facts))
+    show(grid([*facts, *_ahead(followed)]))
     if kinds := counts(totals):
         note(f"  names: monthclose list {'|'.join(kinds)} {close.period}")
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
-    _hint(view, running_for)
+    _hint(view)
+
+
+def _ahead(followed: Followed) -> Iterable[tuple[str, str]]:
+    """Say what waits, for whom, and when the close ends; of one that has ended, how good the forecasts were."""
+    if followed.view.running:
+        yield from ((f"  {name}", said) for name, said in provider_rows(followed))
+        yield from (("  money", line) for line in curve_lines(followed, _CURVE_WIDTH))
+        if end := end_in_words(followed):
+            yield "  forecast", f"{end}; slowest: {slowest_in_words(followed)}"
+    if error := error_in_words(followed):
+        yield "", error
 
 
 def _is_some(totals: Totals, of: str) -> bool:
@@ -78,8 +105,8 @@ def _share(number: int, of: int) -> str:
     return f"{number * 100 // of}%" if of else ""  # rounded down: 100% is all of them
 
 
-def _hint(view: View, running_for: float) -> None:
-    period, charged = view.close.period, view.done[Stage.CHARGED]
+def _hint(view: View) -> None:
+    period = view.close.period
     if view.interrupted:
         note(
             f"  its execution is no longer running; what is done stays done. To continue: monthclose close {period}\n"
@@ -88,9 +115,8 @@ def _hint(view: View, running_for: float) -> None:
         )
     elif view.close.status is not CloseStatus.RUNNING:
         note(f"  report: monthclose report {period}")
-    elif charged and view.left_to_charge:
-        left = duration(running_for * view.left_to_charge / charged)
-        note(f"  {count(view.left_to_charge, 'customer')} left to charge, about {left}")
+    elif view.running:
+        note(f"  watch it: monthclose status {period} --watch")
 
 
 def closes(ctx: typer.Context, *, in_json: bool) -> None:

@@ -48,6 +48,9 @@ def prices(
     default: options.Defaults = None,
     rejects: options.RejectsFile = None,
     decimal: options.Decimal = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what the import would change and for whom, and import nothing.")
+    ] = False,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:
@@ -56,6 +59,9 @@ def prices(
     Fields: sku, currency (ISO 4217), unit_price (in dollars, not cents; fractions of a cent are fine). Optional: unit
     and description (without them, those in the price book stay). A TOML file can hold everything that a price book
     can: tiers, caps, packages, fees, dates, overrides for customers, discounts and commitments (docs/price-book.md).
+
+    For each entry that is new or changed it says for how many customers it is. A fee or discount that names no
+    customers is for all of them.
     """
 
 

@@ -16,8 +16,14 @@ def demo(
     customers: Annotated[
         int, typer.Option(metavar="NUMBER", min=1, max=100_000, help="How many customers to make up.")
     ] = 200,
+    months: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=12, help="How many months to close, one after the other.")
+    ] = 1,
 ) -> None:
     """Start a local AWS, make up a cloud provider's month, import and close it, and show the result.
+
+    With several months, time passes from one close to the next: cards are tried again, debits fail late, holds are
+    placed and lifted, customers join and leave. That needs an empty local AWS.
 
     Safe to repeat: importing again adds nothing, and closing again does only what is missing.
     """
@@ -61,10 +67,28 @@ def limits(in_json: options.InJson = False) -> None:
     """List the limits that a strict local AWS enforces, and how often each has refused something."""
 
 
-@local.command("settle", cls=Command)
-@runs("cli.commands.local:settle")
-def settle(in_json: options.InJson = False) -> None:
-    """Let days pass at the sandbox's bank: pending debits are paid or fail, and webhooks report it."""
+@local.command("clock", cls=Command)
+@runs("cli.commands.clock:clock")
+def clock(
+    ctx: typer.Context,
+    moment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MOMENT]",
+            help="A day (2026-12-01), a time in UTC (2026-12-01T09:00), or how long from now (+3d, +12h, +2w).",
+            show_default=False,
+        ),
+    ] = None,
+    real: Annotated[
+        bool, typer.Option("--real", help="Go back to this machine's time; only while there are no customers yet.")
+    ] = False,
+    in_json: options.InJson = False,
+) -> None:
+    """Let time pass on the local AWS and in its sandbox, or say what time it is there.
+
+    What would have been started by then is started in its order and at its time: closes, collections, the reconciler;
+    debits settle, disputes run out, cards expire. Time only goes forward. On AWS there is no such clock.
+    """
 
 
 @local.command("down", cls=Command)

@@ -29,6 +29,33 @@ def close(
     """
 
 
+@runs("cli.commands.plan:plan")
+def plan(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    deadline: Annotated[
+        str,
+        typer.Option(
+            metavar="SPAN", help="By when it must have ended, like 8h or 7h30m. [default: deadline_hours of cdk.json]"
+        ),
+    ] = "",
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            show_default=False,
+            help="Customers to draft: with as many as there are, amounts are exact. [default: 2000]",
+        ),
+    ] = None,
+    in_json: options.InJson = False,
+) -> None:
+    """Plan a close: the money to expect and when, charges, time, what limits it, e-mail, and AWS's cost.
+
+    Writes nothing. The month need not be over: the amounts are those of the usage so far.
+    """
+
+
 @runs("cli.commands.status:status")
 def status(
     ctx: typer.Context,
@@ -61,6 +88,23 @@ def report(
     ] = False,
 ) -> None:
     """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
+
+
+@runs("cli.commands.prove:prove")
+def prove(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Name everybody whom a check fails for, not the first 50 only.")
+    ] = False,
+    in_json: options.InJson = False,
+) -> None:
+    """Prove a month from its records, now: every check with its two sides and the difference.
+
+    Reads the ledger, accounts, invoices, payments, e-mails and documents once more, and changes nothing. What the
+    payment providers say is taken from the last comparison; `reconcile` asks them again. Exit status 4 means that a
+    check failed.
+    """
 
 
 @runs("cli.commands.reconcile:reconcile", changes=True)

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
-from typing import Any
 
 WORK = "__monthclose_work__"
 """The attribute of a command's function that names its work, for tests."""
@@ -21,8 +20,8 @@ def runs[**P](work: str, *, changes: bool = False) -> Callable[[Callable[P, None
     work : str
         `module:function`.
     changes : bool
-        The command changes something: who does it is decided here (`--by`, or the user's name) and logged; a function
-        with a parameter `by` is told.
+        The command changes something: who does it is decided here (`--by`, or the user's name). The function is told,
+        and records it in the audit trail before it changes anything.
     """
 
     def decorate(signature: Callable[P, None]) -> Callable[P, None]:
@@ -30,25 +29,15 @@ def runs[**P](work: str, *, changes: bool = False) -> Callable[[Callable[P, None
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
             given = dict(inspect.signature(signature).bind(*args, **kwargs).arguments)
             if changes:
-                given = _by_somebody(given)
-            function = load(work)
-            if "by" not in inspect.signature(function).parameters:
-                given.pop("by", None)
-            function(**given)
+                from cli.identity import somebody  # noqa: PLC0415 - only where something changes
+
+                given["by"] = somebody(given.get("by", ""))
+            load(work)(**given)
 
         setattr(run, WORK, work)
         return run
 
     return decorate
-
-
-def _by_somebody(given: dict[str, Any]) -> dict[str, Any]:
-    from cli.identity import log_change, somebody  # noqa: PLC0415 - only where something changes
-
-    given = given | {"by": somebody(given.get("by", ""))}
-    if not given.get("dry_run"):
-        log_change(given["ctx"].command_path, given)
-    return given
 
 
 def load(work: str) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from monthclose.adapters.dynamo.models import bind
 from monthclose.adapters.dynamo.throttling import DynamoPatience, repeat_throttled
 from monthclose.errors import ProviderRefusedError
+from monthclose.names import LOCAL_CLOCK
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
     from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
+    from monthclose.domain.events import Change
     from monthclose.domain.imports.intake import CheckTaxId
     from monthclose.ports import (
         AuditTrail,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
         DeadLetters,
         Documents,
         EInvoices,
+        EventBus,
         EventQueue,
         Inbox,
         InvoiceRenderer,
@@ -40,12 +44,15 @@ if TYPE_CHECKING:
         PaymentGateway,
         PriceBooks,
         ProviderLimits,
+        Rehearsals,
         TaxTables,
         UsageStore,
         WebhookReader,
         Workflow,
     )
+    from monthclose.ports.copies import TableCopies
     from monthclose.settings import Provider, Settings
+    from monthclose.use_cases.payments.request_tally import RequestEnd
 
 # An adapter is imported where its port is made: no command and no function uses all of them, and most bring an SDK.
 
@@ -53,6 +60,21 @@ if TYPE_CHECKING:
 def utc_now() -> datetime:
     """Return the current time."""
     return datetime.now(UTC)
+
+
+def system_clock(environment: Mapping[str, str]) -> Clock:
+    """Make the clock of the records: the machine's, or a local AWS's, which may be ahead.
+
+    Raises
+    ------
+    UserMistakeError
+        The environment names such a clock for an AWS elsewhere.
+    """
+    if not environment.get(LOCAL_CLOCK):
+        return utc_now
+    from monthclose.adapters.local_clock import LocalClock
+
+    return LocalClock(environment)
 
 
 def _stripe(key: str, provider: Provider) -> PaymentGateway:
@@ -110,7 +132,8 @@ class Runtime:
     def __init__(self, settings: Settings, region: str, log: Log, loader: Any = None) -> None:
         self.settings = settings
         self.log = log
-        self.clock: Clock = utc_now
+        self.clock: Clock = system_clock(os.environ)
+        self.machine_clock: Clock = utc_now
         # Not later, when several threads may ask for their first port: the models are the whole process's.
         self._connection = bind(settings, region, loader)
         self.patience = DynamoPatience()
@@ -140,6 +163,13 @@ class Runtime:
         from monthclose.adapters.dynamo.audit import DynamoAuditTrail
 
         return DynamoAuditTrail(self._connection, partial(caller_of, self._connection.session), self.clock)
+
+    @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
+        from monthclose.adapters.dynamo.rehearsals import DynamoRehearsals
+
+        return DynamoRehearsals()
 
     @cached_property
     def claims(self) -> Claims:
@@ -226,7 +256,7 @@ class Runtime:
         """Whether persons have paused charging."""
         from monthclose.assembly.limiting import known_pauses
 
-        return known_pauses(self.limits, self.closes, self.clock)
+        return known_pauses(self.limits, self.closes, self.machine_clock)
 
     @cached_property
     def mailer(self) -> Mailer:
@@ -242,7 +272,7 @@ class Runtime:
         from monthclose.adapters.aws.ses import SesAccount
         from monthclose.adapters.dynamo.mail_quota import KeptQuota
 
-        return KeptQuota(SesAccount(self.clock), self.clock)
+        return KeptQuota(SesAccount(self.machine_clock), self.machine_clock)
 
     @cached_property
     def renderer(self) -> InvoiceRenderer:
@@ -283,7 +313,11 @@ class Runtime:
     def _limiting(self) -> Limiting:
         from monthclose.assembly.limiting import Limiting
 
-        return Limiting(self.limits, self.clock, pauses=self.pauses)
+        return Limiting(self.limits, self.machine_clock, pauses=self.pauses)
+
+    def requests(self, provider: str) -> Mapping[RequestEnd, int]:
+        """Count how this worker's requests to a provider ended since this was last called."""
+        return self._limiting.tallies[provider].take()
 
     def executor(self, name: str, threads: int) -> Executor:
         """Make a named pool of threads, once per process."""
@@ -322,6 +356,28 @@ class Runtime:
         from monthclose.adapters.aws.event_queue import SqsEventQueue
 
         return SqsEventQueue(self.settings.webhook_queue_url)
+
+    @cached_property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
+        from monthclose.adapters.dynamo.copies import DynamoCopies
+
+        known = self.settings
+        tables = [known.customers_table, known.usage_table, known.billing_table, known.closes_table]
+        return DynamoCopies([*tables, known.idempotency_table])
+
+    @cached_property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events."""
+        from monthclose.adapters.aws.event_bus import EventBridgeBus
+
+        return EventBridgeBus(self.settings.event_source)
+
+    def read_change(self, record: Mapping[str, Any]) -> Change | None:
+        """Read a record of a table's stream; see `changes.read_change`."""
+        from monthclose.adapters.dynamo.changes import read_change
+
+        return read_change(record)
 
     @property
     def webhook_providers(self) -> frozenset[str]:

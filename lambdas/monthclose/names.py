@@ -39,6 +39,8 @@ class Env(StrEnum):
     """The address that links to invoices lead to. For functions that write links: the one that serves it lacks it."""
     HOLD_POLICY = "MONTHCLOSE_HOLD_POLICY"
     """JSON: `grace_days`, `threshold_minor` by currency, and `lift_manual`."""
+    GATES = "MONTHCLOSE_GATES"
+    """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
     DUNNING = "MONTHCLOSE_DUNNING"
@@ -53,12 +55,19 @@ class Env(StrEnum):
     """Where providers deliver their webhooks, each at its name: `…/stripe`. An output only: nothing calls it."""
     OPERATOR_FUNCTION = "MONTHCLOSE_OPERATOR_FUNCTION"
     """The function that runs the commands that need a provider's key. Known to the command only."""
+    EVENT_SOURCE = "MONTHCLOSE_EVENT_SOURCE"
+    """For `publish_events` only: the source of this deployment's events. Not an output."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
     """The state machine of the collections. Known to the command only."""
     USAGE_IMPORT_ARN = "MONTHCLOSE_USAGE_IMPORT_ARN"
     """The state machine that imports dropped usage. Known to the command only."""
+
+
+LOCAL_CLOCK = "MONTHCLOSE_LOCAL_CLOCK"
+"""Where a local AWS says how far its clock is ahead (`adapters/local_clock.py`). Not a deployment's variable: the
+emulator's own process has it, and the commands that use that emulator."""
 
 
 class Stack(StrEnum):
@@ -84,8 +93,10 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
-ACTS_INDEX, ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "acts", "of_period", "of_customer", "of_invoice"
-"""Of the audit table: partition keys `trail` (the same for all), `period`, `customer_id`, `invoice`; sort key `at`."""
+ACTS_INDEX, ACTS_OF_SUBJECT = "acts", "of_subject"
+ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "of_period", "of_customer", "of_invoice"
+"""Of the audit table: partition keys `trail` (always the same), `subject`, `period`, `customer_id`, `invoice`; sort key
+`at`."""
 UNFINISHED_INDEX = "unfinished"
 """Of the closes table: partition key `left`, sort key `sk`."""
 COLLECT_DUE = "collect_due"
@@ -105,11 +116,26 @@ EVENT_SOURCE = "monthclose"
 WEBHOOKS_PATH, INVOICES_PATH = "/webhooks/", "/invoices/"
 """On the company's domain, if the settings have one."""
 EVENT_CLOSE_COMPLETED = "Month close completed"
+EVENT_CLOSE_WAITING = "Month close waiting for approval"
 EVENT_FINDINGS = "Month close findings"
 EVENT_USAGE_IMPORTED = "Usage imported"
 FINDINGS_METRIC = "ReconcileFindings"
 WAIT_METRIC = "MessageWaitSeconds"
 """For how long a message that is put back into its queue has been waiting since it was first sent."""
+REFUSED_METRIC = "ProviderRefusals"
+"""Calls that ended because a payment provider refuses our key, over all functions together."""
+PARKED_METRIC = "CustomersParkedPercent"
+"""Of the customers of a close that has ended, how many per cent are parked."""
+OPEN_CLOSE_METRIC, NOT_CLOSED_METRIC = "CloseOpenSeconds", "MonthsNotClosed"
+"""What the reconciler sees: for how long a close's last run has not ended, and whether last month has no close."""
+APPROVAL_METRIC, PAUSED_METRIC = "ApprovalWaitSeconds", "ChargingPausedSeconds"
+"""The same: for how long a close has waited for approval, and for how long a person has paused charging."""
+UNREADABLE_METRIC = "ChangesUnreadable"
+"""Commits of which no event could be made, as their record in the table's stream cannot be read."""
+PROVIDER_METRICS = {"answered": "ProviderAnswers", "limited": "ProviderRateLimits", "failed": "ProviderFailures"}
+"""How requests to a provider ended, by `RequestEnd`: counted by provider, as the charges' outcomes are."""
+ALL_FUNCTIONS = "all"
+"""The dimension `service` of a metric that functions count together: one alarm watches all of them."""
 FIRST_SENT = "first_sent"
 """The attribute of a message that was put back: when it was first sent, in ISO 8601."""
 USAGE_METRICS = ("UsageRowsTaken", "UsageRowsRejected", "UsageFilesUnusable")

@@ -1,8 +1,9 @@
 """Settings of a deployed system, from the environment of a function or the outputs of the stacks."""
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monthclose.domain.closes.batching import MAX_BATCHES
@@ -16,8 +17,11 @@ from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
-from monthclose.names import Env, LimitScope
+from monthclose.domain.rehearsals.gate import GateSettings, Required
+from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
 """What new tables take."""
@@ -60,6 +64,16 @@ class Provider:
     def limit(self) -> Limit:
         """Its rate limit as deployed; an operator may change it while a close runs."""
         return Limit(self.requests_per_second, self.reserve_share, self.burst)
+
+    @property
+    def requests_per_charge(self) -> int:
+        """Requests of a charge that its limit must have room for."""
+        return requests_per_charge(self.name, self.limit_scope)
+
+    @property
+    def charges_per_second(self) -> float:
+        """Charges a second that its limit allows, as deployed."""
+        return self.limit.usable() / self.requests_per_charge
 
     @property
     def threads(self) -> int:
@@ -111,6 +125,8 @@ class Settings:
     ----------
     max_rejected_percent : int
         The largest share of a file's rows that may be rejected for its import to count as a success.
+    event_source : str
+        The source of the deployment's events; only the function that sends them is given another one.
     """
 
     customers_table: str
@@ -136,6 +152,14 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     audit_table: str = ""
     """Empty in a deployment that has no audit trail yet."""
+    event_source: str = EVENT_SOURCE
+    gates: GateSettings = field(default_factory=GateSettings)
+
+    @property
+    def deciding(self) -> str:
+        """A fingerprint of the settings that decide about an invoice's amounts and days."""
+        content = [asdict(self.invoicing), self.company.payment_days]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -201,8 +225,10 @@ class Settings:
             usage_bucket=text(Env.USAGE_BUCKET),
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
+            gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
+            event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
         )
 
 
@@ -210,6 +236,11 @@ def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
     return Company(Seller(**details), payment_days, e_invoice)
+
+
+def _gates(entry: Mapping[str, Any]) -> GateSettings:
+    rules = dict(entry)
+    return GateSettings(Required(rules.pop("approval", Required.OFF)), GateRules.from_values(rules))
 
 
 def _links(entry: Mapping[str, Any], url: str) -> LinkSettings | None:

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sandbox.aws.processes import Process, end, spawn_module, tail
+from sandbox.clock import VARIABLE
 
 HOST = "127.0.0.1"
 DEFAULT_AWS_PORT = 4566
@@ -54,6 +55,8 @@ class Running:
     """Endpoint of an AWS that somebody else runs; empty if it is ours."""
     strict: bool = False
     """Whether it enforces AWS's limits."""
+    clock: str = ""
+    """The file of its clock; none where somebody else runs the AWS."""
 
     @property
     def alive(self) -> bool:
@@ -73,7 +76,7 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make any AWS tool use it."""
-        return aws_environment(self.endpoint_url)
+        return aws_environment(self.endpoint_url) | ({VARIABLE: self.clock} if self.clock else {})
 
 
 def aws_environment(endpoint_url: str) -> dict[str, str]:
@@ -188,6 +191,7 @@ class LocalAws:
             ready.unlink(missing_ok=True)
             wanted = 0 if self.sandbox_port is None else _choose_port(self.sandbox_port, self.sandbox_port)
             options = ["--port", str(wanted), "--ready-file", str(ready)]
+            options += ["--clock-file", starting.clock] if starting.clock else []
             sandbox = spawn_module(["sandbox", *options], clean_environment(), PROJECT, self.log("sandbox"))
             self._write(replace(starting, sandbox=sandbox))
             self._await("sandbox", sandbox, ready.exists)
@@ -200,9 +204,10 @@ class LocalAws:
             return Running(Process(0, ""), 0, Process(0, ""), 0, others_url=self.endpoint_url)
         with step("Start the local AWS"):
             port = _choose_port(self.aws_port, DEFAULT_AWS_PORT)
-            environment = _ministack_environment(port, self._temp(), strict=self.strict)
+            clock = self._temp() / "clock.json"
+            environment = _ministack_environment(port, self._temp(), clock, strict=self.strict)
             aws = spawn_module(["sandbox.aws.emulator"], environment, PROJECT, self.log("aws"))
-            starting = Running(aws, port, Process(0, ""), 0, strict=self.strict)
+            starting = Running(aws, port, Process(0, ""), 0, strict=self.strict, clock=str(clock))
             self._write(starting)
             self._await("aws", aws, lambda: _answers(f"{starting.endpoint_url}/_ministack/ready"))
         return starting
@@ -264,7 +269,7 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PATH": os.pathsep.join([*map(str, tools), kept.get("PATH", os.defpath)])}
 
 
-def _ministack_environment(port: int, temp: Path, *, strict: bool) -> dict[str, str]:
+def _ministack_environment(port: int, temp: Path, clock: Path, *, strict: bool) -> dict[str, str]:
     return {
         **clean_environment(),
         **aws_environment(f"http://{HOST}:{port}"),
@@ -283,6 +288,7 @@ def _ministack_environment(port: int, temp: Path, *, strict: bool) -> dict[str, 
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": os.environ.get("MONTHCLOSE_LOG_LEVEL", "WARNING"),
         "MONTHCLOSE_STRICT": "1" if strict else "",
+        VARIABLE: str(clock),
     }
 
 

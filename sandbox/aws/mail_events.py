@@ -4,13 +4,18 @@ MiniStack 1.5.33 keeps a configuration set's event destinations and sends nothin
 """
 
 import json
+import os
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, ses_v2
+
+from sandbox.clock import VARIABLE, ClockFile
 
 
 class Fate(NamedTuple):
@@ -106,9 +111,15 @@ def _put(destination: dict[str, Any], fate: Fate, event: dict[str, Any]) -> None
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
+def _clock() -> Callable[[], float]:
+    """Return the local clock: a bounce is compared with the notice, which was written by it."""
+    path = os.environ.get(VARIABLE)
+    return ClockFile(Path(path)) if path else time.time
+
+
 def _event(request: dict[str, Any], message_id: str, address: str, fate: Fate) -> dict[str, Any]:
     """Write an event as SES' guide shows it ("Contents of event data")."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = datetime.fromtimestamp(_clock()(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     found: dict[str, Any] = {"timestamp": now, "feedbackId": str(uuid.uuid4())}
     if fate.event == "Bounce":
         recipient = {"emailAddress": address, "action": "failed", "status": "5.1.1"}

@@ -14,7 +14,20 @@ from typing import Protocol
 
 from sandbox.chaos.faults import Fault, Injection, When
 from sandbox.chaos.limits import Limiter
-from sandbox.wire import JSON, Controllable, Disturbable, Execution, Lost, Proceed, Provider, Request, Response, Subject
+from sandbox.wire import (
+    JSON,
+    Controllable,
+    Disturbable,
+    Execution,
+    Happened,
+    Lost,
+    Proceed,
+    Provider,
+    Request,
+    Response,
+    Subject,
+    Timed,
+)
 
 _STATUS: Mapping[Fault, int] = {
     Fault.CONFLICT_409: 409,
@@ -175,6 +188,14 @@ class Front:
         if isinstance(self.provider, Controllable):
             return self.provider.control(request)
         return Response.of(404, {"error": f"{self.name} has no controls"})
+
+    def next_due(self) -> float | None:
+        """Tell when something happens next at the provider."""
+        return self.provider.next_due() if isinstance(self.provider, Timed) else None
+
+    def pass_time(self) -> list[Happened]:
+        """Let happen what is due at the provider."""
+        return self.provider.pass_time() if isinstance(self.provider, Timed) else []
 
     def movements(self) -> Sequence[JSON]:
         """Return the provider's ledger of money moved."""

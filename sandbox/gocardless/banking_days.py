@@ -1,14 +1,15 @@
-"""When banks collect: the earliest charge date of a mandate, and working days.
+"""When banks collect: the earliest charge date of a mandate.
 
 GoCardless publishes the rules (API reference, "Mandates" and "Payments"): a charge date before the mandate's
 ``next_possible_charge_date`` is refused, one that is no working day moves on to the next. It does not publish how many
-days a scheme needs: the numbers here are the sandbox's, like its working week without bank holidays.
+days a scheme needs: the numbers here are the sandbox's.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
-_SATURDAY = 5
+from sandbox.working_days import after_working_days
+
 # Working days that the banks need: for a mandate they know, and for a new one.
 _LEAD_DAYS: Mapping[str, tuple[int, int]] = {
     "ach": (2, 4),
@@ -20,21 +21,6 @@ _LEAD_DAYS: Mapping[str, tuple[int, int]] = {
     "pad": (2, 4),
     "sepa_core": (2, 4),
 }
-
-
-def working_day(day: date) -> date:
-    """Return the day itself, or the Monday after it."""
-    while day.weekday() >= _SATURDAY:
-        day += timedelta(days=1)
-    return day
-
-
-def after_working_days(day: date, days: int) -> date:
-    """Return the working day so many working days after one."""
-    day = working_day(day)
-    for _ in range(days):
-        day = working_day(day + timedelta(days=1))
-    return day
 
 
 def earliest_charge(scheme: str, now: float, *, known: bool) -> date:

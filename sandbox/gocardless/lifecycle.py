@@ -104,19 +104,6 @@ def _next_step(account: Account, payment: Payment, step: str) -> None:
         _step(account, payment, step, mandate.behaviour.cause if step in _BANKS_DOING else "")
 
 
-def settle(account: Account, after_seconds: float) -> None:
-    """Let each payment make a step for every such time that passed since its last one."""
-    now = account.clock()
-    due = []
-    for payment in account.moving.values():  # the one that has waited longest comes first
-        if payment.since + after_seconds > now:
-            break
-        due.append(payment)
-    for payment in due:
-        for _ in range(int((now - payment.since) // after_seconds)):
-            advance(account, payment)
-
-
 def restart(
     account: Account, payment: Payment, charge_date: str = "", metadata: Mapping[str, str] | None = None
 ) -> None:
@@ -180,7 +167,7 @@ def _step(
         status = "paid_out" if payment.payout else "confirmed"
     action = _ACTIONS.get((before, status), status)
     if status == "submitted":
-        _activate(account, account.mandate(payment.mandate))
+        activate(account, account.mandate(payment.mandate))
     if (before, status) == ("failed", "pending_submission"):
         payment.retries += 1
         payment.charge_date = account.mandate(payment.mandate).earliest_charge()
@@ -250,7 +237,8 @@ def _forget_steps(account: Account, payment: Payment) -> None:
         payment.steps_left = steps if payment.status == "pending_submission" else ()
 
 
-def _activate(account: Account, mandate: Mandate) -> None:
+def activate(account: Account, mandate: Mandate) -> None:
+    """Let the bank know a new mandate."""
     if mandate.status != "pending_submission":
         return
     for status in ("submitted", "active"):

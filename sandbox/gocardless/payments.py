@@ -5,13 +5,13 @@ from datetime import date
 
 from sandbox.gocardless import errors
 from sandbox.gocardless.account import Account, Answer, Call, Command, created
-from sandbox.gocardless.banking_days import working_day
 from sandbox.gocardless.lifecycle import MOST_RETRIES, advance, begin, restart
 from sandbox.gocardless.money import Payment
 from sandbox.gocardless.objects import OPEN, Mandate
 from sandbox.gocardless.params import Body, Query
 from sandbox.gocardless.schemes import CURRENCIES, LONGEST_REFERENCE, SCHEMES
 from sandbox.gocardless.shelf import read_bounds, read_page
+from sandbox.working_days import working_day
 
 _LONGEST_REFERENCE = max(LONGEST_REFERENCE.values())
 _PSU = frozenset({"in_session", "off_session"})

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 from sandbox.gocardless import errors
 from sandbox.gocardless.account import Account, Answer, Call, Command, Due
-from sandbox.gocardless.banking_days import after_working_days
 from sandbox.gocardless.money import Item, Payment, Payout, Refund
 from sandbox.gocardless.params import iso
 from sandbox.gocardless.shelf import read_page
+from sandbox.working_days import after_working_days
 
 _FEE_SHARE = Decimal("0.01")
 # GoCardless' standard fees (support article "Transactions and fees FAQs"; none for USD): at least and at most.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sandbox.chaos.faults import Fault
-from sandbox.gocardless import errors, lifecycle, payouts
+from sandbox.gocardless import errors, payouts, timetable
 from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation, Terms
 from sandbox.gocardless.controls import control
 from sandbox.gocardless.errors import GoCardlessError
@@ -14,7 +14,7 @@ from sandbox.gocardless.outside import Outside
 from sandbox.gocardless.params import Query, mentioned, read_body
 from sandbox.gocardless.routes import ROUTES, envelope_of
 from sandbox.shell import UNRECOGNIZED, Route, Shell
-from sandbox.wire import JSON, Execution, Layer, Request, Response, Subject, straight_through
+from sandbox.wire import JSON, Execution, Happened, Layer, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class GoCardlessSandbox(Shell[Account]):
     """A fake GoCardless in memory: :class:`~sandbox.wire.Provider`.
 
     Payments stay ``pending_submission`` until they are moved on: by :meth:`advance`, by :attr:`outside`, by the control
-    documents that :meth:`control` answers, or by time. How they end, their mandate says
+    documents that :meth:`control` answers, or by :meth:`pass_time`. How they end, their mandate says
     (:mod:`sandbox.gocardless.behaviours`).
 
     Parameters
@@ -45,8 +45,6 @@ class GoCardlessSandbox(Shell[Account]):
     path_prefix : str
         Where it is mounted. The SDK drops the path of its ``base_url`` (it joins ``/payments`` to it); our adapter
         does not.
-    settle_after_seconds : float, optional
-        After how long each payment makes its next step by itself. It does so with the next request, or :meth:`settle`.
     fates : Fates, optional
         What happens to payments that are collected, while all are moved on by :meth:`advance`.
 
@@ -68,14 +66,12 @@ class GoCardlessSandbox(Shell[Account]):
         around_execution: Layer = straight_through,
         notify: Callable[[JSON], object] | None = None,
         path_prefix: str = "/gocardless",
-        settle_after_seconds: float | None = None,
         fates: Fates | None = None,
     ) -> None:
         self._ids = Ids(seed)
         self._around_execution = around_execution
         self._notify = notify
         self._prefix = path_prefix
-        self._settle_after_seconds = settle_after_seconds
         self.terms = Terms()
         """What was agreed with GoCardless; a reset leaves it."""
         self.outside = Outside(lambda: self._accounts.values(), self._send, fates or NoFates())  # noqa: PLW0108 - they change
@@ -96,7 +92,6 @@ class GoCardlessSandbox(Shell[Account]):
         ``refund``, ``charge_back``, ``late_failure``; what comes back after all is positive: ``refund_cancelled``,
         ``refund_funds_returned``, ``charge_back_cancelled``.
         """
-        self.settle()
         return super().movements()
 
     def advance(self, payment_id: str | None = None, to: str | None = None, cause: str = "") -> list[JSON]:
@@ -124,14 +119,22 @@ class GoCardlessSandbox(Shell[Account]):
             return [self.outside.advance_payment(payment_id, to, cause)]
         return self.outside.advance(to, cause)
 
-    def settle(self) -> None:
-        """Let payments make the steps that are due by ``settle_after_seconds``; for a timer beside the sandbox."""
-        if self._settle_after_seconds is None:
-            return
+    def next_due(self) -> float | None:
+        """Tell when something happens next, if nobody decides otherwise: seconds since the epoch."""
+        found = []
         for account in self._accounts.values():
             with account.lock:
-                lifecycle.settle(account, self._settle_after_seconds)
+                found.append(timetable.next_due(account))
+        return min((due for due in found if due is not None), default=None)
+
+    def pass_time(self) -> list[Happened]:
+        """Let happen what is due by the clock (:mod:`sandbox.gocardless.timetable`)."""
+        moved: list[Happened] = []
+        for account in self._accounts.values():
+            with account.lock:
+                moved += timetable.pass_time(account)
             self._send(account)
+        return moved
 
     def control(self, request: Request) -> Response:
         """Answer the sandbox's own ``POST /_sandbox/gocardless/advance`` and the others of docs/sandbox.md."""
@@ -215,8 +218,6 @@ class GoCardlessSandbox(Shell[Account]):
 
     def _run(self, account: Account, command: Command, request_id: str) -> Response:
         with account.lock:
-            if self._settle_after_seconds is not None:
-                lifecycle.settle(account, self._settle_after_seconds)
             try:
                 answer = command(account)
             except GoCardlessError as error:

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.stripe import errors
 from sandbox.stripe.balance import BalanceTransaction, Entry, Settlement, settled
 from sandbox.stripe.banks import BANK_ACCOUNTS
-from sandbox.stripe.cards import CARDS
+from sandbox.stripe.cards import CARDS, expiring
 from sandbox.stripe.charges import Charge
 from sandbox.stripe.events import Event
 from sandbox.stripe.idempotency import IdempotencyKeys
@@ -170,7 +170,7 @@ class Account:
 
     def payment_method(self, reference: str, param: str | None = None) -> PaymentMethod:
         """Return a stored payment method, or a new one for a magic test id, which Stripe too mints at every use."""
-        means = CARDS.get(reference) or BANK_ACCOUNTS.get(reference)
+        means = CARDS.get(reference) or BANK_ACCOUNTS.get(reference) or expiring(reference)
         if means is None:
             return self.payment_methods.get(reference, param)
         return self.payment_methods.add(PaymentMethod(self.ids.new("pm_"), self.now(), means))

@@ -1,7 +1,9 @@
 """Stripe's test payment methods (Stripe docs, "Testing": successful, declined and 3D Secure payments)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 type Advice = Literal["confirm_card_data", "do_not_try_again", "try_again_later"]
@@ -59,6 +61,8 @@ class Card:
         Whether a payment comes to its end at once; otherwise it stays in ``processing`` until it is settled.
     disputed : bool
         Whether every payment is disputed as fraudulent as soon as it succeeds ("Testing", "Disputes").
+    expires : tuple[int, int]
+        Year and month of its expiry date: it can be charged to the end of that month.
     """
 
     kind: ClassVar[str] = "card"
@@ -70,6 +74,12 @@ class Card:
     authenticates: bool = False
     settles: bool = True
     disputed: bool = False
+    expires: tuple[int, int] = (2034, 12)
+
+    def expired(self, now: float) -> bool:
+        """Whether its expiry date has passed by a moment, in seconds since the epoch."""
+        day = datetime.fromtimestamp(now, UTC)
+        return (day.year, day.month) > self.expires
 
 
 def _declining(last4: str, decline: Decline) -> Card:
@@ -123,6 +133,17 @@ CARDS: Mapping[str, Card] = {
     # The sandbox's own: Stripe's cards don't stay in processing, but its bank debits do.
     "pm_sandbox_processing": Card("visa", "0010", settles=False),
 }
+
+EXPIRED = CARDS["pm_card_chargeDeclinedExpiredCard"].decline
+"""What every charge of a card ends in once its expiry date has passed."""
+_EXPIRING = re.compile(r"pm_sandbox_visaExpires_(\d{4})_(0[1-9]|1[0-2])")
+
+
+def expiring(reference: str) -> Card | None:
+    """Return the card that pays until the end of a month, ``pm_sandbox_visaExpires_2026_12``: the sandbox's own."""
+    match = _EXPIRING.fullmatch(reference)
+    return Card("visa", "4242", expires=(int(match[1]), int(match[2]))) if match else None
+
 
 AUTHENTICATION_REQUIRED = Decline(
     "authentication_required",

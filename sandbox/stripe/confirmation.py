@@ -6,7 +6,7 @@ from sandbox.stripe import errors
 from sandbox.stripe.account import Account
 from sandbox.stripe.balance import Entry, Kind
 from sandbox.stripe.banks import CURRENCIES
-from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, NOT_SETTLED, Card, Decline
+from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, EXPIRED, NOT_SETTLED, Card, Decline
 from sandbox.stripe.charges import Charge
 from sandbox.stripe.dispute_cases import Move, begin
 from sandbox.stripe.objects import PaymentIntent, PaymentMethod
@@ -86,7 +86,7 @@ def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
         account,
         intent,
         method,
-        AUTHENTICATION_REQUIRED if method.means.authenticates else _at_once(method),
+        AUTHENTICATION_REQUIRED if method.means.authenticates else _at_once(method, account.now()),
         how.idempotency_key,
     )
 
@@ -100,9 +100,11 @@ def check_type(intent: PaymentIntent, method: PaymentMethod) -> None:
         raise errors.wrong_type(method.means.kind, intent.method_types)
 
 
-def _at_once(method: PaymentMethod) -> Decline | None:
+def _at_once(method: PaymentMethod, now: int) -> Decline | None:
     """Return what a payment fails for when it is confirmed; a bank debit fails days later."""
-    return method.means.decline if isinstance(method.means, Card) else None
+    if not isinstance(method.means, Card):
+        return None
+    return EXPIRED if method.means.expired(now) else method.means.decline
 
 
 def attempt(

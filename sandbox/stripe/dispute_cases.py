@@ -70,6 +70,7 @@ def begin(account: Account, charge: Charge, reason: str, amount: int, move: Move
         reason=reason,
         status=move.status,
         brand=charge.brand,
+        since=account.now(),
     )
     charge.disputed = True
     account.disputes.add(dispute, charge.customer)
@@ -101,7 +102,7 @@ def advance(account: Account, dispute: Dispute, move: Move) -> None:
             f"only the {dispute.withdrawn} {dispute.currency} withdrawn for {dispute.id} can be returned"
         )
     before = dispute.to_json()
-    dispute.status = move.status
+    dispute.status, dispute.since = move.status, account.now()
     funds = _shift(account, dispute, move)
     kind = "charge.dispute.closed" if dispute.closed else "charge.dispute.updated"
     account.emit(kind, dispute.to_json(), before)

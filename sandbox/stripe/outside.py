@@ -30,6 +30,7 @@ __all__ = [
     "open_refund",
     "pass_days",
     "settle",
+    "will_be_reversed",
 ]
 
 
@@ -228,7 +229,12 @@ def pass_days() -> Command:
 
 def _is_taken_back(account: Account, intent: PaymentIntent) -> bool:
     charge = account.charges.find(intent.latest_charge or "")
-    if charge is None or charge.status != "succeeded" or charge.disputed:
+    return charge is not None and will_be_reversed(charge)
+
+
+def will_be_reversed(charge: Charge) -> bool:
+    """Tell whether a bank will reverse a debit that has succeeded."""
+    if charge.status != "succeeded" or charge.disputed:
         return False
     return isinstance(charge.means, BankAccount) and charge.means.disputed and charge.amount_refunded < charge.amount
 

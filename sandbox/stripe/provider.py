@@ -10,7 +10,7 @@ from sandbox.chaos.faults import Fault
 from sandbox.chaos.limits import ACCOUNT
 from sandbox.reading import PlanError
 from sandbox.shell import UNRECOGNIZED, Route, Shell
-from sandbox.stripe import controls, errors
+from sandbox.stripe import controls, errors, timetable
 from sandbox.stripe.account import (
     Account,
     Call,
@@ -26,7 +26,7 @@ from sandbox.stripe.balance import Settlement
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.params import Form, Params, decode
 from sandbox.stripe.routes import ROUTES, check_expand, expand
-from sandbox.wire import JSON, Execution, Layer, Proceed, Request, Response, Subject, straight_through
+from sandbox.wire import JSON, Execution, Happened, Layer, Proceed, Request, Response, Subject, straight_through
 
 _log = logging.getLogger(__name__)
 
@@ -173,6 +173,24 @@ class StripeSandbox(Shell[Account]):
             self._send(events)
             return document
         raise unknown
+
+    def next_due(self) -> float | None:
+        """Tell when something happens next, if nobody decides otherwise: seconds since the epoch."""
+        found = []
+        for account in self._accounts.values():
+            with account.lock:
+                found.append(timetable.next_due(account))
+        return min((due for due in found if due is not None), default=None)
+
+    def pass_time(self) -> list[Happened]:
+        """Let happen what is due by the clock (:mod:`sandbox.stripe.timetable`)."""
+        moved: list[Happened] = []
+        for account in self._accounts.values():
+            with account.lock:
+                moved += timetable.pass_time(account)
+                events = account.take_unsent()
+            self._send(events)
+        return moved
 
     def configure(self, settlement: Settlement | None = None, confirms: int | None = None) -> JSON:
         """Set how all accounts settle and how often a PaymentIntent can be confirmed; answers what is set.

@@ -115,6 +115,8 @@ class Dispute:
         The withdrawal and the reinstatement, if any, as the balance has them.
     brand : str, optional
         Of the card; none for a bank account, whose disputes have no ``payment_method_details``.
+    since : int
+        When it got its status, in seconds since the epoch.
     """
 
     id: str
@@ -127,9 +129,15 @@ class Dispute:
     reason: str
     status: str
     brand: str | None = None
+    since: int = 0
     withdrawn: int = 0
     movements: list[BalanceTransaction] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def due_by(self) -> int:
+        """Until when evidence can be submitted, in seconds since the epoch."""
+        return self.created + _DAYS_TO_RESPOND * 86400
 
     @property
     def closed(self) -> bool:
@@ -149,7 +157,7 @@ class Dispute:
             "enhanced_eligibility_types": [],
             "evidence": {**nulls(_EVIDENCE), "enhanced_evidence": {}},
             "evidence_details": {
-                "due_by": self.created + _DAYS_TO_RESPOND * 86400,
+                "due_by": self.due_by,
                 "enhanced_eligibility": {},
                 "has_evidence": False,
                 "past_due": False,

@@ -36,6 +36,8 @@ def control_routes(providers: Sequence[Front], desk: Desk) -> list[Route]:
         *_setting_routes("limits", desk.limiter.to_json, _limits_setter(desk), lambda: desk.set_limits({})),
         *_setting_routes("webhooks", desk.webhooks.to_json, _webhooks_setter(desk), lambda: desk.webhooks.register({})),
         *_setting_routes("latency", desk.latency.to_json, _latency_setter(desk), lambda: desk.latency.set(0)),
+        Route("/_sandbox/clock", _answering(lambda: _clock(providers, desk))),
+        Route("/_sandbox/clock/pass", _answering(lambda: _pass_time(providers)), methods=["POST"]),
         Route("/_sandbox/faults", _answering(desk.chaos.counts)),
         Route("/_sandbox/reset", _answering(lambda: _reset(providers, desk)), methods=["POST"]),
         *(
@@ -119,6 +121,18 @@ def _latency_setter(desk: Desk) -> Callable[[object], None]:
         desk.latency.set(median, sigma)
 
     return change
+
+
+def _clock(providers: Sequence[Front], desk: Desk) -> JSON:
+    """Tell the providers' time, when something happens next, and whether all webhooks have arrived."""
+    due = min((due for provider in providers if (due := provider.next_due()) is not None), default=None)
+    return {"now": desk.clock(), "next_due": due, "webhooks_idle": desk.webhooks.wait_until_idle(0)}
+
+
+def _pass_time(providers: Sequence[Front]) -> JSON:
+    """Let happen what is due by now; events go out in the order in which it happens at each provider."""
+    found = [event for provider in providers for event in provider.pass_time()]
+    return {"happened": [{"what": event.what, "metadata": dict(event.metadata)} for event in found]}
 
 
 def _reset(providers: Sequence[Front], desk: Desk) -> JSON:

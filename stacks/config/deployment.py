@@ -13,9 +13,17 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.rehearsals.gate import GateSettings
 from stacks.config.company import read_company
 from stacks.config.domain import Domain
-from stacks.config.policies import read_dunning, read_hold_policy, read_invoicing, read_mail, read_usage_drop
+from stacks.config.policies import (
+    read_dunning,
+    read_gates,
+    read_hold_policy,
+    read_invoicing,
+    read_mail,
+    read_usage_drop,
+)
 from stacks.config.provider import Provider
 from stacks.config.reading import (
     ConfigError,
@@ -40,6 +48,7 @@ _OPTIONAL: Mapping[str, object] = {
     "company": {},
     "domain": {},
     "expected_customers": 0,
+    "gates": {},
     "invoice_link_days": 0,
     "mail": {},
 }
@@ -60,6 +69,8 @@ class Config:
         The SES identity that mail is sent from: the sender's domain (the default) or the sender's address.
     mail_identity_created : bool
         Whether the workflow stack creates it. False if the company has already verified its domain in SES.
+    gates : GateSettings
+        Whether a close needs an approval before it may charge, and the rules; all are off unless set.
     mail : MailSettings
         How much of the account's SES quota is used.
     max_batches : int
@@ -104,6 +115,7 @@ class Config:
     max_rounds: int
     round_wait_seconds: int
     deadline_hours: int
+    gates: GateSettings
     expected_customers: int
     map_concurrency: int
     charge_timeout_seconds: int
@@ -159,6 +171,7 @@ class Config:
             max_rounds=read_integer(settings, "", "max_rounds", least=1, most=20),
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
+            gates=read_gates(read_object(settings, "", "gates")),
             expected_customers=read_integer(settings, "", "expected_customers", least=0, most=10**9),
             map_concurrency=read_integer(settings, "", "map_concurrency", least=1, most=10_000),
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),

@@ -1,19 +1,26 @@
 """The company's policies, read from the settings into the domain's own classes, which the functions use as well."""
 
+from dataclasses import fields
+
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.rehearsals.gate import GateSettings, Required
+from monthclose.domain.rehearsals.settings import OFF, GateRules
 from stacks.config.reading import (
+    ConfigError,
     Json,
     check_fields,
+    check_known,
     read_by_currency,
     read_choice,
     read_days,
     read_flag,
     read_integer,
     read_number,
+    read_optional_number,
     read_share,
 )
 from stacks.config.target import Target
@@ -55,6 +62,54 @@ def read_dunning(values: Json) -> DunningPolicy:
         after_last=read_choice(values, path, "after_last", AfterLast),
         retry_reversed=read_flag(values, path, "retry_reversed", default=False),
     )
+
+
+def read_gates(values: Json) -> GateSettings:
+    """Read `gates`: whether closes need an approval, and the rules; one that is left out is off."""
+    path = "gates"
+    check_known(values, path, "approval", *(field.name for field in fields(GateRules)))
+    required = read_choice({"approval": Required.OFF, **values}, path, "approval", Required)
+    return GateSettings(required, _read_rules(values, path))
+
+
+def gates_settings(gates: GateSettings) -> dict[str, object]:
+    """Write the value of `MONTHCLOSE_GATES`, which the functions read; what is off is left out."""
+    approval = {"approval": gates.required.value} if gates.required is not Required.OFF else {}
+    return {**approval, **gates.rules.values()}
+
+
+def _read_rules(values: Json, path: str) -> GateRules:
+    values = {"everybody_customers": OFF.everybody_customers, "vanished_customers": 0, **values}
+    amounts = {
+        name: read_by_currency({name: {}, **values}, path, name, default=None)
+        for name in ("invoice_minor", "customer_floor_minor", "differ_minor")
+    }
+    times = read_optional_number(values, path, "customer_times")
+    if times is not None and times < 1:
+        raise ConfigError(f"{path}.customer_times: {times!r} times the usual invoice is less than it; 1 or more")
+    if amounts["customer_floor_minor"] and times is None:
+        raise ConfigError(f"{path}.customer_floor_minor: has no effect without {path}.customer_times")
+    return GateRules(
+        total_percent=read_optional_number(values, path, "total_percent"),
+        customer_times=times,
+        vanished_customers=read_integer(values, path, "vanished_customers", least=0),
+        unused_entries=read_flag(values, path, "unused_entries", default=False),
+        everybody_percent=_percent(values, path, "everybody_percent"),
+        everybody_customers=read_integer(values, path, "everybody_customers", least=1),
+        parked_percent=_percent(values, path, "parked_percent"),
+        gone_percent=_percent(values, path, "gone_percent"),
+        new_percent=read_optional_number(values, path, "new_percent"),
+        differ_percent=read_optional_number(values, path, "differ_percent"),
+        **amounts,
+    )
+
+
+def _percent(values: Json, path: str, name: str) -> float | None:
+    """Read a share of a whole, of which more than all is a mistake; None if it is left out."""
+    number = read_optional_number(values, path, name)
+    if number is not None and number > 100:
+        raise ConfigError(f"{path}.{name}: {number!r} is out of bounds (0 to 100)")
+    return number
 
 
 def read_mail(values: Json) -> MailSettings:

@@ -59,16 +59,16 @@ def read_text(values: Json, path: str, name: str, *, default: str | None = None)
     return value
 
 
-def read_by_currency(values: Json, path: str, name: str, *, default: bool = True) -> Mapping[str, int]:
+def read_by_currency(values: Json, path: str, name: str, *, default: bool | None = True) -> Mapping[str, int]:
     """Read amounts by currency, in minor units.
 
     Parameters
     ----------
-    default : bool
-        Whether there is an amount for every other currency, under `default`.
+    default : bool or None
+        Whether there is an amount for every other currency, under `default`; None: there may be one.
     """
     amounts, here = read_object(values, path, name), _at(path, name)
-    if not default and "default" in amounts:
+    if default is False and "default" in amounts:
         raise ConfigError(f"{here}: name each currency; there is no `default`")
     if default and "default" not in amounts:
         raise ConfigError(f"{here}: `default` is missing (it applies to every other currency)")
@@ -99,6 +99,16 @@ def read_number(values: Json, path: str, name: str) -> float:
     value = _required(values, path, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ConfigError(f"{_at(path, name)}: a number above 0 is needed, not {value!r}")
+    return value
+
+
+def read_optional_number(values: Json, path: str, name: str) -> float | None:
+    """Read a number of 0 or more; None if it is left out."""
+    value = values.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ConfigError(f"{_at(path, name)}: a number of 0 or more is needed, not {value!r}")
     return value
 
 

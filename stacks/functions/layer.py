@@ -24,7 +24,7 @@ from stacks.functions.factory import RUNTIME
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 FUNCTIONS, DOCUMENTS = "lambda.txt", "documents.txt"
 """The requirements of all functions, and the further ones for making PDFs: a layer each."""
-AWS_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
+AWS_SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
 """The services whose API descriptions stay in the layer: the other 400 would make it nearly twice as large.
 
 X-Ray is there for the tracer, which fetches its sampling rules.

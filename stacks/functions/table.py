@@ -19,10 +19,12 @@ from monthclose.names import (
 from stacks.state.documents import (
     CARRIED,
     COMPANY,
+    CREDIT_NOTES,
     DEAD_LETTERS,
     DRAFTS,
     INVOICES,
     RECONCILIATIONS,
+    REHEARSALS,
     REPORTS,
     SNAPSHOTS,
 )
@@ -34,6 +36,8 @@ class Function(StrEnum):
     OPEN_CLOSE = "open_close"
     PLAN_CLOSE = "plan_close"
     GENERATE_INVOICES = "generate_invoices"
+    JUDGE_REHEARSAL = "judge_rehearsal"
+    AWAIT_APPROVAL = "await_approval"
     CHARGE_CUSTOMERS = "charge_customers"
     SEND_NOTICES = "send_notices"
     SEND_REMAINING_NOTICES = "send_remaining_notices"
@@ -57,6 +61,8 @@ class Function(StrEnum):
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
+    PUBLISH_EVENTS = "publish_events"
+    SHOW_CLOSE = "show_close"
 
     @property
     def camel_case(self) -> str:
@@ -164,20 +170,24 @@ Invoices' numbers are taken from a series there in the same way."""
 _MAILING = {**_BOOKS, **_PROVIDERS}
 _SETTLING = {_CLOSES: (_GET, _BATCH_GET, _QUERY, _PUT, _UPDATE)}
 """Whoever goes on with what closes left unfinished reads those batches, which an index names, together."""
+_ACCOUNTS = (_GET, _BATCH_GET)
+_ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
+"""What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
 FUNCTIONS: Mapping[Function, Spec] = {
-    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
+    # What a rehearsal drafts with is fixed when it begins: the versions of the price book and the tax table.
+    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables=_CLOSE_STATE, reads_documents=_RATING)),
     Function.PLAN_CLOSE: Spec(
         900,
         1024,
         machine=_CLOSE,
         access=Access(
             tables={_CUSTOMERS: (_SCAN,), _BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(SNAPSHOTS, RETRIES_PREFIX, *_RATING),
+            reads_documents=(REHEARSALS, SNAPSHOTS, RETRIES_PREFIX, *_RATING),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),
@@ -186,10 +196,23 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
-            reads_documents=(CARRIED, COMPANY, DRAFTS, *_RATING),
+            reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
             writes_documents=(CARRIED, DRAFTS, INVOICES),
+            uploads_documents=(REHEARSALS,),
         ),
     ),
+    # It adds up to 10,000 summaries, and sorts the months of a hundred thousand customers at a time.
+    Function.JUDGE_REHEARSAL: Spec(
+        900,
+        1024,
+        machine=_CLOSE,
+        access=Access(
+            tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_BATCH_STATE},
+            reads_documents=(CARRIED, INVOICES, REHEARSALS, SNAPSHOTS, PRICE_BOOKS_PREFIX),
+            uploads_documents=(REHEARSALS,),
+        ),
+    ),
+    Function.AWAIT_APPROVAL: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
     # A batch of a thousand: 0.2 s an e-mail, and half a minute of waiting for mail.
     Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
@@ -204,7 +227,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         also=_RECONCILE,
         access=Access(
             tables={_CLOSES: (_GET, _QUERY)},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS),
             writes_documents=(COMPARISONS_PREFIX,),
         ),
     ),
@@ -214,8 +237,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         also=_RECONCILE,
         access=Access(
-            tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(COMPARISONS_PREFIX, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX,),
         ),
     ),
@@ -225,7 +248,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -248,7 +271,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
     ),
@@ -310,14 +333,18 @@ FUNCTIONS: Mapping[Function, Spec] = {
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
     Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
     Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
+    # It reads the batches of a close a few times, when it may have passed a stage: up to 10,000 small items.
+    Function.PUBLISH_EVENTS: Spec(300, access=Access(tables={_CLOSES: (_GET, _QUERY)}, remembers=False)),
+    # The dashboard's widget: it sums up all batches of the latest close.
+    Function.SHOW_CLOSE: Spec(60, 1024, access=Access(tables={_CLOSES: (_QUERY,)}, remembers=False)),
     # What a person asks for may be as much as the reconciler's three functions do.
     Function.ACT_FOR_OPERATOR: Spec(
         900,
         1024,
         access=Access(
-            tables={**_BOOKS, **_SETTLING},
+            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(COMPARISONS_PREFIX,),
+            reads_documents=(COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
             remembers=False,
         ),

@@ -57,9 +57,14 @@ def consume(function: lambda_.Function, queue: sqs.Queue, *, at_once: int) -> No
             queue, batch_size=_MESSAGES_AT_ONCE, report_batch_item_failures=True, max_concurrency=at_once
         )
     )
+    by_alias(function)
+
+
+def by_alias(function: lambda_.Function) -> None:
+    """Have a function's event sources call the version that its alias points to."""
     alias = lambda_.Alias(function, "Live", alias_name=_ALIAS, version=function.current_version)
-    # The event source stays the same resource: as the alias' own, an upgrade would make a second one for the queue.
-    [mapping] = [c for c in function.node.children if isinstance(c, lambda_.EventSourceMapping)]
-    resource = mapping.node.default_child
-    assert isinstance(resource, lambda_.CfnEventSourceMapping)
-    resource.function_name = alias.function_arn
+    # An event source stays the same resource: as the alias' own, an upgrade would make a second one for the queue.
+    for mapping in [c for c in function.node.children if isinstance(c, lambda_.EventSourceMapping)]:
+        resource = mapping.node.default_child
+        assert isinstance(resource, lambda_.CfnEventSourceMapping)
+        resource.function_name = alias.function_arn

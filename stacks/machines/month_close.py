@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
-from monthclose.names import EVENT_CLOSE_COMPLETED
+from monthclose.names import EVENT_CLOSE_COMPLETED, EVENT_CLOSE_WAITING
 from stacks.functions.table import Machine
 from stacks.machines.state_machine import MapMachine, started
 
@@ -16,7 +16,7 @@ class MonthClose(MapMachine):
     """The close."""
 
     kind, map_state = Machine.MONTH_CLOSE, "Close every batch"
-    names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED}
+    names: ClassVar = {"EventCloseCompleted": EVENT_CLOSE_COMPLETED, "EventCloseWaiting": EVENT_CLOSE_WAITING}
     publishes = True
 
     def start_monthly(self, missed_starts: sqs.IQueue) -> events.Rule:
@@ -24,11 +24,12 @@ class MonthClose(MapMachine):
         schedule = events.Schedule.cron(minute="0", hour="0", day="1")
         return events.Rule(self, "EveryMonth", schedule=schedule, targets=[started(self.machine, missed_starts)])
 
-    def grant_task_response(self, function: lambda_.Function) -> None:
+    def grant_task_response(self, function: lambda_.Function, *, only_success: bool = False) -> None:
         """Let a function answer for tasks that wait for it.
 
         On every resource: for these actions the Service Authorization Reference names no resource type, and a
         wrong guess would leave each batch waiting for a day. The task is named by a token that nobody can guess.
         """
-        actions = ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"]
+        more = () if only_success else ("states:SendTaskFailure", "states:SendTaskHeartbeat")
+        actions = ["states:SendTaskSuccess", *more]
         function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))

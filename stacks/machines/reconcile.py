@@ -31,8 +31,8 @@ from stacks.mail import Mail
 from stacks.providers import ProviderQueue, grant_take
 from stacks.webhooks import Webhooks
 
-FINDERS = (Function.DRAIN_DEAD_LETTERS, Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS)
-"""The functions that count what they find."""
+FINDERS = (Function.DRAIN_DEAD_LETTERS, Function.SETTLE_PAYMENTS, Function.COMPARE_BOOKS, Function.REPORT_CLOSE)
+"""The functions that count what they find: the reconciler's, and the one that proves a close when it ends."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
-from monthclose.names import ACTS_INDEX, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE, ACTS_OF_PERIOD
+from monthclose.names import ACTS_INDEX, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE, ACTS_OF_PERIOD, ACTS_OF_SUBJECT
 
 _REPLACING = (
     *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
@@ -15,9 +15,15 @@ _REPLACING = (
 )
 """All that could replace or remove an item. Transactions need the permission for each of their actions."""
 _KEYS: Mapping[str, str] = MappingProxyType(
-    {ACTS_INDEX: "trail", ACTS_OF_PERIOD: "period", ACTS_OF_CUSTOMER: "customer_id", ACTS_OF_INVOICE: "invoice"}
+    {
+        ACTS_INDEX: "trail",
+        ACTS_OF_SUBJECT: "subject",
+        ACTS_OF_PERIOD: "period",
+        ACTS_OF_CUSTOMER: "customer_id",
+        ACTS_OF_INVOICE: "invoice",
+    }
 )
-"""The indexes and their partition keys. Few acts are about all three, so the indexes are sparse."""
+"""The indexes and their partition keys. The last three are sparse: few acts are about all of them."""
 
 
 def append_only(table: dynamodb.Table) -> None:

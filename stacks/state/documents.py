@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from monthclose.domain.rehearsals import rehearsal
 from monthclose.names import COMPARISONS_PREFIX, RETRIES_PREFIX
 from stacks.config import Config
 
@@ -16,6 +17,7 @@ _AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX)
 """What only the working of a close or a reconciliation needs."""
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
+REHEARSALS = rehearsal.PREFIX
 RECONCILIATIONS, DEAD_LETTERS = "reconciliations/", "dead-letters/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
 """Documents that customers and auditors have seen: S3 itself refuses to write such an object a second time."""
@@ -45,7 +47,7 @@ class Documents(Construct):
             lifecycle_rules=[
                 *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
-                *(expire(prefix, days=400) for prefix in (SNAPSHOTS, RETRIES_PREFIX)),
+                *(expire(prefix, days=400) for prefix in (REHEARSALS, RETRIES_PREFIX, SNAPSHOTS)),
                 ABORT_UPLOADS,
             ],
         )

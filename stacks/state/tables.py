@@ -25,6 +25,8 @@ _KEYS: Mapping[Env, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Partition key and, if there is one, sort key. All are strings."""
+_HEARD = (Env.BILLING_TABLE, Env.CLOSES_TABLE)
+"""The tables whose commits are read from a stream, for the events (stacks/events.py)."""
 
 
 class Tables(Construct):
@@ -70,6 +72,7 @@ class Tables(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if env in _HEARD else None,
             time_to_live_attribute="expiration" if env is Env.IDEMPOTENCY_TABLE else None,
             deletion_protection=not config.local,
             removal_policy=RemovalPolicy.DESTROY if config.local else RemovalPolicy.RETAIN,

@@ -67,6 +67,8 @@ def test_acts_are_found_by_what_they_are_about_the_newest_first(trail: AuditTrai
     assert whys(trail.find(customer_id="acme", period=OCTOBER)) == ["second"]
     assert whys(trail.find(invoice="INV-1")) == ["third"]
     assert not whys(trail.find(customer_id="other"))
+    assert whys(trail.find(subject="close")) == ["third", "second", "first"]
+    assert not whys(trail.find(subject="hold"))
 
 
 def test_acts_are_found_by_time_from_one_instant_on_and_before_another(trail: AuditTrail) -> None:

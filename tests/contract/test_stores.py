@@ -168,7 +168,7 @@ def test_an_import_makes_earlier_readers_conflict(world: AnyWorld) -> None:
 
 def test_the_directory_scans_all_customers_and_finds_named_ones(world: AnyWorld) -> None:
     world.directory.put_profiles((f"c{n}", PROFILE) for n in range(120))
-    assert sorted(world.directory.scan()) == sorted(Planned(f"c{n}", "stripe", 0) for n in range(120))
+    assert sorted(world.directory.scan()) == sorted(Planned(f"c{n}", "stripe", 0, "USD") for n in range(120))
     found = world.directory.known([*(f"c{n}" for n in range(110)), "nobody", "c1"])
     assert found.keys() == {f"c{n}" for n in range(110)}
     profiles = {name: customer.profile for name in found if (customer := world.books.customer(name))}
@@ -314,6 +314,9 @@ def test_progress_is_overwritten_and_listed(world: AnyWorld) -> None:
     assert [p.stage for p in listed] == [Stage.CLOSED if n == 7 else Stage.GENERATED for n in range(40)]
     assert world.closes.progress(OCTOBER, 7) == progress(7, Stage.CLOSED)
     assert world.closes.progress(OCTOBER, 99) is None
+    dated = replace(progress(8, Stage.CHARGED), charged_at=NOON)
+    world.closes.put_progress(dated)
+    assert world.closes.progress(OCTOBER, 8) == dated
     assert list(world.closes.all_progress(Period(2026, 9))) == []
 
 
@@ -332,6 +335,12 @@ def test_numbers_are_reserved_without_gaps_and_once_per_batch(world: AnyWorld) -
 
     assert [(r.first, r.count) for r in (first, second, third)] == [(1, 10), (11, 5), (16, 2)]
     assert world.closes.reservations(OCTOBER, 1) == [first, third]
+
+
+def test_every_customers_currency_is_listed(world: AnyWorld) -> None:
+    euros = replace(PROFILE, currency="EUR")
+    world.directory.put_profiles([("a", euros), ("b", euros), ("c", replace(PROFILE, currency="JPY"))])
+    assert sorted(world.directory.currencies()) == ["EUR", "EUR", "JPY"]
 
 
 def test_only_customers_who_owe_or_are_on_hold_are_found(world: AnyWorld) -> None:

@@ -2,11 +2,12 @@
 
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
-from tests.fakes.closes import FakeClaims, FakeCloses
+from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
 from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
+from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
-from tests.fakes.system import FakeClock, FakeLog, FakePatience
+from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
 from tests.fakes.workflow import (
     FakeChargeQueue,
     FakeDeadLetters,
@@ -28,6 +29,7 @@ __all__ = [
     "FakeDirectory",
     "FakeDocuments",
     "FakeEInvoices",
+    "FakeEventBus",
     "FakeEventQueue",
     "FakeGateway",
     "FakeLinkSecrets",
@@ -36,7 +38,9 @@ __all__ = [
     "FakeMailer",
     "FakePatience",
     "FakePriceBooks",
+    "FakeRehearsals",
     "FakeRenderer",
+    "FakeTableCopies",
     "FakeTaxTables",
     "FakeUsageStore",
     "FakeWorkflow",

@@ -41,6 +41,7 @@ class FakeAuditTrail:
         period: Period | None = None,
         customer_id: str = "",
         invoice: str = "",
+        subject: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[RecordedAct]:
@@ -50,6 +51,7 @@ class FakeAuditTrail:
                 (not period or act.period == period)
                 and (not customer_id or act.customer_id == customer_id)
                 and (not invoice or act.invoice == invoice)
+                and (not subject or act.subject == subject)
             )
             timely = (not since or each.at >= in_utc(since)) and (not until or each.at < in_utc(until))
             if about and timely:

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
 from monthclose.domain.closes.batching import Planned
+from monthclose.domain.events import Change
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.month import CustomerMonth, HoldChange, Notice
@@ -109,8 +110,17 @@ class FakeBooks:
     """`Books` in memory."""
 
     def __init__(self) -> None:
+        self.hear: Callable[[Change], object] = lambda _change: None
+        """Is told of holds and payments once they are committed, as the table's stream tells the function."""
         self.records: dict[tuple[str, ...], Record] = {}
         self._keys: dict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
+
+    def set_back(self, records: Mapping[tuple[str, ...], Record]) -> None:
+        """Let these be all records, as a restore from a backup does."""
+        self.records = dict(records)
+        self._keys.clear()
+        for key, record in records.items():
+            self._keys[record.customer_id][key] = None
 
     def customer(self, customer_id: str) -> Customer | None:
         found = self.records.get(("customer", customer_id))
@@ -148,11 +158,17 @@ class FakeBooks:
                 said = replaced.get(record.number, record)
                 if _said(said) != _said(stored):
                     raise ConflictError(f"{_key(record)} is issued: what it says never changes")
+        changes = []
         for record in records:
             self._keys[record.customer_id][_key(record)] = None
-            self.records[_key(record)] = (
-                record if isinstance(record, Entry) else replace(record, version=record.version + 1)
-            )
+            before = self.records.get(_key(record))
+            after = record if isinstance(record, Entry) else replace(record, version=record.version + 1)
+            self.records[_key(record)] = after
+            if isinstance(after, HoldChange | Payment):
+                assert before is None or isinstance(before, HoldChange | Payment)
+                changes.append(Change(before, after))
+        for change in changes:
+            self.hear(change)
 
 
 class CountingBooks(FakeBooks):
@@ -182,11 +198,21 @@ class FakeDirectory:
         customers = [record for record in self._books.records.values() if isinstance(record, Customer)]
         ids = [customer.customer_id for customer in customers]
         for record in customers[ids.index(after) + 1 if after else 0 :]:
-            yield Planned(record.customer_id, record.profile.payment_provider, record.last_invoiced_minor)
+            profile = record.profile
+            yield Planned(record.customer_id, profile.payment_provider, record.last_invoiced_minor, profile.currency)
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         found = {name: self._books.customer(name) for name in customer_ids}
         return {name: customer.profile for name, customer in found.items() if customer}
+
+    def currencies(self) -> Iterator[str]:
+        for record in list(self._books.records.values()):
+            if isinstance(record, Customer):
+                yield record.profile.currency
+
+    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        found = {name: self._books.customer(name) for name in customer_ids}
+        return {name: customer for name, customer in found.items() if customer}
 
     def owing(self) -> Iterator[Owing]:
         for record in list(self._books.records.values()):

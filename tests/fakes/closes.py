@@ -1,12 +1,14 @@
-"""Closes and claims."""
+"""Closes, rehearsals and claims."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from monthclose.domain.closes.close import BatchProgress, Close
+from monthclose.domain.events import Change
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.period import Period
+from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.errors import ConflictError
 from monthclose.ports import (
     Claim,
@@ -19,6 +21,8 @@ class FakeCloses:
     """`Closes` in memory."""
 
     def __init__(self) -> None:
+        self.hear: Callable[[Change], object] = lambda _change: None
+        """Is told of what was written, as the table's stream tells the function."""
         self._closes: dict[Period, Close] = {}
         self._progress: dict[tuple[Period, int], BatchProgress] = {}
         self._reservations: dict[tuple[Series, Period, int], list[Reservation]] = defaultdict(list)
@@ -35,6 +39,7 @@ class FakeCloses:
         if (stored.version if stored else 0) != close.version:
             raise ConflictError(f"close {close.period} is not at version {close.version}")
         self._closes[close.period] = replace(close, version=close.version + 1)
+        self.hear(Change(stored, self._closes[close.period]))
         return self._closes[close.period]
 
     def all(self) -> list[Close]:
@@ -44,7 +49,9 @@ class FakeCloses:
         return self._progress.get((period, batch))
 
     def put_progress(self, progress: BatchProgress) -> None:
+        before = self._progress.get((progress.period, progress.batch.number))
         self._progress[progress.period, progress.batch.number] = progress
+        self.hear(Change(before, progress))
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         yield from [progress for (of, _), progress in self._progress.items() if of == period]
@@ -88,3 +95,20 @@ class FakeClaims:
         if (stored.version if stored else 0) != claim.version:
             raise ConflictError(f"claim {claim.name} is not at version {claim.version}")
         self._claims[claim.name] = replace(claim, version=claim.version + 1)
+
+
+class FakeRehearsals:
+    """`Rehearsals` in memory."""
+
+    def __init__(self) -> None:
+        self._rehearsals: dict[Period, Rehearsal] = {}
+
+    def get(self, period: Period) -> Rehearsal | None:
+        return self._rehearsals.get(period)
+
+    def put(self, rehearsal: Rehearsal) -> Rehearsal:
+        stored = self._rehearsals.get(rehearsal.period)
+        if (stored.version if stored else 0) != rehearsal.version:
+            raise ConflictError(f"the rehearsal of {rehearsal.period} is not at version {rehearsal.version}")
+        self._rehearsals[rehearsal.period] = replace(rehearsal, version=rehearsal.version + 1)
+        return self._rehearsals[rehearsal.period]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from monthclose.ports.copies import Difference
+
 
 @dataclass
 class FakeClock:
@@ -52,3 +54,27 @@ class FakeLog:
 
     def error(self, message: str, /, *, extra: Mapping[str, object]) -> None:
         self.lines.append((message, extra))
+
+
+class FakeTableCopies:
+    """`TableCopies` of tables that hold nothing: what matters is when something is put back, and whether."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {"customers": "", "billing": ""}
+        self.made_at: list[datetime] = []
+        self.put_back: list[str] = []
+        self.difference = Difference(changed=2, newer=1, kept=0, same=7)
+
+    def states(self) -> dict[str, str]:
+        return dict(self.found)
+
+    def moments(self) -> dict[str, datetime | None]:
+        return dict.fromkeys((f"{table}-restored" for table in self.found), self.made_at[-1]) if self.made_at else {}
+
+    def make(self, at: datetime) -> None:
+        self.made_at.append(at)
+        self.found = dict.fromkeys(self.found, "CREATING")
+
+    def compare(self, table: str, *, put_back: bool) -> Difference:
+        self.put_back += [table] if put_back else []
+        return self.difference

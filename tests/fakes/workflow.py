@@ -47,6 +47,9 @@ class FakeMailAccount:
     def quota(self) -> SendingQuota:
         return SendingQuota(self.per_second, self.per_day, self.sent, datetime(2026, 11, 1, tzinfo=UTC))
 
+    def look(self) -> SendingQuota:
+        return self.quota()
+
     def used_up(self) -> None:
         self.sent = self.per_day
 

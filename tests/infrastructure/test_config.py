@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.names import Env
 from monthclose.settings import Settings
 from stacks.config import CONTEXT_KEY, Config, ConfigError, Target
 from stacks.config.company import company_settings
+from stacks.config.policies import gates_settings
 from tests.infrastructure.synthesis import CONTEXT, Synthesized, synthesize
 
 VALUES = CONTEXT[CONTEXT_KEY]
@@ -102,6 +104,16 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"map_concurrency": 10_001}, "map_concurrency: 10001 is out of bounds .1 to 10000"),
         ({"charge_timeout_seconds": 901}, "charge_timeout_seconds: 901 is out of bounds"),
         ({"invoice_link_days": -1}, "invoice_link_days: -1 is out of bounds .0 to 3660"),
+        ({"gates": {"total": 5}}, "gates.total: unknown; known here: approval, customer_floor_minor"),
+        ({"gates": {"approval": "maybe"}}, "gates.approval: 'maybe' is not one of off, findings, always"),
+        ({"gates": {"total_percent": -1}}, "gates.total_percent: a number of 0 or more is needed, not -1"),
+        ({"gates": {"total_percent": "5%"}}, "gates.total_percent: a number of 0 or more"),
+        ({"gates": {"parked_percent": 101}}, "gates.parked_percent: 101 is out of bounds .0 to 100"),
+        ({"gates": {"customer_times": 0.5}}, "gates.customer_times: 0.5 times the usual invoice is less than it"),
+        ({"gates": {"customer_floor_minor": {"EUR": 1}}}, "customer_floor_minor: has no effect without gates.customer"),
+        ({"gates": {"invoice_minor": {"euro": 1}}}, "gates.invoice_minor: 'euro' is neither"),
+        ({"gates": {"unused_entries": "yes"}}, "gates.unused_entries: true or false is needed"),
+        ({"gates": {"everybody_customers": 0}}, "gates.everybody_customers: 0 is out of bounds .1 or more"),
         ({"company": "Example"}, "company: a JSON object is needed"),
         ({"company": {"colour": "red"}}, "company.colour: unknown; known here: address, bank, bic"),
         ({"company": {"country": "Germany"}}, "company.country: 'Germany' is not two capitals of ISO 3166"),
@@ -178,6 +190,42 @@ def test_the_dunning_settings_are_the_ones_the_functions_read(overrides: object)
     assert asdict(settings.hold_policy) == asdict(config.hold_policy)
 
 
+GATES = {
+    "approval": "findings",
+    "total_percent": 10,
+    "invoice_minor": {"EUR": 10_000_00},
+    "customer_times": 2.5,
+    "customer_floor_minor": {"default": 5000},
+    "vanished_customers": 3,
+    "unused_entries": True,
+    "everybody_percent": 50,
+    "everybody_customers": 20,
+    "parked_percent": 0.5,
+    "gone_percent": 5,
+    "new_percent": 20,
+    "differ_percent": 0.1,
+    "differ_minor": {"default": 100},
+}
+
+
+def _with_a_company() -> dict[str, str]:
+    return ENVIRONMENT | {Env.COMPANY: json.dumps(company_settings(parse({}).company))}
+
+
+def test_the_gates_rules_are_the_ones_the_functions_read(aws: Synthesized) -> None:
+    gates = parse({"gates": GATES}).gates
+    written = gates_settings(gates)
+    assert written == GATES
+    assert Settings.from_mapping(_with_a_company() | {Env.GATES: json.dumps(written)}).gates == gates
+    assert aws.functions()["open_close"]["Environment"]["Variables"][Env.GATES] == "{}"
+
+
+def test_all_gates_are_off_by_default() -> None:
+    assert parse({}).gates == Config.parse({**VALUES, "gates": {}}).gates == GateSettings()
+    older = {name: value for name, value in _with_a_company().items() if name != Env.GATES}
+    assert Settings.from_mapping(older).gates == GateSettings()
+
+
 @pytest.mark.parametrize("dunning", ["{}", "[]", '{"retry_days": [], "reminder_days": [], "after_last": "sue"}'])
 def test_dunning_settings_that_functions_cannot_read_are_named(dunning: str) -> None:
     with pytest.raises(UserMistakeError, match=r"MONTHCLOSE_DUNNING cannot be used"):
@@ -194,6 +242,7 @@ ENVIRONMENT: dict[str, str] = {
     ),
     Env.GENERATED_PER_SECOND: "400",
     Env.MAIL_PACE: "{}",
+    Env.GATES: "{}",
 }
 
 

@@ -76,7 +76,8 @@ def test_reading_changes_nothing_but_the_pdfs_that_are_kept(synthesized: Synthes
     changing = {
         (action, on) for action, on in read if not re.search(r":(Get|BatchGet|Query|Scan|List|Describe)", action)
     }
-    assert changing == {("s3:PutObject", "StorageDocuments/pdf/*")}
+    drawing = ("lambda:InvokeFunction", "ShowClose")
+    assert changing == {("s3:PutObject", "StorageDocuments/pdf/*"), drawing}
     assert not any(action.startswith("secretsmanager:") for action, _ in read)
 
 
@@ -89,7 +90,7 @@ def test_nobody_reads_a_providers_key_and_those_who_handle_money_call_the_functi
     callers = {
         name: on for name, rights in by_policy.items() for _, action, on in rights if action.startswith("lambda:")
     }
-    assert callers == {"MoneyPolicy": "OperatorActForOperator"}
+    assert callers == {"MoneyPolicy": "OperatorActForOperator", "ReadPolicy": "ShowClose"}
 
 
 def test_no_person_may_delete_or_pass_roles(synthesized: Synthesized) -> None:

@@ -25,6 +25,9 @@ _CALENDAR = (
 _MISSING = "An object that is missing is told from one that may not be read: adapters/aws/s3.py."
 _MAP = "Step Functions itself watches, stops and redrives a Map's children, and writes what a Map Run failed at."
 _EVENT_SOURCE = "The library grants it with an event source; Lambda may use it."
+_STREAM = "Lambda itself reads the tables' streams with the function's role (its guide, on DynamoDB streams)."
+_EVENTS = "The function hears of commits from streams, and tells other systems: handlers/publish_events.py."
+_DRAWN = "The dashboard of CloudWatch, which the local AWS does not draw, calls it: handlers/show_close.py."
 _EARLIER = (
     "Executions that began before functions had versions call the functions themselves: stacks/functions/versions.py."
 )
@@ -51,6 +54,11 @@ _EACH_PROVIDER = (
 )
 _RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
 _LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums up: use_cases/batch_work.py."
+_PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
+_UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
+_KEPT = "Checks that are made at the end of a close are taken from its report: use_cases/proof/report_close.py."
+_REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
+_BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
@@ -58,6 +66,14 @@ TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
+    ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/invoices/*"): _BILLED,
+    ("*Role", "s3:*Object", "StorageDocuments/rehearsals/*"): _REHEARSED,
+    ("JudgeRehearsalRole", "*", "*"): _REHEARSED,
+    ("AwaitApprovalRole", "*", "*"): _REHEARSED,
+    ("OpenCloseRole", "dynamodb:Query", "TablesCloses"): _REHEARSED,
+    ("OpenCloseRole", "s3:GetObject", "StorageDocuments/*"): _REHEARSED,
+    ("MonthCloseMachineRole", "lambda:InvokeFunction", "AwaitApproval:[*]"): _REHEARSED,
+    ("MonthCloseMachineRole", "lambda:InvokeFunction", "JudgeRehearsal:[*]"): _REHEARSED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
     ("PlanCloseRole", "dynamodb:Query", "TablesBilling"): _RETRIED,
@@ -74,6 +90,11 @@ TROUBLE: dict[Right, str] = {
     ("*MachineRole", "lambda:InvokeFunction", "*[!*]"): _EARLIER,
     ("*", "sqs:ChangeMessageVisibility", "*"): _EVENT_SOURCE,
     ("*", "sqs:GetQueueUrl", "*"): _EVENT_SOURCE,
+    ("EventsPublishEventsRole", "dynamodb:*Stream*", "*"): _STREAM,
+    ("EventsPublishEventsRole", "dynamodb:Get[RS]*", "*"): _STREAM,
+    ("EventsPublishEventsRole", "dynamodb:[GQ]*", "TablesCloses"): _EVENTS,
+    ("EventsPublishEventsRole", "events:PutEvents", "*"): _EVENTS,
+    ("ShowCloseRole", "*", "*"): _DRAWN,
     ("*HoldsRole", "dynamodb:*", "Tables[BC]*"): _HOLDS,
     ("*HoldsRole", "ses:SendEmail", "*"): _HOLDS,
     ("*HoldsRole", "secretsmanager:GetSecretValue", "InvoiceLinkKeys"): _HOLDS,
@@ -85,6 +106,14 @@ TROUBLE: dict[Right, str] = {
     ("CompareBooksRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
     ("ReportCloseRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
     ("ComparePartRole", "dynamodb:PutItem", "TablesCloses"): _SUMS,
+    ("ComparePartRole", "dynamodb:BatchGetItem", "TablesCustomers"): _PROVED,
+    ("ComparePartRole", "dynamodb:GetItem", "TablesCustomers"): _UNREAD,
+    ("ComparePartRole", "s3:GetObject", "StorageDocuments/*"): _PROVED,
+    ("ReportCloseRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _PROVED,
+    ("CompareBooksRole", "s3:GetObject", "StorageDocuments/*s/*"): _KEPT,
+    ("PlanComparisonRole", "s3:GetObject", "StorageDocuments/reports/*"): _KEPT,
+    ("OperatorActForOperatorRole", "dynamodb:BatchGetItem", "TablesCustomers"): _PROVED,
+    ("OperatorActForOperatorRole", "s3:GetObject", "StorageDocuments/*"): _PROVED,
     ("DrainDeadLettersRole", "sqs:*Message", "*"): _DEAD,
     ("DrainDeadLettersRole", "states:*", "*"): _DEAD,
     ("DrainDeadLettersRole", "dynamodb:GetItem", "TablesCloses"): _DEAD,

@@ -25,6 +25,7 @@ _KEPT_OPEN = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    "dynamodb:ListStreams",
     "ses:GetAccount",
     "states:SendTaskSuccess",
     "states:SendTaskFailure",
@@ -77,7 +78,8 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    assert days == {"map-runs/": 30, "comparisons/": 30, "snapshots/": 400, "retries/": 400, None: None}
+    kept = {"snapshots/": 400, "rehearsals/": 400, "retries/": 400}
+    assert days == {"map-runs/": 30, "comparisons/": 30, **kept, None: None}
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
@@ -108,7 +110,7 @@ def test_every_working_queue_has_a_dead_letter_queue(synthesized: Synthesized) -
 def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_timeout(synthesized: Synthesized) -> None:
     queues = synthesized.of_type("AWS::SQS::Queue")
     functions = synthesized.of_type("AWS::Lambda::Function")
-    mappings = synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
+    mappings = _of_queues(synthesized)
     assert mappings
     for mapping in mappings:
         queue = queues[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
@@ -118,11 +120,17 @@ def test_a_message_being_processed_stays_hidden_for_six_times_the_consumers_time
 
 
 def test_consumers_have_a_concurrency_limit_and_answer_message_by_message(two_providers: Synthesized) -> None:
-    mappings = two_providers.of_type("AWS::Lambda::EventSourceMapping").values()
+    mappings = _of_queues(two_providers)
     assert sorted(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings) == [2, 4, 5, 7]
     for mapping in mappings:
         assert mapping["BatchSize"] == 10
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def _of_queues(synthesized: Synthesized) -> list[dict[str, Any]]:
+    """The event sources that are queues."""
+    mappings = synthesized.of_type("AWS::Lambda::EventSourceMapping").values()
+    return [mapping for mapping in mappings if "StartingPosition" not in mapping]
 
 
 def test_one_more_provider_is_one_more_entry(two_providers: Synthesized) -> None:
@@ -165,8 +173,8 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
     }
-    expected = {env.value for env in Env} - {Env.PROVIDER, *told_later}
-    own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS}
+    expected = {env.value for env in Env} - {Env.PROVIDER, Env.EVENT_SOURCE, *told_later}
+    own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS} | {"publish_events": {Env.EVENT_SOURCE.value}}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))
@@ -181,7 +189,8 @@ def test_a_function_is_known_to_powertools_by_its_handler(synthesized: Synthesiz
 def test_the_command_finds_every_value_among_the_outputs(synthesized: Synthesized) -> None:
     outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
     for_people = {"ReadPolicy", "OperatePolicy", "MoneyPolicy"}
-    assert outputs.keys() == {output_name(env) for env in Env if env is not Env.PROVIDER} | for_people
+    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE)
+    assert outputs.keys() == {output_name(env) for env in Env if env not in told_one_function} | for_people
     variables = synthesized.functions()["open_close"]["Environment"]["Variables"]
     for env in Env:
         if env in variables:
@@ -248,7 +257,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
     ("action", "names"),
     [
         ("ses:SendEmail", TELL_CUSTOMERS),
-        ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe"}),
+        ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe", "await_approval"}),
         (
             "states:SendTaskFailure",
             {"charge_customers:gocardless", "charge_customers:stripe", "drain_dead_letters", "act_for_operator"},
@@ -259,6 +268,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             {
                 "plan_close",
                 "generate_invoices",
+                "judge_rehearsal",
                 "plan_comparison",
                 "compare_part",
                 "report_close",
@@ -275,8 +285,10 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
         (
             "s3:GetObject",
             {
+                "open_close",
                 "plan_close",
                 "generate_invoices",
+                "judge_rehearsal",
                 "plan_comparison",
                 "compare_part",
                 "report_close",

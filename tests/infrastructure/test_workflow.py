@@ -169,7 +169,9 @@ def test_findings_raise_an_alarm_whichever_function_counts_them(synthesized: Syn
     watched = {
         alarm["Dimensions"][0]["Value"]: alarm["Period"] for alarm in alarms if alarm["MetricName"] == FINDINGS_METRIC
     }
-    assert watched == dict.fromkeys(("drain_dead_letters", "settle_payments", "compare_books"), 24 * 60 * 60)
+    assert watched == dict.fromkeys(
+        ("drain_dead_letters", "settle_payments", "compare_books", "report_close"), 24 * 60 * 60
+    )
 
 
 @pytest.mark.parametrize(("target", "state"), [("aws", "ENABLED"), ("local", "DISABLED")])

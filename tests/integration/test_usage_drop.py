@@ -3,17 +3,16 @@
 import csv
 import gzip
 import io
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import pytest
 
 from monthclose.domain.period import Period
-from monthclose.names import EVENT_SOURCE, EVENT_USAGE_IMPORTED, Env
+from monthclose.names import EVENT_USAGE_IMPORTED, Env
+from tests.integration.hearing import Hearing, hearing
 from tests.integration.system import System, until
 
 PERIOD = Period(2026, 9)
@@ -27,8 +26,7 @@ class Bucket:
     """The usage bucket, and a listener on the event bus."""
 
     name: str
-    queue_url: str
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    hearing: Hearing
 
     def drop(self, key: str, content: bytes, **metadata: str) -> str:
         """Put an object and return its version."""
@@ -37,14 +35,9 @@ class Bucket:
 
     def imported(self, version: str, seconds: float = 120) -> dict[str, Any]:
         """Wait for the event that says what came of a version."""
-        sqs = boto3.client("sqs")
 
         def look() -> dict[str, Any] | None:
-            answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            for message in answer.get("Messages", []):
-                self.heard.append(json.loads(message["Body"])["detail"])
-                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-            return next((detail for detail in self.heard if detail["version"] == version), None)
+            return next((detail for _, detail in self.hearing.listen() if detail["version"] == version), None)
 
         return until(f"the import of {version}", look, seconds)
 
@@ -57,29 +50,8 @@ class Bucket:
 def bucket(system: System) -> Iterator[Bucket]:
     """Listen to import events, with the test's own rule and queue."""
     system.add_customer("dropper")
-    name, events, sqs = f"test-{uuid4()}", boto3.client("events"), boto3.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": [EVENT_SOURCE], "detail-type": [EVENT_USAGE_IMPORTED]}
-    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allowing(rule, arn))})
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    yield Bucket(system.values[Env.USAGE_BUCKET], url)
-    events.remove_targets(Rule=name, Ids=["queue"])
-    events.delete_rule(Name=name)
-    sqs.delete_queue(QueueUrl=url)
-
-
-def allowing(rule: str, queue: str) -> dict[str, Any]:
-    """Let a rule send to a queue: without a policy of the queue's own, EventBridge may not."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    with hearing(EVENT_USAGE_IMPORTED) as heard:
+        yield Bucket(system.values[Env.USAGE_BUCKET], heard)
 
 
 def ids(system: System, customer: str) -> set[str]:

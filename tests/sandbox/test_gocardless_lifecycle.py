@@ -82,25 +82,6 @@ def test_cancelling_a_mandate_sends_events_for_it_and_its_payments(wire: Wire, e
     wire.create_payment("MD_WITHDRAWN_other")
 
 
-def test_a_payment_advances_by_itself_if_time_is_set_to_do_so() -> None:
-    clock, events = ManualClock(), list[Any]()
-    wire = Wire(GoCardlessSandbox(clock=clock, notify=events.append, settle_after_seconds=10))
-    payment = wire.create_payment()
-    seen = []
-    for _ in range(6):
-        seen.append(wire.status(payment))
-        clock.now += 5
-    assert seen == ["pending_submission"] * 2 + ["submitted"] * 2 + ["confirmed"] * 2
-
-    clock.now += 100
-    wire.sandbox.settle()
-    assert [event["action"] for event in events[-2:]] == ["paid_out", "paid"]  # the payment, and the payout it is in
-    late = wire.create_payment("MD_CHARGED_BACK")
-    clock.now += 1000
-    assert [moved["amount"] for moved in wire.sandbox.movements()] == [1500, 1500, -1500]
-    assert wire.status(late) == "charged_back"
-
-
 def test_control_requests_move_one_payment_or_all(wire: Wire) -> None:
     first, second = wire.create_payment(), wire.create_payment("MD_FAILS")
 

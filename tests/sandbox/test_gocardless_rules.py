@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.gocardless import GoCardlessSandbox
-from sandbox.gocardless.banking_days import after_working_days, earliest_charge
+from sandbox.gocardless.banking_days import earliest_charge
 from sandbox.gocardless.schemes import LARGEST, LONGEST_REFERENCE, SCHEMES, SMALLEST
 from sandbox.holdings import holdings
 from sandbox.twin import ManualClock
 from sandbox.wire import Request, Response
+from sandbox.working_days import after_working_days
 from tests.sandbox.gocardless_driving import Wire, reason
 
 FRIDAY = datetime(2026, 10, 2, 9, tzinfo=UTC).timestamp()

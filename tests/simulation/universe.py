@@ -75,12 +75,18 @@ class Universe:
     """The customer's account, the provider, and the processes that come and go."""
 
     def __init__(
-        self, twin: Callable[[Line], Provider], method: str = "pays", *, invoiced: bool = True, currency: str = "USD"
+        self,
+        twin: Callable[[Line], Provider],
+        method: str = "pays",
+        *,
+        invoiced: bool = True,
+        currency: str = "USD",
+        books: WatchedBooks | None = None,
     ) -> None:
         self.granted = 0
         """Credit that a person granted, or money they received elsewhere, in minor units."""
         self.clock = FakeClock()
-        self.books = WatchedBooks()
+        self.books = books or WatchedBooks()
         self.closes = FakeCloses()
         self.line = Line(self.clock)
         self.twin = twin(self.line)

@@ -57,11 +57,37 @@ def test_a_plan_decides_what_comes_next(
     route: Route, close: Machine, unfinished: int, rounds_left: bool, wait_seconds: int, state: str
 ) -> None:
     plan = {"scan": None, "unfinished": unfinished, "rounds_left": rounds_left, "wait_seconds": wait_seconds}
+    plan["rehearsal"] = None
     assert route(close["States"]["What is left to do?"], plan) == state
 
 
+@pytest.mark.parametrize(
+    ("unfinished", "wait_seconds", "state"),
+    [(0, 0, "Judge the rehearsal"), (7, 0, "Close every batch"), (7, 60, "Wait before the repair round")],
+)
+def test_a_rehearsal_goes_through_the_same_map_and_is_then_judged(
+    route: Route, close: Machine, unfinished: int, wait_seconds: int, state: str
+) -> None:
+    plan = {"scan": None, "rehearsal": 3, "unfinished": unfinished, "rounds_left": True, "wait_seconds": wait_seconds}
+    assert route(close["States"]["What is left to do?"], plan) == state
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        ("time_was_up", "Judge the rehearsal"),
+        ("may_charge", "Plan and snapshot"),
+        ("wait", "Publish that it waits"),
+        ("rehearsed", "Month rehearsed"),
+        ("not_approved", "Not approved"),
+    ],
+)
+def test_only_a_close_that_may_charge_goes_on(route: Route, close: Machine, outcome: str, state: str) -> None:
+    assert route(close["States"]["May it charge?"], {"outcome": outcome}) == state
+
+
 def test_a_scan_that_ran_out_of_time_is_continued(route: Route, close: Machine) -> None:
-    plan = {"scan": {"after": "c1"}, "unfinished": 0, "rounds_left": True, "wait_seconds": 0}
+    plan = {"scan": {"after": "c1"}, "rehearsal": None, "unfinished": 0, "rounds_left": True, "wait_seconds": 0}
     assert route(close["States"]["What is left to do?"], plan) == "Plan and snapshot"
 
 

@@ -176,6 +176,23 @@ def test_a_reconciliation_that_hangs_makes_room_after_a_day(reconcile: Machine) 
     assert reconcile["TimeoutSeconds"] == 24 * 60 * 60
 
 
+def test_a_rehearsal_reaches_no_state_that_charges_mails_or_holds(close: Machine) -> None:
+    # It ends, or becomes a close, behind "May it charge?"; in the map, its batches have nothing to bill.
+    plan = close["States"]["What is left to do?"]
+    [judged] = [rule for rule in plan["Choices"] if {"Variable": "$.rehearsal", "IsNull": False} in rule.get("And", [])]
+    before = [rule["Next"] for rule in plan["Choices"][: plan["Choices"].index(judged)]]
+    assert before == ["Plan and snapshot"]
+    assert judged["Next"] == "Judge the rehearsal"
+
+
+def test_a_close_waits_for_approval_for_a_month_without_a_heartbeat_and_its_end_is_not_retried(close: Machine) -> None:
+    state = close["States"]["Wait for approval"]
+    assert state["TimeoutSeconds"] == 30 * 24 * 60 * 60
+    assert not {"HeartbeatSeconds", "HeartbeatSecondsPath"} & state.keys()
+    assert state["Retry"][0] == {"ErrorEquals": ["States.Timeout"], "MaxAttempts": 0}
+    assert close["States"][state["Catch"][0]["Next"]]["Type"] == "Fail"
+
+
 def _tasks(states: dict[str, Machine]) -> list[tuple[str, Machine]]:
     return [(name, state) for name, state in states.items() if state["Type"] == "Task"]
 

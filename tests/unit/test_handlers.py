@@ -17,9 +17,9 @@ from monthclose.errors import ProviderPausedError, ProviderRefusedError, UserMis
 from monthclose.handlers import charge_customers, entry, find_owing, plan_close
 from monthclose.handlers.find_owing import requested_day
 from monthclose.handlers.open_close import requested_period
-from monthclose.names import WAIT_METRIC, Env
+from monthclose.names import ALL_FUNCTIONS, REFUSED_METRIC, WAIT_METRIC, Env
 from monthclose.use_cases.closes.snapshot import read_batches
-from tests.fakes import FakePatience
+from tests.fakes import FakeClock, FakePatience
 from tests.world import OCTOBER, SETTINGS, World
 
 
@@ -180,6 +180,43 @@ def test_how_long_a_message_goes_round_is_counted_from_when_it_was_first_sent(
     assert world.queue.first_sent == [datetime(2026, 10, 31, 23, 59, 50, tzinfo=UTC)]
     [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if WAIT_METRIC in line]
     assert counted[WAIT_METRIC] == [10.0]
+
+
+def test_a_local_clock_that_is_ahead_makes_no_message_older(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.gateway.failures["register", "before"] = [ProviderPausedError("the provider is down", 42.4)]
+    monkeypatch.setattr(World, "machine_clock", FakeClock(world.clock.now))
+    world.clock.pass_time(days=90)
+    event = delivered(MESSAGE)
+    event["Records"][0]["attributes"]["SentTimestamp"] = "1793491190000"
+    charge_customers.handler(event, FakeContext())
+    [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if WAIT_METRIC in line]
+    assert counted[WAIT_METRIC] == [10.0]
+
+
+def metrics_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The metrics that were written, each with its dimensions."""
+    return [content for line in capsys.readouterr().out.splitlines() if "_aws" in (content := json.loads(line))]
+
+
+def test_charges_are_counted_by_provider_and_never_by_customer(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "charge_customers")
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    [counted] = [metric for metric in metrics_of(capsys) if "ChargesPaid" in metric]
+    assert (counted["provider"], counted["ChargesPaid"]) == ("stripe", [1.0])
+    assert counted["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["provider", "service"]]
+
+
+def test_a_provider_that_refuses_our_key_is_counted_once_for_all_functions(
+    remembering: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remembering.gateway.failures["register", "before"] = [ProviderRefusedError("the key was revoked")]
+    charge_customers.handler(delivered(MESSAGE), FakeContext())
+    [counted] = [metric for metric in metrics_of(capsys) if REFUSED_METRIC in metric]
+    assert (counted["service"], counted[REFUSED_METRIC]) == (ALL_FUNCTIONS, [1.0])
 
 
 def test_a_paused_batch_waits_without_reading_anybody_and_keeps_its_task_alive(

@@ -5,12 +5,13 @@ from typing import Any
 import typer
 
 from cli.commands.customer import balance_in_words
-from cli.commands.invoice.correct import note_as_json
+from cli.commands.invoice.correct import acting_on, note_as_json
 from cli.commands.invoice.explain import print_explained
 from cli.commands.invoice.tell import tell_of_replacement
 from cli.connect import connected
 from cli.console import note, print_json, say
 from cli.system import System
+from monthclose.domain.audit import in_json as as_text
 from monthclose.domain.invoices.invoice import amount_due
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentState
@@ -23,15 +24,19 @@ _UNCHARGED = {
 }
 
 
-def regenerate(ctx: typer.Context, number: str, reason: str, *, dry_run: bool, no_mail: bool, in_json: bool) -> None:
+def regenerate(
+    ctx: typer.Context, number: str, reason: str, by: str, *, dry_run: bool, no_mail: bool, in_json: bool
+) -> None:
     """Replace an issued invoice by a new one, or show what the new one would say."""
     system = connected(ctx)
     if dry_run:
         _show(system, system.use_cases.regenerator.preview(number, reason), in_json)
-    else:
-        _tell(
-            system, system.use_cases.regenerator.regenerate(number, reason), reason, mail=not no_mail, in_json=in_json
-        )
+        return
+    invoice = system.use_cases.issued.find(number)
+    with acting_on(system, "invoice.regenerated", invoice, by, why=reason, after="a new invoice in its place") as act:
+        done = system.use_cases.regenerator.regenerate(number, reason)
+        act.done(as_text(invoice=done.invoice.number, total=str(done.invoice.total)))
+    _tell(system, done, reason, mail=not no_mail, in_json=in_json)
 
 
 def _show(system: System, preview: Preview, in_json: bool) -> None:

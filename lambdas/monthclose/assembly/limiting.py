@@ -1,5 +1,6 @@
 """Gateways that keep to their provider's limit, with a replaceable key; a mailer that keeps to the account's."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from threading import Lock
 
@@ -20,6 +21,7 @@ from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED, KnownPauses
 from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.request_tally import RequestTally
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 
 _PATIENCE_SECONDS = 15
@@ -54,11 +56,14 @@ class Limiting:
         self._pauses = pauses
         self._limiters: dict[str, Limiter] = {}
         self._lock = Lock()
+        self.tallies: defaultdict[str, RequestTally] = defaultdict(RequestTally)
+        """How this worker's requests ended, by provider."""
 
     def limited(self, gateway: PaymentGateway, provider: Provider) -> PaymentGateway:
         """Make a gateway keep to its provider's limit, which all threads of this worker share."""
         lanes = LANES[provider.limit_scope]
-        return ThrottledGateway(gateway, self._limiter(provider), lanes, provider.largest_charge_minor, self._pauses)
+        limiter, tally = self._limiter(provider), self.tallies[provider.name]
+        return ThrottledGateway(gateway, limiter, lanes, provider.largest_charge_minor, tally, self._pauses)
 
     def keyed(
         self, make: Callable[[str], PaymentGateway], read_key: Callable[[], str], provider: Provider

@@ -17,6 +17,7 @@ from monthclose.ports import (
     DeadLetters,
     Documents,
     EInvoices,
+    EventBus,
     EventQueue,
     Inbox,
     InvoiceRenderer,
@@ -28,11 +29,13 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    Rehearsals,
     TaxTables,
     UsageStore,
     WebhookReader,
     Workflow,
 )
+from monthclose.ports.copies import TableCopies
 from monthclose.settings import Settings
 
 
@@ -45,7 +48,11 @@ class Ports(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The clock."""
+        """The clock of the records; on a local AWS it may be ahead (`monthclose local clock`)."""
+
+    @property
+    def machine_clock(self) -> Clock:
+        """The machine's clock, for what goes by the second and by AWS's own times: limits, quotas, waits in queues."""
 
     @property
     def log(self) -> Log:
@@ -66,6 +73,10 @@ class Ports(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail."""
+
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """The newest rehearsal of each period."""
 
     @property
     def claims(self) -> Claims:
@@ -138,6 +149,14 @@ class Ports(Protocol):
     @property
     def event_queue(self) -> EventQueue:
         """The queue of providers' events."""
+
+    @property
+    def copies(self) -> TableCopies:
+        """The tables' backups."""
+
+    @property
+    def event_bus(self) -> EventBus:
+        """Where other systems hear of events."""
 
     def charge_queue(self, provider: str) -> ChargeQueue:
         """Make a provider's queue of batches to charge."""

@@ -25,22 +25,30 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
     from monthclose.use_cases.closes.choose_retried import RetryChooser
+    from monthclose.use_cases.closes.close_widget import CloseWidget
+    from monthclose.use_cases.closes.follow_close import CloseFollower
     from monthclose.use_cases.closes.list_customers import CustomerLister
     from monthclose.use_cases.closes.open_close import Opened
+    from monthclose.use_cases.closes.outlook import OutlookMaker
     from monthclose.use_cases.closes.plan_close import Planner
+    from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
+    from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
     from monthclose.use_cases.collections.what_came import Done
+    from monthclose.use_cases.events.publish_events import EventPublisher
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
     from monthclose.use_cases.invoices.correct_invoice import Corrector
+    from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
     from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
     from monthclose.use_cases.invoices.invoice_links import LinkOpener
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
+    from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
     from monthclose.use_cases.notices.hear_mail import MailHearer
@@ -52,9 +60,12 @@ if TYPE_CHECKING:
     from monthclose.use_cases.notices.tell_hold import HoldTeller
     from monthclose.use_cases.payments.charge_customers import BatchCharger
     from monthclose.use_cases.payments.charge_payment import Charger
+    from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.proof.check_batch import BatchChecker
     from monthclose.use_cases.proof.compare_books import BookComparer
+    from monthclose.use_cases.proof.prove_close import CloseProver
     from monthclose.use_cases.proof.report_close import Reporter
     from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
     from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
@@ -62,6 +73,12 @@ if TYPE_CHECKING:
     from monthclose.use_cases.reconciliation.open_reconcile import ReconcileOpener
     from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
     from monthclose.use_cases.reconciliation.settle_payments import PaymentSettler
+    from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter, Approver
+    from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge, RehearsalReader
+    from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+    from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+    from monthclose.use_cases.rehearsals.price_effects import PriceEffects
+    from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
@@ -114,7 +131,7 @@ class UseCases:
         """Records who changed what, before it is changed."""
         from monthclose.use_cases.audit.record_act import ActRecorder
 
-        return ActRecorder(self.ports.audit, self.ports.clock)
+        return ActRecorder(self.ports.audit, self.ports.clock, self.ports.log)
 
     # Closes
 
@@ -130,13 +147,12 @@ class UseCases:
         """Plans a close's rounds."""
         from monthclose.use_cases.closes.mail_outlook import MailOutlook
         from monthclose.use_cases.closes.plan_close import Planner
-        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
-        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return Planner(
             closes=ports.closes,
-            snapshots=SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches),
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
             documents=ports.documents,
             price_books=ports.price_books,
             tax_tables=ports.tax_tables,
@@ -148,6 +164,55 @@ class UseCases:
             books=ports.books,
             clock=ports.clock,
         )
+
+    @cached_property
+    def outlook_maker(self) -> OutlookMaker:
+        """Looks ahead at a close that has not begun."""
+        from monthclose.use_cases.closes.outlook import OutlookMaker
+        from monthclose.use_cases.invoices.estimate_amounts import DraftEstimator
+
+        ports, settings = self.ports, self.ports.settings
+        adapters = frozenset(settings.providers)
+        estimator = DraftEstimator(ports.books, self.invoice_drafter, settings.invoicing, adapters)
+        return OutlookMaker(
+            closes=ports.closes,
+            directory=ports.directory,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            limits=ports.limits,
+            providers=settings.providers,
+            settings=settings.close,
+            account=ports.mail_account,
+            mail=settings.mail,
+            clock=ports.clock,
+            estimate=estimator.estimate,
+            executor=ports.executor("outlook", _READERS),
+        )
+
+    @cached_property
+    def close_follower(self) -> CloseFollower:
+        """Follows a running close."""
+        from monthclose.use_cases.closes.follow_close import CloseFollower
+
+        ports, settings = self.ports, self.ports.settings
+        return CloseFollower(
+            closes=ports.closes,
+            limits=ports.limits,
+            providers=settings.providers,
+            settings=settings.close,
+            account=ports.mail_account,
+            mail=settings.mail,
+            clock=ports.clock,
+            machine_clock=ports.machine_clock,
+        )
+
+    @cached_property
+    def _snapshots(self) -> SnapshotTaker:
+        from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
+
+        ports, settings = self.ports, self.ports.settings
+        queues = {name: provider.queue_url for name, provider in settings.providers.items()}
+        return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
 
     def park_customers(self, period: Period, batch: Batch, only: Collection[str] = ()) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""
@@ -190,6 +255,21 @@ class UseCases:
 
         return resume_close(period, by, closes=self.ports.closes, clock=self.ports.clock)
 
+    @cached_property
+    def close_widget(self) -> CloseWidget:
+        """Draws the latest close for the dashboard."""
+        from monthclose.use_cases.closes.close_widget import CloseWidget
+
+        return CloseWidget(self.ports.closes, self.ports.clock)
+
+    @cached_property
+    def close_watcher(self) -> CloseWatcher:
+        """Watches for closes that have not begun, or not ended."""
+        from monthclose.use_cases.closes.watch_closes import CloseWatcher
+
+        ports = self.ports
+        return CloseWatcher(ports.closes, ports.limits, ports.clock, frozenset(ports.settings.providers))
+
     # Collections
 
     @cached_property
@@ -218,6 +298,15 @@ class UseCases:
         ports = self.ports
         executor = ports.executor("read", _READERS)
         return what_came(key, since, books=ports.books, documents=ports.documents, executor=executor)
+
+    # Events
+
+    @cached_property
+    def event_publisher(self) -> EventPublisher:
+        """Publishes events about what was committed."""
+        from monthclose.use_cases.events.publish_events import EventPublisher
+
+        return EventPublisher(self.ports.event_bus, self.ports.closes)
 
     # Imports
 
@@ -296,6 +385,29 @@ class UseCases:
         )
 
     @cached_property
+    def batch_drafter(self) -> BatchDrafter:
+        """Drafts a batch's invoices."""
+        from monthclose.use_cases.invoices.draft_batch import BatchDrafter
+
+        ports = self.ports
+        return BatchDrafter(ports.books, ports.price_books, ports.tax_tables, ports.clock, self.invoice_drafter)
+
+    @cached_property
+    def judged_drafts(self) -> JudgedDrafts:
+        """Reads the drafts that were judged."""
+        from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
+
+        ports, settings = self.ports, self.ports.settings
+        return JudgedDrafts(
+            books=ports.books,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            gates=settings.gates,
+            payment_days=settings.company.payment_days,
+        )
+
+    @cached_property
     def replacer(self) -> Replacer:
         """Issues invoices that replace others."""
         from monthclose.use_cases.invoices.replace_invoice import Replacer
@@ -312,11 +424,10 @@ class UseCases:
         return InvoiceGenerator(
             books=ports.books,
             closes=ports.closes,
-            price_books=ports.price_books,
-            tax_tables=ports.tax_tables,
             documents=ports.documents,
             clock=ports.clock,
-            drafter=self.invoice_drafter,
+            batch_drafter=self.batch_drafter,
+            judged=self.judged_drafts,
             replacer=self.replacer,
             adapters=frozenset(ports.settings.providers),
             policy=ports.settings.invoicing,
@@ -449,7 +560,16 @@ class UseCases:
             raise ProviderRefusedError(
                 f"nobody can be charged through provider {provider!r}: it is not in the settings"
             )
-        return Charger(self.ports.books, self.ports.gateways[provider](), self.ports.clock, self.ports.pauses)
+        ports = self.ports
+        gateway, restored = ports.gateways[provider](), self.restore_mark.covers
+        return Charger(ports.books, gateway, ports.clock, restored, ports.pauses)
+
+    @cached_property
+    def restore_mark(self) -> RestoreMark:
+        """Says whether a month's records were restored from a backup."""
+        from monthclose.use_cases.payments.restore_mark import RestoreMark
+
+        return RestoreMark(self.ports.claims, self.ports.clock)
 
     @property
     def chargers(self) -> Mapping[str, Callable[[], Charger]]:
@@ -503,9 +623,25 @@ class UseCases:
         ports = self.ports
         readers, store = ports.executor("compare", _READERS), ComparisonStore(ports.documents)
         planner = ComparisonPlanner(ports.closes, store, ports.clock, frozenset(ports.gateways))
-        reader = PartReader(ports.books, ports.closes, ports.gateways, store, ports.clock, readers)
+        reader = PartReader(ports.books, ports.closes, ports.gateways, store, self._batch_checker, ports.clock, readers)
         joiner = ComparisonJoiner(ports.books, ports.closes, self.chargers, store, planner, ports.clock, readers)
         return BookComparer(planner, reader, joiner, ports.executor("windows", _WINDOWS))
+
+    @property
+    def _batch_checker(self) -> BatchChecker:
+        from monthclose.use_cases.proof.check_batch import BatchChecker
+
+        ports = self.ports
+        return BatchChecker(ports.books, ports.closes, ports.directory, ports.documents, ports.clock)
+
+    @cached_property
+    def prover(self) -> CloseProver:
+        """Proves a close from its records, for people. It reads only, and asks no provider."""
+        from monthclose.use_cases.proof.prove_close import CloseProver
+
+        ports = self.ports
+        executor = ports.executor("compare", _READERS)
+        return CloseProver(ports.closes, ports.documents, self._batch_checker, ports.clock, executor)
 
     @cached_property
     def reporter(self) -> Reporter:
@@ -576,6 +712,116 @@ class UseCases:
         from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler
 
         return PeriodReconciler(self.comparer.healing(), self.reporter, self.ports.closes, self.ports.documents)
+
+    # Rehearsals
+
+    @cached_property
+    def rehearsal_opener(self) -> RehearsalOpener:
+        """Begins rehearsals."""
+        from monthclose.use_cases.rehearsals.open_rehearsal import RehearsalOpener
+
+        ports, settings = self.ports, self.ports.settings
+        return RehearsalOpener(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            gates=settings.gates,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def rehearsal_planner(self) -> RehearsalPlanner:
+        """Plans the passes of rehearsals."""
+        from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
+
+        ports = self.ports
+        return RehearsalPlanner(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            snapshots=self._snapshots,
+            documents=ports.documents,
+            settings=ports.settings.close,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def batch_rehearser(self) -> BatchRehearser:
+        """Rehearses batches."""
+        from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
+
+        ports, settings = self.ports, self.ports.settings
+        return BatchRehearser(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            drafter=self.batch_drafter,
+            policy=settings.invoicing,
+            rules=settings.gates.rules,
+        )
+
+    @cached_property
+    def rehearsal_judge(self) -> RehearsalJudge:
+        """Judges rehearsals."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalJudge
+
+        ports = self.ports
+        return RehearsalJudge(
+            books=ports.books,
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            directory=ports.directory,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            clock=ports.clock,
+            gates=ports.settings.gates,
+            executor=ports.executor("rehearse", _READERS),
+        )
+
+    @cached_property
+    def rehearsal_reader(self) -> RehearsalReader:
+        """Reads what rehearsals have found."""
+        from monthclose.use_cases.rehearsals.judge_rehearsal import RehearsalReader
+
+        return RehearsalReader(self.ports.documents)
+
+    @cached_property
+    def price_effects(self) -> PriceEffects:
+        """Finds whom an import of prices touches."""
+        from monthclose.use_cases.rehearsals.last_month import LastMonthReader
+        from monthclose.use_cases.rehearsals.price_effects import PriceEffects
+
+        ports = self.ports
+        executor = ports.executor("last_month", _READERS)
+        reader = LastMonthReader(ports.closes, ports.rehearsals, ports.documents, executor)
+        return PriceEffects(ports.directory, ports.closes, reader)
+
+    @cached_property
+    def approver(self) -> Approver:
+        """Approves rehearsals."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import Approver
+
+        ports, settings = self.ports, self.ports.settings
+        return Approver(
+            closes=ports.closes,
+            rehearsals=ports.rehearsals,
+            documents=ports.documents,
+            price_books=ports.price_books,
+            tax_tables=ports.tax_tables,
+            workflow=ports.workflow,
+            clock=ports.clock,
+            settings=settings.deciding,
+        )
+
+    @cached_property
+    def approval_waiter(self) -> ApprovalWaiter:
+        """Lets closes wait for approval."""
+        from monthclose.use_cases.rehearsals.approve_rehearsal import ApprovalWaiter
+
+        return ApprovalWaiter(self.ports.rehearsals, self.ports.workflow)
 
     # Webhooks
 

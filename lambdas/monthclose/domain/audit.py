@@ -14,8 +14,10 @@ from typing import NamedTuple, TypedDict
 
 from monthclose.domain.period import Period
 
-MOST_CHARACTERS = 2000
-"""Of each text of an act. All of them together stay far below what an item may hold."""
+MOST_CHARACTERS = 6000
+"""Of each text of an act: as much as all settings of a deployment have. An item may hold 400 KB."""
+DONE, FAILED = "act.done", "act.failed"
+"""Kinds of acts that say what became of the act that they follow; other acts follow the one that asked for them."""
 _MOST_AHEAD = timedelta(minutes=1)
 """How far the clock of whoever acted may be ahead of ours for their act to be witnessed."""
 _INSTANT = timedelta(microseconds=1)
@@ -50,8 +52,10 @@ class Act:
         The person's name as they said it (`--by`), or the rule or schedule that made a function act.
     before, after : str
         From what to what: a short text, or a small object in JSON.
-    asked_by : str
-        Of what a function did for a person: the name of the act that asked for it (`RecordedAct.name`).
+    follows : str
+        The name (`RecordedAct.name`) of the act that asked for this one, or that this one says the outcome of.
+    seal : str
+        Of an act that asks a function to do something: see `sealed`.
     """
 
     time: datetime
@@ -64,7 +68,13 @@ class Act:
     period: Period | None = None
     customer_id: str = ""
     invoice: str = ""
-    asked_by: str = ""
+    follows: str = ""
+    seal: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What was changed: `what` before the dot."""
+        return self.what.partition(".")[0]
 
     def content(self) -> dict[str, str]:
         """List its fields as texts; those that are empty are left out."""
@@ -91,7 +101,8 @@ class About(TypedDict, total=False):
     period: Period | None
     customer_id: str
     invoice: str
-    asked_by: str
+    follows: str
+    seal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +158,11 @@ def in_utc(time: datetime) -> str:
 def in_json(**values: object) -> str:
     """Write an act's `before` or `after` as a small object in JSON, without values that are None."""
     return json.dumps({name: value for name, value in values.items() if value is not None}, ensure_ascii=False)
+
+
+def sealed(secret: str) -> str:
+    """Compute the seal of a secret: who shows the secret to a function is the one who wrote the sealed act."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def witnessed_until(now: datetime) -> str:

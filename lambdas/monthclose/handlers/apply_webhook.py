@@ -91,6 +91,6 @@ def _process(context: LambdaContext, body: Event, delivered_before: bool) -> Lat
 @metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     """Apply the messages' events in parallel: each mostly waits for the provider."""
-    queue, clock = runtime().event_queue, runtime().clock
+    queue, clock = runtime().event_queue, runtime().machine_clock
     runtime().patience.until(context.get_remaining_time_in_millis() / 1000)
     return consume(event, queue, partial(_process, context), "a webhook's event", _LOGGED, clock)

@@ -1,6 +1,7 @@
 """Lambda "Charge customers": consumes one payment provider's queue and answers the waiting tasks."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -12,8 +13,8 @@ from monthclose.domain.period import Period
 from monthclose.errors import MonthCloseError, NobodyWaitsError, ProviderPausedError
 from monthclose.handlers.entry import Event, day_and_closing, made_once, once_by, runtime, use_cases
 from monthclose.handlers.queue import Later, consume
-from monthclose.names import COLLECT_DUE, Env
-from monthclose.observability import count, logger, metrics, tracer
+from monthclose.names import COLLECT_DUE, PROVIDER_METRICS, Env
+from monthclose.observability import count, count_by_provider, logger, metrics, tracer
 from monthclose.use_cases.collections.collect_due import Collector
 from monthclose.use_cases.payments.charge_customers import BatchCharger
 from monthclose.use_cases.payments.turns import Turn, Turns
@@ -39,9 +40,15 @@ def _charge(message: Event, _context: LambdaContext, task: WaitingTask, turn: Tu
     period, number, round_number = Period.parse(message["period"]), message["batch"], message["round"]
     result = _charger().charge(period, number, round_number, task.is_over, turn, message.get("only", ()))
     _leave_to_later(task, result.handed_back, result.pause_seconds)
-    paid = result.progress.totals.payments.get(PaymentState.PAID, 0)
+    ends = result.progress.totals.payments
+    paid = ends.get(PaymentState.PAID, 0)
     count("CustomersCharged", paid)
+    _count({"ChargesPaid": paid, "ChargesDeclined": ends.get(PaymentState.DECLINED, 0)})
     return {"paid": paid, "unsettled": result.progress.unsettled}
+
+
+def _count(counts: Mapping[str, int]) -> None:
+    count_by_provider(os.environ[Env.PROVIDER], counts)
 
 
 def _collect(message: Event, _context: LambdaContext, task: WaitingTask, turn: Turn) -> Event:
@@ -148,4 +155,6 @@ def handler(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     provider = os.environ[Env.PROVIDER]
     queue, turns = runtime().charge_queue(provider), use_cases().charging_turns(provider)
     work = partial(_process, context, turns)
-    return consume(event, queue, work, "a batch to charge", _LOGGED, runtime().clock)
+    answer = consume(event, queue, work, "a batch to charge", _LOGGED, runtime().machine_clock)
+    _count({PROVIDER_METRICS[end]: number for end, number in runtime().requests(provider).items()})
+    return answer

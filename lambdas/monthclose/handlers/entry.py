@@ -21,7 +21,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import Runtime
 from monthclose.domain.period import Period
-from monthclose.observability import logger, metrics, tracer
+from monthclose.errors import ProviderRefusedError
+from monthclose.names import REFUSED_METRIC
+from monthclose.observability import count_together, logger, metrics, tracer
 from monthclose.ports import ShareLeft, TimeIsUp
 from monthclose.settings import Settings
 
@@ -105,7 +107,11 @@ def once_by(stage: str, key: str, work: Work) -> Work:
         config, call = guarded()
         runtime().patience.until(context.get_remaining_time_in_millis() / 1000)
         config.register_lambda_context(context)  # a killed call blocks its repetition only until its deadline
-        return call(event=event, context=context, more=more)
+        try:
+            return call(event=event, context=context, more=more)
+        except ProviderRefusedError:
+            count_together(REFUSED_METRIC, 1)
+            raise
 
     return run
 

@@ -26,4 +26,4 @@ def _hear(message: Event, _again: bool) -> None:
 def handler(event: Event, _context: LambdaContext) -> PartialItemFailureResponse:
     """Keep the messages' events with their notices. An event is kept once, however often it comes."""
     ports = runtime()
-    return consume(event, ports.event_queue, _hear, "an e-mail's event", {"id": "id"}, ports.clock)
+    return consume(event, ports.event_queue, _hear, "an e-mail's event", {"id": "id"}, ports.machine_clock)

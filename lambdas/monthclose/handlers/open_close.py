@@ -11,10 +11,27 @@ from monthclose.names import RETRIES_PREFIX
 
 @state_handler("open_close", key="execution")
 def handler(event: Event) -> Event:
-    """Open the period that an operator named, or the month before the rule's event."""
-    request = event["request"]
-    opened = use_cases().open_close(requested_period(request), event["execution"], requested_list(request))
-    return {"period": str(opened.period), "outcome": opened.outcome, "run": opened.run, "scan": None}
+    """Open the period that an operator named, or the month before the rule's event; or begin its rehearsal."""
+    request, execution = event["request"], event["execution"]
+    period, opener = requested_period(request), use_cases().rehearsal_opener
+    answer: Event = {"period": str(period), "scan": None}
+    if _is_rehearsal(request):
+        begun = opener.rehearse(period, execution)
+        return answer | {"outcome": begun.outcome, "run": 0, "rehearsal": begun.rehearsal.number}
+    only = requested_list(request)
+    opened = use_cases().open_close(period, execution, only)
+    answer |= {"outcome": opened.outcome, "run": opened.run, "rehearsal": None}
+    if opened.outcome == "opened" and not only:
+        rehearsal = opener.before_close(opened, execution, scheduled="period" not in request)
+        answer["rehearsal"] = rehearsal.number if rehearsal else None
+    return answer
+
+
+def _is_rehearsal(request: Any) -> bool:
+    wanted = request.get("dry_run", False)
+    if not isinstance(wanted, bool):
+        raise UserMistakeError(f"dry_run must be true or false, not {wanted!r}")
+    return wanted
 
 
 def requested_period(request: Any) -> Period:

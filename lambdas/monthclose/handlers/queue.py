@@ -61,6 +61,8 @@ def consume(
         What a message is, for the log.
     logged : mapping
         The fields of a message that may be logged, by their names in the log.
+    clock : Clock
+        The machine's: the queue stamps its messages by it.
     """
 
     def failures(record: SQSRecord) -> list[PartialItemFailures]:

@@ -2,6 +2,8 @@
 
 from monthclose.domain.period import Period
 from monthclose.handlers.entry import Event, comparison_answer, report_times, runtime, shared_handler, use_cases
+from monthclose.names import FINDINGS_METRIC, PARKED_METRIC
+from monthclose.observability import count, percent
 from monthclose.ports import ShareLeft
 from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report_close import report_key
@@ -22,6 +24,9 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
     )
     if isinstance(report, Joined):
         return head | {"outcome": report.outcome, "comparison": comparison_answer(report.name, report.parts)}
+    count(FINDINGS_METRIC, report["proof"]["findings_in_all"])
+    customers = report["customers"]
+    percent(PARKED_METRIC, 100 * customers["parked"] / max(customers["snapshot"], 1))
     return head | {
         "outcome": "done",
         "status": report["status"],

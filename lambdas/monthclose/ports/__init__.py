@@ -8,6 +8,7 @@ from monthclose.ports.books import Books, CustomerDirectory, Owing, Record
 from monthclose.ports.claims import Claim, Claims
 from monthclose.ports.closes import Closes, NumberedRun, Reservation
 from monthclose.ports.documents import Documents, EInvoices, InvoiceRenderer, LinkSecrets
+from monthclose.ports.events import EventBus
 from monthclose.ports.gateway import (
     Answer,
     BeforeRequest,
@@ -26,6 +27,7 @@ from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, Pro
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
 from monthclose.ports.usage import UsageStore
@@ -53,6 +55,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EInvoices",
+    "EventBus",
     "EventQueue",
     "Execution",
     "InProgress",
@@ -77,6 +80,7 @@ __all__ = [
     "ProviderState",
     "Record",
     "Refused",
+    "Rehearsals",
     "Reservation",
     "ShareLeft",
     "TaxTables",

@@ -28,6 +28,7 @@ class AuditTrail(Protocol):
         period: Period | None = None,
         customer_id: str = "",
         invoice: str = "",
+        subject: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[RecordedAct]:
@@ -35,8 +36,8 @@ class AuditTrail(Protocol):
 
         Parameters
         ----------
-        period, customer_id, invoice
-            Only acts about all of these.
+        period, customer_id, invoice, subject
+            Only acts about all of these; a subject is what stands before the dot of `Act.what`.
         since, until : datetime or None
             Only acts from one time on, and before another.
         """

@@ -67,6 +67,12 @@ class CustomerDirectory(Protocol):
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Read the profiles of those ids that are customers."""
 
+    def currencies(self) -> Iterator[str]:
+        """Iterate over the currencies of all customers, one for each of them, in constant memory; may lag a moment."""
+
+    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        """Read the accounts of those ids that are customers, many at a time; strongly consistent."""
+
     def owing(self) -> Iterator[Owing]:
         """Iterate over the customers who owe something or are on hold, in no order, in constant memory."""
 

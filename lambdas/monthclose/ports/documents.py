@@ -14,7 +14,13 @@ class Documents(ObjectStore, Protocol):
         """Make an address at which anybody can open one object in a browser for some seconds, under a file name."""
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
-        """Read a part of an object; offset and length are in bytes."""
+        """Read a part of an object; offset and length are in bytes. What is behind its end is left out.
+
+        Raises
+        ------
+        KeyError
+            There is no such object.
+        """
 
 
 class InvoiceRenderer(Protocol):

@@ -55,5 +55,14 @@ class MailAccount(Protocol):
             The service does not say right now.
         """
 
+    def look(self) -> SendingQuota:
+        """Return the quota as `quota` does, for somebody who only reads: nothing is kept for others.
+
+        Raises
+        ------
+        TryLaterError
+            The service does not say right now.
+        """
+
     def used_up(self) -> None:
         """Note that the service has refused a mail because the day's quota is used up."""

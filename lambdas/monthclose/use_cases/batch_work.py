@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor, wait
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, totals_of
@@ -155,8 +156,16 @@ def record_progress(
     if (before.round, before.stage.order) > (round_number, stage.order):
         reached, in_round = before.stage, before.round
     progress = summed_up(before.period, before.batch, months, reached, in_round, clock)
+    progress = replace(progress, charged_at=_charged_at(before, progress))
     closes.put_progress(progress)
     return progress
+
+
+def _charged_at(before: BatchProgress, now: BatchProgress) -> datetime | None:
+    """Say when a batch's last charge was made: later stages and sums leave it as it was."""
+    if before.stage.order >= Stage.CHARGED.order:
+        return before.charged_at or before.time
+    return now.time if now.stage.order >= Stage.CHARGED.order else None
 
 
 _SUMMED_UP_AT_ONCE = 20

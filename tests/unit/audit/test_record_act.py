@@ -33,5 +33,14 @@ def test_an_act_that_fails_is_recorded_as_failed_without_what_libraries_say() ->
         raise ValueError("secret")
     placed, failed, _, other = world.audit.acts
     assert (failed.act.what, failed.act.why) == ("act.failed", "ConflictError: somebody else was first")
-    assert (failed.act.asked_by, failed.act.by, failed.act.customer_id) == (placed.name, "Ada", "acme")
+    assert (failed.act.follows, failed.act.by, failed.act.customer_id) == (placed.name, "Ada", "acme")
     assert other.act.why == "ValueError"
+
+
+def test_what_came_of_an_act_follows_it() -> None:
+    world = World()
+    with world.use_cases.acts.acting("customers.imported", by="Ada", period=OCTOBER) as act:
+        act.done("12 rows")
+    imported, done = world.audit.acts
+    assert (done.act.what, done.act.after, done.act.follows) == ("act.done", "12 rows", imported.name)
+    assert (done.act.by, done.act.period) == ("Ada", OCTOBER)

@@ -51,7 +51,9 @@ class FakeMachine(FakeWorkflow):
 
 def by_function(world: World, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Do what the function does that is asked for commands with a provider's key; JSON goes there and back."""
-    answer: Mapping[str, Any] = serve(world.use_cases.money_desk(), json.loads(json.dumps(request)))
+    answer: Mapping[str, Any] = serve(
+        world.use_cases.money_desk(), json.loads(json.dumps(request)), world.use_cases.acts
+    )
     return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
 
 

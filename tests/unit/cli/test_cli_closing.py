@@ -35,7 +35,8 @@ def test_closing_starts_the_machine_and_ends_with_the_summary(monthclose: Comman
 
     ((name, request),) = machine.closes
     assert name.startswith("close-2026-10-")
-    assert request == {"period": "2026-10"}
+    [asked] = [each for each in monthclose.world.audit.acts if each.act.what == "close.requested"]
+    assert request == {"period": "2026-10", "by": asked.act.by, "act": asked.name}
     assert "2026-10 closed: 3 customers" in result.stdout
     assert "1,012.34" in result.stdout
     assert "2 invoiced · 1 nothing to bill · 0 parked" in result.stdout
@@ -46,7 +47,7 @@ def test_closing_starts_the_machine_and_ends_with_the_summary(monthclose: Comman
 def test_without_a_period_last_month_is_closed(monthclose: Command, machine: FakeMachine) -> None:
     monthclose("close")
 
-    assert machine.closes[0][1] == {"period": "2026-10"}
+    assert machine.closes[0][1]["period"] == "2026-10"
 
 
 def test_without_a_terminal_progress_is_printed_line_by_line(
@@ -118,7 +119,7 @@ def test_a_skipped_month_is_asked_about_before_anybody_is_billed_for_it(
     assert "2025-10 has never been closed, but 2026-10 has" in refused
     assert len(machine.closes) == 1
     monthclose("close", "2025-10", "--late", "--no-wait")
-    assert machine.closes[-1][1] == {"period": "2025-10"}
+    assert machine.closes[-1][1]["period"] == "2025-10"
     monthclose("close", "2026-10")
 
 

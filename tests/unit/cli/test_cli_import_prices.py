@@ -67,3 +67,116 @@ def test_a_price_book_with_a_bad_price_is_refused_as_a_whole(
     assert f"nothing of prices.csv was imported: {reason} (1 row)" in result.stderr
     assert len(result.output.splitlines()) == 2
     assert monthclose.world.price_books.latest() == ""
+
+
+SEPTEMBER_FEE = '[[fees]]\nid = "support"\ncurrency = "USD"\nmonthly_fee = 9\ndescription = "Support"\n'
+
+
+def lines_of(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_a_fee_that_names_no_customers_is_said_to_be_due_from_all(monthclose: Command, tmp_path: Path) -> None:
+    for number in range(231):
+        monthclose.world.add_customer(f"c{number}")
+    path = tmp_path / "fees.toml"
+    path.write_text(SEPTEMBER_FEE)
+
+    said = lines_of(monthclose("import", "prices", path).stdout)
+
+    assert "1 fee (1 new): due from 231 customers" in said
+    assert (
+        "fee 'Support' (support) in USD, new: names no customers, so it is due from all 231 customers billed in USD"
+    ) in said
+
+
+def test_a_changed_entry_is_said_with_what_changed_and_the_mistakes_in_its_names(
+    monthclose: Command, tmp_path: Path
+) -> None:
+    monthclose.world.add_customer("acme")
+    monthclose.world.add_customer("tokyo", currency="JPY")
+    path = tmp_path / "fees.toml"
+    path.write_text(SEPTEMBER_FEE)
+    monthclose("import", "prices", path)
+    path.write_text(SEPTEMBER_FEE.replace("= 9", "= 12") + 'customers = ["acme", "acmee", "tokyo"]\n')
+
+    said = lines_of(monthclose("import", "prices", path).stdout)
+
+    assert "1 fee (1 changed): due from 1 customer" in said
+    assert (
+        "fee 'Support' (support) in USD, changed (monthly_fee 9 to 12, customers): due from 1 customer; "
+        "not a customer: acmee; billed in another currency: tokyo"
+    ) in said
+
+
+def test_new_prices_are_said_with_who_used_the_sku_last_month(monthclose: Command, tmp_path: Path) -> None:
+    for name in ("acme", "broke"):
+        monthclose.world.use(monthclose.world.add_customer(name), "5")
+    path = tmp_path / "prices.csv"
+    path.write_text("sku,currency,unit_price\ndroplet,USD,1\ngpu,USD,2\n")
+    assert "2 prices (2 new): no month has been closed yet" in monthclose("import", "prices", path).stdout
+    monthclose.world.close()
+    path.write_text("sku,currency,unit_price\ndroplet,USD,1.50\ngpu,USD,3\n")
+
+    said = lines_of(monthclose("import", "prices", path).stdout)
+
+    assert "2 prices (2 changed)" in said
+    assert "price of SKU 'droplet' in USD, changed (unit_price 1 to 1.5): 2 of 2 customers used it in 2026-10" in said
+    assert "and 1 SKU that nobody used in 2026-10" in said
+
+
+def test_whom_an_import_touches_is_in_its_json(monthclose: Command, tmp_path: Path) -> None:
+    monthclose.world.add_customer("acme")
+    path = tmp_path / "fees.toml"
+    path.write_text(SEPTEMBER_FEE)
+
+    effects = monthclose.json("import", "prices", str(path), "--json")["effects"]
+
+    assert effects["customers"]["fee"] == 1
+    [entry] = effects["entries"]
+    assert (entry["entry"], entry["name"], entry["what"], entry["for_everybody"]) == ("fee", "support", "new", True)
+    assert (entry["before"], entry["after"][0]["monthly_fee"]) == ([], "9")
+
+
+@pytest.mark.parametrize("name", ["prices.toml", "prices.csv"])
+def test_a_check_says_what_an_import_would_do_and_does_nothing(monthclose: Command, tmp_path: Path, name: str) -> None:
+    monthclose.world.add_customer("acme")
+    path = tmp_path / name
+    path.write_text(SEPTEMBER_FEE if name.endswith(".toml") else "sku,currency,unit_price\na,USD,1\n")
+
+    result = monthclose("import", "prices", path, "--check")
+
+    assert "1 row would be imported" in result.stdout
+    assert "1 fee (1 new)" in result.stdout or "1 price (1 new)" in result.stdout
+    assert "nothing was imported: this was a check" in result.stderr
+    assert monthclose.world.price_books.latest() == ""
+    assert list(monthclose.world.audit.find()) == []
+    assert monthclose.json("import", "prices", str(path), "--check", "--json")["check"] is True
+
+
+def test_a_check_finds_the_same_mistakes_as_an_import(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(SEPTEMBER_FEE + '[[discounts]]\nid = "d"\npercent = 5\nskus = ["support"]\n')
+    told = monthclose("import", "prices", path, "--check", exit_code=2).stderr
+    assert 'its skus name "support", which is a fee' in " ".join(told.split())
+
+
+def test_prices_that_are_in_the_book_already_change_nothing(monthclose: Command, tmp_path: Path) -> None:
+    path = tmp_path / "fees.toml"
+    path.write_text(SEPTEMBER_FEE)
+    monthclose("import", "prices", path)
+    assert "the price book is as it was" in monthclose("import", "prices", path).stderr
+
+
+def test_of_many_entries_those_with_a_mistake_come_first(monthclose: Command, tmp_path: Path) -> None:
+    monthclose.world.add_customer("acme")
+    path = tmp_path / "fees.toml"
+    fees = [SEPTEMBER_FEE.replace("support", f"fee-{number}") for number in range(15)]
+    path.write_text("".join([*fees, SEPTEMBER_FEE + 'customers = ["acmee"]\n']))
+
+    result = monthclose("import", "prices", path)
+
+    said = lines_of(result.stdout)
+    first = said.index("16 fees (16 new): due from 1 customer") + 1
+    assert "not a customer: acmee" in said[first]
+    assert "and 6 more; all of them: --json" in result.stderr

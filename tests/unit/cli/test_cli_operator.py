@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from cli.system import System
+from monthclose.domain.audit import sealed
 from monthclose.domain.money import Money
 from monthclose.errors import BrokeOffError, ProviderRefusedError
 from monthclose.handlers import act_for_operator
 from monthclose.use_cases.reconciliation import remote_desk, settle_payments
+from monthclose.use_cases.reconciliation.recorded_desk import most_to_pay
 from tests.unit.cli.driving import Command, FakeMachine
 from tests.unit.test_handlers import FakeContext
 from tests.world import World
@@ -26,6 +28,14 @@ def owe(world: World) -> None:
     world.use(world.add_customer("acme", method="declined"), "100")
     world.close()
     world.add_customer("acme", method="ok")
+
+
+def asked_to_pay(world: World, secret: str = "secret", limit: Money | None = None) -> dict[str, Any]:
+    """Have Kim ask for a payment in the audit trail, and return what the function is asked."""
+    made = world.use_cases.acts.record(
+        "payment.requested", by="kim", customer_id="acme", after=most_to_pay(limit), seal=sealed(secret)
+    )
+    return {"command": "pay", "by": "kim", "customer_id": "acme", "limit": None, "act": made.name, "secret": secret}
 
 
 class Asked(Command):
@@ -56,16 +66,26 @@ def asked(monthclose: Command) -> Asked:
 def test_the_function_charges_and_the_command_asks_with_a_name(asked: Asked, world: World) -> None:
     said = asked("pay", "acme", "--amount", "12.50", "--by", "kim").stdout
     assert said.split() == ["2026-10", "12.50", "USD", "2026-10.2/acme", "paid"]
-    assert asked.requests == [
-        {"command": "pay", "by": "kim", "customer_id": "acme", "limit": {"minor": 1250, "currency": "USD"}}
-    ]
+    [request] = asked.requests
+    [asked_for, done] = asked.world.audit.acts
+    assert request == {
+        "command": "pay",
+        "by": "kim",
+        "customer_id": "acme",
+        "limit": {"minor": 1250, "currency": "USD"},
+        "act": asked_for.name,
+        "secret": request["secret"],
+    }
+    assert request["secret"] not in asked_for.content
+    assert (done.act.what, done.act.follows) == ("act.done", asked_for.name)
+    assert "2026-10.2/acme of 12.50 USD: paid" in done.act.after
 
 
 def test_after_a_lost_answer_nobody_is_told_to_charge_a_part_again(world: World) -> None:
     def ask(_: Mapping[str, Any]) -> Mapping[str, Any]:
         raise BrokeOffError("the connection broke off\nwhat is done stays done; run the command again")
 
-    desk = remote_desk.RemoteMoneyDesk(ask, world.books, "kim")
+    desk = remote_desk.RemoteMoneyDesk(ask, world.books, "kim", "act", "secret")
     with pytest.raises(BrokeOffError, match="run the command again"):
         desk.pay("acme", None)  # all that is open: a repetition finds what is done
     with pytest.raises(BrokeOffError, match=r"(?s)^the connection broke off\n.*`monthclose customer acme`") as error:
@@ -95,9 +115,51 @@ def test_an_error_of_the_function_is_the_commands_error(asked: Asked, world: Wor
 
 
 def test_a_command_that_the_function_does_not_know_asks_for_a_deployment(world: World) -> None:
-    answer = remote_desk.serve(world.use_cases.money_desk(), {"command": "refund"})
+    answer = remote_desk.serve(world.use_cases.money_desk(), {"command": "refund"}, world.use_cases.acts)
     assert answer["error"] == "UserMistakeError"
     assert "deploy this release" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"act": ""},
+        {"act": "AIDATEST#9"},
+        {"secret": "guessed"},
+        {"customer_id": "other"},
+        {"limit": {"minor": 1, "currency": "USD"}},
+        {"command": "settle", "provider": "stripe", "everyone": True},
+    ],
+)
+def test_the_function_does_nothing_that_its_caller_has_not_asked_for_in_the_audit_trail(
+    world: World, changed: dict[str, Any]
+) -> None:
+    request = asked_to_pay(world) | changed
+    answer = remote_desk.serve(world.use_cases.money_desk(), request, world.use_cases.acts)
+    assert answer["error"] == "UserMistakeError"
+    assert "the audit trail has no such request of yours" in answer["message"]
+    assert len(world.audit.acts) == 1
+    assert not world.month("acme").payment_of(2)
+
+
+def test_a_payment_that_was_asked_for_is_made_once_and_on_the_same_day(world: World) -> None:
+    first, second = asked_to_pay(world), asked_to_pay(world)
+    desk, acts = world.use_cases.money_desk(), world.use_cases.acts
+    assert remote_desk.serve(desk, first, acts)["made"]
+    assert "made before" in remote_desk.serve(desk, first, acts)["message"]
+    world.clock.pass_time(days=1, seconds=1)
+    assert "run the command" in remote_desk.serve(desk, second, acts)["message"]
+
+
+def test_that_a_payment_failed_is_recorded_behind_its_request(world: World) -> None:
+    world.gateway.failures["prepare", "before"] = [ProviderRefusedError("no such key")]
+    request = asked_to_pay(world)
+    assert remote_desk.serve(world.use_cases.money_desk(), request, world.use_cases.acts)["error"]
+    failed = world.audit.told[-1]
+    assert (failed.what, failed.why, failed.follows) == (
+        *("act.failed", "ProviderRefusedError: no such key"),
+        request["act"],
+    )
 
 
 def test_a_deployment_without_the_function_says_what_to_do(monthclose: Command) -> None:
@@ -122,7 +184,7 @@ def test_the_command_goes_on_asking_until_the_function_had_time_for_all_that_is_
         entry |= {"left": next(left), "batches": 1, "paused": False}
         return {"drained": {"answered": 1, "taken_up": 0, "started": 0}, "settled": entry, "findings": []}
 
-    desk = remote_desk.RemoteMoneyDesk(settled, asked.world.books, "kim")
+    desk = remote_desk.RemoteMoneyDesk(settled, asked.world.books, "kim", "act", "secret")
     done = desk.settle("stripe", everyone=False, tell=lambda _: None)
     assert done.settled
     assert (done.settled.states, done.settled.left, done.settled.batches) == ({"paid": 3}, 0, 3)
@@ -133,7 +195,7 @@ def test_with_now_the_function_is_asked_once_and_what_is_left_is_named(asked: As
     entry = {"provider": "stripe", "states": {}, "errors": {}, "findings": [], "waiting": 0}
     entry |= {"left": 7, "batches": 0, "paused": False}
     asked.answer = {"drained": {}, "settled": entry, "findings": [], "comparisons": [], "report": {}}
-    desk = remote_desk.RemoteMoneyDesk(lambda _: asked.answer or {}, asked.world.books, "kim")
+    desk = remote_desk.RemoteMoneyDesk(lambda _: asked.answer or {}, asked.world.books, "kim", "act", "secret")
     done = desk.settle("stripe", everyone=True, tell=lambda _: None)
     assert done.settled
     assert done.settled.left == 7
@@ -143,7 +205,7 @@ def test_the_handler_does_the_command_and_logs_who_asked(world: World, monkeypat
     monkeypatch.setattr(act_for_operator, "use_cases", lambda: world.use_cases)
     monkeypatch.setattr(act_for_operator, "logger", world.log)
     context: Any = FakeContext()
-    request = {"command": "pay", "by": "kim", "customer_id": "acme", "limit": None}
+    request = asked_to_pay(world)
     answer = act_for_operator.handler(request, context)
     assert answer == {"made": ["2026-10.2/acme"], "under_way": ""}
     assert "kim" in repr(world.log.lines)
@@ -159,7 +221,9 @@ def test_the_function_stops_settling_when_its_time_is_up(world: World, monkeypat
 
     monkeypatch.setattr(settle_payments.PaymentSettler, "settle", settle)
     monkeypatch.setattr(act_for_operator, "use_cases", lambda: world.use_cases)
+    asked = world.use_cases.acts.record("reconcile.requested", by="kim", seal=sealed("secret"))
     request = {"command": "settle", "by": "kim", "provider": "stripe", "everyone": False}
+    request |= {"act": asked.name, "secret": "secret"}
     context: Any = FakeContext(looks=2)
     answer = act_for_operator.handler(request, context)
     assert json.dumps(answer)

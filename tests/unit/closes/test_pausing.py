@@ -81,7 +81,7 @@ def test_pausing_at_thirty_percent_ends_the_charges_within_five_seconds_and_resu
         pauses = known_pauses(world.limits, world.closes, time.clock)
         made: Any = provider
         gateway: PaymentGateway = ThrottledGateway(made, limiter, LANES[LimitScope.ENDPOINT], pauses=pauses)
-        charger = Charger(world.books, gateway, time.clock, pauses)
+        charger = Charger(world.books, gateway, time.clock, pauses=pauses)
         yield from [partial(charge, charger)] * 12
 
     def charge(charger: Charger) -> None:

@@ -208,7 +208,8 @@ def test_without_a_table_neither_the_document_nor_the_report_mentions_tax() -> N
     assert b"tax" not in document_of(world, "acme").canonical()
     assert "tax_table" not in report
     assert "tax" not in report["money"]["USD"]
-    assert set(report["proof"]) == {"ties", "findings", "findings_in_all"}
+    assert set(report["proof"]) == {"ties", "findings", "findings_in_all", "checks"}
+    assert {row["what"] for entry in report["proof"]["checks"] for row in entry["rows"]}.isdisjoint({"tax"})
 
 
 def test_the_document_has_the_buyer_the_company_the_logo_and_when_it_is_due() -> None:

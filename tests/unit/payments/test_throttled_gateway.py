@@ -21,6 +21,7 @@ from monthclose.errors import (
 )
 from monthclose.names import LimitScope
 from monthclose.ports import BeforeRequest, ChargeOrder, Collected, CollectedPage, PaymentGateway, Window
+from monthclose.use_cases.payments.request_tally import RequestTally
 from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
 from tests.fakes import FakeGateway
 from tests.fakes.throttle import FakeLimiter
@@ -202,3 +203,15 @@ def test_an_accounts_own_largest_charge_overrides_the_general_one(limiter: FakeL
     largest = {code: limits.largest_minor for code in ("EUR", "USD", "JPY") if (limits := gateway.charge_limits(code))}
     assert largest == {"EUR": 2_000_000, "USD": 100, "JPY": 99_999_999}
     assert gateway.charge_limits("CLF") is None
+
+
+def test_how_each_request_ends_is_counted_until_somebody_asks(limiter: FakeLimiter) -> None:
+    fake, tally = FakeGateway(), RequestTally()
+    gateway = ThrottledGateway(fake, limiter, LANES[LimitScope.ACCOUNT], tally=tally)
+    fake.failures["collect", "before"] = [RateLimitedError("429"), ProviderDownError("503"), OrderRefusedError("no")]
+    for expected in (ProviderDownError, OrderRefusedError):
+        with pytest.raises(expected):
+            gateway.collect(order())
+    gateway.collect(order())
+    assert tally.take() == {"limited": 1, "failed": 1, "answered": 2}
+    assert tally.take() == {}

@@ -65,7 +65,16 @@ def test_the_outcome_of_a_usage_file_is_stored_as_it_always_was() -> None:
 
 
 def texts(objects: Mapping[str, bytes]) -> dict[str, str]:
-    return {key: content.decode() for key, content in sorted(objects.items())}
+    return {key: without_checks(content.decode(), key) for key, content in sorted(objects.items())}
+
+
+def without_checks(content: str, key: str) -> str:
+    """Leave out what reports have had since then."""
+    if not key.endswith("report.json"):
+        return content
+    report = json.loads(content)
+    assert report["proof"].pop("checks")
+    return json.dumps(report, indent=2)
 
 
 def without_names(report: str) -> str:

@@ -79,8 +79,13 @@ class S3Documents:
         return self._read(key)
 
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
-        """Read a part of an object."""
-        return self._read(key, Range=f"bytes={offset}-{offset + length - 1}")
+        """Read a part of an object; nothing where it is shorter than that."""
+        try:
+            return self._read(key, Range=f"bytes={offset}-{offset + length - 1}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidRange":
+                raise
+            return b""
 
     def lines(self, key: str) -> Iterator[bytes]:
         """Read as a stream."""

@@ -69,13 +69,14 @@ class DynamoAuditTrail:
         period: Period | None = None,
         customer_id: str = "",
         invoice: str = "",
+        subject: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[RecordedAct]:
         """Query the index of the narrowest of what is asked for, and leave out what isn't about the rest."""
         if not ActItem.Meta.table_name:
             return iter(())
-        index, key = _index(str(period) if period else "", customer_id, invoice)
+        index, key = _index(str(period) if period else "", customer_id, invoice, subject)
         found = self._pages(index, key, _between(since, until))
         return (
             each
@@ -83,6 +84,7 @@ class DynamoAuditTrail:
             if (not period or each.act.period == period)
             and (not customer_id or each.act.customer_id == customer_id)
             and (not invoice or each.act.invoice == invoice)
+            and (not subject or each.act.subject == subject)
         )
 
     def get(self, name: str) -> RecordedAct | None:
@@ -136,12 +138,14 @@ class DynamoAuditTrail:
             raise TryLaterError(f"the audit trail cannot be reached: {error}") from error
 
 
-def _index(period: str, customer_id: str, invoice: str) -> tuple[Any, str]:
-    if invoice:
-        return ActItem.of_invoice, invoice
-    if customer_id:
-        return ActItem.of_customer, customer_id
-    return (ActItem.of_period, period) if period else (ActItem.acts, _TRAIL)
+def _index(period: str, customer_id: str, invoice: str, subject: str) -> tuple[Any, str]:
+    narrowest_first = (
+        (ActItem.of_invoice, invoice),
+        (ActItem.of_customer, customer_id),
+        (ActItem.of_period, period),
+        (ActItem.of_subject, subject),
+    )
+    return next(((index, key) for index, key in narrowest_first if key), (ActItem.acts, _TRAIL))
 
 
 def _between(since: datetime | None, until: datetime | None) -> Condition | None:
@@ -161,6 +165,7 @@ def _item(made: RecordedAct) -> dict[str, str]:
         "identity": made.identity,
         "number": str(made.number).zfill(_DIGITS),
         "trail": _TRAIL,
+        "subject": act.subject,
         "at": made.at,
         "content": made.content,
         "links": json.dumps(links),

@@ -22,7 +22,7 @@ from monthclose.ports import NumberedRun, Reservation
 _SHARDS = 16
 _INDEX_SHARDS = 4
 _READ_AT_ONCE = 400
-_CLOSES = "closes"
+_CLOSES, _BATCHES = "closes", "#batches#"
 
 
 class DynamoCloses:
@@ -159,8 +159,17 @@ def _close(item: ClosesItem) -> Close:
 
 
 def _progress_content(progress: BatchProgress) -> dict[str, Any]:
-    content = asdict(progress) | {"period": str(progress.period), "time": progress.time.isoformat()}
-    return content if progress.outdated else {name: value for name, value in content.items() if name != "outdated"}
+    charged_at = progress.charged_at.isoformat() if progress.charged_at else None
+    content = asdict(progress) | {
+        "period": str(progress.period),
+        "time": progress.time.isoformat(),
+        "charged_at": charged_at,
+    }
+    return {name: value for name, value in content.items() if value or name not in _OPTIONAL}
+
+
+_OPTIONAL = ("outdated", "charged_at")
+"""Left out of a batch's item where there is nothing to say."""
 
 
 def _progress(item: ClosesItem) -> BatchProgress:
@@ -175,4 +184,12 @@ def _progress(item: ClosesItem) -> BatchProgress:
         unsettled=content["unsettled"],
         time=datetime.fromisoformat(content["time"]),
         outdated=content.get("outdated", False),
+        charged_at=datetime.fromisoformat(content["charged_at"]) if content.get("charged_at") else None,
     )
+
+
+def read_item(item: ClosesItem) -> Close | BatchProgress | None:
+    """Read a close or a batch's progress; None for the table's other items."""
+    if item.pk == _CLOSES:
+        return _close(item)
+    return _progress(item) if _BATCHES in item.pk else None

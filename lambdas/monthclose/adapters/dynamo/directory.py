@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from sys import intern
 
 from monthclose.adapters.dynamo.batches import Batches
 from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import CustomerItem
-from monthclose.adapters.dynamo.records import LEASE_SHARDS
-from monthclose.domain.accounts.customer import Profile
+from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
+from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.batching import Planned
 from monthclose.ports import Owing
 
@@ -31,11 +32,12 @@ class DynamoCustomerDirectory:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
         with translated():
             for item in CustomerItem.scan(
-                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor"],
+                attributes_to_get=["customer_id", "payment_provider", "last_invoiced_minor", "currency"],
                 consistent_read=True,
                 last_evaluated_key={"customer_id": {"S": after}} if after else None,
             ):
-                yield Planned(item.customer_id, item.payment_provider, int(item.last_invoiced_minor))
+                provider, currency = intern(item.payment_provider), intern(item.currency)  # once, not a million times
+                yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency)
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Look the ids up, in batches."""
@@ -43,6 +45,17 @@ class DynamoCustomerDirectory:
         wanted = ["customer_id", *names]
         items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=False, attributes=wanted)
         return {item.customer_id: Profile(**{name: getattr(item, name) for name in names}) for item in items}
+
+    def currencies(self) -> Iterator[str]:
+        """Scan the table page by page, reading one attribute."""
+        with translated():
+            for item in CustomerItem.scan(attributes_to_get=["currency"]):
+                yield item.currency
+
+    def accounts(self, customer_ids: Iterable[str]) -> Mapping[str, Customer]:
+        """Look the ids up, in batches."""
+        items = self._batches.read(CustomerItem, sorted(set(customer_ids)), consistent=True)
+        return {item.customer_id: customer(item) for item in items}
 
     def owing(self) -> Iterator[Owing]:
         """Scan the table page by page; DynamoDB leaves out customers who owe nothing."""

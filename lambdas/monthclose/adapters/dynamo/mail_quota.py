@@ -41,6 +41,11 @@ class KeptQuota:
             self._known = kept
             return kept
 
+    def look(self) -> SendingQuota:
+        """Return what is known, or else a new answer."""
+        kept = self._known or _kept()
+        return kept if kept and self._is_fresh(kept) else self._account.look()
+
     def used_up(self) -> None:
         """Let nobody send for ten minutes: then SES is asked again."""
         quota = self.quota()

@@ -23,6 +23,7 @@ from monthclose.names import (
     ACTS_OF_CUSTOMER,
     ACTS_OF_INVOICE,
     ACTS_OF_PERIOD,
+    ACTS_OF_SUBJECT,
     BEING_CHARGED_INDEX,
     UNFINISHED_INDEX,
 )
@@ -355,16 +356,31 @@ class ActsOfInvoice(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped
     at = UnicodeAttribute(range_key=True)
 
 
+class ActsOfSubject(GlobalSecondaryIndex["ActItem"]):  # type: ignore[no-untyped-call]
+    """The acts about a subject: `close`, `prices`."""
+
+    class Meta:
+        """Index settings."""
+
+        index_name = ACTS_OF_SUBJECT
+        projection = AllProjection()
+
+    subject = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
 class ActItem(Model):
     """An act; its keys are the identity and the number of its act. It is inserted by a statement, see `audit`."""
 
     class Meta(_Meta):
         """Table settings."""
 
-    acts, of_period, of_customer, of_invoice = Acts(), ActsOfPeriod(), ActsOfCustomer(), ActsOfInvoice()
+    acts, of_subject = Acts(), ActsOfSubject()
+    of_period, of_customer, of_invoice = ActsOfPeriod(), ActsOfCustomer(), ActsOfInvoice()
     identity = UnicodeAttribute(hash_key=True)
     number = UnicodeAttribute(range_key=True)
     trail = UnicodeAttribute()
+    subject = UnicodeAttribute()
     at = UnicodeAttribute()
     content = UnicodeAttribute()
     """The act in JSON."""

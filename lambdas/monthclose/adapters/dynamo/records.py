@@ -169,17 +169,15 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case 
                     **_common(item, "currency", "amount_minor", "time"), document=_place(item.document)
                 )
             case m.PaymentItem(sequence=1):
-                found["payment"] = _payment(item)
+                found["payment"] = payment(item)
             case m.PaymentItem():
-                manual.append(_payment(item))
+                manual.append(payment(item))
             case m.EntryItem():
                 entries.append(_entry(item))
             case m.NoticeItem():
                 notices.append(_notice(item))
             case m.HoldItem():
-                holds.append(
-                    HoldChange(**_common(item, "reason", "time", "number", "by"), action=HoldAction(item.action))
-                )
+                holds.append(hold(item))
             case m.ParkingItem():
                 found["parking"] = Parking(**_common(item, "reason", "detail", "time", "active"))
     return CustomerMonth(
@@ -188,7 +186,7 @@ def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case 
         reminders=_in_order(n for n in notices if n.step and not n.of_correction),
         correction_notices=_in_order(n for n in notices if n.of_correction),
         holds=tuple(sorted(holds, key=lambda change: change.number)),
-        manual=tuple(sorted(manual, key=lambda payment: payment.sequence)),
+        manual=tuple(sorted(manual, key=lambda one: one.sequence)),
         entries=tuple(sorted(entries, key=lambda entry: entry.time)),
         credit_notes=tuple(sorted(notes, key=lambda note: note.number)),
         superseded=tuple(sorted(superseded, key=lambda invoice: invoice.number)),
@@ -237,7 +235,13 @@ def _place(content: Any) -> DocumentPlace:
     return DocumentPlace(**content)
 
 
-def _payment(item: m.PaymentItem) -> Payment:
+def hold(item: m.HoldItem) -> HoldChange:
+    """Read a change of a hold."""
+    return HoldChange(**_common(item, "reason", "time", "number", "by"), action=HoldAction(item.action))
+
+
+def payment(item: m.PaymentItem) -> Payment:
+    """Read a payment."""
     texts = ("provider", "currency", "payment_method", "provider_ref", "code", "advice")
     amounts = ("limit_minor", "amount_minor", "more_minor", "rest_minor", "gathered_minor")
     money_back = ("collected_minor", "refunded_minor", "reversed_minor", "lost_minor")

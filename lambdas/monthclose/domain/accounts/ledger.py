@@ -34,6 +34,10 @@ class Account(StrEnum):
     """Given up, or refunded."""
 
 
+class UnbalancedEntryError(ValueError):
+    """The legs of an entry do not add up to zero, or there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One side of an entry; `minor` in minor units, debit positive."""
@@ -65,7 +69,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         if not self.legs or sum(leg.minor for leg in self.legs) != 0:
-            raise ValueError(f"the legs of entry {self.entry_id} do not balance: {self.legs}")
+            raise UnbalancedEntryError(f"the legs of entry {self.entry_id} do not balance: {self.legs}")
 
 
 def used_id(of: str) -> str:

@@ -26,6 +26,7 @@ class Planned(NamedTuple):
     customer_id: str
     provider: str
     expected_minor: int
+    currency: str = ""
 
     @property
     def place(self) -> tuple[int, str]:

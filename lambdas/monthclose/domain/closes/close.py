@@ -21,6 +21,8 @@ class CloseStatus(StrEnum):
     """Where a close stands."""
 
     RUNNING = "running"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    """Its invoices are drafted, and nothing is issued or charged before a person approves them."""
     COMPLETED = "completed"
     """Finished: the books tie, everybody has an outcome (perhaps a bank debit under way), and was told."""
     WAITING = "waiting"
@@ -73,6 +75,10 @@ class Close:
         Rounds of the present run during which charging was paused: the bound on repair rounds doesn't count them.
     only : str
         Where the list of the customers is to whom the present run is limited; empty if it covers all.
+    planned_for : mapping
+        How many customers each provider has; empty as `providers`.
+    rehearsal : int
+        The rehearsal whose drafts it issues; 0 if it drafts by itself.
     """
 
     period: Period
@@ -97,6 +103,8 @@ class Close:
     round_began_at: datetime | None = None
     rounds_not_counted: int = 0
     only: str = ""
+    planned_for: Mapping[str, int] = field(default_factory=dict)
+    rehearsal: int = 0
     version: int = 0
 
     @property
@@ -104,6 +112,11 @@ class Close:
         """The pause of its charging that is in force, if one is."""
         last = self.pauses[-1] if self.pauses else None
         return last if last and last.in_force and self.completed_at is None else None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an execution works on it, or waits for its approval, unless that has ended meanwhile."""
+        return self.status in (CloseStatus.RUNNING, CloseStatus.WAITING_FOR_APPROVAL)
 
     @property
     def stopped(self) -> Stop | None:
@@ -203,6 +216,8 @@ class BatchProgress:
     time: datetime
     outdated: bool = False
     """Whether something has changed since that is not in the sums yet."""
+    charged_at: datetime | None = None
+    """When its last charge was made: what the forecast is made from. Not known of batches of earlier releases."""
 
     @property
     def finished(self) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from monthclose.domain.accounts import credit
 from monthclose.domain.accounts.customer import Customer
@@ -74,6 +74,12 @@ def draft_invoice(
     sums = taxed(amounts_of(untaxed.lines, (), currency), taxation, currency)
     document = untaxed.with_taxes(sums, inclusive=taxation.inclusive)
     _check_amounts(document)
+    return replace(document, credits=_credits(document, customer)).content()
+
+
+def dated(draft: Draft, customer: Customer, day: date, payment_days: int) -> Draft:
+    """Return a draft as it is issued on a day: what the account's credit covers is that of then, all else stays."""
+    document = replace(InvoiceDocument.of(draft), issued_on=day, due_on=day + timedelta(days=payment_days), credits=())
     return replace(document, credits=_credits(document, customer)).content()
 
 

@@ -22,11 +22,7 @@ def expire_credit(books: Books, customer: Customer, period: Period, now: datetim
     ConflictError
         Somebody else changed the account meanwhile.
     """
-    if not credit.expire(customer, period).minor:
-        return customer
-    months = books.months(customer.customer_id).items()
-    waiting = (of for of, month in months if of < period and month.parked and not month.invoice)
-    after, minor, parts = credit.expire(customer, min(waiting, default=period))
+    after, minor, parts = _expired(books, customer, period)
     if not minor:
         return customer
     paid = sum(part.minor for part in parts if part.grant.kind is GrantKind.PAID)
@@ -36,3 +32,16 @@ def expire_credit(books: Books, customer: Customer, period: Period, now: datetim
     entry_id = f"expired/{customer.version}"
     books.commit(after, Entry(entry_id, customer.customer_id, period, customer.currency, now, legs, memo))
     return replace(after, version=after.version + 1)
+
+
+def without_expired(books: Books, customer: Customer, period: Period) -> Customer:
+    """Return the account as `expire_credit` would leave it; nothing is written."""
+    return _expired(books, customer, period).customer
+
+
+def _expired(books: Books, customer: Customer, period: Period) -> credit.Used:
+    if not credit.expire(customer, period).minor:
+        return credit.Used(customer, 0, ())
+    months = books.months(customer.customer_id).items()
+    waiting = (of for of, month in months if of < period and month.parked and not month.invoice)
+    return credit.expire(customer, min(waiting, default=period))

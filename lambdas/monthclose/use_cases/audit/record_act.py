@@ -1,16 +1,13 @@
 """Records acts: before the change is made, so that none is made without a record of it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Unpack
 
-from monthclose.domain.audit import About, Act, RecordedAct
+from monthclose.domain.audit import DONE, FAILED, About, Act, RecordedAct
 from monthclose.errors import MonthCloseError
-from monthclose.ports import AuditTrail, Clock
-
-FAILED = "act.failed"
-"""An act that another one announced was not done, or only in part: `asked_by` names the other one."""
+from monthclose.ports import AuditTrail, Clock, Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +16,7 @@ class ActRecorder:
 
     trail: AuditTrail
     clock: Clock
+    log: Log
 
     def record(self, what: str, **about: Unpack[About]) -> RecordedAct:
         """Record an act; call it before anything is changed.
@@ -38,25 +36,57 @@ class ActRecorder:
         return self.trail.append(Act(time=self.clock(), what=what, **about))
 
     @contextmanager
-    def acting(self, what: str, **about: Unpack[About]) -> Iterator[RecordedAct]:
-        """Record an act, let it be done, and record as well if that fails.
+    def acting(self, what: str, **about: Unpack[About]) -> Iterator["Announced"]:
+        """Record an act and let it be done; if it fails, record that as well.
 
         Raises
         ------
         TryLaterError, UserMistakeError
             See `record`; nothing is done then.
         """
-        made = self.record(what, **about)
+        announced = Announced(self, self.record(what, **about))
         try:
-            yield made
+            yield announced
         except Exception as error:
-            failed = about | About(why=_in_short(error), before="", after="", asked_by=made.name)
-            with suppress(MonthCloseError):  # what went wrong first is what the caller must hear of
-                self.record(FAILED, **failed)
+            announced.failed(error)
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An act that was recorded, and is being done."""
+
+    recorder: ActRecorder
+    made: RecordedAct
+
+    def done(self, after: str) -> None:
+        """Record what came of it, where the act itself could not say it: counts, numbers, states."""
+        self._follow(DONE, after=after)
+
+    def failed(self, error: Exception) -> None:
+        """Record that it was not done, or only in part."""
+        self._follow(FAILED, why=_in_short(error))
+
+    def _follow(self, what: str, *, why: str = "", after: str = "") -> None:
+        """Record what came of it. If that fails, the log says so: what is done stays done, and the act is recorded."""
+        act = self.made.act
+        try:
+            self.recorder.record(
+                what,
+                by=act.by,
+                why=why,
+                after=after,
+                period=act.period,
+                customer_id=act.customer_id,
+                invoice=act.invoice,
+                follows=self.made.name,
+            )
+        except MonthCloseError as error:
+            said = {"act": self.made.name, "error": str(error)}
+            self.recorder.log.warning("what came of an act could not be recorded in the audit trail", extra=said)
+
+
 def _in_short(error: Exception) -> str:
-    """Name an error; what others than we say in theirs may have personal data in it."""
+    """Name an error; what libraries say in theirs may have personal data in it."""
     said = str(error).partition("\n")[0] if isinstance(error, MonthCloseError) else ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -45,13 +45,15 @@ def open_close(
     now = clock()
     period.require_ended(now)
     close = closes.get(period)
-    if only and (close is None or not close.snapshot_key):
-        raise UserMistakeError(f"{period} was never closed: close it before some of its customers are closed again")
+    if only and (close is None or not close.round or close.status is CloseStatus.WAITING_FOR_APPROVAL):
+        raise UserMistakeError(
+            f"nobody has been charged for {period} yet: close it before some of its customers are closed again"
+        )
     if close is None:
         close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
     elif close.execution == execution:
         return Opened(period, "opened", close.run)  # the same call again
-    elif close.status is CloseStatus.RUNNING and still_running(close.execution, execution, workflow):
+    elif close.under_way and still_running(close.execution, execution, workflow):
         return Opened(period, "already_running", close.run)
     else:
         close = replace(

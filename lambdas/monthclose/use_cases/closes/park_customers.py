@@ -1,6 +1,7 @@
 """Park customers: after the last repair round, set aside every customer without an outcome, with the reason."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from monthclose.domain.closes.close import Batch, Stage
 from monthclose.domain.errors import ParkCustomerError, UserMistakeError
@@ -35,7 +36,8 @@ def park_customers(
             months[customer_id] = books.month(customer_id, period)
             parked += 1
     stage = progress.stage if progress else Stage.GENERATED
-    closes.put_progress(summed_up(period, batch, months.values(), stage, close.round, clock))
+    after = summed_up(period, batch, months.values(), stage, close.round, clock)
+    closes.put_progress(replace(after, charged_at=progress.charged_at if progress else None))
     return parked
 
 

@@ -21,6 +21,7 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    Rehearsals,
     TaxTables,
     TimeIsUp,
 )
@@ -55,6 +56,7 @@ class Planner:
     """Plans rounds."""
 
     closes: Closes
+    rehearsals: Rehearsals
     snapshots: SnapshotTaker
     documents: Documents
     price_books: PriceBooks
@@ -94,7 +96,7 @@ class Planner:
         if first:  # one run bills with one price book, whatever is imported meanwhile
             close = replace(close, price_book=self.price_books.latest(), tax_table=self.tax_tables.latest())
         if not close.snapshot_key:
-            taken = self.snapshots.take(close, scan or Scan(), time_is_up)
+            taken = self._judged(close) or self.snapshots.take(close, scan or Scan(), time_is_up)
             if isinstance(taken, Scan):
                 return Plan(close, 0, "", scan=taken)
             close = self._planned(close, taken)
@@ -138,6 +140,13 @@ class Planner:
         of_providers = (self.limits.state(name).pause for name in sorted(providers))
         return [pause for pause in (*close.pauses, *of_providers) if pause and pause.lasted_until(began)]
 
+    def _judged(self, close: Close) -> Snapshot | None:
+        """Find the snapshot of the drafts that were judged: it is the close's, if there is one."""
+        rehearsal = self.rehearsals.get(close.period) if close.rehearsal else None
+        if rehearsal is None or rehearsal.number != close.rehearsal:
+            return None
+        return Snapshot(rehearsal.snapshot_key, rehearsal.batches, rehearsal.counts)
+
     def _check_providers(self, names: set[str]) -> None:
         for name in sorted(names & self.gateways.keys()):
             with suppress(TryLaterError):  # if it is down or busy, its queue waits; the close does not fail
@@ -153,6 +162,7 @@ class Planner:
             expected_seconds=seconds,
             warnings=warnings,
             providers=tuple(sorted(taken.counts)),
+            planned_for=dict(sorted(taken.counts.items())),
         )
         return self.closes.put(planned)
 
@@ -164,7 +174,7 @@ class Planner:
             if provider is None:
                 warnings.append(f"provider {name!r} has no adapter: {count(number, 'customer')} cannot be charged")
                 continue
-            rate = provider.limit.usable()
+            rate = provider.charges_per_second
             takes = round(number / rate)
             seconds = max(seconds, takes)
             if takes > self.settings.deadline_hours * 3600:

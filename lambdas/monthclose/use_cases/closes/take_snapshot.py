@@ -78,8 +78,13 @@ class SnapshotTaker:
     max_batches: int
     part: int = PART
 
-    def take(self, close: Close, scan: Scan, time_is_up: TimeIsUp) -> Snapshot | Scan:
+    def take(self, close: Close, scan: Scan, time_is_up: TimeIsUp, folder: str = "") -> Snapshot | Scan:
         """Scan the customers from where the last call stopped, and list them once all are scanned.
+
+        Parameters
+        ----------
+        folder : str
+            Where it is written, if not to that of the close's run.
 
         Returns
         -------
@@ -91,10 +96,10 @@ class SnapshotTaker:
         UserMistakeError
             There are no customers to bill.
         """
-        counts, held = Counter(scan.counts), list[Planned]()
+        counts, held, folder = Counter(scan.counts), list[Planned](), folder or _folder(close)
         for customer in self.directory.scan(scan.after):
             if len(held) == self.part:
-                scan = self._write_part(close, scan, held, counts)
+                scan = self._write_part(folder, scan, held, counts)
                 held = []
                 if time_is_up():
                     return scan
@@ -102,27 +107,27 @@ class SnapshotTaker:
             counts[customer.provider] += 1
         if not counts:
             raise UserMistakeError("there are no customers: import some first (monthclose import customers FILE)")
-        return self._list(close, scan.parts, held, counts)
+        return self._list(folder, scan.parts, held, counts)
 
-    def _write_part(self, close: Close, scan: Scan, held: list[Planned], counts: Counter[str]) -> Scan:
+    def _write_part(self, folder: str, scan: Scan, held: list[Planned], counts: Counter[str]) -> Scan:
         """Write a sorted part; a repeated call writes it again, with other customers if some came meanwhile."""
         by_provider = _sorted(held)
         for provider, places in by_provider.items():
-            self.documents.write(_part_key(close, len(scan.parts), provider), map(_line, places))
+            self.documents.write(_part_key(folder, len(scan.parts), provider), map(_line, places))
         return Scan(held[-1].customer_id, (*scan.parts, [*by_provider]), dict(counts))
 
     def _list(
-        self, close: Close, parts: Sequence[Sequence[str]], held: list[Planned], counts: Mapping[str, int]
+        self, folder: str, parts: Sequence[Sequence[str]], held: list[Planned], counts: Mapping[str, int]
     ) -> Snapshot:
         last = _sorted(held)
-        merged = {name: self._merged(close, parts, name, last.get(name, [])) for name in counts}
-        size, key = batch_size(counts, self.max_batches), f"{_folder(close)}.json"
+        merged = {name: self._merged(folder, parts, name, last.get(name, [])) for name in counts}
+        size, key = batch_size(counts, self.max_batches), f"{folder}.json"
         write_batches(self.documents, key, batches_of(merged, size), self.queues)
         return Snapshot(key, sum(-(-number // size) for number in counts.values()), counts)
 
-    def _merged(self, close: Close, parts: Sequence[Sequence[str]], provider: str, last: list[_Place]) -> Iterator[str]:
+    def _merged(self, folder: str, parts: Sequence[Sequence[str]], provider: str, last: list[_Place]) -> Iterator[str]:
         """Iterate over a provider's customers, money first."""
-        keys = [_part_key(close, part, provider) for part, names in enumerate(parts) if provider in names]
+        keys = [_part_key(folder, part, provider) for part, names in enumerate(parts) if provider in names]
         for _, customer_id in merge(*map(self._read, keys), last):
             yield customer_id
 
@@ -147,5 +152,5 @@ def _folder(close: Close) -> str:
     return f"snapshots/{close.period}/run-{close.run}"
 
 
-def _part_key(close: Close, part: int, provider: str) -> str:
-    return f"{_folder(close)}/part-{part:04}-{quote(provider, safe='')}.jsonl"
+def _part_key(folder: str, part: int, provider: str) -> str:
+    return f"{folder}/part-{part:04}-{quote(provider, safe='')}.jsonl"

@@ -14,6 +14,27 @@ _MOST_PRICES = 100_000
 """A price book is held in memory wherever it is used."""
 
 
+class TrialPriceBooks:
+    """`PriceBooks` as an import would leave them: what is merged is kept here, and nothing is stored."""
+
+    def __init__(self, stored: PriceBooks) -> None:
+        self._stored = stored
+        self._merged: PriceBook | None = None
+
+    def latest(self) -> str:
+        """Name the latest version, were it stored."""
+        return self._merged.version if self._merged else self._stored.latest()
+
+    def get(self, version: str) -> PriceBook:
+        """Read one version."""
+        return self._merged if self._merged and version == self._merged.version else self._stored.get(version)
+
+    def merge(self, additions: PriceBook) -> PriceBook:
+        """Merge a book into the latest one, for now."""
+        self._merged = self.get(self.latest()).merged(additions)
+        return self._merged
+
+
 def import_prices(rows: Iterable[Row], mapping: ColumnMapping, *, price_books: PriceBooks, reject: Reject) -> Tally:
     """Merge a file's prices into the price book, if every row is valid.
 

@@ -4,7 +4,7 @@ The order of the steps makes it safe to break off anywhere: store the drafts, re
 store the numbered documents, book each invoice. A later run first finishes the invoices that have numbers.
 
 A problem with one customer parks that customer; the others are billed. Before numbers are reserved, the booking of each
-invoice is rehearsed: one that cannot be booked gets no number. If booking fails later all the same, the invoice keeps
+invoice is tried out: one that cannot be booked gets no number. If booking fails later all the same, the invoice keeps
 its number and waits.
 """
 
@@ -18,18 +18,17 @@ from typing import NamedTuple
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Entry
-from monthclose.domain.closes.close import Batch, BatchProgress, Close, Stage
+from monthclose.domain.closes.close import Batch, BatchProgress, Stage
 from monthclose.domain.errors import ParkCustomerError
 from monthclose.domain.invoices import invoice as invoices
 from monthclose.domain.invoices.draft import number_drafts
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.invoicing import InvoicingPolicy, account_after, carried_minor
-from monthclose.domain.money import EXPONENT_BY_CURRENCY, Money
 from monthclose.domain.month import Carried, CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import Books, Clock, Closes, Documents, PriceBooks, Reservation, TaxTables
+from monthclose.ports import Books, Clock, Closes, Documents, Reservation
 from monthclose.use_cases.accounts.expire_credit import expire_credit
 from monthclose.use_cases.batch_work import (
     OF_ONE_CUSTOMER,
@@ -41,13 +40,12 @@ from monthclose.use_cases.batch_work import (
     unparked,
 )
 from monthclose.use_cases.invoices.document_keys import documents_key
-from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
+from monthclose.use_cases.invoices.draft_batch import MOST_BYTES, BatchDrafter, Drafted, NotDrafted
+from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
 from monthclose.use_cases.invoices.replace_invoice import Replacer
 from monthclose.use_cases.invoices.stored_drafts import store_drafts
 from monthclose.use_cases.payments.own_payment import own_payment
 
-MOST_BYTES = 16 * 2**20
-"""Largest document of an invoice, and the most of a portion's together: as drafts, they take some eight times that."""
 PORTION = 100
 """Most customers in a portion: what a call that is killed has to do again."""
 
@@ -99,11 +97,10 @@ class InvoiceGenerator:
 
     books: Books
     closes: Closes
-    price_books: PriceBooks
-    tax_tables: TaxTables
     documents: Documents
     clock: Clock
-    drafter: InvoiceDrafter
+    batch_drafter: BatchDrafter
+    judged: JudgedDrafts
     replacer: Replacer
     adapters: frozenset[str]
     """Providers that have an adapter."""
@@ -170,26 +167,38 @@ class InvoiceGenerator:
 
     def _portions(self, period: Period, batch: Batch, months: Mapping[str, CustomerMonth]) -> Iterator[_Portion]:
         """Draft the invoices of all customers without one; each portion is to be issued before the next is drafted."""
-        todo = [name for name, month in months.items() if not month.invoice and not month.carried]
+        todo = {name: month for name, month in months.items() if not month.invoice and not month.carried}
         if not todo:
             return
-        close, drafter, portion = self._frozen(period), self.drafter.with_logo(), _Portion()
-        for customer_id in todo:
+        portion = _Portion()
+        for found in self._drafts(period, batch, todo):
             try:
-                customer = retry_conflicts(partial(self._billable, customer_id, batch, period))
-                portion.held += customer.held_since is not None
-                draft = self._draft(drafter, period, customer, close, parked=months[customer_id].parked)
-                size = self._rehearse(draft, customer)
-                if not portion.has_room(size):
+                if isinstance(found, NotDrafted):
+                    portion.held += found.held
+                    raise found.reason
+                if not portion.has_room(found.size):
                     yield portion
                     portion = _Portion()
-                self._add(portion, draft, size, _Seen(customer, months[customer_id]))
+                portion.held += found.customer.held_since is not None
+                self._add(portion, found)
             except OF_ONE_CUSTOMER as error:
-                park(self.books, self.clock, customer_id, period, reason_to_park(error))
+                name = found.customer_id if isinstance(found, NotDrafted) else found.customer.customer_id
+                park(self.books, self.clock, name, period, reason_to_park(error))
         yield portion
 
-    def _add(self, portion: _Portion, draft: Draft, size: int, seen: _Seen) -> None:
+    def _drafts(
+        self, period: Period, batch: Batch, todo: Mapping[str, CustomerMonth]
+    ) -> Iterator[Drafted | NotDrafted]:
+        """Draft invoices, or read the drafts that were judged before the close was let through its gate."""
+        close = self.closes.get(period)
+        prepare = partial(expire_credit, self.books, period=period, now=self.clock())
+        if close and close.rehearsal:
+            return self.judged.drafts(period, batch, todo, close, prepare)
+        return self.batch_drafter.drafts(period, batch, todo, close, prepare)
+
+    def _add(self, portion: _Portion, found: Drafted) -> None:
         """Add a draft to a portion, unless there is nothing to bill."""
+        draft, seen = found.draft, _Seen(found.customer, found.month)
         if self.policy.invoices(draft):
             portion.drafts.append(draft)
         elif self.policy.carries(draft):
@@ -197,36 +206,8 @@ class InvoiceGenerator:
         else:
             return self._commit_nothing(draft, seen)
         portion.seen[seen.customer.customer_id] = seen
-        portion.size += size
+        portion.size += found.size
         return None
-
-    def _frozen(self, period: Period) -> Close | None:
-        """Read the close, and check that its price book and tax table can be read: if not, no customer is to blame."""
-        close = self.closes.get(period)
-        if close:
-            self.price_books.get(close.price_book)
-            self.tax_tables.get(close.tax_table)
-        return close
-
-    def _rehearse(self, draft: Draft, customer: Customer) -> int:
-        """Rehearse booking a draft, one that cannot be booked or stored must not get a number; returns its bytes.
-
-        Raises
-        ------
-        ParkCustomerError
-            Its document is too large.
-        AmountTooLargeError
-            The amounts on the account would be too large.
-        """
-        [invoice], content = number_drafts([draft], 1, "")
-        if len(content) > MOST_BYTES:
-            raise ParkCustomerError(
-                "document_too_large",
-                f"the invoice's document is larger than {MOST_BYTES // 2**20} MB; shorten descriptions, or price by "
-                "SKU instead of by resource",
-            )
-        invoices.issue(invoice, account_after(customer, draft))
-        return len(content)
 
     def _commit_nothing(self, draft: Draft, seen: _Seen) -> None:
         account = account_after(seen.customer, draft)
@@ -258,49 +239,6 @@ class InvoiceGenerator:
         carried = account.carried_minor + record.amount_minor
         account = replace(account, account_currency=record.currency, carried_minor=carried)
         self.books.commit(account, record, *unparked(seen.month.parking))
-
-    def _billable(self, customer_id: str, batch: Batch, period: Period) -> Customer:
-        customer = self.books.customer(customer_id)
-        if customer is None:
-            raise ParkCustomerError("no_customer", f"customer {customer_id} was removed after the snapshot")
-        currency, provider = customer.profile.currency, customer.profile.payment_provider
-        if provider != batch.provider:
-            raise ParkCustomerError(
-                "provider_changed",
-                f"the snapshot says {batch.provider!r}, the profile now says {provider!r}; "
-                "change it back for this period",
-            )
-        if currency not in EXPONENT_BY_CURRENCY:
-            raise ParkCustomerError(
-                "unknown_currency",
-                f"{currency!r} is not an ISO 4217 currency; correct it and import the customer again",
-            )
-        if customer.currency != currency:
-            minor = customer.balance.minor or customer.carried_minor or customer.receivable_minor
-            what = Money(minor, customer.currency)
-            raise ParkCustomerError(
-                "currency_mismatch",
-                f"the profile says {currency}, but {what} is still open; settle that or change the profile back",
-            )
-        return expire_credit(self.books, customer, period, self.clock())
-
-    def _draft(
-        self, drafter: InvoiceDrafter, period: Period, customer: Customer, close: Close | None, *, parked: bool
-    ) -> Draft:
-        """Draft from the usage received until the close was opened: its watermark, the same for every run.
-
-        A parked customer who cannot be billed from that is billed from what was received until this run started.
-        """
-        now = self.clock()
-        if close is None:
-            return drafter.draft(customer, period, "", "", now, now.date())
-        draft = partial(drafter.draft, customer, period, close.price_book, close.tax_table, day=now.date())
-        try:
-            return draft(watermark=close.opened_at)
-        except ParkCustomerError:
-            if not parked:
-                raise
-        return draft(watermark=close.run_started_at)
 
     def _issue(
         self, period: Period, batch: Batch, reservation: Reservation, drafts: list[Draft], seen: Mapping[str, _Seen]

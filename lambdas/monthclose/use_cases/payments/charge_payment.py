@@ -11,6 +11,7 @@ A payment found in CHARGING or UNKNOWN is first looked up at the provider. If it
 surely won't be, the amount is decided again: a frozen amount must not outlive what it was based on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ from monthclose.domain.payments.payment import (
     PaymentState,
     next_check,
 )
+from monthclose.domain.period import Period
 from monthclose.errors import (
     BeingChargedError,
     ConflictError,
@@ -54,11 +56,19 @@ _SURELY_RECOGNISED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Charger:
-    """Charges customers through one provider. Safe at any time, any number of times, by any number of workers."""
+    """Charges customers through one provider. Safe at any time, any number of times, by any number of workers.
+
+    Parameters
+    ----------
+    restored : callable
+        Whether our record of a month may be older than the provider's, as it was restored from a backup: then the
+        provider is asked what it has before it is given an order.
+    """
 
     books: Books
     gateway: PaymentGateway
     clock: Clock
+    restored: Callable[[Period], bool] = lambda _period: False
     pauses: ChargingPauses = NEVER_PAUSED
 
     @property
@@ -159,7 +169,20 @@ class Charger:
         if not self.gateway.one_order_per_payment:
             started = replace(started, provider_ref="")
         leased = customer.leased_to(payment.payment_id, next_check(now, now))
-        return self._attempt(self.bookkeeper.commit(case, payment=started, customer=leased))
+        case = self.bookkeeper.commit(case, payment=started, customer=leased)
+        return self._attempt_if_new(case) if self._may_be_forgotten(case) else self._attempt(case)
+
+    def _may_be_forgotten(self, case: Case) -> bool:
+        """Whether the provider may have an order of this payment that we have no reference to."""
+        known = case.payment.provider_ref or not case.customer.provider_customer_id
+        return not known and self.restored(case.payment.period)
+
+    def _attempt_if_new(self, case: Case) -> PaymentState:
+        """Make an attempt, unless the provider has made it already; its idempotency keys are forgotten after a day."""
+        answer = self._look_up_order(case)
+        if isinstance(answer.outcome, NotCollected) or _is_canceled(answer):
+            return self._attempt(case)
+        return self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
 
     def _note_wait(self, case: Case) -> None:
         """Note what a payment waits for, if that takes days: until then no close needs to try it again."""
@@ -325,6 +348,8 @@ class Charger:
         return self._begin(self._abandon(case))
 
     def _look_up_order(self, case: Case) -> Answer:
+        if self._may_be_forgotten(case):  # whenever it was ordered: nobody is charged for a month before its end
+            return self.gateway.look_up(replace(order_of(case), since=case.payment.period.end))
         if case.payment.provider_ref or case.customer.provider_customer_id:
             return self.gateway.look_up(order_of(case))
         return Answer("", NotCollected())  # they were not even registered

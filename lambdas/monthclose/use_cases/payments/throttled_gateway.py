@@ -29,6 +29,7 @@ from monthclose.ports import (
     Window,
 )
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
+from monthclose.use_cases.payments.request_tally import RequestEnd, RequestTally
 
 _READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held")
 _CALLS = (*_READS, "register", "prepare", "collect", "withdraw")
@@ -62,12 +63,15 @@ class ThrottledGateway:
         The limiter's lane of each method.
     largest_minor : mapping
         By currency, in minor units: the most in one charge that the provider has agreed to for the company's account.
+    tally : RequestTally
+        Counts how the requests end.
     """
 
     gateway: PaymentGateway
     limiter: Limiter
     lanes: Mapping[str, str]
     largest_minor: Mapping[str, int] = field(default_factory=dict)
+    tally: RequestTally = field(default_factory=RequestTally)
     pauses: ChargingPauses = NEVER_PAUSED
 
     @property
@@ -173,13 +177,17 @@ class ThrottledGateway:
         try:
             yield
         except RateLimitedError:
+            self.tally.add(RequestEnd.LIMITED)
             self.limiter.limited(lane)
             raise
         except _LOST:
+            self.tally.add(RequestEnd.FAILED)
             self.limiter.failed(lane)
             raise
         except _ANSWERED:
+            self.tally.add(RequestEnd.ANSWERED)
             self.limiter.succeeded(lane)
             raise
         else:
+            self.tally.add(RequestEnd.ANSWERED)
             self.limiter.succeeded(lane)

@@ -45,6 +45,7 @@ class BookComparer:
         close: Close,
         providers: Collection[str] = (),
         *,
+        thorough: bool = True,
         time_is_up: TimeIsUp = lambda: False,
         tell: Tell = lambda _: None,
     ) -> list[Comparison]:
@@ -52,6 +53,8 @@ class BookComparer:
 
         Parameters
         ----------
+        thorough : bool
+            Whether reading our books checks accounts and documents, too.
         tell : callable
             Receives progress messages, for people.
 
@@ -60,7 +63,7 @@ class BookComparer:
         UnfinishedError
             Time is up. What was read is kept: the next call continues.
         """
-        plan = self.planner.plan(close, providers)
+        plan = self.planner.plan(close, providers, thorough=thorough)
         while True:
             self._read(plan, close, time_is_up, tell)
             joined = None if time_is_up() else self.joiner.join(close, plan, time_is_up=time_is_up, tell=tell)
@@ -81,7 +84,7 @@ class BookComparer:
         close = self.joiner.closes.get(period)
         if close is None or close.run != run:
             raise UserMistakeError(f"there is no run {run} of a close of {period}")
-        return self.planner.plan(close)
+        return self.planner.plan(close, thorough=True)
 
     def read_part(self, period: Period, name: str, number: int, *, time_is_up: TimeIsUp) -> bool:
         """Read a part of a comparison as far as time allows; see `PartReader.read`."""

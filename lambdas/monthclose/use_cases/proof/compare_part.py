@@ -4,26 +4,36 @@ What is read is counted, and kept in sorted runs; nothing is compared yet (see `
 its time is up and keeps where it was, so the next call continues.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import batched
+from typing import NamedTuple
 
 from monthclose.domain.closes.close import BatchProgress, Close, totals_of
+from monthclose.domain.closes.tally import Tally
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.errors import OutcomeUnknownError, ProviderRefusedError, TryLaterError
 from monthclose.ports import Books, Clock, Closes, PaymentGateway, Tell, TimeIsUp
-from monthclose.use_cases.batch_work import read_months, record_progress, side_by_side
+from monthclose.use_cases.batch_work import record_progress, side_by_side
+from monthclose.use_cases.proof.check_batch import BatchChecker, Scope
 from monthclose.use_cases.proof.comparison_store import ComparisonPlan, ComparisonStore, Part, PartState, RunWriter
 
 _CUSTOMERS_AT_ONCE = 2_000
 """Whose months are read before the time is looked at again: some seconds."""
 
-type _Found = tuple[int, int, Payment]
+type _Payment = tuple[int, int, Payment]
 """A batch's number, a customer's place in it, and a payment of theirs."""
+
+
+class _Found(NamedTuple):
+    """What a batch has: its payments, and what the checks of its records add up to."""
+
+    payments: Sequence[_Payment] = ()
+    checks: Tally = Tally()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class PartReader:
     closes: Closes
     gateways: Mapping[str, Callable[[], PaymentGateway]]
     store: ComparisonStore
+    checker: BatchChecker
     clock: Clock
     executor: Executor
 
@@ -66,7 +77,7 @@ class PartReader:
         if state.done:
             return True
         writer, state.trouble = self.store.writer(plan, number, state), ""
-        read = self._read_theirs if part.provider else self._read_ours
+        read = self._read_theirs if part.provider else partial(self._read_ours, plan)
         down: Exception | None = None
         try:
             for _ in read(part, close, state, writer):
@@ -96,31 +107,41 @@ class PartReader:
             state.after, state.done = page.after, not page.after
             yield
 
-    def _read_ours(self, part: Part, close: Close, state: PartState, writer: RunWriter) -> Iterator[None]:
+    def _read_ours(
+        self, plan: ComparisonPlan, part: Part, close: Close, state: PartState, writer: RunWriter
+    ) -> Iterator[None]:
         left = range(int(state.after or part.group), close.batches, part.groups)
         at_once = max(_CUSTOMERS_AT_ONCE * close.batches // max(close.customers, 1), 1)
+        scope = Scope(self.checker.newest(), plan.thorough)
         for numbers in batched(left, at_once, strict=False):
-            for found in side_by_side(self.executor, partial(self._payments_of, close.period), numbers):
-                for batch, place, payment in found:
+            for found in side_by_side(self.executor, partial(self._payments_of, close.period, scope), numbers):
+                for batch, place, payment in found.payments:
                     writer.add_payment(payment, batch, place)
+                state.checks.merge(found.checks)
             state.after = str(numbers[-1] + part.groups)
             state.done = numbers[-1] == left[-1]
             yield
         state.done = True
 
-    def _payments_of(self, period: Period, number: int) -> list[_Found]:
-        """Read the payments of a batch's customers, and bring its sums up to date."""
+    def _payments_of(self, period: Period, scope: Scope, number: int) -> _Found:
+        """Read the payments of a batch's customers, check its records, and bring its sums up to date."""
         progress = self.closes.progress(period, number)
         if progress is None:
-            return []
-        months = read_months(self.books, progress.batch.customer_ids, period)
-        self._refresh(progress, months.values())
-        return [(number, place, payment) for place, month in enumerate(months.values()) for payment in month.payments]
+            return _Found()
+        checked = self.checker.check(progress, scope, self._refreshed)
+        places = {customer_id: place for place, customer_id in enumerate(progress.batch.customer_ids)}
+        payments = [
+            (number, places[customer_id], payment)
+            for customer_id, month in checked.months.items()
+            for payment in month.payments
+        ]
+        return _Found(payments, checked.tally)
 
-    def _refresh(self, progress: BatchProgress, months: Iterable[CustomerMonth]) -> None:
+    def _refreshed(self, progress: BatchProgress, months: Iterable[CustomerMonth]) -> BatchProgress:
         months = list(months)
-        if totals_of(months) != (progress.totals, progress.unsettled):
-            record_progress(self.closes, self.books, self.clock, progress, progress.stage, progress.round, months)
+        if totals_of(months) == (progress.totals, progress.unsettled):
+            return progress
+        return record_progress(self.closes, self.books, self.clock, progress, progress.stage, progress.round, months)
 
 
 def _what(part: Part) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from monthclose.domain.closes.proof import MoneyReturned, ProviderCharge
+from monthclose.domain.closes.tally import Tally, merged
 from monthclose.domain.payments.payment import Payment
 from monthclose.domain.period import Period
 from monthclose.names import COMPARISONS_PREFIX
@@ -55,6 +56,8 @@ class ComparisonPlan:
         Whom alone it was asked to ask; empty: all that the close's customers paid through.
     finished : bool
         Whether there is nothing left to read or to look up.
+    thorough : bool
+        Whether reading our books checks accounts and documents, too.
     """
 
     period: Period
@@ -65,6 +68,7 @@ class ComparisonPlan:
     parts: tuple[Part, ...]
     only: tuple[str, ...] = ()
     finished: bool = False
+    thorough: bool = False
 
     def numbers_of(self, provider: str) -> list[int]:
         """Return the numbers of the parts that read a provider's record."""
@@ -90,6 +94,8 @@ class PartState:
         By provider: charges, or payments that hold money.
     sums : mapping
         By provider and currency, in minor units.
+    checks : Tally
+        What the checks of our records add up to.
     """
 
     done: bool = False
@@ -98,6 +104,7 @@ class PartState:
     counts: Counter[str] = field(default_factory=Counter)
     sums: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     runs: list[StoredRun] = field(default_factory=list)
+    checks: Tally = field(default_factory=Tally)
 
     @property
     def next_run(self) -> int:
@@ -145,16 +152,24 @@ class ComparisonStore:
             return PartState()
         sums = defaultdict(Counter, {name: Counter(by_currency) for name, by_currency in content["sums"].items()})
         runs = [StoredRun(*run) for run in content["runs"]]
-        return PartState(**content | {"counts": Counter(content["counts"]), "sums": sums, "runs": runs})
+        checks = Tally.from_content(content["checks"]) if "checks" in content else Tally()
+        kept = {"counts": Counter(content["counts"]), "sums": sums, "runs": runs, "checks": checks}
+        return PartState(**content | kept)
 
     def put_part(self, plan: ComparisonPlan, number: int, state: PartState) -> None:
         """Write how far a part is."""
         content = {name: getattr(state, name) for name in ("done", "after", "trouble", "counts", "sums", "runs")}
+        content["checks"] = state.checks.content()
         self._put(f"{_folder(plan.period, plan.name)}/part-{number:04}.json", content)
 
     def unread(self, plan: ComparisonPlan) -> tuple[int, ...]:
         """Return the numbers of the parts that are not complete."""
         return tuple(number for number in range(len(plan.parts)) if not self.part(plan, number).done)
+
+    def checks(self, plan: ComparisonPlan) -> Tally | None:
+        """Add up what the checks of our records found; None if not all of them were read."""
+        states = [self.part(plan, number) for number in plan.numbers_of_ours]
+        return merged(state.checks for state in states) if all(state.done for state in states) else None
 
     def joined(self, plan: ComparisonPlan, provider: str) -> dict[str, Any] | None:
         """Read how far the join of a provider's two sides is."""

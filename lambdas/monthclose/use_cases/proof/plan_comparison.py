@@ -36,7 +36,7 @@ class ComparisonPlanner:
     configured: Collection[str]
     """The providers in the settings."""
 
-    def plan(self, close: Close, providers: Collection[str] = ()) -> ComparisonPlan:
+    def plan(self, close: Close, providers: Collection[str] = (), *, thorough: bool = False) -> ComparisonPlan:
         """Continue the period's last comparison if it was not finished, or plan one.
 
         It is not continued if the close has done something since, or if other providers are asked for.
@@ -45,16 +45,19 @@ class ComparisonPlanner:
         ----------
         providers : collection of str
             Whom to ask; by default all that the close charges through and that are in the settings.
+        thorough : bool
+            Whether reading our books checks accounts and documents, too.
         """
         before, only = self.store.latest(close.period), tuple(sorted(providers))
-        if before and before.only == only and self._continues(before, close):
+        if before and before.only == only and before.thorough >= thorough and self._continues(before, close):
             return before
         charged_by = self._charged_by(close.period)
         names = only or tuple(sorted(charged_by.keys() & set(self.configured)))
         parts = [part for name in names for part in self._windows(close, name, charged_by[name])]
         groups = min(_parts(close.customers), max(close.batches, 1))
         parts += [Part(group=group, groups=groups) for group in range(groups)]
-        plan = ComparisonPlan(close.period, uuid.uuid4().hex, close.run, self.clock(), names, tuple(parts), only)
+        name, now = uuid.uuid4().hex, self.clock()
+        plan = ComparisonPlan(close.period, name, close.run, now, names, tuple(parts), only, thorough=thorough)
         self.store.put_plan(plan)
         return plan
 

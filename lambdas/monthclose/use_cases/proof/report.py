@@ -22,12 +22,49 @@ class FindingEntry(TypedDict):
     customer_id: str
 
 
+class CheckSides(TypedDict):
+    """The two sides of a check."""
+
+    what: str
+    currency: NotRequired[str]
+    """Of the amounts, which are in minor units; without it they are counts."""
+    left: int
+    right: int
+    difference: int
+
+
+class FailureEntry(TypedDict):
+    """Whom a check fails for, and how."""
+
+    customer_id: str
+    detail: str
+
+
+class CheckEntry(TypedDict):
+    """A check of the proof (see `CheckResult`)."""
+
+    check: str
+    subject: str
+    title: str
+    state: str
+    why: str
+    checked_at: str
+    sides: Sequence[str]
+    rows: Sequence[CheckSides]
+    parts: NotRequired[Mapping[str, Mapping[str, int]]]
+    """By currency: what the left side is made of."""
+    failures: Sequence[FailureEntry]
+    failures_in_all: int
+
+
 class ProofEntry(TypedDict):
     """Whether the books tie; only the first findings are listed."""
 
     ties: bool
     findings: Sequence[FindingEntry]
     findings_in_all: int
+    checks: NotRequired[Sequence[CheckEntry]]
+    """Those that failed first. Reports of earlier releases, and partial ones, lack them."""
 
 
 class StopEntry(TypedDict):

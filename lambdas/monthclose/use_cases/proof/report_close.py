@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from monthclose.domain.closes.checks import AT_THE_END, Check, CheckResult, State
 from monthclose.domain.closes.close import BatchProgress, Close, CloseStatus, Totals
 from monthclose.domain.closes.loose_end import LooseEnd, LooseEndKind, count_loose_ends, loose_ends
 from monthclose.domain.closes.proof import MOST_FINDINGS, NOT_COMPARED, Comparison, Finding, check_totals
@@ -14,10 +16,31 @@ from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.ports import Books, Clock, Closes, Documents, TimeIsUp
-from monthclose.use_cases.batch_work import read_months
+from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, read_months
+from monthclose.use_cases.proof.check_entries import entry_of, result_of
+from monthclose.use_cases.proof.check_numbers import check_runs
+from monthclose.use_cases.proof.check_results import (
+    check_snapshot,
+    digest,
+    findings_of,
+    in_order,
+    not_checked,
+    of_provider,
+    of_records,
+    unlisted_of,
+)
 from monthclose.use_cases.proof.compare_books import BookComparer
 from monthclose.use_cases.proof.join_comparison import Joined
-from monthclose.use_cases.proof.report import Counts, LooseEndEntry, LooseEndList, LooseEnds, Report, ReportHead
+from monthclose.use_cases.proof.report import (
+    Counts,
+    FindingEntry,
+    LooseEndEntry,
+    LooseEndList,
+    LooseEnds,
+    ProofEntry,
+    Report,
+    ReportHead,
+)
 from monthclose.use_cases.proof.report_names import NameLists
 from monthclose.use_cases.proof.report_page import render_report
 
@@ -46,7 +69,7 @@ class Reporter:
             The period was never closed.
         """
         close = self._close(period, run)
-        return self._finish(close, self.comparer.compare(close), lambda: False)
+        return self._finish(close, self.comparer.compare(close), None, lambda: False)
 
     def continue_report(
         self, period: Period, run: int, comparison: str, *, half_is_up: TimeIsUp, time_is_up: TimeIsUp
@@ -67,7 +90,8 @@ class Reporter:
         """
         close = self._close(period, run)
         joined = self.comparer.join_in_time(close, comparison, half_is_up)
-        return self._finish(close, joined.comparisons, time_is_up) if joined.outcome == "done" else joined
+        done = joined.outcome == "done"
+        return self._finish(close, joined.comparisons, comparison, time_is_up) if done else joined
 
     def _close(self, period: Period, run: int) -> Close:
         close = self.closes.get(period)
@@ -75,8 +99,10 @@ class Reporter:
             raise UserMistakeError(f"there is no run {run} of a close of {period}")
         return close
 
-    def _finish(self, close: Close, comparisons: Sequence[Comparison], time_is_up: TimeIsUp) -> Report:
-        done, report = self._prove(replace(close, completed_at=self.clock()), comparisons, time_is_up)
+    def _finish(
+        self, close: Close, comparisons: Sequence[Comparison], name: str | None, time_is_up: TimeIsUp
+    ) -> Report:
+        done, report = self._prove(replace(close, completed_at=self.clock()), comparisons, name, time_is_up)
         self._store(close, done, report)
         return report
 
@@ -84,6 +110,7 @@ class Reporter:
         self,
         close: Close,
         comparisons: Sequence[Comparison],
+        name: str | None = None,
         *,
         stored: bool = True,
         time_is_up: TimeIsUp = lambda: False,
@@ -94,6 +121,8 @@ class Reporter:
         ----------
         comparisons : sequence of Comparison
             Made just now.
+        name : str or None
+            Of the comparison they are from; None: the latest.
         stored : bool
             Whether it replaces the stored report: not if only some of the providers were asked.
 
@@ -102,7 +131,7 @@ class Reporter:
         ConflictError
             The period is being closed again, which will report it.
         """
-        done, report = self._prove(close, comparisons, time_is_up)
+        done, report = self._prove(close, comparisons, name, time_is_up)
         if stored:
             self._store(close, done, report)
         return report
@@ -113,18 +142,56 @@ class Reporter:
         if done != before:
             self.closes.put(done)
 
-    def _prove(self, close: Close, comparisons: Sequence[Comparison], time_is_up: TimeIsUp) -> tuple[Close, Report]:
-        totals, findings, left, names = Totals(), list[Finding](), _LooseEndLists(), NameLists()
+    def _prove(
+        self, close: Close, comparisons: Sequence[Comparison], name: str | None, time_is_up: TimeIsUp
+    ) -> tuple[Close, Report]:
+        totals, left, batches, names = Totals(), _LooseEndLists(), dict[int, bytes](), NameLists()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
             left.add(progress, self.books, time_is_up)
             names.add(progress, self.books, time_is_up)
-        findings += check_totals(totals, close.customers)
+            batches[progress.batch.number] = digest(progress.batch)
+        checks = self._checks(close, comparisons, name, batches)
+        findings = findings_of(checks)
+        if any(result.state is State.NOT_CHECKED for result in checks if result.check is Check.EQUATION):
+            findings += check_totals(totals, close.customers)  # of the status's sums: there are no better ones
         findings += [finding for comparison in comparisons for finding in comparison.findings]
-        unlisted = sum(c.findings_in_all - len(c.findings) for c in comparisons)
+        unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
-        content = report_content(done, totals, findings, self.company, unlisted=unlisted)
+        content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
         return done, {**content, **left.content(), "names": names.content(totals)}
+
+    def _checks(
+        self, close: Close, comparisons: Sequence[Comparison], name: str | None, batches: Mapping[int, bytes]
+    ) -> list[CheckResult]:
+        """Make the checks of what the comparison's parts have read of our records, and of what was compared."""
+        store, now = self.comparer.joiner.store, self.clock()
+        plan = store.latest(close.period) if name is None else store.plan(close.period, name) if name else None
+        tally = store.checks(plan) if plan else None
+        of_providers = [of_provider(comparison) for comparison in comparisons if comparison.provider]
+        if plan is None or tally is None:
+            return in_order([*not_checked(Check, "not all records were read in time", now), *of_providers])
+        check_runs(tally, self.closes)
+        why = check_snapshot(tally, self.documents, close, batches, all_batches=True, now=now)
+        results = of_records(tally, plan.created_at, thorough=plan.thorough, partly=why)
+        return in_order([*results, *([] if plan.thorough else self._kept(close, now)), *of_providers])
+
+    def _kept(self, close: Close, now: datetime) -> list[CheckResult]:
+        """Take the checks that are made at the end of a close from the stored report."""
+        before = {result.check: result for result in stored_checks(self.documents, close.period)}
+        why = f"made at the end of each close, and by `monthclose prove {close.period}`"
+        missing = not_checked((check for check in sorted(AT_THE_END) if check not in before), why, now)
+        return [*(before[check] for check in sorted(AT_THE_END) if check in before), *missing]
+
+
+def stored_checks(documents: Documents, period: Period) -> list[CheckResult]:
+    """Read the checks of the period's stored report; none if it has none, or is of an earlier release."""
+    try:
+        report: Report = json.loads(documents.get(report_key(period, "json")))
+    except KeyError:
+        return []
+    found = (result_of(entry) for entry in report["proof"].get("checks", ()))
+    return [result for result in found if result]
 
 
 @dataclass(slots=True)
@@ -143,7 +210,12 @@ class _LooseEndLists:
         if all(len(self.ends[kind]) >= MOST_FINDINGS for kind in counted) or time_is_up():
             self.in_all.update(counted)
             return
-        for end in loose_ends(progress, read_months(books, progress.batch.customer_ids, progress.period)):
+        try:
+            months = read_months(books, progress.batch.customer_ids, progress.period)
+        except OF_ONE_CUSTOMER:  # the proof names whose records cannot be read
+            self.in_all.update(counted)
+            return
+        for end in loose_ends(progress, months):
             self.in_all[end.kind] += 1
             if len(self.ends[end.kind]) < MOST_FINDINGS:
                 self.ends[end.kind].append(end)
@@ -225,11 +297,21 @@ def report_key(period: Period, kind: str) -> str:
     return f"reports/{period}/report.{kind}"
 
 
-def report_content(close: Close, totals: Totals, findings: list[Finding], company: str, *, unlisted: int = 0) -> Report:
+def report_content(
+    close: Close,
+    totals: Totals,
+    findings: list[Finding],
+    company: str,
+    checks: Sequence[CheckResult] = (),
+    *,
+    unlisted: int = 0,
+) -> Report:
     """Put a close, its totals and the proof into the report's shape. Amounts are in minor units.
 
     Parameters
     ----------
+    checks : sequence of CheckResult
+        None of a close that has not ended.
     unlisted : int
         Findings that are counted but not listed.
     """
@@ -252,16 +334,18 @@ def report_content(close: Close, totals: Totals, findings: list[Finding], compan
             **{name: totals.notices[name] for name in _DID_NOT_ARRIVE if totals.notices.get(name)},
         },
         "holds": {name: totals.holds.get(name, 0) for name in ("placed", "lifted")},
-        "proof": {
-            "ties": not findings,
-            "findings": [
-                {"check": f.check, "detail": f.detail, "customer_id": f.customer_id} for f in findings[:MOST_FINDINGS]
-            ],
-            "findings_in_all": len(findings) + unlisted,
-        },
+        "proof": _proof(findings, checks, unlisted),
         "stops": [{"time": stop.time.isoformat(), "reason": stop.reason} for stop in close.stops],
         "warnings": [*close.warnings, *_notice_warnings(totals)],
     }
+
+
+def _proof(findings: Sequence[Finding], checks: Sequence[CheckResult], unlisted: int) -> ProofEntry:
+    listed: list[FindingEntry] = [
+        {"check": f.check, "detail": f.detail, "customer_id": f.customer_id} for f in findings[:MOST_FINDINGS]
+    ]
+    proof: ProofEntry = {"ties": not findings, "findings": listed, "findings_in_all": len(findings) + unlisted}
+    return {**proof, "checks": [entry_of(result) for result in checks]} if checks else proof
 
 
 def _head(close: Close, company: str) -> ReportHead:

@@ -12,6 +12,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.templates import environment
 from monthclose.use_cases.proof.report import MOST_NAMES, LooseEndEntry, LooseEndList, LooseEndName, ProofEntry, Report
+from monthclose.use_cases.proof.report_checks import page_checks
 from monthclose.use_cases.proof.report_ledger import ledger_table
 
 _MAX_FINDINGS = 200
@@ -61,6 +62,7 @@ def render_report(report: Report) -> bytes:
         "period": report["period"],
         "month": f"{Period.parse(report['period']).start:%B %Y}",
         "verdict": _verdict(report),
+        "checks": page_checks(proof.get("checks", ())) if proof else [],
         "findings": findings,
         "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
         "left": [

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from monthclose.domain.closes.checks import Check, State
 from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.closes.proof import Comparison
 from monthclose.domain.errors import UserMistakeError
@@ -14,7 +15,7 @@ from monthclose.use_cases.proof.compare_books import BookComparer
 from monthclose.use_cases.proof.comparison_store import ComparisonPlan
 from monthclose.use_cases.proof.join_comparison import Joined
 from monthclose.use_cases.proof.report import Report
-from monthclose.use_cases.proof.report_close import Reporter
+from monthclose.use_cases.proof.report_close import Reporter, stored_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,17 @@ class PeriodReconciler:
     def plan(self, period: Period) -> ComparisonPlan:
         """Plan a comparison, or continue the last one if it was not finished.
 
+        Accounts and documents are checked at the end of each close; here only if a check has failed the last time.
+
         Raises
         ------
         UserMistakeError
             As `reconcile`.
         """
-        return self.comparer.planner.plan(self._ended(period))
+        close = self._ended(period)
+        before = stored_checks(self.documents, period)
+        failed = any(result.state is State.FAILED for result in before if result.check is not Check.PROVIDER)
+        return self.comparer.planner.plan(close, thorough=failed)
 
     def continue_reconciling(
         self, period: Period, comparison: str, *, half_is_up: TimeIsUp, time_is_up: TimeIsUp
@@ -78,7 +84,7 @@ class PeriodReconciler:
         close = self._ended(period)
         joined = self.comparer.join_in_time(close, comparison, half_is_up)
         done = joined.outcome == "done"
-        return self._finish(close, joined.comparisons, time_is_up=time_is_up) if done else joined
+        return self._finish(close, joined.comparisons, comparison, time_is_up=time_is_up) if done else joined
 
     def _ended(self, period: Period) -> Close:
         close = self.closes.get(period)
@@ -92,6 +98,7 @@ class PeriodReconciler:
         self,
         close: Close,
         comparisons: list[Comparison],
+        name: str | None = None,
         *,
         stored: bool = True,
         time_is_up: TimeIsUp = lambda: False,
@@ -99,7 +106,7 @@ class PeriodReconciler:
         for comparison in comparisons:
             content = json.dumps(comparison_content(comparison), indent=2)
             self.documents.put(comparison_key(close.period, comparison.provider), content.encode())
-        report = self.reporter.prove_again(close, comparisons, stored=stored, time_is_up=time_is_up)
+        report = self.reporter.prove_again(close, comparisons, name, stored=stored, time_is_up=time_is_up)
         return Reconciled(comparisons, report)
 
 

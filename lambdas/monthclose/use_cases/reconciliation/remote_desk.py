@@ -24,8 +24,10 @@ from monthclose.errors import (
     UserMistakeError,
 )
 from monthclose.ports import Books, Tell
+from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.reconciliation.money_desk import MoneyDesk, Paid, ProviderSettled
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled, comparison_content
+from monthclose.use_cases.reconciliation.recorded_desk import RecordedDesk, find_request
 from monthclose.use_cases.reconciliation.settle_payments import Settled
 
 type Json = Mapping[str, Any]
@@ -43,8 +45,8 @@ def _say_nothing(_: str) -> None:
     """Tell nobody of the progress: the answer comes when all is done."""
 
 
-def serve(desk: MoneyDesk, request: Json) -> dict[str, Any]:
-    """Do what a request asks for; an error that is meant for a person is an answer, too.
+def serve(desk: MoneyDesk, request: Json, acts: ActRecorder) -> dict[str, Any]:
+    """Do what a person asked for in the audit trail; an error that is meant for a person is an answer, too.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def serve(desk: MoneyDesk, request: Json) -> dict[str, Any]:
     try:
         if request["command"] not in commands:
             raise UserMistakeError(f"this deployment knows no command {request['command']!r}: deploy this release")
-        return commands[request["command"]](desk, request)
+        return commands[request["command"]](RecordedDesk(desk, find_request(acts, request)), request)
     except _TOLD as error:
         kind = next(kind for kind in _TOLD if isinstance(error, kind))
         return {"error": kind.__name__, "message": str(error)}
@@ -98,11 +100,15 @@ class RemoteMoneyDesk:
     ----------
     by : str
         Who asks: the function logs it.
+    act, secret : str
+        The name of the act that asks for it in the audit trail, and the secret that it was sealed with.
     """
 
     ask: Ask
     books: Books
     by: str
+    act: str
+    secret: str
 
     def pay(self, customer_id: str, limit: Money | None) -> Paid:
         """Ask for it, and read the payments.
@@ -156,7 +162,8 @@ class RemoteMoneyDesk:
         return Reconciled([_comparison(each) for each in answer["comparisons"]], answer["report"])
 
     def _ask(self, command: str, **arguments: object) -> Json:
-        answer = self.ask({"command": command, "by": self.by, **arguments})
+        asked = {"command": command, "by": self.by, "act": self.act, "secret": self.secret}
+        answer = self.ask({**asked, **arguments})
         if "error" in answer:
             kinds = {kind.__name__: kind for kind in _TOLD}
             raise kinds[answer["error"]](answer["message"])

@@ -1,0 +1,56 @@
+"""How a running close's money has come in, and how the rest is expected to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from monthclose.domain.closes.forecast import Forecast
+from monthclose.domain.closes.money_curve import Amount
+from monthclose.domain.closes.standing import ProviderStanding, Standing
+
+
+def money_over_time(standing: Standing, forecast: Forecast, began: datetime, now: datetime) -> list[Amount]:
+    """Say when each batch's money came in, or will: in the order of the queues, at each provider's expected pace.
+
+    What is expected is what was invoiced, less the share that has not come in of the batches charged so far.
+    """
+    found = list[Amount]()
+    shares = _shares_that_came(standing)
+    for provider in standing.providers.values():
+        found += _came(provider, began)
+        expected = forecast.providers.get(provider.provider)
+        if expected and expected.charged_at and expected.left:
+            begins = (now - began).total_seconds()
+            lasts = (expected.charged_at - now).total_seconds()
+            found += _will_come(provider, shares, begins, lasts, expected.left)
+    return found
+
+
+def _shares_that_came(standing: Standing) -> dict[str, float]:
+    """By currency, what came of what was invoiced; 1 as long as nothing was charged."""
+    came, invoiced = dict[str, int](), dict[str, int]()
+    for provider in standing.providers.values():
+        for step in provider.steps:
+            for currency, minor in step.money.items():
+                came[currency] = came.get(currency, 0) + minor
+            for currency, minor in step.invoiced.items():
+                invoiced[currency] = invoiced.get(currency, 0) + minor
+    return {currency: came.get(currency, 0) / minor for currency, minor in invoiced.items() if minor}
+
+
+def _came(provider: ProviderStanding, began: datetime) -> Iterable[Amount]:
+    for step in provider.steps:
+        second = max((step.time - began).total_seconds(), 0.0)
+        for currency, minor in step.money.items():
+            yield Amount(second, currency, minor)
+
+
+def _will_come(
+    provider: ProviderStanding, shares: dict[str, float], begins: float, lasts: float, left: float
+) -> Iterable[Amount]:
+    made = 0
+    for batch in provider.queued:
+        made += batch.charges
+        for currency, minor in batch.money.items():
+            yield Amount(begins + lasts * made / left, currency, minor * shares.get(currency, 1.0))

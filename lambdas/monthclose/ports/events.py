@@ -1,0 +1,19 @@
+"""Telling other systems what happened."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from monthclose.domain.events import Event
+
+
+class EventBus(Protocol):
+    """Where other systems hear of events."""
+
+    def send(self, events: Sequence[Event]) -> None:
+        """Send events; an order is not kept.
+
+        Raises
+        ------
+        TryLaterError
+            Not all were accepted; sending all of them again does no harm, as each has an id.
+        """

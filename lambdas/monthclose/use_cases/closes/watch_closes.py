@@ -1,0 +1,71 @@
+"""Watch the closes between their events: what has not begun, or not ended, publishes nothing by itself."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.period import Period
+from monthclose.ports import Clock, Closes, ProviderLimits
+
+_STARTED_BY = timedelta(hours=1)
+"""A month's close starts by itself when the month ends; the rule keeps trying for a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a person may have to do something about.
+
+    Parameters
+    ----------
+    open_seconds : float
+        For how long the last run of a close has not ended, whichever has been open longest; 0 if all have ended. One
+        that waits for approval, or is paused, counts below instead.
+    approval_seconds : float
+        For how long one has waited for a person's approval, counted from the start of its run.
+    paused_seconds : float
+        For how long charging has been paused by a person, in a close or through a provider.
+    not_closed : int
+        Months that have ended without a close: 1 if that is so of last month, and an earlier one was closed.
+    """
+
+    open_seconds: float
+    approval_seconds: float
+    paused_seconds: float
+    not_closed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWatcher:
+    """Watches the closes."""
+
+    closes: Closes
+    limits: ProviderLimits
+    clock: Clock
+    providers: Collection[str]
+
+    def look(self) -> Watched:
+        """Read all closes, one item a month, and the providers' states."""
+        closes, now = self.closes.all(), self.clock()
+        left = [close for close in closes if close.completed_at is None]
+        waiting = [close for close in left if close.status is CloseStatus.WAITING_FOR_APPROVAL]
+        pauses = [close.paused for close in left] + [self.limits.state(name).paused for name in self.providers]
+        going = [close for close in left if close not in waiting and not close.paused]
+        return Watched(
+            open_seconds=_longest((close.run_started_at for close in going), now),
+            approval_seconds=_longest((close.run_started_at for close in waiting), now),
+            paused_seconds=_longest((pause.time for pause in pauses if pause), now),
+            not_closed=int(_is_missing(closes, now)),
+        )
+
+
+def _longest(since: Iterable[datetime], now: datetime) -> float:
+    return max(((now - time).total_seconds() for time in since), default=0.0)
+
+
+def _is_missing(closes: list[Close], now: datetime) -> bool:
+    """Whether last month should have been closed: a deployment that has closed nothing yet is being set up."""
+    this_month = Period.of(now)
+    periods = {close.period for close in closes}
+    begun = any(period < this_month.previous for period in periods)
+    return begun and this_month.previous not in periods and now >= this_month.start + _STARTED_BY

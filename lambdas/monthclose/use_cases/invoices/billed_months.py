@@ -1,0 +1,26 @@
+"""Read what a customer's month came to, in short, from its documents: what a rehearsal compares with."""
+
+import json
+from dataclasses import replace
+
+from monthclose.domain.invoices.draft_content import Draft
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.rehearsals.billed import Billed, Outcome, billed, parked
+from monthclose.ports import Documents
+
+
+def billed_month(documents: Documents, customer_id: str, month: CustomerMonth) -> Billed | None:
+    """Read what a close has done about a month; None if it has recorded nothing for the customer.
+
+    Of an invoice that was replaced, the one in force counts; credit notes are no part of it.
+    """
+    record = month.invoice or month.carried
+    if record:
+        place = record.document
+        document: Draft = json.loads(documents.get_slice(place.key, place.offset, place.length))
+        if month.invoice:
+            return replace(billed(document), outcome=Outcome.INVOICED, total_minor=document["total_minor"])
+        return replace(billed(document), outcome=Outcome.CARRIED, total_minor=0)
+    if month.parking and month.parked:
+        return parked(customer_id, month.parking.reason, month.parking.detail)
+    return None
