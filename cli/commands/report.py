@@ -214,9 +214,9 @@ def print_loose_ends(content: Report) -> None:
         for end in ends["customers"][:_MOST_LOOSE_ENDS]:
             say(f"    {end['customer_id']}: {end['what']}{_since(end)}", style)
         if ends["in_all"] > _MOST_LOOSE_ENDS:
-            note(
-                f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose report {content['period']} --findings"
-            )
+            note(f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose list {name} {content['period']}")
+    if kinds := "|".join(content.get("names", {})):
+        note(f"  names: monthclose list {kinds} {content['period']}")
 
 
 def _since(end: LooseEndEntry) -> str:
@@ -239,7 +239,7 @@ def print_findings(content: Report) -> None:
         return
     show(grid(rows, header=("what", "check", "customer", "detail")))
     if left_out:
-        note(f"and {left_out:,} more; each customer's state: monthclose report {content['period']} --customers FILE")
+        note(f"and {left_out:,} more; all of them: monthclose list {'|'.join(_LOOSE_ENDS)} {content['period']}")
 
 
 def write_customers(system: System, period: Period, path: Path) -> Written:

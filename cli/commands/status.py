@@ -23,6 +23,7 @@ from cli.live import (
 from cli.months import connect_for, require_close
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stage_money, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Totals
+from monthclose.domain.closes.listing import counts
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 from monthclose.use_cases.proof.approved import approved_entry, approved_lines
@@ -85,6 +86,8 @@ def _print(followed: Followed, approved: Iterable[str]) -> None:
     show(grid([*facts, *_ahead(followed)]))
     for line in approved:
         say(f"  {line}")
+    if kinds := counts(totals):
+        note(f"  names: monthclose list {'|'.join(kinds)} {close.period}")
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
     _hint(view)

@@ -14,6 +14,7 @@ from monthclose.names import (
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     REJECTS_PREFIX,
+    RETRIES_PREFIX,
     TAX_TABLES_PREFIX,
     UNFINISHED_INDEX,
     USAGE_PREFIX,
@@ -195,8 +196,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_CLOSE,
         access=Access(
-            tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, SNAPSHOTS, *_RATING),
+            tables={_CUSTOMERS: (_SCAN,), _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(REHEARSALS, SNAPSHOTS, RETRIES_PREFIX, *_RATING),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),

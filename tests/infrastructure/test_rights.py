@@ -60,6 +60,7 @@ _KEPT = "Checks that are made at the end of a close are taken from its report: u
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 
+_RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
@@ -75,6 +76,8 @@ TROUBLE: dict[Right, str] = {
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "JudgeRehearsal:[*]"): _REHEARSED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
+    ("PlanCloseRole", "dynamodb:Query", "TablesBilling"): _RETRIED,
+    ("PlanCloseRole", "s3:GetObject", "StorageDocuments/retries/*"): _RETRIED,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
     ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
     ("*Role", "s3:ListBucket", "*"): _MISSING,
