@@ -10,8 +10,9 @@ from cli.curve import sparkline
 from cli.system import System
 from cli.view import View
 from monthclose.domain.closes.expected_money import money_over_time
-from monthclose.domain.closes.forecast import Forecast, Lane
+from monthclose.domain.closes.forecast import Forecast
 from monthclose.domain.closes.money_curve import Amount, curve, second_of_share
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.standing import ProviderStanding
 from monthclose.domain.closes.timetable import GENERATING, PROVING, TELLING
 from monthclose.domain.words import count
