@@ -71,7 +71,7 @@ class Decision:
 
 @lru_cache(maxsize=4096)
 def condition_keys(policy: str) -> frozenset[str]:
-    """List the condition keys that a policy can mention, in lower case: as a key, or as a variable, `${service:key}`."""
+    """List the condition keys that a policy may mention, in lower case, as key or as variable (`${service:key}`)."""
     return frozenset(found.lower() for names in _ANY.findall(policy) for found in names if found)
 
 
