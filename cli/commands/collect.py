@@ -28,9 +28,9 @@ def collect(ctx: typer.Context, *, no_wait: bool, by: str, in_json: bool) -> Non
     system = connected(ctx)
     if not system.collections:
         raise UserMistakeError("this deployment does not say where its collections are: run `cdk deploy --all`")
-    with system.use_cases.acts.acting("collections.started", by=by, after=act_in_json(day=_today(system))):
+    with system.use_cases.acts.acting("collections.requested", by=by, after=act_in_json(day=_today(system))) as act:
         name = f"collect-{system.ports.clock():%Y%m%dT%H%M%S%f}"
-        execution = system.ports.workflow.start(system.collections, name, {})
+        execution = system.ports.workflow.start(system.collections, name, {"by": by, "act": act.made.name})
     if no_wait:
         if in_json:
             print_json({"status": "started", "execution": execution})

@@ -65,10 +65,10 @@ def _choose(system: System, close: Close, customers: list[str] | None, reason: s
 
 def _start(system: System, close: Close, chosen: Chosen, by: str) -> str:
     named = act_in_json(customers=len(chosen.providers), first=list(chosen.providers)[:_MOST_IN_ACT])
-    with system.use_cases.acts.acting("customers.retried", by=by, period=close.period, after=named):
+    with system.use_cases.acts.acting("customers.retried", by=by, period=close.period, after=named) as act:
         key = system.use_cases.retry_chooser.store(close, chosen)
         name = f"retry-{close.period}-{system.ports.clock():%Y%m%dT%H%M%S%f}"
-        request = {"period": str(close.period), "only": key}
+        request = {"period": str(close.period), "only": key, "by": by, "act": act.made.name}
         return system.ports.workflow.start(system.state_machine, name, request)
 
 

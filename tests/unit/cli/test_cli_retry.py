@@ -216,7 +216,7 @@ def test_todays_collections_run_now_say_what_came_of_them_and_a_second_run_does_
     world.clock.pass_time(days=2)
     done = collecting.json("collect", "--json")["done"]
     assert {"customer_id": "broke", "what": "retried", "result": "paid", "paid_minor": 1000}.items() <= done[0].items()
-    assert [each.act.what for each in world.audit.find()].count("collections.started") == 3
+    assert [each.act.what for each in world.audit.find()].count("collections.requested") == 3
 
 
 def test_collections_that_run_already_are_watched(collecting: Command, world: World) -> None:
