@@ -153,7 +153,7 @@ def managed_policy(arn: str) -> Any:
 def resource_policy(action: str, resource: str) -> str:
     """Return a resource's own policy as JSON; empty if it has none."""
     if action.startswith("dynamodb:"):  # a table's policy is its indexes' as well
-        return dynamodb._resource_policies.get(resource.partition("/index/")[0], {}).get("Policy", "")
+        return str(dynamodb._resource_policies.get(resource.partition("/index/")[0], {}).get("Policy", ""))
     lookup = _POLICY_OF_RESOURCE.get(action.partition(":")[0])
     if lookup is None or not resource.startswith("arn:"):
         return ""

@@ -13,9 +13,9 @@ from monthclose.domain.closes.standing import ProviderStanding, Standing
 def money_over_time(standing: Standing, forecast: Forecast, began: datetime, now: datetime) -> list[Amount]:
     """Say when each batch's money came in, or will: in the order of the queues, at each provider's expected pace.
 
-        What is expected is what was invoiced, less the share that has not come in of the batches charged so far. Batches
-            without invoices are expected to come to as much as the last one that has them: as money comes first, to no more.
-        """
+    What is expected is what was invoiced, less the share that has not come in of the batches charged so far. Batches
+    without invoices are expected to come to as much as the last one that has them: as money comes first, to no more.
+    """
     found = list[Amount]()
     shares = _shares_that_came(standing)
     for provider in standing.providers.values():
