@@ -117,6 +117,15 @@ def curve_lines(followed: Followed, width: int) -> Iterable[str]:
             yield f"{drawn} {total} {currency}: {_when(followed, own)}"
 
 
+def passed(followed: Followed, width: int) -> int:
+    """Count the characters of a curve that are past."""
+    if followed.forecast is None or followed.forecast.charged_at is None:
+        return width
+    began = followed.view.close.run_started_at
+    ends, now = (time - began for time in (followed.forecast.charged_at, followed.now))
+    return round(width * min(now / ends, 1.0)) if ends > now else width
+
+
 def _when(followed: Followed, own: list[Amount]) -> str:
     began = followed.view.close.run_started_at.timestamp()
     zone = followed.now.tzinfo
