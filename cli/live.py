@@ -10,8 +10,9 @@ from cli.curve import sparkline
 from cli.system import System
 from cli.view import View
 from monthclose.domain.closes.expected_money import money_over_time
-from monthclose.domain.closes.forecast import Forecast, Lane
+from monthclose.domain.closes.forecast import Forecast
 from monthclose.domain.closes.money_curve import Amount, curve, second_of_share
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.standing import ProviderStanding
 from monthclose.domain.closes.timetable import GENERATING, PROVING, TELLING
 from monthclose.domain.words import count
@@ -114,6 +115,15 @@ def curve_lines(followed: Followed, width: int) -> Iterable[str]:
         if drawn:
             total = amount(round(sum(part.minor for part in own)), currency)
             yield f"{drawn} {total} {currency}: {_when(followed, own)}"
+
+
+def passed(followed: Followed, width: int) -> int:
+    """Count the characters of a curve that are past."""
+    if followed.forecast is None or followed.forecast.charged_at is None:
+        return width
+    began = followed.view.close.run_started_at
+    ends, now = (time - began for time in (followed.forecast.charged_at, followed.now))
+    return round(width * min(now / ends, 1.0)) if ends > now else width
 
 
 def _when(followed: Followed, own: list[Amount]) -> str:

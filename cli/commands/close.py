@@ -116,14 +116,7 @@ def conclude(
     system: System, period: Period, ended: Execution, seconds: float | None = None, *, in_json: bool = False
 ) -> ExitStatus:
     """Say how an execution ended; as JSON, that is the report's."""
-    if ended.status != "SUCCEEDED":
-        cause = cause_for_people(ended.cause) or ended.status.lower().replace("_", " ")
-        if ended.error == UserMistakeError.__name__:
-            raise UserMistakeError(cause)
-        how = "was stopped" if ended.status == "ABORTED" else "failed"
-        raise NoSystemError(
-            f"the close of {period} {how}: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
-        )
+    check_ended(period, ended)
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _already_running(period, in_json=in_json)
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "not_approved":
@@ -136,3 +129,22 @@ def conclude(
     else:
         print_report(report, took=seconds)
     return ExitStatus.DONE if report["proof"]["ties"] else ExitStatus.UNRESOLVED
+
+
+def check_ended(period: Period, ended: Execution) -> None:
+    """Raise if an execution did not succeed.
+
+    Raises
+    ------
+    UserMistakeError, NoSystemError
+        Why, and what continues it.
+    """
+    if ended.status == "SUCCEEDED":
+        return
+    cause = cause_for_people(ended.cause) or ended.status.lower().replace("_", " ")
+    if ended.error == UserMistakeError.__name__:
+        raise UserMistakeError(cause)
+    how = "was stopped" if ended.status == "ABORTED" else "failed"
+    raise NoSystemError(
+        f"the close of {period} {how}: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
+    )

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 import typer
 
+from cli import acts
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.system import System
@@ -30,9 +32,11 @@ _KIND_OF_ENTRY = {
 """What an entry's id says that it books; the others are the invoice's and the payment's own."""
 
 
-_RANKS = {"close": 0, "invoice": 1, "credit note": 2, "payment": 3, "parked": 5, "hold": 6, "notice": 7}
+_RANKS = {"act": 0, "close": 0, "invoice": 1, "credit note": 2, "payment": 3, "parked": 5, "hold": 6, "notice": 7}
 _BOOKING = 4
 """Kinds in the order in which they lead to each other; all that are not named are bookings of the ledger."""
+_MOST_ACTS = 200
+"""The newest; `monthclose audit --customer` shows the others."""
 _TOGETHER = timedelta(milliseconds=5)
 """Records of one commit have times that are as far apart as making them took."""
 
@@ -70,7 +74,8 @@ def happenings(system: System, customer_id: str) -> list[Happening]:
     for period in months:
         close = system.ports.closes.get(period)
         found += [_stopped(period, stop) for stop in close.stops] if close else []
-    return in_order(found)
+    trail = list(islice(system.ports.audit.find(customer_id=customer_id), _MOST_ACTS))
+    return in_order([*found, *map(_act, acts.with_outcomes(trail))])
 
 
 def in_order(happened: Iterable[Happening]) -> list[Happening]:
@@ -86,6 +91,16 @@ def in_order(happened: Iterable[Happening]) -> list[Happening]:
 
 def _cause_first(happening: Happening) -> int:
     return happening.rank or _RANKS.get(happening.kind, _BOOKING)
+
+
+def _act(shown: acts.Shown) -> Happening:
+    recorded = shown.recorded
+    act = recorded.act
+    text = f"{act.what} by {acts.who(recorded)}"
+    words = acts.in_words(shown).replace("\n", "; ")
+    return Happening(
+        act.time, act.period or Period.of(act.time), "act", f"{text}: {words}" if words else text, recorded.name
+    )
 
 
 def _stopped(period: Period, stop: Stop) -> Happening:

@@ -110,7 +110,7 @@ def reset(ctx: typer.Context, name: str, by: str, *, in_json: bool) -> None:
 
 def _put(system: System, before: _View, changes: LimitChanges, by: str) -> None:
     name, limit = before.provider.name, changes.over(before.provider.limit)
-    was, will_be = (as_text(provider=name, **asdict(each)) for each in (before.limit, limit))
+    was, will_be = (as_text(**{name: asdict(each)}) for each in (before.limit, limit))
     with system.use_cases.acts.acting("provider.limit_changed", by=by, before=was, after=will_be):
         system.ports.limits.put_changes(name, changes)
 

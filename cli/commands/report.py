@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import typer
 
+from cli.acts import link
 from cli.checks import print_checks
 from cli.console import duration, grid, note, print_json, say, show, show_figures
 from cli.home import folder, shown
@@ -89,6 +90,8 @@ def report(
         print_json(read_report(system, chosen))
     else:
         print_report(read_report(system, chosen))
+        if acts := link(system, chosen):
+            note(f"  {acts}")
 
 
 def read_report(system: System, period: Period) -> Report:
@@ -211,9 +214,9 @@ def print_loose_ends(content: Report) -> None:
         for end in ends["customers"][:_MOST_LOOSE_ENDS]:
             say(f"    {end['customer_id']}: {end['what']}{_since(end)}", style)
         if ends["in_all"] > _MOST_LOOSE_ENDS:
-            note(
-                f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose report {content['period']} --findings"
-            )
+            note(f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose list {name} {content['period']}")
+    if kinds := "|".join(content.get("names", {})):
+        note(f"  names: monthclose list {kinds} {content['period']}")
 
 
 def _since(end: LooseEndEntry) -> str:
@@ -236,7 +239,7 @@ def print_findings(content: Report) -> None:
         return
     show(grid(rows, header=("what", "check", "customer", "detail")))
     if left_out:
-        note(f"and {left_out:,} more; each customer's state: monthclose report {content['period']} --customers FILE")
+        note(f"and {left_out:,} more; all of them: monthclose list {'|'.join(_LOOSE_ENDS)} {content['period']}")
 
 
 def write_customers(system: System, period: Period, path: Path) -> Written:

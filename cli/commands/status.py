@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from cli.acts import link
 from cli.connect import connected
 from cli.console import duration, grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
@@ -23,6 +24,7 @@ from cli.months import connect_for, require_close
 from cli.system import System
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stage_money, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Totals
+from monthclose.domain.closes.listing import counts
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 
@@ -52,6 +54,8 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
     _print(follow(system, view), lines)
+    if acts := link(system, chosen):
+        note(f"  {acts}")
 
 
 def _approved(system: System, close: Close) -> tuple[Mapping[str, Any], list[str]]:
@@ -92,6 +96,8 @@ def _print(followed: Followed, approved: Iterable[str]) -> None:
     show(grid([*facts, *_ahead(followed)]))
     for line in approved:
         say(f"  {line}")
+    if kinds := counts(totals):
+        note(f"  names: monthclose list {'|'.join(kinds)} {close.period}")
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
     _hint(view)

@@ -189,9 +189,11 @@ class Passage:
         """Say what an execution has done; which kind it was shows in its output."""
         match output:
             case {"period": str(period), "summary": dict(summary), "ties": ties}:
-                self.busy = False  # a close compares its books itself
                 lines = tuple(_of_close(period, summary, ties=bool(ties)))
                 return Step(moment, "close", lines, {"period": period, "ties": ties, "summary": summary})
+            case {"period": str(period), **rest}:  # it waits for something, or another one is running
+                state = str(rest.get("status") or rest.get("outcome")).replace("_", " ")
+                return Step(moment, "close", (f"close of {period}: {state}",), {"period": period, "state": state})
             case {"owing": {"key": key}}:
                 return self._collected(moment, since, key)
             case {"periods": periods, "providers": providers}:

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from monthclose.names import ACTS_INDEX, USAGE_PREFIX, Env
+from monthclose.names import USAGE_PREFIX, Env
 from stacks.functions.factory import role_of
 from stacks.functions.table import FUNCTIONS, Access, Function, UsageAccess
 from stacks.nag import acknowledge_resource
@@ -29,7 +29,7 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
     for env, actions in {**access.tables, **remembers}.items():
         allow(function, (f"dynamodb:{action}" for action in actions), [tables[env].table_arn])
     if access.acts:
-        grant_acts(function, tables[Env.AUDIT_TABLE])
+        _grant_acts(function, tables[Env.AUDIT_TABLE], access.acts)
     for env, index in access.indexes.items():
         allow(function, ["dynamodb:Query"], [f"{tables[env].table_arn}/index/{index}"])
     _grant_documents(function, state.documents.bucket, access)
@@ -40,12 +40,6 @@ def grant(function: lambda_.Function, name: Function, state: StateStack) -> None
 def allow(function: lambda_.Function, actions: Iterable[str], resources: Iterable[str]) -> None:
     """Let a function do something."""
     function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
-
-
-def grant_acts(function: lambda_.Function, trail: dynamodb.Table) -> None:
-    """Let a function append acts to the audit trail: after its own last one, which it reads, and the newest of all."""
-    allow(function, ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query"], [trail.table_arn])
-    allow(function, ["dynamodb:Query"], [f"{trail.table_arn}/index/{ACTS_INDEX}"])
 
 
 def grant_secret(function: lambda_.Function, secret: secretsmanager.ISecret) -> None:
@@ -59,6 +53,12 @@ def grant_secret(function: lambda_.Function, secret: secretsmanager.ISecret) -> 
 def grant_send(function: lambda_.Function, queue: sqs.IQueue) -> None:
     """Let a function send messages to a queue, and not ask about the queue as the library's grant does."""
     allow(function, ["sqs:SendMessage"], [queue.queue_arn])
+
+
+def _grant_acts(function: lambda_.Function, trail: dynamodb.Table, indexes: Iterable[str]) -> None:
+    """Let a function append acts to the audit trail, and read it."""
+    allow(function, ["dynamodb:GetItem", "dynamodb:PartiQLInsert", "dynamodb:Query"], [trail.table_arn])
+    allow(function, ["dynamodb:Query"], [f"{trail.table_arn}/index/{index}" for index in indexes])
 
 
 def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, access: Access) -> None:

@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monthclose.names import (
+    ACTS_INDEX,
+    ACTS_OF_CUSTOMER,
+    ACTS_OF_PERIOD,
+    ACTS_OF_SUBJECT,
     BEING_CHARGED_INDEX,
     COMPARISONS_PREFIX,
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     REJECTS_PREFIX,
+    RETRIES_PREFIX,
     TAX_TABLES_PREFIX,
     UNFINISHED_INDEX,
     USAGE_PREFIX,
@@ -105,8 +110,8 @@ class Access:
         Its part in the usage bucket.
     remembers : bool
         Whether it keeps idempotency records.
-    acts : bool
-        Whether it appends to the audit trail.
+    acts : tuple of str
+        If it appends to the audit trail, the indexes of it that it queries for that.
     """
 
     tables: Mapping[Env, tuple[str, ...]] = field(default_factory=dict)
@@ -116,7 +121,7 @@ class Access:
     uploads_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
     remembers: bool = True
-    acts: bool = False
+    acts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,19 +179,25 @@ _ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 """What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
+_STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
+"""Whoever records a start looks for it, and for the settings that were recorded last."""
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
 _COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
 
 FUNCTIONS: Mapping[Function, Spec] = {
     # What a rehearsal drafts with is fixed when it begins: the versions of the price book and the tax table.
-    Function.OPEN_CLOSE: Spec(30, machine=_CLOSE, access=Access(tables=_CLOSE_STATE, reads_documents=_RATING)),
+    Function.OPEN_CLOSE: Spec(
+        30,
+        machine=_CLOSE,
+        access=Access(tables=_CLOSE_STATE, reads_documents=_RATING, acts=(*_STARTING, ACTS_OF_PERIOD)),
+    ),
     Function.PLAN_CLOSE: Spec(
         900,
         1024,
         machine=_CLOSE,
         access=Access(
-            tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, SNAPSHOTS, *_RATING),
+            tables={_CUSTOMERS: (_SCAN,), _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(REHEARSALS, SNAPSHOTS, RETRIES_PREFIX, *_RATING),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),
@@ -277,7 +288,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.FIND_OWING: Spec(
         900,
         machine=_COLLECTIONS,
-        access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, uploads_documents=(SNAPSHOTS,)),
+        access=Access(tables={_CUSTOMERS: (_SCAN,), **_CLOSE_STATE}, uploads_documents=(SNAPSHOTS,), acts=_STARTING),
     ),
     Function.SEND_REMINDERS: Spec(
         300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, _CLOSES: (_QUERY, _PUT, _UPDATE)})
@@ -293,6 +304,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         at_once=20,
         access=Access(
             tables={**_IMPORTS, **_BATCH_STATE},  # it alone acquires a file's lock
+            acts=(ACTS_INDEX,),
             reads_documents=_RATING,
             usage=UsageAccess(
                 reads=(USAGE_PREFIX, PARTS_PREFIX, REJECTS_PREFIX),
@@ -318,6 +330,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_IMPORT,
         access=Access(
             tables={_CLOSES: (_GET,)},
+            acts=(ACTS_INDEX,),
             usage=UsageAccess(
                 reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
             ),
@@ -346,6 +359,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
             remembers=False,
+            acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),
     ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to

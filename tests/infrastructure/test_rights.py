@@ -26,7 +26,6 @@ _MISSING = "An object that is missing is told from one that may not be read: ada
 _MAP = "Step Functions itself watches, stops and redrives a Map's children, and writes what a Map Run failed at."
 _EVENT_SOURCE = "The library grants it with an event source; Lambda may use it."
 _STREAM = "Lambda itself reads the tables' streams with the function's role (its guide, on DynamoDB streams)."
-_EVENTS = "The function hears of commits from streams, and tells other systems: handlers/publish_events.py."
 _DRAWN = "The dashboard of CloudWatch, which the local AWS does not draw, calls it: handlers/show_close.py."
 _EARLIER = (
     "Executions that began before functions had versions call the functions themselves: stacks/functions/versions.py."
@@ -54,12 +53,14 @@ _EACH_PROVIDER = (
 )
 _RECENT = "When a period was compared last is read for closes that ended: use_cases/reconciliation/open_reconcile.py."
 _LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums up: use_cases/batch_work.py."
+_ACTS = "An act is recorded where a person or a rule changes something: use_cases/audit/, adapters/dynamo/audit.py."
 _PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
 _KEPT = "Checks that are made at the end of a close are taken from its report: use_cases/proof/report_close.py."
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 
+_RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
@@ -75,6 +76,8 @@ TROUBLE: dict[Right, str] = {
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "JudgeRehearsal:[*]"): _REHEARSED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
+    ("PlanCloseRole", "dynamodb:Query", "TablesBilling"): _RETRIED,
+    ("PlanCloseRole", "s3:GetObject", "StorageDocuments/retries/*"): _RETRIED,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
     ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
     ("*Role", "s3:ListBucket", "*"): _MISSING,
@@ -89,8 +92,6 @@ TROUBLE: dict[Right, str] = {
     ("*", "sqs:GetQueueUrl", "*"): _EVENT_SOURCE,
     ("EventsPublishEventsRole", "dynamodb:*Stream*", "*"): _STREAM,
     ("EventsPublishEventsRole", "dynamodb:Get[RS]*", "*"): _STREAM,
-    ("EventsPublishEventsRole", "dynamodb:[GQ]*", "TablesCloses"): _EVENTS,
-    ("EventsPublishEventsRole", "events:PutEvents", "*"): _EVENTS,
     ("ShowCloseRole", "*", "*"): _DRAWN,
     ("*HoldsRole", "dynamodb:*", "Tables[BC]*"): _HOLDS,
     ("*HoldsRole", "ses:SendEmail", "*"): _HOLDS,
@@ -130,6 +131,7 @@ TROUBLE: dict[Right, str] = {
     ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
     ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
+    ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
 }
 """Rights used only in trouble, rarely, or by AWS itself: role, action and resource as patterns, and why they are kept.
 

@@ -161,7 +161,7 @@ def test_a_stopped_close_is_finished_by_the_next_and_nobody_is_charged_twice(sys
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_once_a_close_is_stopped_nobody_else_is_charged_until_the_next(system: System) -> None:
+def test_once_a_close_is_paused_or_stopped_nobody_else_is_charged_until_it_goes_on(system: System) -> None:
     period = Period(2024, 4)
     names = many(system, period, 60, "ended")
     slow = {"rules": [{"provider": "stripe", "endpoint": "payment_intents.*", "fault": "delay", "seconds": 1}]}
@@ -170,6 +170,12 @@ def test_once_a_close_is_stopped_nobody_else_is_charged_until_the_next(system: S
     try:
         first = system.start(period)
         until("some charges", lambda: len(system.charges(period)) > 2)
+        system.use_cases.pause_close(period, "ada", "are the prices right?")
+        threading.Event().wait(5)
+        paused = until("nothing but a pause", lambda: quiet(system, period, 5), seconds=6)
+        assert paused < len(names)
+        system.use_cases.resume_close(period, "bob")
+        until("more charges", lambda: len(system.charges(period)) > paused, seconds=60)
         system.workflow.stop_execution(executionArn=first)
         charged = until("an end of the charges under way", lambda: quiet(system, period))
     finally:

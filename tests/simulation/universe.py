@@ -12,8 +12,11 @@ from typing import Any, cast
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.closes.check_account import SeenAccount, check_account
+from monthclose.domain.closes.check_month import SeenMonth, check_entries, check_month
 from monthclose.domain.closes.close import totals_of
 from monthclose.domain.closes.proof import Finding, check_provider_sums, check_totals
+from monthclose.domain.closes.tally import Tally
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice, issue
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentKey
@@ -222,7 +225,15 @@ class Universe:
                 totals += totals_of([elsewhere])[0]
         ours = {currency: sums.get("by_providers", 0) for currency, sums in totals.money.items()}
         found += check_provider_sums(ours, theirs, self.gateway.provider)
-        return [*found, *check_totals(totals, sum(totals.customers.values()))]
+        return [*found, *check_totals(totals, sum(totals.customers.values())), *self.failed_checks()]
+
+    def failed_checks(self) -> list[Finding]:
+        """Make the proof's checks of the customer."""
+        tally, months = Tally(), self.books.months(CUSTOMER)
+        if check_entries(tally, CUSTOMER, months, OCTOBER):
+            check_month(tally, SeenMonth(CUSTOMER, months[OCTOBER], True, self.clock()))
+            check_account(tally, SeenAccount(CUSTOMER, self.customer, months, OCTOBER, OCTOBER))
+        return [Finding(check, failure.detail) for check, failures in tally.failures.items() for failure in failures]
 
 
 SOON = tuple(timedelta(minutes=minutes) for minutes in (0.1, 2, 10, 120, 30 * 60, 72 * 60, 72 * 60))

@@ -46,7 +46,10 @@ def acting_on(
     system: System, what: str, invoice: Invoice, by: str, *, why: str, after: str
 ) -> AbstractContextManager[Announced]:
     """Record in the audit trail what is about to be done to an invoice."""
-    was = f"{invoice.total}, {Money(invoice.credited_minor, invoice.currency)} of it credited, {invoice.open} open"
+    collected, credited = (
+        Money(minor, invoice.currency) for minor in (invoice.collected_minor, invoice.credited_minor)
+    )
+    was = f"{invoice.total}: {collected} collected, {credited} credited"
     return system.use_cases.acts.acting(
         what,
         by=by,

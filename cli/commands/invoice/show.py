@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from cli import acts
 from cli.commands.invoice.correct import note_as_json
 from cli.connect import connected
 from cli.console import amount, grid, print_json, say, show
 from cli.system import System
+from monthclose.domain.audit import RecordedAct
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.document import InvoiceDocument
@@ -18,6 +21,8 @@ from monthclose.domain.invoices.document_parts import DocumentLine
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import EXACT
 from monthclose.use_cases.invoices.issued_documents import Issued
+
+_MOST_ACTS = 100
 
 
 def show_invoice(
@@ -33,17 +38,43 @@ def show_invoice(
         say(documents.content(issued).decode())
     elif state:
         documents.content(issued)
-        print_json(_state(issued, _notes_on(system, issued)))
+        print_json(_state(issued, _notes_on(system, issued)) | _state_acts(system, issued))
     elif pdf is not None:
         _write(pdf, documents.pdf(issued), issued)
     elif xml is not None:
         _write(xml, documents.xml(issued), issued)
     else:
         _print(issued, documents.document(issued), _notes_on(system, issued))
+        _print_acts(_acts(system, issued))
 
 
 def _notes_on(system: System, issued: Issued) -> Sequence[CreditNote]:
     return system.ports.books.month(issued.customer_id, issued.period).notes_on(issued.number)
+
+
+def _acts(system: System, issued: Issued) -> list[RecordedAct]:
+    """Read who did what to an invoice; of a credit note, or an invoice that replaced one, to that one as well."""
+    named = (issued.number, issued.corrects if isinstance(issued, CreditNote) else issued.replaces)
+    return [each for number in named if number for each in islice(system.ports.audit.find(invoice=number), _MOST_ACTS)]
+
+
+def _state_acts(system: System, issued: Issued) -> dict[str, Any]:
+    return {"acts": list(map(acts.as_json, _acts(system, issued)))} if isinstance(issued, Invoice) else {}
+
+
+def _print_acts(found: Sequence[RecordedAct]) -> None:
+    rows = [
+        (
+            f"  {each.recorded.act.time:%Y-%m-%d %H:%M}",
+            each.recorded.act.what,
+            acts.who(each.recorded),
+            acts.in_words(each),
+        )
+        for each in acts.with_outcomes(found)
+    ]
+    if rows:
+        say("")
+        show(grid(rows, header=("  act (UTC)", "what", "who", "")))
 
 
 def _state(issued: Issued, notes: Sequence[CreditNote]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypedDict
 
 from monthclose.domain.period import Period
 
-MOST_CHARACTERS = 6000
-"""Of each text of an act: as much as all settings of a deployment have. An item may hold 400 KB."""
+MOST_CHARACTERS = 12_000
+"""Of each text of an act: more than all settings of a deployment have. An item may hold 400 KB."""
 DONE, FAILED = "act.done", "act.failed"
 """Kinds of acts that say what became of the act that they follow; other acts follow the one that asked for them."""
 _MOST_AHEAD = timedelta(minutes=1)
@@ -157,7 +157,8 @@ def in_utc(time: datetime) -> str:
 
 def in_json(**values: object) -> str:
     """Write an act's `before` or `after` as a small object in JSON, without values that are None."""
-    return json.dumps({name: value for name, value in values.items() if value is not None}, ensure_ascii=False)
+    given = {name: value for name, value in values.items() if value is not None}
+    return json.dumps(given, ensure_ascii=False, default=str)
 
 
 def sealed(secret: str) -> str:

@@ -15,6 +15,9 @@ _LEAST_SECONDS = 21_600
 def handler(event: Event) -> Event:
     """Start a run of the collections for the day that an operator named, or the day of the rule's event."""
     found = use_cases().owing_finder.find(event["execution"], requested_day(event["request"]))
+    if found.outcome == "begun":
+        day = found.day.isoformat()
+        use_cases().starts.record("collections.started", event["execution"], event["request"], day=day)
     wait = patience(found.expected_seconds, _LEAST_SECONDS)
     return {
         "outcome": found.outcome,

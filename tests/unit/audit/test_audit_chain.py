@@ -92,7 +92,7 @@ def test_a_part_of_the_trail_is_whole_without_the_acts_before_it() -> None:
 
 def test_long_texts_are_cut_and_empty_ones_are_not_kept() -> None:
     made = trail()
-    act = made.append(Act(time=NOON, what="a.b", why="x" * 7000, period=Period(2026, 10))).act
+    act = made.append(Act(time=NOON, what="a.b", why="x" * 13_000, period=Period(2026, 10))).act
     assert len(act.why) == MOST_CHARACTERS
     assert act.content().keys() == {"time", "what", "who", "why", "period"}
     assert Act.from_content({**act.content(), "later": "release"}) == act

@@ -80,7 +80,14 @@ class Command:
         log: Any = Notes()
         world = replace(self.world, workflow=self.machine, links=self.links, log=log)
         ask = partial(by_function, world)
-        return System(world.use_cases, "arn:state-machine", frozenset({"stripe"}), sleep=lambda _seconds: None, ask=ask)
+        return System(
+            world.use_cases,
+            "arn:state-machine",
+            frozenset({"stripe"}),
+            sleep=lambda _seconds: None,
+            ask=ask,
+            collections="arn:collections",
+        )
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
         system = self.system

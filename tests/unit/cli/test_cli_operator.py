@@ -137,7 +137,7 @@ def test_the_function_does_nothing_that_its_caller_has_not_asked_for_in_the_audi
     request = asked_to_pay(world) | changed
     answer = remote_desk.serve(world.use_cases.money_desk(), request, world.use_cases.acts)
     assert answer["error"] == "UserMistakeError"
-    assert "the audit trail has no such request of yours" in answer["message"]
+    assert "the audit trail has no such request by you" in answer["message"]
     assert len(world.audit.acts) == 1
     assert not world.month("acme").payment_of(2)
 

@@ -68,6 +68,8 @@ class FakeStacks:
     times: list[datetime] = field(default_factory=list)
     """What the system's clock showed at each start."""
     dies_at: str = ""
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a rule's execution ends with, instead of doing anything."""
     still: int = 0
     taken_over: list[str] = field(default_factory=list)
 
@@ -79,6 +81,8 @@ class FakeStacks:
         return Execution("SUCCEEDED", self._output(rule.name, event))
 
     def _output(self, name: str, event: Any) -> dict[str, Any]:
+        if name in self.answers:
+            return self.answers[name]
         if name == "EveryMonth":
             period = requested_period(event)
             report = self.world.close(period, f"close-{period}")
@@ -252,3 +256,20 @@ def test_a_debit_that_arrives_or_fails_at_the_bank_is_told(passage: Passage, wor
     told = lines(passage.steps(at("2026-12-04T06:00")))
 
     assert told[-1].startswith("04 Dec 1 dispute lost, 1 payment arrived, 1 payment failed at the bank")
+
+
+def test_a_close_that_waits_for_something_says_so(passage: Passage, stacks: FakeStacks) -> None:
+    stacks.answers["EveryMonth"] = {"period": "2026-11", "status": "waiting_for_approval"}
+    assert lines(passage.steps(at("2026-12-01T00:00"))) == ["01 Dec close of 2026-11: waiting for approval"]
+
+
+def test_a_start_that_fails_is_told_with_its_cause_and_time_passes_on(
+    passage: Passage, stacks: FakeStacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(rule: Rule, _moment: datetime, _event: object) -> Execution:
+        return Execution("FAILED", error="UserMistakeError", cause='{"errorMessage": "there is no price book"}')
+
+    monkeypatch.setattr(stacks, "run", fail)
+    steps = list(passage.steps(at("2026-11-30T10:00")))
+    assert [(step.failed, step.lines) for step in steps] == [(True, ("EveryDay failed: there is no price book",))]
+    assert passage.now == at("2026-11-30T10:00")

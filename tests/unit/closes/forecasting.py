@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Totals
-from monthclose.domain.closes.forecast import Forecast, Forecaster, Lane
+from monthclose.domain.closes.forecast import Forecast, Forecaster
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.standing import standing_of
 from monthclose.domain.closes.timetable import Load
 from monthclose.domain.payments.throttle import HEADROOM, Limit

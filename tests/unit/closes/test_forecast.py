@@ -12,6 +12,7 @@ from monthclose.domain.closes.expected_money import money_over_time
 from monthclose.domain.closes.forecast import Forecaster
 from monthclose.domain.closes.money_curve import curve
 from monthclose.domain.closes.standing import standing_of
+from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.throttle import Limit
 from tests.unit.closes.forecasting import BEGAN, at, charged, close, forecast, halfway, lane, queued, second
 
@@ -70,10 +71,10 @@ def test_a_limit_that_was_raised_counts_once_its_pace_is_seen() -> None:
 def test_without_a_charge_for_a_while_the_pace_falls() -> None:
     batches, now = halfway(400, per_second=10)
     lanes = {"stripe": lane(25)}
-    on_time = forecast(close(400), batches, lanes, now).providers["stripe"].per_second
-    stalled = forecast(close(400), batches, lanes, now + 60).providers["stripe"].per_second
-    assert on_time == pytest.approx(10, rel=0.01)
-    assert stalled < on_time / 2
+    on_time = forecast(close(400), batches, lanes, now)
+    stalled = forecast(close(400), batches, lanes, now + 60)
+    assert second(on_time.charged_at) - now == pytest.approx(200 / 10, rel=0.01)
+    assert second(stalled.charged_at) - (now + 60) > 2 * 200 / 10
 
 
 def test_the_slowest_provider_decides_and_is_named() -> None:
@@ -84,6 +85,16 @@ def test_the_slowest_provider_decides_and_is_named() -> None:
     assert second(found.providers["stripe"].charged_at) == pytest.approx(10 + 100 / 20)
     assert second(found.charged_at) == second(found.providers["gocardless"].charged_at) == pytest.approx(10 + 100 / 2)
     assert found.bottleneck == "gocardless"
+
+
+def test_providers_that_share_what_keeps_them_back_are_expected_together() -> None:
+    """Two a second in all, whoever they are of: once the debits are through, the cards have all of it."""
+    both = close(400, planned_for={"gocardless": 50, "stripe": 350})
+    shared = [charged(n, 10 + n / 2, provider="stripe" if n % 2 else "gocardless") for n in range(100)]
+    batches = [*shared, *(queued(100 + n) for n in range(300))]
+    lanes = {"stripe": lane(25), "gocardless": lane(15, "gocardless")}
+    found = forecast(both, batches, lanes, 60)
+    assert second(found.charged_at) == pytest.approx(60 + 300 / 2, rel=0.02)
 
 
 def test_slow_mail_decides_when_everybody_is_told() -> None:
@@ -101,13 +112,30 @@ def test_a_provider_that_is_down_adds_the_time_until_it_is_asked_again() -> None
     assert second(down.charged_at) - second(well.charged_at) == pytest.approx(45)
 
 
-@pytest.mark.parametrize("paused", [{"lanes": True}, {"close": True}])
-def test_nobody_knows_when_a_paused_close_ends(paused: dict[str, bool]) -> None:
+def test_nobody_knows_when_a_paused_close_ends() -> None:
     batches, now = halfway(1_000, per_second=20)
-    lanes = {"stripe": replace(lane(20), paused=paused.get("lanes", False))}
-    found = forecast(close(1_000), batches, lanes, now, paused=paused.get("close", False))
+    found = forecast(close(1_000, pauses=(Pause(at(30), "ada"),)), batches, {"stripe": lane(20)}, now)
     assert (found.charged_at, found.told_at, found.ends_at) == (None, None, None)
     assert found.providers["stripe"].left == 500
+    provider = forecast(close(1_000), batches, {"stripe": replace(lane(20), paused=True)}, now)
+    assert (provider.charged_at, provider.ends_at) == (None, None)
+
+
+def test_a_pause_that_is_over_is_no_slow_pace_and_no_wrong_forecast() -> None:
+    before = [charged(n, 10 + n / 10) for n in range(500)]
+    after = [charged(500 + n, 3_660 + n / 10) for n in range(200)]
+    paused = Pause(at(60), "ada", ended_at=at(3_660), ended_by="ada")
+    found = forecast(
+        close(1_000, pauses=(paused,)),
+        [*before, *after, *(queued(700 + n) for n in range(300))],
+        {"stripe": lane(10)},
+        3_680,
+    )
+    assert found.providers["stripe"].seen_per_second == pytest.approx(10, rel=0.01)
+    assert second(found.charged_at) == pytest.approx(3_680 + 300 / 10, rel=0.001)
+    assert found.off is not None
+    assert found.off < 0.02
+    assert [round(second(mark.charged_at)) for mark in found.marks] == [*[110] * 5, *[3_710] * 2]
 
 
 def test_parked_customers_are_no_charges_to_wait_for() -> None:
@@ -133,6 +161,14 @@ def test_customers_without_an_invoice_yet_are_expected_to_be_charged_as_the_othe
     idle = BatchProgress(close(1).period, queued(1).batch, Stage.CLOSED, 1, Totals(customers={"nothing": 1}), 0, at(3))
     found = forecast(close(100), [queued(0), idle], {"stripe": lane(10)}, 10)
     assert found.providers["stripe"].left == pytest.approx(1 + 98 / 2)
+
+
+def test_money_of_customers_without_an_invoice_yet_is_expected_as_the_last_batch_has_it() -> None:
+    of, batches = close(100), [charged(0, 10, minor=900), queued(1, minor=500)]
+    standing = standing_of(of, batches)
+    found = Forecaster(of, standing, {"stripe": lane(10)}).at(at(11))
+    points = curve(money_over_time(standing, found, BEGAN, at(11)), second(found.charged_at))
+    assert points[-1].money == {"EUR": 900 + 500 + 98 * 500}
 
 
 def test_before_its_first_batch_a_close_is_forecast_from_its_plan() -> None:
@@ -179,7 +215,7 @@ def test_a_forecast_is_never_in_the_past_and_its_money_adds_up(sizes: list[int],
 @given(st.floats(0.05, 1), st.floats(0, 5_000))
 def test_a_provider_that_was_slowed_down_is_forecast_to_recover(speed: float, charges: float) -> None:
     slowed = lane(20, speed=speed)
-    seconds = slowed.seconds(charges, None)
+    seconds = slowed.seconds(charges)
     made = sum(20 * min(speed + (tick / 100) * 0.01, 1) / 100 for tick in range(round(seconds * 100)))
     assert made == pytest.approx(charges, rel=0.01, abs=1)
-    assert seconds >= lane(20).seconds(charges, None) - 1e-6
+    assert seconds >= lane(20).seconds(charges) - 1e-6

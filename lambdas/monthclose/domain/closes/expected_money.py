@@ -13,7 +13,8 @@ from monthclose.domain.closes.standing import ProviderStanding, Standing
 def money_over_time(standing: Standing, forecast: Forecast, began: datetime, now: datetime) -> list[Amount]:
     """Say when each batch's money came in, or will: in the order of the queues, at each provider's expected pace.
 
-    What is expected is what was invoiced, less the share that has not come in of the batches charged so far.
+    What is expected is what was invoiced, less the share that has not come in of the batches charged so far. Batches
+    without invoices are expected to come to as much as the last one that has them: as money comes first, to no more.
     """
     found = list[Amount]()
     shares = _shares_that_came(standing)
@@ -54,3 +55,14 @@ def _will_come(
         made += batch.charges
         for currency, minor in batch.money.items():
             yield Amount(begins + lasts * made / left, currency, minor * shares.get(currency, 1.0))
+    later = left - made
+    if provider.last and later > 0:
+        for currency, minor in provider.last.money.items():
+            expected = minor * shares.get(currency, 1.0) * later / provider.last.charges / _PARTS
+            for part in range(_PARTS):
+                share = (made + later * (part + 1) / _PARTS) / left
+                yield Amount(begins + lasts * share, currency, expected)
+
+
+_PARTS = 20
+"""In which the money of batches without invoices is spread over its time."""

@@ -50,6 +50,8 @@ class ProviderStanding:
         Those that were not, in the order in which they are charged.
     made, customers : int
         Charges made, those of batches that are being charged included; customers of the batches that have begun.
+    last : tuple
+        Of the batch with the highest number that has begun: its number, its charges and its money.
     to_begin : int
         Customers of batches without invoices yet.
     """
@@ -60,6 +62,7 @@ class ProviderStanding:
     made: int = 0
     customers: int = 0
     to_begin: int = 0
+    last: Queued | None = None
 
     @property
     def waiting(self) -> int:
@@ -147,6 +150,8 @@ class Standing:
         provider.customers += size
         charges = sum(number for state, number in payments.items() if state not in _NO_CHARGE)
         left = sum(payments.get(state, 0) for state in UNSETTLED)
+        if charges and (provider.last is None or progress.batch.number > provider.last.number):
+            provider.last = Queued(progress.batch.number, charges, invoiced)
         if progress.stage.order >= Stage.CHARGED.order:
             provider.made += charges
             if charges:

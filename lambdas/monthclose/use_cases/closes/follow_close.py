@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monthclose.domain.closes.close import Close
-from monthclose.domain.closes.forecast import Forecast, Forecaster, Lane
+from monthclose.domain.closes.forecast import Forecast, Forecaster
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.standing import Standing, standing_of
 from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.payments.provider_health import Circuit
 from monthclose.domain.payments.throttle import Limit
 from monthclose.errors import TryLaterError
-from monthclose.ports import Clock, Closes, MailAccount, ProviderLimits, ProviderState
+from monthclose.ports import Clock, Closes, MailAccount, ProviderLimits
 from monthclose.settings import CloseSettings, Provider
 from monthclose.use_cases.closes.outlook import load_of
 
@@ -38,9 +39,11 @@ class CloseFollower:
         return {name: self._lane(self.providers[name]) for name in standing.providers if name in self.providers}
 
     def forecast(self, close: Close, standing: Standing, lanes: Mapping[str, Lane]) -> Forecast | None:
-        """Forecast; None as long as its customers are not known, and of a close that ended before times were kept."""
+        """Forecast; None as long as nobody knows who is charged, and of a close that ended before times were kept."""
         if not close.customers or not standing.providers or (close.completed_at and standing.undated):
             return None
+        if close.only and not close.completed_at:
+            return None  # the run is limited to some of the customers
         forecaster = Forecaster(
             close,
             standing,
@@ -49,7 +52,6 @@ class CloseFollower:
             self.settings.generated_per_second,
             self.settings.max_rounds,
             self.settings.round_wait_seconds,
-            paused=bool(getattr(close, "paused", None)),
         )
         return forecaster.at(close.completed_at or self.clock())
 
@@ -58,15 +60,12 @@ class CloseFollower:
         load = load_of(provider, state, 0.0)
         health = state.health
         down = health.circuit(now) is not Circuit.CLOSED
-        return Lane(load, health.speed(now), health.seconds_to_wait(now) if down else 0.0, paused=_paused(state))
+        return Lane(
+            load, health.speed(now), health.seconds_to_wait(now) if down else 0.0, paused=state.paused is not None
+        )
 
     def _mail_limit(self) -> Limit | None:
         try:
             return self.mail.limit(self.account.look())
         except TryLaterError:
             return None
-
-
-def _paused(state: ProviderState) -> bool:
-    """Whether a person has paused the provider."""
-    return bool(getattr(state.changes, "paused", False))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
 from monthclose.errors import BrokeOffError
 from monthclose.ports import Inbox
+from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.imports.dropped_file import add_tally
 from monthclose.use_cases.imports.import_lock import ImportLock
 from monthclose.use_cases.imports.rejected_rows import Cells
@@ -21,6 +22,7 @@ class UsageFinisher:
 
     inbox: Inbox
     lock: ImportLock
+    acts: ActRecorder
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def finish(self, run: str, execution: str) -> UsageOutcome:
@@ -32,7 +34,7 @@ class UsageFinisher:
             A part has not been loaded, or the execution has lost the import lock.
         """
         split = Split.read(self.inbox.get(split_key(run)))
-        outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        outcomes = OutcomeKeeper(self.inbox, self.acts, self.max_rejected_percent)
         found = outcomes.find(split.file)
         if found:
             return found

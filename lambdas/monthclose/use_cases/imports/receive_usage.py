@@ -15,6 +15,7 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Row
 from monthclose.names import USAGE_PREFIX
 from monthclose.ports import Arrival, Inbox, TimeIsUp
+from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.imports.check_rows import checked
 from monthclose.use_cases.imports.dropped_file import HINTS, DroppedFile, read_options
 from monthclose.use_cases.imports.import_lock import ImportLock
@@ -56,6 +57,7 @@ class UsageReceiver:
     inbox: Inbox
     lock: ImportLock
     importer: UsageImporter
+    acts: ActRecorder
     settings: DropSettings
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
@@ -78,7 +80,7 @@ class UsageReceiver:
         return self._import(DroppedFile(name, latest), time_is_up)
 
     def _import(self, file: DroppedFile, time_is_up: TimeIsUp) -> Received:
-        outcomes = OutcomeKeeper(self.inbox, self.max_rejected_percent)
+        outcomes = OutcomeKeeper(self.inbox, self.acts, self.max_rejected_percent)
         found = outcomes.find(file)
         if found:
             return Received("done", outcome=found, again=True)

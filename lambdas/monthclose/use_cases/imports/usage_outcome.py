@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from monthclose.domain.audit import in_json
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.imports.column_mapping import LayoutError
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT, Tally
+from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.names import PARTS_PREFIX, REJECTS_PREFIX, USAGE_PREFIX
 from monthclose.ports import Inbox
+from monthclose.use_cases.audit.record_act import ActRecorder
 from monthclose.use_cases.imports.check_billable import summary_of, unbillable_in_words
 from monthclose.use_cases.imports.dropped_file import DroppedFile
 from monthclose.use_cases.imports.rejected_rows import Cells, as_csv
@@ -56,6 +59,7 @@ class OutcomeKeeper:
     """
 
     inbox: Inbox
+    acts: ActRecorder
     max_rejected_percent: int = MAX_REJECTED_PERCENT
 
     def find(self, file: DroppedFile) -> UsageOutcome | None:
@@ -116,9 +120,27 @@ class OutcomeKeeper:
             "too_many_rejected": tally.rejected_above(self.max_rejected_percent),
             "rejects": self.inbox.location(rejects) if rejects else None,
         }
+        if not error:
+            self._record(outcome)
         if self.inbox.put_new(_outcome_key(file), json.dumps(outcome).encode()):
             return outcome
         return self.find(file) or outcome
+
+    def _record(self, outcome: UsageOutcome) -> None:
+        """Record the import as one act, with counts and nothing of what is in the file."""
+        periods = outcome["periods"]
+        self.acts.record(
+            "usage.imported",
+            by="file drop",
+            after=in_json(
+                file=outcome["key"],
+                version=outcome["version"],
+                imported=outcome["taken"],
+                rejected=sum(outcome["rejected"].values()),
+                periods=periods,
+            ),
+            period=Period.parse(next(iter(periods))) if len(periods) == 1 else None,
+        )
 
     def _put_text(self, file: DroppedFile, text: str) -> None:
         content = f"{text}\n".encode(errors="backslashreplace")

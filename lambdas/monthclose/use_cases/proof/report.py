@@ -7,6 +7,9 @@ The keys never change. Amounts are in minor units, times in ISO 8601. Reports of
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
+MOST_NAMES = 50
+"""Customers named of each kind; the command `monthclose list` has all."""
+
 type Counts = Mapping[str, int]
 type LooseEndName = Literal["unfinished", "waiting", "unreached"]
 
@@ -77,6 +80,11 @@ class LooseEndEntry(TypedDict):
     customer_id: str
     what: str
     since: str | None
+    invoice: NotRequired[str]
+    """With its amounts, in minor units, where customers are named behind a count."""
+    currency: NotRequired[str]
+    invoiced_minor: NotRequired[int]
+    open_minor: NotRequired[int]
 
 
 class LooseEndList(TypedDict):
@@ -117,6 +125,8 @@ class LaterEntries(LooseEnds, total=False):
     """Only of a close that was stopped or broke off."""
     approved: ApprovedEntry
     """Only of a close that somebody had approved."""
+    names: Mapping[str, LooseEndList]
+    """By kind (parked, declined, held, …): the customers behind the counts. Only of kinds that there are."""
 
 
 class ReportHead(LaterEntries):

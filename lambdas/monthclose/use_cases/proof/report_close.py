@@ -42,6 +42,7 @@ from monthclose.use_cases.proof.report import (
     Report,
     ReportHead,
 )
+from monthclose.use_cases.proof.report_names import NameLists
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -145,10 +146,11 @@ class Reporter:
     def _prove(
         self, close: Close, comparisons: Sequence[Comparison], name: str | None, time_is_up: TimeIsUp
     ) -> tuple[Close, Report]:
-        totals, left, batches = Totals(), _LooseEndLists(), dict[int, bytes]()
+        totals, left, batches, names = Totals(), _LooseEndLists(), dict[int, bytes](), NameLists()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
             left.add(progress, self.books, time_is_up)
+            names.add(progress, self.books, time_is_up)
             batches[progress.batch.number] = digest(progress.batch)
         checks = self._checks(close, comparisons, name, batches)
         findings = findings_of(checks)
@@ -158,7 +160,8 @@ class Reporter:
         unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
-        return done, {**content, **left.content(), **approved_entry(self.documents, close)}  # type: ignore[typeddict-item]
+        named = {"names": names.content(totals), **approved_entry(self.documents, close)}
+        return done, {**content, **left.content(), **named}  # type: ignore[typeddict-item]
 
     def _checks(
         self, close: Close, comparisons: Sequence[Comparison], name: str | None, batches: Mapping[int, bytes]
@@ -184,12 +187,12 @@ class Reporter:
 
 
 def stored_checks(documents: Documents, period: Period) -> list[CheckResult]:
-    """Read the checks of the period's stored report; none if it has none, or is of an earlier release."""
+    """Read the checks of the period's stored report; none if it has none, is of an earlier release or is damaged."""
     try:
         report: Report = json.loads(documents.get(report_key(period, "json")))
-    except KeyError:
+        found = [result_of(entry) for entry in report["proof"].get("checks", ())]
+    except (KeyError, TypeError, ValueError):
         return []
-    found = (result_of(entry) for entry in report["proof"].get("checks", ()))
     return [result for result in found if result]
 
 
@@ -259,16 +262,18 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
     state : str
         The status to report.
     """
-    totals, left = Totals(), _LooseEndLists()
+    totals, left, names = Totals(), _LooseEndLists(), NameLists()
     for progress in closes.all_progress(close.period):
         totals += progress.totals
         left.add(progress, books)
+        names.add(progress, books)
     started = sum(totals.customers.values())
     left.in_all[LooseEndKind.UNFINISHED] += close.customers - started
     content = report_content(close, totals, check_totals(totals, started), company)
     warning = f"partial: {count(close.customers - started, 'customer')} not started"
     warnings = [warning, *content["warnings"]]
-    return {**content, **left.content(), "status": state, "partial": True, "warnings": warnings}
+    content = {**content, **left.content(), "names": names.content(totals)}
+    return {**content, "status": state, "partial": True, "warnings": warnings}
 
 
 def _notice_warnings(totals: Totals) -> list[str]:

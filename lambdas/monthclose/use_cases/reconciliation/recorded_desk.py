@@ -46,7 +46,7 @@ def find_request(acts: ActRecorder, request: Mapping[str, Any]) -> Announced:
     name = request.get("act", "")
     made = acts.trail.get(name) if "#" in name else None
     if made is None or not _asks_for(made, request) or made.act.time < acts.clock() - _GOOD_FOR:
-        raise UserMistakeError("the audit trail has no such request of yours: run the command of this release again")
+        raise UserMistakeError("the audit trail has no such request by you: run the command of this release again")
     if made.act.what == PAYMENT and any(each.act.follows == name for each in _about(acts, made)):
         raise UserMistakeError("this payment was asked for and made before: run the command again for another one")
     return Announced(acts, made)
