@@ -1,6 +1,6 @@
 """`monthclose status` and `monthclose closes`: how closes stand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
@@ -21,12 +21,12 @@ from cli.live import (
     slowest_in_words,
 )
 from cli.months import connect_for, require_close
+from cli.system import System
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stage_money, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Totals
 from monthclose.domain.closes.listing import counts
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
-from monthclose.use_cases.proof.approved import approved_entry, approved_lines
 
 _CURVE_WIDTH = 30
 _TAKEN_OFF = {"credited": "credited", "written_off": "written off", "lost": "lost"}
@@ -41,7 +41,7 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
     require_close(system, chosen)
     view = survey(system, chosen)
     assert view is not None
-    approved = approved_entry(system.ports.documents, view.close)
+    approved, lines = _approved(system, view.close)
     if in_json:
         followed = follow(system, view)
         forecast = {"providers": providers_as_json(followed), "forecast": forecast_as_json(followed)}
@@ -53,9 +53,19 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
 
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
-    _print(follow(system, view), approved_lines(approved.get("approved")))
+    _print(follow(system, view), lines)
     if acts := link(system, chosen):
         note(f"  {acts}")
+
+
+def _approved(system: System, close: Close) -> tuple[Mapping[str, Any], list[str]]:
+    """Read what the close was let through its gate with: for programs, and in lines for people."""
+    if not close.rehearsal:
+        return {}, []
+    from monthclose.use_cases.proof.approved import approved_entry, approved_lines  # noqa: PLC0415 - only where needed
+
+    found = approved_entry(system.ports.documents, close)
+    return found, approved_lines(found.get("approved"))
 
 
 def _print(followed: Followed, approved: Iterable[str]) -> None:
