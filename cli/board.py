@@ -192,8 +192,11 @@ def _facts(followed: Followed) -> Table:
     table.add_row("  collected", money_line(totals, "collected"))
     for name, said in provider_rows(followed):
         table.add_row(Text(f"  {name}"), Text(said))
+    if pause := followed.view.close.paused:
+        table.add_row("  paused", Text(pause.in_words(), style="yellow"))
     if totals.parked:
-        table.add_row("  parked", Text(counts_line(totals.parked), style="yellow"))
+        names = f"; names: monthclose parked {followed.view.close.period}"
+        table.add_row("  parked", Text.assemble((counts_line(totals.parked), "yellow"), (names, "dim")))
     return table
 
 

@@ -82,6 +82,8 @@ def end_in_words(followed: Followed) -> str:
         return ""
     if forecast.ends_at is None:
         left = sum(found.left for found in forecast.providers.values())
+        if followed.view.waits:
+            return f"waits for approval with {count(round(left), 'charge')} to make"
         return f"paused with {count(round(left), 'charge')} to make: it ends once it is resumed"
     seconds = max((forecast.ends_at - followed.now).total_seconds(), 0.0)
     return f"ends about {forecast.ends_at:%H:%M} UTC, in {duration(seconds)}"

@@ -57,11 +57,6 @@ class View:
         """Whether an execution works on it, or waits for its approval."""
         return self.waits or (self.close.status is CloseStatus.RUNNING and not self.interrupted)
 
-    @property
-    def left_to_charge(self) -> int:
-        """Customers that are not through with charging."""
-        return self.close.customers - self.done[Stage.CHARGED]
-
 
 def survey(system: System, period: Period) -> View | None:
     """See how a close stands; None if there is none. Exact: the sum over its batches as they are now."""
