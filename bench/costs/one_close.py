@@ -20,7 +20,7 @@ from moto import mock_aws
 
 from bench.costs.measured import FIRST, RECONCILING
 from bench.costs.meter import Meter, metering
-from monthclose.adapters.dynamo.models import BillingItem, ClosesItem, CustomerItem, UsageItem
+from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime, stripe_events
 from monthclose.domain.accounts.customer import Profile
 from monthclose.names import Env
@@ -268,7 +268,7 @@ def _runtime() -> Runtime:
 
 def _create_tables() -> None:
     _runtime()
-    for model in (CustomerItem, UsageItem, BillingItem, ClosesItem):
+    for model in (CustomerItem, UsageItem, BillingItem, ClosesItem, ActItem):
         model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
     boto3.client("dynamodb").create_table(
         TableName="idempotency",
