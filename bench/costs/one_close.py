@@ -13,10 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import httpx
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 
 from bench.costs.measured import FIRST, RECONCILING
 from bench.costs.meter import Meter, metering
@@ -25,6 +27,7 @@ from monthclose.bootstrap import Runtime, stripe_events
 from monthclose.domain.accounts.customer import Profile
 from monthclose.names import Env
 from monthclose.settings import GENERATED_PER_SECOND
+from tests.moto_partiql import insert
 
 EVENTS_EACH = 50
 """Usage events of a customer in a month."""
@@ -44,6 +47,7 @@ def count_close(customers: int, batch: int) -> Meter:
     with ExitStack() as stack:
         sandbox = stack.enter_context(_sandbox())
         stack.enter_context(mock_aws())
+        stack.enter_context(patch.object(DynamoDBBackend, "execute_statement", insert))
         meter = stack.enter_context(metering())
         deliveries = stack.enter_context(_webhooks(sandbox))
         queues = _deploy(sandbox, customers, batch)
