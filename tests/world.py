@@ -251,7 +251,7 @@ class World:
     def close(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
         run = self.open(period, execution, only)
-        judged = None if only else self.go_to_the_gate(period, execution, run)
+        judged = self.go_to_the_gate(period, execution, run)
         assert judged is None or judged.outcome == "may_charge", judged.why
         return self.charge_all(period, execution, run)
 

@@ -25,7 +25,7 @@ def handler(event: Event) -> Event:
     if opened.outcome == "opened":
         what = "close.started" if opened.run == 1 else "close.continued"
         use_cases().starts.record(what, execution, request, period=period, run=opened.run)
-    if opened.outcome == "opened" and not only:
+        # Of a close that has begun to charge, this begins no rehearsal: it takes up what was approved since.
         rehearsal = opener.before_close(opened, execution, scheduled="period" not in request)
         answer["rehearsal"] = rehearsal.number if rehearsal else None
     return answer
