@@ -53,7 +53,7 @@ def ends(system: System, name: str) -> list[tuple[PaymentState, str]]:
     return [(step.after, f"{step.time:%d}") for step in payment.history if step.after in shown]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_two_weeks_pass(fresh_system: System, pytestconfig: pytest.Config) -> None:
     if pytestconfig.getoption("--endpoint-url"):
         pytest.skip("somebody else's AWS has no clock that can be ahead")

@@ -106,7 +106,7 @@ def test_proving_in_one_function_ends_when_its_time_is_up() -> None:
 
 
 def test_the_record_of_the_provider_is_read_ahead() -> None:
-    slow = replace(SMALL, quotas=replace(QUOTAS, provider_rate=1.0))
+    slow = replace(SMALL, quotas=replace(QUOTAS, provider_rate=0.25))  # listing takes longer than our own checks
     late, ahead = with_all(slow).stages, with_all(slow, fixes=replace(AFTER, lists_ahead=True)).stages
     assert ahead.proved - ahead.rounds < late.proved - late.rounds
 

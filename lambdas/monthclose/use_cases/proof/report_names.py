@@ -1,6 +1,7 @@
 """The customers behind the report's counts, by name: the first of each kind, and how many there are in all."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from monthclose.domain.closes.close import BatchProgress, Totals
@@ -51,5 +52,6 @@ def _entry(one: Listed) -> LooseEndEntry:
     }
     if one.invoice:
         entry["invoice"], entry["currency"] = one.invoice.number, one.invoice.currency
-        entry["invoiced_minor"], entry["open_minor"] = one.invoice.total_minor, one.invoice.open.minor
+        with suppress(TypeError, ValueError, ArithmeticError):  # the proof names a record that cannot be read
+            entry["invoiced_minor"], entry["open_minor"] = one.invoice.total_minor, one.invoice.open.minor
     return entry
