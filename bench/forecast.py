@@ -1,7 +1,8 @@
 """How good a close's forecasts are: at its start and at each tenth of the charges, against what happened.
 
 `python -m bench.forecast --customers 2000 100000` simulates closes and forecasts each as `monthclose status` does;
-`--close 2026-10` reads a close that has ended, as `monthclose` is connected: a real one.
+`--sandbox 2000` closes in real time against the fake Stripe, whose limit is enforced, with AWS in memory; `--close
+2026-10` reads a close that has ended, from the deployment that `monthclose` would use.
 """
 
 import argparse
@@ -182,6 +183,27 @@ def of_a_close(period: Period) -> tuple[str, list[Row]]:
     return f"{period}: {close.customers:,} customers in {close.batches:,} batches", rows
 
 
+def against_the_sandbox(customers: int) -> tuple[str, list[Row]]:
+    """Close in real time against the fake Stripe, and hold what was forecast on the way against what happened."""
+    from bench.real_close import RATE, RealClose, sandbox_with_limit  # noqa: PLC0415 - the tests' world
+
+    with sandbox_with_limit() as sandbox:
+        real = RealClose(customers, sandbox)
+        close = real.run()
+    standing = real.world.use_cases.close_follower.standing(close)
+
+    def second(time: datetime | None) -> float:
+        assert time
+        return (time - close.run_started_at).total_seconds()
+
+    ended = second(max(step.time for step in standing.providers[_STRIPE].steps)), second(close.completed_at)
+    rows = [
+        Row(when, said, second(found.charged_at), ended[0], second(found.ends_at), ended[1])
+        for when, said, found in real.said
+    ]
+    return f"{customers:,} customers at {RATE}/s against the sandbox", rows
+
+
 def show(title: str, rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table("charged", "after", "all charged after", "off", "close ended after", "off", title=title)
@@ -206,7 +228,11 @@ def main() -> None:
         "--quotas", choices=("default", "asked"), default="asked", help="a new account's, or docs/scale.md's"
     )
     parser.add_argument("--close", metavar="PERIOD", help="a close that has ended, instead of simulated ones")
+    parser.add_argument("--sandbox", type=int, metavar="CUSTOMERS", help="close so many in real time instead")
     options = parser.parse_args()
+    if options.sandbox:
+        show(*against_the_sandbox(options.sandbox))
+        return
     if options.close:
         show(*of_a_close(Period.parse(options.close)))
         return

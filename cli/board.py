@@ -11,7 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import duration, err, note
-from cli.live import Followed, curve_lines, end_in_words, error_in_words, follow, provider_rows, slowest_in_words
+from cli.live import (
+    Followed,
+    curve_lines,
+    end_in_words,
+    error_in_words,
+    follow,
+    passed,
+    provider_rows,
+    slowest_in_words,
+)
 from cli.system import System
 from cli.view import STAGE_NAMES, View, counts_line, money_line, stage_money, survey
 from monthclose.domain.period import Period
@@ -167,7 +176,10 @@ class _Curves:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = max(min(options.max_width // 3, _WIDEST_BAR), _NARROWEST_BAR)
         for line in curve_lines(self._followed, width):
-            yield Text(f"  {line}")
+            text = Text(f"  {line}")
+            text.stylize("green", 2, 2 + passed(self._followed, width))
+            text.stylize("dim", 2 + passed(self._followed, width), 2 + width)
+            yield text
 
 
 def _facts(followed: Followed) -> Table:
@@ -180,8 +192,11 @@ def _facts(followed: Followed) -> Table:
     table.add_row("  collected", money_line(totals, "collected"))
     for name, said in provider_rows(followed):
         table.add_row(Text(f"  {name}"), Text(said))
+    if pause := followed.view.close.paused:
+        table.add_row("  paused", Text(pause.in_words(), style="yellow"))
     if totals.parked:
-        table.add_row("  parked", Text(counts_line(totals.parked), style="yellow"))
+        names = f"; names: monthclose parked {followed.view.close.period}"
+        table.add_row("  parked", Text.assemble((counts_line(totals.parked), "yellow"), (names, "dim")))
     return table
 
 

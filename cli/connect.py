@@ -106,7 +106,8 @@ class Connector:
             raise NoSystemError(explain(error, where)) from error
         operator = values.get(Env.OPERATOR_FUNCTION)
         ask = _lazily(runtime, operator) if operator else None
-        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS, ask=ask)
+        collections = values.get(Env.COLLECTIONS_ARN, "")
+        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS, ask=ask, collections=collections)
 
 
 def _lazily(runtime: Runtime, function: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:

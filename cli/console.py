@@ -97,6 +97,19 @@ def print_json(value: Any) -> None:
     out().print(Text(json.dumps(with_exponents(value), indent=2, ensure_ascii=False)), soft_wrap=True)
 
 
+def print_json_stream(head: Mapping[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Print a JSON object whose last entry is a list of any length, item by item."""
+    console = out()
+    opening = json.dumps(with_exponents(dict(head)), indent=2, ensure_ascii=False).removesuffix("\n}")
+    console.print(Text(f'{opening},\n  "{name}": ['), soft_wrap=True, end="")
+    before = "\n    "
+    for item in items:
+        written = json.dumps(with_exponents(item), ensure_ascii=False)
+        console.print(Text(before + written), soft_wrap=True, end="")
+        before = ",\n    "
+    console.print(Text("]\n}" if before == "\n    " else "\n  ]\n}"), soft_wrap=True)
+
+
 def with_exponents(value: Any) -> Any:
     """Say beside every `currency`, and beside sums by currency, how many decimals its minor units are.
 

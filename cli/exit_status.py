@@ -23,6 +23,7 @@ class ExitStatus(IntEnum):
         4,
         ("the books do not tie, there are findings, or a payment was not collected or its outcome is not known yet"),
     )
+    NOT_APPROVED = 5, "the close was not let through its gate: it needs an approval before it may charge"
     INTERRUPTED = 130, "interrupted with Ctrl-C (a close keeps running)"
 
 

@@ -11,7 +11,7 @@ from cli.exit_status import ExitStatus
 
 PANELS = {
     "A month": ("plan", "close", "status", "report", "closes", "prove", "reconcile", "providers"),
-    "Steering a close": ("pause", "resume", "stop"),
+    "Steering a close": ("approve", "pause", "resume", "stop", "parked", "list", "retry", "collect"),
     "Data": ("import",),
     "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
     "Invoices": ("invoice",),

@@ -82,6 +82,8 @@ def end_in_words(followed: Followed) -> str:
         return ""
     if forecast.ends_at is None:
         left = sum(found.left for found in forecast.providers.values())
+        if followed.view.waits:
+            return f"waits for approval with {count(round(left), 'charge')} to make"
         return f"paused with {count(round(left), 'charge')} to make: it ends once it is resumed"
     seconds = max((forecast.ends_at - followed.now).total_seconds(), 0.0)
     return f"ends about {forecast.ends_at:%H:%M} UTC, in {duration(seconds)}"
@@ -115,6 +117,15 @@ def curve_lines(followed: Followed, width: int) -> Iterable[str]:
         if drawn:
             total = amount(round(sum(part.minor for part in own)), currency)
             yield f"{drawn} {total} {currency}: {_when(followed, own)}"
+
+
+def passed(followed: Followed, width: int) -> int:
+    """Count the characters of a curve that are past."""
+    if followed.forecast is None or followed.forecast.charged_at is None:
+        return width
+    began = followed.view.close.run_started_at
+    ends, now = (time - began for time in (followed.forecast.charged_at, followed.now))
+    return round(width * min(now / ends, 1.0)) if ends > now else width
 
 
 def _when(followed: Followed, own: list[Amount]) -> str:

@@ -147,11 +147,13 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.plan, month.close, month.status, month.report, month.closes]
-    commands += [month.prove, steering.pause, steering.resume, steering.stop]
+    commands += [month.prove, steering.approve, steering.pause, steering.resume, steering.stop]
+    commands += [steering.parked, steering.retry, steering.collect]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
     commands += [audit.audit, restoring.restore]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
+    app.command("list", cls=Command)(steering.list_customers)
     for group in (imports.imports, month.providers, customer.payments, invoice.invoice, machine.local):
         app.add_typer(group, cls=Group)
 

@@ -40,6 +40,13 @@ def complete_provider(incomplete: str) -> Iterator[str]:
     return (name for name in PROVIDERS if name.startswith(incomplete))
 
 
+def complete_listable(incomplete: str) -> Iterator[str]:
+    """List what `list` can list."""
+    from monthclose.use_cases.closes.list_customers import listable  # noqa: PLC0415 - only where it is completed
+
+    return (name for name in listable() if name.startswith(incomplete))
+
+
 def complete_decimal() -> list[str]:
     """List the decimal marks."""
     return [".", ","]

@@ -33,6 +33,8 @@ class System:
         Waits for some seconds.
     ask : callable or None
         Asks the function that runs the commands that need a provider's key; None if the deployment has none yet.
+    collections : str
+        ARN of the collections' state machine.
     """
 
     use_cases: "UseCases"
@@ -40,6 +42,7 @@ class System:
     adapters: frozenset[str]
     sleep: Callable[[float], None] = time.sleep
     ask: "Ask | None" = None
+    collections: str = ""
 
     @property
     def ports(self) -> "Ports":

@@ -42,6 +42,8 @@ class View:
     interrupted: bool
     """Its record says that it runs, but its execution doesn't."""
     standing: Standing = field(default_factory=Standing)
+    waits: bool = False
+    """An execution waits for its approval."""
 
     @property
     def state(self) -> str:
@@ -52,13 +54,8 @@ class View:
 
     @property
     def running(self) -> bool:
-        """Whether an execution works on it."""
-        return self.close.status is CloseStatus.RUNNING and not self.interrupted
-
-    @property
-    def left_to_charge(self) -> int:
-        """Customers that are not through with charging."""
-        return self.close.customers - self.done[Stage.CHARGED]
+        """Whether an execution works on it, or waits for its approval."""
+        return self.waits or (self.close.status is CloseStatus.RUNNING and not self.interrupted)
 
 
 def survey(system: System, period: Period) -> View | None:
@@ -67,9 +64,10 @@ def survey(system: System, period: Period) -> View | None:
     if close is None:
         return None
     standing = system.use_cases.close_follower.standing(close)
-    running = close.status is CloseStatus.RUNNING
-    interrupted = running and not system.ports.workflow.is_running(close.execution)
-    return View(close, standing.done, standing.totals, interrupted, standing)
+    runs = close.under_way and system.ports.workflow.is_running(close.execution)
+    waits = runs and close.status is CloseStatus.WAITING_FOR_APPROVAL
+    interrupted = close.status is CloseStatus.RUNNING and not runs
+    return View(close, standing.done, standing.totals, interrupted, standing, waits)
 
 
 def as_json(view: View) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A whole month close in memory: the use cases on fakes, driven like the state machine drives them."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -241,15 +242,15 @@ class World:
         more = after.receivable_minor - before.receivable_minor, after.credit_minor - before.credit_minor
         self.books.commit(after, *_ledger_of(after, *more), *_carried_of(before, after))
 
-    def open(self, period: Period = OCTOBER, execution: str = "execution-1") -> int:
+    def open(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> int:
         self.workflow.running.add(execution)
-        opened = self.use_cases.open_close(period, execution)
+        opened = self.use_cases.open_close(period, execution, only)
         assert opened.outcome == "opened"
         return opened.run
 
-    def close(self, period: Period = OCTOBER, execution: str = "execution-1") -> Report:
+    def close(self, period: Period = OCTOBER, execution: str = "execution-1", only: str = "") -> Report:
         """Run a close to its end, rounds and all, and return the report."""
-        run = self.open(period, execution)
+        run = self.open(period, execution, only)
         judged = self.go_to_the_gate(period, execution, run)
         assert judged is None or judged.outcome == "may_charge", judged.why
         return self.charge_all(period, execution, run)
@@ -257,12 +258,13 @@ class World:
     def charge_all(self, period: Period, execution: str, run: int) -> Report:
         """Do what a close does after its gate."""
         while (plan := self.planner.plan(period, run)).unfinished:
+            chosen = {row["batch"]: row["only"] for row in json.loads(self.documents.get(plan.round_key))}
             if not plan.rounds_left:
                 for batch in read_batches(self.documents, plan.round_key):
-                    self.use_cases.park_customers(period, batch)
+                    self.use_cases.park_customers(period, batch, chosen[batch.number])
                 break
             for batch in read_batches(self.documents, plan.round_key):
-                self.close_batch(period, batch, plan.close.round)
+                self.close_batch(period, batch, plan.close.round, chosen[batch.number])
         while self.use_cases.remaining_sender.send(period).again:
             pass
         self.workflow.running.discard(execution)
@@ -304,12 +306,12 @@ class World:
         found = self.use_cases.approver.approvable(period, number)
         return self.use_cases.approver.approve(period, found.number, by, note)
 
-    def close_batch(self, period: Period, batch: Batch, round_number: int) -> None:
+    def close_batch(self, period: Period, batch: Batch, round_number: int, only: Collection[str] = ()) -> None:
         """Do what a child execution does; what it cannot finish is left for the repair round."""
         try:
-            generated = self.generator.generate(period, batch, round_number)
+            generated = self.generator.generate(period, batch, round_number, only)
             if generated.progress.unsettled:
-                self.batch_charger.charge(period, batch.number, round_number)
+                self.batch_charger.charge(period, batch.number, round_number, only=only)
             if generated.progress.totals.customers.get("invoiced"):
                 self.sender.send(period, batch.number, round_number)
             elif not generated.held:
@@ -341,10 +343,10 @@ class World:
         self.comparer = replace(comparer, planner=planner, reader=reader, joiner=joiner)
         self.reporter = replace(self.reporter, comparer=self.comparer)
 
-    def collect(self) -> Found:
+    def collect(self, execution: str = "") -> Found:
         """Run the collections of the clock's day to their end, as their state machine does."""
         last = self.claims.get("collections")
-        execution = f"collections-{last.version if last else 0}"
+        execution = execution or f"collections-{last.version if last else 0}"
         self.workflow.running.add(execution)
         found = self.finder.find(execution)
         today, closing = found.day, frozenset(found.closing)

@@ -1,6 +1,9 @@
 """`monthclose close`: start a close and watch it until it ends."""
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -10,15 +13,30 @@ from cli.exit_status import ExitStatus
 from cli.months import connect_for
 from cli.system import System, cause_for_people
 from cli.view import survey
-from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.ports import Execution
 
 
-def close(ctx: typer.Context, period: str | None, by: str, *, no_wait: bool, late: bool, in_json: bool) -> None:
-    """Close a month, or watch it being closed."""
+def close(
+    ctx: typer.Context,
+    period: str | None,
+    by: str,
+    *,
+    no_wait: bool,
+    late: bool,
+    dry_run: bool,
+    customers: Path | None,
+    in_json: bool,
+) -> None:
+    """Close a month, rehearse that, or watch it being done."""
+    if customers and (no_wait or not dry_run):
+        raise UserMistakeError("--customers writes what a rehearsal found: it goes with --dry-run, without --no-wait")
     system, chosen = connect_for(ctx, period)
+    if dry_run:
+        from cli.commands.rehearse import run_rehearsal  # noqa: PLC0415 - only for a rehearsal
+
+        raise typer.Exit(run_rehearsal(system, chosen, by, wait=not no_wait, in_json=in_json, customers=customers))
     if not late:
         _require_in_turn(system, chosen)
     raise typer.Exit(run_close(system, chosen, by, wait=not no_wait, in_json=in_json))
@@ -46,7 +64,7 @@ def run_close(system: System, period: Period, by: str, *, wait: bool = True, in_
     before = survey(system, period)
     if before is None and next(iter(system.ports.directory.scan()), None) is None:
         raise UserMistakeError("there are no customers to bill\nimport some: monthclose import customers FILE")
-    if before and before.close.status is CloseStatus.RUNNING and not before.interrupted:
+    if before and before.running:
         if not wait:
             return _already_running(period, in_json=in_json)
         note(f"{period} is already being closed: nothing new is started, this is its progress", "bold")
@@ -83,20 +101,26 @@ def _already_running(period: Period, *, in_json: bool) -> ExitStatus:
     return ExitStatus.ALREADY_RUNNING
 
 
+def _not_approved(period: Period, output: Mapping[str, Any], *, in_json: bool) -> ExitStatus:
+    if in_json:
+        print_json({"period": str(period), "status": "waiting_for_approval", "why": output["why"]})
+    else:
+        say(f"{period} is not closed: {output['why']}", "bold yellow")
+        note("nothing was issued, nobody was charged or mailed", "")
+        note(f"to see and accept it: monthclose approve {period}, then monthclose close {period}", "")
+        note(f"or correct what is wrong, and close again; to look first: monthclose close {period} --dry-run", "")
+    return ExitStatus.NOT_APPROVED
+
+
 def conclude(
     system: System, period: Period, ended: Execution, seconds: float | None = None, *, in_json: bool = False
 ) -> ExitStatus:
     """Say how an execution ended; as JSON, that is the report's."""
-    if ended.status != "SUCCEEDED":
-        cause = cause_for_people(ended.cause) or ended.status.lower().replace("_", " ")
-        if ended.error == UserMistakeError.__name__:
-            raise UserMistakeError(cause)
-        how = "was stopped" if ended.status == "ABORTED" else "failed"
-        raise NoSystemError(
-            f"the close of {period} {how}: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
-        )
+    check_ended(period, ended)
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _already_running(period, in_json=in_json)
+    if isinstance(ended.output, dict) and ended.output.get("outcome") == "not_approved":
+        return _not_approved(period, ended.output, in_json=in_json)
     from cli.commands.report import print_report, read_report  # noqa: PLC0415 - the report, when there is one
 
     report = read_report(system, period)
@@ -105,3 +129,22 @@ def conclude(
     else:
         print_report(report, took=seconds)
     return ExitStatus.DONE if report["proof"]["ties"] else ExitStatus.UNRESOLVED
+
+
+def check_ended(period: Period, ended: Execution) -> None:
+    """Raise if an execution did not succeed.
+
+    Raises
+    ------
+    UserMistakeError, NoSystemError
+        Why, and what continues it.
+    """
+    if ended.status == "SUCCEEDED":
+        return
+    cause = cause_for_people(ended.cause) or ended.status.lower().replace("_", " ")
+    if ended.error == UserMistakeError.__name__:
+        raise UserMistakeError(cause)
+    how = "was stopped" if ended.status == "ABORTED" else "failed"
+    raise NoSystemError(
+        f"the close of {period} {how}: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
+    )

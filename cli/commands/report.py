@@ -29,6 +29,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.imports.csv_out import CsvWriter
+from monthclose.use_cases.proof.approved import approved_lines
 from monthclose.use_cases.proof.report import LooseEndEntry, LooseEndName, Report
 from monthclose.use_cases.proof.report_close import report_key, report_so_far
 from monthclose.use_cases.proof.report_page import render_report
@@ -187,8 +188,9 @@ def print_report(content: Report, took: float | None = None) -> None:
     if number > _MOST_FINDINGS:
         note(f"    and {number - _MOST_FINDINGS:,} more: monthclose report {content['period']} --findings")
     print_loose_ends(content)
-    for warning in content.get("warnings", []):
-        say(f"  warning: {warning}", "yellow")
+    warnings = [f"warning: {warning}" for warning in content.get("warnings", [])]
+    for line in (*approved_lines(content.get("approved")), *warnings):
+        say(f"  {line}", "yellow" if line in warnings else "")
     say(f"  report: monthclose report {content['period']} --open", "dim")
 
 
@@ -212,9 +214,9 @@ def print_loose_ends(content: Report) -> None:
         for end in ends["customers"][:_MOST_LOOSE_ENDS]:
             say(f"    {end['customer_id']}: {end['what']}{_since(end)}", style)
         if ends["in_all"] > _MOST_LOOSE_ENDS:
-            note(
-                f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose report {content['period']} --findings"
-            )
+            note(f"    and {ends['in_all'] - _MOST_LOOSE_ENDS:,} more: monthclose list {name} {content['period']}")
+    if kinds := "|".join(content.get("names", {})):
+        note(f"  names: monthclose list {kinds} {content['period']}")
 
 
 def _since(end: LooseEndEntry) -> str:
@@ -237,7 +239,7 @@ def print_findings(content: Report) -> None:
         return
     show(grid(rows, header=("what", "check", "customer", "detail")))
     if left_out:
-        note(f"and {left_out:,} more; each customer's state: monthclose report {content['period']} --customers FILE")
+        note(f"and {left_out:,} more; all of them: monthclose list {'|'.join(_LOOSE_ENDS)} {content['period']}")
 
 
 def write_customers(system: System, period: Period, path: Path) -> Written:

@@ -1,6 +1,6 @@
 """`monthclose status` and `monthclose closes`: how closes stand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
@@ -21,8 +21,10 @@ from cli.live import (
     slowest_in_words,
 )
 from cli.months import connect_for, require_close
+from cli.system import System
 from cli.view import STAGE_NAMES, View, as_json, counts_line, money_line, stage_money, stop_in_words, survey
 from monthclose.domain.closes.close import Close, CloseStatus, Totals
+from monthclose.domain.closes.listing import counts
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 
@@ -39,10 +41,11 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
     require_close(system, chosen)
     view = survey(system, chosen)
     assert view is not None
+    approved, lines = _approved(system, view.close)
     if in_json:
         followed = follow(system, view)
         forecast = {"providers": providers_as_json(followed), "forecast": forecast_as_json(followed)}
-        print_json(as_json(view) | forecast)
+        print_json({**as_json(view), **forecast, **approved})
         return
     if watching and view.running:
         from cli.board import watch_or_stop  # noqa: PLC0415 - only where somebody watches
@@ -50,12 +53,22 @@ def status(ctx: typer.Context, period: str | None, *, in_json: bool, watching: b
 
         ended = watch_or_stop(system, chosen, view.close.execution)
         raise typer.Exit(conclude(system, chosen, ended) if ended else ExitStatus.INTERRUPTED)
-    _print(follow(system, view))
+    _print(follow(system, view), lines)
     if acts := link(system, chosen):
         note(f"  {acts}")
 
 
-def _print(followed: Followed) -> None:
+def _approved(system: System, close: Close) -> tuple[Mapping[str, Any], list[str]]:
+    """Read what the close was let through its gate with: for programs, and in lines for people."""
+    if not close.rehearsal:
+        return {}, []
+    from monthclose.use_cases.proof.approved import approved_entry, approved_lines  # noqa: PLC0415 - only where needed
+
+    found = approved_entry(system.ports.documents, close)
+    return found, approved_lines(found.get("approved"))
+
+
+def _print(followed: Followed, approved: Iterable[str]) -> None:
     view = followed.view
     close, totals = view.close, view.totals
     ended = close.completed_at
@@ -81,6 +94,10 @@ def _print(followed: Followed) -> None:
     facts += [("  stopped", stop_in_words(stop)) for stop in close.stops]
     facts += [("  paused", pause.in_words()) for pause in [close.paused] if pause]
     show(grid([*facts, *_ahead(followed)]))
+    for line in approved:
+        say(f"  {line}")
+    if kinds := counts(totals):
+        note(f"  names: monthclose list {'|'.join(kinds)} {close.period}")
     for warning in close.warnings:
         say(f"  warning: {warning}", "yellow")
     _hint(view)
@@ -113,6 +130,9 @@ def _hint(view: View) -> None:
             f"  what is done so far: monthclose report {period}",
             "",
         )
+    elif view.close.status is CloseStatus.WAITING_FOR_APPROVAL:
+        then = "; it then continues by itself" if view.waits else f", then monthclose close {period}"
+        note(f"  nothing is issued or charged yet. To see and accept its drafts: monthclose approve {period}{then}", "")
     elif view.close.status is not CloseStatus.RUNNING:
         note(f"  report: monthclose report {period}")
     elif view.running:

@@ -6,7 +6,7 @@ from cli.connect import connected
 from cli.console import note, print_json, say
 from cli.months import connect_for
 from cli.system import System
-from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.closes.close import Close
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.use_cases.closes.pause_close import why_not_running
@@ -71,7 +71,7 @@ def _stop(system: System, close: Close, reason: str, by: str) -> None:
 
 
 def _runs(system: System, close: Close) -> bool:
-    return close.status is CloseStatus.RUNNING and system.ports.workflow.is_running(close.execution)
+    return close.under_way and system.ports.workflow.is_running(close.execution)
 
 
 def _provider(ctx: typer.Context, period: str | None, name: str) -> tuple[System, str]:

@@ -18,6 +18,17 @@ def close(
     late: Annotated[
         bool, typer.Option("--late", help="Close a month that was never closed, although a later one was.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Rehearse it: draft every invoice and compare with last month; nobody is charged, mailed or held.",
+        ),
+    ] = False,
+    customers: Annotated[
+        Path | None,
+        typer.Option("--customers", metavar="FILE", help="With --dry-run: write a CSV file with a row per customer."),
+    ] = None,
     by: options.By = "",
     in_json: options.InJson = False,
 ) -> None:

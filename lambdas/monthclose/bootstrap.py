@@ -256,7 +256,7 @@ class Runtime:
         """Whether persons have paused charging."""
         from monthclose.assembly.limiting import known_pauses
 
-        return known_pauses(self.limits, self.closes, self.clock)
+        return known_pauses(self.limits, self.closes, self.machine_clock)
 
     @cached_property
     def mailer(self) -> Mailer:

@@ -14,6 +14,7 @@ from monthclose.names import (
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     REJECTS_PREFIX,
+    RETRIES_PREFIX,
     TAX_TABLES_PREFIX,
     UNFINISHED_INDEX,
     USAGE_PREFIX,
@@ -195,8 +196,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_CLOSE,
         access=Access(
-            tables={_CUSTOMERS: (_SCAN,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, SNAPSHOTS, *_RATING),
+            tables={_CUSTOMERS: (_SCAN,), _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(REHEARSALS, SNAPSHOTS, RETRIES_PREFIX, *_RATING),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),
@@ -257,7 +258,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX, SNAPSHOTS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -280,7 +281,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
-            reads_documents=(COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
     ),
@@ -355,7 +356,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from monthclose.domain.rehearsals import rehearsal
-from monthclose.names import COMPARISONS_PREFIX
+from monthclose.names import COMPARISONS_PREFIX, RETRIES_PREFIX
 from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
@@ -47,7 +47,7 @@ class Documents(Construct):
             lifecycle_rules=[
                 *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
-                *(expire(prefix, days=400) for prefix in (REHEARSALS, SNAPSHOTS)),
+                *(expire(prefix, days=400) for prefix in (REHEARSALS, RETRIES_PREFIX, SNAPSHOTS)),
                 ABORT_UPLOADS,
             ],
         )

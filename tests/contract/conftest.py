@@ -1,7 +1,6 @@
 """Fakes and adapters of each port, so that one suite holds both to the same behaviour."""
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from moto.dynamodb.exceptions import DynamodbException
 from moto.dynamodb.models import DynamoDBBackend
 from pynamodb.connection import Connection
 
@@ -18,6 +16,7 @@ from monthclose.adapters.dynamo import models
 from monthclose.adapters.dynamo.models import ActItem, BillingItem, ClosesItem, CustomerItem, UsageItem
 from monthclose.bootstrap import Runtime
 from tests.fakes import FakeLog
+from tests.moto_partiql import insert
 from tests.world import SETTINGS, World
 
 REGION = "us-east-1"
@@ -44,26 +43,6 @@ def _once[T](make: Callable[..., T]) -> Callable[..., T]:
 _client, _connection = _once(boto3.client), _once(Connection)
 
 
-def _insert(backend: DynamoDBBackend, statement: str, parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Do what a PartiQL INSERT does, as DynamoDB does it: moto takes no parameters for it, and replaces items."""
-    found = re.fullmatch(r'INSERT INTO "([^"]+)" VALUE {(.*)}', statement)
-    assert found, statement
-    names = [name for name, _ in re.findall(r"'(\w+)': (\?)", found[2])]
-    item = dict(zip(names, parameters, strict=True))
-    table = backend.get_table(found[1])
-    if backend.get_item(found[1], {name: item[name] for name in (table.hash_key_attr, table.range_key_attr) if name}):
-        raise DuplicateItem
-    backend.put_item(found[1], item)
-    return []
-
-
-class DuplicateItem(DynamodbException):
-    """What DynamoDB says of an item that is there."""
-
-    def __init__(self) -> None:
-        super().__init__("DuplicateItemException", "Duplicate primary key exists in table")
-
-
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """A deployment on moto."""
@@ -74,7 +53,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(boto3, "client", _client)
     monkeypatch.setattr(models, "Connection", _connection)
-    monkeypatch.setattr(DynamoDBBackend, "execute_statement", _insert)
+    monkeypatch.setattr(DynamoDBBackend, "execute_statement", insert)
     client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)

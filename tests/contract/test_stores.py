@@ -29,6 +29,7 @@ from monthclose.domain.month import (
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
+from monthclose.domain.rehearsals.rehearsal import Approval, Rehearsal, RehearsalStatus
 from monthclose.domain.usage import EventKey, UsageEvent
 from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import Claim, Record
@@ -390,3 +391,23 @@ def test_a_record_the_store_can_never_hold_is_refused_and_nothing_is_written(wor
         world.books.commit(large, *([] if alone else [Customer("acme", PROFILE)]))
     assert world.books.month("acme", OCTOBER) == CustomerMonth()
     assert world.books.customer("acme") is None
+
+
+def test_a_rehearsal_is_stored_with_all_it_knows_and_fenced_by_its_version(world: World | Runtime) -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    approval = Approval(1, "ann", now, "as expected", ("total:EUR", "parked"), "snapshots/2026-10/run-1.json")
+    rehearsal = Rehearsal(
+        *(OCTOBER, 2, "execution-1", now),
+        status=RehearsalStatus.COMPLETED,
+        last_period=OCTOBER.previous,
+        counts={"stripe": 3},
+        completed_at=now,
+        task_token="token-1",
+        approval=approval,
+    )
+    assert world.rehearsals.get(OCTOBER) is None
+    stored = world.rehearsals.put(rehearsal)
+    assert world.rehearsals.get(OCTOBER) == stored == replace(rehearsal, version=1)
+    world.rehearsals.put(replace(stored, number=3, approval=None))
+    with pytest.raises(ConflictError):
+        world.rehearsals.put(stored)

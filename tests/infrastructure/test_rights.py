@@ -56,10 +56,10 @@ _LARGE = "A bounce may lift a hold in a large batch, which the reconciler sums u
 _ACTS = "An act is recorded where a person or a rule changes something: use_cases/audit/, adapters/dynamo/audit.py."
 _PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
-_KEPT = "Checks that are made at the end of a close are taken from its report: use_cases/proof/report_close.py."
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 
+_RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
@@ -75,6 +75,8 @@ TROUBLE: dict[Right, str] = {
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "JudgeRehearsal:[*]"): _REHEARSED,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/*-[bt]*/*"): _PRICED,
     ("MailHearMailRole", "dynamodb:Query", "TablesCloses"): _LARGE,
+    ("PlanCloseRole", "dynamodb:Query", "TablesBilling"): _RETRIED,
+    ("PlanCloseRole", "s3:GetObject", "StorageDocuments/retries/*"): _RETRIED,
     ("*ChargeCustomersRole", "states:SendTaskFailure", "*"): _TASK,
     ("*ChargeCustomersRole", "sqs:SendMessage", "*Queue"): _PAUSED,
     ("*Role", "s3:ListBucket", "*"): _MISSING,
@@ -101,12 +103,8 @@ TROUBLE: dict[Right, str] = {
     ("CompareBooksRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
     ("ReportCloseRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _HEALS,
     ("ComparePartRole", "dynamodb:PutItem", "TablesCloses"): _SUMS,
-    ("ComparePartRole", "dynamodb:BatchGetItem", "TablesCustomers"): _PROVED,
     ("ComparePartRole", "dynamodb:GetItem", "TablesCustomers"): _UNREAD,
-    ("ComparePartRole", "s3:GetObject", "StorageDocuments/*"): _PROVED,
-    ("ReportCloseRole", "s3:GetObject", "StorageDocuments/snapshots/*"): _PROVED,
-    ("CompareBooksRole", "s3:GetObject", "StorageDocuments/*s/*"): _KEPT,
-    ("PlanComparisonRole", "s3:GetObject", "StorageDocuments/reports/*"): _KEPT,
+    ("ComparePartRole", "s3:GetObject", "StorageDocuments/c*"): _PROVED,
     ("OperatorActForOperatorRole", "dynamodb:BatchGetItem", "TablesCustomers"): _PROVED,
     ("OperatorActForOperatorRole", "s3:GetObject", "StorageDocuments/*"): _PROVED,
     ("DrainDeadLettersRole", "sqs:*Message", "*"): _DEAD,

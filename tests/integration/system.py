@@ -58,12 +58,12 @@ class System:
     def use(self, events: list[UsageEvent]) -> None:
         self.runtime.usage.put(events)
 
-    def start(self, period: Period) -> str:
-        """Start a close and return its execution."""
+    def start(self, period: Period, **request: Any) -> str:
+        """Start a close, or with `dry_run` its rehearsal, and return its execution."""
         answer = self.workflow.start_execution(
             stateMachineArn=self.values[Env.STATE_MACHINE_ARN],
             name=f"test-{uuid4()}",
-            input=json.dumps({"period": str(period)}),
+            input=json.dumps({"period": str(period), **request}),
         )
         return answer["executionArn"]
 

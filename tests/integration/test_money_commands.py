@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from monthclose.domain.audit import check
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
@@ -53,3 +54,19 @@ def test_a_customer_is_charged_and_a_month_reconciled_by_the_function(system: Sy
     refused = CliRunner().invoke(app, ["pay", name])
     assert refused.exit_code == 2, refused.output
     assert "no open invoice" in refused.output
+    _recorded(system, name)
+
+
+def _recorded(system: System, name: str) -> None:
+    """Both payments were asked for by a person and answered by the function, each in its own AWS identity's name."""
+    failed, asked_again, done, asked = system.runtime.audit.find(customer_id=name)
+    assert [each.act.what for each in (asked, done, asked_again, failed)] == [
+        *("payment.requested", "act.done"),
+        *("payment.requested", "act.failed"),
+    ]
+    assert (done.act.follows, failed.act.follows) == (asked.name, asked_again.name)
+    assert (asked.act.by, done.act.by) == ("kim", "kim")
+    assert done.identity == failed.identity != asked.identity
+    started = {each.act.what for each in system.runtime.audit.find(period=PERIOD)}
+    assert {"close.started", "reconcile.requested"} <= started
+    assert not list(check(system.runtime.audit.find()))

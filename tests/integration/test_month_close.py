@@ -1,5 +1,6 @@
 """Whole closes on the deployed system: every kind of customer, twice at once, stopped, killed, started again."""
 
+import json
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ import pytest
 
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
+from monthclose.names import Env
 from tests.integration.system import System, until
 
 
@@ -96,6 +98,40 @@ def test_every_kind_of_customer_ends_as_expected(system: System) -> None:
     assert len(system.mails()) - before == 10
 
 
+def items(system: System) -> dict[str, list[str]]:
+    """All items of the tables, but for the rehearsals' records and the functions' memory of calls."""
+    found = {}
+    for env in (Env.CUSTOMERS_TABLE, Env.USAGE_TABLE, Env.BILLING_TABLE, Env.CLOSES_TABLE):
+        table = boto3.resource("dynamodb").Table(system.values[env])
+        pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name)
+        rows = [row for page in pages for row in page["Items"] if str(row.get("pk")) != "rehearsals"]
+        found[env.value] = sorted(map(repr, rows))
+    return found
+
+
+def test_a_rehearsal_writes_no_item_and_the_close_bills_what_was_approved(system: System) -> None:
+    period = Period(2025, 12)
+    names = many(system, period, 3, "rehearsed")
+    before, mails = items(system), len(system.mails())
+
+    rehearsed = system.ended(system.start(period, dry_run=True))
+
+    assert rehearsed["status"] == "SUCCEEDED", rehearsed
+    assert json.loads(rehearsed["output"])["outcome"] == "rehearsed"
+    assert items(system) == before
+    assert (system.charges(period), len(system.mails())) == ([], mails)
+    found = system.use_cases.approver.approvable(period)
+    assert found.drafted == 3
+    system.use_cases.approver.approve(period, found.number, "ann", "as expected")
+
+    report = system.close(period)
+
+    assert report["customers"]["invoiced"] == 3
+    assert report["approved"]["by"] == "ann"
+    assert report["approved"]["differs"] == 0
+    assert_charged_once(system, period, names)
+
+
 def test_two_starts_at_once_close_once_and_the_other_finds_it_running(system: System) -> None:
     period = Period(2026, 2)
     names = many(system, period, 12, "twice")
@@ -125,7 +161,7 @@ def test_a_stopped_close_is_finished_by_the_next_and_nobody_is_charged_twice(sys
     assert report["proof"]["ties"], report["proof"]
 
 
-def test_once_a_close_is_stopped_nobody_else_is_charged_until_the_next(system: System) -> None:
+def test_once_a_close_is_paused_or_stopped_nobody_else_is_charged_until_it_goes_on(system: System) -> None:
     period = Period(2024, 4)
     names = many(system, period, 60, "ended")
     slow = {"rules": [{"provider": "stripe", "endpoint": "payment_intents.*", "fault": "delay", "seconds": 1}]}
@@ -134,6 +170,12 @@ def test_once_a_close_is_stopped_nobody_else_is_charged_until_the_next(system: S
     try:
         first = system.start(period)
         until("some charges", lambda: len(system.charges(period)) > 2)
+        system.use_cases.pause_close(period, "ada", "are the prices right?")
+        threading.Event().wait(5)
+        paused = until("nothing but a pause", lambda: quiet(system, period, 5), seconds=6)
+        assert paused < len(names)
+        system.use_cases.resume_close(period, "bob")
+        until("more charges", lambda: len(system.charges(period)) > paused, seconds=60)
         system.workflow.stop_execution(executionArn=first)
         charged = until("an end of the charges under way", lambda: quiet(system, period))
     finally:

@@ -119,7 +119,7 @@ def test_a_batch_whose_function_was_killed_is_left_to_the_next_round_within_minu
 
 def test_charging_sends_no_amount(child: Machine) -> None:
     charge = child["States"]["Charge customers"]
-    assert set(charge["Parameters"]["MessageBody"]) == {"period.$", "round.$", "batch.$", "task_token.$"}
+    assert set(charge["Parameters"]["MessageBody"]) == {"period.$", "round.$", "batch.$", "only.$", "task_token.$"}
 
 
 def test_trouble_with_mail_ends_no_close(close: Machine) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from monthclose.errors import ProviderRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from concurrent.futures import Executor
+    from datetime import datetime
 
     from monthclose.assembly.ports import Ports
     from monthclose.domain.closes.close import Batch, Close
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
     from monthclose.use_cases.audit.record_act import ActRecorder
     from monthclose.use_cases.audit.record_start import StartRecorder
+    from monthclose.use_cases.closes.choose_retried import RetryChooser
     from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.follow_close import CloseFollower
+    from monthclose.use_cases.closes.list_customers import CustomerLister
     from monthclose.use_cases.closes.open_close import Opened
     from monthclose.use_cases.closes.outlook import OutlookMaker
     from monthclose.use_cases.closes.plan_close import Planner
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.closes.watch_closes import CloseWatcher
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
+    from monthclose.use_cases.collections.what_came import Done
     from monthclose.use_cases.events.publish_events import EventPublisher
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
@@ -139,12 +143,12 @@ class UseCases:
 
     # Closes
 
-    def open_close(self, period: Period, execution: str) -> Opened:
+    def open_close(self, period: Period, execution: str, only: str = "") -> Opened:
         """Open a period for an execution; see `open_close`."""
         from monthclose.use_cases.closes.open_close import open_close
 
         ports = self.ports
-        return open_close(period, execution, closes=ports.closes, workflow=ports.workflow, clock=ports.clock)
+        return open_close(period, execution, only, closes=ports.closes, workflow=ports.workflow, clock=ports.clock)
 
     @cached_property
     def planner(self) -> Planner:
@@ -165,6 +169,7 @@ class UseCases:
             gateways=ports.gateways,
             mail=MailOutlook(ports.mail_account, settings.mail),
             limits=ports.limits,
+            books=ports.books,
             clock=ports.clock,
         )
 
@@ -217,12 +222,27 @@ class UseCases:
         queues = {name: provider.queue_url for name, provider in settings.providers.items()}
         return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
 
-    def park_customers(self, period: Period, batch: Batch) -> int:
+    def park_customers(self, period: Period, batch: Batch, only: Collection[str] = ()) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""
         from monthclose.use_cases.closes.park_customers import park_customers
 
         ports = self.ports
-        return park_customers(period, batch, books=ports.books, closes=ports.closes, clock=ports.clock)
+        return park_customers(period, batch, only, books=ports.books, closes=ports.closes, clock=ports.clock)
+
+    @cached_property
+    def customer_lister(self) -> CustomerLister:
+        """Lists the customers behind a count."""
+        from monthclose.use_cases.closes.list_customers import CustomerLister
+
+        return CustomerLister(self.ports.books, self.ports.closes, self.ports.documents)
+
+    @cached_property
+    def retry_chooser(self) -> RetryChooser:
+        """Chooses customers who are closed again without the rest."""
+        from monthclose.use_cases.closes.choose_retried import RetryChooser
+
+        ports = self.ports
+        return RetryChooser(ports.directory, ports.documents, ports.usage, self.customer_lister)
 
     def note_stop(self, period: Period, reason: str, by: str) -> None:
         """Record that a person stopped a close, and why; see `note_stop`."""
@@ -278,6 +298,14 @@ class UseCases:
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
         return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+
+    def what_came(self, key: str, since: datetime) -> Iterator[Done]:
+        """Say what came of a run of the collections; see `what_came`."""
+        from monthclose.use_cases.collections.what_came import what_came
+
+        ports = self.ports
+        executor = ports.executor("read", _READERS)
+        return what_came(key, since, books=ports.books, documents=ports.documents, executor=executor)
 
     # Events
 

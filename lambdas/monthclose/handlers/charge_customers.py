@@ -38,7 +38,7 @@ def _collector() -> Collector:
 
 def _charge(message: Event, _context: LambdaContext, task: WaitingTask, turn: Turn) -> Event:
     period, number, round_number = Period.parse(message["period"]), message["batch"], message["round"]
-    result = _charger().charge(period, number, round_number, task.is_over, turn)
+    result = _charger().charge(period, number, round_number, task.is_over, turn, message.get("only", ()))
     _leave_to_later(task, result.handed_back, result.pause_seconds)
     ends = result.progress.totals.payments
     paid = ends.get(PaymentState.PAID, 0)

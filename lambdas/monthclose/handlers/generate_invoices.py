@@ -17,7 +17,8 @@ def handler(event: Event) -> Event:
     if event.get("rehearsal"):
         use_cases().batch_rehearser.rehearse(Period.parse(event["period"]), event["rehearsal"], batch)
         return {"invoiced": 0, "to_charge": 0, "held": 0}  # nothing was issued: nobody is charged, told or held
-    generated = use_cases().invoice_generator.generate(Period.parse(event["period"]), batch, event["round"])
+    period, only = Period.parse(event["period"]), item.get("only", ())
+    generated = use_cases().invoice_generator.generate(period, batch, event["round"], only)
     progress = generated.progress
     invoiced = progress.totals.customers.get("invoiced", 0)
     count("CustomersInvoiced", invoiced)

@@ -6,6 +6,7 @@ from typing import Any
 from monthclose.domain.period import Period
 from monthclose.errors import UserMistakeError
 from monthclose.handlers.entry import Event, state_handler, use_cases
+from monthclose.names import RETRIES_PREFIX
 
 
 @state_handler("open_close", key="execution")
@@ -18,11 +19,13 @@ def handler(event: Event) -> Event:
         begun = opener.rehearse(period, execution)
         use_cases().starts.record("rehearsal.started", execution, request, period=period, number=begun.rehearsal.number)
         return answer | {"outcome": begun.outcome, "run": 0, "rehearsal": begun.rehearsal.number}
-    opened = use_cases().open_close(period, execution)
+    only = requested_list(request)
+    opened = use_cases().open_close(period, execution, only)
     answer |= {"outcome": opened.outcome, "run": opened.run, "rehearsal": None}
     if opened.outcome == "opened":
         what = "close.started" if opened.run == 1 else "close.continued"
         use_cases().starts.record(what, execution, request, period=period, run=opened.run)
+        # Of a close that has begun to charge, this begins no rehearsal: it takes up what was approved since.
         rehearsal = opener.before_close(opened, execution, scheduled="period" not in request)
         answer["rehearsal"] = rehearsal.number if rehearsal else None
     return answer
@@ -51,3 +54,17 @@ def requested_period(request: Any) -> Period:
         except ValueError:
             pass
     raise UserMistakeError('the input must name a period, like {"period": "2026-10"}, or be a scheduled event')
+
+
+def requested_list(request: Any) -> str:
+    """Read where the list of customers is to whom an operator's run is limited; empty if it is not.
+
+    Raises
+    ------
+    UserMistakeError
+        It is no such list.
+    """
+    only = request.get("only", "") if isinstance(request, dict) else ""
+    if not isinstance(only, str) or (only and not only.startswith(RETRIES_PREFIX)):
+        raise UserMistakeError(f"`only` must name a list of customers below {RETRIES_PREFIX}")
+    return only

@@ -11,7 +11,9 @@ def handler(event: Event) -> Event:
     """Park the customers of a batch who have no outcome after the last round."""
     batch = event["batch"]
     parked = use_cases().park_customers(
-        Period.parse(event["period"]), Batch(batch["batch"], batch["provider"], tuple(batch["customers"]))
+        Period.parse(event["period"]),
+        Batch(batch["batch"], batch["provider"], tuple(batch["customers"])),
+        batch.get("only", ()),
     )
     count("CustomersParked", parked)
     return {"parked": parked}

@@ -7,8 +7,9 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from sandbox.strict.deployed import after_deploying
 from sandbox.strict.limits import Limits
-from sandbox.strict.policies.court import Court
+from sandbox.strict.policies.court import Court, keep_table_policy
 from sandbox.strict.policies.evaluator import Evaluator
 from sandbox.strict.policies.record import CallRecord
 from sandbox.strict.policies.requests import Requests
@@ -25,6 +26,7 @@ def install(limits: Limits) -> None:
     for part in (Requests(court), StateMachines(court), Rules(court), AlarmActions(court), EventSources(court)):
         part.take_over()
     _judge_workers(Workers(court))
+    after_deploying("AWS::DynamoDB::Table", keep_table_policy)
 
 
 def _judge_workers(workers: Workers) -> None:

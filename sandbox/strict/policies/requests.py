@@ -95,6 +95,7 @@ class Requests:
             self._court.record(person(_request.get().headers), iam_action, resource_arn)
             return None
         context = {**given(service_context or {}), **more_context(iam_action, _request.get())}
+        context["aws:userid"] = user_id(access_key_id)
         for action, resource in permissions(iam_action, resource_arn, _request.get()):
             refusal = self._court.judge(Call(principal, action, resource, context))
             if refusal:
@@ -139,6 +140,12 @@ def caller(access_key_id: str) -> str:
     """Return the ARN of whoever has an access key."""
     identity = iam_evaluator.resolve_caller_identity(access_key_id) or {}
     return str(identity.get("userArn", ""))
+
+
+def user_id(access_key_id: str) -> str:
+    """Return the unique id of whoever has an access key, as STS tells it."""
+    identity = iam_evaluator.resolve_caller_identity(access_key_id) or {}
+    return str(identity.get("userId", ""))
 
 
 def person(headers: Mapping[str, str]) -> str:

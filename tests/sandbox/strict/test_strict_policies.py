@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ministack.services import cloudwatch, iam, kms, lambda_svc, sns, stepfunctions
+from ministack.services import cloudwatch, dynamodb, iam, kms, lambda_svc, sns, stepfunctions
 
 from sandbox.strict.limits import Limits
 from sandbox.strict.policies import services
-from sandbox.strict.policies.court import IDENTITY, RESOURCE, Call, Court
+from sandbox.strict.policies.court import IDENTITY, RESOURCE, Call, Court, keep_table_policy
 from sandbox.strict.policies.evaluator import Evaluator
 from sandbox.strict.policies.record import CallRecord
-from sandbox.strict.policies.requests import Request, identity_of, leading_keys, mail_resources, more_context, person
+from sandbox.strict.policies.requests import (
+    Request,
+    identity_of,
+    leading_keys,
+    mail_resources,
+    more_context,
+    permissions,
+    person,
+)
 from sandbox.strict.policies.services import (
     AlarmActions,
     EventSources,
@@ -311,3 +319,39 @@ def test_each_different_call_is_written_down_once(tmp_path: Path) -> None:
         ["Machine", "s3:GetObject", "arn:aws:s3:::documents/invoices/*"],
         ["Machine", "states:DescribeExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:execution:close:*"],
     ]
+
+
+def test_a_tables_own_policy_is_judged_for_its_indexes_too(
+    court: Court, allow: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "_resource_policies", {})
+    own = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Resource": "*", "Action": "dynamodb:PartiQLInsert"}
+    own["Condition"] = {"ForAnyValue:StringNotEquals": {"dynamodb:LeadingKeys": "${aws:userid}"}}
+    query = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Resource": "*", "Action": "dynamodb:Query"}
+    document = {"Version": "2012-10-17", "Statement": [own, query]}
+    keep_table_policy("trail", {"ResourcePolicy": {"PolicyDocument": document}})
+    keep_table_policy("books", {})
+    allow(["dynamodb:*"])
+    trail, books = (f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}" for name in ("trail", "books"))
+
+    def refused(action: str, resource: str, key: str = "") -> str | None:
+        context = {"aws:userid": "AROA:me", "dynamodb:LeadingKeys": [key]}
+        refusal = court.judge(Call(SESSION, action, resource, context))
+        return refusal.limit if refusal else None
+
+    assert refused("dynamodb:PartiQLInsert", trail, "AROA:me") is None
+    assert refused("dynamodb:PartiQLInsert", trail, "AROA:other") == RESOURCE
+    assert refused("dynamodb:Query", f"{trail}/index/acts") == RESOURCE
+    assert refused("dynamodb:Query", books) is None
+
+
+def test_an_insert_by_statement_needs_the_permission_to_insert_and_names_its_key() -> None:
+    statement = "INSERT INTO \"trail\" VALUE {'identity': ?, 'number': ?}"
+    body = {"Statement": statement, "Parameters": [{"S": "AROA:me"}, {"S": "1"}]}
+    request = Request(body=json.dumps(body).encode())
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/trail"
+    assert permissions("dynamodb:ExecuteStatement", "*", request) == [("dynamodb:PartiQLInsert", table)]
+    assert more_context("dynamodb:ExecuteStatement", request) == {"dynamodb:LeadingKeys": ["AROA:me"]}
+    other = Request(body=json.dumps({"Statement": 'DELETE FROM "trail"'}).encode())
+    with pytest.raises(NotImplementedError, match="does not know which permissions"):
+        permissions("dynamodb:ExecuteStatement", "*", other)

@@ -44,8 +44,17 @@ class FakeMachine(FakeWorkflow):
             return self.end
         if self.looks == 1:
             return Execution("RUNNING")
-        period = Period.parse(self.closes[-1][1]["period"])
-        report = self.world.close(period, execution)
+        request = self.closes[-1][1]
+        period = Period.parse(request["period"])
+        if request.get("dry_run"):
+            rehearsed = self.world.rehearse(period)
+            return Execution("SUCCEEDED", {"outcome": "rehearsed", "findings": rehearsed.findings})
+        run = self.world.open(period, execution)
+        judged = self.world.go_to_the_gate(period, execution, run)
+        if judged and judged.outcome == "not_approved":
+            self.world.workflow.running.discard(execution)
+            return Execution("SUCCEEDED", {"outcome": judged.outcome, "why": judged.why})
+        report = self.world.charge_all(period, execution, run)
         return Execution("SUCCEEDED", {"period": str(period), "status": report["status"]})
 
 
@@ -71,7 +80,14 @@ class Command:
         log: Any = Notes()
         world = replace(self.world, workflow=self.machine, links=self.links, log=log)
         ask = partial(by_function, world)
-        return System(world.use_cases, "arn:state-machine", frozenset({"stripe"}), sleep=lambda _seconds: None, ask=ask)
+        return System(
+            world.use_cases,
+            "arn:state-machine",
+            frozenset({"stripe"}),
+            sleep=lambda _seconds: None,
+            ask=ask,
+            collections="arn:collections",
+        )
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:
         system = self.system

@@ -25,6 +25,10 @@ def owing_more(world: World, *names: str) -> None:
         world.books.records[key] = replace(world.customer(name), receivable_minor=700)
 
 
+def page_of(world: World) -> str:
+    return render_report(json.loads(world.documents.get(report_key(OCTOBER, "json")))).decode()
+
+
 def test_the_table_has_every_check_with_both_sides(monthclose: Command) -> None:
     closed(monthclose.world)
     said = monthclose("prove", "2026-10").stdout
@@ -118,12 +122,15 @@ def test_the_report_shows_the_checks_that_did_not_pass_and_counts_the_others(mon
     assert "14 checks passed" in said
 
 
-def test_the_page_has_the_failed_check_first(monthclose: Command) -> None:
+def test_the_page_has_the_failed_check_first_and_above_the_money(monthclose: Command) -> None:
     world = monthclose.world
     closed(world)
+    page = page_of(world)
+    assert page.index("<h2>Money</h2>") < page.index("<h2>Proof</h2>")
     owing_more(world, "c1")
     world.reconcile()
-    page = render_report(json.loads(world.documents.get(report_key(OCTOBER, "json")))).decode()
+    page = page_of(world)
+    assert page.index("<h2>Money</h2>") > page.index("<h2>Proof</h2>")
     proof = page[page.index("<h2>Proof</h2>") :]
     rows = [line for line in map(str.strip, proof.splitlines()) if line.startswith("<tr>")]
     assert "Accounts equal their ledgers" in rows[0]

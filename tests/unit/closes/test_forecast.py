@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.forecast import Watched, watched
-from monthclose.domain.closes.close import BatchProgress, Stage, Totals
+from monthclose.domain.closes.close import BatchProgress, CloseStatus, Stage, Totals
 from monthclose.domain.closes.expected_money import money_over_time
 from monthclose.domain.closes.forecast import Forecaster
 from monthclose.domain.closes.money_curve import curve
@@ -117,6 +117,8 @@ def test_nobody_knows_when_a_paused_close_ends() -> None:
     found = forecast(close(1_000, pauses=(Pause(at(30), "ada"),)), batches, {"stripe": lane(20)}, now)
     assert (found.charged_at, found.told_at, found.ends_at) == (None, None, None)
     assert found.providers["stripe"].left == 500
+    waiting = replace(close(1_000), status=CloseStatus.WAITING_FOR_APPROVAL)
+    assert forecast(waiting, batches, {"stripe": lane(20)}, now).ends_at is None
     provider = forecast(close(1_000), batches, {"stripe": replace(lane(20), paused=True)}, now)
     assert (provider.charged_at, provider.ends_at) == (None, None)
 

@@ -29,7 +29,7 @@ def work(charges: int, rate: float = 25, mail: float = 50, workers: int = 100, r
     [
         (work(20_000), "stripe"),
         (work(20_000, mail=5), TELLING),
-        (replace(work(20_000, rate=2_000, mail=2_000), generated_per_second=100), GENERATING),
+        (replace(work(20_000, rate=2_000, mail=2_000), generated_per_second=10), GENERATING),
     ],
 )
 def test_the_bottleneck_is_named(of: Work, bottleneck: str) -> None:

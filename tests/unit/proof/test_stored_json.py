@@ -49,7 +49,11 @@ def test_drafts_documents_and_reports_are_stored_as_they_always_were() -> None:
     partial = report_so_far(stopped, "stopped", world.closes, world.books, "Northwind")
     left_out = {key for key in world.documents.objects if key.startswith("comparisons/") or key.endswith(".html")}
     kept = texts({key: content for key, content in world.documents.objects.items() if key not in left_out})
-    expected("documents.json", kept | {"a partial report": json.dumps(partial, indent=2)})
+    kept = {key: without_names(text) if "report" in key else text for key, text in kept.items()}
+    kept = {
+        key: text.replace(', "only": []', "") if key.startswith("snapshots/") else text for key, text in kept.items()
+    }
+    expected("documents.json", kept | {"a partial report": without_names(json.dumps(partial, indent=2))})
 
 
 def test_the_outcome_of_a_usage_file_is_stored_as_it_always_was() -> None:
@@ -74,6 +78,13 @@ def without_checks(content: str, key: str) -> str:
     report = json.loads(content)
     assert report["proof"].pop("checks")
     return json.dumps(report, indent=2)
+
+
+def without_names(report: str) -> str:
+    """Leave out the customers behind the counts, whom reports have named since then."""
+    content = json.loads(report)
+    assert content.pop("names") is not None
+    return json.dumps(content, indent=2)
 
 
 def expected(name: str, kept: Mapping[str, str]) -> None:

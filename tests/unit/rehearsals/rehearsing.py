@@ -3,6 +3,7 @@
 import copy
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from monthclose.domain.period import Period
@@ -10,7 +11,8 @@ from monthclose.domain.pricing.reading import read_book
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.rehearsals.settings import OFF, GateRules
-from tests.world import World
+from monthclose.domain.usage import UsageEvent
+from tests.world import OCTOBER, World
 
 SEPTEMBER = Period(2026, 9)
 EVERYBODY = GateRules(everybody_percent=50, everybody_customers=3)
@@ -39,6 +41,17 @@ def add_wrong_fee(world: World) -> None:
     """A fee that names no customers, so that it is due from everybody."""
     fee = {"id": "support", "description": "Support", "currency": "USD", "monthly_fee": "25.00"}
     world.price_books.merge(read_book({"fees": [fee]}))
+
+
+def use_unpriced(world: World, customer_id: str, quantity: int) -> None:
+    """Let a new customer use something that has no price: they are parked."""
+    event = UsageEvent(f"{customer_id}-gpu", world.add_customer(customer_id), "gpu", Decimal(quantity), OCTOBER.start)
+    world.usage.put([event])
+
+
+def add_price(world: World) -> None:
+    """Give it one: 1.00 USD."""
+    world.price_books.merge(read_book({"prices": [{"sku": "gpu", "currency": "USD", "unit_price": "1.00"}]}))
 
 
 def remove(world: World, customer_id: str) -> None:

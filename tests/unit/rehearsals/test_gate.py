@@ -9,14 +9,17 @@ from monthclose.domain.closes.close import CloseStatus
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.rehearsals.gate import Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.use_cases.proof.approved import approved_lines
 from monthclose.use_cases.rehearsals.judge_rehearsal import Judged
 from tests.unit.rehearsals.rehearsing import (
     EVERYBODY,
+    add_price,
     add_wrong_fee,
     but_for_dates,
     documents,
     drafts_of,
     tables,
+    use_unpriced,
     with_gates,
     world_of,
 )
@@ -69,7 +72,7 @@ def test_once_the_fee_is_corrected_the_month_closes_with_what_was_received_until
 def test_the_invoices_of_an_approved_rehearsal_are_the_same_to_the_byte_but_for_number_and_date() -> None:
     world = world_of("10.00", "20.00", "30.00", required=Required.ALWAYS)
     world.change("c-1", credit_minor=700)
-    world.add_customer("parked", currency="XXX")
+    use_unpriced(world, "parked", 5)
     rehearsal = world.rehearse()
     drafts = drafts_of(world, rehearsal)
     world.approve(note="as expected")
@@ -81,6 +84,7 @@ def test_the_invoices_of_an_approved_rehearsal_are_the_same_to_the_byte_but_for_
         assert but_for_dates(issued[name]) == but_for_dates(draft)
         assert issued[name]["number"]
     assert report["proof"]["ties"]
+    assert approved_lines(report["approved"]) == ["approved by ann, rehearsal 1: billed as approved"]
 
 
 def test_a_close_issues_the_drafts_that_were_judged_and_leaves_later_usage_to_the_next_month() -> None:
@@ -138,10 +142,15 @@ def test_a_close_that_differs_within_the_setting_goes_on_and_says_where() -> Non
     world.approve()
     world.use("c-1", "1.00", event_id="more")
     world.clock.pass_time(hours=1)
-    world.close(OCTOBER, "close-1")
+    report = world.close(OCTOBER, "close-1")
     rehearsal = world.rehearsals.get(OCTOBER)
     assert rehearsal
     assert (rehearsal.number, rehearsal.differs) == (2, 1)
+    assert (report["approved"]["by"], report["approved"]["differs"]) == ("ann", 1)
+    assert approved_lines(report["approved"]) == [
+        "approved by ann, rehearsal 1: 1 customer differs from what was approved",
+        "  usage or prices: 1 customer, 1.00 USD: c-1 21.00 (approved 20.00)",
+    ]
     [line] = world.use_cases.rehearsal_reader.differences(rehearsal).lines()
     assert "c-1 21.00 (approved 20.00)" in line
 
@@ -173,12 +182,11 @@ def test_findings_that_were_accepted_do_not_stop_the_close_and_new_ones_do() -> 
 def test_a_customer_who_was_parked_then_is_billed_if_no_rule_on_single_invoices_objects() -> None:
     rules = GateRules(invoice_minor={"USD": 5000})
     world = world_of("10.00", required=Required.FINDINGS, rules=rules)
-    for name, amount in (("small", "3.00"), ("large", "90.00")):
-        world.use(world.add_customer(name, currency="XXX"), amount)
+    for name, quantity in (("small", 3), ("large", 90)):
+        use_unpriced(world, name, quantity)
     world.close(OCTOBER, "close-1")
-    for name in ("small", "large"):
-        assert world.month(name).parking
-        world.add_customer(name)
+    assert all(world.month(name).parking for name in ("small", "large"))
+    add_price(world)
     world.clock.pass_time(hours=1)
     world.close(OCTOBER, "close-2")
     assert documents(world, OCTOBER)["small"]["total_minor"] == 300

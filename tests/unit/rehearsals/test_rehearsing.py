@@ -15,13 +15,13 @@ from monthclose.settings import CloseSettings
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.rehearsals.judge_rehearsal import gone_key
 from monthclose.use_cases.rehearsals.rehearse_batch import read_pairs
-from tests.unit.rehearsals.rehearsing import EVERYBODY, SEPTEMBER, add_wrong_fee, remove, tables, world_of
+from tests.unit.rehearsals.rehearsing import EVERYBODY, SEPTEMBER, add_wrong_fee, remove, tables, use_unpriced, world_of
 from tests.world import OCTOBER
 
 
 def test_a_rehearsal_writes_nothing_but_documents_of_its_own() -> None:
     world = world_of("10.00", "250.00", "0.40", policy=InvoicingPolicy({"default": 100}))
-    world.add_customer("parked", currency="XXX")
+    use_unpriced(world, "parked", 5)
     world.add_customer("nothing")
     before, objects = tables(world), set(world.documents.objects)
     rehearsal = world.rehearse()

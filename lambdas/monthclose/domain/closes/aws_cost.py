@@ -5,7 +5,7 @@ The figures are those that `python -m bench.costs.figures` prints from what was 
 
 from collections.abc import Mapping
 
-PER_CUSTOMER: Mapping[str, float] = {"DynamoDB": 1.859e-05, "Lambda": 1.629e-06}
+PER_CUSTOMER: Mapping[str, float] = {"DynamoDB": 1.866e-05, "Lambda": 1.875e-06, "S3": 4e-08}
 PER_BATCH: Mapping[str, float] = {
     "CloudWatch Logs": 9.721e-07,
     "DynamoDB": 1.298e-05,
@@ -13,7 +13,12 @@ PER_BATCH: Mapping[str, float] = {
     "S3": 1.04e-05,
     "Step Functions": 0.0002,
 }
-PER_CLOSE: Mapping[str, float] = {"CloudWatch Logs": 9.9e-07, "DynamoDB": 1.881e-05, "Lambda": 1.2e-06, "S3": 5.77e-05}
+PER_CLOSE: Mapping[str, float] = {
+    "CloudWatch Logs": 1.103e-06,
+    "DynamoDB": 1.888e-05,
+    "Lambda": 1.2e-06,
+    "S3": 5.89e-05,
+}
 WORKER_SECOND = 6.667e-06
 """A worker that charges, for as long as the provider's limit lets it."""
 EMAIL = 0.0001

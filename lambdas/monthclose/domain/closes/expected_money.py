@@ -14,7 +14,7 @@ def money_over_time(standing: Standing, forecast: Forecast, began: datetime, now
     """Say when each batch's money came in, or will: in the order of the queues, at each provider's expected pace.
 
     What is expected is what was invoiced, less the share that has not come in of the batches charged so far. Batches
-    without invoices are expected to come to as much as the last one that has them: money comes first, so rather to less.
+    without invoices are expected to come to as much as the last one that has them: as money comes first, to no more.
     """
     found = list[Amount]()
     shares = _shares_that_came(standing)

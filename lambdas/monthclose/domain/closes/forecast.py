@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from monthclose.domain.closes.close import Close
+from monthclose.domain.closes.close import Close, CloseStatus
 from monthclose.domain.closes.pace import Lane, expected_seconds, seen_pace
 from monthclose.domain.closes.standing import Standing, Step, marks
 from monthclose.domain.closes.timetable import (
@@ -122,7 +122,8 @@ class Forecaster:
         """Forecast."""
         providers = self._providers(now)
         left = {name: (found.charged_at - now).total_seconds() for name, found in providers.items() if found.charged_at}
-        known = not self.close.paused and len(left) == len(providers)
+        waits = self.close.paused or self.close.status is CloseStatus.WAITING_FOR_APPROVAL
+        known = not waits and len(left) == len(providers)
         charged = max([*left.values(), 0.0])
         telling = self._begins_in(now) + self.standing.notices_left / self.mail.usable() if self.mail else 0.0
         told = max(charged + (LAST_BATCH_SECONDS if charged else 0.0), telling)

@@ -7,7 +7,7 @@ them, it is the limits'.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -86,10 +86,10 @@ def expected_seconds(
     one of them is through, the others become faster. So theirs are expected together, at their common pace.
     """
     seen = {name: seen_pace(steps.get(name, ()), now) for name in lanes}
-    whole = seen_pace(sorted(step for own in steps.values() for step in own), now)
+    whole = seen_pace(_in_order(steps.values()), now)
     # With too few batches of its own, a provider has room if even all of them together would leave it some.
     sharing = [name for name, lane in lanes.items() if lane.has_room(seen[name] or whole)]
-    together = seen_pace(sorted(step for name in sharing for step in steps.get(name, ())), now)
+    together = seen_pace(_in_order(steps.get(name, ()) for name in sharing), now)
     found = {}
     for name, charges in left.items():
         if name in lanes:
@@ -98,6 +98,10 @@ def expected_seconds(
                 common = sum(left.get(other, 0.0) for other in sharing) / together.per_second
                 found[name] = max(found[name], lanes[name].wait_seconds + common if charges else 0.0)
     return found
+
+
+def _in_order(steps: Iterable[Sequence[Step]]) -> list[Step]:
+    return sorted((step for own in steps for step in own), key=lambda step: step.time)
 
 
 def seen_pace(steps: Sequence[Step], now: datetime) -> Seen | None:

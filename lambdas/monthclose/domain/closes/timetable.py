@@ -19,8 +19,8 @@ _OPENING_SECONDS, _OPENING_PER_CUSTOMER = 6.5, 0.00022
 _CHILDREN_PER_SECOND = 100
 LAST_BATCH_SECONDS = 2.0
 """From a batch's last charge until it is told and closed."""
-_PROVING_SECONDS, _PROVING_PER_CUSTOMER = 5.0, 0.000035
-_COMPARING_PER_CHARGE = 0.0061
+_PROVING_SECONDS, _PROVING_PER_CUSTOMER = 4.5, 0.000035
+_COMPARING_PER_CHARGE = 0.0113
 _CHARGES_PER_PART, _MOST_PARTS = 25_000, 16
 """The parts in which books and providers are compared side by side; as `use_cases.proof.plan_comparison` cuts them."""
 _CHARGES_PER_PAGE = 100

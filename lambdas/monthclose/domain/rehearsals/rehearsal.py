@@ -34,6 +34,11 @@ def folder_of(period: Period, number: int) -> str:
     return f"{PREFIX}{period}/{number:04}/"
 
 
+def approved_key(period: Period, number: int) -> str:
+    """Name the document that says what a close's own rehearsal was let through with, and where it differed."""
+    return f"{folder_of(period, number)}approved.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """That a person has accepted the findings of a rehearsal.

@@ -12,8 +12,8 @@ from monthclose.use_cases.audit.record_act import ActRecorder
 
 SETTINGS_CHANGED = "deployment.settings_changed"
 BY_HAND = "an execution started by hand"
-_NO_SETTINGS = ("_table", "_bucket", "_url")
-"""How names end of what a deployment is given by AWS."""
+_NO_SETTINGS = ("_table", "_bucket", "url")
+"""How names end of what a deployment is given by AWS; some of it not every function is told."""
 _REPEATED_WITHIN = timedelta(days=1)
 
 
@@ -73,4 +73,12 @@ class StartRecorder:
 
 def _in_short(settings: Settings) -> dict[str, object]:
     """List the settings, names and numbers; secrets are not among them."""
-    return {name: value for name, value in asdict(settings).items() if not name.endswith(_NO_SETTINGS)}
+    return _without_addresses(asdict(settings))
+
+
+def _without_addresses(values: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        name: _without_addresses(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if not name.endswith(_NO_SETTINGS)
+    }

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
 from monthclose.ports import Clock, Closes, Workflow
@@ -20,23 +21,34 @@ class Opened:
     run: int
 
 
-def open_close(period: Period, execution: str, *, closes: Closes, workflow: Workflow, clock: Clock) -> Opened:
+def open_close(
+    period: Period, execution: str, only: str = "", *, closes: Closes, workflow: Workflow, clock: Clock
+) -> Opened:
     """Claim a period for an execution.
 
     EventBridge delivers at least once and operators start closes manually, so a second start must find the first.
     The workflow engine says whether the first is still running; it is not guessed from the time that has passed, so a
     stopped, failed or finished execution gives up its close at once.
 
+    Parameters
+    ----------
+    only : str
+        Where the list of customers is to whom this run is limited; empty for all.
+
     Raises
     ------
     UserMistakeError
-        The period isn't over yet.
+        The period isn't over yet; or it was never closed, and only some customers are to be closed.
     ConflictError
         Another execution opened the period at the same moment; try again.
     """
     now = clock()
     period.require_ended(now)
     close = closes.get(period)
+    if only and (close is None or not close.round or close.status is CloseStatus.WAITING_FOR_APPROVAL):
+        raise UserMistakeError(
+            f"nobody has been charged for {period} yet: close it before some of its customers are closed again"
+        )
     if close is None:
         close = Close(period, CloseStatus.RUNNING, execution, run=1, opened_at=now, run_started_at=now)
     elif close.execution == execution:
@@ -54,6 +66,7 @@ def open_close(period: Period, execution: str, *, closes: Closes, workflow: Work
             completed_at=None,
             pauses=close.pauses if close.completed_at is None else _ended(close.pauses, close.completed_at),
             rounds_not_counted=0,
+            only=only,
         )
     return Opened(period, "opened", closes.put(close).run)
 

@@ -1,5 +1,6 @@
 """Park customers: after the last repair round, set aside every customer without an outcome, with the reason."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from monthclose.domain.closes.close import Batch, Stage
@@ -11,8 +12,12 @@ from monthclose.ports import Books, Clock, Closes
 from monthclose.use_cases.batch_work import park, read_months, summed_up
 
 
-def park_customers(period: Period, batch: Batch, *, books: Books, closes: Closes, clock: Clock) -> int:
+def park_customers(
+    period: Period, batch: Batch, only: Collection[str] = (), *, books: Books, closes: Closes, clock: Clock
+) -> int:
     """Park the customers of an unfinished batch that have no outcome, and return how many there were.
+
+    If the run is limited to some of them, the others are left alone.
 
     A parked payment keeps its state and its lease: it is not charged again before its outcome is known.
     """
@@ -23,6 +28,8 @@ def park_customers(period: Period, batch: Batch, *, books: Books, closes: Closes
         return 0
     parked, months = 0, read_months(books, batch.customer_ids, period)
     for customer_id, month in months.items():
+        if only and customer_id not in only:
+            continue
         reason = _reason(month, _being_charged(books, customer_id, month), generated=progress is not None)
         if reason:
             park(books, clock, customer_id, period, reason)

@@ -6,7 +6,7 @@ Nothing but charging waits: invoices go on being generated. Whoever charges asks
 from dataclasses import replace
 from functools import partial
 
-from monthclose.domain.closes.close import Close, CloseStatus
+from monthclose.domain.closes.close import Close
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
@@ -64,7 +64,7 @@ def _last_end(close: Close | None) -> str:
 
 
 def _runs(close: Close, workflow: Workflow) -> bool:
-    return close.status is CloseStatus.RUNNING and workflow.is_running(close.execution)
+    return close.under_way and workflow.is_running(close.execution)
 
 
 def why_not_running(period: Period, close: Close | None) -> str:

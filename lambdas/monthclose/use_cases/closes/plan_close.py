@@ -1,16 +1,20 @@
 """Plan a close: fix the snapshot once, then list before each round what is left to do."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 from monthclose.domain.closes.close import Batch, Close
+from monthclose.domain.closes.retry import Chosen, more_batches
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.errors import TryLaterError
 from monthclose.ports import (
+    Books,
     Clock,
     Closes,
     Documents,
@@ -63,13 +67,15 @@ class Planner:
     """Makes each provider's gateway: a provider that refuses us must stop the close before it charges or parks."""
     mail: MailOutlook
     limits: ProviderLimits
+    books: Books
     clock: Clock
 
     def plan(self, period: Period, run: int, scan: Scan | None = None, time_is_up: TimeIsUp = lambda: False) -> Plan:
         """Write the list of the batches that still need work; a close's first round takes the snapshot as well.
 
         A run's first round covers the unfinished batches and those with parked customers, whose reason may be gone.
-        Its repair rounds cover the unfinished ones only.
+        Its repair rounds cover the unfinished ones only. A run that is limited to some customers covers only those of
+        these batches that any of them is in, and lets the others in them alone.
 
         Parameters
         ----------
@@ -94,11 +100,14 @@ class Planner:
             if isinstance(taken, Scan):
                 return Plan(close, 0, "", scan=taken)
             close = self._planned(close, taken)
+        chosen = self._chosen(close)
+        if chosen and first:
+            close = self._with_missed(close, chosen)
         done = self._finished(close, with_parked=first)
-        todo = close.batches - len(done)
+        left = partial(self._unfinished, close, done, chosen)
+        todo, providers = self._count(left()) if close.batches > len(done) else (0, set())
         if not todo:
             return Plan(close, 0, close.snapshot_key)
-        providers = {batch.provider for batch in self._unfinished(close, done)}
         self._check_providers(providers)
         paused = [] if first else self._pauses(close, providers)
         if paused:
@@ -106,22 +115,20 @@ class Planner:
         rounds_done = close.round - close.first_round - close.rounds_not_counted
         if rounds_done >= self.settings.max_rounds:
             key = f"snapshots/{period}/parking-{close.round}.json"
-            write_batches(self.documents, key, self._unfinished(close, done), self.snapshots.queues)
+            write_batches(self.documents, key, left(), self.snapshots.queues, chosen=chosen)
             return Plan(close, todo, key, rounds_left=False)
         # Write the list first: if this breaks off, the next call must find the round not started.
-        key = f"snapshots/{period}/round-{close.round + 1}.json"
-        write_batches(
-            self.documents,
-            key,
-            self._unfinished(close, done),
-            self.snapshots.queues,
-            self.settings.generated_per_second,
-        )
+        key, per_second = f"snapshots/{period}/round-{close.round + 1}.json", self.settings.generated_per_second
+        write_batches(self.documents, key, left(), self.snapshots.queues, per_second, chosen)
         close = self.closes.put(replace(close, round=close.round + 1, round_began_at=self.clock()))
-        wait = 0 if first else self.settings.round_wait_seconds * rounds_done
+        return Plan(close, todo, key, wait_seconds=0 if first else self._wait_seconds(close, rounds_done, paused))
+
+    def _wait_seconds(self, close: Close, rounds_done: int, paused: Sequence[Pause]) -> int:
+        """Say for how long a repair round waits."""
+        wait = self.settings.round_wait_seconds * rounds_done
         if any(pause.in_force for pause in paused):
-            wait = max(wait, min(_PAUSED_WAIT_SECONDS * close.rounds_not_counted, _LONGEST_PAUSED_WAIT_SECONDS))
-        return Plan(close, todo, key, wait_seconds=wait)
+            return max(wait, min(_PAUSED_WAIT_SECONDS * close.rounds_not_counted, _LONGEST_PAUSED_WAIT_SECONDS))
+        return wait
 
     def _pauses(self, close: Close, providers: Collection[str]) -> list[Pause]:
         """Find the pauses by persons that lasted into the round that has just ended.
@@ -185,6 +192,43 @@ class Planner:
             if progress.finished and not (with_parked and progress.totals.parked)
         }
 
-    def _unfinished(self, close: Close, done: Collection[int]) -> Iterator[Batch]:
-        batches = read_batches(self.documents, close.snapshot_key)
-        return (batch for batch in batches if batch.number not in done)
+    def _unfinished(self, close: Close, done: Collection[int], chosen: Chosen | None) -> Iterator[Batch]:
+        for batch in read_batches(self.documents, close.snapshot_key):
+            if batch.number not in done and (chosen is None or self._is_left(close, batch, chosen.of(batch))):
+                yield batch
+
+    def _is_left(self, close: Close, batch: Batch, names: Collection[str]) -> bool:
+        """Whether something is left to do for chosen customers of an unfinished batch: the others don't count."""
+        if not names or close.round == close.first_round or not self.closes.progress(close.period, batch.number):
+            return bool(names)
+        return any(self.books.month(name, close.period).unsettled for name in names)
+
+    def _count(self, batches: Iterator[Batch]) -> tuple[int, set[str]]:
+        """Count batches, and name their providers."""
+        number, providers = 0, set[str]()
+        for number, batch in enumerate(batches, start=1):  # noqa: B007 - the last number is how many there are
+            providers.add(batch.provider)
+        return number, providers
+
+    def _chosen(self, close: Close) -> Chosen | None:
+        """Read which customers the run is limited to; None if it takes all."""
+        return Chosen.from_lines(self.documents.lines(close.only)) if close.only else None
+
+    def _with_missed(self, close: Close, chosen: Chosen) -> Close:
+        """Give chosen customers who are in no batch batches of their own, behind the others."""
+        missed = chosen.missed(read_batches(self.documents, close.snapshot_key))
+        if not missed:
+            return close
+        added = list(more_batches(missed, close.batches, self.settings.max_batches))
+        key = f"snapshots/{close.period}/run-{close.run}-with-missed.json"
+        write_batches(
+            self.documents, key, chain(read_batches(self.documents, close.snapshot_key), added), self.snapshots.queues
+        )
+        more = replace(
+            close,
+            snapshot_key=key,
+            customers=close.customers + len(missed),
+            batches=close.batches + len(added),
+            providers=tuple(sorted({*close.providers, *missed.values()})) if close.providers else (),
+        )
+        return self.closes.put(more)

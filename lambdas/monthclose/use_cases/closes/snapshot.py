@@ -11,6 +11,7 @@ from typing import Any
 
 from monthclose.domain.closes.close import Batch
 from monthclose.domain.closes.pacing import seconds_to_wait
+from monthclose.domain.closes.retry import Chosen
 from monthclose.ports import Documents
 
 
@@ -20,6 +21,7 @@ def write_batches(
     batches: Iterable[Batch],
     queues: Mapping[str, str],
     per_second: float = math.inf,
+    chosen: Chosen | None = None,
 ) -> None:
     """Write batches, each with the seconds that it waits for its turn.
 
@@ -29,8 +31,10 @@ def write_batches(
         The URL of each provider's queue; none for a provider without an adapter.
     per_second : float
         For how many customers a second invoices may be generated.
+    chosen : Chosen or None
+        The only customers of the batches to do anything for; None for all.
     """
-    documents.write(key, _as_array(batches, queues, per_second))
+    documents.write(key, _as_array(batches, queues, per_second, chosen))
 
 
 def read_batches(documents: Documents, key: str) -> Iterator[Batch]:
@@ -40,11 +44,13 @@ def read_batches(documents: Documents, key: str) -> Iterator[Batch]:
             yield Batch(row["batch"], row["provider"], tuple(row["customers"]))
 
 
-def _as_array(batches: Iterable[Batch], queues: Mapping[str, str], per_second: float) -> Iterator[bytes]:
+def _as_array(
+    batches: Iterable[Batch], queues: Mapping[str, str], per_second: float, chosen: Chosen | None
+) -> Iterator[bytes]:
     opening = b"["
     batches, ahead = tee(batches)
     for batch, wait in zip(batches, seconds_to_wait(ahead, per_second), strict=True):
-        yield opening + json.dumps(_row_of(batch, queues, wait)).encode()
+        yield opening + json.dumps(_row_of(batch, queues, wait) | {"only": chosen.of(batch) if chosen else ()}).encode()
         opening = b",\n"
     yield b"[]" if opening == b"[" else b"]"
 

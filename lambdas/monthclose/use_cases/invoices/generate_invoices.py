@@ -10,7 +10,7 @@ its number and waits.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -106,8 +106,13 @@ class InvoiceGenerator:
     """Providers that have an adapter."""
     policy: InvoicingPolicy
 
-    def generate(self, period: Period, batch: Batch, round_number: int) -> Generated:
+    def generate(self, period: Period, batch: Batch, round_number: int, only: Collection[str] = ()) -> Generated:
         """Invoice every customer of the batch, or record that there is nothing to bill, or park them.
+
+        Parameters
+        ----------
+        only : collection of str
+            The only customers of the batch to bill; empty for all.
 
         Raises
         ------
@@ -116,7 +121,8 @@ class InvoiceGenerator:
         """
         reserved = self.closes.reservations(period, batch.number)
         waiting = set[str]().union(*(self._finish(period, batch, reservation) for reservation in reserved))
-        months = read_months(self.books, (name for name in batch.customer_ids if name not in waiting), period)
+        billed = [name for name in batch.customer_ids if name not in waiting and (not only or name in only)]
+        months = read_months(self.books, billed, period)
         runs, held = len(reserved), 0
         for portion in self._portions(period, batch, months):
             self._carry(period, batch, portion)

@@ -1,6 +1,6 @@
 """Charge the customers of a batch: each by the protocol of `charge_payment`, one's trouble apart from another's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -145,11 +145,17 @@ class BatchCharger:
         round_number: int,
         time_is_up: TimeIsUp = lambda: False,
         turn: Turn | None = None,
+        only: Collection[str] = (),
     ) -> BatchResult:
         """Charge each customer of a batch that has something to pay, until done or `time_is_up`.
 
         Each customer's payment is a checkpoint of its own: the next run of the batch finds who is done. The batch is
         summed up if anybody was tried, and is through with charging once nobody is handed back.
+
+        Parameters
+        ----------
+        only : collection of str
+            The only customers of the batch to charge; empty for all.
 
         Raises
         ------
@@ -158,7 +164,7 @@ class BatchCharger:
         """
         begun = begun_batch(self.closes, period, number)
 
-        keys = [PaymentKey(customer_id, period) for customer_id in begun.batch.customer_ids]
+        keys = [PaymentKey(name, period) for name in begun.batch.customer_ids if not only or name in only]
         jobs = {key.payment_id: partial(self.charger.charge, key) for key in keys}
         left = charge_each(jobs, self.executor, self.log, time_is_up, turn)
         if jobs and left.untouched == len(jobs):

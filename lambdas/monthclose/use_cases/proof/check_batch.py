@@ -84,9 +84,9 @@ class BatchChecker:
             found = self._check(again or progress, scope, refreshed)
         return found
 
-    def newest(self) -> Period:
-        """Return the newest month that was closed."""
-        return self.closes.all()[0].period
+    def scope(self, period: Period, *, thorough: bool) -> Scope:
+        """Say what is checked of a month."""
+        return Scope(max((close.period for close in self.closes.all()), default=period), thorough)
 
     def _check(self, progress: BatchProgress, scope: Scope, refreshed: Refresh) -> CheckedBatch:
         tally, months = Tally(), dict[str, CustomerMonth]()

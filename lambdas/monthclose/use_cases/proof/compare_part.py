@@ -112,7 +112,7 @@ class PartReader:
     ) -> Iterator[None]:
         left = range(int(state.after or part.group), close.batches, part.groups)
         at_once = max(_CUSTOMERS_AT_ONCE * close.batches // max(close.customers, 1), 1)
-        scope = Scope(self.checker.newest(), plan.thorough)
+        scope = self.checker.scope(close.period, thorough=plan.thorough)
         for numbers in batched(left, at_once, strict=False):
             for found in side_by_side(self.executor, partial(self._payments_of, close.period, scope), numbers):
                 for batch, place, payment in found.payments:

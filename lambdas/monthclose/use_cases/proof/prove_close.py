@@ -94,7 +94,7 @@ class CloseProver:
         if close is None:
             raise UserMistakeError(f"{period} has not been closed\nclose it with: monthclose close {period}")
         running, proving = close.completed_at is None, _Proving(Tally(most=most), {})
-        scope = Scope(self.checker.newest(), thorough=True)
+        scope = self.checker.scope(period, thorough=True)
         for numbers in batched(range(close.batches), _BATCHES_AT_ONCE, strict=False):
             for found in side_by_side(self.executor, partial(self._check, close, scope, running), numbers):
                 proving.tally.merge(found.tally)

@@ -7,6 +7,9 @@ The keys never change. Amounts are in minor units, times in ISO 8601. Reports of
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
+MOST_NAMES = 50
+"""Customers named of each kind; the command `monthclose list` has all."""
+
 type Counts = Mapping[str, int]
 type LooseEndName = Literal["unfinished", "waiting", "unreached"]
 
@@ -77,6 +80,11 @@ class LooseEndEntry(TypedDict):
     customer_id: str
     what: str
     since: str | None
+    invoice: NotRequired[str]
+    """With its amounts, in minor units, where customers are named behind a count."""
+    currency: NotRequired[str]
+    invoiced_minor: NotRequired[int]
+    open_minor: NotRequired[int]
 
 
 class LooseEndList(TypedDict):
@@ -95,6 +103,19 @@ class LooseEnds(TypedDict, total=False):
     """Only if there are any."""
 
 
+class ApprovedEntry(TypedDict):
+    """Who had approved the close, and where it differs from what they approved."""
+
+    rehearsal: int
+    by: str
+    time: str
+    note: str
+    differs: int
+    """Customers whose invoice is another than the approved one."""
+    lines: Sequence[str]
+    """The differences in words, by reason and currency, with the first names."""
+
+
 class LaterEntries(LooseEnds, total=False):
     """Entries that reports of earlier releases lack, or that only some closes have."""
 
@@ -102,6 +123,10 @@ class LaterEntries(LooseEnds, total=False):
     """Only if the close used one."""
     partial: bool
     """Only of a close that was stopped or broke off."""
+    approved: ApprovedEntry
+    """Only of a close that somebody had approved."""
+    names: Mapping[str, LooseEndList]
+    """By kind (parked, declined, held, …): the customers behind the counts. Only of kinds that there are."""
 
 
 class ReportHead(LaterEntries):

@@ -17,6 +17,7 @@ from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.ports import Books, Clock, Closes, Documents, TimeIsUp
 from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, read_months
+from monthclose.use_cases.proof.approved import approved_entry
 from monthclose.use_cases.proof.check_entries import entry_of, result_of
 from monthclose.use_cases.proof.check_numbers import check_runs
 from monthclose.use_cases.proof.check_results import (
@@ -41,6 +42,7 @@ from monthclose.use_cases.proof.report import (
     Report,
     ReportHead,
 )
+from monthclose.use_cases.proof.report_names import NameLists
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -144,10 +146,11 @@ class Reporter:
     def _prove(
         self, close: Close, comparisons: Sequence[Comparison], name: str | None, time_is_up: TimeIsUp
     ) -> tuple[Close, Report]:
-        totals, left, batches = Totals(), _LooseEndLists(), dict[int, bytes]()
+        totals, left, batches, names = Totals(), _LooseEndLists(), dict[int, bytes](), NameLists()
         for progress in self.closes.all_progress(close.period):
             totals += progress.totals
             left.add(progress, self.books, time_is_up)
+            names.add(progress, self.books, time_is_up)
             batches[progress.batch.number] = digest(progress.batch)
         checks = self._checks(close, comparisons, name, batches)
         findings = findings_of(checks)
@@ -157,7 +160,8 @@ class Reporter:
         unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
-        return done, {**content, **left.content()}
+        named = {"names": names.content(totals), **approved_entry(self.documents, close)}
+        return done, {**content, **left.content(), **named}  # type: ignore[typeddict-item]
 
     def _checks(
         self, close: Close, comparisons: Sequence[Comparison], name: str | None, batches: Mapping[int, bytes]
@@ -258,16 +262,18 @@ def report_so_far(close: Close, state: str, closes: Closes, books: Books, compan
     state : str
         The status to report.
     """
-    totals, left = Totals(), _LooseEndLists()
+    totals, left, names = Totals(), _LooseEndLists(), NameLists()
     for progress in closes.all_progress(close.period):
         totals += progress.totals
         left.add(progress, books)
+        names.add(progress, books)
     started = sum(totals.customers.values())
     left.in_all[LooseEndKind.UNFINISHED] += close.customers - started
     content = report_content(close, totals, check_totals(totals, started), company)
     warning = f"partial: {count(close.customers - started, 'customer')} not started"
     warnings = [warning, *content["warnings"]]
-    return {**content, **left.content(), "status": state, "partial": True, "warnings": warnings}
+    content = {**content, **left.content(), "names": names.content(totals)}
+    return {**content, "status": state, "partial": True, "warnings": warnings}
 
 
 def _notice_warnings(totals: Totals) -> list[str]:

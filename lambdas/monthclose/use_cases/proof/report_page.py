@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monthclose.domain.closes.checks import State
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.templates import environment
-from monthclose.use_cases.proof.report import LooseEndList, LooseEndName, ProofEntry, Report
+from monthclose.use_cases.proof.approved import approved_lines
+from monthclose.use_cases.proof.report import MOST_NAMES, LooseEndEntry, LooseEndList, LooseEndName, ProofEntry, Report
 from monthclose.use_cases.proof.report_checks import page_checks
 from monthclose.use_cases.proof.report_ledger import ledger_table
 
@@ -63,9 +65,12 @@ def render_report(report: Report) -> bytes:
         "month": f"{Period.parse(report['period']).start:%B %Y}",
         "verdict": _verdict(report),
         "checks": page_checks(proof.get("checks", ())) if proof else [],
+        "all_passed": not proof or all(entry["state"] == State.PASSED for entry in proof.get("checks", ())),
         "findings": findings,
         "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
-        "left": [_loose_end_table(kind, ends) for kind, ends in _loose_ends(report)],
+        "left": [
+            _loose_end_table(kind, ends, report["period"]) for kind, ends in (*_loose_ends(report), *_names(report))
+        ],
         "warnings": report.get("warnings", []),
         "parts": [{"key": key, "label": label} for key, label in _PARTS.items()],
         "taxed": bool(report.get("tax_table")),
@@ -118,11 +123,29 @@ def _loose_ends(report: Report) -> list[tuple[LooseEndName, LooseEndList]]:
     return [(kind, ends) for kind, ends in found if ends and ends["in_all"]]
 
 
-def _loose_end_table(kind: str, ends: LooseEndList) -> dict[str, Any]:
-    """List the customers of one kind of loose end."""
+def _names(report: Report) -> list[tuple[str, LooseEndList]]:
+    """Find the kinds of customers whom the report names beside its loose ends."""
+    return list(report.get("names", {}).items())
+
+
+def _loose_end_table(kind: str, ends: LooseEndList, period: str) -> dict[str, Any]:
+    """List the customers of one kind, and say which command lists the rest."""
     in_all = ends["in_all"]
-    rows = [{**end, "since": _time(end["since"])} for end in ends["customers"][:_MAX_FINDINGS]]
-    return {"title": f"{_words(kind)}: {count(in_all, 'customer')}", "rows": rows, "left_out": in_all - len(rows)}
+    rows = [{**end, "what": _what(end), "since": _time(end["since"])} for end in ends["customers"][:MOST_NAMES]]
+    return {
+        "title": f"{_words(kind)}: {count(in_all, 'customer')}",
+        "rows": rows,
+        "left_out": in_all - len(rows),
+        "command": f"monthclose list {kind} {period}",
+    }
+
+
+def _what(end: LooseEndEntry) -> str:
+    if "invoice" not in end:
+        return end["what"]
+    currency = end["currency"]
+    invoiced, still_open = Money(end["invoiced_minor"], currency), Money(end["open_minor"], currency)
+    return f"{end['what']} ({end['invoice']}: {invoiced}, open {still_open})"
 
 
 def _count_findings(proof: ProofEntry) -> int:
@@ -220,6 +243,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
         ("Tax table", report.get("tax_table", "")),
+        ("Approved", "; ".join(approved_lines(report.get("approved")))),
         ("Status", _words(report.get("status", ""))),
     )
     return [(label, value) for label, value in facts if value]

@@ -7,9 +7,10 @@ repetition does no harm: whatever it writes is the same again.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import batched
+from itertools import batched, chain
 from typing import Any, Literal
 
 from monthclose.domain.closes.close import Close, CloseStatus
@@ -21,13 +22,14 @@ from monthclose.domain.rehearsals.comparison import NOTHING_COMPARED, Comparison
 from monthclose.domain.rehearsals.differences import NO_DIFFERENCES, Differences, judge_differences
 from monthclose.domain.rehearsals.finding import GateFinding
 from monthclose.domain.rehearsals.gate import GateSettings, decide
-from monthclose.domain.rehearsals.rehearsal import Rehearsal, RehearsalStatus, folder_of
+from monthclose.domain.rehearsals.rehearsal import Rehearsal, RehearsalStatus, approved_key, folder_of
+from monthclose.domain.rehearsals.rows import Pair
 from monthclose.domain.rehearsals.rules import judge
 from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, PriceBooks, Rehearsals, TimeIsUp
 from monthclose.use_cases.batch_work import side_by_side
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.invoices.billed_months import billed_month
-from monthclose.use_cases.rehearsals.rehearse_batch import Summary, summary_key, write_pairs
+from monthclose.use_cases.rehearsals.rehearse_batch import Summary, pairs_key, read_pairs, summary_key, write_pairs
 from monthclose.use_cases.rehearsals.sorted_months import LONGEST_RUN, Compared, compare_runs, write_run
 from monthclose.use_cases.rehearsals.standing import standing
 
@@ -240,11 +242,29 @@ class RehearsalJudge:
                 self.gates.required, rehearsal.approval, read.findings(rehearsal), differing, rehearsal.undrafted
             )
         if verdict is None or verdict.may_charge:
+            self._write_approved(rehearsal)
             self._put_close(replace(close, status=CloseStatus.RUNNING, rehearsal=rehearsal.number), close)
             return Judged("may_charge", rehearsal.findings)
-        self._put_close(replace(close, status=CloseStatus.WAITING_FOR_APPROVAL), close)
+        self._put_close(replace(close, status=CloseStatus.WAITING_FOR_APPROVAL, customers=rehearsal.customers), close)
         waits = rehearsal.scheduled and not rehearsal.undrafted
         return Judged("wait" if waits else "not_approved", rehearsal.findings, verdict.why)
+
+    def _write_approved(self, rehearsal: Rehearsal) -> None:
+        """Write where the close differs from what was approved, for its report; if it waited, in nothing."""
+        approval = rehearsal.approval
+        if approval is None:
+            return
+        found = NO_DIFFERENCES if rehearsal.approved else RehearsalReader(self.documents).differences(rehearsal)
+        content = {
+            "rehearsal": approval.number,
+            "by": approval.by,
+            "time": approval.time.isoformat(),
+            "note": approval.note,
+            "differs": found.different,
+            "lines": list(found.lines()),
+        }
+        key = approved_key(rehearsal.period, rehearsal.number)
+        self.documents.put(key, json.dumps(content, ensure_ascii=False).encode())
 
     def _put_close(self, changed: Close, before: Close) -> None:
         if changed != before:
@@ -268,6 +288,14 @@ class RehearsalReader:
     def differences(self, rehearsal: Rehearsal) -> Differences:
         """Read where a close's own drafts differ from what was approved."""
         return Differences.from_json(self._get(rehearsal, "differences"))
+
+    def months(self, rehearsal: Rehearsal) -> Iterator[Pair]:
+        """Read everybody's month, now and in the last period; those who are gone come last."""
+        keys = (pairs_key(rehearsal, number) for number in range(rehearsal.batches))
+        gone = (gone_key(rehearsal, piece) for piece in range(self._get(rehearsal, "judging")["pieces"]))
+        for key in chain(keys, gone):
+            with suppress(KeyError):  # a batch that could not be drafted
+                yield from read_pairs(self.documents, key)
 
     def _get(self, rehearsal: Rehearsal, name: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.documents.get(f"{rehearsal.folder}{name}.json"))
