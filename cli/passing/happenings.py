@@ -43,9 +43,9 @@ class Happened:
         )
 
     @property
-    def moved(self) -> bool:
-        """Whether anything happened to payments or accounts."""
-        return bool(self.charged or self.settled or self.holds)
+    def money_moved(self) -> bool:
+        """Whether money came or went: a card that is declined once more gives the books nothing to compare."""
+        return bool(self.charged[_S.PAID] or self.settled.keys() & {"arrived", "reversed", "returned"})
 
     def words(self) -> list[str]:
         """Write it in short phrases, the money first."""

@@ -77,8 +77,8 @@ class Passage:
     """Lets time pass on a local AWS.
 
     Starts that the rules would have made are made at their times. Of those that come every few minutes (the
-    reconciler's), one a day is made, after the day's other work, and only if something happened since the last one or
-    a payment is to be looked up by then: the others would find nothing.
+    reconciler's), one a day is made, after the day's other work, and only if money has moved since the last one or a
+    payment is to be looked up by then: the others would find nothing.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class Passage:
     stacks: Stacks
     rules: Sequence[Rule]
     busy: bool = True
-    """Whether something happened that the reconciler has not seen."""
+    """Whether money has moved that the reconciler has not seen."""
 
     @property
     def now(self) -> datetime:
@@ -173,8 +173,9 @@ class Passage:
     def came_of(self, customers: Iterable[str], since: datetime) -> Happened:
         """Wait until everything that follows of something has been done, and add it up."""
         self.stacks.wait_until_still()
-        self.busy = True
-        return happened(self.system.ports.books, customers, since)
+        came = happened(self.system.ports.books, customers, since)
+        self.busy = self.busy or came.money_moved
+        return came
 
     def _run(self, moment: datetime, rule: Rule, event: Mapping[str, object]) -> Step:
         since = self.system.ports.clock()
@@ -206,7 +207,7 @@ class Passage:
         came: Happened = happened(
             self.system.ports.books, [name for batch in batches for name in batch.customer_ids], since
         )
-        self.busy = self.busy or came.moved
+        self.busy = self.busy or came.money_moved
         return Step(moment, "collections", _line(came.words()), came.to_json())
 
 

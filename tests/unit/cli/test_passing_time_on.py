@@ -158,15 +158,28 @@ def test_what_is_due_at_the_moment_itself_is_done_and_not_again_later(passage: P
 
 
 def test_the_reconciler_is_left_out_while_nothing_has_happened(
-    passage: Passage, stacks: FakeStacks, bank: FakeBank, world: World
+    passage: Passage, stacks: FakeStacks, bank: FakeBank
 ) -> None:
     list(passage.steps(at("2026-12-04T00:00")))
     assert [name for _, name in stacks.started].count("Every") == 1, "the first, which may find what was before"
 
     bank.days[at("2026-12-05T06:00")] = list
     list(passage.steps(at("2026-12-10T00:00")))
-    assert starts(stacks).count("05 Dec 12:00 Every") == 1
-    assert [name for _, name in stacks.started].count("Every") == 2
+    assert [name for _, name in stacks.started].count("Every") == 1, "no money moved at the bank"
+
+
+def test_once_money_has_moved_the_reconciler_is_started_that_day_and_not_again(
+    passage: Passage, stacks: FakeStacks, world: World
+) -> None:
+    world.add_customer("acme", method="declined")
+    world.use("acme", "12.00", period=NOVEMBER)
+    list(passage.steps(at("2026-12-03T00:00")))
+    assert starts(stacks)[-2:] == ["01 Dec 09:00 EveryDay", "02 Dec 09:00 EveryDay"], "a decline moves none"
+
+    world.add_customer("acme")
+    list(passage.steps(at("2026-12-10T00:00")))
+
+    assert [start for start in starts(stacks) if start.endswith("Dec 12:00 Every")] == ["03 Dec 12:00 Every"]
 
 
 def test_a_payment_that_is_to_be_looked_up_has_the_reconciler_started(
