@@ -51,7 +51,7 @@ def _entry(one: Listed) -> LooseEndEntry:
         "since": one.since.isoformat() if one.since else None,
     }
     if one.invoice:
-        entry["invoice"], entry["currency"] = one.invoice.number, one.invoice.currency
-        with suppress(TypeError, ValueError, ArithmeticError):  # the proof names a record that cannot be read
+        with suppress(TypeError, ValueError, ArithmeticError):  # the proof names an invoice that cannot be read
             entry["invoiced_minor"], entry["open_minor"] = one.invoice.total_minor, one.invoice.open.minor
+            entry["invoice"], entry["currency"] = one.invoice.number, one.invoice.currency
     return entry
