@@ -1,16 +1,13 @@
 """Watching a close: its progress bars on a terminal, and a line now and then elsewhere."""
 
-import math
 import time
 
-from botocore.exceptions import BotoCoreError
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import duration, err, note
+from cli.console import duration, note
 from cli.live import (
     Followed,
     curve_lines,
@@ -23,21 +20,16 @@ from cli.live import (
 )
 from cli.system import System
 from cli.view import STAGE_NAMES, View, counts_line, money_line, stage_money, survey
+from cli.watching import watch_execution
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
-from monthclose.errors import TryLaterError
 from monthclose.ports import Execution
-
-_PATIENCE = 5
-"""How many looks in a row may fail: a close takes hours, and a network hiccups."""
-_LINE_SECONDS = 5.0
-"""How often the progress is a line where there is no terminal, at first; later more and more rarely."""
 
 
 def watch_or_stop(system: System, period: Period, execution: str) -> Execution | None:
     """Watch an execution to its end; None if Ctrl-C stopped the watching."""
     try:
-        return watch(system, period, execution)
+        return watch_execution(system, execution, _Board(system, period, execution))
     except KeyboardInterrupt:
         note(
             f"the close of {period} keeps running. Watch it with: monthclose status {period} --watch",
@@ -46,54 +38,19 @@ def watch_or_stop(system: System, period: Period, execution: str) -> Execution |
         return None
 
 
-def watch(system: System, period: Period, execution: str) -> Execution:
-    """Show the progress of an execution until it ends."""
-    board = _Board(period)
-    console = err()
-    if not console.is_terminal:
-        return _follow(system, period, execution, board, live=None)
-    with Live(console=console, transient=True, refresh_per_second=8, get_renderable=board.render) as live:
-        return _follow(system, period, execution, board, live)
-
-
-def _follow(system: System, period: Period, execution: str, board: "_Board", live: Live | None) -> Execution:
-    spoken = (-math.inf, "")
-    failures = 0
-    while True:
-        began = time.monotonic()
-        try:
-            state, view = system.ports.workflow.describe(execution), survey(system, period)
-        except (TryLaterError, BotoCoreError):
-            failures += 1
-            if failures > _PATIENCE:
-                raise
-            system.sleep(2 * failures)
-            continue
-        failures = 0
-        # Until it has opened the close, the record is that of an earlier run.
-        board.see(follow(system, view) if view and view.close.execution == execution else None)
-        if live is None and (state.status != "RUNNING" or began - spoken[0] >= max(_LINE_SECONDS, board.age / 10)):
-            line = board.line()
-            if line != spoken[1]:
-                note(line, "")
-            spoken = (began, line)
-        if state.status != "RUNNING":
-            return state
-        # With 10,000 batches a look takes a while: never spend more than half of the time looking.
-        system.sleep(min(max(time.monotonic() - began, 0.5), 10))
-
-
 class _Board:
     """What is shown of a running close."""
 
-    def __init__(self, period: Period) -> None:
-        self._period = period
+    def __init__(self, system: System, period: Period, execution: str) -> None:
+        self._system, self._period, self._execution = system, period, execution
         self._began = time.monotonic()
         self._followed: Followed | None = None
 
-    def see(self, followed: Followed | None) -> None:
-        """Take in how the close stands now."""
-        self._followed = followed
+    def look(self) -> None:
+        """See how far it is; until the execution has opened the close, the record is that of an earlier run."""
+        view = survey(self._system, self._period)
+        opened = view is not None and view.close.execution == self._execution
+        self._followed = follow(self._system, view) if view and opened else None
 
     @property
     def _view(self) -> View | None:

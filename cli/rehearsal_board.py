@@ -1,66 +1,33 @@
 """Watching a rehearsal: how much of it is drafted, as a bar on a terminal and as a line now and then elsewhere."""
 
-import math
 import time
 
-from botocore.exceptions import BotoCoreError
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from cli.console import duration, err, note
+from cli.console import duration
 from cli.system import System
+from cli.watching import watch_execution
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
-from monthclose.errors import TryLaterError
 from monthclose.ports import Execution
 from monthclose.use_cases.rehearsals.rehearse_batch import summary_key
 
-_PATIENCE = 5
-"""How many looks in a row may fail."""
-_LINE_SECONDS = 5.0
-"""How often the progress is a line where there is no terminal, at first; later more and more rarely."""
 _LOOKED_AT = 40
 """Batches that are looked at, evenly among all: enough to say how many percent are drafted."""
 
 
 def watch_rehearsal(system: System, period: Period, execution: str) -> Execution:
     """Show the progress of a rehearsal until it ends."""
-    board, console = _Board(system, period, execution), err()
-    if not console.is_terminal:
-        return _follow(system, board, live=False)
-    with Live(console=console, transient=True, refresh_per_second=8, get_renderable=board.render):
-        return _follow(system, board, live=True)
-
-
-def _follow(system: System, board: "_Board", *, live: bool) -> Execution:
-    spoken, failures = -math.inf, 0
-    while True:
-        began = time.monotonic()
-        try:
-            state = system.ports.workflow.describe(board.execution)
-            board.look()
-        except (TryLaterError, BotoCoreError):
-            failures += 1
-            if failures > _PATIENCE:
-                raise
-            system.sleep(2 * failures)
-            continue
-        failures = 0
-        if not live and (state.status != "RUNNING" or began - spoken >= max(_LINE_SECONDS, board.age / 10)):
-            note(board.line(), "")
-            spoken = began
-        if state.status != "RUNNING":
-            return state
-        system.sleep(min(max(time.monotonic() - began, 0.5), 10))
+    return watch_execution(system, execution, _Board(system, period, execution))
 
 
 class _Board:
     """What is shown of a rehearsal."""
 
     def __init__(self, system: System, period: Period, execution: str) -> None:
-        self.execution = execution
+        self._execution = execution
         self._system, self._period, self._began = system, period, time.monotonic()
         self._customers, self._drafted = 0, set[int]()
         self._share = 0.0
@@ -68,7 +35,7 @@ class _Board:
     def look(self) -> None:
         """See how far it is. Nothing counts the batches while they are drafted; some of them are looked at."""
         rehearsal = self._system.ports.rehearsals.get(self._period)
-        if rehearsal is None or rehearsal.execution != self.execution or not rehearsal.batches:
+        if rehearsal is None or rehearsal.execution != self._execution or not rehearsal.batches:
             return
         self._customers = rehearsal.customers
         some = range(0, rehearsal.batches, max(rehearsal.batches // _LOOKED_AT, 1))

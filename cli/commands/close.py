@@ -116,7 +116,7 @@ def conclude(
     system: System, period: Period, ended: Execution, seconds: float | None = None, *, in_json: bool = False
 ) -> ExitStatus:
     """Say how an execution ended; as JSON, that is the report's."""
-    check_ended(period, ended)
+    check_close_ended(period, ended)
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _already_running(period, in_json=in_json)
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "not_approved":
@@ -131,8 +131,15 @@ def conclude(
     return ExitStatus.DONE if report["proof"]["ties"] else ExitStatus.UNRESOLVED
 
 
-def check_ended(period: Period, ended: Execution) -> None:
+def check_ended(ended: Execution, what: str, again: str) -> None:
     """Raise if an execution did not succeed.
+
+    Parameters
+    ----------
+    what : str
+        What it was, for people: "the close of 2026-10".
+    again : str
+        What goes on from here.
 
     Raises
     ------
@@ -145,6 +152,9 @@ def check_ended(period: Period, ended: Execution) -> None:
     if ended.error == UserMistakeError.__name__:
         raise UserMistakeError(cause)
     how = "was stopped" if ended.status == "ABORTED" else "failed"
-    raise NoSystemError(
-        f"the close of {period} {how}: {cause}\nwhat is done stays done; to continue: monthclose close {period}"
-    )
+    raise NoSystemError(f"{what} {how}: {cause}\n{again}")
+
+
+def check_close_ended(period: Period, ended: Execution) -> None:
+    """Raise if the execution of a close did not succeed (see `check_ended`)."""
+    check_ended(ended, f"the close of {period}", f"what is done stays done; to continue: monthclose close {period}")

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import typer
 
-from cli.connect import NoSystemError
+from cli.commands.close import check_ended
 from cli.console import note, print_json, say
 from cli.exit_status import ExitStatus
 from cli.home import folder, shown
 from cli.months import connect_for
-from cli.system import System, cause_for_people
+from cli.system import System
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.period import Period
 from monthclose.domain.rehearsals.rehearsal import Rehearsal, RehearsalStatus
 from monthclose.domain.rehearsals.rows import COLUMNS, Pair, rows
 from monthclose.domain.words import count
-from monthclose.ports import Execution
 from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.rehearsals.rehearsal_report import RehearsalReport, rehearsal_report
 
@@ -44,7 +43,7 @@ def run_rehearsal(
     except KeyboardInterrupt:
         note(f"the rehearsal of {period} keeps running. To watch it: monthclose close {period} --dry-run", "")
         return ExitStatus.INTERRUPTED
-    _require_success(period, ended)
+    check_ended(ended, f"the rehearsal of {period}", f"to rehearse again: monthclose close {period} --dry-run")
     rehearsal = system.ports.rehearsals.get(period)
     assert rehearsal
     return _show(system, rehearsal, in_json=in_json, customers=customers)
@@ -66,18 +65,6 @@ def _start(system: System, period: Period, by: str) -> str:
     asked = system.use_cases.acts.record("close.rehearsed", by=by, period=period, after=name)
     return system.ports.workflow.start(
         machine, name, {"period": str(period), "dry_run": True, "by": by, "act": asked.name}
-    )
-
-
-def _require_success(period: Period, ended: Execution) -> None:
-    if ended.status == "SUCCEEDED":
-        return
-    cause = cause_for_people(ended.cause) or ended.status.lower().replace("_", " ")
-    if ended.error == UserMistakeError.__name__:
-        raise UserMistakeError(cause)
-    how = "was stopped" if ended.status == "ABORTED" else "failed"
-    raise NoSystemError(
-        f"the rehearsal of {period} {how}: {cause}\nto rehearse again: monthclose close {period} --dry-run"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from cli.commands.close import check_ended
+from cli.commands.close import check_close_ended
 from cli.commands.listing import as_json, words
 from cli.console import note, print_json, print_json_stream, say
 from cli.exit_status import ExitStatus
@@ -78,7 +78,7 @@ def _watch(system: System, close: Close, chosen: Chosen, execution: str, *, in_j
     ended = watch_or_stop(system, close.period, execution)
     if ended is None:
         return ExitStatus.INTERRUPTED
-    check_ended(close.period, ended)
+    check_close_ended(close.period, ended)
     if isinstance(ended.output, dict) and ended.output.get("outcome") == "already_running":
         return _is_running(close, in_json=in_json)
     found = _outcomes(system, close, chosen)

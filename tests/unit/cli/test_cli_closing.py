@@ -53,7 +53,7 @@ def test_without_a_period_last_month_is_closed(monthclose: Command, machine: Fak
 def test_without_a_terminal_progress_is_printed_line_by_line(
     monthclose: Command, machine: FakeMachine, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.board._LINE_SECONDS", 0)
+    monkeypatch.setattr("cli.watching._LINE_SECONDS", 0)
     machine.on_look = lambda look: close_half(world) if look == 1 else None
     machine.end = None
 

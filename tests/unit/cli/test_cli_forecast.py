@@ -10,8 +10,6 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from cli.board import _Board
-from cli.live import follow
-from cli.view import survey
 from monthclose.domain.closes.close import BatchProgress, Close, Stage, Totals
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
@@ -48,10 +46,8 @@ def _half_charged(world: World, machine: FakeMachine) -> None:
 
 
 def board(command: Command, width: int) -> str:
-    shown = _Board(OCTOBER)
-    view = survey(command.system, OCTOBER)
-    assert view
-    shown.see(follow(command.system, view))
+    shown = _Board(command.system, OCTOBER, EXECUTION)
+    shown.look()
     console = Console(width=width, record=True, force_terminal=True, file=io.StringIO())
     console.print(shown.render())
     return console.export_text()
@@ -105,7 +101,7 @@ def test_a_provider_that_was_slowed_down_shows_it(monthclose: Command, world: Wo
 def test_without_a_terminal_a_line_says_when_it_ends(
     monthclose: Command, machine: FakeMachine, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.board._LINE_SECONDS", 0)
+    monkeypatch.setattr("cli.watching._LINE_SECONDS", 0)
     machine.looks = 0
 
     def end(look: int) -> None:
