@@ -12,6 +12,8 @@ from monthclose.domain.accounts.ledger import Account, Entry
 from monthclose.domain.closes.checks import Check
 from monthclose.domain.closes.tally import Tally
 from monthclose.domain.collections.dunning import sent_about, telling_due
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth
 from monthclose.domain.notices.notice import NoticeKind
@@ -73,18 +75,7 @@ def _check_invoices(tally: Tally, seen: SeenMonth) -> None:
     booked = {e.entry_id: e for e in seen.month.entries if not e.entry_id.startswith(_OF_NOTES)}
     for invoice in seen.month.invoices:
         entry = booked.pop(invoice.entry_id, None)
-        legs = [entry] if entry else []
-        net, tax = -sum_on(legs, _A.REVENUE), -sum_on(legs, _A.TAX)
-        same = tally.add(
-            Check.LEDGER, invoice.total_minor - invoice.tax_minor, net, currency=invoice.currency, what="net"
-        )
-        if invoice.tax_minor or tax:
-            same &= tally.add(Check.LEDGER, invoice.tax_minor, tax, currency=invoice.currency, what="tax")
-        if not same:
-            found = f"{Money(net + tax, invoice.currency)}, of it {Money(tax, invoice.currency)} tax"
-            theirs = f"{invoice.total}, of it {Money(invoice.tax_minor, invoice.currency)} tax"
-            detail = f"{invoice.number} has {theirs}; the ledger has {found if entry else 'no entry of it'}"
-            tally.fail(Check.LEDGER, seen.customer_id, detail)
+        _hold_against(tally, seen, invoice, entry)
     for entry in booked.values():
         for what, minor in (("net", -sum_on([entry], _A.REVENUE)), ("tax", -sum_on([entry], _A.TAX))):
             if minor:
@@ -93,20 +84,25 @@ def _check_invoices(tally: Tally, seen: SeenMonth) -> None:
                 tally.fail(Check.LEDGER, seen.customer_id, f"{of}, and there is no such invoice")
 
 
+def _hold_against(tally: Tally, seen: SeenMonth, document: Invoice | CreditNote, entry: Entry | None) -> None:
+    """Hold a document's net and tax against the entry that booked it: an invoice credits sales, a note debits them."""
+    check, sign = (Check.LEDGER, -1) if isinstance(document, Invoice) else (Check.CREDIT_NOTES, 1)
+    legs, currency = [entry] if entry else [], document.currency
+    net, tax = sign * sum_on(legs, _A.REVENUE), sign * sum_on(legs, _A.TAX)
+    same = tally.add(check, document.total_minor - document.tax_minor, net, currency=currency, what="net")
+    if document.tax_minor or tax:
+        same &= tally.add(check, document.tax_minor, tax, currency=currency, what="tax")
+    if not same:
+        found = f"{Money(net + tax, currency)}, of it {Money(tax, currency)} tax" if entry else "no entry of it"
+        has = f"{document.total}, of it {Money(document.tax_minor, currency)} tax"
+        tally.fail(check, seen.customer_id, f"{document.number} has {has}; the ledger has {found}")
+
+
 def _check_credit_notes(tally: Tally, seen: SeenMonth) -> None:
     booked = {e.entry_id: e for e in seen.month.entries if e.entry_id.startswith(_OF_NOTES)}
     for note in seen.month.credit_notes:
         entry = booked.pop(note.entry_id, None)
-        legs = [entry] if entry else []
-        net, tax = sum_on(legs, _A.REVENUE), sum_on(legs, _A.TAX)
-        same = tally.add(Check.CREDIT_NOTES, note.total_minor - note.tax_minor, net, currency=note.currency, what="net")
-        if note.tax_minor or tax:
-            same &= tally.add(Check.CREDIT_NOTES, note.tax_minor, tax, currency=note.currency, what="tax")
-        if not same:
-            found = f"{Money(net + tax, note.currency)}, of it {Money(tax, note.currency)} tax"
-            theirs = f"{note.total}, of it {Money(note.tax_minor, note.currency)} tax"
-            detail = f"{note.number} has {theirs}; the ledger has {found if entry else 'no entry of it'}"
-            tally.fail(Check.CREDIT_NOTES, seen.customer_id, detail)
+        _hold_against(tally, seen, note, entry)
     for entry in booked.values():
         for what, minor in (("net", sum_on([entry], _A.REVENUE)), ("tax", sum_on([entry], _A.TAX))):
             tally.add(Check.CREDIT_NOTES, 0, minor, currency=entry.currency, what=what)
