@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from monthclose.domain.accounts.ledger import Account
 from monthclose.domain.errors import UserMistakeError
@@ -86,6 +87,17 @@ class JournalSettings:
             if pattern.partition("/")[0] not in list(Account) or not number.strip():
                 known = ", ".join(Account)
                 raise UserMistakeError(f"{pattern!r} names no account of the journal; they begin with one of: {known}")
+
+    def values(self) -> dict[str, object]:
+        """Write them as JSON; what is at its default is left out."""
+        given: dict[str, object] = {"chart": self.chart, "accounts": dict(self.accounts)}
+        datev = asdict(self.datev) if self.datev != DatevSettings() else {}
+        return {name: value for name, value in {**given, "datev": datev}.items() if value}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> JournalSettings:
+        """Read them from JSON."""
+        return cls(values.get("chart", ""), values.get("accounts", {}), DatevSettings(**values.get("datev", {})))
 
     def account(self, name: str) -> str:
         """Find the company's account for one of the journal's; its own name if none is given."""
