@@ -43,6 +43,8 @@ class Env(StrEnum):
     """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
+    JOURNAL = "MONTHCLOSE_JOURNAL"
+    """JSON: those parameters of `JournalSettings` that are not at their default; empty for none."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
     GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
