@@ -156,6 +156,8 @@ class Settings:
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    finance_email: str = ""
+    """Who is told by e-mail of the report pack; empty for nobody."""
 
     @property
     def deciding(self) -> str:
@@ -232,6 +234,7 @@ class Settings:
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
+            finance_email=values.get(Env.FINANCE_EMAIL, ""),
         )
 
 

@@ -43,6 +43,7 @@ from monthclose.use_cases.proof.report import (
     ReportHead,
 )
 from monthclose.use_cases.proof.report_names import NameLists
+from monthclose.use_cases.proof.report_pack import pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -160,7 +161,8 @@ class Reporter:
         unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
-        named = {"names": names.content(totals), **approved_entry(self.documents, close)}
+        kept = pack_entries(self.documents, close.period)
+        named = {"names": names.content(totals), **approved_entry(self.documents, close), **kept}
         return done, {**content, **left.content(), **named}  # type: ignore[typeddict-item]
 
     def _checks(
