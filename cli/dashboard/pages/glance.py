@@ -11,12 +11,13 @@ from starlette.routing import Route
 
 from cli.dashboard.context import NotFoundError, dashboard_of, period_of
 from cli.dashboard.looks import Look
-from cli.dashboard.money_chart import money_charts
+from cli.dashboard.money_chart import legend, money_charts
 from cli.dashboard.pages.closes import sums_of
 from cli.dashboard.rendering import render
 from cli.dashboard.states import PAYMENTS, Shown, state_of
 from cli.live import Followed, end_in_words, error_in_words, slowest_in_words
 from cli.view import stage_money
+from monthclose.charts import Chart, share_bar
 from monthclose.domain.closes.close import Stage, Totals
 from monthclose.domain.closes.listing import counts
 from monthclose.domain.closes.pace import Lane
@@ -47,11 +48,11 @@ _HELP: Mapping[str, str] = {
 
 
 class Count(NamedTuple):
-    """A count: what of, how much of the whole, and how it is coloured."""
+    """A count: of what, how many of how many, and its tone."""
 
     label: str
     number: int
-    share: float
+    whole: int
     tone: str = "count"
     more: str = ""
     """What helps."""
@@ -59,6 +60,11 @@ class Count(NamedTuple):
     sub: bool = False
     kind: str = ""
     """The word that `monthclose list` has for it."""
+
+    @property
+    def bar(self) -> Chart:
+        """Which share of the whole it is."""
+        return share_bar(self.number, self.whole, self.tone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +84,9 @@ class ProviderRow:
         return self.lane.load.allowed_per_second * self.lane.speed if self.lane else 0.0
 
     @property
-    def used(self) -> float:
-        """Which share of its limit is used."""
-        return min((self.seen or 0.0) / self.allowed, 1.0) if self.allowed else 0.0
+    def bar(self) -> Chart:
+        """Which share of its limit is used; the numbers stand below it."""
+        return share_bar(round(1000 * (self.seen or 0.0)), round(1000 * self.allowed), "credited")
 
 
 def show(request: Request) -> Response:
@@ -116,6 +122,7 @@ def _content(look: Look) -> dict[str, Any]:
         "spent": ((close.completed_at or followed.now) - close.run_started_at).total_seconds(),
         "repair_round": max(close.round - close.first_round - 1, 0),
         "sums": sums_of(view.totals.money),
+        "legend": legend(running=view.running),
         "charts": charts[:_MOST_CHARTS],
         "charts_left_out": len(charts) - _MOST_CHARTS,
         "stages": list(_stages(followed)),
@@ -134,7 +141,7 @@ def _stages(followed: Followed) -> Iterator[Count]:
     whole = view.close.customers or 1
     for stage, number in view.done.items():
         money = tuple(filter(None, stage_money(view, stage).split(" + ")))
-        yield Count(_STAGES[stage], number, number / whole, "collected", money=money)
+        yield Count(_STAGES[stage], number, whole, "collected", money=money)
 
 
 def _payments(totals: Totals) -> Iterator[Count]:
@@ -145,10 +152,10 @@ def _payments(totals: Totals) -> Iterator[Count]:
         if not number:
             continue
         label, tone = PAYMENTS.get(state, (state.replace("_", " ").capitalize(), "count"))
-        yield Count(label, number, number / whole, tone, kind=state)
+        yield Count(label, number, whole, tone, kind=state)
         if state == PaymentState.DECLINED:
             codes = sorted(totals.declines.items(), key=lambda item: (-item[1], item[0]))
-            yield from (Count(code.replace("_", " "), n, n / whole, tone, sub=True) for code, n in codes if n)
+            yield from (Count(code.replace("_", " "), n, whole, tone, sub=True) for code, n in codes if n)
 
 
 def _provider(followed: Followed, name: str, standing: ProviderStanding) -> ProviderRow:
@@ -180,16 +187,16 @@ def _people(totals: Totals) -> Iterable[Count]:
         yield Count(
             "Parked",
             parked,
-            parked / whole,
+            whole,
             "open",
             "set aside: nobody charges them as long as this lasts",
             kind="parked",
         )
     for reason, number in sorted(totals.parked.items(), key=lambda item: (-item[1], item[0])):
-        yield Count(reason.replace("_", " "), number, number / whole, "open", what_helps(reason), sub=True)
+        yield Count(reason.replace("_", " "), number, whole, "open", what_helps(reason), sub=True)
     for kind, number in found.items():
         label = PAYMENTS[kind][0] if kind in PAYMENTS else kind.replace("_", " ").capitalize()
-        yield Count(label, number, number / whole, "count", _HELP.get(kind, ""), kind=kind)
+        yield Count(label, number, whole, "count", _HELP.get(kind, ""), kind=kind)
 
 
 def _tenth(followed: Followed) -> str:
