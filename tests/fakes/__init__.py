@@ -7,6 +7,7 @@ from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets,
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
+from tests.fakes.register import FakeRegister
 from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
 from tests.fakes.workflow import (
     FakeChargeQueue,
@@ -38,6 +39,7 @@ __all__ = [
     "FakeMailer",
     "FakePatience",
     "FakePriceBooks",
+    "FakeRegister",
     "FakeRehearsals",
     "FakeRenderer",
     "FakeTableCopies",

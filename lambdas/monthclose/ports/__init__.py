@@ -27,6 +27,7 @@ from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, Pro
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.register import ListedObject, Register, RegisterObjects
 from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
@@ -63,6 +64,7 @@ __all__ = [
     "InvoiceRenderer",
     "Limiter",
     "LinkSecrets",
+    "ListedObject",
     "Log",
     "Mail",
     "MailAccount",
@@ -80,6 +82,8 @@ __all__ = [
     "ProviderState",
     "Record",
     "Refused",
+    "Register",
+    "RegisterObjects",
     "Rehearsals",
     "Reservation",
     "ShareLeft",
