@@ -195,7 +195,9 @@ class UseCases(MonthUseCases):
 
         ports = self.ports
         company = ports.settings.company_name
-        return Reporter(self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company)
+        return Reporter(
+            self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company, ports.directory
+        )
 
     # Report packs
 
