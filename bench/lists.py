@@ -187,14 +187,10 @@ def _month(customer: Customer, period: Period, number: int, at: datetime, *, pai
         code="insufficient_funds" if declined else "",
     )  # fmt: skip
     bounced = number % 211 == 0
-    notice = Notice(
-        *key, "declined" if declined else "receipt", NoticeState.BOUNCED if bounced else NoticeState.SENT, at, f"m-{serial}",
-        why="550 no such mailbox" if bounced else "",
-    )  # fmt: skip
-    holds = (
-        (HoldChange(*key, HoldAction.PLACED, f"invoice {invoice.number}: insufficient_funds", at),) if declined else ()
-    )
-    return CustomerMonth(invoice, payment, notice, holds, entries=tuple(_entries(invoice, at)))
+    sent, kind = NoticeState.BOUNCED if bounced else NoticeState.SENT, "declined" if declined else "receipt"
+    notice = Notice(*key, kind, sent, at, f"m-{serial}", why="550 no such mailbox" if bounced else "")
+    placed = HoldChange(*key, HoldAction.PLACED, f"invoice {invoice.number}: insufficient_funds", at)
+    return CustomerMonth(invoice, payment, notice, (placed,) * declined, entries=tuple(_entries(invoice, at)))
 
 
 def _entries(invoice: Invoice, at: datetime) -> Iterable[Entry]:
