@@ -36,6 +36,8 @@ class Cache:
     def __init__(self, path: Path | None) -> None:
         self._path, self._connection = path, _opened(path)
         self._lock = threading.Lock()
+        self.revision = 0
+        """Another number once its rows have changed."""
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Make a connection of the caller's own: it sees what was committed when a statement begins."""

@@ -43,14 +43,18 @@ class ListSpec:
 
     Parameters
     ----------
-    rows : str
-        The query that makes its rows.
+    table : str
+        Where its rows are.
+    only : str
+        The condition that its rows fulfil; empty for all of the table.
+    named : bool
+        Whether the customers' names come from their own table.
     key : tuple of str
         The columns that tell rows apart: rows that are equal in what they are sorted by stay in this order.
     sort : str
         By what it is sorted at first; `-` before it turns the order round.
     searched : tuple of str
-        Expressions of lower-case text without accents.
+        The columns that are searched, beside the customers' ids, names and e-mail addresses.
     amount : str
         The column whose sums are shown, by currency; empty if there is none.
     """
@@ -58,7 +62,7 @@ class ListSpec:
     name: str
     title: str
     one: str
-    rows: str
+    table: str
     columns: tuple[Shown, ...]
     key: tuple[str, ...]
     sort: str
@@ -66,6 +70,8 @@ class ListSpec:
     filters: tuple[Filter, ...] = ()
     amount: str = ""
     amount_label: str = ""
+    only: str = ""
+    named: bool = True
 
 
 def _columns(*given: tuple[str, ...]) -> tuple[Shown, ...]:
@@ -76,27 +82,16 @@ def _columns(*given: tuple[str, ...]) -> tuple[Shown, ...]:
     )
 
 
-_NAMED = "{table}.*, c.name, c.sought FROM {table} LEFT JOIN customers c USING (customer_id)"
 _CUSTOMER = (("customer_id", "Customer", "customer"), ("name", "Name"))
 
 
-def _named(table: str) -> str:
-    """Write the query of a table's rows with the customers' names."""
-    return f"SELECT {_NAMED.format(table=table)}"
-
-
-def _lower(*names: str) -> tuple[str, ...]:
-    return tuple(f"lower(coalesce({name}, ''))" for name in names)
-
-
 _PERIOD, _CURRENCY, _STATE = Filter("period", "Month"), Filter("currency", "Currency"), Filter("state", "State")
-_ANY_CUSTOMER = "coalesce(sought, lower(customer_id))"
 
 CUSTOMERS = ListSpec(
     "customers",
     "Customers",
     "customer",
-    "SELECT * FROM customers",
+    "customers",
     _columns(
         *_CUSTOMER,
         ("email", "E-mail"),
@@ -112,7 +107,7 @@ CUSTOMERS = ListSpec(
     ),
     ("customer_id",),
     "-balance_minor",
-    ("sought",),
+    (),
     (
         Filter(
             "standing",
@@ -130,12 +125,13 @@ CUSTOMERS = ListSpec(
     ),
     "balance_minor",
     "owed",
+    named=False,
 )
 INVOICES = ListSpec(
     "invoices",
     "Invoices",
     "invoice",
-    _named("invoices"),
+    "invoices",
     _columns(
         ("number", "Number", "invoice"),
         *_CUSTOMER,
@@ -155,7 +151,7 @@ INVOICES = ListSpec(
     ),
     ("number",),
     "-number",
-    (_ANY_CUSTOMER, *_lower("number")),
+    ("number",),
     (_PERIOD, _STATE, _CURRENCY),
     "open_minor",
     "open",
@@ -164,7 +160,7 @@ PAYMENTS = ListSpec(
     "payments",
     "Payments",
     "payment",
-    _named("payments"),
+    "payments",
     _columns(
         ("payment_id", "[Payment]"),
         ("number", "Invoice", "invoice"),
@@ -187,7 +183,11 @@ PAYMENTS = ListSpec(
     ),
     ("payment_id",),
     "-charged_at",
-    (_ANY_CUSTOMER, *_lower("number", "payment_id", "provider_ref")),
+    (
+        "number",
+        "payment_id",
+        "provider_ref",
+    ),
     (_PERIOD, _STATE, Filter("provider", "Provider"), Filter("decline_code", "Decline code"), _CURRENCY),
     "collected_minor",
     "collected",
@@ -196,7 +196,7 @@ CREDIT_NOTES = ListSpec(
     "credit-notes",
     "Credit notes",
     "credit note",
-    _named("credit_notes"),
+    "credit_notes",
     _columns(
         ("number", "Number", "invoice"),
         ("corrects", "Corrects", "invoice"),
@@ -210,7 +210,11 @@ CREDIT_NOTES = ListSpec(
     ),
     ("number",),
     "-number",
-    (_ANY_CUSTOMER, *_lower("number", "corrects", "reason")),
+    (
+        "number",
+        "corrects",
+        "reason",
+    ),
     (_PERIOD, _CURRENCY),
     "total_minor",
     "credited",
@@ -219,7 +223,7 @@ HOLDS = ListSpec(
     "holds",
     "Holds",
     "customer on hold",
-    "SELECT * FROM customers WHERE held_since IS NOT NULL",
+    "customers",
     _columns(
         *_CUSTOMER,
         ("held_since", "Since", "time"),
@@ -231,7 +235,7 @@ HOLDS = ListSpec(
     ),
     ("customer_id",),
     "held_since",
-    ("sought", *_lower("hold_reason", "held_by")),
+    ("hold_reason", "held_by"),
     (
         Filter(
             "placed",
@@ -242,12 +246,14 @@ HOLDS = ListSpec(
     ),
     "balance_minor",
     "owed",
+    "held_since IS NOT NULL",
+    named=False,
 )
 PARKED = ListSpec(
     "parked",
     "Parked",
     "parked customer",
-    _named("parked"),
+    "parked",
     _columns(
         *_CUSTOMER,
         ("period", "Month", "period"),
@@ -257,14 +263,17 @@ PARKED = ListSpec(
     ),
     ("customer_id", "period"),
     "-time",
-    (_ANY_CUSTOMER, *_lower("reason", "detail")),
+    (
+        "reason",
+        "detail",
+    ),
     (_PERIOD, Filter("reason", "Reason")),
 )
 NOTICES = ListSpec(
     "notices",
     "Notices",
     "notice",
-    _named("notices"),
+    "notices",
     _columns(
         *_CUSTOMER,
         ("period", "Month", "period"),
@@ -279,7 +288,11 @@ NOTICES = ListSpec(
     ),
     ("customer_id", "period", "kind", "step"),
     "-time",
-    (_ANY_CUSTOMER, *_lower("number", "why", "message_id")),
+    (
+        "number",
+        "why",
+        "message_id",
+    ),
     (
         _PERIOD,
         Filter(
@@ -299,7 +312,7 @@ FINDINGS = ListSpec(
     "findings",
     "Findings",
     "finding",
-    _named("findings"),
+    "findings",
     _columns(
         ("period", "Month", "period"),
         ("check", "Check", "word"),
@@ -309,14 +322,17 @@ FINDINGS = ListSpec(
     ),
     ("period", "check", "customer_id", "detail"),
     "-period",
-    (_ANY_CUSTOMER, *_lower('"check"', "detail")),
+    (
+        "check",
+        "detail",
+    ),
     (_PERIOD, Filter("check", "Check"), _STATE),
 )
 ACTS = ListSpec(
     "audit",
     "Audit trail",
     "act",
-    "SELECT acts.*, c.name AS customer_name, c.sought FROM acts LEFT JOIN customers c USING (customer_id)",
+    "acts",
     _columns(
         ("at", "When", "time"),
         ("what", "What"),
@@ -332,8 +348,9 @@ ACTS = ListSpec(
     ),
     ("at", "name"),
     "-at",
-    ("coalesce(sought, '')", *_lower("what", '"by"', "why", "who", "invoice", '"before"', '"after"')),
+    ("what", "by", "why", "who", "invoice", "before", "after"),
     (_PERIOD, Filter("subject", "What"), Filter("by", "By")),
+    named=False,
 )
 
 LISTS: Mapping[str, ListSpec] = {

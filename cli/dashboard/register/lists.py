@@ -83,26 +83,24 @@ class Lists:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._choices: dict[tuple[str, str], tuple[int, list[str]]] = {}
 
     def page(self, spec: ListSpec, query: Query) -> Page:
         """Read a page of a list."""
         where, values = _where(spec, query)
-        chosen = f"FROM ({spec.rows}){where}"
-        cursor, sort = self._cache.cursor(), _sort(spec, query.sort)
-        total, sums = self._totals(spec, chosen, values)
+        sort = _sort(spec, query.sort)
+        total, sums = self._totals(spec, where, values)
         pages = max(-(-total // PAGE_SIZE), 1)
         number = min(max(query.page, 1), pages)
-        columns = _listed(spec)
-        found = cursor.execute(
-            f"SELECT {columns} {chosen} ORDER BY {_order(spec, sort)} LIMIT ? OFFSET ?",
-            [*values, PAGE_SIZE, (number - 1) * PAGE_SIZE],
-        ).fetchall()
+        wanted = _rows(spec, where, sort, " LIMIT ? OFFSET ?")
+        found = self._cache.cursor().execute(wanted, [*values, PAGE_SIZE, (number - 1) * PAGE_SIZE]).fetchall()
         names = [column.name for column in spec.columns]
         rows = [dict(zip(names, row, strict=True)) for row in found]
         return Page(rows, total, number, pages, sums, sort)
 
-    def _totals(self, spec: ListSpec, chosen: str, values: Parameters) -> tuple[int, list[Money]]:
+    def _totals(self, spec: ListSpec, where: str, values: Parameters) -> tuple[int, list[Money]]:
         """Count the rows, and sum their amounts by currency."""
+        chosen = f"FROM {spec.table}{where}"
         if not spec.amount:
             ((total,),) = self._cache.cursor().execute(f"SELECT count(*) {chosen}", values).fetchall()
             return total, []
@@ -122,12 +120,18 @@ class Lists:
         """List what a filter can be set to, each with its label."""
         if wanted.choices:
             return [(value, label) for value, (label, _) in wanted.choices.items()]
-        order = "DESC" if wanted.name == "period" else "ASC"
+        name, revision = (spec.name, wanted.name), self._cache.revision
+        if name not in self._choices or self._choices[name][0] != revision:
+            self._choices[name] = (revision, self._values(spec, wanted.name))
+        return [(value, value) for value in self._choices[name][1]]
+
+    def _values(self, spec: ListSpec, column: str) -> list[str]:
+        order, only = "DESC" if column == "period" else "ASC", f" AND {spec.only}" if spec.only else ""
         found = self._cache.cursor().execute(
-            f'SELECT DISTINCT "{wanted.name}" AS value FROM ({spec.rows}) WHERE value IS NOT NULL '
+            f'SELECT DISTINCT "{column}" AS value FROM {spec.table} WHERE value IS NOT NULL{only} '
             f"ORDER BY value {order} LIMIT {_MOST_CHOICES}"
         )
-        return [(value, value) for (value,) in found.fetchall()]
+        return [value for (value,) in found.fetchall()]
 
     def export(self, spec: ListSpec, query: Query) -> Iterator[str]:
         """Write a list as CSV, a piece at a time: amounts in minor units and in major ones, times in UTC.
@@ -137,9 +141,7 @@ class Lists:
         where, values = _where(spec, query)
         names = [column.name for column in spec.columns]
         yield _csv([_headings(names)])
-        cursor = self._cache.cursor().execute(
-            f"SELECT {_listed(spec)} FROM ({spec.rows}){where} ORDER BY {_order(spec, _sort(spec, query.sort))}", values
-        )
+        cursor = self._cache.cursor().execute(_rows(spec, where, _sort(spec, query.sort)), values)
         while rows := cursor.fetchmany(_EXPORTED_AT_ONCE):
             yield _csv(_cells(names, row) for row in rows)
 
@@ -159,10 +161,10 @@ def plain(text: str) -> str:
 
 
 def _where(spec: ListSpec, query: Query) -> tuple[str, Parameters]:
-    conditions, values = list[str](), list[Value]()
+    conditions, values = [spec.only] if spec.only else list[str](), list[Value]()
     for word in plain(query.search).split()[:_MOST_WORDS]:
-        conditions.append(f"({' OR '.join(f'contains({each}, ?)' for each in spec.searched)})")
-        values += [word] * len(spec.searched)
+        conditions.append(f"({' OR '.join([_by_customer(spec), *map(_contains, spec.searched)])})")
+        values += [word] * (len(spec.searched) + 1)
     for wanted in spec.filters:
         chosen = query.filters.get(wanted.name)
         if chosen and wanted.choices:
@@ -171,6 +173,31 @@ def _where(spec: ListSpec, query: Query) -> tuple[str, Parameters]:
             conditions.append(f'"{wanted.name}" = ?')
             values.append(chosen)
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
+
+
+def _by_customer(spec: ListSpec) -> str:
+    """Write the condition that a row's customer has a text in their id, name or e-mail address."""
+    found = "contains(sought, ?)"
+    if spec.table == "customers":
+        return found
+    return f"customer_id IN (SELECT customer_id FROM customers WHERE {found})"
+
+
+def _contains(column: str) -> str:
+    return f"contains(strip_accents(lower(coalesce(\"{column}\", ''))), ?)"
+
+
+def _rows(spec: ListSpec, where: str, sort: str, limit: str = "") -> str:
+    """Write the query of a list's rows. Names are looked up last, for a page's rows only, unless they are the order."""
+    order, columns = _order(spec, sort), ", ".join(f'"{column.name}"' for column in spec.columns)
+    if not spec.named:
+        return f"SELECT {columns} FROM {spec.table}{where} ORDER BY {order}{limit}"
+    joined = "t.*, c.name FROM {} t LEFT JOIN customers c USING (customer_id)"
+    if sort.removeprefix("-") == "name":
+        everybody = joined.format(f"(SELECT * FROM {spec.table}{where})")
+        return f"SELECT {columns} FROM (SELECT {everybody}) ORDER BY {order}{limit}"
+    chosen = joined.format(f"(SELECT * FROM {spec.table}{where} ORDER BY {order}{limit})")
+    return f"SELECT {columns} FROM (SELECT {chosen}) ORDER BY {order}"
 
 
 def _sort(spec: ListSpec, wanted: str) -> str:
@@ -197,10 +224,6 @@ def _factors() -> Iterator[str]:
 
 
 _FACTORS = "".join(_factors())
-
-
-def _listed(spec: ListSpec) -> str:
-    return ", ".join(f'"{column.name}"' for column in spec.columns)
 
 
 def _headings(names: Sequence[str]) -> list[str]:

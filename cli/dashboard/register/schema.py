@@ -85,7 +85,8 @@ def statements() -> list[str]:
         f"CREATE TABLE accounts ({_texts(ACCOUNT_COLUMNS)}, PRIMARY KEY (customer_id))",
         "CREATE TABLE closes (period VARCHAR PRIMARY KEY, batches BIGINT, ended BOOLEAN)",
         *(_create(table, "source VARCHAR, ") for table in BATCH_TABLES.values()),
-        *(_create(table) for table in (FINDINGS, ACTS)),
+        _create(FINDINGS),
+        _create(ACTS).replace('"name" VARCHAR', '"name" VARCHAR PRIMARY KEY'),
     ]
     return [*made, CUSTOMERS]
 

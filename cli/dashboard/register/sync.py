@@ -12,16 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cli.dashboard.register.load import Fetched, forget, forget_unlisted, load, opened
+from cli.dashboard.register.other_rows import OtherRows
 from cli.dashboard.register.schema import CUSTOMERS as MAKE_CUSTOMERS
 from monthclose.domain.closes.close import Close
 from monthclose.domain.register.objects import ACCOUNTS, BATCHES, COMPLETE, CUSTOMERS, instant, listed_since, written_at
 
 if TYPE_CHECKING:
     from cli.dashboard.register.cache import Cache
-    from monthclose.ports import Closes, ListedObject, RegisterObjects
+    from monthclose.ports import AuditTrail, Closes, Documents, ListedObject, RegisterObjects
 
 _READERS = 32
 _MOST_OBJECTS, _MOST_BYTES = 512, 32 << 20
@@ -53,17 +54,32 @@ class State:
     error: str = ""
 
 
+class Ports(Protocol):
+    """What a copy is made from."""
+
+    @property
+    def register(self) -> RegisterObjects:
+        """The register."""
+
+    @property
+    def closes(self) -> Closes:
+        """The closes."""
+
+    @property
+    def documents(self) -> Documents:
+        """Where reports are."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit trail."""
+
+
 class Sync:
     """Keeps a copy up to date. One run at a time; whoever asks meanwhile gets what is there."""
 
-    def __init__(
-        self,
-        cache: Cache,
-        register: RegisterObjects,
-        closes: Closes,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._cache, self._register, self._closes, self._now = cache, register, closes, now
+    def __init__(self, cache: Cache, ports: Ports, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._cache, self._register, self._closes, self._now = cache, ports.register, ports.closes, now
+        self._others = OtherRows(ports)
         self._running = threading.Lock()
         self._looked: dict[str, datetime] = {}
         self.state = State(self._kept_as_of())
@@ -88,6 +104,7 @@ class Sync:
         self.state = replace(self.state, error="", done=0, todo=0, unreadable=0)
         try:
             closes = self._closes.all()
+            self._others.bring(self._cache.cursor(), closes, begun)
             due = [prefix for prefix, pause in _prefixes(closes) if at_once or self._is_due(prefix, begun, pause)]
             changed = [self._bring_up_to_date(prefix) for prefix in due]
             self._looked |= dict.fromkeys(due, begun)
@@ -96,6 +113,7 @@ class Sync:
             self.state = replace(self.state, error=str(error) or type(error).__name__, done=0, todo=0)
             raise
         self.state = replace(self.state, as_of=begun, done=0, todo=0)
+        self._cache.revision += 1
 
     def _is_due(self, prefix: str, now: datetime, pause: timedelta) -> bool:
         looked = self._looked.get(prefix)

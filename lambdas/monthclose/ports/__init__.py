@@ -27,7 +27,7 @@ from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, Pro
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.prices import PriceBooks
-from monthclose.ports.register import ListedObject, Register, RegisterObjects
+from monthclose.ports.register import ListedObject, Register, RegisterObjects, StoredRegister
 from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
@@ -87,6 +87,7 @@ __all__ = [
     "Rehearsals",
     "Reservation",
     "ShareLeft",
+    "StoredRegister",
     "TaxTables",
     "Taxes",
     "Tell",
