@@ -16,6 +16,7 @@ PANELS = {
     "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
     "Invoices": ("invoice",),
     "Looking back": ("audit",),
+    "In a browser": ("dashboard",),
     "Backups": ("restore",),
     "This machine": ("demo", "local"),
 }

@@ -121,6 +121,7 @@ class World:
     clock: fakes.FakeClock = field(default_factory=fakes.FakeClock)
     books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
+    register: fakes.FakeRegister = field(default_factory=fakes.FakeRegister)
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
@@ -158,8 +159,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
-        self.audit.clock = self.clock
-        self.directory = fakes.FakeDirectory(self.books)
+        self.audit.clock = self.register.clock = self.clock
+        self.closes.register = self.register
+        self.directory = fakes.FakeDirectory(self.books, self.register)
         made = self.use_cases = UseCases(self)
         provider = self.gateway.provider
         self.keeper, self.desk, self.cashier = made.hold_keeper, made.hold_desk, made.cashier

@@ -17,6 +17,7 @@ from monthclose.names import LOCAL_CLOCK
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
+    from monthclose.adapters.aws.s3_register import S3Register
     from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.events import Change
@@ -171,7 +172,14 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._batches)
+        return DynamoCloses(self._batches, self.register)
+
+    @cached_property
+    def register(self) -> S3Register:
+        """The rows that lists are made of."""
+        from monthclose.adapters.aws.s3_register import S3Register
+
+        return S3Register(self.settings.documents_bucket, self.clock, self.log)
 
     @cached_property
     def audit(self) -> AuditTrail:
@@ -206,7 +214,7 @@ class Runtime:
         """All customers."""
         from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 
-        return DynamoCustomerDirectory(self._batches)
+        return DynamoCustomerDirectory(self._batches, self.register)
 
     @cached_property
     def usage(self) -> UsageStore:

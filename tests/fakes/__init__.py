@@ -8,6 +8,7 @@ from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.pages import FakePages
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
+from tests.fakes.register import FakeRegister
 from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
 from tests.fakes.workflow import (
     FakeChargeQueue,
@@ -40,6 +41,7 @@ __all__ = [
     "FakePages",
     "FakePatience",
     "FakePriceBooks",
+    "FakeRegister",
     "FakeRehearsals",
     "FakeRenderer",
     "FakeTableCopies",

@@ -310,11 +310,13 @@ class MonthUseCases(CustomerUseCases):
 
     @cached_property
     def _snapshots(self) -> SnapshotTaker:
+        from monthclose.use_cases.closes.registered_scan import RegisteredScan
         from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
         queues = {name: provider.queue_url for name, provider in settings.providers.items()}
-        return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
+        scan = RegisteredScan(ports.directory, ports.register, ports.clock)
+        return SnapshotTaker(scan, ports.documents, queues, settings.close.max_batches)
 
     def park_customers(self, period: Period, batch: Batch, only: Collection[str] = ()) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""

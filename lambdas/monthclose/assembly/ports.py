@@ -30,6 +30,7 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
+    Register,
     Rehearsals,
     TaxTables,
     UsageStore,
@@ -74,6 +75,10 @@ class Ports(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail."""
+
+    @property
+    def register(self) -> Register:
+        """The rows that lists are made of."""
 
     @property
     def rehearsals(self) -> Rehearsals:

@@ -28,6 +28,7 @@ from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.pages import HostedPages, OpenedPage, PageAnswer, PageOrder, PageState
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.register import ListedObject, Register, RegisterObjects
 from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
@@ -65,6 +66,7 @@ __all__ = [
     "InvoiceRenderer",
     "Limiter",
     "LinkSecrets",
+    "ListedObject",
     "Log",
     "Mail",
     "MailAccount",
@@ -86,6 +88,8 @@ __all__ = [
     "ProviderState",
     "Record",
     "Refused",
+    "Register",
+    "RegisterObjects",
     "Rehearsals",
     "Reservation",
     "ShareLeft",

@@ -1,0 +1,7 @@
+"""The pages, a module for each subject. Each has its addresses in `ROUTES`."""
+
+from starlette.routing import Route
+
+from cli.dashboard.pages import closes
+
+ROUTES: tuple[Route, ...] = (*closes.ROUTES,)
