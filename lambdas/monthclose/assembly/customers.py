@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.self_service.payment_details import DetailsDesk
 
 
 class CustomerUseCases:
@@ -217,6 +218,16 @@ class CustomerUseCases:
         from monthclose.use_cases.payments.waiting_task import WaitingTask
 
         return WaitingTask(self.ports.workflow, token, milliseconds_left)
+
+    @cached_property
+    def details_desk(self) -> DetailsDesk:
+        """Asks customers for payment details on their provider's page, and takes what they give."""
+        from monthclose.use_cases.self_service.payment_details import DetailsDesk
+
+        ports = self.ports
+        return DetailsDesk(
+            ports.books, ports.clock, ports.log, ports.hosted_pages, lambda provider: self.charger(provider).gateway
+        )
 
     def _executor(self, work: str, provider: str) -> Executor:
         """Make as many threads as the provider's limit needs."""
