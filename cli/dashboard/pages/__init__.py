@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance
+from cli.dashboard.pages import closes, glance, lists
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES)
+ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *lists.ROUTES)
