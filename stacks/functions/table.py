@@ -258,8 +258,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_CLOSE,
         access=Access(
-            tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, SNAPSHOTS),
+            tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -281,7 +281,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, **_PROVIDERS},
+            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),

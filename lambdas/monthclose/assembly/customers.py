@@ -94,7 +94,8 @@ class CustomerUseCases:
         from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
         ports, settings = self.ports, self.ports.settings
-        return NoticeTexts(settings.company_name, link_writer(settings.links, ports.link_secrets, ports.clock))
+        link = link_writer(settings.links, ports.link_secrets, ports.clock)
+        return NoticeTexts(settings.company_name, link, settings.company.language)
 
     @cached_property
     def hold_teller(self) -> HoldTeller:

@@ -72,6 +72,7 @@ class CustomerItem(Model):
     region = UnicodeAttribute(default="")
     tax_id = UnicodeAttribute(default="")
     address = UnicodeAttribute(default="")
+    language = UnicodeAttribute(default="")
     account_currency = UnicodeAttribute(default="")
     receivable_minor = NumberAttribute(default=0)
     credit_minor = NumberAttribute(default=0)

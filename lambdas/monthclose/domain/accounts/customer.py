@@ -30,6 +30,8 @@ class Profile:
         Valid and written plainly; empty if they have none.
     address : str
         As on a letter, line by line, without name and country.
+    language : str
+        What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Profile:
     region: str = ""
     tax_id: str = ""
     address: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
