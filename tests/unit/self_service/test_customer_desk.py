@@ -163,7 +163,7 @@ def test_a_link_whose_key_was_removed_does_nothing() -> None:
 
 
 def test_the_handler_answers_and_logs_neither_token_nor_customer(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = a_world()
     monkeypatch.setattr(act_for_customer, "use_cases", lambda: world.use_cases)
@@ -174,7 +174,7 @@ def test_the_handler_answers_and_logs_neither_token_nor_customer(
     token = LinkWriter(world.link_secrets, world.clock, world.links.url, 400)(invoice).rpartition("/")[2]
     answer = act_for_customer.handler({"token": token, "asked": "details"}, FakeContext())  # type: ignore[arg-type]
     assert answer == {"to": "https://pages.example.com/page_1"}
-    logged = "".join(capsys.readouterr())
+    logged = str([record.__dict__ for record in caplog.records])
     assert "a customer's request" in logged
     assert token not in logged
     assert "acme" not in logged
