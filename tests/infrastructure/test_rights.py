@@ -58,6 +58,7 @@ _PROVED = "The proof reads accounts and documents, of which not every month has 
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
+_ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
@@ -123,6 +124,8 @@ TROUBLE: dict[Right, str] = {
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "ParkCustomers:[*]"): _PARKED,
     ("ParkCustomersRole", "*", "*"): _PARKED,
     ("InvoicesShowInvoiceRole", "s3:GetObject", "StorageDocuments/c*"): _SHOWN,
+    ("InvoicesActForCustomerRole", "*", "*"): _ASKED,
+    ("InvoicesShowInvoiceRole", "lambda:InvokeFunction", "*ActForCustomer"): _ASKED,
     ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
     ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
