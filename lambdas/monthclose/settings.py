@@ -22,6 +22,7 @@ from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.locales import ENGLISH
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -156,6 +157,8 @@ class Settings:
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
+    finance_email: str = ""
+    """Who is told by e-mail of the report pack; empty for nobody."""
 
     @property
     def deciding(self) -> str:
@@ -232,13 +235,15 @@ class Settings:
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
+            finance_email=values.get(Env.FINANCE_EMAIL, ""),
         )
 
 
 def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
-    return Company(Seller(**details), payment_days, e_invoice)
+    language = details.pop("language", ENGLISH)
+    return Company(Seller(**details), payment_days, e_invoice, language)
 
 
 def _gates(entry: Mapping[str, Any]) -> GateSettings:
