@@ -28,6 +28,7 @@ from monthclose.domain.finance.cash import (
 from monthclose.domain.finance.customer import CustomerBooks
 from monthclose.domain.finance.journal import JOURNAL, journal_rows, postings
 from monthclose.domain.finance.named import NAMED, Named, NamedSum, Names, largest
+from monthclose.domain.finance.payouts import PAYOUTS
 from monthclose.domain.finance.recovery import CHARGES, RECOVERY, charges_of, recovery_of
 from monthclose.domain.finance.revenue import REVENUE, RevenueLine, revenue_lines
 from monthclose.domain.finance.sums import Sums, SumTable
@@ -40,7 +41,7 @@ TABLES: Mapping[str, SumTable[Any]] = {
     table.name: table
     for table in (
         *(AGING, CREDIT, REVENUE, TAXES, JOURNAL, BALANCES),
-        *(CASH, COLLECTED, INVOICED, PAID, RECOVERY, CHARGES, NAMED),
+        *(CASH, PAYOUTS, COLLECTED, INVOICED, PAID, RECOVERY, CHARGES, NAMED),
     )
 }
 
