@@ -33,7 +33,7 @@ class Field(NamedTuple):
     choices: Sequence[tuple[str, str]] = ()
 
 
-REASON = Field("reason", "Reason", "Kept in the audit trail with your name.", "long")
+REASON = Field("reason", "Reason", kind="long")
 
 
 class Fact(NamedTuple):

@@ -1,6 +1,7 @@
 """Acts on a customer's account: put on hold, release, grant credit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 from cli import operating
@@ -36,7 +37,9 @@ def _hold(dashboard: Dashboard, given: Given) -> Plan:
     def do() -> str:
         return _done(operating.hold(dashboard.system, customer, given["reason"], dashboard.by), "is on hold")
 
-    return _plan(customer, "is put on hold, and told so by e-mail", "Put on hold", do)
+    plan = _plan(customer, "is put on hold, and told so by e-mail", "Put on hold", do)
+    taken_over = "The hold that the policy has placed becomes yours: it no longer lifts by itself once they pay."
+    return replace(plan, more=(taken_over,) if customer.held_since else ())
 
 
 def _release(dashboard: Dashboard, given: Given) -> Plan:
@@ -66,7 +69,7 @@ def _credit(dashboard: Dashboard, given: Given) -> Plan:
     what = f"is granted {grant.in_words()}: it covers the open invoices, oldest first, then the months to come"
     plan = _plan(customer, what, f"Grant {amount}", do)
     after = owed_in_words(customer.balance - amount)
-    return Plan(plan.what, [*plan.facts, Fact("Balance then", after, figure=True)], plan.button, plan.confirmed, do)
+    return replace(plan, facts=[*plan.facts, Fact("Balance then", after, figure=True)])
 
 
 def _plan(customer: Customer, what: str, button: str, do: Callable[[], str]) -> Plan:
