@@ -3,9 +3,10 @@
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
-from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
+from tests.fakes.documents import FakeColumnFiles, FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
+from tests.fakes.pages import FakePages
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
 from tests.fakes.register import FakeRegister
 from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
@@ -26,6 +27,7 @@ __all__ = [
     "FakeClaims",
     "FakeClock",
     "FakeCloses",
+    "FakeColumnFiles",
     "FakeDeadLetters",
     "FakeDirectory",
     "FakeDocuments",
@@ -37,6 +39,7 @@ __all__ = [
     "FakeLog",
     "FakeMailAccount",
     "FakeMailer",
+    "FakePages",
     "FakePatience",
     "FakePriceBooks",
     "FakeRegister",

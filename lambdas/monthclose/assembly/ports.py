@@ -19,6 +19,7 @@ from monthclose.ports import (
     EInvoices,
     EventBus,
     EventQueue,
+    HostedPages,
     Inbox,
     InvoiceRenderer,
     LinkSecrets,
@@ -37,6 +38,7 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.ports.copies import TableCopies
+from monthclose.ports.tables import ColumnFiles
 from monthclose.settings import Settings
 
 
@@ -132,12 +134,20 @@ class Ports(Protocol):
         """Writes electronic invoices."""
 
     @property
+    def column_files(self) -> ColumnFiles:
+        """Writes Parquet; only where that layer is installed."""
+
+    @property
     def link_secrets(self) -> LinkSecrets | None:
         """The keys of links to invoices; None if mails carry no links."""
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
         """Makes each provider's gateway, by the provider's name; it keeps to the provider's limit."""
+
+    @property
+    def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
+        """Makes the pages of each provider that has some, by the provider's name; they keep to the same limit."""
 
     @property
     def limits(self) -> ProviderLimits:
