@@ -134,6 +134,7 @@ class WorkflowStack(Stack):
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
             Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
+            Env.JOURNAL: json.dumps(config.journal.values(), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),

@@ -25,6 +25,8 @@ from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import Carried, CustomerMonth
+from monthclose.domain.pack.pack import MadeFor, Pack
+from monthclose.domain.pack.tables import TABLES as PACK_TABLES
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
@@ -130,6 +132,7 @@ class World:
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
     inbox: FakeInbox = field(default_factory=FakeInbox)
+    column_files: fakes.FakeColumnFiles = field(default_factory=fakes.FakeColumnFiles)
     renderer: fakes.FakeRenderer = field(default_factory=fakes.FakeRenderer)
     e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
@@ -153,6 +156,7 @@ class World:
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
     gates: GateSettings = field(default_factory=GateSettings)
+    finance_email: str = ""
     links: LinkSettings | None = None
     """With them, mails carry links."""
 
@@ -188,6 +192,7 @@ class World:
             company=self.company,
             links=self.links,
             gates=self.gates,
+            finance_email=self.finance_email,
         )
 
     @property
@@ -321,6 +326,16 @@ class World:
             self.keeper.apply(period, batch.number, round_number)
         except (ConflictError, TryLaterError):
             return
+
+    def pack(self, period: Period = OCTOBER, made_for: MadeFor = MadeFor.CLOSE) -> Pack:
+        """Make a report pack, as its state machine does."""
+        made = self.use_cases
+        plan = made.pack_planner.plan(period, made_for)
+        for number in range(plan.parts):
+            assert made.pack_part_reader.read(plan, number)
+        for table in PACK_TABLES.values():
+            assert made.pack_table_writer.write(plan, table)
+        return made.pack_finisher.finish(period, plan.name)
 
     def settle(self, *, everyone: bool = False) -> Settled:
         """Do what "Settle payments" does."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from monthclose.ports.copies import TableCopies
+    from monthclose.ports.tables import ColumnFiles
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
@@ -295,6 +296,13 @@ class Runtime:
         from monthclose.adapters.documents.e_invoice import FacturX
 
         return FacturX()
+
+    @cached_property
+    def column_files(self) -> ColumnFiles:
+        """Writes Parquet; only where the report pack's layer is installed (one function)."""
+        from monthclose.adapters.tables.duck import DuckColumnFiles
+
+        return DuckColumnFiles()
 
     @cached_property
     def link_secrets(self) -> LinkSecrets | None:

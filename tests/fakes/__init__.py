@@ -3,7 +3,7 @@
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
-from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
+from tests.fakes.documents import FakeColumnFiles, FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
@@ -26,6 +26,7 @@ __all__ = [
     "FakeClaims",
     "FakeClock",
     "FakeCloses",
+    "FakeColumnFiles",
     "FakeDeadLetters",
     "FakeDirectory",
     "FakeDocuments",

@@ -37,6 +37,7 @@ from monthclose.ports import (
     Workflow,
 )
 from monthclose.ports.copies import TableCopies
+from monthclose.ports.tables import ColumnFiles
 from monthclose.settings import Settings
 
 
@@ -130,6 +131,10 @@ class Ports(Protocol):
     @property
     def e_invoices(self) -> EInvoices:
         """Writes electronic invoices."""
+
+    @property
+    def column_files(self) -> ColumnFiles:
+        """Writes Parquet; only where that layer is installed."""
 
     @property
     def link_secrets(self) -> LinkSecrets | None:

@@ -14,6 +14,10 @@ from monthclose.assembly.months import READERS, MonthUseCases
 if TYPE_CHECKING:
     from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.events.publish_events import EventPublisher
+    from monthclose.use_cases.pack.finish_pack import PackFinisher
+    from monthclose.use_cases.pack.plan_pack import PackPlanner
+    from monthclose.use_cases.pack.read_part import PackPartReader
+    from monthclose.use_cases.pack.write_table import TableWriter
     from monthclose.use_cases.proof.check_batch import BatchChecker
     from monthclose.use_cases.proof.compare_books import BookComparer
     from monthclose.use_cases.proof.prove_close import CloseProver
@@ -194,6 +198,53 @@ class UseCases(MonthUseCases):
         return Reporter(
             self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company, ports.directory
         )
+
+    # Report packs
+
+    @cached_property
+    def pack_planner(self) -> PackPlanner:
+        """Plans report packs."""
+        from monthclose.use_cases.pack.pack_store import PackStore
+        from monthclose.use_cases.pack.plan_pack import PackPlanner
+
+        return PackPlanner(self.ports.closes, PackStore(self.ports.documents), self.ports.clock)
+
+    @cached_property
+    def pack_part_reader(self) -> PackPartReader:
+        """Reads the parts of report packs."""
+        from monthclose.use_cases.pack.pack_store import PackStore
+        from monthclose.use_cases.pack.read_part import PackPartReader
+
+        ports = self.ports
+        return PackPartReader(
+            books=ports.books,
+            closes=ports.closes,
+            directory=ports.directory,
+            documents=ports.documents,
+            store=PackStore(ports.documents),
+            executor=ports.executor("pack", READERS),
+        )
+
+    @cached_property
+    def pack_table_writer(self) -> TableWriter:
+        """Writes the tables of report packs."""
+        from monthclose.use_cases.pack.pack_store import PackStore
+        from monthclose.use_cases.pack.write_table import TableWriter
+
+        ports = self.ports
+        return TableWriter(ports.documents, PackStore(ports.documents), ports.column_files)
+
+    @cached_property
+    def pack_finisher(self) -> PackFinisher:
+        """Finishes report packs."""
+        from monthclose.use_cases.pack.finish_pack import PackFinisher
+        from monthclose.use_cases.pack.pack_mail import PackMailer
+        from monthclose.use_cases.pack.pack_store import PackStore
+
+        ports, settings = self.ports, self.ports.settings
+        store, company, address = PackStore(ports.documents), settings.company_name, settings.finance_email
+        mailer = PackMailer(ports.mailer, ports.documents, store, ports.log, company, address) if address else None
+        return PackFinisher(ports.documents, store, ports.clock, company, mailer)
 
     # Reconciliation
 

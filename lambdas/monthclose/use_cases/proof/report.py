@@ -5,7 +5,7 @@ The keys never change. Amounts are in minor units, times in ISO 8601. Reports of
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 MOST_NAMES = 50
 """Customers named of each kind; the command `monthclose list` has all."""
@@ -121,6 +121,38 @@ class ApprovedEntry(TypedDict):
     """The differences in words, by reason and currency, with the first names."""
 
 
+class PackEntry(TypedDict):
+    """The report pack that is current."""
+
+    name: str
+    run: int
+    made_for: str
+    as_of: str
+    """The time that its figures are of."""
+    made_at: str
+    folder: str
+    """The prefix of its files in the documents bucket."""
+    files: int
+    size: int
+
+
+class PackFailureEntry(TypedDict):
+    """Why the last report pack could not be made."""
+
+    time: str
+    why: str
+
+
+class PackEntries(TypedDict, total=False):
+    """What a report says about its pack. A report that is made before its pack has none of it."""
+
+    pack: PackEntry
+    figures: Mapping[str, Any]
+    """The pack's (see `domain.finance.figures.Figures.content`)."""
+    pack_failure: PackFailureEntry
+    """Only if the last one that was begun could not be made."""
+
+
 class LastMonthEntry(TypedDict):
     """The month before, as its own report has it."""
 
@@ -130,7 +162,7 @@ class LastMonthEntry(TypedDict):
     money: Mapping[str, Counts]
 
 
-class LaterEntries(LooseEnds, total=False):
+class LaterEntries(LooseEnds, PackEntries, total=False):
     """Entries that reports of earlier releases lack, or that only some closes have."""
 
     tax_table: str

@@ -44,6 +44,7 @@ from monthclose.use_cases.proof.report import (
 )
 from monthclose.use_cases.proof.report_last_month import last_month_entry
 from monthclose.use_cases.proof.report_names import NameLists, with_names
+from monthclose.use_cases.proof.report_pack import pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -162,7 +163,8 @@ class Reporter:
         unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
-        named = {"names": names.content(totals), **approved_entry(self.documents, close)}
+        kept = pack_entries(self.documents, close.period)
+        named = {"names": names.content(totals), **approved_entry(self.documents, close), **kept}
         last = last_month_entry(stored_report(self.documents, close.period.previous))
         report: Report = {**content, **left.content(), **named, **last}  # type: ignore[typeddict-item]
         return done, with_names(report, self.directory)

@@ -1,0 +1,184 @@
+"""Read one part of a report pack: the records and documents of its customers, as rows of the pack's tables.
+
+A part works until its time is up and keeps where it was, so the next call continues. What it holds in memory does not
+grow with the number of customers, nor with what one of them has: rows are stored in pieces, and documents are read some
+megabytes at a time.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import batched
+from typing import NamedTuple
+
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.month import CustomerMonth
+from monthclose.domain.pack.tables import TABLES
+from monthclose.domain.period import Period
+from monthclose.domain.register.rows import customer_row, entry_rows, month_rows
+from monthclose.domain.register.tables import Row
+from monthclose.errors import TryLaterError
+from monthclose.ports import Books, Closes, CustomerDirectory, Documents, TimeIsUp
+from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, side_by_side
+from monthclose.use_cases.pack.pack_store import PackPart, PackPlan, PackStore
+from monthclose.use_cases.pack.piece_writer import PieceWriter
+from monthclose.use_cases.stored_documents import read_together
+
+READERS = 16
+"""Threads that read customers' months."""
+_CUSTOMERS_AT_ONCE = 100
+"""Whose months are in memory together: of old customers, some megabytes."""
+_DOCUMENTS_AT_ONCE = 16 * 2**20
+"""Bytes of documents that are in memory together, unless one customer's are more."""
+
+type Issued = Invoice | CreditNote
+
+
+class _Read(NamedTuple):
+    """A customer's records."""
+
+    account: Customer
+    months: Mapping[Period, CustomerMonth]
+    month: CustomerMonth
+
+    @property
+    def issued(self) -> list[Issued]:
+        """The invoices and credit notes of the pack's month."""
+        return [*self.month.invoices, *self.month.credit_notes]
+
+    @property
+    def size(self) -> int:
+        """Of their documents, in bytes."""
+        return sum(one.document.length for one in self.issued)
+
+
+@dataclass(frozen=True, slots=True)
+class PackPartReader:
+    """Reads the parts of packs."""
+
+    books: Books
+    closes: Closes
+    directory: CustomerDirectory
+    documents: Documents
+    store: PackStore
+    executor: Executor
+
+    def read(self, plan: PackPlan, number: int, *, time_is_up: TimeIsUp = lambda: False) -> bool:
+        """Read a part from where it was, and return whether it is complete.
+
+        Raises
+        ------
+        TryLaterError
+            AWS is briefly unavailable. The same call continues with what was stored last.
+        """
+        part = self.store.part(plan, number)
+        batches = plan.batches_of(number)
+        writer = PieceWriter(self.documents, self.store.piece_key(plan, number, ""), TABLES)
+        at_once = max(_CUSTOMERS_AT_ONCE * plan.batches // max(plan.customers, 1), 1)
+        for some in batched(batches[part.next_batch :], at_once, strict=False):
+            for customer_ids in self._customers(plan.period, some):
+                self._read_customers(plan, customer_ids, part, writer)
+            part.next_batch += len(some)
+            if time_is_up():
+                break
+            if writer.full:
+                self._keep(plan, number, part, writer)
+        part.done = part.next_batch == len(batches)
+        self._keep(plan, number, part, writer)
+        return part.done
+
+    def _keep(self, plan: PackPlan, number: int, part: PackPart, writer: PieceWriter) -> None:
+        writer.store(part)
+        self.store.put_part(plan, number, part)
+
+    def _customers(self, period: Period, numbers: Sequence[int]) -> Iterator[tuple[str, ...]]:
+        """List the customers of some batches, as many at a time as are read together."""
+        found = side_by_side(self.executor, partial(self.closes.progress, period), numbers)
+        ids = (customer_id for progress in found if progress for customer_id in progress.batch.customer_ids)
+        yield from batched(ids, _CUSTOMERS_AT_ONCE, strict=False)
+
+    def _read_customers(self, plan: PackPlan, customer_ids: Sequence[str], part: PackPart, writer: PieceWriter) -> None:
+        accounts = self._accounts(customer_ids)
+        found = side_by_side(self.executor, partial(self._read_one, plan.period, accounts), customer_ids)
+        read = []
+        for customer_id, one in zip(customer_ids, found, strict=True):
+            if isinstance(one, _Read):
+                read.append(one)
+            else:
+                part.skip(f"customer {customer_id}: {one}")
+        for some in _by_size(read):
+            documents = self._documents(some, part)
+            for one in some:
+                self._write_one(one, documents, part, writer)
+                if writer.full:
+                    writer.store(part)
+
+    def _accounts(self, customer_ids: Sequence[str]) -> Mapping[str, Customer]:
+        """Read the accounts together; nothing if one of them cannot be read: then each is read alone."""
+        try:
+            return self.directory.accounts(customer_ids)
+        except OF_ONE_CUSTOMER:
+            return {}
+
+    def _read_one(self, period: Period, accounts: Mapping[str, Customer], customer_id: str) -> _Read | str:
+        """Read a customer's records, or say why they cannot be read."""
+        try:
+            account = accounts.get(customer_id) or self.books.customer(customer_id)
+            if account is None:
+                return "they have no account"
+            months = self.books.months(customer_id)
+        except TryLaterError:
+            raise
+        except OF_ONE_CUSTOMER as error:
+            return f"{type(error).__name__}: {error}"[:300]
+        return _Read(account, months, months.get(period, CustomerMonth()))
+
+    def _documents(self, read: Iterable[_Read], part: PackPart) -> Mapping[str, bytes]:
+        """Read the documents of some customers, by number; those that are not what was issued are left out."""
+        found: dict[str, bytes] = {}
+        wanted = [issued for one in read for issued in one.issued]
+        for issued, stored in read_together(self.documents, wanted, lambda one: one.document):
+            if stored is None:
+                part.skip(f"{issued.number}: its document {issued.document.key} is missing")
+            elif hashlib.sha256(stored).hexdigest() != issued.document.sha256:
+                part.skip(f"{issued.number}: its document was changed after it was issued")
+            else:
+                found[issued.number] = stored
+        return found
+
+    def _write_one(self, read: _Read, documents: Mapping[str, bytes], part: PackPart, writer: PieceWriter) -> None:
+        """Write a customer's rows: all of them, or none if their records cannot be understood."""
+        try:
+            stored = {one.number: documents[one.number] for one in read.issued if one.number in documents}
+            parsed = {number: InvoiceDocument.parse(content) for number, content in stored.items()}
+            rows = list(rows_of(read.account, read.month, parsed))
+        except OF_ONE_CUSTOMER as error:
+            return part.skip(f"customer {read.account.customer_id}: {type(error).__name__}: {error}"[:300])
+        return writer.add(rows)
+
+
+def rows_of(
+    account: Customer, month: CustomerMonth, documents: Mapping[str, InvoiceDocument]
+) -> Iterator[tuple[str, Row]]:
+    """Make a customer's rows in the register's tables, each with the name of its table."""
+    yield "customers", customer_row(account)
+    yield from month_rows(month, documents)
+    yield from (("entries", row) for entry in month.entries for row in entry_rows(entry))
+
+
+def _by_size(read: Iterable[_Read]) -> Iterator[list[_Read]]:
+    """Put as many customers together as may have their documents in memory at once."""
+    together, size = list[_Read](), 0
+    for one in read:
+        if together and size + one.size > _DOCUMENTS_AT_ONCE:
+            yield together
+            together, size = [], 0
+        together.append(one)
+        size += one.size
+    if together:
+        yield together
