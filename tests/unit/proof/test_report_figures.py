@@ -30,7 +30,7 @@ def a_page(world: World, **days: int) -> str:
     report = world.close()
     at = world.clock() + timedelta(**days)
     content = json.loads(json.dumps(figures(world, at=at).content()))
-    entries: dict[str, Any] = {**report, "figures": content, "pack": {"as_of": at.isoformat()}}
+    entries: dict[str, Any] = {**report, "figures": content, "pack": {"as_of": at.isoformat(), "files": 24}}
     return render_report(cast("Report", entries)).decode()
 
 
@@ -97,3 +97,11 @@ def test_links_at_the_top_lead_to_each_part_of_the_page(world: World) -> None:
     links = re.findall(r'<a href="#([\w-]+)">', page)
     assert {"money", "aging", "owing", "customers", "revenue", "taxes", "ledger", "proof"} <= set(links)
     assert all(page.count(f'id="{anchor}"') == 1 for anchor in links)
+
+
+def test_the_page_says_what_the_pack_has_and_why_the_last_one_could_not_be_made(world: World) -> None:
+    assert "Report pack 24 files, as of 2026-11-01 00:00:00 UTC" in text_of(a_page(world))
+    failure = {"time": "2026-11-02T01:00:00+00:00", "why": "S3 was unavailable"}
+    report = cast("Report", {**world.reporter.report(OCTOBER, 1), "pack_failure": failure})
+    failed = text_of(render_report(report).decode())
+    assert "the report pack of 2026-11-02 01:00:00 UTC could not be made: S3 was unavailable" in failed

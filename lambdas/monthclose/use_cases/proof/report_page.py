@@ -14,7 +14,7 @@ from monthclose.use_cases.proof.page_parts import Section
 from monthclose.use_cases.proof.report import ProofEntry, Report
 from monthclose.use_cases.proof.report_cards import cards
 from monthclose.use_cases.proof.report_checks import page_checks
-from monthclose.use_cases.proof.report_figures import figure_sections
+from monthclose.use_cases.proof.report_figures import figure_sections, figures_as_of
 from monthclose.use_cases.proof.report_last_month import against_last_month
 from monthclose.use_cases.proof.report_ledger import ledger_table
 from monthclose.use_cases.proof.report_money import currencies, parts_legend
@@ -46,7 +46,7 @@ def render_report(report: Report) -> bytes:
         "all_passed": not proof or all(entry["state"] == State.PASSED for entry in proof.get("checks", ())),
         "findings": findings,
         "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
-        "warnings": report.get("warnings", []),
+        "warnings": [*report.get("warnings", []), *_of_pack(report)],
         "legend": parts_legend(),
         "taxed": bool(report.get("tax_table")),
         "lost": any(sums.get("lost") for sums in report.get("money", {}).values()),
@@ -59,6 +59,12 @@ def render_report(report: Report) -> bytes:
         "facts": _facts(report),
     }
     return environment().get_template("report.html.j2").render(page).encode()
+
+
+def _of_pack(report: Report) -> list[str]:
+    """Say that the last report pack could not be made, if so."""
+    failure = report.get("pack_failure")
+    return [f"the report pack of {utc(failure['time'])} could not be made: {failure['why']}"] if failure else []
 
 
 def _contents(first: Iterable[Section], then: Iterable[Section], *, ledger: bool, proof: bool) -> list[tuple[str, str]]:
@@ -116,6 +122,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
         ("Tax table", report.get("tax_table", "")),
+        ("Report pack", f"{pack['files']} files, {figures_as_of(pack)}" if (pack := report.get("pack")) else ""),
         ("Approved", "; ".join(approved_lines(report.get("approved")))),
         ("Status", words(report.get("status", ""))),
     )

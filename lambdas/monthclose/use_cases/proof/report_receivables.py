@@ -16,7 +16,7 @@ _BUCKETS: Mapping[Bucket, str] = {
     Bucket.DAYS_1_30: "1 to 30 days",
     Bucket.DAYS_31_60: "31 to 60 days",
     Bucket.DAYS_61_90: "61 to 90 days",
-    Bucket.OVER_90: "Over 90 days",
+    Bucket.OVER_90: "More than 90 days",
 }
 """Past due."""
 _MOST_OWING = 10
