@@ -163,10 +163,12 @@ class WorkflowStack(Stack):
             keys=self._state.link_keys,
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
+            providers=self._providers,
         )
+        self._mail.grant_send(viewer.desk)
         if self._doors:
             self._doors.open("Invoices", INVOICES_PATH, viewer.function)
-        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
+        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS], viewer.desk):
             viewer.let_link(function, self._doors.invoices_url if self._doors else viewer.url.url)
         return viewer
 
@@ -187,6 +189,7 @@ class WorkflowStack(Stack):
             (Function.ACT_FOR_OPERATOR, self._operator.function),
             (Function.PUBLISH_EVENTS, self._events.function),
             (Function.SHOW_CLOSE, self._show_close),
+            *([(Function.ACT_FOR_CUSTOMER, self._viewer.desk)] if self._viewer else []),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -289,6 +292,7 @@ class WorkflowStack(Stack):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+            functions[Function.ACT_FOR_CUSTOMER.camel_case] = self._viewer.desk
         functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function

@@ -22,6 +22,7 @@ from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.locales import ENGLISH
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -241,7 +242,8 @@ class Settings:
 def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
-    return Company(Seller(**details), payment_days, e_invoice)
+    language = details.pop("language", ENGLISH)
+    return Company(Seller(**details), payment_days, e_invoice, language)
 
 
 def _gates(entry: Mapping[str, Any]) -> GateSettings:
