@@ -54,6 +54,10 @@ def in_words(day: date) -> str:
 
 
 WHAT: Mapping[str, str] = {
+    "aging": "what each customer owes, by how long it has been due",
+    "open_items": "the invoices that are open, of all months",
+    "revenue": "revenue by customer, SKU and month of service, without tax",
+    "journal": "what the month posts in the general ledger, entry by entry",
     "customers": "the customers of the close: what they owe, their credit, their hold",
     "invoices": "the invoices of the month, replaced ones too, and how each was settled",
     "lines": "the lines of the invoices and credit notes",

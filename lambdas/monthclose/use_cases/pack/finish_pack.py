@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.figures import Figures
 from monthclose.domain.pack.pack import (
+    FIGURES,
     INDEX,
     MANIFEST,
     QUERIES,
@@ -30,7 +32,8 @@ from monthclose.use_cases.proof.report_close import report_key
 from monthclose.use_cases.proof.report_pack import current_pack, pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
-_HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
+_TYPES = {REPORT: _HTML, FIGURES: "application/json", QUERIES: "text/plain; charset=utf-8"}
 _MOST_WHY = 300
 """Characters of an error that a report keeps."""
 
@@ -97,12 +100,15 @@ class PackFinisher:
     def _write(self, plan: PackPlan, report: Report) -> Pack:
         """Write what a pack has beside its tables, and put all that it has together."""
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
+        figures = sum((part.figures for part in parts), Figures()).content()
+        report = {**report, "figures": figures}
         extras = {
             REPORT: ("the report of the close, as a page", render_report(report)),
+            FIGURES: ("all that the report adds up", _json(figures)),
             QUERIES: ("statements with which Amazon Athena reads the Parquet files", self._queries(plan)),
         }
         for name, (_, content) in extras.items():
-            self._put(pack_key(plan.period, plan.name, name), content, _HTML if name == REPORT else _TEXT)
+            self._put(pack_key(plan.period, plan.name, name), content, _TYPES[name])
         files = [PackFile(name, what, None, len(content)) for name, (what, content) in extras.items()]
         pack = Pack(
             period=plan.period,
