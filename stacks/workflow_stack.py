@@ -137,6 +137,7 @@ class WorkflowStack(Stack):
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
             Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
+            Env.JOURNAL: json.dumps(config.journal.values(), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),
@@ -176,10 +177,12 @@ class WorkflowStack(Stack):
             keys=self._state.link_keys,
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
+            providers=self._providers,
         )
+        self._mail.grant_send(viewer.desk)
         if self._doors:
             self._doors.open("Invoices", INVOICES_PATH, viewer.function)
-        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
+        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS], viewer.desk):
             viewer.let_link(function, self._doors.invoices_url if self._doors else viewer.url.url)
         return viewer
 
@@ -200,6 +203,7 @@ class WorkflowStack(Stack):
             (Function.ACT_FOR_OPERATOR, self._operator.function),
             (Function.PUBLISH_EVENTS, self._events.function),
             (Function.SHOW_CLOSE, self._show_close),
+            *([(Function.ACT_FOR_CUSTOMER, self._viewer.desk)] if self._viewer else []),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -309,6 +313,7 @@ class WorkflowStack(Stack):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+            functions[Function.ACT_FOR_CUSTOMER.camel_case] = self._viewer.desk
         functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function

@@ -33,7 +33,7 @@ from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import PaymentGateway, WebhookReader
+from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
 from monthclose.use_cases.closes.open_close import Opened
 from monthclose.use_cases.closes.snapshot import read_batches
@@ -137,6 +137,7 @@ class World:
     e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
+    pages: fakes.FakePages = field(default_factory=fakes.FakePages)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
     mail_account: fakes.FakeMailAccount = field(default_factory=fakes.FakeMailAccount)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
@@ -203,6 +204,10 @@ class World:
     @property
     def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
         return {self.gateway.provider: lambda: self.gateway}
+
+    @property
+    def hosted_pages(self) -> dict[str, Callable[[], HostedPages]]:
+        return {self.pages.provider: lambda: self.pages}
 
     def charge_queue(self, provider: str) -> fakes.FakeChargeQueue:
         return self.queue

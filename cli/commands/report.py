@@ -32,6 +32,7 @@ from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.proof.approved import approved_lines
 from monthclose.use_cases.proof.report import LooseEndEntry, LooseEndName, Report
 from monthclose.use_cases.proof.report_close import report_key, report_so_far
+from monthclose.use_cases.proof.report_names import with_names
 from monthclose.use_cases.proof.report_page import render_report
 
 CUSTOMER_COLUMNS = (
@@ -137,7 +138,9 @@ def _broken_off(system: System, period: Period) -> Report | None:
     if close.completed_at is not None or system.ports.workflow.is_running(close.execution):
         return None
     state = "stopped" if close.stopped else "interrupted"
-    return report_so_far(close, state, system.ports.closes, system.ports.books, system.ports.settings.company_name)
+    ports = system.ports
+    content = report_so_far(close, state, ports.closes, ports.books, ports.settings.company_name)
+    return with_names(content, ports.directory)
 
 
 def _if_there(system: System, key: str) -> bytes | None:

@@ -6,8 +6,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,21 +16,28 @@ from cli.dashboard.context import Dashboard, NotFoundError
 from cli.dashboard.pages import ROUTES
 from cli.dashboard.rendering import render
 from cli.failures import explained, refusal_behind
+from monthclose import templates
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _STATIC = Path(__file__).parent / "static"
+_CHARTS_CSS = Path(templates.__file__).parent / "charts.css"
 _TITLES = {404: "There is no such page", 405: "There is no such page"}
 
 
 def create_app(dashboard: Dashboard, access: Access) -> Starlette:
     """Put the dashboard together."""
     app = Starlette(
-        routes=[*ROUTES, Mount("/static", StaticFiles(directory=_STATIC))],
+        routes=[*ROUTES, Route("/static/charts.css", _charts_css), Mount("/static", StaticFiles(directory=_STATIC))],
         middleware=[Middleware(AccessMiddleware, access=access), Middleware(_Explaining)],
         exception_handlers={HTTPException: _of_http},
     )
     app.state.dashboard, app.state.access = dashboard, access
     return app
+
+
+def _charts_css(_request: Request) -> Response:
+    """Serve the style of the charts, which the report's page has as well."""
+    return FileResponse(_CHARTS_CSS)
 
 
 class _Explaining:

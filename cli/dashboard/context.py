@@ -22,7 +22,7 @@ class Dashboard:
     operate : bool
         Whether anything may be changed.
     shortest_look : float
-        Seconds between two looks at a close, at least.
+        Seconds between two looks at a close, at least; 0 if none is kept.
     """
 
     system: System

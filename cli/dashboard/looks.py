@@ -48,7 +48,7 @@ class Looks:
     Parameters
     ----------
     shortest : float
-        Seconds between two looks, at least.
+        Seconds between two looks, at least; 0 if none is kept.
     """
 
     system: System
@@ -70,7 +70,9 @@ class Looks:
             followed = follow(self.system, view)
             now = self.clock()
             interval = max(self.shortest, _SHARE * (now - began)) * (1 if view.running else _ENDED)
-            found = self._kept[period] = Look(followed, now, interval)
+            found = Look(followed, now, interval)
+            if self.shortest:
+                self._kept[period] = found
             return found
 
     def forget(self, period: Period | None = None) -> None:

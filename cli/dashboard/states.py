@@ -36,3 +36,19 @@ def shown_state(state: str) -> Shown:
 def state_of(view: View) -> Shown:
     """Find how a close's state is shown now: one whose charging is paused by a person says so."""
     return shown_state("paused" if view.running and view.close.paused and not view.waits else view.state)
+
+
+PAYMENTS: Mapping[str, tuple[str, str]] = {
+    "paid": ("Paid", "collected"),
+    "nothing_due": ("Nothing due", "credited"),
+    "pending": ("Being collected", "pending"),
+    "charging": ("Being charged", "pending"),
+    "unknown": ("Outcome not known yet", "pending"),
+    "ready": ("Not charged yet", "count"),
+    "declined": ("Declined", "open"),
+    "action_required": ("Customer must confirm", "open"),
+    "reversed": ("Reversed by the bank", "open"),
+    "no_payment_method": ("No payment method", "open"),
+    "no_adapter": ("Provider not connected", "open"),
+}
+"""Label and tone of each state of a payment, in the order of the pages."""

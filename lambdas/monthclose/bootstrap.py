@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         EInvoices,
         EventBus,
         EventQueue,
+        HostedPages,
         Inbox,
         InvoiceRenderer,
         LinkSecrets,
@@ -95,6 +96,22 @@ _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
 """Makes each provider's gateway with a key, by the name in the settings and the customers' profiles."""
 ADAPTERS = frozenset(_GATEWAYS)
 """Providers that have an adapter: customers can be charged through them."""
+
+
+def _stripe_pages(key: str, provider: Provider) -> HostedPages:
+    from monthclose.adapters.stripe.pages import StripePages
+
+    return StripePages(key, provider.api_base)
+
+
+def _gocardless_pages(key: str, provider: Provider) -> HostedPages:
+    from monthclose.adapters.gocardless.pages import GoCardlessPages
+
+    return GoCardlessPages(key, provider.api_base)
+
+
+_PAGES = {"gocardless": _gocardless_pages, "stripe": _stripe_pages}
+"""Makes the pages of each provider that has some, with a key."""
 
 
 def _stripe_webhooks(secret: str) -> WebhookReader:
@@ -324,6 +341,19 @@ class Runtime:
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
         """Makes each provider's gateway, by the provider's name."""
         return {name: partial(self.gateway, name) for name in self.settings.providers}
+
+    @property
+    def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
+        """Makes the pages of each provider that has some, by the provider's name."""
+        return {name: partial(self._hosted_pages, name) for name in self.settings.providers if name in _PAGES}
+
+    def _hosted_pages(self, name: str) -> HostedPages:
+        from monthclose.adapters.aws.secrets import api_key
+
+        settings = self.settings.providers[name]
+        with self._lock:
+            limiting = self._limiting
+        return limiting.pages(lambda key: _PAGES[name](key, settings), partial(api_key, settings.secret_name), settings)
 
     @cached_property
     def _limiting(self) -> Limiting:

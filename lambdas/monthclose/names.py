@@ -45,6 +45,8 @@ class Env(StrEnum):
     """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
+    JOURNAL = "MONTHCLOSE_JOURNAL"
+    """JSON: those parameters of `JournalSettings` that are not at their default; empty for none."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
     GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
@@ -57,6 +59,8 @@ class Env(StrEnum):
     """Where providers deliver their webhooks, each at its name: `…/stripe`. An output only: nothing calls it."""
     OPERATOR_FUNCTION = "MONTHCLOSE_OPERATOR_FUNCTION"
     """The function that runs the commands that need a provider's key. Known to the command only."""
+    CUSTOMER_FUNCTION = "MONTHCLOSE_CUSTOMER_FUNCTION"
+    """For `show_invoice` only: the function that does what a customer asks for. Not an output."""
     EVENT_SOURCE = "MONTHCLOSE_EVENT_SOURCE"
     """For `publish_events` only: the source of this deployment's events. Not an output."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
@@ -95,6 +99,16 @@ class LimitScope(StrEnum):
 
     ENDPOINT = "endpoint"
     ACCOUNT = "account"
+
+
+class CustomerRequest(StrEnum):
+    """What a customer asks for on the page of their invoice."""
+
+    DETAILS = "details"
+    """Another payment method."""
+    PAY = "pay"
+    RETURN = "return"
+    """They come back from a page of the payment provider."""
 
 
 ACTS_INDEX, ACTS_OF_SUBJECT = "acts", "of_subject"

@@ -11,6 +11,7 @@ from monthclose.domain.closes.pacing import generated_per_second as per_second_f
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoices.company import Company
@@ -21,6 +22,7 @@ from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.locales import ENGLISH
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -154,6 +156,7 @@ class Settings:
     """Empty in a deployment that has no audit trail yet."""
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     finance_email: str = ""
     """Who is told by e-mail of the report pack; empty for nobody."""
 
@@ -228,6 +231,7 @@ class Settings:
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
             gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
+            journal=JournalSettings.from_values(json.loads(values.get(Env.JOURNAL, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
@@ -238,7 +242,8 @@ class Settings:
 def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
-    return Company(Seller(**details), payment_days, e_invoice)
+    language = details.pop("language", ENGLISH)
+    return Company(Seller(**details), payment_days, e_invoice, language)
 
 
 def _gates(entry: Mapping[str, Any]) -> GateSettings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from monthclose.domain.closes.batching import MAX_BATCHES
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
@@ -16,6 +17,7 @@ from monthclose.domain.notices.sending import MailSettings
 from monthclose.domain.rehearsals.gate import GateSettings
 from stacks.config.company import read_company
 from stacks.config.domain import Domain
+from stacks.config.journal import read_journal
 from stacks.config.policies import (
     read_dunning,
     read_gates,
@@ -51,6 +53,7 @@ _OPTIONAL: Mapping[str, object] = {
     "expected_customers": 0,
     "gates": {},
     "invoice_link_days": 0,
+    "journal": {},
     "mail": {},
 }
 """The defaults of settings that may be left out."""
@@ -92,6 +95,8 @@ class Config:
         What invoices say about the company.
     invoice_link_days : int
         How many days a link to an invoice works; 0 for e-mails without links.
+    journal : JournalSettings
+        The company's accounts for the general ledger.
     usage_drop : DropSettings
         How files that are dropped into the usage bucket are imported.
     max_rejected_percent : int
@@ -127,6 +132,7 @@ class Config:
     finance_email: str | None
     company: Company
     invoice_link_days: int
+    journal: JournalSettings
     usage_drop: DropSettings
     max_rejected_percent: int
     reserve_concurrency: bool
@@ -184,6 +190,7 @@ class Config:
             finance_email=_address(settings, "finance_email"),
             company=read_company(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
+            journal=read_journal(read_object(settings, "", "journal")),
             usage_drop=read_usage_drop(read_object(settings, "", "usage_drop"), target=target),
             max_rejected_percent=read_integer(settings, "", "max_rejected_percent", least=0, most=100),
             # An emulator has no concurrency to reserve.

@@ -56,6 +56,7 @@ class Function(StrEnum):
     SETTLE_PAYMENTS = "settle_payments"
     COMPARE_BOOKS = "compare_books"
     SHOW_INVOICE = "show_invoice"
+    ACT_FOR_CUSTOMER = "act_for_customer"
     FIND_OWING = "find_owing"
     SEND_REMINDERS = "send_reminders"
     REVIEW_HOLDS = "review_holds"
@@ -263,8 +264,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_CLOSE,
         access=Access(
-            tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, SNAPSHOTS),
+            tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS),
         ),
     ),
@@ -286,7 +287,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, **_PROVIDERS},
+            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
         ),
@@ -403,6 +404,8 @@ FUNCTIONS: Mapping[Function, Spec] = {
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),
     ),
+    # A few requests to a provider at their time-outs (20 s each), for the customers who are at it at one moment.
+    Function.ACT_FOR_CUSTOMER: Spec(120, at_once=10, access=Access(tables={**_BOOKS, **_PROVIDERS}, remembers=False)),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

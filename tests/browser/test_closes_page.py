@@ -21,8 +21,8 @@ def closed(world: World) -> None:
 @pytest.mark.usefixtures("closed")
 def test_every_close_is_listed_with_its_state_and_its_money_in_each_currency(visitor: Visitor) -> None:
     said = visitor.text()
-    assert "2026-10 ✓ Completed 3 JPY 9,000 9,000 0 100%" in said
-    assert "USD 1,244.50 1,234.50 10.00 99.1%" in said
+    assert "2026-10 ✓ Completed 3 customers, opened 2026-11-01 00:00 UTC JPY 9,000 9,000 0 0 100%" in said
+    assert "USD 1,244.50 1,234.50 0.00 10.00 99.1%" in said
 
 
 def test_without_a_close_the_page_says_when_the_first_one_begins(visitor: Visitor) -> None:

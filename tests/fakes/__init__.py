@@ -6,6 +6,7 @@ from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
 from tests.fakes.documents import FakeColumnFiles, FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
+from tests.fakes.pages import FakePages
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
 from tests.fakes.register import FakeRegister
 from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
@@ -38,6 +39,7 @@ __all__ = [
     "FakeLog",
     "FakeMailAccount",
     "FakeMailer",
+    "FakePages",
     "FakePatience",
     "FakePriceBooks",
     "FakeRegister",

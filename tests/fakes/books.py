@@ -212,8 +212,8 @@ class FakeDirectory:
                 yield found
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
-        found = {name: self._books.customer(name) for name in customer_ids}
-        return {name: customer.profile for name, customer in found.items() if customer}
+        found = {name: self._books.records.get(("customer", name)) for name in customer_ids}
+        return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

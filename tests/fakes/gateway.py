@@ -153,7 +153,8 @@ class FakeGateway:
             case "declined":
                 return Refused("insufficient_funds", request_id="req_1", advice=self.advice)
             case "authenticate":
-                return Refused("authentication_required", needs_customer=True)
+                confirm_at = f"https://bank.example.com/{order.payment_id}" if order.back else ""
+                return Refused("authentication_required", needs_customer=True, confirm_at=confirm_at)
             case "debit":
                 return InProgress(request_id="req_1")
         return Collected(order.amount, request_id="req_1")

@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes
+from cli.dashboard.pages import closes, glance
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES,)
+ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES)

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cli.dashboard.context import Dashboard, dashboard_of
-from cli.dashboard.rendering import render
+from cli.dashboard.rendering import figures, render
 from cli.dashboard.states import Shown, shown_state, state_of
+from monthclose.charts import Chart, Part, parts_bar
 from monthclose.domain.closes.close import Close
 
 _READERS = 8
@@ -25,6 +26,15 @@ class Sums:
     collected: int
     pending: int
     open: int
+
+    @property
+    def bar(self) -> Chart:
+        """What of it is collected, and being collected, as a bar."""
+        parts = [
+            Part("Collected", self.collected, figures(self.collected, self.currency), "collected"),
+            Part("Being collected", self.pending, figures(self.pending, self.currency), "pending"),
+        ]
+        return parts_bar(parts, empty="nothing collected yet", whole=self.invoiced, height=8)
 
 
 @dataclass(frozen=True, slots=True)

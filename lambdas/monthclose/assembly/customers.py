@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.self_service.payment_details import DetailsDesk
 
 
 class CustomerUseCases:
@@ -93,7 +94,8 @@ class CustomerUseCases:
         from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
         ports, settings = self.ports, self.ports.settings
-        return NoticeTexts(settings.company_name, link_writer(settings.links, ports.link_secrets, ports.clock))
+        link = link_writer(settings.links, ports.link_secrets, ports.clock)
+        return NoticeTexts(settings.company_name, link, settings.company.language)
 
     @cached_property
     def hold_teller(self) -> HoldTeller:
@@ -216,6 +218,16 @@ class CustomerUseCases:
         from monthclose.use_cases.payments.waiting_task import WaitingTask
 
         return WaitingTask(self.ports.workflow, token, milliseconds_left)
+
+    @cached_property
+    def details_desk(self) -> DetailsDesk:
+        """Asks customers for payment details on their provider's page, and takes what they give."""
+        from monthclose.use_cases.self_service.payment_details import DetailsDesk
+
+        ports = self.ports
+        return DetailsDesk(
+            ports.books, ports.clock, ports.log, ports.hosted_pages, lambda provider: self.charger(provider).gateway
+        )
 
     def _executor(self, work: str, provider: str) -> Executor:
         """Make as many threads as the provider's limit needs."""

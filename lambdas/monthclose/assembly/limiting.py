@@ -10,6 +10,7 @@ from monthclose.ports import (
     ChargingPauses,
     Clock,
     Closes,
+    HostedPages,
     Limiter,
     MailAccount,
     Mailer,
@@ -21,8 +22,10 @@ from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED, KnownPauses
 from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.paced_requests import LANES, PacedRequests
+from monthclose.use_cases.payments.provider_pages import ProviderPages
 from monthclose.use_cases.payments.request_tally import RequestTally
-from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+from monthclose.use_cases.payments.throttled_gateway import ThrottledGateway
 
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
@@ -76,6 +79,18 @@ class Limiting:
             There is no key.
         """
         return KeyedGateway(lambda key: self.limited(make(key), provider), read_key)
+
+    def pages(self, make: Callable[[str], HostedPages], read_key: Callable[[], str], provider: Provider) -> HostedPages:
+        """Make a provider's pages, with its key, as `keyed` makes its gateway; both keep to the same limit.
+
+        Raises
+        ------
+        ProviderRefusedError
+            There is no key.
+        """
+        lanes, tally = LANES[provider.limit_scope], self.tallies[provider.name]
+        paced = PacedRequests(provider.name, self._limiter(provider), lanes, tally, self._pauses)
+        return ProviderPages(make, read_key, paced)
 
     def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:
         """Make a mailer keep to the account's rate and quota, which all threads of this worker share."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monthclose.domain.closes.close import Batch, Close
     from monthclose.domain.payments.charging_pause import Pause
     from monthclose.domain.period import Period
+    from monthclose.ports import LinkSecrets
     from monthclose.use_cases.closes.choose_retried import RetryChooser
     from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.follow_close import CloseFollower
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
     from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
     from monthclose.use_cases.invoices.invoice_links import LinkOpener
+    from monthclose.use_cases.invoices.invoice_page import InvoicePages
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
     from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
@@ -206,6 +208,12 @@ class MonthUseCases(CustomerUseCases):
             policy=ports.settings.invoicing,
         )
 
+    @property
+    def _link_secrets(self) -> LinkSecrets:
+        if self.ports.link_secrets is None:
+            raise ProviderRefusedError("links to invoices are switched off in the settings")
+        return self.ports.link_secrets
+
     @cached_property
     def link_opener(self) -> LinkOpener:
         """Opens links to invoices.
@@ -217,10 +225,15 @@ class MonthUseCases(CustomerUseCases):
         """
         from monthclose.use_cases.invoices.invoice_links import LinkOpener
 
-        secrets = self.ports.link_secrets
-        if secrets is None:
-            raise ProviderRefusedError("links to invoices are switched off in the settings")
-        return LinkOpener(secrets, self.ports.clock, self.issued, self.ports.documents)
+        return LinkOpener(self._link_secrets, self.ports.clock, self.issued, self.ports.documents)
+
+    @cached_property
+    def invoice_pages(self) -> InvoicePages:
+        """Makes the pages that links to invoices open."""
+        from monthclose.use_cases.invoices.invoice_page import InvoicePages
+
+        ports = self.ports
+        return InvoicePages(ports.settings.company_name, ports.clock, frozenset(ports.hosted_pages))
 
     # Closes
 
@@ -380,7 +393,8 @@ class MonthUseCases(CustomerUseCases):
 
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
-        return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+        policy, catch_up = ports.settings.dunning, self.details_desk.catch_up
+        return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, policy, catch_up)
 
     def what_came(self, key: str, since: datetime) -> Iterator[Done]:
         """Say what came of a run of the collections; see `what_came`."""

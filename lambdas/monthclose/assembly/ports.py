@@ -19,6 +19,7 @@ from monthclose.ports import (
     EInvoices,
     EventBus,
     EventQueue,
+    HostedPages,
     Inbox,
     InvoiceRenderer,
     LinkSecrets,
@@ -143,6 +144,10 @@ class Ports(Protocol):
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
         """Makes each provider's gateway, by the provider's name; it keeps to the provider's limit."""
+
+    @property
+    def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
+        """Makes the pages of each provider that has some, by the provider's name; they keep to the same limit."""
 
     @property
     def limits(self) -> ProviderLimits:

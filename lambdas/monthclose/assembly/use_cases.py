@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
     from monthclose.use_cases.rehearsals.price_effects import PriceEffects
     from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
+    from monthclose.use_cases.self_service.charge_at_once import ChargesAtOnce
+    from monthclose.use_cases.self_service.customer_desk import CustomerDesk
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
@@ -195,7 +197,9 @@ class UseCases(MonthUseCases):
 
         ports = self.ports
         company = ports.settings.company_name
-        return Reporter(self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company)
+        return Reporter(
+            self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company, ports.directory
+        )
 
     # Report packs
 
@@ -320,7 +324,37 @@ class UseCases(MonthUseCases):
 
         ports = self.ports
         return EventApplier(
-            self.charger(provider), ports.books, ports.closes, self.hold_keeper, self.customer_teller, ports.clock
+            self.charger(provider),
+            ports.books,
+            ports.closes,
+            self.hold_keeper,
+            self.customer_teller,
+            ports.clock,
+            self.details_desk.take,
+            self.charges_at_once.collect,
+        )
+
+    # Self-service
+
+    @cached_property
+    def charges_at_once(self) -> ChargesAtOnce:
+        """Charges customers while they are there, or have just given a payment method."""
+        from monthclose.use_cases.self_service.charge_at_once import ChargesAtOnce
+
+        ports = self.ports
+        return ChargesAtOnce(
+            ports.books, ports.clock, self.charger, self.collector, self.hold_keeper, self.customer_teller
+        )
+
+    @cached_property
+    def customer_desk(self) -> CustomerDesk:
+        """Does what customers ask for by the links to their invoices."""
+        from monthclose.use_cases.self_service.customer_desk import CustomerDesk
+
+        ports = self.ports
+        url = ports.settings.links.url if ports.settings.links else ""
+        return CustomerDesk(
+            self._link_secrets, url, ports.books, ports.clock, ports.log, self.details_desk, self.charges_at_once
         )
 
     # Events

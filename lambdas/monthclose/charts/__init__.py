@@ -9,7 +9,7 @@ Amounts go in as integers (minor units); nothing is converted, and currencies do
 
 from monthclose.charts.bars import Part, bullet, parts_bar, share_bar
 from monthclose.charts.columns import Column, column_chart
-from monthclose.charts.drawn import Chart, Key
+from monthclose.charts.drawn import Chart, Key, legend
 from monthclose.charts.lines import Line, Mark, line_chart
 from monthclose.charts.scale import amounts_in
 
@@ -23,6 +23,7 @@ __all__ = [
     "amounts_in",
     "bullet",
     "column_chart",
+    "legend",
     "line_chart",
     "parts_bar",
     "share_bar",

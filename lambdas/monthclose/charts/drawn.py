@@ -1,6 +1,6 @@
 """A chart that a template can write: its macro of `templates/charts.html.j2`, and what goes into it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -43,6 +43,11 @@ class Chart:
 @cache
 def _macros() -> Any:
     return environment().get_template("charts.html.j2").module
+
+
+def legend(keys: Sequence[Key]) -> Chart:
+    """Name the tones of several charts; a chart of columns or lines has its own."""
+    return Chart("legend", {"keys": keys})
 
 
 def share(part: float, whole: float) -> float:

@@ -26,6 +26,7 @@ from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
+from monthclose.ports.pages import HostedPages, OpenedPage, PageAnswer, PageOrder, PageState
 from monthclose.ports.prices import PriceBooks
 from monthclose.ports.register import ListedObject, Register, RegisterObjects
 from monthclose.ports.rehearsals import Rehearsals
@@ -59,6 +60,7 @@ __all__ = [
     "EventBus",
     "EventQueue",
     "Execution",
+    "HostedPages",
     "InProgress",
     "Inbox",
     "InvoiceRenderer",
@@ -72,7 +74,11 @@ __all__ = [
     "NotCollected",
     "NumberedRun",
     "ObjectStore",
+    "OpenedPage",
     "Owing",
+    "PageAnswer",
+    "PageOrder",
+    "PageState",
     "PartlyUnreadableError",
     "Patience",
     "PaymentGateway",

@@ -7,8 +7,9 @@ from functools import reduce
 from operator import add
 
 from monthclose.domain.finance.customer import CustomerBooks, documents_needed
-from monthclose.domain.finance.figures import Figures, Rows, figures_of, rows_of
+from monthclose.domain.finance.figures import Figures, figures_of, rows_of
 from monthclose.domain.period import Period
+from monthclose.domain.register.tables import Row
 from tests.world import OCTOBER, World
 
 
@@ -26,17 +27,24 @@ def figures(world: World, period: Period = OCTOBER, at: datetime | None = None) 
     return reduce(add, each, Figures())
 
 
-def rows(world: World, table: str, period: Period = OCTOBER, at: datetime | None = None) -> Rows:
+def rows(world: World, table: str, period: Period = OCTOBER, at: datetime | None = None) -> list[Row]:
     at = at or world.clock()
     return [row for one in everybody(world) for row in rows_of(books_of(world, one, period, at), period, at)[table]]
 
 
 def bill(
-    world: World, customer_id: str, country: str, *, method: str = "ok", currency: str = "USD", amount: str = "100"
+    world: World,
+    customer_id: str,
+    country: str,
+    *,
+    method: str = "ok",
+    currency: str = "USD",
+    amount: str = "100",
+    tax_id: str = "",
 ) -> str:
     """Add a customer of a country, who is billed an amount (before tax where prices are without it)."""
     world.add_customer(customer_id, method=method, currency=currency)
-    world.change(customer_id, profile=replace(world.customer(customer_id).profile, country=country))
+    world.change(customer_id, profile=replace(world.customer(customer_id).profile, country=country, tax_id=tax_id))
     world.use(customer_id, amount)
     return customer_id
 

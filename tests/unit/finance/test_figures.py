@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monthclose.domain.finance.aging import AGING, CREDIT, Bucket
-from monthclose.domain.finance.figures import COLUMNS, Figures
+from monthclose.domain.finance.figures import Figures
 from monthclose.domain.finance.named import NAMED
 from monthclose.domain.finance.revenue import REVENUE
 from monthclose.domain.finance.taxes import TAXES
 from monthclose.domain.money import Money
+from monthclose.domain.register import tables
 from tests.unit.finance.reading import bill, figures, rows
 from tests.unit.invoices.test_taxed_invoices import TAXES as TAX_TABLE
 from tests.world import OCTOBER, World
@@ -108,5 +109,6 @@ def test_figures_survive_json_and_their_rows_have_the_columns_they_name() -> Non
     world.close()
     found = figures(world)
     assert Figures.from_content(json.loads(json.dumps(found.content()))) == found
-    for table, columns in COLUMNS.items():
-        assert all(tuple(row) == columns for row in rows(world, table))
+    for name, table in tables.FIGURES.items():
+        assert rows(world, name)
+        assert all(tuple(row) == tuple(column.name for column in table.columns) for row in rows(world, name))

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.accounts.posting import posting_day
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Deduction, DocumentLine
 from monthclose.domain.money import Money
@@ -17,7 +18,6 @@ from monthclose.domain.register.rows import (
     line_rows,
     month_rows,
     payment_row,
-    posting_date,
     tax_rows,
 )
 from monthclose.domain.register.tables import MINOR, TABLES, Kind
@@ -132,7 +132,7 @@ def test_taxes_name_the_place_of_the_customer(world: World) -> None:
 
 def test_entries_balance_and_an_invoice_posts_on_the_last_day_of_its_month(world: World) -> None:
     entries = world.month("acme").entries
-    days = {entry.entry_id: posting_date(entry).isoformat() for entry in entries}
+    days = {entry.entry_id: posting_day(entry).isoformat() for entry in entries}
     assert days.pop("invoice") == "2026-10-31"
     assert set(days.values()) == {world.clock().date().isoformat()}
     for entry in entries:

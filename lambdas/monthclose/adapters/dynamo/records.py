@@ -8,6 +8,7 @@ from typing import Any
 
 from monthclose.adapters.dynamo import models as m
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -99,7 +100,18 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     fields = {name: getattr(customer, name) for name in customer.__dataclass_fields__ if name != "profile"}
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
-    return m.CustomerItem(**fields | asdict(customer.profile) | written)
+    given = {"given_method": _given(customer.given_method)}
+    return m.CustomerItem(**fields | asdict(customer.profile) | written | given)
+
+
+def _given(method: GivenMethod | None) -> dict[str, Any] | None:
+    return asdict(method) | {"given_at": method.given_at.isoformat()} if method else None
+
+
+def _given_method(content: Mapping[str, Any] | None) -> GivenMethod | None:
+    if not content:
+        return None
+    return GivenMethod(**{**content, "given_at": datetime.fromisoformat(content["given_at"])})
 
 
 def _grants(parts: Parts) -> list[dict[str, Any]] | None:
@@ -144,7 +156,8 @@ def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
-    return Customer(profile=Profile(**profile), **account | {"grants": _parts(item.grants)})
+    read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
+    return Customer(profile=Profile(**profile), **account | read)
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)

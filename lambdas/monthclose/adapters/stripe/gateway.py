@@ -138,12 +138,14 @@ class StripeGateway:
             return _id(self._client.payment_intents.retrieve(reference).customer)
 
     def collect(self, order: ChargeOrder) -> Answer:
-        """Confirm the PaymentIntent off-session."""
+        """Confirm the PaymentIntent: off-session, or with the customer there, who may have to authenticate it."""
         try:
             with self._asking(order, moves_money=True):
                 intent = self._client.payment_intents.confirm(
                     order.reference,
-                    {"payment_method": order.payment_method, "off_session": True},
+                    {"payment_method": order.payment_method, "return_url": order.back}
+                    if order.back
+                    else {"payment_method": order.payment_method, "off_session": True},
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
@@ -307,6 +309,12 @@ def _is_canceled(answer: Answer) -> bool:
     return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
 
 
+def _authentication_url(intent: stripe.PaymentIntent) -> str:
+    """Read where the customer authenticates; empty if only Stripe's own script could take them there."""
+    action = intent.next_action
+    return member(getattr(action, "redirect_to_url", None), "url") if action else ""
+
+
 def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
     """Read a PaymentIntent's status (Stripe, "How PaymentIntents work")."""
     request_id = intent.last_response.request_id or "" if intent.last_response else ""
@@ -316,7 +324,8 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
         case "processing":
             return InProgress(request_id)
         case "requires_action":
-            return Refused("authentication_required", needs_customer=True, request_id=request_id)
+            url = _authentication_url(intent)
+            return Refused("authentication_required", needs_customer=True, request_id=request_id, confirm_at=url)
         case "requires_payment_method" if intent.last_payment_error:
             return refusal(intent.last_payment_error, request_id, failure_code(intent))
         case "canceled":

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from monthclose.domain.accounts.ledger import Account
 from monthclose.domain.finance.customer import CustomerBooks, open_invoice, receivable_minor
 from monthclose.domain.finance.sums import SumTable
+from monthclose.domain.register.tables import Value
 
 
 class Bucket(StrEnum):
@@ -53,7 +54,7 @@ class OpenItem(NamedTuple):
         """How long ago it was due."""
         return Bucket.of(self.due_on, day)
 
-    def row(self, day: date) -> dict[str, str | int | None]:
+    def row(self, day: date) -> dict[str, Value]:
         """Make a row of it."""
         return {
             "number": self.number,

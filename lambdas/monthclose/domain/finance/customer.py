@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.accounts.ledger import Account, Entry
-from monthclose.domain.finance.posting import is_posted_in, posting_day
+from monthclose.domain.accounts.posting import is_posted_in, posting_day
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.invoice import Invoice

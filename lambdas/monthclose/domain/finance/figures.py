@@ -15,17 +15,16 @@ from typing import Any
 from monthclose.domain.finance import sums
 from monthclose.domain.finance.aging import AGING, CREDIT, Bucket, OpenItem, aging_of, credit_of, open_items
 from monthclose.domain.finance.customer import CustomerBooks
+from monthclose.domain.finance.journal import JOURNAL, journal_rows, postings
 from monthclose.domain.finance.named import NAMED, Named, NamedSum, Names, largest
 from monthclose.domain.finance.revenue import REVENUE, RevenueLine, revenue_lines
 from monthclose.domain.finance.sums import Sums, SumTable
 from monthclose.domain.finance.taxes import TAXES, taxes_of
 from monthclose.domain.finance.who import named_of
 from monthclose.domain.period import Period
+from monthclose.domain.register.tables import Row, Value
 
-TABLES: Mapping[str, SumTable[Any]] = {table.name: table for table in (AGING, CREDIT, REVENUE, TAXES, NAMED)}
-
-type Rows = list[dict[str, str | int | None]]
-"""Rows of a table for people and programs: text, or whole minor units in columns that end in `_minor`."""
+TABLES: Mapping[str, SumTable[Any]] = {table.name: table for table in (AGING, CREDIT, REVENUE, TAXES, JOURNAL, NAMED)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +92,7 @@ def figures_of(books: CustomerBooks, period: Period, at: datetime) -> Figures:
         CREDIT.name: CREDIT.sums(credit_of(books, at)),
         REVENUE.name: REVENUE.sums(line.of for line in lines),
         TAXES.name: TAXES.sums(taxes_of(books, period, at)),
+        JOURNAL.name: JOURNAL.sums(postings(books, period, at)),
         NAMED.name: NAMED.sums(NamedSum(one.why, one.currency, 1, one.minor) for one in named),
     }
     return Figures({name: found for name, found in tables.items() if found}, largest(named), _called(lines))
@@ -106,38 +106,22 @@ def _called(lines: Iterable[RevenueLine]) -> dict[str, str]:
     return called
 
 
-def rows_of(books: CustomerBooks, period: Period, at: datetime) -> dict[str, Rows]:
-    """Make one customer's rows of a month's tables (`COLUMNS`). What has nothing to say has none."""
+def rows_of(books: CustomerBooks, period: Period, at: datetime) -> dict[str, list[Row]]:
+    """Make one customer's rows of a month's tables (`register.tables.FIGURES`). What has nothing to say has none."""
     items = open_items(books, at)
     return {
         "aging": _aging_rows(books, items, at),
         "open_items": [_of_customer(books, **item.row(at.date())) for item in items],
         "revenue": _revenue_rows(books, period, at),
+        "journal": list(journal_rows(books, period, at)),
     }
 
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "aging": (
-        *("customer_id", "name", "currency", "not_due_minor", "days_1_30_minor", "days_31_60_minor"),
-        *("days_61_90_minor", "over_90_minor", "open_minor", "credit_minor", "oldest_due_on"),
-    ),
-    "open_items": (
-        *("customer_id", "name", "number", "period", "currency", "issued_on", "due_on", "days_overdue", "bucket"),
-        "open_minor",
-    ),
-    "revenue": (
-        *("customer_id", "name", "posted_in", "service_month", "currency", "document", "kind", "sku", "description"),
-        "net_minor",
-    ),
-}
-"""The columns of the tables, in order; more may follow, none changes its place."""
-
-
-def _of_customer(books: CustomerBooks, **row: str | int | None) -> dict[str, str | int | None]:
+def _of_customer(books: CustomerBooks, **row: Value) -> Row:
     return {"customer_id": books.customer_id, "name": books.name, **row}
 
 
-def _aging_rows(books: CustomerBooks, items: list[OpenItem], at: datetime) -> Rows:
+def _aging_rows(books: CustomerBooks, items: list[OpenItem], at: datetime) -> list[Row]:
     credit = {row.currency: row.credit_minor for row in credit_of(books, at)}
     rows = []
     for currency in sorted({item.currency for item in items} | set(credit)):
@@ -167,7 +151,7 @@ _COLUMN_BY_BUCKET = {
 }
 
 
-def _revenue_rows(books: CustomerBooks, period: Period, at: datetime) -> Rows:
+def _revenue_rows(books: CustomerBooks, period: Period, at: datetime) -> list[Row]:
     lines = list(revenue_lines(books, period, at))
     called = _called(lines)
     return [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.accounts.ledger import Entry
+from monthclose.domain.accounts.posting import posting_day
 from monthclose.domain.invoices.credit_note import CreditNote
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import DocumentLine
@@ -224,7 +225,7 @@ def entry_rows(entry: Entry) -> list[Row]:
             "customer_id": entry.customer_id,
             "period": str(entry.period),
             "time": _time(entry.time),
-            "posting_date": posting_date(entry).isoformat(),
+            "posting_date": posting_day(entry).isoformat(),
             "account": leg.account,
             "amount_minor": leg.minor,
             "currency": entry.currency,
@@ -232,13 +233,6 @@ def entry_rows(entry: Entry) -> list[Row]:
         }
         for leg in entry.legs
     ]
-
-
-def posting_date(entry: Entry) -> date:
-    """Say on which day the general ledger has an entry: an invoice's, on the last day of its month of service."""
-    if entry.entry_id == "invoice" or entry.entry_id.startswith("invoice/"):
-        return (entry.period.end - timedelta(days=1)).date()
-    return entry.time.astimezone(UTC).date()
 
 
 def notice_row(notice: Notice, month: CustomerMonth) -> Row:

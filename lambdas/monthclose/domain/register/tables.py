@@ -114,3 +114,24 @@ TABLES: Mapping[str, Table] = {
     )
 }
 """By name, in the order in which they are shown."""
+
+AGING = _table(
+    "aging",
+    "customer_id name currency not_due_minor days_1_30_minor days_31_60_minor days_61_90_minor over_90_minor "
+    "open_minor credit_minor oldest_due_on:date",
+)
+OPEN_ITEMS = _table(
+    "open_items",
+    "customer_id name number period currency issued_on:date due_on:date days_overdue:count bucket open_minor",
+)
+REVENUE = _table(
+    "revenue",
+    "customer_id name posted_in service_month currency document kind sku description net_minor",
+)
+JOURNAL = _table(
+    "journal",
+    "posting_date:date kind entry_id period number customer_id name account currency debit_minor credit_minor memo",
+)
+
+FIGURES: Mapping[str, Table] = {table.name: table for table in (AGING, OPEN_ITEMS, REVENUE, JOURNAL)}
+"""By name: the tables that `domain/finance` makes of a customer's books for the report pack of a month."""

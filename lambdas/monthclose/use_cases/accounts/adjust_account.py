@@ -85,7 +85,7 @@ class Cashier:
         """
         customer = self._customer(customer_id)
         left = self._checked(customer, amount) if amount is not None else None
-        if not customer.profile.payment_method:
+        if not customer.payment_method:
             raise UserMistakeError(
                 f"customer {customer_id} has no payment method: import one first (monthclose import customers FILE)"
             )

@@ -13,6 +13,9 @@ MOST_NAMES = 50
 type Counts = Mapping[str, int]
 type LooseEndName = Literal["unfinished", "waiting", "unreached"]
 
+LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting", "unreached")
+"""Customers whom the close has not finished, who wait for something that takes days, or whose e-mail failed."""
+
 
 class FindingEntry(TypedDict):
     """Something that does not tie (see `Finding`)."""
@@ -78,6 +81,8 @@ class LooseEndEntry(TypedDict):
     """A customer whom the close has not finished (see `LooseEnd`)."""
 
     customer_id: str
+    name: NotRequired[str]
+    """Reports of earlier releases lack it."""
     what: str
     since: str | None
     invoice: NotRequired[str]
@@ -148,6 +153,15 @@ class PackEntries(TypedDict, total=False):
     """Only if the last one that was begun could not be made."""
 
 
+class LastMonthEntry(TypedDict):
+    """The month before, as its own report has it."""
+
+    period: str
+    completed_at: str | None
+    customers: Counts
+    money: Mapping[str, Counts]
+
+
 class LaterEntries(LooseEnds, PackEntries, total=False):
     """Entries that reports of earlier releases lack, or that only some closes have."""
 
@@ -157,6 +171,8 @@ class LaterEntries(LooseEnds, PackEntries, total=False):
     """Only of a close that was stopped or broke off."""
     approved: ApprovedEntry
     """Only of a close that somebody had approved."""
+    last_month: LastMonthEntry
+    """Only if the month before was closed."""
     names: Mapping[str, LooseEndList]
     """By kind (parked, declined, held, …): the customers behind the counts. Only of kinds that there are."""
 
