@@ -44,8 +44,13 @@ def file_name(name: str, number: int, of: int, kind: str) -> str:
 
     Parquet has a folder for each table, which a query engine reads as a whole.
     """
-    stem = name if of == 1 else f"{name}-{number:03}"
+    called = _CALLED.get(name, name)
+    stem = called if of == 1 else f"{called}-{number:03}"
     return f"parquet/{name}/{stem}.parquet" if kind == "parquet" else f"{stem}.{kind}"
+
+
+_CALLED = {"journal": "journal_entries"}
+"""The names of tables' files where a file of another kind has the table's own: `journal.csv` is what an ERP imports."""
 
 
 def in_words(day: date) -> str:
