@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from cli.dashboard.done import Once, Said
 from cli.dashboard.looks import SHORTEST, Looks
 from cli.dashboard.register.service import ListService
 from cli.dashboard.reports import Reports
@@ -33,6 +34,8 @@ class Dashboard:
     looks: Looks = field(init=False)
     reports: Reports = field(init=False)
     lists: ListService = field(init=False)
+    once: Once = field(default_factory=Once)
+    said: Said = field(default_factory=Said)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looks", Looks(self.system, self.shortest_look))
