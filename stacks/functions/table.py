@@ -365,7 +365,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), _CLOSES: (_GET,)},
             reads_documents=(CREDIT_NOTES, INVOICES, PACK_PARTS_PREFIX),
-            writes_documents=(PACK_PARTS_PREFIX,),
+            writes_documents=(PACK_PARTS_PREFIX, *_ROWS),
         ),
     ),
     Function.WRITE_PACK_TABLE: Spec(

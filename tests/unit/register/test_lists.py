@@ -194,6 +194,22 @@ def test_a_register_that_cannot_be_written_stops_no_close_and_is_made_good_later
     world.register.down = False
     world.cashier.record("poor", Money(1, "USD"), "transfer 1")
     assert copy.ids("invoices") == ["poor"]
+    world.pack()
+    assert set(copy.ids("invoices")) == {"acme", "poor", "tokyo"}
+    assert copy.lists.missing() == []
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000 - 1
+    world.cashier.record("poor", Money(9, "USD"), "transfer 2")
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000 - 10
+
+
+def test_a_pack_says_nothing_of_an_account_that_its_entries_do_not_explain(world: World) -> None:
+    world.close()
+    copy = Copy(world)
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
+    account = world.customer("poor")
+    world.books.records["customer", "poor"] = replace(account, receivable_minor=1)  # read before an entry that is read
+    world.pack()
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
 
 
 @pytest.mark.parametrize("damage", [b"no database", b""])

@@ -36,7 +36,7 @@ class S3Register:
         progress: BatchProgress,
         months: Iterable[CustomerMonth],
         *,
-        customers: Iterable[Customer] = (),
+        customers: Iterable[tuple[Customer, datetime]] = (),
         read_at: datetime | None = None,
     ) -> bool:
         """Put the batch's object."""
