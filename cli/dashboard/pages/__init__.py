@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance, operate
+from cli.dashboard.pages import closes, glance, lists, operate
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *operate.ROUTES)
+ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *lists.ROUTES, *operate.ROUTES)
