@@ -19,5 +19,5 @@ class Tab(NamedTuple):
     path: str
 
 
-SECTIONS = (Section("closes", "Closes", "/"),)
+SECTIONS = (Section("closes", "Closes", "/"), Section("prices", "Prices", "/prices"))
 CLOSE_TABS = (Tab("glance", "At a glance", ""),)

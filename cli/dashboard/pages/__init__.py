@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance
+from cli.dashboard.pages import closes, customer, glance, invoice, prices
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES)
+ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *customer.ROUTES, *invoice.ROUTES, *prices.ROUTES)
