@@ -199,7 +199,11 @@ def _print(found: Customer, story: list[Happening]) -> None:
 
 def balance_in_words(found: Customer) -> str:
     """Say what a customer owes, or what we owe them."""
-    balance = found.balance
+    return owed_in_words(found.balance)
+
+
+def owed_in_words(balance: Money) -> str:
+    """Say what a balance is: owed, or credit."""
     if balance.minor < 0:
         return f"{-balance} of credit"
     return f"{balance} owed" if balance else "nothing owed"

@@ -11,6 +11,7 @@ from monthclose.names import (
     ACTS_OF_SUBJECT,
     BEING_CHARGED_INDEX,
     COMPARISONS_PREFIX,
+    PACK_PARTS_PREFIX,
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     REJECTS_PREFIX,
@@ -67,6 +68,10 @@ class Function(StrEnum):
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
     PUBLISH_EVENTS = "publish_events"
+    PLAN_PACK = "plan_pack"
+    READ_PACK_PART = "read_pack_part"
+    WRITE_PACK_TABLE = "write_pack_table"
+    FINISH_PACK = "finish_pack"
     SHOW_CLOSE = "show_close"
 
     @property
@@ -82,6 +87,7 @@ class Machine(StrEnum):
     RECONCILE = "reconcile"
     COLLECTIONS = "collections"
     IMPORT_USAGE = "import_usage"
+    REPORT_PACK = "report_pack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +189,7 @@ _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WR
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
-_COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
+_COLLECTIONS, _IMPORT, _PACK = Machine.COLLECTIONS, Machine.IMPORT_USAGE, Machine.REPORT_PACK
 
 FUNCTIONS: Mapping[Function, Spec] = {
     # What a rehearsal drafts with is fixed when it begins: the versions of the price book and the tax table.
@@ -335,6 +341,41 @@ FUNCTIONS: Mapping[Function, Spec] = {
             usage=UsageAccess(
                 reads=(PARTS_PREFIX, REJECTS_PREFIX), writes=(PARTS_PREFIX, REJECTS_PREFIX), deletes=(REJECTS_PREFIX,)
             ),
+        ),
+    ),
+    # Up to 40 parts at once, each with a CPU: parsing documents is most of the work.
+    Function.PLAN_PACK: Spec(
+        900, machine=_PACK, access=Access(tables={_CLOSES: (_GET, _QUERY)}, writes_documents=(PACK_PARTS_PREFIX,))
+    ),
+    Function.READ_PACK_PART: Spec(
+        900,
+        1769,
+        machine=_PACK,
+        access=Access(
+            tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), _CLOSES: (_GET,)},
+            reads_documents=(CREDIT_NOTES, INVOICES, PACK_PARTS_PREFIX),
+            writes_documents=(PACK_PARTS_PREFIX,),
+        ),
+    ),
+    Function.WRITE_PACK_TABLE: Spec(
+        900,
+        1769,
+        machine=_PACK,
+        access=Access(
+            reads_documents=(PACK_PARTS_PREFIX,),
+            writes_documents=(PACK_PARTS_PREFIX,),
+            uploads_documents=(REPORTS,),
+        ),
+    ),
+    # It e-mails finance, and so leases a slot of the account's rate.
+    Function.FINISH_PACK: Spec(
+        900,
+        1024,
+        machine=_PACK,
+        access=Access(
+            tables=_PROVIDERS,
+            reads_documents=(PACK_PARTS_PREFIX, REPORTS),
+            writes_documents=(PACK_PARTS_PREFIX, REPORTS),
         ),
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how

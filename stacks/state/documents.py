@@ -8,13 +8,13 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from monthclose.domain.rehearsals import rehearsal
-from monthclose.names import COMPARISONS_PREFIX, RETRIES_PREFIX
+from monthclose.names import COMPARISONS_PREFIX, PACK_PARTS_PREFIX, RETRIES_PREFIX
 from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
 MAP_RUNS = "map-runs/"
-_AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX)
-"""What only the working of a close or a reconciliation needs."""
+_AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX, PACK_PARTS_PREFIX)
+"""What only the working of a close, a reconciliation or the making of a report pack needs."""
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
 REHEARSALS = rehearsal.PREFIX

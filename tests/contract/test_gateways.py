@@ -198,6 +198,15 @@ def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
     assert case.moved() == []
 
 
+def test_stripe_says_the_cards_brand_with_a_collection_and_with_a_decline_at_once_and_on_lookup() -> None:
+    with stripe_gateway() as case:
+        for number, method in enumerate(("pays", "no funds"), 1):
+            order = case.prepared(case.order(method, f"2026-10/customer{number}"))
+            for outcome in (case.collect(order), case.gateway.look_up(order).outcome):
+                assert isinstance(outcome, Collected | Refused)
+                assert outcome.card_brand == "visa"
+
+
 def test_a_charge_that_needs_the_customers_action_says_so(reusing: Case) -> None:
     outcome = reusing.gateway.collect(reusing.prepared(reusing.order("authenticate"))).outcome
     assert isinstance(outcome, Refused)

@@ -60,6 +60,9 @@ _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: 
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 
+_PACK = "A report pack is made at the end of each close, and in test_month_close.py: use_cases/pack/."
+_PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
+_PACK_AGAIN = "A report pack is made again once the books have changed: statemachines/reconcile.asl.json."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
@@ -130,6 +133,13 @@ TROUBLE: dict[Right, str] = {
     ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
     ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
+    ("*Pack*Role", "dynamodb:*", "Tables*"): _PACK,
+    ("*Pack*Role", "s3:*Object", "StorageDocuments/*"): _PACK,
+    ("ReportPackMachineRole", "lambda:InvokeFunction", "*Pack*:[*]"): _PACK,
+    ("MonthCloseMachineRole", "states:StartExecution", "ReportPackMachine"): _PACK,
+    ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,
+    ("MonthCloseMachineRole", "events:PutTargets", "*"): _PACK_STARTED,
+    ("ReconcileMachineRole", "states:StartExecution", "ReportPackMachine"): _PACK_AGAIN,
 }
 """Rights used only in trouble, rarely, or by AWS itself: role, action and resource as patterns, and why they are kept.
 

@@ -8,6 +8,7 @@ the first call's answer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import stripe
@@ -18,6 +19,7 @@ from monthclose.adapters.stripe.amounts import our_amount, stripe_amount
 from monthclose.adapters.stripe.errors import (
     INVALID_METHOD,
     NO_SUCH_OBJECT,
+    card_brand,
     failure_code,
     member,
     refusal,
@@ -148,9 +150,11 @@ class StripeGateway:
             with self._asking(order, moves_money=True):
                 intent = self._client.payment_intents.confirm(
                     order.reference,
-                    {"payment_method": order.payment_method, "return_url": order.back}
-                    if order.back
-                    else {"payment_method": order.payment_method, "off_session": True},
+                    {
+                        "payment_method": order.payment_method,
+                        "expand": ["latest_charge"],  # says the card's brand
+                        **({"return_url": order.back} if order.back else {"off_session": True}),
+                    },
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
@@ -289,7 +293,7 @@ class StripeGateway:
         outcome = _outcome(intent)
         charge = intent.latest_charge
         if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
-            outcome = with_money_back(self._client, intent, charge, outcome)
+            outcome = with_money_back(self._client, intent, charge, replace(outcome, card_brand=card_brand(charge)))
         return Answer(intent.id, outcome)
 
 
