@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import reduce
-from operator import add
 
 from monthclose.domain.finance.customer import CustomerBooks, documents_needed
-from monthclose.domain.finance.figures import Figures, figures_of, rows_of
+from monthclose.domain.finance.figures import Figures, added_up, figures_of, rows_of
 from monthclose.domain.period import Period
 from monthclose.domain.register.tables import Row
 from tests.world import OCTOBER, World
@@ -23,8 +21,7 @@ def books_of(world: World, customer_id: str, period: Period = OCTOBER, at: datet
 def figures(world: World, period: Period = OCTOBER, at: datetime | None = None) -> Figures:
     """Add up the figures of all customers."""
     at = at or world.clock()
-    each = [figures_of(books_of(world, one, period, at), period, at) for one in everybody(world)]
-    return reduce(add, each, Figures())
+    return added_up(figures_of(books_of(world, one, period, at), period, at) for one in everybody(world))
 
 
 def rows(world: World, table: str, period: Period = OCTOBER, at: datetime | None = None) -> list[Row]:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monthclose.domain.finance.aging import AGING, CREDIT, Bucket
-from monthclose.domain.finance.figures import Figures
-from monthclose.domain.finance.named import NAMED
+from monthclose.domain.finance.figures import Figures, added_up, figures_of
+from monthclose.domain.finance.named import MOST_NAMED, NAMED
 from monthclose.domain.finance.revenue import REVENUE
 from monthclose.domain.finance.taxes import TAXES
 from monthclose.domain.money import Money
 from monthclose.domain.register import tables
-from tests.unit.finance.reading import bill, figures, rows
+from tests.unit.finance.reading import bill, books_of, everybody, figures, rows
 from tests.unit.invoices.test_taxed_invoices import TAXES as TAX_TABLE
 from tests.world import OCTOBER, World
 
@@ -112,3 +112,15 @@ def test_figures_survive_json_and_their_rows_have_the_columns_they_name() -> Non
     for name, table in tables.FIGURES.items():
         assert rows(world, name)
         assert all(tuple(row) == tuple(column.name for column in table.columns) for row in rows(world, name))
+
+
+def test_figures_are_the_same_however_customers_are_grouped() -> None:
+    world = World()
+    for number in range(30):
+        bill(world, f"customer{number:02}", "", method="declined", amount=str(10 + number))
+    world.close()
+    each = [figures_of(books_of(world, one), OCTOBER, world.clock()) for one in everybody(world)]
+    whole = added_up(each)
+    assert len(whole.names["open", "USD"]) == MOST_NAMED
+    assert whole == added_up(reversed(each)) == added_up(each[:7]) + (added_up(each[7:20]) + added_up(each[20:]))
+    assert whole + Figures() == whole
