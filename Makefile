@@ -58,9 +58,9 @@ format: setup  ## ruff, with its hands on
 	ruff check --fix .
 
 lock: $(VENV)/bin/uv  ## resolve the requirements again
-	cd requirements && for part in dev lambda; do \
+	cd requirements && for part in dev lambda pack; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
-	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
+	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part != dev ] && echo "-c dev.txt") -o $$part.txt; done
 	cd requirements && uv pip compile --quiet --upgrade --universal --python-version 3.13 --override focus-overrides.txt \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links focus.in -o focus.txt
 	npm install --package-lock-only --silent

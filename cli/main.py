@@ -147,7 +147,7 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.plan, month.close, month.status, month.report, month.closes]
-    commands += [month.prove, steering.approve, steering.pause, steering.resume, steering.stop]
+    commands += [month.pack, month.prove, steering.approve, steering.pause, steering.resume, steering.stop]
     commands += [steering.parked, steering.retry, steering.collect]
     commands += [
         month.reconcile,

@@ -249,7 +249,7 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.invoices.invoice_page import InvoicePages
 
         ports = self.ports
-        return InvoicePages(ports.settings.company_name, ports.clock, frozenset(ports.hosted_pages))
+        return InvoicePages(ports.settings.company_name, self.issued, ports.clock, frozenset(ports.hosted_pages))
 
     # Closes
 

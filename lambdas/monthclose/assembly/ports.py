@@ -30,8 +30,8 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
-    Register,
     Rehearsals,
+    StoredRegister,
     TaxTables,
     UsageStore,
     WebhookReader,
@@ -79,7 +79,7 @@ class Ports(Protocol):
         """The audit trail."""
 
     @property
-    def register(self) -> Register:
+    def register(self) -> StoredRegister:
         """The rows that lists are made of."""
 
     @property
