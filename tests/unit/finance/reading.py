@@ -18,6 +18,15 @@ def books_of(world: World, customer_id: str, period: Period = OCTOBER, at: datet
     return CustomerBooks(customer_id, profile.name, profile, months, documents)
 
 
+def books_with_all_documents(world: World, customer_id: str) -> CustomerBooks:
+    """Read a customer's books once, for the figures of any month."""
+    profile, months = world.customer(customer_id).profile, world.books.months(customer_id)
+    issued = [one for month in months.values() for one in month.invoices]
+    notes = [one for month in months.values() for one in month.credit_notes]
+    documents = {one.number: world.issued.document(one) for one in [*issued, *notes]}
+    return CustomerBooks(customer_id, profile.name, profile, months, documents)
+
+
 def figures(world: World, period: Period = OCTOBER, at: datetime | None = None) -> Figures:
     """Add up the figures of all customers."""
     at = at or world.clock()

@@ -23,7 +23,7 @@ from monthclose.domain.finance.ties import differences
 from monthclose.domain.period import Period
 from monthclose.domain.register.tables import Row
 from tests.unit.cli.driving import Command, FakeMachine
-from tests.unit.finance.reading import books_of
+from tests.unit.finance.reading import books_with_all_documents
 from tests.world import World
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "online-retail"
@@ -225,16 +225,17 @@ type AllFigures = dict[str, tuple[Figures, Mapping[str, list[Row]]]]
 def figures(closed: Closed) -> AllFigures:
     """The figures of both months and of the one after, as they are once October is closed, and the rows behind them."""
     world, at = closed.world, CLOSED_AT["2011-10"]
-    found: AllFigures = {}
-    for month in (*MONTHS, "2011-11"):
-        period, each, rows = Period.parse(month), list[Figures](), dict[str, list[Row]]()
-        for customer_id in table_of(DATA / "customers.csv"):
-            books = books_of(world, customer_id, period, at)
-            each.append(figures_of(books, period, at))
+    months = (*MONTHS, "2011-11")
+    each: dict[str, list[Figures]] = {month: [] for month in months}
+    rows: dict[str, dict[str, list[Row]]] = {month: defaultdict(list) for month in months}
+    for customer_id in table_of(DATA / "customers.csv"):
+        books = books_with_all_documents(world, customer_id)
+        for month in months:
+            period = Period.parse(month)
+            each[month].append(figures_of(books, period, at))
             for name, theirs in rows_of(books, period, at).items():
-                rows.setdefault(name, []).extend(theirs)
-        found[month] = added_up(each), rows
-    return found
+                rows[month][name] += theirs
+    return {month: (added_up(each[month]), rows[month]) for month in months}
 
 
 @pytest.mark.parametrize("month", MONTHS)
