@@ -6,6 +6,8 @@ from datetime import datetime
 
 from monthclose.domain.finance.customer import CustomerBooks, documents_needed
 from monthclose.domain.finance.figures import Figures, added_up, figures_of, rows_of
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.period import Period
 from monthclose.domain.register.tables import Row
 from tests.world import OCTOBER, World
@@ -21,9 +23,10 @@ def books_of(world: World, customer_id: str, period: Period = OCTOBER, at: datet
 def books_with_all_documents(world: World, customer_id: str) -> CustomerBooks:
     """Read a customer's books once, for the figures of any month."""
     profile, months = world.customer(customer_id).profile, world.books.months(customer_id)
-    issued = [one for month in months.values() for one in month.invoices]
-    notes = [one for month in months.values() for one in month.credit_notes]
-    documents = {one.number: world.issued.document(one) for one in [*issued, *notes]}
+    issued: list[Invoice | CreditNote] = []
+    for month in months.values():
+        issued += [*month.invoices, *month.credit_notes]
+    documents = {one.number: world.issued.document(one) for one in issued}
     return CustomerBooks(customer_id, profile.name, profile, months, documents)
 
 

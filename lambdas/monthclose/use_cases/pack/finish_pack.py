@@ -10,6 +10,7 @@ from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.finance.figures import Figures, added_up
 from monthclose.domain.finance.journal import JOURNAL
 from monthclose.domain.finance.journal_files import JournalFile, journal_files
+from monthclose.domain.finance.sum_files import sum_files
 from monthclose.domain.pack.pack import (
     FIGURES,
     INDEX,
@@ -37,6 +38,7 @@ from monthclose.use_cases.proof.report_pack import current_pack, pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
 _HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+_CSV = "text/csv; charset=utf-8"
 _JOURNALS = {
     "journal.csv": "the journal for the general ledger, for any program",
     "journal.beancount": "the journal for beancount",
@@ -160,6 +162,7 @@ class PackFinisher:
         return [
             _Extra(REPORT, "the report of the close, as a page", page, _HTML),
             *journals,
+            *(_Extra(file.name, file.what, file.content, _CSV) for file in sum_files(figures)),
             _Extra(FIGURES, "all that the report adds up", _json(figures.content()), "application/json"),
             _Extra(QUERIES, "statements with which Amazon Athena reads the Parquet files", self._queries(plan), _TEXT),
         ]
