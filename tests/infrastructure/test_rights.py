@@ -136,6 +136,7 @@ TROUBLE: dict[Right, str] = {
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
     ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
     ("*Pack*Role", "dynamodb:*", "Tables*"): _PACK,
+    ("FinishPackRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _PACK,
     ("*Pack*Role", "s3:*Object", "StorageDocuments/*"): _PACK,
     ("ReportPackMachineRole", "lambda:InvokeFunction", "*Pack*:[*]"): _PACK,
     ("MonthCloseMachineRole", "states:StartExecution", "ReportPackMachine"): _PACK,

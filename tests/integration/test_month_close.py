@@ -136,6 +136,7 @@ def assert_packed(system: System, period: Period, report: dict[str, Any]) -> Non
     assert pack
     assert report["pack"]["name"] == pack.name
     assert (pack.customers, pack.unreadable) == (report["customers"]["snapshot"], ())
+    assert not [remark for remark in pack.remarks if "payouts" in remark], "each provider was asked for its payouts"
     for file in pack.files:
         assert documents.has(pack.key_of(file.name)), file.name
     text = documents.get(pack.key_of("invoices.csv")).decode()
