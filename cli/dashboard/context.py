@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from cli.dashboard.done import Once, Said
 from cli.dashboard.looks import SHORTEST, Looks
 from cli.dashboard.reports import Reports
 from cli.system import System
@@ -31,6 +32,8 @@ class Dashboard:
     shortest_look: float = SHORTEST
     looks: Looks = field(init=False)
     reports: Reports = field(init=False)
+    once: Once = field(default_factory=Once)
+    said: Said = field(default_factory=Said)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looks", Looks(self.system, self.shortest_look))

@@ -20,4 +20,10 @@ class Tab(NamedTuple):
 
 
 SECTIONS = (Section("closes", "Closes", "/"),)
+_OPERATE = Section("operate", "Operate", "/operate")
 CLOSE_TABS = (Tab("glance", "At a glance", ""),)
+
+
+def sections(*, operate: bool) -> tuple[Section, ...]:
+    """List the sections: where something may be changed, there is one more."""
+    return (*SECTIONS, _OPERATE) if operate else SECTIONS

@@ -60,6 +60,7 @@ _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: 
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 _PACK_TOLD = "Finance is told of a report pack if the settings name an address: use_cases/pack/pack_mail.py."
 _PACK_READ = "A pack has credit notes; an account that cannot be read with the others is read alone: read_part.py."
+_ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
 _PACK_AGAIN = "A report pack is made again once the books have changed: statemachines/reconcile.asl.json."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
@@ -126,6 +127,8 @@ TROUBLE: dict[Right, str] = {
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "ParkCustomers:[*]"): _PARKED,
     ("ParkCustomersRole", "*", "*"): _PARKED,
     ("InvoicesShowInvoiceRole", "s3:GetObject", "StorageDocuments/c*"): _SHOWN,
+    ("InvoicesActForCustomerRole", "*", "*"): _ASKED,
+    ("InvoicesShowInvoiceRole", "lambda:InvokeFunction", "*ActForCustomer"): _ASKED,
     ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
     ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,

@@ -174,8 +174,10 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
     }
-    expected = {env.value for env in Env} - {Env.PROVIDER, Env.EVENT_SOURCE, Env.FINANCE_EMAIL, *told_later}
+    told_once = {Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL}
+    expected = {env.value for env in Env} - told_once - {*told_later}
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS} | {"publish_events": {Env.EVENT_SOURCE.value}}
+    own["show_invoice"] = {Env.CUSTOMER_FUNCTION.value}
     own["finish_pack"] = {Env.FINANCE_EMAIL.value}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
@@ -191,7 +193,7 @@ def test_a_function_is_known_to_powertools_by_its_handler(synthesized: Synthesiz
 def test_the_command_finds_every_value_among_the_outputs(synthesized: Synthesized) -> None:
     outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
     for_people = {"ReadPolicy", "OperatePolicy", "MoneyPolicy"}
-    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE, Env.FINANCE_EMAIL)
+    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL)
     assert outputs.keys() == {output_name(env) for env in Env if env not in told_one_function} | for_people
     variables = synthesized.functions()["open_close"]["Environment"]["Variables"]
     for env in Env:
@@ -249,6 +251,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
     assert readers == {
         f"monthclose/{provider}-??????": {
             f"charge_customers:{provider}",
+            "act_for_customer",
             "plan_close",
             "compare_part",
             "report_close",

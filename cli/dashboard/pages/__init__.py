@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance
+from cli.dashboard.pages import closes, glance, operate
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES)
+ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *operate.ROUTES)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
     from monthclose.use_cases.collections.what_came import Done
+    from monthclose.use_cases.finance.read_books import BooksReader
+    from monthclose.use_cases.finance.read_payouts import PayoutReader
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
@@ -100,6 +102,20 @@ class MonthUseCases(CustomerUseCases):
         return UsageFinisher(self.ports.inbox, self.import_lock, self.acts, self.ports.settings.max_rejected_percent)
 
     # Invoices
+
+    @cached_property
+    def payout_reader(self) -> PayoutReader:
+        """Reads the providers' payouts."""
+        from monthclose.use_cases.finance.read_payouts import PayoutReader
+
+        return PayoutReader(self.ports.payout_records, self.ports.log)
+
+    @cached_property
+    def books_reader(self) -> BooksReader:
+        """Reads a customer's books for figures."""
+        from monthclose.use_cases.finance.read_books import BooksReader
+
+        return BooksReader(self.ports.books, self.issued)
 
     @cached_property
     def issued(self) -> IssuedDocuments:
@@ -233,7 +249,7 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.invoices.invoice_page import InvoicePages
 
         ports = self.ports
-        return InvoicePages(ports.settings.company_name, ports.clock, frozenset(ports.hosted_pages))
+        return InvoicePages(ports.settings.company_name, self.issued, ports.clock, frozenset(ports.hosted_pages))
 
     # Closes
 

@@ -77,3 +77,7 @@ class RegisterObjects(Protocol):
         KeyError
             There is none.
         """
+
+
+class StoredRegister(Register, RegisterObjects, Protocol):
+    """The register, to write and to read."""

@@ -204,7 +204,7 @@ def test_the_page_follows_what_was_paid_credited_and_reversed_since(site: Site) 
     assert "There was not enough money in the account." in declined
     site.world.corrector.credit(invoice.number, Money(400, "USD"), "an outage")
     credited = site.page("initech")
-    assert "Credited: CN-00000001" in credited
+    assert '<th scope="row">Credited</th><td>-4.00 USD</td>' in credited
     assert "Pay 6.00 USD now" in credited
     site.world.cashier.record("initech", Money(600, "USD"), "transfer 7")
     settled = site.page("initech")

@@ -288,7 +288,7 @@ def test_a_customer_is_named_with_what_was_invoiced_and_what_is_open() -> None:
         "customer_id": "C-1",
         "name": "Aurora <Analytics>",
         "what": "declined: insufficient_funds",
-        "since": None,
+        "since": "2026-11-01T00:01:00+00:00",
         "invoice": "INV-7",
         "currency": "JPY",
         "invoiced_minor": 9_000,
@@ -296,7 +296,9 @@ def test_a_customer_is_named_with_what_was_invoiced_and_what_is_open() -> None:
     }
     text = text_of(a_page(names={"declined": {"customers": [declined], "in_all": 2}}))
     assert "Declined: 2 customers Customer Why Invoice Invoiced Open Since" in text
-    assert "Aurora <Analytics> C-1 declined: insufficient_funds INV-7 9,000 JPY 8,000 JPY" in text
+    assert (
+        "Aurora <Analytics> C-1 declined: insufficient_funds INV-7 9,000 JPY 8,000 JPY 2026-11-01 00:01:00 UTC" in text
+    )
     assert "and 1 more: monthclose list declined 2026-10" in text
 
 

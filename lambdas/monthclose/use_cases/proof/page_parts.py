@@ -20,7 +20,7 @@ class Cell(NamedTuple):
     under : str
         A second, quiet line.
     tone : str
-        `good`, `bad`, `quiet`, or `sub` in a row that belongs to the one above.
+        `good`, `bad`, `quiet`, `sub` in a row that belongs to the one above, or `beside` if `under` stands beside.
     """
 
     text: str | Chart
@@ -41,23 +41,26 @@ class Table:
 
     Parameters
     ----------
-    foot : sequence of Cell
-        The row of the sums; empty if there is none.
+    foot : sequence of sequence of Cell
+        The rows of the sums.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
-    foot: Sequence[Cell] = ()
+    foot: Sequence[Sequence[Cell]] = ()
 
     @property
     def lines(self) -> list[list[tuple[Column, Cell]]]:
         """The rows, each cell with its column."""
-        return [list(zip(self.columns, row, strict=True)) for row in self.rows]
+        return self._with_columns(self.rows)
 
     @property
-    def sums(self) -> list[tuple[Column, Cell]]:
+    def sums(self) -> list[list[tuple[Column, Cell]]]:
         """The foot, each cell with its column."""
-        return list(zip(self.columns, self.foot, strict=True)) if self.foot else []
+        return self._with_columns(self.foot)
+
+    def _with_columns(self, rows: Sequence[Sequence[Cell]]) -> list[list[tuple[Column, Cell]]]:
+        return [list(zip(self.columns, row, strict=True)) for row in rows]
 
 
 class Drawing(NamedTuple):
@@ -86,6 +89,7 @@ class Section:
     title: str
     anchor: str = ""
     intro: str = ""
+    legend: Chart | str = ""
     drawings: Sequence[Drawing] = ()
     tables: Sequence[Table] = ()
     note: str = ""

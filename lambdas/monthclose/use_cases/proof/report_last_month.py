@@ -59,7 +59,9 @@ def _customers(report: Report, last: LastMonthEntry) -> list[Cell]:
     now, before = report["customers"].get("invoiced", 0), last["customers"].get("invoiced", 0)
     more = f"{now - before:+,}" if now != before else "0"
     bar = bullet(now, before, max(now, before))
-    return row("Customers invoiced", bar, f"{now:,}", f"{before:,}", Cell(more, _percent(now - before, before)))
+    return row(
+        "Customers invoiced", bar, f"{now:,}", f"{before:,}", Cell(more, _percent(now - before, before), "beside")
+    )
 
 
 def _compared(code: str, name: str, sums: Mapping[str, int], earlier: Mapping[str, int]) -> list[Cell]:
@@ -70,7 +72,7 @@ def _compared(code: str, name: str, sums: Mapping[str, int], earlier: Mapping[st
         bullet(now, before, whole, _COMPARED[name]),
         Money(now, code).figures,
         Money(before, code).figures,
-        Cell(signed(now - before, code), _percent(now - before, before)),
+        Cell(signed(now - before, code), _percent(now - before, before), "beside"),
     )
 
 

@@ -36,7 +36,7 @@ def _currency(code: str, sums: Mapping[str, int]) -> dict[str, Any]:
         **{name: Money(minor[name], code).figures for name in _SUMS},
         "ties": not difference,
         "difference": Money(difference, code).figures,
-        "rate": rate(minor["collected"], minor["invoiced"]),
+        "rate": f"{collected} collected" if (collected := share(minor["collected"], minor["invoiced"])) else "",
         "bar": _bar(code, minor),
     }
 
@@ -50,9 +50,10 @@ def _bar(code: str, minor: Mapping[str, int]) -> Chart:
     return parts_bar(parts, empty=f"nothing invoiced in {code}", whole=minor["invoiced"])
 
 
-def rate(collected: int, invoiced: int) -> str:
-    """Say how much is collected, rounded down: 100% means everything."""
-    if invoiced <= 0:
+def share(part: int, whole: int) -> str:
+    """Write a share, rounded down: 100% means everything; nothing if there is no whole."""
+    if whole <= 0:
         return ""
-    per_mille = 1000 * collected // invoiced
-    return f"{per_mille // 10}.{per_mille % 10}% collected" if per_mille != 1000 else "100% collected"
+    per_mille = 1000 * abs(part) // whole
+    written = f"{per_mille // 10}.{per_mille % 10}%" if per_mille != 1000 else "100%"
+    return f"-{written}" if part < 0 and per_mille else written

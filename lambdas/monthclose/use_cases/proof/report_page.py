@@ -3,14 +3,18 @@
 The template is `templates/report.html.j2`; this module turns the report's numbers into what the page says.
 """
 
+from collections.abc import Iterable
+
 from monthclose.domain.closes.checks import State
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.templates import environment
 from monthclose.use_cases.proof.approved import approved_lines
+from monthclose.use_cases.proof.page_parts import Section
 from monthclose.use_cases.proof.report import ProofEntry, Report
 from monthclose.use_cases.proof.report_cards import cards
 from monthclose.use_cases.proof.report_checks import page_checks
+from monthclose.use_cases.proof.report_figures import figure_sections, figures_as_of
 from monthclose.use_cases.proof.report_last_month import against_last_month
 from monthclose.use_cases.proof.report_ledger import ledger_table
 from monthclose.use_cases.proof.report_money import currencies, parts_legend
@@ -30,8 +34,9 @@ def render_report(report: Report) -> bytes:
     report : Report
         As it was stored: one of an earlier release may lack entries.
     """
-    proof = report.get("proof")
+    proof, figures, ledger = report.get("proof"), figure_sections(report), ledger_table(report.get("ledger", {}))
     findings = proof["findings"][:_MAX_FINDINGS] if proof else []
+    first, then = [*against_last_month(report), *figures.money], [*people(report), *figures.books]
     page = {
         "company": report.get("company", ""),
         "period": report["period"],
@@ -41,18 +46,32 @@ def render_report(report: Report) -> bytes:
         "all_passed": not proof or all(entry["state"] == State.PASSED for entry in proof.get("checks", ())),
         "findings": findings,
         "findings_left_out": (_count_findings(proof) if proof else 0) - len(findings),
-        "people": people(report),
-        "warnings": report.get("warnings", []),
+        "warnings": [*report.get("warnings", []), *_of_pack(report)],
         "legend": parts_legend(),
         "taxed": bool(report.get("tax_table")),
         "lost": any(sums.get("lost") for sums in report.get("money", {}).values()),
         "currencies": currencies(report),
-        "last_month": against_last_month(report),
+        "first": first,
+        "then": then,
+        "contents": _contents(first, then, ledger=bool(ledger["rows"]), proof=bool(proof and proof.get("checks"))),
         "cards": cards(report),
-        "ledger": ledger_table(report.get("ledger", {})),
+        "ledger": ledger,
         "facts": _facts(report),
     }
     return environment().get_template("report.html.j2").render(page).encode()
+
+
+def _of_pack(report: Report) -> list[str]:
+    """Say that the last report pack could not be made, if so."""
+    failure = report.get("pack_failure")
+    return [f"the report pack of {utc(failure['time'])} could not be made: {failure['why']}"] if failure else []
+
+
+def _contents(first: Iterable[Section], then: Iterable[Section], *, ledger: bool, proof: bool) -> list[tuple[str, str]]:
+    """Name the parts that links at the top lead to, with their anchors."""
+    before, after = ([(one.anchor, one.title) for one in sections if one.anchor] for sections in (first, then))
+    last = [("ledger", "Ledger")] * ledger + [("proof", "Proof")] * proof
+    return [("money", "Money"), *before, ("customers", "Customers"), *after, *last]
 
 
 def _verdict(report: Report) -> dict[str, str]:
@@ -103,6 +122,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
         ("Tax table", report.get("tax_table", "")),
+        ("Report pack", f"{pack['files']} files, {figures_as_of(pack)}" if (pack := report.get("pack")) else ""),
         ("Approved", "; ".join(approved_lines(report.get("approved")))),
         ("Status", words(report.get("status", ""))),
     )

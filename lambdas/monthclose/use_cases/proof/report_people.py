@@ -25,7 +25,13 @@ def loose_ends(report: Report) -> list[Kind]:
 def people(report: Report) -> list[Section]:
     """List the customers of each kind, and say which command lists the rest."""
     kinds = [*loose_ends(report), *(Kind(name, ends) for name, ends in report.get("names", {}).items())]
+    if _ids(report.get("unfinished")) == _ids(report.get("names", {}).get("parked")):
+        kinds = [kind for kind in kinds if kind.name != "unfinished"]  # they are the parked ones
     return [_section(kind, report["period"]) for kind in kinds]
+
+
+def _ids(ends: LooseEndList | None) -> tuple[int, list[str]]:
+    return (ends["in_all"], sorted(end["customer_id"] for end in ends["customers"])) if ends else (0, [])
 
 
 def _section(kind: Kind, period: str) -> Section:
@@ -33,11 +39,15 @@ def _section(kind: Kind, period: str) -> Section:
     invoiced = any("invoice" in end for end in shown)
     columns = [Column("Customer", "text"), Column("Why", "text")]
     columns += [Column("Invoice", "code"), Column("Invoiced"), Column("Open")] if invoiced else []
-    rows = [row(*_who(end), *(_amounts(end) if invoiced else ()), utc(end["since"])) for end in shown]
+    dated = any(end["since"] for end in shown)
+    columns += [Column("Since", "code")] if dated else []
+    rows = [
+        row(*_who(end), *(_amounts(end) if invoiced else ()), *((utc(end["since"]),) if dated else ())) for end in shown
+    ]
     left_out = in_all - len(shown)
     return Section(
         f"{words(kind.name)}: {count(in_all, 'customer')}",
-        tables=[Table([*columns, Column("Since", "code")], rows)] if shown else [],
+        tables=[Table(columns, rows)] if shown else [],
         note=f"and {left_out:,} more:" if left_out else "",
         command=f"monthclose list {kind.name} {period}" if left_out else "",
     )
