@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from monthclose.domain.pack import pack
 from monthclose.domain.rehearsals import rehearsal
 from monthclose.names import COMPARISONS_PREFIX, PACK_PARTS_PREFIX, RETRIES_PREFIX
 from stacks.config import Config
@@ -18,6 +19,7 @@ _AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX, PACK_PARTS_PREFIX)
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
 REHEARSALS = rehearsal.PREFIX
+PACKS = pack.PREFIX
 RECONCILIATIONS, DEAD_LETTERS = "reconciliations/", "dead-letters/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
 """Documents that customers and auditors have seen: S3 itself refuses to write such an object a second time."""
@@ -48,6 +50,7 @@ class Documents(Construct):
                 *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
                 *(expire(prefix, days=400) for prefix in (REHEARSALS, RETRIES_PREFIX, SNAPSHOTS)),
+                s3.LifecycleRule(prefix=PACKS, noncurrent_version_expiration=Duration.days(30)),
                 ABORT_UPLOADS,
             ],
         )

@@ -215,6 +215,26 @@ def test_of_two_packs_at_once_the_one_that_was_begun_later_stays(world: World) -
     assert report(world)["pack"]["name"] == later.name
 
 
+def test_packs_that_a_close_made_stay_and_of_those_made_later_the_newest_two(world: World) -> None:
+    made = []
+    for made_for in (MadeFor.CLOSE, *[MadeFor.CHANGE] * 4):
+        made.append(world.pack(made_for=made_for))
+        world.clock.pass_time(days=1)
+    kept = [any(key.startswith(pack.key_of("")) for key in world.documents.objects) for pack in made]
+    assert kept == [True, False, False, True, True]
+    assert all(world.documents.has(pack.key_of(name)) for pack in (made[0], *made[3:]) for name in pack.names)
+
+
+def test_removing_an_old_pack_that_broke_off_goes_on_when_the_pack_is_finished_again(world: World) -> None:
+    for _ in range(3):
+        last = world.pack(made_for=MadeFor.CHANGE)
+        world.clock.pass_time(days=1)
+    before = dict(world.documents.objects)
+    again = world.use_cases.pack_finisher.finish(OCTOBER, last.name)
+    assert again.replaces == last.replaces
+    assert world.documents.objects.keys() == before.keys()
+
+
 def test_a_pack_that_is_not_whole_is_not_made_the_current_one(world: World) -> None:
     plan = world.use_cases.pack_planner.plan(OCTOBER, MadeFor.PERSON)
     world.use_cases.pack_part_reader.read(plan, 0)
