@@ -59,6 +59,7 @@ _UNREAD = "An account that cannot be read with the others is read alone: use_cas
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 _PACK_TOLD = "Finance is told of a report pack if the settings name an address: use_cases/pack/pack_mail.py."
+_PACK_OLD = "The pack before the last one is removed if no close has made it: use_cases/pack/finish_pack.py."
 _PACK_READ = "A pack has credit notes; an account that cannot be read with the others is read alone: read_part.py."
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
@@ -135,6 +136,7 @@ TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
     ("FinishPackRole", "dynamodb:*", "TablesCloses"): _PACK_TOLD,
     ("FinishPackRole", "s3:PutObject", "StorageDocuments/pack-parts/*"): _PACK_TOLD,
+    ("FinishPackRole", "s3:DeleteObject", "StorageDocuments/packs/*"): _PACK_OLD,
     ("ReadPackPartRole", "dynamodb:GetItem", "TablesCustomers"): _PACK_READ,
     ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/credit_notes/*"): _PACK_READ,
     ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,
