@@ -177,7 +177,9 @@ class PackFinisher:
         return journal_files(figures.rows(JOURNAL), plan.period, plan.planned_at, self.journal)
 
     def _remarks(self, plan: PackPlan, figures: Figures) -> tuple[str, ...]:
-        """Say which files of the journal could not be written, and why."""
+        """Say which files of the journal could not be written, and why, if the company has said how it wants them."""
+        if not self.journal.values():
+            return ()
         return tuple(f"{file.name}: {file.missing}" for file in self._journals(plan, figures) if file.missing)
 
     def _table_files(self, plan: PackPlan) -> list[PackFile]:
