@@ -72,7 +72,7 @@ def _make(system: System, period: Period, by: str) -> None:
 
 def _print(found: Pack, *, outdated: bool) -> None:
     say(f"report pack of {found.period}: {count(found.customers, 'customer')}, {size(found.size)}", "bold")
-    say(f"  {WHY[found.made_for]}, {utc(found.made_at)}; records as of {utc(found.planned_at)}")
+    say(f"  {WHY[found.made_for]}, {utc(found.made_at)}; figures as of {utc(found.planned_at)}")
     if outdated:
         say(f"  the books have changed since; to make it again: monthclose pack {found.period} --make", "yellow")
     for line in found.unreadable[:_MOST_UNREADABLE]:
