@@ -14,13 +14,14 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from jinja2 import nodes
 
-from monthclose.adapters.documents.view import view_of
+from monthclose.adapters.documents.typst import view_of
 from monthclose.domain.money import Money
 from monthclose.domain.payments.declines import ADVICE, DECLINES, decline
 from monthclose.domain.period import Period
 from monthclose.locales import Locale, languages, locale_for
 from monthclose.locales.catalogue import Catalogue
 from monthclose.templates import environment
+from monthclose.use_cases.invoices import invoice_page
 from tests.unit.locales.letters import every_letter
 from tests.unit.locales.papers import every_paper
 
@@ -81,7 +82,7 @@ def _declines() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def needed() -> set[tuple[str, str]]:
     """Contexts and texts that letters, documents, templates and code ask a catalogue for."""
-    asked = {("", text) for text in (*_in_templates(), *_in_code(), *_declines())}
+    asked = {("", text) for text in (*_in_templates(), *_in_code(), *_declines(), *invoice_page.texts())}
     text = Catalogue.text
 
     def asking(self: Catalogue, english: str, context: str = "") -> str:
@@ -92,7 +93,7 @@ def needed() -> set[tuple[str, str]]:
         patch.setattr(Catalogue, "text", asking)
         for language in OTHERS:
             assert all(mail for _, mail in every_letter(language=language))
-            assert all(view_of(paper, None) for _, paper in every_paper(language))
+            assert all(view_of(paper) for _, paper in every_paper(language))
         for month in range(1, 13):
             _said_in_full(locale_for("de"), month)
     return asked
