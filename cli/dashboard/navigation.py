@@ -21,7 +21,7 @@ class Tab(NamedTuple):
 
 SECTIONS = (Section("closes", "Closes", "/"),)
 _OPERATE = Section("operate", "Operate", "/operate")
-CLOSE_TABS = (Tab("glance", "At a glance", ""),)
+CLOSE_TABS = (Tab("glance", "At a glance", ""), Tab("report", "Report and files", "/report"))
 
 
 def sections(*, operate: bool) -> tuple[Section, ...]:

@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance, operate
+from cli.dashboard.pages import closes, glance, operate, report
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *operate.ROUTES)
+ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *operate.ROUTES, *report.ROUTES)
