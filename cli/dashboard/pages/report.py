@@ -15,7 +15,7 @@ from cli.dashboard.context import Dashboard, NotFoundError, dashboard_of, period
 from cli.dashboard.rendering import render
 from cli.dashboard.states import state_of
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pack.pack import INDEX, Pack, PackFile
+from monthclose.domain.pack.pack import INDEX
 from monthclose.domain.period import Period
 from monthclose.ports import Documents
 from monthclose.use_cases.pack.pack_page import WHY, size, utc
@@ -99,15 +99,11 @@ def _pack(dashboard: Dashboard, period: Period) -> dict[str, Any]:
         "failure": failed,
         "made": f"{WHY[found.made_for]}, {utc(found.made_at)}; records as of {utc(found.planned_at)}",
         "outdated": dashboard.system.use_cases.pack_planner.is_outdated(period),
-        "groups": [(title, files) for title, files in _groups(found) if files],
+        "people": [file for file in found.files if not file.name.endswith(_PROGRAMS)],
+        "programs": [file for file in found.files if file.name.endswith(_PROGRAMS)],
         "unreadable": found.unreadable[:_MOST_UNREADABLE],
         "size": size,
     }
-
-
-def _groups(found: Pack) -> Iterator[tuple[str, list[PackFile]]]:
-    yield "For people", [file for file in found.files if not file.name.endswith(_PROGRAMS)]
-    yield "For programs", [file for file in found.files if file.name.endswith(_PROGRAMS)]
 
 
 def _pieces(documents: Documents, key: str) -> Iterator[bytes]:
