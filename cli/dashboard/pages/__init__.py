@@ -2,6 +2,9 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance, operate, report
+from cli.dashboard.pages import closes, customer, glance, invoice, lists, operate, prices, report
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *operate.ROUTES, *report.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *(*closes.ROUTES, *glance.ROUTES, *report.ROUTES, *lists.ROUTES, *customer.ROUTES, *invoice.ROUTES),
+    *(*prices.ROUTES, *operate.ROUTES),
+)
