@@ -34,6 +34,7 @@ from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
+from monthclose.ports.payouts import PayoutRecord
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
 from monthclose.use_cases.closes.open_close import Opened
 from monthclose.use_cases.closes.snapshot import read_batches
@@ -160,6 +161,8 @@ class World:
     finance_email: str = ""
     links: LinkSettings | None = None
     """With them, mails carry links."""
+    payouts: dict[str, Callable[[], PayoutRecord]] = field(default_factory=dict)
+    """Makes the records of the providers' payouts, by provider."""
 
     def __post_init__(self) -> None:
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
@@ -204,6 +207,10 @@ class World:
     @property
     def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
         return {self.gateway.provider: lambda: self.gateway}
+
+    @property
+    def payout_records(self) -> dict[str, Callable[[], PayoutRecord]]:
+        return self.payouts
 
     @property
     def hosted_pages(self) -> dict[str, Callable[[], HostedPages]]:

@@ -195,6 +195,17 @@ def print_report(content: Report, took: float | None = None) -> None:
     for line in (*approved_lines(content.get("approved")), *warnings):
         say(f"  {line}", "yellow" if line in warnings else "")
     say(f"  report: monthclose report {content['period']} --open", "dim")
+    _print_pack(content)
+
+
+def _print_pack(content: Report) -> None:
+    """Say where the report pack is, or why there is none."""
+    failure = content.get("pack_failure")
+    if failure:
+        say(f"  the report pack could not be made: {failure['why']}", "yellow")
+        say(f"  to try again: monthclose pack {content['period']} --make", "yellow")
+    if "pack" in content:
+        say(f"  report pack: monthclose pack {content['period']} --download FOLDER", "dim")
 
 
 def _print_checks(content: Report) -> None:

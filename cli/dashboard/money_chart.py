@@ -45,7 +45,7 @@ def money_charts(followed: Followed) -> list[MoneyChart]:
     began = close.run_started_at
     elapsed = max(((close.completed_at or followed.now) - began).total_seconds(), 1.0)
     planned = money_as_planned(followed.view.standing, followed.lanes, close.customers)
-    last = max(elapsed, *(amount.second for amount in followed.money))
+    last = max(elapsed, *(amount.second for amount in (*followed.money, *planned)))
     marks = [_mark(began, 0), _mark(began, last)]
     if followed.view.running:
         marks.insert(1, Mark(elapsed, "now", lined=True))

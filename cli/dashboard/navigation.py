@@ -19,5 +19,11 @@ class Tab(NamedTuple):
     path: str
 
 
-SECTIONS = (Section("closes", "Closes", "/"), Section("prices", "Prices", "/prices"))
+SECTIONS = (Section("closes", "Closes", "/"), Section("lists", "Lists", "/lists"), Section("prices", "Prices", "/prices"))
+_OPERATE = Section("operate", "Operate", "/operate")
 CLOSE_TABS = (Tab("glance", "At a glance", ""),)
+
+
+def sections(*, operate: bool) -> tuple[Section, ...]:
+    """List the sections: where something may be changed, there is one more."""
+    return (*SECTIONS, _OPERATE) if operate else SECTIONS

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 
 from cli.console import duration
 from cli.dashboard.context import dashboard_of
-from cli.dashboard.navigation import CLOSE_TABS, SECTIONS
+from cli.dashboard.navigation import CLOSE_TABS, sections
 from monthclose.domain.money import Money
 from monthclose.domain.words import count
 from monthclose.templates import environment
@@ -36,7 +36,8 @@ def render(request: Request, template: str, status_code: int = 200, **content: A
         "operate": dashboard.operate,
         "by": dashboard.by,
         "form_key": request.app.state.access.form_key,
-        "sections": SECTIONS,
+        "said": dashboard.said.of(request.query_params.get("said", "")),
+        "sections": sections(operate=dashboard.operate),
         "close_tabs": CLOSE_TABS,
         "section": "",
         "period": None,

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Workflow,
     )
     from monthclose.ports.copies import TableCopies
+    from monthclose.ports.payouts import PayoutRecord
     from monthclose.ports.tables import ColumnFiles
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
@@ -109,6 +110,21 @@ def _gocardless_pages(key: str, provider: Provider) -> HostedPages:
 
     return GoCardlessPages(key, provider.api_base)
 
+
+def _stripe_payouts(key: str, provider: Provider) -> PayoutRecord:
+    from monthclose.adapters.stripe.payouts import StripePayouts
+
+    return StripePayouts(key, provider.api_base)
+
+
+def _gocardless_payouts(key: str, provider: Provider) -> PayoutRecord:
+    from monthclose.adapters.gocardless.payouts import GoCardlessPayouts
+
+    return GoCardlessPayouts(key, provider.api_base)
+
+
+_PAYOUTS = {"gocardless": _gocardless_payouts, "stripe": _stripe_payouts}
+"""Makes the record of each provider's payouts, with a key."""
 
 _PAGES = {"gocardless": _gocardless_pages, "stripe": _stripe_pages}
 """Makes the pages of each provider that has some, with a key."""
@@ -173,7 +189,7 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._batches, self.register)
+        return DynamoCloses(self._batches, lambda: self.register)
 
     @cached_property
     def register(self) -> S3Register:
@@ -215,7 +231,7 @@ class Runtime:
         """All customers."""
         from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 
-        return DynamoCustomerDirectory(self._batches, self.register)
+        return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
     @cached_property
     def usage(self) -> UsageStore:
@@ -354,6 +370,20 @@ class Runtime:
         with self._lock:
             limiting = self._limiting
         return limiting.pages(lambda key: _PAGES[name](key, settings), partial(api_key, settings.secret_name), settings)
+
+    @property
+    def payout_records(self) -> Mapping[str, Callable[[], PayoutRecord]]:
+        """Makes each provider's record of its payouts, by the provider's name."""
+        return {name: partial(self._payout_record, name) for name in self.settings.providers if name in _PAYOUTS}
+
+    def _payout_record(self, name: str) -> PayoutRecord:
+        from monthclose.adapters.aws.secrets import api_key
+
+        settings = self.settings.providers[name]
+        with self._lock:
+            limiting = self._limiting
+        key = partial(api_key, settings.secret_name)
+        return limiting.payouts(lambda key: _PAYOUTS[name](key, settings), key, settings)
 
     @cached_property
     def _limiting(self) -> Limiting:

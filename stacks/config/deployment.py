@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
+_ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 _OPTIONAL: Mapping[str, object] = {
     "company": {},
     "domain": {},
@@ -88,6 +89,8 @@ class Config:
         Time-out of the function that charges; the visibility time-out of its queue is six times as long.
     alarm_email : str or None
         Where alarms are sent. Without it they only show in CloudWatch.
+    finance_email : str or None
+        Who is told of the report pack at the end of each close. None for nobody.
     company : Company
         What invoices say about the company.
     invoice_link_days : int
@@ -126,6 +129,7 @@ class Config:
     charge_timeout_seconds: int
     reconcile: Reconcile
     alarm_email: str | None
+    finance_email: str | None
     company: Company
     invoice_link_days: int
     journal: JournalSettings
@@ -153,7 +157,7 @@ class Config:
         check_fields(settings, "", cls)
         target = read_choice(settings, "", "target", Target)
         sender = read_text(settings, "", "mail_sender")
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", sender):
+        if not re.fullmatch(_ADDRESS, sender):
             raise ConfigError(f"mail_sender: {sender!r} is not an e-mail address")
         identity = read_text(settings, "", "mail_identity", default=sender.partition("@")[2])
         if identity not in (sender, sender.partition("@")[2]):
@@ -183,6 +187,7 @@ class Config:
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
             reconcile=Reconcile.parse(read_object(settings, "", "reconcile")),
             alarm_email=read_text(settings, "", "alarm_email", default="") or None,
+            finance_email=_address(settings, "finance_email"),
             company=read_company(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
             journal=read_journal(read_object(settings, "", "journal")),
@@ -196,6 +201,13 @@ class Config:
     def local(self) -> bool:
         """Whether the target is an emulator on this machine."""
         return self.target is Target.LOCAL
+
+
+def _address(settings: Json, name: str) -> str | None:
+    address = read_text(settings, "", name, default="")
+    if address and not re.fullmatch(_ADDRESS, address):
+        raise ConfigError(f"{name}: {address!r} is not an e-mail address")
+    return address or None
 
 
 def _name(settings: Json) -> str:

@@ -11,7 +11,7 @@ from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.payments.provider_health import Health
 from tests.browser import scenes
 from tests.browser.visiting import TELEPHONE, WIDE, Visitor
-from tests.unit.cli.driving import FakeMachine
+from tests.unit.cli.driving import EXECUTION, FakeMachine
 from tests.unit.closes.forecasting import at
 from tests.world import OCTOBER, World
 
@@ -98,6 +98,14 @@ def test_a_provider_that_is_down_and_a_paused_close_say_so(visitor: Visitor, wor
     assert "stripe ! Down, asked again in 30 s" in said
 
 
+def test_while_customers_are_counted_it_says_so(visitor: Visitor, world: World, machine: FakeMachine) -> None:
+    world.add_customer("acme")
+    world.open(execution=EXECUTION)
+    visitor.open(PAGE)
+    assert "Its customers are being counted" in visitor.text()
+    assert "Known once the customers are counted." in visitor.text("section:has(#providers)")
+
+
 def test_at_the_end_it_says_how_it_went_and_no_longer_expects_anything(
     visitor: Visitor, world: World, machine: FakeMachine
 ) -> None:
@@ -150,8 +158,10 @@ def test_the_page_works_by_keyboard_from_the_top(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("region", name="Money by currency")).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("scene", [scenes.opened, scenes.half_charged, scenes.ended])
+@pytest.mark.parametrize(
+    ("scene", "scheme"),
+    [(scenes.opened, "light"), (scenes.half_charged, "light"), (scenes.half_charged, "dark"), (scenes.ended, "dark")],
+)
 def test_the_page_has_no_barriers_and_fits_into_the_window(
     visit: Visit, world: World, machine: FakeMachine, scene: Callable[..., object], scheme: str
 ) -> None:

@@ -17,6 +17,7 @@ from tests.browser.chromium import ROOT
 
 WIDE, TELEPHONE = (1280, 900), (390, 844)
 _AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+_PATIENCE_MILLISECONDS = 8_000
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -111,6 +112,7 @@ def visiting(
         reduced_motion="reduce",
         **more,
     )
+    context.set_default_timeout(_PATIENCE_MILLISECONDS)
     try:
         visitor = Visitor(context.new_page(), served)
         yield visitor

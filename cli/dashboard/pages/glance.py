@@ -128,6 +128,7 @@ def _content(look: Look) -> dict[str, Any]:
         "stages": list(_stages(followed)),
         "payments": list(_payments(view.totals)),
         "providers": [_provider(followed, name, of) for name, of in view.standing.providers.items()],
+        "parked": sum(view.totals.parked.values()),
         "people": list(_people(view.totals)),
         "end": end_in_words(followed),
         "slowest": slowest_in_words(followed),

@@ -75,7 +75,7 @@ class CustomerUseCases:
         """Places and lifts holds for a person."""
         from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
 
-        return HoldDesk(self.ports.books, self.ports.clock)
+        return HoldDesk(self.ports.books, self.ports.clock, self.ports.register)
 
     @cached_property
     def cashier(self) -> Cashier:
@@ -83,7 +83,8 @@ class CustomerUseCases:
         from monthclose.use_cases.accounts.adjust_account import Cashier
 
         ports = self.ports
-        return Cashier(ports.books, ports.closes, ports.clock, self.charger, self.hold_keeper, self.customer_teller)
+        keeper, teller = self.hold_keeper, self.customer_teller
+        return Cashier(ports.books, ports.closes, ports.clock, self.charger, keeper, teller, ports.register)
 
     # Notices
 

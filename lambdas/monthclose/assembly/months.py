@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
     from monthclose.use_cases.collections.what_came import Done
+    from monthclose.use_cases.finance.read_books import BooksReader
+    from monthclose.use_cases.finance.read_payouts import PayoutReader
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
+    from monthclose.use_cases.invoices.account_papers import AccountPapers
     from monthclose.use_cases.invoices.correct_invoice import Corrector
     from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
@@ -102,6 +105,20 @@ class MonthUseCases(CustomerUseCases):
     # Invoices
 
     @cached_property
+    def payout_reader(self) -> PayoutReader:
+        """Reads the providers' payouts."""
+        from monthclose.use_cases.finance.read_payouts import PayoutReader
+
+        return PayoutReader(self.ports.payout_records, self.ports.log)
+
+    @cached_property
+    def books_reader(self) -> BooksReader:
+        """Reads a customer's books for figures."""
+        from monthclose.use_cases.finance.read_books import BooksReader
+
+        return BooksReader(self.ports.books, self.issued)
+
+    @cached_property
     def issued(self) -> IssuedDocuments:
         """The issued invoices and credit notes."""
         from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
@@ -115,6 +132,14 @@ class MonthUseCases(CustomerUseCases):
             lambda: ports.e_invoices,
             ports.settings.company,
         )
+
+    @cached_property
+    def account_papers(self) -> AccountPapers:
+        """Writes receipts and statements of account."""
+        from monthclose.use_cases.invoices.account_papers import AccountPapers
+
+        ports = self.ports
+        return AccountPapers(ports.books, ports.documents, self.issued, lambda: ports.renderer, ports.settings.company)
 
     @cached_property
     def invoice_drafter(self) -> InvoiceDrafter:
@@ -233,7 +258,7 @@ class MonthUseCases(CustomerUseCases):
         from monthclose.use_cases.invoices.invoice_page import InvoicePages
 
         ports = self.ports
-        return InvoicePages(ports.settings.company_name, ports.clock, frozenset(ports.hosted_pages))
+        return InvoicePages(ports.settings.company_name, self.issued, ports.clock, frozenset(ports.hosted_pages))
 
     # Closes
 

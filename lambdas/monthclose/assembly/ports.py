@@ -30,14 +30,15 @@ from monthclose.ports import (
     PaymentGateway,
     PriceBooks,
     ProviderLimits,
-    Register,
     Rehearsals,
+    StoredRegister,
     TaxTables,
     UsageStore,
     WebhookReader,
     Workflow,
 )
 from monthclose.ports.copies import TableCopies
+from monthclose.ports.payouts import PayoutRecord
 from monthclose.ports.tables import ColumnFiles
 from monthclose.settings import Settings
 
@@ -78,7 +79,7 @@ class Ports(Protocol):
         """The audit trail."""
 
     @property
-    def register(self) -> Register:
+    def register(self) -> StoredRegister:
         """The rows that lists are made of."""
 
     @property
@@ -148,6 +149,10 @@ class Ports(Protocol):
     @property
     def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
         """Makes the pages of each provider that has some, by the provider's name; they keep to the same limit."""
+
+    @property
+    def payout_records(self) -> Mapping[str, Callable[[], PayoutRecord]]:
+        """Makes each provider's record of its payouts, by the provider's name; it keeps to the same limit."""
 
     @property
     def limits(self) -> ProviderLimits:

@@ -225,6 +225,8 @@ class UseCases(MonthUseCases):
             documents=ports.documents,
             store=PackStore(ports.documents),
             executor=ports.executor("pack", READERS),
+            register=ports.register,
+            clock=ports.clock,
         )
 
     @cached_property
@@ -246,7 +248,7 @@ class UseCases(MonthUseCases):
         ports, settings = self.ports, self.ports.settings
         store, company, address = PackStore(ports.documents), settings.company_name, settings.finance_email
         mailer = PackMailer(ports.mailer, ports.documents, store, ports.log, company, address) if address else None
-        return PackFinisher(ports.documents, store, ports.clock, company, mailer)
+        return PackFinisher(ports.documents, store, ports.clock, company, settings.journal, mailer)
 
     # Reconciliation
 

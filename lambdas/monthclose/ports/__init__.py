@@ -28,7 +28,7 @@ from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
 from monthclose.ports.pages import HostedPages, OpenedPage, PageAnswer, PageOrder, PageState
 from monthclose.ports.prices import PriceBooks
-from monthclose.ports.register import ListedObject, Register, RegisterObjects
+from monthclose.ports.register import ListedObject, Register, RegisterObjects, StoredRegister
 from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
@@ -93,6 +93,7 @@ __all__ = [
     "Rehearsals",
     "Reservation",
     "ShareLeft",
+    "StoredRegister",
     "TaxTables",
     "Taxes",
     "Tell",

@@ -54,6 +54,8 @@ class Collected:
         it stands now.
     code : str
         Why the bank reversed it, in the provider's words.
+    card_brand : str
+        The card's brand, in the provider's words, where it says it unasked: `visa`.
     """
 
     amount: Money
@@ -61,6 +63,7 @@ class Collected:
     reversed_minor: int = 0
     code: str = ""
     request_id: str = ""
+    card_brand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Refused:
     request_id: str = ""
     advice: str = ""
     """What the provider advises about another attempt, in its words (`domain.payments.declines` has what they mean)."""
+    card_brand: str = ""
+    """The card's brand, as in `Collected`."""
     confirm_at: str = ""
     """The address at which the customer authenticates the charge, if the order says where to send them back to."""
 

@@ -67,7 +67,7 @@ def test_a_valid_link_redirects_to_the_customers_own_pdf_for_a_minute(site: Site
     assert invoice
     key = site.world.issued.pdf_key(invoice)
     assert answer["headers"]["Location"] == f"https://documents.example.com/{key}?name={invoice.number}.pdf&seconds=60"
-    assert [document.customer.customer_id for document in site.world.renderer.rendered] == ["acme"]
+    assert [document.customer.customer_id for document in site.world.renderer.documents] == ["acme"]
 
 
 def test_a_link_to_a_credit_note_opens_its_pdf_and_only_for_its_own_customer(site: Site) -> None:
@@ -204,7 +204,7 @@ def test_the_page_follows_what_was_paid_credited_and_reversed_since(site: Site) 
     assert "There was not enough money in the account." in declined
     site.world.corrector.credit(invoice.number, Money(400, "USD"), "an outage")
     credited = site.page("initech")
-    assert "Credited: CN-00000001" in credited
+    assert '<th scope="row">Credited</th><td>-4.00 USD</td>' in credited
     assert "Pay 6.00 USD now" in credited
     site.world.cashier.record("initech", Money(600, "USD"), "transfer 7")
     settled = site.page("initech")

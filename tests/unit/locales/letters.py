@@ -19,9 +19,10 @@ _S, _K = PaymentState, NoticeKind
 _LINK = "https://invoices.example.com/v1.k1.abc_-.def"
 
 
-def every_letter(customer: Customer | None = None) -> Iterator[tuple[str, Mail]]:
-    """Write each e-mail, with a name that says which variant it is; `customer` says their name and language."""
-    account = customer or a_customer(receivable=123_456)
+def every_letter(name: str = "Ada Ltd", language: str = "") -> Iterator[tuple[str, Mail]]:
+    """Write each e-mail, with a name that says which variant it is, to a customer of a name and a language."""
+    account = a_customer(receivable=123_456, name=name)
+    account = replace(account, profile=replace(account.profile, language=language))
     texts = NoticeTexts("Northwind Cloud", lambda _: _LINK)
     yield from _about_payments(texts, account)
     yield from _about_holds(texts, account)
@@ -70,6 +71,8 @@ def _about_payments(texts: NoticeTexts, account: Customer) -> Iterator[tuple[str
     yield "last reminder", texts.mail(account, month, _K.LAST_REMINDER, step="day-14", held_on=date(2026, 11, 22))
     yield "last reminder, no hold", texts.mail(account, month, _K.LAST_REMINDER, step="day-14")
     lifted = replace(month, holds=(HoldChange("C-1", OCTOBER, HoldAction.LIFTED, "paid", NOW),))
+    credited = CustomerMonth(replace(open_, credited_minor=15_000), declined, credit_notes=(_credit_note(),))
+    yield "reminder, credited in part", texts.mail(account, credited, _K.REMINDER, step="day-3")
     yield "receipt, hold lifted", texts.mail(account, lifted, _K.RECEIPT)
 
 
@@ -83,13 +86,14 @@ def _about_holds(texts: NoticeTexts, account: Customer) -> Iterator[tuple[str, M
     yield "hold lifted, still owing", texts.hold_mail(account, _K.HOLD_LIFTED, change)
 
 
+def _credit_note() -> CreditNote:
+    place = DocumentPlace("key", 0, 1, "hash")
+    start = ("CN-00000007", "INV-00000001", "C-1", OCTOBER, "USD", 10_000, 0, TODAY)
+    return CreditNote(*start, reason="billed twice", correction="id", document=place)
+
+
 def _about_corrections(texts: NoticeTexts, account: Customer) -> Iterator[tuple[str, Mail]]:
-    note = CreditNote(
-        *("CN-00000007", "INV-00000001", "C-1", OCTOBER, "USD", 10_000, 0, TODAY),
-        reason="billed twice",
-        correction="id",
-        document=DocumentPlace("key", 0, 1, "hash"),
-    )
+    note = _credit_note()
     nothing = replace(account, receivable_minor=0)
     dated = replace(nothing, credit_minor=5000, grants=(Part(a_grant(good_until=date(2026, 12, 31)), 100),))
     yield "credit note", texts.credit_note_mail(account, note, Effect(5000, 3000, 2000))

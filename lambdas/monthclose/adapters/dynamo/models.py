@@ -175,6 +175,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     provider_ref = UnicodeAttribute()
     code = UnicodeAttribute()
     advice = UnicodeAttribute(default="")
+    card_brand = UnicodeAttribute(null=True)
     history = JSONAttribute()
     waits_for = UnicodeAttribute(null=True)
 

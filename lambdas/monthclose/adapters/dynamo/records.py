@@ -70,9 +70,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
             gathers = [str(period) for period in record.gathers] or None
-            plain = _plain(record, "period", "history", "gathers", "waits_for")
-            waits_for = record.waits_for or None
-            return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers, waits_for=waits_for)
+            said = {"waits_for": record.waits_for or None, "card_brand": record.card_brand or None}
+            plain = _plain(record, "period", "history", "gathers", *said) | said
+            return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
             return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
@@ -264,8 +264,8 @@ def payment(item: m.PaymentItem) -> Payment:
     )
     gathers = tuple(Period.parse(period) for period in item.gathers or ())
     fields = _common(item, "sequence", "batch", "attempt", "continues", *texts, *amounts, *money_back)
-    state, waits_for = PaymentState(item.state), item.waits_for or ""
-    return Payment(**fields, state=state, history=history, gathers=gathers, waits_for=waits_for)
+    fields |= {"waits_for": item.waits_for or "", "card_brand": item.card_brand or ""}
+    return Payment(**fields, state=PaymentState(item.state), history=history, gathers=gathers)
 
 
 def _entry(item: m.EntryItem) -> Entry:

@@ -8,6 +8,7 @@ the first call's answer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import stripe
@@ -18,6 +19,7 @@ from monthclose.adapters.stripe.amounts import our_amount, stripe_amount
 from monthclose.adapters.stripe.errors import (
     INVALID_METHOD,
     NO_SUCH_OBJECT,
+    card_brand,
     failure_code,
     member,
     refusal,
@@ -109,6 +111,7 @@ class StripeGateway:
                         "invoice": order.invoice_number,
                         "close": str(order.period),
                         "customer_id": order.customer_id,
+                        "attempt": str(order.attempt),
                     },
                 },
                 {"idempotency_key": _key(order.payment_id, order.attempt, "create")},
@@ -121,7 +124,11 @@ class StripeGateway:
             with self._asking(order, moves_money=False):
                 self._client.payment_intents.update(
                     order.reference,
-                    {"amount": stripe_amount(order.amount), "payment_method": order.payment_method},
+                    {
+                        "amount": stripe_amount(order.amount),
+                        "payment_method": order.payment_method,
+                        "metadata": {"attempt": str(order.attempt)},
+                    },
                     {"idempotency_key": _key(order.payment_id, order.attempt, "update")},
                 )
         except OrderInvalidError as error:
@@ -143,9 +150,11 @@ class StripeGateway:
             with self._asking(order, moves_money=True):
                 intent = self._client.payment_intents.confirm(
                     order.reference,
-                    {"payment_method": order.payment_method, "return_url": order.back}
-                    if order.back
-                    else {"payment_method": order.payment_method, "off_session": True},
+                    {
+                        "payment_method": order.payment_method,
+                        "expand": ["latest_charge"],  # says the card's brand
+                        **({"return_url": order.back} if order.back else {"off_session": True}),
+                    },
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
@@ -157,8 +166,15 @@ class StripeGateway:
         return self._answer(intent)
 
     def look_up(self, order: ChargeOrder) -> Answer:
-        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; Stripe's search lags behind."""
-        return self._retrieve(order.reference) if order.reference else self._find(order)
+        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; Stripe's search lags behind.
+
+        One that still says why an earlier attempt was refused was not brought up to date for this one, nor confirmed.
+        """
+        if not order.reference:
+            return self._find(order)
+        with translated(moves_money=False):
+            intent = self._client.payment_intents.retrieve(order.reference, {"expand": ["latest_charge"]})
+            return Answer(intent.id, NotCollected()) if _is_of_earlier(intent, order) else self._answer(intent)
 
     def _retrieve(self, reference: str) -> Answer:
         with translated(moves_money=False):
@@ -184,7 +200,8 @@ class StripeGateway:
             )
             for intent in intents.auto_paging_iter():
                 if _metadata(intent, "payment") == order.payment_id and intent.status != CANCELED:
-                    return self._answer(intent)
+                    earlier = _is_of_earlier(intent, order)
+                    return Answer(intent.id, NotCollected()) if earlier else self._answer(intent)
         return Answer("", NotCollected())
 
     def withdraw(self, order: ChargeOrder) -> Answer:
@@ -276,7 +293,7 @@ class StripeGateway:
         outcome = _outcome(intent)
         charge = intent.latest_charge
         if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
-            outcome = with_money_back(self._client, intent, charge, outcome)
+            outcome = with_money_back(self._client, intent, charge, replace(outcome, card_brand=card_brand(charge)))
         return Answer(intent.id, outcome)
 
 
@@ -298,6 +315,13 @@ def _stripe_time(time: datetime) -> int:
 
 def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
     return str(getattr(intent.metadata, key, ""))
+
+
+def _is_of_earlier(intent: stripe.PaymentIntent, order: ChargeOrder) -> bool:
+    """Whether a PaymentIntent that was refused, or waits for its customer, is as an earlier attempt has left it."""
+    attempt = _metadata(intent, "attempt")
+    open_ = intent.status in ("requires_payment_method", "requires_confirmation", "requires_action")
+    return open_ and attempt.isdecimal() and int(attempt) < order.attempt
 
 
 def _id(reference: str | stripe.StripeObject | None) -> str:

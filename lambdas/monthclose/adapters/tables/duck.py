@@ -5,7 +5,7 @@ and writes files on the function's disk and streams between them, so that a tabl
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -17,7 +17,12 @@ _TYPES = {Kind.MINOR: "BIGINT", Kind.COUNT: "BIGINT", Kind.DATE: "DATE", Kind.TI
 _MEMORY = "512MB"
 _READ_AT_ONCE = 4 * 2**20
 _LONGEST_ROW = 16 * 2**20
-_ALONE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_OPTIONS: Mapping[str, str | bool | int | float | list[str]] = {
+    "memory_limit": _MEMORY,
+    "threads": 1,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 """It fetches nothing: Parquet is built in."""
 
 
@@ -45,6 +50,6 @@ def _convert(columns: Sequence[Column], source: Path, target: Path) -> None:
         f"max_line_size={_LONGEST_ROW}, parallel=false)) "
         f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
     )
-    options = {"memory_limit": _MEMORY, "threads": 1, "temp_directory": str(source.parent), **_ALONE}
+    options = {**_OPTIONS, "temp_directory": str(source.parent)}
     with duckdb.connect(config=options) as connection:
         connection.execute(query)

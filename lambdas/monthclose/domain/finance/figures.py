@@ -14,9 +14,22 @@ from typing import Any
 
 from monthclose.domain.finance import sums
 from monthclose.domain.finance.aging import AGING, CREDIT, Bucket, OpenItem, aging_of, credit_of, open_items
+from monthclose.domain.finance.balances import BALANCES, balances_of
+from monthclose.domain.finance.cash import (
+    CASH,
+    COLLECTED,
+    INVOICED,
+    PAID,
+    cash_of,
+    collected_of,
+    invoiced_of,
+    paid_of,
+)
 from monthclose.domain.finance.customer import CustomerBooks
 from monthclose.domain.finance.journal import JOURNAL, journal_rows, postings
 from monthclose.domain.finance.named import NAMED, Named, NamedSum, Names, largest
+from monthclose.domain.finance.payouts import PAYOUTS
+from monthclose.domain.finance.recovery import CHARGES, RECOVERY, charges_of, recovery_of
 from monthclose.domain.finance.revenue import REVENUE, RevenueLine, revenue_lines
 from monthclose.domain.finance.sums import Sums, SumTable
 from monthclose.domain.finance.taxes import TAXES, taxes_of
@@ -24,7 +37,13 @@ from monthclose.domain.finance.who import named_of
 from monthclose.domain.period import Period
 from monthclose.domain.register.tables import Row, Value
 
-TABLES: Mapping[str, SumTable[Any]] = {table.name: table for table in (AGING, CREDIT, REVENUE, TAXES, JOURNAL, NAMED)}
+TABLES: Mapping[str, SumTable[Any]] = {
+    table.name: table
+    for table in (
+        *(AGING, CREDIT, REVENUE, TAXES, JOURNAL, BALANCES),
+        *(CASH, PAYOUTS, COLLECTED, INVOICED, PAID, RECOVERY, CHARGES, NAMED),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,13 @@ def figures_of(books: CustomerBooks, period: Period, at: datetime) -> Figures:
         REVENUE.name: REVENUE.sums(line.of for line in lines),
         TAXES.name: TAXES.sums(taxes_of(books, period, at)),
         JOURNAL.name: JOURNAL.sums(postings(books, period, at)),
+        BALANCES.name: BALANCES.sums(balances_of(books, period, at)),
+        CASH.name: CASH.sums(cash_of(books, period, at)),
+        COLLECTED.name: COLLECTED.sums(collected_of(books, period, at)),
+        INVOICED.name: INVOICED.sums(invoiced_of(books, period, at)),
+        PAID.name: PAID.sums(paid_of(books, period, at)),
+        RECOVERY.name: RECOVERY.sums(recovery_of(books, period, at)),
+        CHARGES.name: CHARGES.sums(charges_of(books, period, at)),
         NAMED.name: NAMED.sums(NamedSum(one.why, one.currency, 1, one.minor) for one in named),
     }
     return Figures({name: found for name, found in tables.items() if found}, largest(named), _called(lines))

@@ -37,7 +37,6 @@ class Category(StrEnum):
     """What a charge is, in FOCUS's words."""
 
     USAGE = "Usage"
-    PURCHASE = "Purchase"
     TAX = "Tax"
     CREDIT = "Credit"
     ADJUSTMENT = "Adjustment"
@@ -54,7 +53,8 @@ class Frequency(StrEnum):
 _CHARGES = {
     LineKind.USAGE: (Category.USAGE, Frequency.USAGE_BASED),
     LineKind.ADJUSTMENT: (Category.USAGE, Frequency.USAGE_BASED),
-    LineKind.FEE: (Category.PURCHASE, Frequency.RECURRING),
+    # No purchase: those cover future charges (EffectiveCost-C-005-C), and a fee is for its own month.
+    LineKind.FEE: (Category.USAGE, Frequency.RECURRING),
     LineKind.DISCOUNT: (Category.CREDIT, Frequency.RECURRING),
     LineKind.COMMITMENT: (Category.ADJUSTMENT, Frequency.RECURRING),
     LineKind.BILLED: (Category.ADJUSTMENT, Frequency.ONE_TIME),
@@ -78,7 +78,7 @@ COLUMNS = (
     *("PricingUnit", "ProviderName", "PublisherName", "ResourceId", "ServiceCategory", "ServiceName"),
     *("ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceId", "x_CorrectedInvoiceId", "x_LineKind"),
 )
-"""In FOCUS's order, by the alphabet; our own last. `CommitmentDiscountStatus` is always null: other columns' rules name it."""
+"""In FOCUS's order, by the alphabet; our own last. Of commitments nothing is said, but rules of other columns ask."""
 
 
 class _Line(NamedTuple):
@@ -168,11 +168,11 @@ def _charge(of: _Line) -> dict[str, str]:
 
 
 def _quantities(line: DocumentLine, category: Category) -> dict[str, str]:
-    if category not in (Category.USAGE, Category.PURCHASE):
+    if category is not Category.USAGE:
         return {}
     quantity, unit = _decimal(plain(line.quantity)), line.unit or "Units"
     priced = {"PricingCategory": "Standard", "PricingQuantity": quantity, "PricingUnit": unit}
-    return priced | ({"ConsumedQuantity": quantity, "ConsumedUnit": unit} if category is Category.USAGE else {})
+    return priced | {"ConsumedQuantity": quantity, "ConsumedUnit": unit}
 
 
 def _costs(minor: int, currency: str) -> dict[str, str]:

@@ -44,8 +44,13 @@ def file_name(name: str, number: int, of: int, kind: str) -> str:
 
     Parquet has a folder for each table, which a query engine reads as a whole.
     """
-    stem = name if of == 1 else f"{name}-{number:03}"
+    called = _CALLED.get(name, name)
+    stem = called if of == 1 else f"{called}-{number:03}"
     return f"parquet/{name}/{stem}.parquet" if kind == "parquet" else f"{stem}.{kind}"
+
+
+_CALLED = {"journal": "journal_entries"}
+"""The names of tables' files where a file of another kind has the table's own: `journal.csv` is what an ERP imports."""
 
 
 def in_words(day: date) -> str:
@@ -54,6 +59,10 @@ def in_words(day: date) -> str:
 
 
 WHAT: Mapping[str, str] = {
+    "aging": "what each customer owes, by how long it has been due",
+    "open_items": "the invoices that are open, of all months",
+    "revenue": "revenue by customer, SKU and month of service, without tax",
+    "journal": "what the month posts in the general ledger, entry by entry",
     "customers": "the customers of the close: what they owe, their credit, their hold",
     "invoices": "the invoices of the month, replaced ones too, and how each was settled",
     "lines": "the lines of the invoices and credit notes",

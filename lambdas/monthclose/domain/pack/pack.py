@@ -87,6 +87,8 @@ class Pack:
     files: tuple[PackFile, ...]
     unreadable: tuple[str, ...] = ()
     unreadable_in_all: int = 0
+    remarks: tuple[str, ...] = ()
+    """Which files there are none of, and why."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Entries of a later release."""
 
@@ -116,6 +118,7 @@ class Pack:
             "made_at": datetime.fromisoformat(content["made_at"]),
             "files": tuple(PackFile(**file) for file in content["files"]),
             "unreadable": tuple(content.get("unreadable", ())),
+            "remarks": tuple(content.get("remarks", ())),
         }
         more = {name: value for name, value in content.items() if name not in cls.__dataclass_fields__}
         return cls(**known | read | {"more": more})

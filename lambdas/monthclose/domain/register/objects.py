@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -33,6 +34,7 @@ BATCH, CUSTOMER, PROFILE, MOVEMENT = "batch", "customer", "profile", "movement"
 """The kinds of lines that are no rows of a table: about a batch, a customer's profile and account, a profile alone, and
 what an entry of the ledger has changed of what a customer owes, and of what we owe them."""
 _LEVEL = 6
+_STAMPED, _STAMP = "%Y%m%dT%H%M%S%f", re.compile(r"-(\d{8}T\d{12})[-.]")
 
 
 class RegisterObject(NamedTuple):
@@ -48,25 +50,31 @@ def batch_key(period: object, number: int) -> str:
 
 
 def batch_object(
-    progress: BatchProgress, months: Iterable[CustomerMonth], customers: Iterable[Customer], read_at: datetime
+    progress: BatchProgress,
+    months: Iterable[CustomerMonth],
+    customers: Iterable[tuple[Customer, datetime]],
+    read_at: datetime,
 ) -> RegisterObject:
     """Make a batch's object.
 
     Parameters
     ----------
-    customers : iterable of Customer
-        Accounts of its customers, where they were read as well.
+    customers : iterable of (Customer, datetime)
+        Accounts of its customers, where they were read as well, each with the time that it is of.
     read_at : datetime
         When the records were read.
     """
     return RegisterObject(
         batch_key(progress.period, progress.batch.number),
-        compressed(_batch_lines(progress, months, customers, _instant(read_at))),
+        compressed(_batch_lines(progress, months, customers, instant(read_at))),
     )
 
 
 def _batch_lines(
-    progress: BatchProgress, months: Iterable[CustomerMonth], customers: Iterable[Customer], read_at: str
+    progress: BatchProgress,
+    months: Iterable[CustomerMonth],
+    customers: Iterable[tuple[Customer, datetime]],
+    read_at: str,
 ) -> Iterator[Row]:
     yield {
         "table": BATCH,
@@ -79,18 +87,34 @@ def _batch_lines(
     for month in months:
         yield from ({"table": table, **row} for table, row in month_rows(month))
         yield from (line for entry in month.entries for line in _movement(entry))
-    yield from (_customer_line(customer, read_at) for customer in customers)
+    yield from (_customer_line(customer, instant(as_of)) for customer, as_of in customers)
+
+
+def standing_at(customer: Customer, months: Iterable[CustomerMonth]) -> datetime | None:
+    """Say of what time an account is that was read before all of its months: that of the last entry.
+
+    None if the entries do not come to what the account has: something was booked while they were read, or the account
+    had something before there was a ledger. Then what was known of the account before, and the entries since, say more.
+    """
+    receivable = credit = 0
+    last = datetime.min.replace(tzinfo=UTC)
+    for entry in (entry for month in months for entry in month.entries):
+        last = max(last, entry.time)
+        for leg in entry.legs:
+            receivable += leg.minor if leg.account is Account.RECEIVABLE else 0
+            credit -= leg.minor if leg.account is Account.CREDIT else 0
+    return last if (receivable, credit) == (customer.receivable_minor, customer.credit_minor) else None
 
 
 def customers_object(customers: Iterable[Customer], read_at: datetime) -> RegisterObject:
     """Make an object of some of the customers that a scan has read."""
-    at = _instant(read_at)
+    at = instant(read_at)
     return _customers_object("scan", compressed(_customer_line(customer, at) for customer in customers), read_at)
 
 
 def profiles_object(profiles: Iterable[tuple[str, Profile]], at: datetime) -> RegisterObject:
     """Make an object of imported profiles."""
-    time = _instant(at)
+    time = instant(at)
     content = compressed(
         {"table": PROFILE, "as_of": time, **profile_row(customer_id, profile)} for customer_id, profile in profiles
     )
@@ -106,7 +130,7 @@ def _customers_object(source: str, content: bytes, at: datetime) -> RegisterObje
 def account_object(customer: Customer, at: datetime) -> RegisterObject:
     """Make the object of one customer's account, which takes the place of the one before."""
     name = hashlib.sha256(customer.customer_id.encode()).hexdigest()[:32]
-    return RegisterObject(f"{ACCOUNTS}{name}.jsonl.gz", compressed([_customer_line(customer, _instant(at))]))
+    return RegisterObject(f"{ACCOUNTS}{name}.jsonl.gz", compressed([_customer_line(customer, instant(at))]))
 
 
 def complete_object(at: datetime) -> RegisterObject:
@@ -114,8 +138,21 @@ def complete_object(at: datetime) -> RegisterObject:
     return RegisterObject(f"{COMPLETE}{_stamp(at)}.json", b"{}")
 
 
+def written_at(key: str) -> datetime | None:
+    """Read from an object's name when it was written; None of an object that is overwritten."""
+    found = _STAMP.search(key)
+    return datetime.strptime(found[1], _STAMPED).replace(tzinfo=UTC) if found else None
+
+
+def listed_since(keys: Iterable[str]) -> datetime | None:
+    """Say since when customers have been listed whom the last complete list has; None if there is none."""
+    ends = (written_at(key) for key in keys if key.startswith(COMPLETE))
+    last = max((end for end in ends if end), default=None)
+    return last - LISTED_WITHIN if last else None
+
+
 def _stamp(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+    return f"{at.astimezone(UTC):{_STAMPED}}"
 
 
 def _customer_line(customer: Customer, as_of: str) -> Row:
@@ -133,7 +170,7 @@ def _movement(entry: Entry) -> Iterator[Row]:
             "table": MOVEMENT,
             "customer_id": entry.customer_id,
             "period": str(entry.period),
-            "time": _instant(entry.time),
+            "time": instant(entry.time),
             "currency": entry.currency,
             "receivable_minor": sums[Account.RECEIVABLE],
             "credit_minor": -sums[Account.CREDIT],
@@ -150,5 +187,6 @@ def _filled(line: Row) -> dict[str, Value]:
     return {name: value for name, value in line.items() if value is not None}
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
+    """Write a time so that texts are in the order of times."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -185,7 +185,7 @@ def payment_row(payment: Payment, month: CustomerMonth) -> Row:
         "lost_minor": payment.lost_minor,
         "attempt": payment.attempt,
         "decline_code": _said(payment.code),
-        "card_brand": None,
+        "card_brand": _said(payment.card_brand),
         "provider_ref": _said(payment.provider_ref),
         "charged_at": _time(payment.starts[-1]) if payment.starts else None,
         "settled_at": _time(settled.time) if settled else None,

@@ -1,12 +1,12 @@
 """The page that a link to an invoice opens: how the invoice stands now, the invoice itself, and what can be done.
 
-The invoice never changes; what has been paid and credited since does. It is read from the month's records alone: the
-function that shows the page may read no customer.
+The invoice never changes; what has been paid and credited since does. It is read from the month's records and the
+invoice's document, for its language: the function that shows the page may read no customer.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
 
 from monthclose.domain.collections.dunning import Obstacle, trouble_of
@@ -16,12 +16,14 @@ from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth, HoldAction
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import BELOW_MINIMUM, Payment, PaymentState
+from monthclose.locales import Locale, locale_for
 from monthclose.ports import Clock
 from monthclose.templates import environment
+from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
 
 
 class _Standing(NamedTuple):
-    """How an invoice stands, in a word or two and a sentence, and the kind that decides its colour."""
+    """How an invoice stands, in a word or two and a sentence, both in English, and the kind that decides its colour."""
 
     kind: str
     word: str
@@ -47,13 +49,15 @@ _BY_OBSTACLE = {
     ),
     **dict.fromkeys((Obstacle.NOT_CHARGED, Obstacle.OURS, Obstacle.NO_ADAPTER), _NOT_YET),
 }
-_LABELS = {Offer.CONFIRM: "Confirm the payment", Offer.DETAILS: "Update your payment details"}
+_LABELS = {
+    Offer.PAY: "Pay {open} now",
+    Offer.CONFIRM: "Confirm the payment",
+    Offer.DETAILS: "Update your payment details",
+}
 _SAID = {
     "later": "That could not be finished right now. Reload this page in a few minutes before you try again.",
     "unavailable": "That is not possible here. Please contact us.",
-    "returned": (
-        "Thank you. If you have entered new payment details, we charge them within minutes; reload this page to see it."
-    ),
+    "returned": "Thank you. New payment details are charged within minutes; reload this page to see it.",
 }
 """Sentences about what the customer has just done; the invoice's own standing says the rest."""
 
@@ -71,47 +75,67 @@ class InvoicePages:
     """
 
     company: str
+    issued: IssuedDocuments
     clock: Clock
     self_service: frozenset[str]
 
     def page(self, invoice: Invoice, month: CustomerMonth, said: str = "") -> str:
-        """Write the page of one of a month's invoices.
+        """Write the page of one of a month's invoices, in the invoice's language.
 
         Parameters
         ----------
         said : str
             What came of what the customer did last, if that must be said.
+
+        Raises
+        ------
+        DocumentAlteredError
+            The invoice's document is not the one that it was issued with.
         """
+        locale = locale_for(self.issued.document(invoice).language)
+        standing = _standing(invoice, month, locale)
         held = month.hold is not None and month.hold.action is HoldAction.PLACED and bool(invoice.open)
         facts = {
+            "locale": locale,
             "company": self.company,
             "number": invoice.number,
-            "month": f"{invoice.period.start:%B %Y}",
-            "standing": _standing(invoice, month),
-            "said": _SAID.get(said, ""),
+            "month": locale.month(invoice.period),
+            "kind": standing.kind,
+            "standing": standing.word,
+            "sentence": standing.sentence,
+            "said": locale.text(_SAID[said]) if said in _SAID else "",
             "held": held,
-            "rows": list(_rows(invoice, month)),
-            "buttons": self._buttons(invoice, month, self.clock()),
+            "rows": [(locale.text(label), value) for label, value in _rows(invoice, month, locale)],
+            "buttons": self._buttons(invoice, month, locale),
         }
         return environment().get_template("invoice_page.html.j2").render(facts)
 
-    def _buttons(self, invoice: Invoice, month: CustomerMonth, now: datetime) -> list[tuple[str, str]]:
+    def _buttons(self, invoice: Invoice, month: CustomerMonth, locale: Locale) -> list[tuple[str, str]]:
         """List what can be done: what is asked of the function, and what the button says."""
         collecting = month.collecting
         if invoice != month.invoice or collecting is None or collecting.provider not in self.self_service:
             return []
+        open_ = locale.money(invoice.open)
         return [
-            ("details" if offer is Offer.DETAILS else "pay", _LABELS.get(offer) or f"Pay {invoice.open} now")
-            for offer in offers(month, now)
+            ("details" if offer is Offer.DETAILS else "pay", locale.text(_LABELS[offer], open=open_))
+            for offer in offers(month, self.clock())
         ]
 
 
-def _standing(invoice: Invoice, month: CustomerMonth) -> _Standing:
+def _standing(invoice: Invoice, month: CustomerMonth, locale: Locale) -> _Standing:
+    """Say how an invoice stands, in the page's language."""
     paid_on = _paid_on(month.payments)
     if invoice.replaced_by:
-        return _Standing(_WAITING, "Replaced", f"Invoice {invoice.replaced_by} replaces this one.")
-    if not invoice.open:
-        return _Standing(_GOOD, f"Paid on {_day(paid_on)}") if invoice.collected_minor and paid_on else _SETTLED
+        sentence = locale.text("Invoice {number} replaces this one.", number=invoice.replaced_by)
+        return _Standing(_WAITING, locale.text("Replaced"), sentence)
+    if not invoice.open and invoice.collected_minor and paid_on:
+        return _Standing(_GOOD, locale.text("Paid on {day}", day=locale.day(paid_on)))
+    kind, word, sentence = _open_standing(month) if invoice.open else _SETTLED
+    return _Standing(kind, locale.text(word), locale.text(sentence) if sentence else "")
+
+
+def _open_standing(month: CustomerMonth) -> _Standing:
+    """Say how an open invoice stands, in English."""
     if any(payment.in_flight for payment in month.payments):
         return _Standing(_WAITING, "Being collected", "The payment is under way. You don't have to do anything.")
     trouble = trouble_of(month)
@@ -122,32 +146,26 @@ def _standing(invoice: Invoice, month: CustomerMonth) -> _Standing:
     return _BY_OBSTACLE.get(trouble.obstacle, declined)
 
 
-def _rows(invoice: Invoice, month: CustomerMonth) -> Iterator[tuple[str, str]]:
-    """List how the invoice is settled, so that the reader can add it up."""
-    yield "Date", _day(invoice.issued_on)
-    yield "Total", str(invoice.total)
-    notes = month.notes_on(invoice.number)
-    by_notes = min(sum(note.total_minor for note in notes), invoice.credited_minor)
-    paid_on = _paid_on(month.payments)
+def _rows(invoice: Invoice, month: CustomerMonth, locale: Locale) -> Iterator[tuple[str, str]]:
+    """List how the invoice is settled, so that the reader can add it up; the labels in English."""
+    yield "Date", locale.day(invoice.issued_on)
+    yield "Total", locale.money(invoice.total)
+    by_notes = min(sum(note.total_minor for note in month.notes_on(invoice.number)), invoice.credited_minor)
     settled = {
-        "Credited: " + ", ".join(note.number for note in notes): by_notes,
+        "Credited": by_notes,
         "Credit used": invoice.credited_minor - by_notes,
         "Waived": invoice.written_off_minor,
-        f"Paid on {_day(paid_on)}" if paid_on else "Paid": invoice.collected_minor,
+        "Paid": invoice.collected_minor,
     }
-    yield from ((label, str(Money(-minor, invoice.currency))) for label, minor in settled.items() if minor)
+    yield from ((label, locale.money(Money(-minor, invoice.currency))) for label, minor in settled.items() if minor)
     for payment in month.payments:
         if payment.state is PaymentState.PENDING:
-            yield "Being collected", str(payment.amount)
+            yield "Being collected", locale.money(payment.amount)
     if invoice.total_minor >= 0:
-        yield "Outstanding", str(invoice.open)
+        yield "Outstanding", locale.money(invoice.open)
 
 
 def _paid_on(payments: tuple[Payment, ...]) -> date | None:
     """Find the day on which money last came in."""
     paid = [step.time for payment in payments for step in payment.history if step.after is PaymentState.PAID]
     return max(paid).date() if paid else None
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"

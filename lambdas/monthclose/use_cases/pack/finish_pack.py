@@ -3,10 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.chart import JournalSettings
+from monthclose.domain.finance.figures import Figures
+from monthclose.domain.finance.journal import JOURNAL
+from monthclose.domain.finance.journal_files import JournalFile, journal_files
 from monthclose.domain.pack.pack import (
+    FIGURES,
     INDEX,
     MANIFEST,
     QUERIES,
@@ -31,8 +36,22 @@ from monthclose.use_cases.proof.report_pack import current_pack, pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
 _HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+_JOURNALS = {
+    "journal.csv": "the journal for the general ledger, for any program",
+    "journal.beancount": "the journal for beancount",
+}
+_FOR_DATEV = "the journal for DATEV, in one currency"
 _MOST_WHY = 300
 """Characters of an error that a report keeps."""
+
+
+class _Extra(NamedTuple):
+    """A file that is no table."""
+
+    name: str
+    what: str
+    content: bytes
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,8 @@ class PackFinisher:
     ----------
     company : str
         Its name, as pages have it.
+    journal : JournalSettings
+        How the journal for the general ledger is written.
     mailer : PackMailer or None
         Tells finance by e-mail; None if the settings name nobody.
     """
@@ -51,6 +72,7 @@ class PackFinisher:
     store: PackStore
     clock: Clock
     company: str
+    journal: JournalSettings
     mailer: PackMailer | None
 
     def finish(self, period: Period, name: str) -> Pack:
@@ -97,13 +119,11 @@ class PackFinisher:
     def _write(self, plan: PackPlan, report: Report) -> Pack:
         """Write what a pack has beside its tables, and put all that it has together."""
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
-        extras = {
-            REPORT: ("the report of the close, as a page", render_report(report)),
-            QUERIES: ("statements with which Amazon Athena reads the Parquet files", self._queries(plan)),
-        }
-        for name, (_, content) in extras.items():
-            self._put(pack_key(plan.period, plan.name, name), content, _HTML if name == REPORT else _TEXT)
-        files = [PackFile(name, what, None, len(content)) for name, (what, content) in extras.items()]
+        figures = sum((part.figures for part in parts), Figures())
+        extras = self._extras(plan, report, figures)
+        for extra in extras:
+            self._put(pack_key(plan.period, plan.name, extra.name), extra.content, extra.content_type)
+        files = [PackFile(extra.name, extra.what, None, len(extra.content)) for extra in extras]
         pack = Pack(
             period=plan.period,
             name=plan.name,
@@ -113,13 +133,36 @@ class PackFinisher:
             made_at=self.clock(),
             state=plan.state,
             customers=plan.customers,
-            files=(*files[:1], *self._table_files(plan), *files[1:]),
+            files=(*files, *self._table_files(plan)),
+            remarks=self._remarks(plan, figures),
             unreadable=tuple(what for part in parts for what in part.unreadable)[:MOST_UNREADABLE],
             unreadable_in_all=sum(part.unreadable_in_all for part in parts),
         )
         self._put(pack.key_of(INDEX), render_index(pack, self.company), _HTML)
         self._put(pack.key_of(MANIFEST), _json(pack.content()))
         return pack
+
+    def _extras(self, plan: PackPlan, report: Report, figures: Figures) -> list[_Extra]:
+        """Make the files that a pack has beside its tables."""
+        page = render_report({**report, "figures": figures.content()})
+        journals = [
+            _Extra(file.name, _JOURNALS.get(file.name, _FOR_DATEV), file.content, "text/plain")
+            for file in self._journals(plan, figures)
+            if not file.missing
+        ]
+        return [
+            _Extra(REPORT, "the report of the close, as a page", page, _HTML),
+            *journals,
+            _Extra(FIGURES, "all that the report adds up", _json(figures.content()), "application/json"),
+            _Extra(QUERIES, "statements with which Amazon Athena reads the Parquet files", self._queries(plan), _TEXT),
+        ]
+
+    def _journals(self, plan: PackPlan, figures: Figures) -> list[JournalFile]:
+        return journal_files(figures.rows(JOURNAL), plan.period, plan.planned_at, self.journal)
+
+    def _remarks(self, plan: PackPlan, figures: Figures) -> tuple[str, ...]:
+        """Say which files of the journal could not be written, and why."""
+        return tuple(f"{file.name}: {file.missing}" for file in self._journals(plan, figures) if file.missing)
 
     def _table_files(self, plan: PackPlan) -> list[PackFile]:
         """List the files of all tables: those for people first."""

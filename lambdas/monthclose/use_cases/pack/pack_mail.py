@@ -58,9 +58,8 @@ class PackMailer:
 
     def _mail(self, pack: Pack, report: Report) -> Mail:
         page = self.documents.get(pack.key_of(REPORT))
-        attached = (Attachment(f"month-close-{pack.period}.html", page, "text/html"),)
-        if len(page) > _MOST_ATTACHED:
-            attached = ()
+        attachment = Attachment(f"month-close-{pack.period}.html", page, "text/html")
+        attached = (attachment,) if len(page) <= _MOST_ATTACHED else ()
         place = self.documents.location(pack.key_of(""))
         said = {
             "company": self.company,

@@ -27,6 +27,7 @@ def render_index(pack: Pack, company: str) -> bytes:
         "customers": count(pack.customers, "customer"),
         "groups": [(title, [_row(file) for file in files]) for title, files in groups if files],
         "unreadable": pack.unreadable,
+        "remarks": pack.remarks,
         "unreadable_left_out": pack.unreadable_in_all - len(pack.unreadable),
     }
     return environment().get_template("pack.html.j2").render(page).encode()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.figures import Figures
 from monthclose.domain.pack.pack import MadeFor, PackFile
 from monthclose.domain.period import Period
 from monthclose.names import PACK_PARTS_PREFIX
@@ -86,6 +87,8 @@ class PackPart:
         By table, in order.
     unreadable : list of str
         The first customers or documents that could not be read, and why.
+    figures : Figures
+        Of its customers.
     """
 
     done: bool = False
@@ -93,6 +96,7 @@ class PackPart:
     pieces: dict[str, list[Piece]] = field(default_factory=lambda: defaultdict(list))
     unreadable: list[str] = field(default_factory=list)
     unreadable_in_all: int = 0
+    figures: Figures = field(default_factory=Figures)
 
     def skip(self, what: str) -> None:
         """Note what could not be read."""
@@ -152,11 +156,13 @@ class PackStore:
         if content is None:
             return PackPart()
         found = {table: [Piece(*piece) for piece in pieces] for table, pieces in content["pieces"].items()}
-        return PackPart(**content | {"pieces": defaultdict(list, found)})
+        figures = Figures.from_content(content["figures"])
+        return PackPart(**content | {"pieces": defaultdict(list, found), "figures": figures})
 
     def put_part(self, plan: PackPlan, number: int, part: PackPart) -> None:
         """Write how far a part is."""
-        self._put(f"{_folder(plan.period, plan.name)}/part-{number:04}.json", asdict(part))
+        content = {name: getattr(part, name) for name in PackPart.__slots__} | {"figures": part.figures.content()}
+        self._put(f"{_folder(plan.period, plan.name)}/part-{number:04}.json", content)
 
     def pieces(self, plan: PackPlan, table: str) -> Iterator[Piece]:
         """Iterate over a table's pieces, in order."""

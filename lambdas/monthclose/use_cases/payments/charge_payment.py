@@ -293,7 +293,7 @@ class Charger:
                 return self._forget_provider_customer(case, error)
             case OrderInvalidError():
                 return self._put_back(case, error)
-        refusal = Refused(error.code, request_id=error.request_id, advice=error.advice)
+        refusal = Refused(error.code, request_id=error.request_id, advice=error.advice, card_brand=error.card_brand)
         return self.bookkeeper.book(case, refusal)
 
     def follow(self, customer: Customer, method: str, successor: str) -> bool:
