@@ -169,7 +169,7 @@ class PackFinisher:
 
     def _extras(self, plan: PackPlan, report: Report, figures: Figures) -> list[_Extra]:
         """Make the files that a pack has beside its tables."""
-        page = render_report({**report, "figures": figures.content()})
+        page = render_report({**report, "figures": figures.content()}, plan.planned_at)
         journals = [
             _Extra(file.name, _JOURNALS.get(file.name, _FOR_DATEV), file.content, "text/plain")
             for file in self._journals(plan, figures)
