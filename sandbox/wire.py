@@ -160,6 +160,14 @@ class Controllable(Protocol):
         """Answer a request below ``/_sandbox/`` and the provider's name."""
 
 
+@runtime_checkable
+class Hosting(Protocol):
+    """A provider with pages of its own, which customers are sent to."""
+
+    def page(self, request: Request) -> Response:
+        """Answer a browser's request below ``/pages/`` and the provider's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """A request that is past authentication, validation and idempotency, about to take effect."""

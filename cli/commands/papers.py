@@ -71,8 +71,8 @@ def _print_statement(made: Statement) -> None:
     rows = [(f"  {made.first}", "opening balance", "", amount(balance, made.currency))]
     for movement in made.movements:
         balance += movement.minor
-        figures = (amount(minor, made.currency) for minor in (movement.minor, balance))
-        rows.append((f"  {movement.day}", _in_words(movement), *figures))
+        changed, owed = amount(movement.minor, made.currency), amount(balance, made.currency)
+        rows.append((f"  {movement.day}", _in_words(movement), changed, owed))
     rows.append((f"  {made.last}", "closing balance", "", amount(made.closing_minor, made.currency)))
     show(grid(rows, right=(2, 3), header=("  day", "movement", "amount", f"owed ({made.currency})")))
 

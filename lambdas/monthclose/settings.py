@@ -11,6 +11,7 @@ from monthclose.domain.closes.pacing import generated_per_second as per_second_f
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoices.company import Company
@@ -155,6 +156,9 @@ class Settings:
     """Empty in a deployment that has no audit trail yet."""
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    finance_email: str = ""
+    """Who is told by e-mail of the report pack; empty for nobody."""
 
     @property
     def deciding(self) -> str:
@@ -227,9 +231,11 @@ class Settings:
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
             gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
+            journal=JournalSettings.from_values(json.loads(values.get(Env.JOURNAL, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
+            finance_email=values.get(Env.FINANCE_EMAIL, ""),
         )
 
 

@@ -20,6 +20,7 @@ from sandbox.wire import (
     Disturbable,
     Execution,
     Happened,
+    Hosting,
     Lost,
     Proceed,
     Provider,
@@ -188,6 +189,12 @@ class Front:
         if isinstance(self.provider, Controllable):
             return self.provider.control(request)
         return Response.of(404, {"error": f"{self.name} has no controls"})
+
+    def page(self, request: Request) -> Response:
+        """Pass a browser's request to the provider's own pages; it is neither limited nor disturbed."""
+        if isinstance(self.provider, Hosting):
+            return self.provider.page(request)
+        return Response.of(404, {"error": f"{self.name} has no pages"})
 
     def next_due(self) -> float | None:
         """Tell when something happens next at the provider."""

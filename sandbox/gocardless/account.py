@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.gocardless import errors
 from sandbox.gocardless.behaviours import magic
+from sandbox.gocardless.billing_requests import BillingRequest, BillingRequestFlow
 from sandbox.gocardless.money import Item, Payment, Payout, Refund
 from sandbox.gocardless.objects import BankAccount, Customer, Event, Mandate
 from sandbox.gocardless.params import Body, Query, iso
@@ -87,6 +88,8 @@ class Account:
         self.payments = Shelf[Payment]()
         self.refunds = Shelf[Refund]()
         self.payouts = Shelf[Payout]()
+        self.billing_requests = Shelf[BillingRequest]()
+        self.billing_request_flows = Shelf[BillingRequestFlow]()
         self.open_payouts: dict[str, Payout] = {}
         self.due: dict[tuple[str, str], Due] = {}
         self.events = Shelf[Event]()
@@ -132,6 +135,12 @@ class Account:
             return found
         return self.mandates.get(reference) if pointer is None else self.mandates.linked(reference, pointer)
 
+    def customer(self, reference: str, pointer: str) -> Customer:
+        """Return a customer whom a body names; that of a magic mandate comes into being with it."""
+        if self.customers.find(reference) is None and reference.startswith("CU_"):
+            self._magic_mandate(f"MD_{reference.removeprefix('CU_')}")
+        return self.customers.linked(reference, pointer)
+
     def _magic_mandate(self, reference: str) -> Mandate | None:
         behaviour = magic(reference)
         if behaviour is None:
@@ -159,7 +168,7 @@ class Account:
 
     def emit(
         self,
-        about: Payment | Mandate | Refund | Payout,
+        about: Payment | Mandate | Refund | Payout | BillingRequest,
         action: str,
         cause: str = "",
         origin: str = "",
@@ -186,7 +195,7 @@ class Account:
         UnpublishedError
             GoCardless' documents know no such event.
         """
-        kind = type(about).__name__.lower()
+        kind = _KINDS[type(about)]
         reason = why(f"{kind}s", action, cause, origin)
         details: dict[str, str | bool] = {
             "origin": reason.origin,
@@ -210,7 +219,7 @@ class Account:
         self.unsent.append(event.to_json())
         return event.id
 
-    def scheme_of(self, about: Payment | Mandate | Refund | Payout) -> str:
+    def scheme_of(self, about: Payment | Mandate | Refund | Payout | BillingRequest) -> str:
         """Return the scheme by which something is collected or refunded."""
         if isinstance(about, Payment | Mandate):
             return about.scheme
@@ -234,14 +243,25 @@ class Account:
         )
 
 
+_KINDS: Mapping[type, str] = {
+    BillingRequest: "billing_request",
+    Mandate: "mandate",
+    Payment: "payment",
+    Payout: "payout",
+    Refund: "refund",
+}
+"""What events call the objects that they are about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation works with: query, body, the ids in the address, the idempotency key."""
+    """What an operation works with: query, body, the ids in the address, the idempotency key, where the pages are."""
 
     query: Query
     body: Body
     ids: Mapping[str, str]
     idempotency_key: str
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +279,10 @@ type Operation = Callable[[Call], Command]
 
 
 def created(
-    account: Account, call: Call, kind: str, make: Callable[[], Customer | BankAccount | Mandate | Payment | Refund]
+    account: Account,
+    call: Call,
+    kind: str,
+    make: Callable[[], Customer | BankAccount | Mandate | Payment | Refund | BillingRequest],
 ) -> Answer:
     """Create an object, unless its idempotency key has created one before."""
     account.refuse_repeat(kind, call.idempotency_key)

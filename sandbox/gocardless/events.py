@@ -4,7 +4,7 @@ from sandbox.gocardless.account import Answer, Call, Command
 from sandbox.gocardless.objects import Event
 from sandbox.gocardless.shelf import read_page
 
-_ABOUT = ("payment", "mandate", "refund", "payout", "parent_event")
+_ABOUT = ("payment", "mandate", "refund", "payout", "billing_request", "parent_event")
 
 
 def get(call: Call) -> Command:

@@ -150,7 +150,7 @@ class Event:
     Attributes
     ----------
     resource_type : str
-        ``payments``, ``mandates``, ``refunds`` or ``payouts``.
+        ``payments``, ``mandates``, ``refunds``, ``payouts`` or ``billing_requests``.
     links : Mapping[str, str]
         The object, by its kind in the singular, and others that the event is about.
     """

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sandbox.chaos.faults import Fault
-from sandbox.gocardless import errors, payouts, timetable
+from sandbox.gocardless import errors, hosted, payouts, timetable
 from sandbox.gocardless.account import Account, Call, Clock, Command, Ids, Operation, Terms
 from sandbox.gocardless.controls import control
 from sandbox.gocardless.errors import GoCardlessError
@@ -13,6 +13,7 @@ from sandbox.gocardless.fates import Fates, NoFates
 from sandbox.gocardless.outside import Outside
 from sandbox.gocardless.params import Query, mentioned, read_body
 from sandbox.gocardless.routes import ROUTES, envelope_of
+from sandbox.pages import not_found, site
 from sandbox.shell import UNRECOGNIZED, Route, Shell
 from sandbox.wire import JSON, Execution, Happened, Layer, Request, Response, Subject, straight_through
 
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_ACCESS_TOKEN = "sandbox_access_token"  # noqa: S105 - of a fake, no secret
 VERSION = "2015-07-06"
 LONGEST_KEY = 128
+_USUAL_SITE = "https://pay-sandbox.gocardless.com"
 
 
 class GoCardlessSandbox(Shell[Account]):
@@ -136,6 +138,17 @@ class GoCardlessSandbox(Shell[Account]):
             self._send(account)
         return moved
 
+    def page(self, request: Request) -> Response:
+        """Answer a browser on GoCardless' hosted page, below ``/pages/gocardless``."""
+        answer = hosted.read(request)
+        for account in self._accounts.values() if answer is not None else ():
+            with account.lock:
+                response = answer(account) if answer is not None else None
+            if response is not None:
+                self._send(account)
+                return response
+        return not_found()
+
     def control(self, request: Request) -> Response:
         """Answer the sandbox's own ``POST /_sandbox/gocardless/advance`` and the others of docs/sandbox.md."""
         return control(request, self.outside, self.terms)
@@ -201,7 +214,7 @@ class GoCardlessSandbox(Shell[Account]):
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         if len(key) > LONGEST_KEY:
             raise errors.key_too_long()
-        command = route.operation(Call(query, body, ids, key))
+        command = route.operation(Call(query, body, ids, key, site(request, _USUAL_SITE)))
         query.end()
         body.end()
 

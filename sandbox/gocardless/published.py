@@ -27,6 +27,7 @@ class Why:
 
 # By kind and action: what it is unless somebody says otherwise. The first published one serves for all others.
 _USUAL: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("billing_requests", "created"): ("api", "billing_request_created"),
     ("payments", "created"): ("api", "payment_created"),
     ("payments", "cancelled"): ("api", "payment_cancelled"),
     ("payments", "charged_back"): ("bank", "refund_requested"),
@@ -57,7 +58,7 @@ def why(kind: str, action: str, cause: str = "", origin: str = "") -> Why:
     Parameters
     ----------
     kind : str
-        ``payments``, ``mandates``, ``refunds`` or ``payouts``.
+        ``payments``, ``mandates``, ``refunds``, ``payouts`` or ``billing_requests``.
     cause, origin : str
         The usual ones, unless given.
 

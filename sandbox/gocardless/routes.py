@@ -1,6 +1,6 @@
 """The endpoints of GoCardless that the sandbox has."""
 
-from sandbox.gocardless import events, mandates, payments, payouts, people, refunds
+from sandbox.gocardless import events, flows, mandates, payments, payouts, people, refunds, request_operations
 from sandbox.gocardless.account import Operation
 from sandbox.shell import Route, Routes
 
@@ -31,6 +31,23 @@ ROUTES = Routes[Operation](
         ("payouts.list", "GET", "/payouts", payouts.list_all),
         ("payouts.get", "GET", "/payouts/{payout}", payouts.get),
         ("payout_items.list", "GET", "/payout_items", payouts.list_items),
+        ("billing_requests.create", "POST", "/billing_requests", request_operations.create),
+        ("billing_requests.list", "GET", "/billing_requests", request_operations.list_all),
+        ("billing_requests.get", "GET", "/billing_requests/{request}", request_operations.get),
+        (
+            "billing_requests.fulfil",
+            "POST",
+            "/billing_requests/{request}/actions/fulfil",
+            request_operations.fulfil_one,
+        ),
+        ("billing_requests.cancel", "POST", "/billing_requests/{request}/actions/cancel", request_operations.cancel),
+        ("billing_request_flows.create", "POST", "/billing_request_flows", flows.create),
+        (
+            "billing_request_flows.initialise",
+            "POST",
+            "/billing_request_flows/{flow}/actions/initialise",
+            flows.initialise,
+        ),
         ("events.list", "GET", "/events", events.list_all),
         ("events.get", "GET", "/events/{event}", events.get),
     )

@@ -14,6 +14,9 @@ SCHEMES: Mapping[str, str] = {
 }
 """Scheme by currency."""
 
+INSTANT: Mapping[str, str] = {"EUR": "sepa_instant_credit_transfer", "GBP": "faster_payments"}
+"""Scheme of payments that the customer's bank makes at once, by currency ("Instant Bank Pay")."""
+
 CURRENCIES: Mapping[str, str] = {scheme: currency for currency, scheme in SCHEMES.items()}
 """Currency by scheme."""
 
@@ -24,8 +27,10 @@ LONGEST_REFERENCE: Mapping[str, int] = {
     "becs": 30,
     "becs_nz": 12,
     "betalingsservice": 30,
+    "faster_payments": 18,
     "pad": 0,
     "sepa_core": 140,
+    "sepa_instant_credit_transfer": 140,
 }
 """Characters of a payment's or refund's reference (API reference, "Payments"); PAD has no references."""
 

@@ -22,13 +22,27 @@ _OBJECTS = (
     *("Customer", "CustomerBankAccount", "CustomerBankAccountLinks", "Mandate", "MandateLinks"),
     *("Payment", "PaymentLinks", "PaymentFx", "Refund", "RefundLinks", "RefundFx"),
     *("Payout", "PayoutLinks", "PayoutFx", "PayoutItem", "PayoutItemLinks"),
+    *("BillingRequest", "BillingRequestAction", "BillingRequestActionBankAuthorisation"),
+    *("BillingRequestActionCollectCustomerDetails", "BillingRequestActionCollectCustomerDetailsIncompleteFields"),
+    *("BillingRequestLinks", "BillingRequestMandateRequest", "BillingRequestMandateRequestLinks"),
+    *("BillingRequestPaymentRequest", "BillingRequestPaymentRequestLinks", "BillingRequestResources"),
+    *("BillingRequestResourcesCustomer", "BillingRequestResourcesCustomerBankAccount"),
+    *("BillingRequestResourcesCustomerBankAccountLinks", "BillingRequestResourcesCustomerBillingDetail"),
+    *("BillingRequestFlow", "BillingRequestFlowLinks", "BillingRequestFlowPrefilledBankAccount"),
+    "BillingRequestFlowPrefilledCustomer",
     *("Event", "EventDetails", "EventLinks", "EventSource"),
 )
-_EVENTS = {"payments": "payment", "mandates": "mandate", "refunds": "refund", "payouts": "payout"}
+_EVENTS = {
+    "payments": "payment",
+    "mandates": "mandate",
+    "refunds": "refund",
+    "payouts": "payout",
+    "billing_requests": "billing_request",
+}
 
 _TYPE = re.compile(r"export type (\w+) = \{\n(.*?)\n\};", re.DOTALL)
 _ENUM = re.compile(r"export declare enum (\w+) \{\n(.*?)\n\}", re.DOTALL)
-_MEMBER = re.compile(r"^ {4}(\w+)\??: (\{.*?^ {4}\}|[^\n]*?);$", re.MULTILINE | re.DOTALL)
+_MEMBER = re.compile(r"^ {4}(\w+)\??: (\{.*?^ {4}\}(?: \| null)?|[^\n]*?);$", re.MULTILINE | re.DOTALL)
 _ERROR_MEMBER = re.compile(r"^ {4}(\w+)\?: ", re.MULTILINE)
 
 
@@ -81,7 +95,7 @@ def _events(module: Path) -> dict[str, list[dict[str, Any]]]:
     classes = [node for node in ast.parse(module.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
     members = {node.name: _literals(node) for node in classes}
     actions = {name: literals["action"] for name, literals in members.items() if "action" in literals}
-    prefix = next(iter(actions))[: len(module.stem)]
+    prefix = next(iter(actions))[: len(module.stem.replace("_", ""))]
     events: dict[str, list[dict[str, Any]]] = {}
     for event, action in actions.items():
         stem = event.removeprefix(prefix)

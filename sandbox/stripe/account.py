@@ -16,7 +16,10 @@ from sandbox.stripe.events import Event
 from sandbox.stripe.idempotency import IdempotencyKeys
 from sandbox.stripe.objects import Customer, PaymentIntent, PaymentMethod
 from sandbox.stripe.params import Params
+from sandbox.stripe.payout_objects import Payout
 from sandbox.stripe.reversals import Dispute, Refund
+from sandbox.stripe.session_objects import Session
+from sandbox.stripe.setup_objects import SetupIntent
 from sandbox.stripe.shelf import Shelf
 from sandbox.wire import JSON
 
@@ -24,7 +27,7 @@ type Clock = Callable[[], float]
 
 EXPANDABLE = (
     *("balance_transaction", "charge", "customer", "failure_balance_transaction", "latest_charge"),
-    *("payment_intent", "payment_method", "source"),
+    *("payment_intent", "payment_method", "setup_intent", "source"),
 )
 """The members of objects that hold an id and can be expanded into the object."""
 
@@ -65,7 +68,7 @@ class Settings:
 
 
 class Account:
-    """An account's objects, idempotency keys, events and ledger of money moved.
+    """An account's objects, idempotency keys, events and ledger of money moved; ``unpaid`` is what no payout has yet.
 
     Hold ``lock`` while reading or changing any object: operations are atomic, so that two confirms of one
     PaymentIntent come one after the other. (Stripe may answer the second 429 ``lock_timeout`` instead.) Events
@@ -80,10 +83,14 @@ class Account:
         self.customers = Shelf[Customer]("customer", "id")
         self.payment_methods = Shelf[PaymentMethod]("PaymentMethod", "payment_method")
         self.payment_intents = Shelf[PaymentIntent]("payment_intent", "intent")
+        self.setup_intents = Shelf[SetupIntent]("setupintent", "intent")
+        self.sessions = Shelf[Session]("checkout.session", "session")
         self.charges = Shelf[Charge]("charge", "id")
         self.refunds = Shelf[Refund]("refund", "id")
         self.disputes = Shelf[Dispute]("dispute", "dispute")
         self.balance_transactions = Shelf[BalanceTransaction]("balance transaction", "id")
+        self.payouts = Shelf[Payout]("payout", "payout")
+        self.unpaid: dict[str, BalanceTransaction] = {}
         self.events = Shelf[Event]("event", "id")
         self.movements: list[JSON] = []
         self._unsent: list[Event] = []
@@ -110,7 +117,12 @@ class Account:
 
     def book(self, entry: Entry) -> BalanceTransaction:
         """Let an entry change the balance, in the currency that it settles in."""
-        made = settled(self.ids.new("txn_"), self.now, entry, self.settings.settlement)
+        made = self.keep(settled(self.ids.new("txn_"), self.now, entry, self.settings.settlement))
+        self.unpaid[made.id] = made
+        return made
+
+    def keep(self, made: BalanceTransaction) -> BalanceTransaction:
+        """Put a balance transaction on its shelf."""
         self.balance_transactions.add(made)
         self.balance_transactions.file_under(made.source, made)
         return made
@@ -143,7 +155,7 @@ class Account:
     def customers_of(self, references: Iterable[str]) -> frozenset[str]:
         """Return the customers that objects belong to: their ids, and ours (metadata ``customer_id``)."""
         shelves: tuple[Shelf[Any], ...] = (
-            *(self.customers, self.payment_methods, self.payment_intents),
+            *(self.customers, self.payment_methods, self.payment_intents, self.setup_intents, self.sessions),
             *(self.charges, self.refunds, self.disputes),
         )
         found = [row for reference in references for shelf in shelves if (row := shelf.find(reference))]
@@ -162,7 +174,8 @@ class Account:
             "latest_charge": (self.charges,),
             "payment_intent": (self.payment_intents,),
             "payment_method": (self.payment_methods,),
-            "source": (self.charges, self.refunds, self.disputes),
+            "setup_intent": (self.setup_intents,),
+            "source": (self.charges, self.refunds, self.disputes, self.payouts),
         }
         found = next(row for shelf in shelves[member] if (row := shelf.find(reference)))
         document: JSON = found.to_json()
@@ -194,13 +207,24 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation works with: parameters, ids in the URL, idempotency key, API version, how charges settle."""
+    """What an operation works with.
+
+    Attributes
+    ----------
+    ids : Mapping[str, str]
+        In the URL.
+    settlement : Settlement
+        How charges settle.
+    site : str
+        Where Stripe's own pages are, for whoever sent the request.
+    """
 
     params: Params
     ids: Mapping[str, str]
     idempotency_key: str | None
     api_version: str
     settlement: Settlement
+    site: str
 
 
 type Command = Callable[[Account], JSON]

@@ -1,4 +1,4 @@
-"""What charges, refunds and disputes do to the account's balance (Stripe API reference, "Balance transactions")."""
+"""What changes the account's balance (Stripe API reference, "Balance transactions")."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +9,19 @@ from sandbox.stripe.currencies import decimals
 from sandbox.wire import JSON
 
 type Kind = Literal[
-    "charge", "payment", "payment_failure_refund", "refund", "payment_refund", "refund_failure", "adjustment"
+    "charge",
+    "payment",
+    "payment_failure_refund",
+    "refund",
+    "payment_refund",
+    "refund_failure",
+    "adjustment",
+    "payout",
+    "payout_failure",
 ]
-type Category = Literal["charge", "charge_failure", "refund", "refund_failure", "dispute", "dispute_reversal"]
+type Category = Literal[
+    "charge", "charge_failure", "refund", "refund_failure", "dispute", "dispute_reversal", "payout", "payout_reversal"
+]
 
 _DAYS_PENDING: Mapping[Kind, int] = {"charge": 2, "payment": 4}
 """How long money that comes in is ``pending``; what goes out is taken from the balance at once."""
@@ -67,9 +77,17 @@ class Entry:
     with_fee: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BalanceTransaction:
-    """A BalanceTransaction (``txn_…``). Amounts are in minor units of the settlement currency."""
+    """A BalanceTransaction (``txn_…``). Amounts are in minor units of the settlement currency.
+
+    Attributes
+    ----------
+    payout : str, optional
+        The automatic payout that has it.
+    available_at : int, optional
+        When it is available for a payout, if not after the usual days; in seconds since the epoch.
+    """
 
     id: str
     created: int
@@ -79,11 +97,25 @@ class BalanceTransaction:
     exchange_rate: str | None
     fee: int
     clock: Callable[[], int] = field(repr=False)
+    payout: str | None = None
+    available_at: int | None = None
 
     @property
     def source(self) -> str:
-        """The charge, refund or dispute that it is about."""
+        """The charge, refund, dispute or payout that it is about."""
         return self.entry.source
+
+    @property
+    def available_on(self) -> int:
+        """When it is available for a payout, in seconds since the epoch."""
+        if self.available_at is not None:
+            return self.available_at
+        return self.created + _DAYS_PENDING.get(self.entry.kind, 0) * 86400
+
+    @property
+    def net(self) -> int:
+        """What it changes the balance by, in minor units."""
+        return self.amount - self.fee
 
     @property
     def kind(self) -> str:
@@ -92,12 +124,11 @@ class BalanceTransaction:
 
     def to_json(self) -> JSON:
         """Return the object as Stripe sends it."""
-        available_on = self.created + _DAYS_PENDING.get(self.entry.kind, 0) * 86400
         return {
             "id": self.id,
             "object": "balance_transaction",
             "amount": self.amount,
-            "available_on": available_on,
+            "available_on": self.available_on,
             "balance_type": "payments",
             "created": self.created,
             "currency": self.currency,
@@ -105,10 +136,10 @@ class BalanceTransaction:
             "exchange_rate": None if self.exchange_rate is None else float(self.exchange_rate),
             "fee": self.fee,
             "fee_details": self._fee_details(),
-            "net": self.amount - self.fee,
+            "net": self.net,
             "reporting_category": self.entry.category,
             "source": self.source,
-            "status": "available" if self.clock() >= available_on else "pending",
+            "status": "available" if self.clock() >= self.available_on else "pending",
             "type": self.kind,
         }
 

@@ -74,3 +74,17 @@ BANK_ACCOUNTS: Mapping[str, BankAccount] = {
     "pm_sandbox_bacsDebit_referToCustomer": BankAccount("bacs_debit", "2227", _REFER),
     "pm_sandbox_bacsDebit_dispute": BankAccount("bacs_debit", "3335", disputed=True),
 }
+
+_IBANS: Mapping[str, BankAccount] = {
+    "DE89370400440532013000": BankAccount("sepa_debit", "3000"),
+    "DE62370400440532013001": BankAccount(
+        "sepa_debit", "3001", _fails("generic_could_not_process", "The payment could not be processed.")
+    ),
+    "DE35370400440532013002": BankAccount("sepa_debit", "3002", disputed=True),
+    "DE65370400440002222227": BankAccount("sepa_debit", "2227", _NO_FUNDS),
+}
+
+
+def iban(number: str) -> BankAccount | None:
+    """Return the test account of an IBAN, written without blanks (Stripe docs, "SEPA Direct Debit": testing)."""
+    return _IBANS.get(number)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 type Advice = Literal["confirm_card_data", "do_not_try_again", "try_again_later"]
+type Exempt = Literal["never", "set_up", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,9 @@ class Card:
         Whether it can be attached to a customer: of the declining cards only one can ("Testing", "Declined payments").
     authenticates : bool
         Whether every payment needs the cardholder ("Testing", "3D Secure authentication").
+    exempt : Exempt
+        Whether payments without the cardholder need none of it all the same: ``always``, or once the card was set up
+        with them present.
     settles : bool
         Whether a payment comes to its end at once; otherwise it stays in ``processing`` until it is settled.
     disputed : bool
@@ -75,6 +79,7 @@ class Card:
     settles: bool = True
     disputed: bool = False
     expires: tuple[int, int] = (2034, 12)
+    exempt: Exempt = "never"
 
     def expired(self, now: float) -> bool:
         """Whether its expiry date has passed by a moment, in seconds since the epoch."""
@@ -97,6 +102,9 @@ _INSUFFICIENT = _declined("insufficient_funds", "try_again_later", "51", "02", "
 CARDS: Mapping[str, Card] = {
     "pm_card_visa": Card("visa", "4242"),
     "pm_card_mastercard": Card("mastercard", "4444"),
+    "pm_card_amex": Card("amex", "0005"),
+    "pm_card_discover": Card("discover", "1117"),
+    "pm_card_jcb": Card("jcb", "0505"),
     # Stripe's pages use both spellings of these two.
     "pm_card_chargeDeclined": _declining("0002", _GENERIC),
     "pm_card_visa_chargeDeclined": _declining("0002", _GENERIC),
@@ -129,6 +137,11 @@ CARDS: Mapping[str, Card] = {
     # API version 2024-09-30.acacia the advice is told by ``advice_code`` alone.
     "pm_sandbox_declinedForGood": Card("visa", "0101", _declined("generic_decline", "do_not_try_again", "05", "03")),
     "pm_card_authenticationRequired": Card("visa", "3184", authenticates=True),
+    "pm_card_authenticationRequiredOnSetup": Card("visa", "3155", authenticates=True, exempt="set_up"),
+    "pm_card_authenticationRequiredSetupForOffSession": Card("visa", "0446", authenticates=True, exempt="always"),
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Card(
+        "visa", "3178", _INSUFFICIENT, authenticates=True, exempt="set_up"
+    ),
     "pm_card_createDispute": Card("visa", "0259", disputed=True),
     # The sandbox's own: Stripe's cards don't stay in processing, but its bank debits do.
     "pm_sandbox_processing": Card("visa", "0010", settles=False),

@@ -9,7 +9,10 @@ from sandbox.stripe.banks import CURRENCIES
 from sandbox.stripe.cards import AUTHENTICATION_REQUIRED, EXPIRED, NOT_SETTLED, Card, Decline
 from sandbox.stripe.charges import Charge
 from sandbox.stripe.dispute_cases import Move, begin
+from sandbox.stripe.next_actions import to_authenticate
 from sandbox.stripe.objects import PaymentIntent, PaymentMethod
+from sandbox.stripe.sessions import follow
+from sandbox.stripe.setting_up import attach
 from sandbox.wire import JSON
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
@@ -43,12 +46,13 @@ _NO_RETURN_URL = (
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """How a PaymentIntent is to be confirmed."""
+    """How a PaymentIntent is to be confirmed; ``site`` is where Stripe's own pages are."""
 
     payment_method: str | None
     off_session: bool
     return_url: str | None
     idempotency_key: str | None
+    site: str
 
 
 def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
@@ -78,15 +82,17 @@ def confirm(account: Account, intent: PaymentIntent, how: Confirmation) -> None:
     check_type(intent, method)
     intent.confirms += 1
     intent.payment_method = method.id
-    if method.means.authenticates and not how.off_session:
-        _ask_for_authentication(intent, how.return_url)
+    asks = method.asks(off_session=how.off_session)
+    if asks and not how.off_session:
+        intent.status = "requires_action"
+        intent.next_action = to_authenticate(intent.id, how.return_url, how.site)
         account.emit("payment_intent.requires_action", intent.to_json())
         return
     attempt(
         account,
         intent,
         method,
-        AUTHENTICATION_REQUIRED if method.means.authenticates else _at_once(method, account.now()),
+        AUTHENTICATION_REQUIRED if asks else _at_once(method, account.now()),
         how.idempotency_key,
     )
 
@@ -124,6 +130,7 @@ def attempt(
     charge = _charge(account, intent, method, decline, idempotency_key)
     if decline is not None:
         raise _declined(account, intent, method, charge, decline)
+    _set_up(account, intent, method)
     if charge.settled:
         _succeed(account, intent, charge)
         if method.means.disputed:
@@ -132,6 +139,7 @@ def attempt(
         intent.status = "processing"
         account.emit("charge.pending", charge.to_json())
         account.emit("payment_intent.processing", intent.to_json())
+        follow(account, intent)
         if charge.brand is None:  # a debit is in the balance while it is pending ("Balance transaction types")
             account.later(lambda: _capture(account, charge))
 
@@ -149,10 +157,13 @@ def settle_charge(account: Account, intent: PaymentIntent, *, succeeds: bool | N
     decline = charge.means.decline if succeeds is None else None if succeeds else charge.means.decline or NOT_SETTLED
     if decline is None:
         _succeed(account, intent, charge)
+        if (row := account.balance_transactions.find(charge.balance_transaction or "")) is not None:
+            row.available_at = max(row.available_on, account.now())
         return
     charge.decline = decline
     _take_out(account, charge)
     _declined(account, intent, account.payment_methods.get(charge.payment_method), charge, decline)
+    follow(account, intent)
 
 
 def fail_authentication(account: Account, intent: PaymentIntent, payment_method: str) -> None:
@@ -168,16 +179,11 @@ def fail_authentication(account: Account, intent: PaymentIntent, payment_method:
     account.emit("payment_intent.payment_failed", intent.to_json())
 
 
-def _ask_for_authentication(intent: PaymentIntent, return_url: str | None) -> None:
-    intent.status = "requires_action"
-    intent.next_action = (
-        {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
-        if return_url is None
-        else {
-            "type": "redirect_to_url",
-            "redirect_to_url": {"return_url": return_url, "url": "https://hooks.stripe.com/3d_secure_2/sandbox"},
-        }
-    )
+def _set_up(account: Account, intent: PaymentIntent, method: PaymentMethod) -> None:
+    """Keep the payment method for later payments, if that was wanted (PaymentIntent, ``setup_future_usage``)."""
+    if intent.setup_future_usage is not None:
+        method.set_up = method.set_up or intent.setup_future_usage == "off_session"
+        attach(account, method, intent.customer)
 
 
 def _charge(
@@ -220,6 +226,7 @@ def _succeed(account: Account, intent: PaymentIntent, charge: Charge) -> None:
     account.move("charge", charge, charge.amount, charge.idempotency_key)
     account.emit("charge.succeeded", charge.to_json())
     account.emit("payment_intent.succeeded", intent.to_json())
+    follow(account, intent)
     # ``automatic_async``: the funds are captured, and the balance changes, after the confirmation is answered.
     if charge.balance_transaction is None:
         account.later(lambda: _capture(account, charge))

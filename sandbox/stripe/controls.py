@@ -11,6 +11,8 @@ from sandbox.stripe.balance import Settlement
 from sandbox.stripe.currencies import PRESENTMENT
 from sandbox.stripe.dispute_cases import REASONS
 from sandbox.stripe.fates import DEEDS, befall
+from sandbox.stripe.payout_objects import FAILURE_CODES
+from sandbox.stripe.payouts import fail, pay_out_now
 from sandbox.stripe.refund_fates import FAILURE_REASONS, PENDING_REASONS, STATUSES
 from sandbox.stripe.reversals import RefundStatus, Verdict
 from sandbox.wire import Request
@@ -69,6 +71,18 @@ def _read_late_failure(_entry: Entry, reference: str) -> Command:
     return outside.fail_late(reference)
 
 
+def _read_payouts(_entry: Entry, _reference: str) -> Command:
+    return pay_out_now()
+
+
+def _read_payout_failure(entry: Entry, reference: str) -> Command:
+    return fail(reference, entry.choice("code", FAILURE_CODES) or "could_not_process")
+
+
+def _read_setup_authentication(entry: Entry, reference: str) -> Command:
+    return outside.authenticate_setup(reference, succeeds=entry.flag("succeeds", default=True))
+
+
 def _read_days(_entry: Entry, _reference: str) -> Command:
     return outside.pass_days()
 
@@ -93,6 +107,9 @@ CONTROLS: Mapping[tuple[str, str], Callable[[Entry, str], Command]] = {
     ("payment_intents", "authenticate"): _read_authentication,
     ("payment_intents", "settle"): _read_settlement,
     ("payment_intents", "fail_late"): _read_late_failure,
+    ("setup_intents", "authenticate"): _read_setup_authentication,
+    ("payouts", ""): _read_payouts,
+    ("payouts", "fail"): _read_payout_failure,
     ("advance", ""): _read_days,
     ("befall", ""): _read_fate,
 }

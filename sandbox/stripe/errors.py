@@ -142,6 +142,11 @@ def unexpected_state(message: str, intent: JSON) -> StripeError:
     return StripeError(400, message, code="payment_intent_unexpected_state", payment_intent=intent)
 
 
+def unexpected_setup(message: str, intent: JSON) -> StripeError:
+    """Refuse what a SetupIntent's status does not allow (error code ``setup_intent_unexpected_state``)."""
+    return StripeError(400, message, code="setup_intent_unexpected_state", setup_intent=intent)
+
+
 def key_with_other_parameters(key: str) -> StripeError:
     """Refuse an idempotency key that was first used with other parameters."""
     message = (

@@ -3,8 +3,11 @@
 from fnmatch import fnmatchcase
 
 from sandbox.stripe import errors
-from sandbox.stripe.account import Call, Command
+from sandbox.stripe.account import Account, Call, Command
+from sandbox.stripe.balance import BalanceTransaction
+from sandbox.stripe.payouts import catch_up
 from sandbox.stripe.shelf import read_page
+from sandbox.wire import JSON
 
 _MOST_TYPES = 20
 
@@ -32,15 +35,20 @@ def retrieve_balance_transaction(call: Call) -> Command:
 
 
 def list_balance_transactions(call: Call) -> Command:
-    """List balance transactions, also by source, type or currency (the one it settled in)."""
-    page, source = read_page(call.params), call.params.text("source")
+    """List balance transactions, also by source, type, currency (the one it settled in) or automatic payout."""
+    page, source, payout = read_page(call.params), call.params.text("source"), call.params.text("payout")
     kind, currency = call.params.text("type"), call.params.text("currency")
-    return lambda account: account.balance_transactions.page(
-        page,
-        "/v1/balance_transactions",
-        owner=source,
-        where=lambda row: (kind is None or row.kind == kind) and (currency is None or row.currency == currency),
-    )
+
+    def wanted(row: BalanceTransaction) -> bool:
+        return kind in (None, row.kind) and currency in (None, row.currency) and payout in (None, row.payout)
+
+    def command(account: Account) -> JSON:
+        catch_up(account)
+        if payout is not None:
+            account.payouts.get(payout, "payout")
+        return account.balance_transactions.page(page, "/v1/balance_transactions", owner=source, where=wanted)
+
+    return command
 
 
 def retrieve_event(call: Call) -> Command:

@@ -33,6 +33,14 @@ class MethodTypes:
     allowed: list[str] | None
 
 
+def read_allowed(params: Params) -> list[str] | None:
+    """Read ``allowed_payment_method_types`` of a Checkout Session, whose methods are automatic without it."""
+    types = params.values("allowed_payment_method_types")
+    if types is not None and not {"card", *CURRENCIES} & {*types}:
+        raise errors.invalid_parameter("allowed_payment_method_types", _NONE_KNOWN.format(names=", ".join(types)))
+    return types
+
+
 def read_method_types(params: Params, api_version: str) -> MethodTypes:
     """Read ``allowed_payment_method_types``, ``payment_method_types`` or ``automatic_payment_methods``.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sandbox.stripe.banks import CURRENCIES
+from sandbox.stripe.cards import Card
 from sandbox.stripe.method_documents import BILLING_DETAILS, Means, on_method
 from sandbox.wire import JSON
 
@@ -17,7 +18,7 @@ _CUSTOMER_NULLS = ("currency", "customer_account", "default_source", "discount",
 _INTENT_NULLS = (
     *("application", "application_fee_amount", "customer_account", "excluded_payment_method_types"),
     *("managed_payments", "on_behalf_of", "payment_method_configuration_details", "payment_record", "processing"),
-    *("review", "setup_future_usage", "shipping", "source", "statement_descriptor", "transfer_data", "transfer_group"),
+    *("review", "shipping", "source", "statement_descriptor", "transfer_data", "transfer_group"),
 )
 _CARD_OPTIONS = {**dict.fromkeys(("installments", "mandate_options", "network")), "request_three_d_secure": "automatic"}
 
@@ -25,6 +26,11 @@ _CARD_OPTIONS = {**dict.fromkeys(("installments", "mandate_options", "network"))
 def nulls(names: Iterable[str]) -> JSON:
     """Return members that are null."""
     return dict.fromkeys(names)
+
+
+def automatic_types(currency: str | None) -> list[str]:
+    """Return the types of payment method that suit a currency, or all there are."""
+    return ["card", *(kind for kind, only in CURRENCIES.items() if currency in (None, only))]
 
 
 @dataclass(slots=True)
@@ -76,8 +82,16 @@ class Customer:
 class PaymentMethod:
     """A PaymentMethod (``pm_…``): a card, or a bank account to debit.
 
-    ``spent`` is set once it took part in a payment without being attached, or was detached: Stripe does not let it be
-    used again.
+    Attributes
+    ----------
+    spent : bool
+        Whether it took part in a payment without being attached, or was detached: Stripe does not let it be used again.
+    set_up : bool
+        Whether it was set up for payments without the customer, with the customer present.
+    holder, email : str, optional
+        Of its billing details, as a hosted page asked for them.
+    from_checkout : bool
+        Whether a page of Checkout made it, which saved it for this business's own use.
     """
 
     id: str
@@ -85,14 +99,25 @@ class PaymentMethod:
     means: Means
     customer: str | None = None
     spent: bool = False
+    set_up: bool = False
+    holder: str | None = None
+    email: str | None = None
+    from_checkout: bool = False
+
+    def asks(self, *, off_session: bool) -> bool:
+        """Tell whether a payment needs the customer to authenticate."""
+        if not isinstance(self.means, Card) or not self.means.authenticates:
+            return False
+        exempt = self.means.exempt == "always" or (self.means.exempt == "set_up" and self.set_up)
+        return not (off_session and exempt)
 
     def to_json(self) -> JSON:
         """Return the object as Stripe sends it."""
         return {
             "id": self.id,
             "object": "payment_method",
-            "allow_redisplay": "unspecified",
-            "billing_details": BILLING_DETAILS,
+            "allow_redisplay": "limited" if self.from_checkout else "unspecified",
+            "billing_details": {**BILLING_DETAILS, "email": self.email, "name": self.holder},
             "created": self.created,
             "customer": self.customer,
             "customer_account": None,
@@ -128,6 +153,7 @@ class PaymentIntent:
     canceled_at: int | None = None
     cancellation_reason: str | None = None
     capture_method: str = "automatic_async"
+    setup_future_usage: str | None = None
     confirms: int = 0
     """How often it was confirmed."""
 
@@ -136,9 +162,7 @@ class PaymentIntent:
         """The types of payment method that it accepts."""
         if self.allowed_payment_method_types is not None:
             return self.allowed_payment_method_types
-        if self.automatic_payment_methods is None:
-            return ["card"]
-        return ["card", *(kind for kind, currency in CURRENCIES.items() if currency == self.currency)]
+        return ["card"] if self.automatic_payment_methods is None else automatic_types(self.currency)
 
     @property
     def may_redirect(self) -> bool:
@@ -174,6 +198,7 @@ class PaymentIntent:
             "payment_method_options": {"card": dict(_CARD_OPTIONS)},
             "payment_method_types": self.method_types,
             "receipt_email": self.receipt_email,
+            "setup_future_usage": self.setup_future_usage,
             "statement_descriptor_suffix": self.statement_descriptor_suffix,
             "status": self.status,
             **nulls(_INTENT_NULLS),

@@ -6,6 +6,7 @@ of HTTP requests.
 
 import contextlib
 
+from sandbox.stripe import setting_up
 from sandbox.stripe.account import Account, Command, NothingSuchError, NotPossibleError
 from sandbox.stripe.banks import DISPUTE_REASONS, BankAccount
 from sandbox.stripe.charges import Charge
@@ -22,6 +23,7 @@ __all__ = [
     "NotPossibleError",
     "NothingSuchError",
     "authenticate",
+    "authenticate_setup",
     "close_dispute",
     "fail_late",
     "move_dispute",
@@ -162,6 +164,22 @@ def authenticate(payment_intent: str, *, succeeds: bool = True) -> Command:
         method = account.payment_methods.get(reference)
         with contextlib.suppress(StripeError):  # declined all the same: the PaymentIntent says so
             attempt(account, intent, method, method.means.decline, None)
+        return intent.to_json()
+
+    return command
+
+
+def authenticate_setup(setup_intent: str, *, succeeds: bool = True) -> Command:
+    """Let the cardholder authenticate a card that is being set up, or fail to; returns the SetupIntent."""
+
+    def command(account: Account) -> JSON:
+        intent = account.setup_intents.find(setup_intent)
+        if intent is None:
+            raise NothingSuchError(f"there is no SetupIntent {setup_intent}")
+        if intent.status != "requires_action":
+            raise NotPossibleError(f"{intent.id} is {intent.status}: nobody was asked to authenticate")
+        with contextlib.suppress(StripeError):  # declined all the same: the SetupIntent says so
+            setting_up.authenticate(account, intent, succeeds=succeeds)
         return intent.to_json()
 
     return command

@@ -43,7 +43,7 @@ class Params:
         """Read a string, which may not be empty."""
         value = self._value(name)
         if value == "":
-            raise errors.empty_parameter(self._label(name))
+            raise errors.empty_parameter(self.label(name))
         return value
 
     def integer(self, name: str) -> int | None:
@@ -52,7 +52,7 @@ class Params:
         if value is None:
             return None
         if not re.fullmatch(r"-?[0-9]{1,18}", value):
-            raise errors.invalid_integer(self._label(name), f"Invalid integer: {value}")
+            raise errors.invalid_integer(self.label(name), f"Invalid integer: {value}")
         return int(value)
 
     def flag(self, name: str, **others: bool) -> bool:
@@ -60,15 +60,15 @@ class Params:
         value = self.text(name) or "false"
         words = {**_FLAGS, **others}
         if value not in words:
-            raise errors.invalid_parameter(self._label(name), f"Invalid boolean: {value}")
+            raise errors.invalid_parameter(self.label(name), f"Invalid boolean: {value}")
         return words[value]
 
     def choice(self, name: str, *allowed: str) -> str | None:
         """Read one of a few words."""
         value = self.text(name)
         if value is not None and value not in allowed:
-            message = f"Invalid {self._label(name)}: must be one of {', '.join(allowed)}"
-            raise errors.invalid_parameter(self._label(name), message)
+            message = f"Invalid {self.label(name)}: must be one of {', '.join(allowed)}"
+            raise errors.invalid_parameter(self.label(name), message)
         return value
 
     def values(self, name: str) -> list[str] | None:
@@ -76,7 +76,7 @@ class Params:
         self._known.add(name)
         value = self._form.get(name)
         if isinstance(value, str):
-            raise errors.invalid_parameter(self._label(name), "Invalid array")
+            raise errors.invalid_parameter(self.label(name), "Invalid array")
         return None if value is None else [item for item in value.values() if isinstance(item, str)]
 
     def nested(self, name: str) -> "Params | None":
@@ -84,12 +84,26 @@ class Params:
         self._known.add(name)
         value = self._form.get(name)
         if isinstance(value, str):
-            raise errors.invalid_parameter(self._label(name), "Invalid hash")
+            raise errors.invalid_parameter(self.label(name), "Invalid hash")
         if value is None:
             return None
-        inner = Params(value, self._label(name))
+        inner = Params(value, self.label(name))
         self._nested.append(inner)
         return inner
+
+    def hashes(self, name: str) -> "list[Params]":
+        """Read a list of hashes; their own members must all be read too."""
+        self._known.add(name)
+        value = self._form.get(name)
+        if isinstance(value, str):
+            raise errors.invalid_parameter(self.label(name), "Invalid array")
+        listed = Params(value or {}, self.label(name))
+        self._nested.append(listed)
+        return [inner for place in (value or {}) if (inner := listed.nested(place)) is not None]
+
+    def label(self, name: str) -> str:
+        """Return how Stripe's errors call a parameter, as in ``line_items[0][quantity]``."""
+        return f"{self._prefix}[{name}]" if self._prefix else name
 
     def has_text(self, name: str) -> bool:
         """Tell whether a parameter that may be a string or a hash is a string."""
@@ -118,7 +132,7 @@ class Params:
             raise errors.unknown_parameters(unknown)
 
     def _unknown(self) -> Iterator[str]:
-        yield from (self._label(name) for name in self._form if name not in self._known)
+        yield from (self.label(name) for name in self._form if name not in self._known)
         for inner in self._nested:
             yield from inner._unknown()
 
@@ -126,11 +140,8 @@ class Params:
         self._known.add(name)
         value = self._form.get(name)
         if isinstance(value, dict):
-            raise errors.invalid_parameter(self._label(name), "Invalid string")
+            raise errors.invalid_parameter(self.label(name), "Invalid string")
         return value
-
-    def _label(self, name: str) -> str:
-        return f"{self._prefix}[{name}]" if self._prefix else name
 
 
 def _checked(entries: Form) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from sandbox.stripe.customers import merge_metadata
 from sandbox.stripe.method_types import read_method_types
 from sandbox.stripe.objects import PaymentIntent
 from sandbox.stripe.params import Params
+from sandbox.stripe.sessions import refuse_if_open
 from sandbox.stripe.shelf import read_page
 from sandbox.wire import JSON
 
@@ -42,6 +43,7 @@ def create(call: Call) -> Command:
     details = _read_details(params)
     types = read_method_types(params, call.api_version)
     capture = params.choice("capture_method", "automatic", "automatic_async") or "automatic_async"
+    usage = params.choice("setup_future_usage", "off_session", "on_session")
     confirmation = _read_confirmation(call) if _read_confirm(params) else None
 
     def command(account: Account) -> JSON:
@@ -59,6 +61,7 @@ def create(call: Call) -> Command:
             customer=customer,
             metadata=dict(metadata or {}),
             capture_method=capture,
+            setup_future_usage=usage,
         )
         if method is not None:
             _pay_with(account, intent, method)
@@ -78,6 +81,7 @@ def confirm_one(call: Call) -> Command:
 
     def command(account: Account) -> JSON:
         intent = account.payment_intents.get(call.ids["intent"])
+        refuse_if_open(account, intent)
         if email is not None and intent.status in OPEN:
             intent.receipt_email = email
         confirm(account, intent, confirmation)
@@ -128,6 +132,7 @@ def cancel(call: Call) -> Command:
 
     def command(account: Account) -> JSON:
         intent = account.payment_intents.get(call.ids["intent"])
+        refuse_if_open(account, intent)
         if intent.status not in OPEN:
             raise errors.unexpected_state(_NOT_CANCELABLE.format(status=intent.status), intent.to_json())
         intent.status, intent.next_action = "canceled", None
@@ -174,4 +179,5 @@ def _read_confirmation(call: Call) -> Confirmation:
         off_session=call.params.flag("off_session", one_off=True, recurring=True),
         return_url=call.params.text("return_url"),
         idempotency_key=call.idempotency_key,
+        site=call.site,
     )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 
 from sandbox.chaos.faults import Fault
 from sandbox.chaos.limits import ACCOUNT
+from sandbox.pages import not_found, site
 from sandbox.reading import PlanError
 from sandbox.shell import UNRECOGNIZED, Route, Shell
-from sandbox.stripe import controls, errors, timetable
+from sandbox.stripe import controls, errors, hosted, timetable
 from sandbox.stripe.account import (
     Account,
     Call,
@@ -31,6 +32,7 @@ from sandbox.wire import JSON, Execution, Happened, Layer, Proceed, Request, Res
 _log = logging.getLogger(__name__)
 
 DEFAULT_API_KEY = "sk_test_sandbox"
+_USUAL_SITE = "https://checkout.stripe.com"
 
 
 class StripeSandbox(Shell[Account]):
@@ -109,7 +111,8 @@ class StripeSandbox(Shell[Account]):
         form = _form(request)
         params = Params(form)
         version = request.headers.get("stripe-version", "")
-        command = route.operation(Call(params, ids, key, version, self._settings.settlement))
+        call = Call(params, ids, key, version, self._settings.settlement, site(request, _USUAL_SITE))
+        command = route.operation(call)
         expanded = check_expand(params.values("expand") or [])
         params.end()
         execution = Execution(self.name, route.name, request)
@@ -160,18 +163,21 @@ class StripeSandbox(Shell[Account]):
         NotPossibleError
             The object's state does not allow it.
         """
+        return self._acting(command)
+
+    def _acting[Result](self, command: Callable[[Account], Result]) -> Result:
         unknown = NothingSuchError("no account")
         for account in self._accounts.values():
             with account.lock:
                 try:
-                    document = command(account)
+                    result = command(account)
                 except NothingSuchError as error:
                     unknown = error
                     continue
                 account.catch_up()
                 events = account.take_unsent()
             self._send(events)
-            return document
+            return result
         raise unknown
 
     def next_due(self) -> float | None:
@@ -201,6 +207,13 @@ class StripeSandbox(Shell[Account]):
         settings.settlement, settings.confirms = settlement or Settlement(), confirms
         rates = dict(settings.settlement.rates)
         return {"settlement_currency": settings.settlement.currency, "rates": rates, "confirms": confirms}
+
+    def page(self, request: Request) -> Response:
+        """Answer a browser on one of Stripe's own pages, below ``/pages/stripe``."""
+        try:
+            return self._acting(hosted.read(request))
+        except NothingSuchError:
+            return not_found()
 
     def control(self, request: Request) -> Response:
         """Answer the sandbox's own ``POST /_sandbox/stripe/…`` (docs/sandbox.md)."""

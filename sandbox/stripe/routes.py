@@ -1,7 +1,17 @@
 """The endpoints of Stripe that the sandbox has, by the names Stripe counts its rate limits by."""
 
 from sandbox.shell import Routes
-from sandbox.stripe import customers, disputes, errors, history, payment_intents, refunds
+from sandbox.stripe import (
+    checkout,
+    customers,
+    disputes,
+    errors,
+    history,
+    payment_intents,
+    payouts,
+    refunds,
+    setup_intents,
+)
 from sandbox.stripe.account import EXPANDABLE, Account, Operation
 from sandbox.stripe.params import Params
 from sandbox.stripe.shelf import read_page
@@ -10,6 +20,8 @@ from sandbox.wire import JSON
 _INTENT = "/v1/payment_intents/{intent}"
 _CANNOT = "This property cannot be expanded ({path})."
 _METHOD = "/v1/payment_methods/{payment_method}"
+_SETUP = "/v1/setup_intents/{intent}"
+_SESSION = "/v1/checkout/sessions/{session}"
 
 ROUTES = Routes[Operation](
     (
@@ -34,6 +46,17 @@ ROUTES = Routes[Operation](
         ("payment_intents.update", "POST", _INTENT, payment_intents.update),
         ("payment_intents.confirm", "POST", f"{_INTENT}/confirm", payment_intents.confirm_one),
         ("payment_intents.cancel", "POST", f"{_INTENT}/cancel", payment_intents.cancel),
+        ("setup_intents.create", "POST", "/v1/setup_intents", setup_intents.create),
+        ("setup_intents.list", "GET", "/v1/setup_intents", setup_intents.list_all),
+        ("setup_intents.retrieve", "GET", _SETUP, setup_intents.retrieve),
+        ("setup_intents.update", "POST", _SETUP, setup_intents.update),
+        ("setup_intents.confirm", "POST", f"{_SETUP}/confirm", setup_intents.confirm_one),
+        ("setup_intents.cancel", "POST", f"{_SETUP}/cancel", setup_intents.cancel),
+        ("checkout.sessions.create", "POST", "/v1/checkout/sessions", checkout.create),
+        ("checkout.sessions.list", "GET", "/v1/checkout/sessions", checkout.list_all),
+        ("checkout.sessions.retrieve", "GET", _SESSION, checkout.retrieve),
+        ("checkout.sessions.expire", "POST", f"{_SESSION}/expire", checkout.expire_one),
+        ("checkout.sessions.line_items.list", "GET", f"{_SESSION}/line_items", checkout.list_lines),
         ("charges.list", "GET", "/v1/charges", history.list_charges),
         ("charges.retrieve", "GET", "/v1/charges/{charge}", history.retrieve_charge),
         ("refunds.create", "POST", "/v1/refunds", refunds.create),
@@ -52,6 +75,8 @@ ROUTES = Routes[Operation](
             "/v1/balance_transactions/{balance_transaction}",
             history.retrieve_balance_transaction,
         ),
+        ("payouts.list", "GET", "/v1/payouts", payouts.list_all),
+        ("payouts.retrieve", "GET", "/v1/payouts/{payout}", payouts.retrieve),
         ("events.list", "GET", "/v1/events", history.list_events),
         ("events.retrieve", "GET", "/v1/events/{event}", history.retrieve_event),
     )
@@ -59,15 +84,15 @@ ROUTES = Routes[Operation](
 
 
 _DEEPEST = 4
-_LISTED = "refunds"
-"""What a charge shows only if asked to: its ten latest refunds."""
+_LISTED = {"refunds": "charge", "line_items": "checkout.session"}
+"""What some objects show only if asked to: the first ten of a list."""
 
 
 def check_expand(paths: list[str]) -> list[str]:
     """Return the ``expand`` parameter if all of it can be expanded (Stripe API reference, "Expanding Responses")."""
     for path in paths:
         *steps, name = path.split(".")
-        if name not in (*EXPANDABLE, _LISTED):
+        if name not in (*EXPANDABLE, *_LISTED):
             raise errors.invalid_parameter("expand", _CANNOT.format(path=path))
         if len(steps) >= _DEEPEST:
             raise errors.invalid_parameter("expand", f"You cannot expand more than {_DEEPEST} levels of a property.")
@@ -92,13 +117,20 @@ def expand(account: Account, document: JSON, paths: list[str]) -> JSON:
 
 
 def _expand_member(account: Account, node: JSON, name: str, path: str) -> None:
-    if name == _LISTED and node.get("object") == "charge":
-        url = f"/v1/charges/{node['id']}/refunds"
-        node[name] = account.refunds.page(read_page(Params({})), url, owner=node["id"])
+    if name in _LISTED and node.get("object") == _LISTED[name]:
+        node[name] = _first_page(account, node)
     elif name not in node:
         raise errors.invalid_parameter("expand", _CANNOT.format(path=path))
     elif name in EXPANDABLE and isinstance(reference := node[name], str):
         node[name] = account.expanded(name, reference)
+
+
+def _first_page(account: Account, node: JSON) -> JSON:
+    page = read_page(Params({}))
+    if node["object"] == "charge":
+        return account.refunds.page(page, f"/v1/charges/{node['id']}/refunds", owner=node["id"])
+    lines = checkout.lines_of(account.sessions.get(node["id"]))
+    return lines.page(page, f"/v1/checkout/sessions/{node['id']}/line_items")
 
 
 def _leaves(value: object) -> list[JSON]:

@@ -61,17 +61,22 @@ def read_page(params: Params) -> Page:
     if after and before:
         message = "You cannot provide both a value for `starting_after` and `ending_before`."
         raise errors.invalid_parameter("starting_after", message)
-    return Page(limit, after, before, tuple(_read_created(params)))
+    return Page(limit, after, before, read_bounds(params, "created"))
 
 
-def _read_created(params: Params) -> Iterator[tuple[Callable[[int, int], bool], int]]:
-    if params.has_text("created"):
-        exact = params.integer("created")
+def read_bounds(params: Params, name: str) -> tuple[tuple[Callable[[int, int], bool], int], ...]:
+    """Read a time, or bounds of it as in ``created[gte]``."""
+    return tuple(_read_bounds(params, name))
+
+
+def _read_bounds(params: Params, name: str) -> Iterator[tuple[Callable[[int, int], bool], int]]:
+    if params.has_text(name):
+        exact = params.integer(name)
         assert exact is not None
         yield operator.eq, exact
-    elif bounds := params.nested("created"):
-        for name, compare in _COMPARISONS.items():
-            if (bound := bounds.integer(name)) is not None:
+    elif bounds := params.nested(name):
+        for word, compare in _COMPARISONS.items():
+            if (bound := bounds.integer(word)) is not None:
                 yield compare, bound
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from sandbox.stripe import outside
+from sandbox.stripe import outside, payouts
 from sandbox.stripe.account import Account
 from sandbox.stripe.charges import Charge
 from sandbox.stripe.dispute_cases import Move, advance
 from sandbox.stripe.refund_fates import change
 from sandbox.stripe.reversals import Dispute, Refund
+from sandbox.stripe.sessions import expire_due
 from sandbox.wire import Happened
 from sandbox.working_days import report_after
 
@@ -41,12 +42,17 @@ def next_due(account: Account) -> float | None:
 
 
 def pass_time(account: Account) -> list[Happened]:
-    """Let happen what is due by the account's clock, in its order. Call it with the account's lock held."""
+    """Let happen what is due by the account's clock, in its order. Call it with the account's lock held.
+
+    Payouts are made and sessions expire as well; nobody need wait for them, so that they are not among what is due.
+    """
     moved, now = list[Happened](), account.now()
     while due := min((due for due in _all(account) if due.moment <= now), default=None, key=lambda due: due.moment):
         due.happen(account)
         account.catch_up()
         moved.append(Happened(due.what, dict(account.payment_intents.get(due.about).metadata)))
+    payouts.catch_up(account)
+    expire_due(account)
     return moved
 
 

@@ -1,6 +1,7 @@
 """The HTTP server over the providers: it listens on 127.0.0.1 only.
 
-Beside the providers' own APIs it has the sandbox's, below ``/_sandbox/``: :mod:`sandbox.web.control`.
+Beside the providers' own APIs it has the pages they send customers to, below ``/pages/``, and the sandbox's own
+routes, below ``/_sandbox/``: :mod:`sandbox.web.control`.
 """
 
 import contextlib
@@ -16,10 +17,12 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route
 
+from sandbox import pages
+from sandbox.chaos.front import Front
 from sandbox.desk import Desk
 from sandbox.web.connection import LostAnswer, Protocol
 from sandbox.web.control import METHODS, control_routes, to_http, to_request
-from sandbox.wire import Lost, Provider
+from sandbox.wire import Lost, Provider, Request, Response
 
 HOST = "127.0.0.1"
 
@@ -48,7 +51,11 @@ def create_app(providers: Mapping[str, Provider], desk: Desk | None = None) -> S
     return Starlette(
         routes=[
             *control_routes(tuple(fronts.values()), present),
-            *(Route(f"{prefix}/{{rest:path}}", _endpoint(front), methods=METHODS) for prefix, front in fronts.items()),
+            *(_pages(front) for front in fronts.values()),
+            *(
+                Route(f"{prefix}/{{rest:path}}", _endpoint(front.handle), methods=METHODS)
+                for prefix, front in fronts.items()
+            ),
         ],
         lifespan=lambda _app: _life(present),
     )
@@ -63,9 +70,13 @@ async def _life(desk: Desk) -> AsyncIterator[None]:
         await run_in_threadpool(desk.close)
 
 
-def _endpoint(provider: Provider) -> Callable[[HTTPRequest], Any]:
+def _pages(front: Front) -> Route:
+    return Route(f"{pages.PREFIX}/{front.name}/{{rest:path}}", _endpoint(front.page), methods=["GET", "POST"])
+
+
+def _endpoint(answer: Callable[[Request], Response]) -> Callable[[HTTPRequest], Any]:
     async def endpoint(http: HTTPRequest) -> HTTPResponse:
-        response = await run_in_threadpool(provider.handle, await to_request(http))
+        response = await run_in_threadpool(answer, await to_request(http))
         return LostAnswer(response) if isinstance(response, Lost) else to_http(response)
 
     return endpoint

@@ -1,13 +1,22 @@
 """Stored objects, and the renderers of documents."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.link import LinkKeys
+from monthclose.domain.register.tables import Column
 from monthclose.ports.documents import Paper
+
+
+class FakeColumnFiles:
+    """Writes files that begin with their columns' names, with the rows as they come."""
+
+    def parquet(self, columns: Sequence[Column], rows: Iterable[bytes]) -> Iterator[bytes]:
+        yield b"PAR1 " + ",".join(column.name for column in columns).encode() + b"\n"
+        yield from rows
 
 
 class FakeRenderer:

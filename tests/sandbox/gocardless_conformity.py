@@ -17,6 +17,20 @@ SOMETIMES: dict[str, set[str]] = {
     "RefundFx": {"fx_currency"},
     "PayoutFx": {"fx_currency"},
     "PayoutItemLinks": {"mandate", "refund"},  # refunds
+    "BillingRequest": {"payment_context_code", "payment_purpose_code", "purpose_code"},
+    "BillingRequestAction": {
+        *("available_currencies", "institution_guess_status"),  # of actions that the sandbox does not ask for
+        *("bank_authorisation", "collect_customer_details"),  # of those that have it
+    },
+    "BillingRequestLinks": {
+        *("bank_authorisation", "payment_provider", "customer_bank_account"),
+        *("instalment_schedule_request", "instalment_schedule_request_instalment_schedule"),
+        *("mandate_request", "mandate_request_mandate", "payment_request", "payment_request_payment"),
+        *("subscription_request", "subscription_request_subscription"),
+    },
+    "BillingRequestMandateRequestLinks": {"mandate"},  # fulfilled
+    "BillingRequestPaymentRequestLinks": {"payment"},
+    "BillingRequestResourcesCustomerBankAccount": {"account_type", "payer_name_verification_result"},
     "Event": {"customer_notifications", "source"},  # own notifications; where somebody used the API
     "EventDetails": {
         *("bank_account_id", "currency", "item_count", "property"),  # of creditors and exports

@@ -20,12 +20,17 @@ TARGET = Path(__file__).with_name("stripe_types.json")
 ROOTS = {
     "BalanceTransactions": ("BalanceTransaction",),
     "Charges": ("Charge",),
+    "Checkout/Sessions": ("Session",),
     "Customers": ("Customer", "DeletedCustomer"),
     "Disputes": ("Dispute",),
     "Events": ("EventBase",),
+    "LineItems": ("LineItem",),
     "PaymentIntents": ("PaymentIntent",),
     "PaymentMethods": ("PaymentMethod",),
+    "Payouts": ("Payout",),
+    "Prices": ("Price",),
     "Refunds": ("Refund",),
+    "SetupIntents": ("SetupIntent",),
     "../shared": ("Address",),
 }
 VARIANTS = re.compile(r"(PaymentMethodDetails|PaymentMethodOptions|NextAction|DestinationDetails|PaymentMethod)$")
@@ -36,10 +41,14 @@ KEPT_VARIANTS = {
 }
 LISTED_IN_WORDS = {
     *("Refund.status", "Refund.failure_reason", "Dispute.reason", "BalanceTransaction.status"),
+    *("Payout.status", "Payout.method", "Payout.source_type"),
     *("Charge.Outcome.type", "Charge.Outcome.network_status", "Charge.Outcome.risk_level"),
 }
 """Members that are typed as any text, but whose values the text above them lists."""
-EVENTS = re.compile(r"(charge|payment_intent|refund|payment_method)\.|customer\.(created|updated|deleted)$")
+EVENTS = re.compile(
+    r"(charge|checkout\.session|payment_intent|payment_method|payout|refund|setup_intent)\."
+    r"|customer\.(created|updated|deleted)$"
+)
 
 _MEMBER = re.compile(
     r"(?:/\*\*(?P<words>(?:(?!\*/).)*)\*/\s*)?(?P<name>\w+)(?P<maybe>\??): (?P<type>(?:\{.*?\}|[^;{])+);", re.DOTALL

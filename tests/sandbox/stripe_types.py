@@ -15,12 +15,16 @@ FACTS: dict[str, Any] = json.loads(Path(__file__).with_name("stripe_types.json")
 BY_OBJECT = {
     "balance_transaction": "BalanceTransaction",
     "charge": "Charge",
+    "checkout.session": "Session",
     "customer": "Customer",
     "dispute": "Dispute",
     "event": "EventBase",
+    "item": "LineItem",
     "payment_intent": "PaymentIntent",
     "payment_method": "PaymentMethod",
+    "payout": "Payout",
     "refund": "Refund",
+    "setup_intent": "SetupIntent",
 }
 ERROR = "PaymentIntent.LastPaymentError"
 """An error of the API has the same members as one that a PaymentIntent remembers."""
@@ -31,6 +35,7 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {
     "boolean": bool,
     "map": dict,
     "null": type(None),
+    "Decimal": str,  # in JSON a text
     "unknown": (),
     "void": (),
 }

@@ -9,6 +9,7 @@ import pytest
 from sandbox.gocardless import GoCardlessSandbox
 from sandbox.gocardless.published import UnpublishedError, published, why
 from sandbox.twin import ManualClock
+from tests.sandbox.browsing import Customer
 from tests.sandbox.gocardless_conformity import differences
 from tests.sandbox.gocardless_driving import Wire
 
@@ -20,8 +21,11 @@ OBJECTS = {
     "payouts": "Payout",
     "events": "Event",
 }
-# Of these the sandbox has nothing to happen to: instalments, foreign exchange, taxes, surcharges, Faster Payments.
+# Of these the sandbox has nothing to happen to: instalments, foreign exchange, taxes, surcharges, Faster Payments,
+# billing requests whose currency, amount or institution the customer chooses.
 NOT_HERE = {
+    *("choose_currency", "collect_amount", "select_institution", "payer_geo_blocked"),
+    *("bank_authorisation_failed", "bank_authorisation_expired", "billing_request_failed"),
     "fx_rate_confirmed",
     "tax_exchange_rates_confirmed",
     "surcharge_fee_debited",
@@ -168,6 +172,8 @@ def _bring_about(world: World, kind: str, action: str, cause: str, origin: str) 
             _bring_about_on_a_mandate(world, action, cause, origin)
         case "payments":
             _bring_about_on_a_payment(world, action, cause, origin)
+        case "billing_requests":
+            _visit_the_page(world)
         case "payouts":
             world.payment("paid_out")
         case "refunds" if action == "refund_settled":
@@ -175,6 +181,28 @@ def _bring_about(world: World, kind: str, action: str, cause: str, origin: str) 
             world.payment("paid_out")
         case "refunds":
             world.refund("bounced" if action == "failed" else action)
+
+
+def _visit_the_page(world: World) -> None:
+    """Three billing requests: one that the page fulfils, after all kinds of detours, one that we do, one canceled."""
+    browser, person = Customer(world.wire.sandbox.page), {"given_name": "Ada", "family_name": "L", "email": "a@a.com"}
+    wanted = {
+        "mandate_request": {"currency": "GBP"},
+        "payment_request": {"amount": 500, "currency": "GBP", "description": "Invoice 7"},
+    }
+    account = {"account_holder_name": "Ada", "branch_code": "200000", "account_number": "55779911"}
+    for auto_fulfil in (True, False):
+        request = world.create("billing_requests", wanted)
+        options = {"exit_uri": "https://example.com", "auto_fulfil": auto_fulfil}
+        made = world.wire.post(
+            "billing_request_flows", {"billing_request_flows": {**options, "links": {"billing_request": request}}}
+        )
+        page = made.json()["billing_request_flows"]["authorisation_url"]
+        browser.open(page).submit("Exit")
+        browser.open(page).submit("Continue", **person, **account).submit("Confirm").submit("Deny").submit("Approve")
+    world.wire.post(f"billing_requests/{request}/actions/fulfil", {"data": {}})
+    canceled = world.create("billing_requests", wanted)
+    world.wire.post(f"billing_requests/{canceled}/actions/cancel", {"data": {}})
 
 
 def _bring_about_on_a_payment(world: World, action: str, cause: str, origin: str) -> None:
@@ -221,6 +249,20 @@ def _bring_about_on_a_mandate(world: World, action: str, cause: str, origin: str
 
 # Published, but only the first origin or cause of each comes about by itself.
 ANOTHER_WAY = {
+    *(
+        ("billing_requests", action, f"billing_request_{action}", origin)
+        for action, origins in {
+            "bank_authorisation_authorised": ["gocardless"],
+            "bank_authorisation_denied": ["gocardless"],
+            "cancelled": ["gocardless"],
+            "collect_bank_account": ["api"],
+            "collect_customer_details": ["api"],
+            "created": ["gocardless", "payer"],
+            "flow_created": ["gocardless", "payer"],
+            "payer_details_confirmed": ["api"],
+        }.items()
+        for origin in origins
+    ),
     ("payments", "created", "payment_created", "gocardless"),
     ("mandates", "active", "mandate_activated", "bank"),
     ("mandates", "cancelled", "bank_account_closed", "api"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.self_service.payment_details import DetailsDesk
 
 
 class CustomerUseCases:
@@ -74,7 +75,7 @@ class CustomerUseCases:
         """Places and lifts holds for a person."""
         from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
 
-        return HoldDesk(self.ports.books, self.ports.clock)
+        return HoldDesk(self.ports.books, self.ports.clock, self.ports.register)
 
     @cached_property
     def cashier(self) -> Cashier:
@@ -82,7 +83,8 @@ class CustomerUseCases:
         from monthclose.use_cases.accounts.adjust_account import Cashier
 
         ports = self.ports
-        return Cashier(ports.books, ports.closes, ports.clock, self.charger, self.hold_keeper, self.customer_teller)
+        keeper, teller = self.hold_keeper, self.customer_teller
+        return Cashier(ports.books, ports.closes, ports.clock, self.charger, keeper, teller, ports.register)
 
     # Notices
 
@@ -217,6 +219,16 @@ class CustomerUseCases:
         from monthclose.use_cases.payments.waiting_task import WaitingTask
 
         return WaitingTask(self.ports.workflow, token, milliseconds_left)
+
+    @cached_property
+    def details_desk(self) -> DetailsDesk:
+        """Asks customers for payment details on their provider's page, and takes what they give."""
+        from monthclose.use_cases.self_service.payment_details import DetailsDesk
+
+        ports = self.ports
+        return DetailsDesk(
+            ports.books, ports.clock, ports.log, ports.hosted_pages, lambda provider: self.charger(provider).gateway
+        )
 
     def _executor(self, work: str, provider: str) -> Executor:
         """Make as many threads as the provider's limit needs."""

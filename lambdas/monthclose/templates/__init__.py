@@ -18,13 +18,13 @@ _UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-
 
 
 @cache
-def environment() -> Environment:
-    """Load the templates of this folder: HTML is escaped, and a name that the template misses is an error.
+def environment(folder: Path = Path(__file__).parent) -> Environment:
+    """Load the templates of a folder: HTML is escaped, and a name that the template misses is an error.
 
     In whatever is put in, characters that cannot be shown are replaced.
     """
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         finalize=_shown,
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default_for_string=True),

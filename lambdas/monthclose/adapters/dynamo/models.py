@@ -80,6 +80,9 @@ class CustomerItem(Model):
     registered_provider_customer_id = UnicodeAttribute(attr_name="provider_customer", default="")
     lost_provider_customer_id = UnicodeAttribute(attr_name="lost_payer", default="")
     method_successors = JSONAttribute(default=dict)
+    given_method = JSONAttribute(null=True)
+    method_page = UnicodeAttribute(default="")
+    method_page_at = UTCDateTimeAttribute(null=True)
     open_payment = UnicodeAttribute(default="")
     check_at = UTCDateTimeAttribute(null=True)
     lease = UnicodeAttribute(null=True)
@@ -172,6 +175,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     provider_ref = UnicodeAttribute()
     code = UnicodeAttribute()
     advice = UnicodeAttribute(default="")
+    card_brand = UnicodeAttribute(null=True)
     history = JSONAttribute()
     waits_for = UnicodeAttribute(null=True)
 

@@ -160,6 +160,8 @@ class Payment:
         Why it was declined, in the provider's words.
     advice : str
         What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
+    card_brand : str
+        The brand of the card that was charged, in the provider's words (`visa`); empty if it is none, or unknown.
     waits_for : str
         Another payment of the customer, which takes days: this one begins once that one has ended.
     """
@@ -189,6 +191,7 @@ class Payment:
     advice: str = ""
     history: tuple[Transition, ...] = ()
     waits_for: str = ""
+    card_brand: str = ""
     version: int = 0
 
     @property
@@ -288,6 +291,7 @@ class Payment:
             begun,
             amount_minor=amount.minor,
             payment_method=payment_method,
+            card_brand=self.card_brand if payment_method == self.payment_method else "",
             attempt=self.attempt + 1,
         )
 

@@ -139,7 +139,7 @@ class InvoiceDrafter:
         return draft if language == ENGLISH else {**draft, "language": language}  # English has never been said
 
     def _taxation(self, customer: Customer, period: Period, tax_table: str) -> Taxation:
-        profile, last_day = customer.profile, (period.end - timedelta(days=1)).date()
+        profile, last_day = customer.profile, period.last_day
         taxes = self.tax_tables.get(tax_table)
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 
