@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from cli.dashboard.done import Once, Said
 from cli.dashboard.looks import SHORTEST, Looks
+from cli.dashboard.register.service import ListService
 from cli.dashboard.reports import Reports
 from cli.system import System
 from monthclose.domain.errors import UserMistakeError
@@ -32,12 +33,14 @@ class Dashboard:
     shortest_look: float = SHORTEST
     looks: Looks = field(init=False)
     reports: Reports = field(init=False)
+    lists: ListService = field(init=False)
     once: Once = field(default_factory=Once)
     said: Said = field(default_factory=Said)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looks", Looks(self.system, self.shortest_look))
         object.__setattr__(self, "reports", Reports(self.system))
+        object.__setattr__(self, "lists", ListService(self.system))
 
     @property
     def company(self) -> str:

@@ -52,3 +52,18 @@ PAYMENTS: Mapping[str, tuple[str, str]] = {
     "no_adapter": ("Provider not connected", "open"),
 }
 """Label and tone of each state of a payment, in the order of the pages."""
+
+
+_BY_TONE: Mapping[str, tuple[str, str]] = {
+    "collected": ("good", "✓"),
+    "credited": ("good", "✓"),
+    "pending": ("busy", "…"),
+    "count": ("busy", "…"),
+    "open": ("bad", "!"),
+}
+
+
+def payment_state(state: str) -> Shown:
+    """Find how one payment's state is shown; one of another release is shown as its word."""
+    label, tone = PAYMENTS.get(state, (state.replace("_", " ").capitalize(), "count"))
+    return Shown(label, *_BY_TONE[tone])

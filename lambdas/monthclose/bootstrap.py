@@ -189,7 +189,7 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._batches, self.register)
+        return DynamoCloses(self._batches, lambda: self.register)
 
     @cached_property
     def register(self) -> S3Register:
@@ -231,7 +231,7 @@ class Runtime:
         """All customers."""
         from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 
-        return DynamoCustomerDirectory(self._batches, self.register)
+        return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
     @cached_property
     def usage(self) -> UsageStore:

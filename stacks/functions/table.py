@@ -29,6 +29,8 @@ from stacks.state.documents import (
     DRAFTS,
     INVOICES,
     RECONCILIATIONS,
+    REGISTER_BATCHES,
+    REGISTER_CUSTOMERS,
     REHEARSALS,
     REPORTS,
     SNAPSHOTS,
@@ -185,6 +187,8 @@ _ACCOUNTS = (_GET, _BATCH_GET)
 _ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 """What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
+_ROWS = (REGISTER_BATCHES,)
+"""Whoever sums up a batch writes its rows into the register."""
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
@@ -205,6 +209,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: (_SCAN,), _BILLING: (_QUERY,), **_PROVIDERS},
             reads_documents=(REHEARSALS, SNAPSHOTS, RETRIES_PREFIX, *_RATING),
+            writes_documents=(REGISTER_CUSTOMERS,),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),
@@ -214,7 +219,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
             reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
-            writes_documents=(CARRIED, DRAFTS, INVOICES),
+            writes_documents=(CARRIED, DRAFTS, INVOICES, *_ROWS),
             uploads_documents=(REHEARSALS,),
         ),
     ),
@@ -231,12 +236,16 @@ FUNCTIONS: Mapping[Function, Spec] = {
     ),
     Function.AWAIT_APPROVAL: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
     # A batch of a thousand: 0.2 s an e-mail, and half a minute of waiting for mail.
-    Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)),
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
-    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=Access(tables=_MAILING)),
-    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.SEND_REMAINING_NOTICES: Spec(
+        900, 1024, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)
+    ),
+    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)),
     Function.PARK_CUSTOMERS: Spec(
-        300, machine=_CLOSE, access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE})
+        300,
+        machine=_CLOSE,
+        access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE}, writes_documents=_ROWS),
     ),
     Function.PLAN_COMPARISON: Spec(
         900,
@@ -256,7 +265,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), **_PROVIDERS},
             reads_documents=(COMPARISONS_PREFIX, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, *_ROWS),
         ),
     ),
     Function.REPORT_CLOSE: Spec(
@@ -266,7 +275,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_PROVIDERS},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
-            writes_documents=(COMPARISONS_PREFIX, REPORTS),
+            writes_documents=(COMPARISONS_PREFIX, REPORTS, *_ROWS),
         ),
     ),
     Function.OPEN_RECONCILE: Spec(
@@ -279,7 +288,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, **_SETTLING}, indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX}
+            tables={**_BOOKS, **_SETTLING},
+            indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
+            writes_documents=_ROWS,
         ),
     ),
     Function.COMPARE_BOOKS: Spec(
@@ -289,7 +300,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, *_ROWS),
         ),
     ),
     Function.FIND_OWING: Spec(
@@ -300,7 +311,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.SEND_REMINDERS: Spec(
         300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, _CLOSES: (_QUERY, _PUT, _UPDATE)})
     ),
-    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
+    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING, writes_documents=_ROWS)),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
     # customer. None of the three writes below the prefix whose objects start an import.
@@ -354,7 +365,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), _CLOSES: (_GET,)},
             reads_documents=(CREDIT_NOTES, INVOICES, PACK_PARTS_PREFIX),
-            writes_documents=(PACK_PARTS_PREFIX,),
+            writes_documents=(PACK_PARTS_PREFIX, *_ROWS),
         ),
     ),
     Function.WRITE_PACK_TABLE: Spec(
@@ -380,13 +391,19 @@ FUNCTIONS: Mapping[Function, Spec] = {
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
-    Function.CHARGE_CUSTOMERS: Spec(900, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
+    Function.CHARGE_CUSTOMERS: Spec(
+        900, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS}, writes_documents=_ROWS)
+    ),
     # At some 50 ms each, 20 at once take 400 deliveries a second; the rest are asked to come again. The address is
     # open to anybody and must not take the account's concurrency from a close.
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
-    Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
-    Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
+    Function.APPLY_WEBHOOK: Spec(
+        120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS}, writes_documents=_ROWS)
+    ),
+    Function.HEAR_MAIL: Spec(
+        60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, writes_documents=_ROWS, remembers=False)
+    ),
     # It reads the batches of a close a few times, when it may have passed a stage: up to 10,000 small items.
     Function.PUBLISH_EVENTS: Spec(300, access=Access(tables={_CLOSES: (_GET, _QUERY)}, remembers=False)),
     # The dashboard's widget: it sums up all batches of the latest close.
@@ -399,13 +416,17 @@ FUNCTIONS: Mapping[Function, Spec] = {
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, *_ROWS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),
     ),
     # A few requests to a provider at their time-outs (20 s each), for the customers who are at it at one moment.
-    Function.ACT_FOR_CUSTOMER: Spec(120, at_once=10, access=Access(tables={**_BOOKS, **_PROVIDERS}, remembers=False)),
+    Function.ACT_FOR_CUSTOMER: Spec(
+        120,
+        at_once=10,
+        access=Access(tables={**_BOOKS, **_PROVIDERS}, writes_documents=_ROWS, remembers=False),
+    ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.
     Function.SHOW_INVOICE: Spec(300, 3008, at_once=20, access=None),

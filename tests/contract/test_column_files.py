@@ -34,7 +34,7 @@ def raw(*rows: Sequence[Value]) -> bytes:
 def read_back(folder: Path, *pieces: bytes) -> list[Any]:
     path = folder / "written.parquet"
     path.write_bytes(b"".join(DuckColumnFiles().parquet(COLUMNS, pieces)))
-    return duckdb.sql(f"SELECT * FROM '{path}'").fetchall()
+    return duckdb.execute(f"SELECT * FROM '{path}'").fetchall()
 
 
 def test_amounts_days_and_times_are_what_they_are_and_decimals_stay_exact_text(tmp_path: Path) -> None:
@@ -86,5 +86,5 @@ def test_pieces_follow_one_another_and_the_same_rows_give_the_same_file(tmp_path
 def test_every_table_of_the_pack_can_be_written_without_a_row(tmp_path: Path, name: str) -> None:
     path = tmp_path / "empty.parquet"
     path.write_bytes(b"".join(DuckColumnFiles().parquet(columns_of(TABLES[name]), [])))
-    described = duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()
+    described = duckdb.execute(f"DESCRIBE SELECT * FROM '{path}'").fetchall()
     assert [column[0] for column in described] == [column.name for column in columns_of(TABLES[name])]

@@ -38,7 +38,7 @@ class FakeRegister:
         progress: BatchProgress,
         months: Iterable[CustomerMonth],
         *,
-        customers: Iterable[Customer] = (),
+        customers: Iterable[tuple[Customer, datetime]] = (),
         read_at: datetime | None = None,
     ) -> bool:
         return self.put(batch_object(progress, months, customers, read_at or progress.time))

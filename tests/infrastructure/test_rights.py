@@ -57,6 +57,7 @@ _ACTS = "An act is recorded where a person or a rule changes something: use_case
 _PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
+_ROWS = "Rows for lists are written with the sums of a batch, and with a snapshot: adapters/aws/s3_register.py."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 
@@ -69,6 +70,7 @@ TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
+    ("*Role", "s3:PutObject", "StorageDocuments/register/*"): _ROWS,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/invoices/*"): _BILLED,
     ("*Role", "s3:*Object", "StorageDocuments/rehearsals/*"): _REHEARSED,
     ("JudgeRehearsalRole", "*", "*"): _REHEARSED,

@@ -78,8 +78,8 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    kept = dict.fromkeys(("snapshots/", "rehearsals/", "retries/"), 400)
-    assert days == {"map-runs/": 30, "comparisons/": 30, "pack-parts/": 30, None: None} | kept
+    kept = dict.fromkeys(("snapshots/", "rehearsals/", "retries/", "register/customers/"), 400)
+    assert days == {"map-runs/": 30, "comparisons/": 30, "pack-parts/": 30, "register/": None, None: None} | kept
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
@@ -265,6 +265,14 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
     }
 
 
+_SUM_UP = {
+    *("charge_customers:stripe", "charge_customers:gocardless", "send_notices", "send_remaining_notices"),
+    *("apply_holds", "park_customers", "settle_payments", "review_holds", "apply_webhook", "hear_mail"),
+    "act_for_customer",
+}
+"""Functions that sum up batches and write nothing else into the bucket."""
+
+
 @pytest.mark.parametrize(
     ("action", "names"),
     [
@@ -286,6 +294,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "report_close",
                 "compare_books",
                 "drain_dead_letters",
+                *_SUM_UP,
                 "show_invoice",
                 "find_owing",
                 "receive_usage",

@@ -120,7 +120,8 @@ def assert_packed(system: System, period: Period, report: dict[str, Any]) -> Non
     with tempfile.NamedTemporaryFile(suffix=".parquet") as stored:
         stored.write(documents.get(pack.key_of("parquet/entries/entries.parquet")))
         stored.flush()
-        sums = duckdb.sql(f"SELECT currency, account, sum(amount_minor) FROM '{stored.name}' GROUP BY ALL").fetchall()
+        asked = f"SELECT currency, account, sum(amount_minor) FROM '{stored.name}' GROUP BY ALL"
+        sums = duckdb.execute(asked).fetchall()
     booked = {currency: {k: v for k, v in by_account.items() if v} for currency, by_account in report["ledger"].items()}
     found: dict[str, dict[str, int]] = {currency: {} for currency in booked}
     for currency, account, minor in sums:

@@ -2,6 +2,9 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, glance, operate
+from cli.dashboard.pages import closes, customer, glance, invoice, lists, operate, prices
 
-ROUTES: tuple[Route, ...] = (*closes.ROUTES, *glance.ROUTES, *operate.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *(*closes.ROUTES, *glance.ROUTES, *lists.ROUTES, *customer.ROUTES, *invoice.ROUTES, *prices.ROUTES),
+    *operate.ROUTES,
+)

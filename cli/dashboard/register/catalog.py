@@ -53,6 +53,10 @@ class ListSpec:
         The columns that tell rows apart: rows that are equal in what they are sorted by stay in this order.
     sort : str
         By what it is sorted at first; `-` before it turns the order round.
+    one, many : str
+        What a row is, and several of them.
+    empty : str
+        What is said if there is none.
     searched : tuple of str
         The columns that are searched, beside the customers' ids, names and e-mail addresses.
     amount : str
@@ -62,7 +66,9 @@ class ListSpec:
     name: str
     title: str
     one: str
+    many: str
     table: str
+    empty: str
     columns: tuple[Shown, ...]
     key: tuple[str, ...]
     sort: str
@@ -92,6 +98,8 @@ CUSTOMERS = ListSpec(
     "Customers",
     "customer",
     "customers",
+    "customers",
+    "There are no customers yet: import some (monthclose import customers FILE).",
     _columns(
         *_CUSTOMER,
         ("email", "E-mail"),
@@ -132,6 +140,8 @@ INVOICES = ListSpec(
     "Invoices",
     "invoice",
     "invoices",
+    "invoices",
+    "Nothing has been invoiced yet.",
     _columns(
         ("number", "Number", "invoice"),
         *_CUSTOMER,
@@ -161,6 +171,8 @@ PAYMENTS = ListSpec(
     "Payments",
     "payment",
     "payments",
+    "payments",
+    "Nobody has been charged yet.",
     _columns(
         ("payment_id", "[Payment]"),
         ("number", "Invoice", "invoice"),
@@ -196,7 +208,9 @@ CREDIT_NOTES = ListSpec(
     "credit-notes",
     "Credit notes",
     "credit note",
+    "credit notes",
     "credit_notes",
+    "No invoice has been credited.",
     _columns(
         ("number", "Number", "invoice"),
         ("corrects", "Corrects", "invoice"),
@@ -223,7 +237,9 @@ HOLDS = ListSpec(
     "holds",
     "Holds",
     "customer on hold",
+    "customers on hold",
     "customers",
+    "Nobody is on hold.",
     _columns(
         *_CUSTOMER,
         ("held_since", "Since", "time"),
@@ -253,7 +269,9 @@ PARKED = ListSpec(
     "parked",
     "Parked",
     "parked customer",
+    "parked customers",
     "parked",
+    "Nobody is parked.",
     _columns(
         *_CUSTOMER,
         ("period", "Month", "period"),
@@ -274,6 +292,8 @@ NOTICES = ListSpec(
     "Notices",
     "notice",
     "notices",
+    "notices",
+    "Nobody has been told anything yet.",
     _columns(
         *_CUSTOMER,
         ("period", "Month", "period"),
@@ -313,6 +333,8 @@ FINDINGS = ListSpec(
     "Findings",
     "finding",
     "findings",
+    "findings",
+    "There are no findings: the books tie, and nobody is unfinished or waiting.",
     _columns(
         ("period", "Month", "period"),
         ("check", "Check", "word"),
@@ -333,6 +355,8 @@ ACTS = ListSpec(
     "Audit trail",
     "act",
     "acts",
+    "acts",
+    "Nobody has changed anything yet.",
     _columns(
         ("at", "When", "time"),
         ("what", "What"),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
+    from monthclose.use_cases.invoices.account_papers import AccountPapers
     from monthclose.use_cases.invoices.correct_invoice import Corrector
     from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
@@ -131,6 +132,14 @@ class MonthUseCases(CustomerUseCases):
             lambda: ports.e_invoices,
             ports.settings.company,
         )
+
+    @cached_property
+    def account_papers(self) -> AccountPapers:
+        """Writes receipts and statements of account."""
+        from monthclose.use_cases.invoices.account_papers import AccountPapers
+
+        ports = self.ports
+        return AccountPapers(ports.books, ports.documents, self.issued, lambda: ports.renderer, ports.settings.company)
 
     @cached_property
     def invoice_drafter(self) -> InvoiceDrafter:

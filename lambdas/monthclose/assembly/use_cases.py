@@ -225,6 +225,8 @@ class UseCases(MonthUseCases):
             documents=ports.documents,
             store=PackStore(ports.documents),
             executor=ports.executor("pack", READERS),
+            register=ports.register,
+            clock=ports.clock,
         )
 
     @cached_property

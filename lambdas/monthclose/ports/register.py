@@ -35,7 +35,7 @@ class Register(Protocol):
         progress: BatchProgress,
         months: Iterable[CustomerMonth],
         *,
-        customers: Iterable[Customer] = (),
+        customers: Iterable[tuple[Customer, datetime]] = (),
         read_at: datetime | None = None,
     ) -> bool:
         """Overwrite the rows of a batch, and say whether that was possible.
@@ -44,8 +44,8 @@ class Register(Protocol):
         ----------
         months : iterable of CustomerMonth
             The records of all its customers.
-        customers : iterable of Customer
-            Their accounts, where they were read.
+        customers : iterable of (Customer, datetime)
+            Their accounts, where they were read, each with the time that it is of (see `standing_at`).
         read_at : datetime or None
             When these were read; by default, the time of the progress.
         """

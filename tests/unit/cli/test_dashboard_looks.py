@@ -61,12 +61,12 @@ def test_windows_share_a_look_for_as_long_as_it_is_fresh(looks: Looks, watch: Wa
     assert watch.read == 2
 
 
-def test_looking_takes_a_tenth_of_the_time_at_most(looks: Looks, watch: Watch) -> None:
+def test_looking_takes_a_fifth_of_the_time_at_most(looks: Looks, watch: Watch) -> None:
     watch.takes = 3.0
     look = looks.at(OCTOBER)
     assert look
-    assert look.interval == pytest.approx(30)
-    watch.now += 29
+    assert look.interval == pytest.approx(15)
+    watch.now += 14
     looks.at(OCTOBER)
     assert watch.read == 1
 

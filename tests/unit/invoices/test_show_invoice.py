@@ -67,7 +67,7 @@ def test_a_valid_link_redirects_to_the_customers_own_pdf_for_a_minute(site: Site
     assert invoice
     key = site.world.issued.pdf_key(invoice)
     assert answer["headers"]["Location"] == f"https://documents.example.com/{key}?name={invoice.number}.pdf&seconds=60"
-    assert [document.customer.customer_id for document in site.world.renderer.rendered] == ["acme"]
+    assert [document.customer.customer_id for document in site.world.renderer.documents] == ["acme"]
 
 
 def test_a_link_to_a_credit_note_opens_its_pdf_and_only_for_its_own_customer(site: Site) -> None:

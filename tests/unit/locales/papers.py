@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Deduction
 from monthclose.domain.phrases import PHRASES
 from monthclose.domain.pricing.aggregation import Aggregation
 from monthclose.domain.pricing.explanation import Step
-from tests.unit.documents.samples import credit_note, credit_note_for, sample
+from monthclose.domain.statements.receipt import PaidInvoice, Receipt
+from monthclose.domain.statements.statement import Movement, MovementKind, Statement
+from monthclose.ports.documents import Paper
+from tests.unit.any import OCTOBER, TODAY
+from tests.unit.documents.samples import POLE, SELLER, credit_note, credit_note_for, sample
 
 _FILLED = {
     "day": "1 November 2026",
@@ -51,12 +56,19 @@ STEPS: tuple[Step, ...] = (
 """A step of each kind, in each of its wordings."""
 
 
-def every_paper(language: str) -> Iterator[tuple[str, InvoiceDocument]]:
+def every_paper(language: str) -> Iterator[tuple[str, Paper]]:
     """Make each document in a language, with a name that says which variant it is."""
+    for name, document in _documents().items():
+        yield name, replace(document, language=language)
+    yield from _receipts(language)
+    yield from _statements(language)
+
+
+def _documents() -> dict[str, InvoiceDocument]:
     explained = replace(sample(1).lines[0], unit_price=None, steps=STEPS)
     part = replace(explained, starts="2026-10-03T00:00:00+00:00", ends="2026-10-10T00:00:00+00:00", period="2026-09")
     own = tuple(Deduction(phrase, -1) for phrase in OWN_PHRASES)
-    variants = {
+    return {
         "invoice": sample(4, discounts=(Deduction("Loyalty discount", -50),), credits=own),
         "prices with tax": sample(inclusive=True),
         "explained": replace(sample(1), lines=(explained,)),
@@ -65,5 +77,33 @@ def every_paper(language: str) -> Iterator[tuple[str, InvoiceDocument]]:
         "credit note": credit_note(),
         "credit note for a part": credit_note_for(sample(), minor=100),
     }
-    for name, document in variants.items():
-        yield name, replace(document, language=language)
+
+
+def _receipts(language: str) -> Iterator[tuple[str, Receipt]]:
+    paid = PaidInvoice("INV-00000042", TODAY, OCTOBER, 123_456)
+    receipt = Receipt("2026-10/C-1001", SELLER, POLE, "EUR", date(2026, 11, 2), (paid,), language=language)
+    yield "receipt", receipt
+    earlier = PaidInvoice("INV-00000007", date(2026, 10, 1), OCTOBER.previous, 30)
+    more = replace(receipt, invoices=(paid, earlier), to_credit_minor=514)
+    yield "receipt, returned in part", replace(more, refunded_minor=2000, reversed_minor=1500)
+
+
+def _statements(language: str) -> Iterator[tuple[str, Statement]]:
+    minors = dict.fromkeys(MovementKind, -5000) | {
+        MovementKind.INVOICE: 123_456,
+        MovementKind.REFUND: 2000,
+        MovementKind.REVERSAL: 1500,
+        MovementKind.WITHDRAWN: 700,
+        MovementKind.EXPIRED: 300,
+    }
+    about = {MovementKind.CREDIT_NOTE: "CN-00000003", MovementKind.TRANSFER: "", MovementKind.GRANTED: ""}
+    movements = tuple(
+        Movement(date(2026, 11, 1 + place), kind, about.get(kind, "INV-00000042"), minor)
+        for place, (kind, minor) in enumerate(minors.items())
+    )
+    other = Movement(date(2026, 11, 29), MovementKind.REFUND, "", 100)
+    days = (date(2026, 11, 1), date(2026, 11, 30))
+    owes = Statement(SELLER, POLE, "EUR", *days, 10_000, (*movements, other), language)
+    yield "statement", owes
+    yield "statement, in their favour", replace(owes, opening_minor=-500_000, last=date(2026, 11, 29))
+    yield "statement, nothing", replace(owes, opening_minor=0, movements=())

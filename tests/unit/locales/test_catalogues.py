@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from jinja2 import nodes
 
-from monthclose.adapters.documents.view import view_of
+from monthclose.adapters.documents.typst import view_of
 from monthclose.domain.money import Money
 from monthclose.domain.payments.declines import ADVICE, DECLINES, decline
 from monthclose.domain.period import Period
@@ -93,7 +93,7 @@ def needed() -> set[tuple[str, str]]:
         patch.setattr(Catalogue, "text", asking)
         for language in OTHERS:
             assert all(mail for _, mail in every_letter(language=language))
-            assert all(view_of(paper, None) for _, paper in every_paper(language))
+            assert all(view_of(paper) for _, paper in every_paper(language))
         for month in range(1, 13):
             _said_in_full(locale_for("de"), month)
     return asked

@@ -3,51 +3,19 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from cli.dashboard.register.cache import Cache
 from cli.dashboard.register.catalog import INVOICES, LISTS, PAYMENTS
-from cli.dashboard.register.lists import Coverage, Lists, Query
-from cli.dashboard.register.sync import Sync
+from cli.dashboard.register.lists import Coverage, Query
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.money import Money
 from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
-from tests.fakes import FakeClock
+from tests.unit.register.copying import Copy, Ticking
 from tests.world import OCTOBER, World
-
-
-@dataclass
-class Ticking(FakeClock):
-    """A clock that goes on whenever it is asked, as clocks do."""
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
-
-
-class Copy:
-    """A copy of a world's register, in memory unless a file is given."""
-
-    def __init__(self, world: World, path: Path | None = None) -> None:
-        self.world = world
-        self.cache = Cache(path)
-        self.sync = Sync(self.cache, world, world.clock)
-        self.lists = Lists(self.cache)
-
-    def ids(self, name: str, search: str = "", sort: str = "", **filters: str) -> list[str]:
-        """The customers of a list's first page."""
-        self.sync.refresh(at_once=True)
-        page = self.lists.page(LISTS[name], Query(search, filters, sort))
-        return [str(row["customer_id"]) for row in page.rows]
-
-    def row(self, name: str, customer_id: str) -> dict[str, object]:
-        self.sync.refresh(at_once=True)
-        page = self.lists.page(LISTS[name], Query(customer_id))
-        return next(dict(row) for row in page.rows if row["customer_id"] == customer_id)
 
 
 @pytest.fixture
@@ -226,6 +194,22 @@ def test_a_register_that_cannot_be_written_stops_no_close_and_is_made_good_later
     world.register.down = False
     world.cashier.record("poor", Money(1, "USD"), "transfer 1")
     assert copy.ids("invoices") == ["poor"]
+    world.pack()
+    assert set(copy.ids("invoices")) == {"acme", "poor", "tokyo"}
+    assert copy.lists.missing() == []
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000 - 1
+    world.cashier.record("poor", Money(9, "USD"), "transfer 2")
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000 - 10
+
+
+def test_a_pack_says_nothing_of_an_account_that_its_entries_do_not_explain(world: World) -> None:
+    world.close()
+    copy = Copy(world)
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
+    account = world.customer("poor")
+    world.books.records["customer", "poor"] = replace(account, receivable_minor=1)  # read before an entry that is read
+    world.pack()
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
 
 
 @pytest.mark.parametrize("damage", [b"no database", b""])

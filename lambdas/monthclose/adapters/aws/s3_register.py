@@ -36,7 +36,7 @@ class S3Register:
         progress: BatchProgress,
         months: Iterable[CustomerMonth],
         *,
-        customers: Iterable[Customer] = (),
+        customers: Iterable[tuple[Customer, datetime]] = (),
         read_at: datetime | None = None,
     ) -> bool:
         """Put the batch's object."""
@@ -66,7 +66,10 @@ class S3Register:
             )
         except Exception as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-            self._log.warning("the register was not written", extra={"error": type(error).__name__, "code": code})
+            self._log.warning(
+                "the register, which lists are made of, was not written",
+                extra={"error": type(error).__name__, "code": code},
+            )
             return False
         return True
 

@@ -3,7 +3,7 @@
 A close's batches are spread over `_SHARDS` partitions: 10,000 children write their progress at the same time.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import batched
@@ -27,9 +27,15 @@ _CLOSES, _BATCHES = "closes", "#batches#"
 
 
 class DynamoCloses:
-    """`Closes` on DynamoDB."""
+    """`Closes` on DynamoDB.
 
-    def __init__(self, batches: Batches, register: Register) -> None:
+    Parameters
+    ----------
+    register : callable
+        Returns the register, which is loaded where something is written only.
+    """
+
+    def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
         self._batches, self._register = batches, register
 
     def get(self, period: Period) -> Close | None:
@@ -56,7 +62,7 @@ class DynamoCloses:
     def put_progress(self, progress: BatchProgress, months: Collection[CustomerMonth] = ()) -> None:
         """Overwrite one batch's progress: its rows first, so that a stage that dies in between writes both again."""
         if months:
-            self._register.put_batch(progress, months)
+            self._register().put_batch(progress, months)
         pk, sk = _progress_key(progress.period, progress.batch.number)
         left = _left_pk(progress.period, progress.batch.provider, progress.batch.number % _INDEX_SHARDS)
         item = ClosesItem(

@@ -1,6 +1,6 @@
 """The customer directory, in the customers table."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from itertools import batched
@@ -19,9 +19,15 @@ _PROFILES_AT_ONCE = 2_000
 
 
 class DynamoCustomerDirectory:
-    """`CustomerDirectory` on DynamoDB."""
+    """`CustomerDirectory` on DynamoDB.
 
-    def __init__(self, batches: Batches, register: Register) -> None:
+    Parameters
+    ----------
+    register : callable
+        Returns the register, which is loaded where something is written only.
+    """
+
+    def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
         self._batches, self._register = batches, register
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
@@ -32,7 +38,7 @@ class DynamoCustomerDirectory:
                 values = [getattr(CustomerItem, name).set(value) for name, value in asdict(profile).items()]
                 with translated():
                     item.update(actions=[*values, CustomerItem.version.add(1)])
-            self._register.put_profiles(some)
+            self._register().put_profiles(some)
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""

@@ -50,14 +50,17 @@ def batch_key(period: object, number: int) -> str:
 
 
 def batch_object(
-    progress: BatchProgress, months: Iterable[CustomerMonth], customers: Iterable[Customer], read_at: datetime
+    progress: BatchProgress,
+    months: Iterable[CustomerMonth],
+    customers: Iterable[tuple[Customer, datetime]],
+    read_at: datetime,
 ) -> RegisterObject:
     """Make a batch's object.
 
     Parameters
     ----------
-    customers : iterable of Customer
-        Accounts of its customers, where they were read as well.
+    customers : iterable of (Customer, datetime)
+        Accounts of its customers, where they were read as well, each with the time that it is of.
     read_at : datetime
         When the records were read.
     """
@@ -68,7 +71,10 @@ def batch_object(
 
 
 def _batch_lines(
-    progress: BatchProgress, months: Iterable[CustomerMonth], customers: Iterable[Customer], read_at: str
+    progress: BatchProgress,
+    months: Iterable[CustomerMonth],
+    customers: Iterable[tuple[Customer, datetime]],
+    read_at: str,
 ) -> Iterator[Row]:
     yield {
         "table": BATCH,
@@ -81,7 +87,23 @@ def _batch_lines(
     for month in months:
         yield from ({"table": table, **row} for table, row in month_rows(month))
         yield from (line for entry in month.entries for line in _movement(entry))
-    yield from (_customer_line(customer, read_at) for customer in customers)
+    yield from (_customer_line(customer, instant(as_of)) for customer, as_of in customers)
+
+
+def standing_at(customer: Customer, months: Iterable[CustomerMonth]) -> datetime | None:
+    """Say of what time an account is that was read before all of its months: that of the last entry.
+
+    None if the entries do not come to what the account has: something was booked while they were read, or the account
+    had something before there was a ledger. Then what was known of the account before, and the entries since, say more.
+    """
+    receivable = credit = 0
+    last = datetime.min.replace(tzinfo=UTC)
+    for entry in (entry for month in months for entry in month.entries):
+        last = max(last, entry.time)
+        for leg in entry.legs:
+            receivable += leg.minor if leg.account is Account.RECEIVABLE else 0
+            credit -= leg.minor if leg.account is Account.CREDIT else 0
+    return last if (receivable, credit) == (customer.receivable_minor, customer.credit_minor) else None
 
 
 def customers_object(customers: Iterable[Customer], read_at: datetime) -> RegisterObject:

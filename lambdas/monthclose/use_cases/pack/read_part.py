@@ -24,10 +24,11 @@ from monthclose.domain.pack.tables import TABLES
 from monthclose.domain.period import Period
 from monthclose.domain.register.rows import customer_row, entry_rows, month_rows
 from monthclose.domain.register.tables import Row
-from monthclose.ports import Books, Closes, CustomerDirectory, Documents, TimeIsUp
+from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, Register, TimeIsUp
 from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, side_by_side
 from monthclose.use_cases.pack.pack_store import PackPart, PackPlan, PackStore
 from monthclose.use_cases.pack.piece_writer import PieceWriter
+from monthclose.use_cases.pack.register_again import RegisterAgain
 from monthclose.use_cases.stored_documents import read_together
 
 READERS = 16
@@ -63,6 +64,8 @@ class PackPartReader:
     documents: Documents
     store: PackStore
     executor: Executor
+    register: Register
+    clock: Clock
 
     def read(self, plan: PackPlan, number: int, *, time_is_up: TimeIsUp = lambda: False) -> bool:
         """Read a part from where it was, and return whether it is complete.
@@ -75,10 +78,12 @@ class PackPartReader:
         part = self.store.part(plan, number)
         batches = plan.batches_of(number)
         writer = PieceWriter(self.documents, self.store.piece_key(plan, number, ""), TABLES)
+        rows = RegisterAgain(self.register, self.clock)
         at_once = max(_CUSTOMERS_AT_ONCE * plan.batches // max(plan.customers, 1), 1)
         for some in batched(batches[part.next_batch :], at_once, strict=False):
-            for customer_ids in self._customers(plan.period, some):
-                self._read_customers(plan, customer_ids, part, writer)
+            for customer_ids in self._customers(plan.period, some, rows):
+                for one in self._read_customers(plan, customer_ids, part, writer):
+                    rows.add(one.account, one.months)
             part.next_batch += len(some)
             if time_is_up():
                 break
@@ -92,13 +97,17 @@ class PackPartReader:
         writer.store(part)
         self.store.put_part(plan, number, part)
 
-    def _customers(self, period: Period, numbers: Sequence[int]) -> Iterator[tuple[str, ...]]:
+    def _customers(self, period: Period, numbers: Sequence[int], rows: RegisterAgain) -> Iterator[tuple[str, ...]]:
         """List the customers of some batches, as many at a time as are read together."""
-        found = side_by_side(self.executor, partial(self.closes.progress, period), numbers)
-        ids = (customer_id for progress in found if progress for customer_id in progress.batch.customer_ids)
+        found = [*filter(None, side_by_side(self.executor, partial(self.closes.progress, period), numbers))]
+        for progress in found:
+            rows.expect(progress)
+        ids = (customer_id for progress in found for customer_id in progress.batch.customer_ids)
         yield from batched(ids, _CUSTOMERS_AT_ONCE, strict=False)
 
-    def _read_customers(self, plan: PackPlan, customer_ids: Sequence[str], part: PackPart, writer: PieceWriter) -> None:
+    def _read_customers(
+        self, plan: PackPlan, customer_ids: Sequence[str], part: PackPart, writer: PieceWriter
+    ) -> Sequence[_Read]:
         accounts = self._accounts(customer_ids)
         found = side_by_side(self.executor, partial(self._read_one, plan, accounts), customer_ids)
         read = []
@@ -114,6 +123,7 @@ class PackPartReader:
                 if writer.full:
                     writer.store(part)
             part.figures += added(figures)
+        return read
 
     def _accounts(self, customer_ids: Sequence[str]) -> Mapping[str, Customer]:
         """Read the accounts together; nothing if one of them cannot be read: then each is read alone."""
