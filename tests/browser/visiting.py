@@ -44,7 +44,7 @@ class Served:
 def served(system: System, *, operate: bool = False, by: str = "ada") -> Iterator[Served]:
     """Serve the dashboard on a free port, from a thread."""
     access = Access()
-    server = server_of(create_app(Dashboard(system, by=by, operate=operate, shortest_look=0.0), access))
+    server = server_of(create_app(Dashboard(system, by=by, operate=operate, shortest_look=0.0, list_wait=60), access))
     with listen(0) as sock:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()

@@ -16,7 +16,7 @@ from monthclose.errors import TryLaterError
 if TYPE_CHECKING:
     from cli.system import System
 
-_WAIT_SECONDS = 1.0
+WAIT_SECONDS = 1.0
 """How long a page waits for rows that are newer than those that are there."""
 
 
@@ -29,7 +29,7 @@ class ListService:
         Seconds that a page waits, at most, for what has changed.
     """
 
-    def __init__(self, system: System, wait: float = _WAIT_SECONDS) -> None:
+    def __init__(self, system: System, wait: float = WAIT_SECONDS) -> None:
         self._system, self._wait, self._lock = system, wait, threading.Lock()
         self._run: threading.Thread | None = None
 
