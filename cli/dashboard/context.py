@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from cli.dashboard.done import Once, Said
 from cli.dashboard.looks import SHORTEST, Looks
-from cli.dashboard.register.service import WAIT_SECONDS, ListService
+from cli.dashboard.register.service import ListService
 from cli.dashboard.reports import Reports
 from cli.system import System
 from monthclose.domain.errors import UserMistakeError
@@ -25,15 +25,12 @@ class Dashboard:
         Whether anything may be changed.
     shortest_look : float
         Seconds between two looks at a close, at least; 0 if none is kept.
-    list_wait : float
-        Seconds that a list waits, at most, for what has changed.
     """
 
     system: System
     by: str = ""
     operate: bool = False
     shortest_look: float = SHORTEST
-    list_wait: float = WAIT_SECONDS
     looks: Looks = field(init=False)
     reports: Reports = field(init=False)
     lists: ListService = field(init=False)
@@ -43,7 +40,7 @@ class Dashboard:
     def __post_init__(self) -> None:
         object.__setattr__(self, "looks", Looks(self.system, self.shortest_look))
         object.__setattr__(self, "reports", Reports(self.system))
-        object.__setattr__(self, "lists", ListService(self.system, self.list_wait))
+        object.__setattr__(self, "lists", ListService(self.system, at_once=not self.shortest_look))
 
     @property
     def company(self) -> str:

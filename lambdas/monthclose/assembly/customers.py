@@ -96,7 +96,7 @@ class CustomerUseCases:
 
         ports, settings = self.ports, self.ports.settings
         link = link_writer(settings.links, ports.link_secrets, ports.clock)
-        return NoticeTexts(settings.company_name, link, settings.company.language)
+        return NoticeTexts(settings.company_name, link, settings.company.language, frozenset(ports.hosted_pages))
 
     @cached_property
     def hold_teller(self) -> HoldTeller:

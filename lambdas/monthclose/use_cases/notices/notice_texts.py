@@ -7,7 +7,7 @@ Everything is said in the customer's language (`monthclose.locales`), but for wh
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -49,6 +49,13 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.HOLD_LIFTED: _GOOD,
 }
 
+_ASKS: Mapping[NoticeKind, str] = {
+    **dict.fromkeys((NoticeKind.ACTION_REQUIRED, NoticeKind.ACTION_REMINDER), "confirm"),
+    **dict.fromkeys((NoticeKind.NO_PAYMENT_METHOD, NoticeKind.NEW_METHOD), "details"),
+    **dict.fromkeys((NoticeKind.DECLINED, NoticeKind.REMINDER, NoticeKind.LAST_REMINDER, NoticeKind.REVERSED), "pay"),
+}
+"""What a mail asks its reader to do on the page that its link opens; others only show the invoice."""
+
 _EFFECTS: Mapping[str, str] = {
     "less_owed": "Off this invoice",
     "covered": "Off other open invoices",
@@ -78,11 +85,14 @@ class NoticeTexts:
         Writes the link to an invoice or a credit note; None if mails carry no links.
     language : str
         The company's: that of customers who have none of their own.
+    self_service : collection of str
+        The providers through which the page of an invoice does what a mail asks for.
     """
 
     company: str
     link: Callable[[Issued], str] | None = None
     language: str = ENGLISH
+    self_service: Collection[str] = ()
 
     def locale(self, customer: Customer) -> Locale:
         """Find the language that a customer is written to in."""
@@ -119,6 +129,7 @@ class NoticeTexts:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
         locale = self.locale(customer)
         facts = _facts(month.invoice, payment, locale) | {"held_on": locale.day(held_on) if held_on else ""}
+        facts["asks"] = _ASKS.get(kind, "") if self.link and payment.provider in self.self_service else ""
         rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number), locale)
         if step and month.invoice.open < customer.balance:
             rows.append(("Total owed", locale.money(customer.balance)))
@@ -211,7 +222,8 @@ class NoticeTexts:
     ) -> Mail:
         company, held, locale = _one_line(self.company), customer.held_since is not None, self.locale(customer)
         facts = {name: Amount(fact, locale) if isinstance(fact, Money) else fact for name, fact in facts.items()}
-        facts |= {"name": _one_line(customer.profile.name), "company": company, "held": held, "locale": locale}
+        known = {"name": _one_line(customer.profile.name), "company": company, "held": held, "locale": locale}
+        facts = {"asks": "", **facts, **known}
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
         blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
