@@ -19,7 +19,11 @@ class Tab(NamedTuple):
     path: str
 
 
-SECTIONS = (Section("closes", "Closes", "/"), Section("lists", "Lists", "/lists"), Section("prices", "Prices", "/prices"))
+SECTIONS = (
+    Section("closes", "Closes", "/"),
+    Section("lists", "Lists", "/lists"),
+    Section("prices", "Prices", "/prices"),
+)
 _OPERATE = Section("operate", "Operate", "/operate")
 CLOSE_TABS = (Tab("glance", "At a glance", ""),)
 
