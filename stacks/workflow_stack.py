@@ -268,7 +268,7 @@ class WorkflowStack(Stack):
             machines.close.grant_task_response(consumer)
         machines.close.grant_task_response(self._called[Function.AWAIT_APPROVAL], only_success=True)
         for provider in self._providers:
-            for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
+            for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE, Function.FINISH_PACK):
                 grant_secret(self._called[name], provider.secret)
         machines.reconciler.grant_providers(self._providers, mail)
 

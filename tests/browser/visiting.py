@@ -96,7 +96,7 @@ def barriers_of(page: Page) -> list[str]:
     """Have axe check a page by WCAG 2.2 AA; returns what it finds, an entry for each element."""
     page.evaluate(_AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate(
-        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", _RULES
+        "rules => axe.run(document, {runOnly: rules, iframes: false, resultTypes: ['violations']})", _RULES
     )
     return [
         f"{violation['id']}: {node['html']} ({node['failureSummary']})"

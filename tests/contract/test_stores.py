@@ -52,6 +52,7 @@ PAYMENT = replace(
     more_minor=500,
     rest_minor=2,
     gathers=(OCTOBER.previous, OCTOBER.previous.previous),
+    card_brand="visa",
     gathered_minor=30,
 )
 

@@ -248,7 +248,7 @@ class UseCases(MonthUseCases):
         ports, settings = self.ports, self.ports.settings
         store, company, address = PackStore(ports.documents), settings.company_name, settings.finance_email
         mailer = PackMailer(ports.mailer, ports.documents, store, ports.log, company, address) if address else None
-        return PackFinisher(ports.documents, store, ports.clock, company, settings.journal, mailer)
+        return PackFinisher(ports.documents, store, ports.clock, company, settings.journal, mailer, self.payout_reader)
 
     # Reconciliation
 
