@@ -148,8 +148,11 @@ class NoticeTexts:
         """
         locale = self.locale(customer)
         asks = self.link and overdue and customer.profile.payment_provider in self.self_service
-        facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
-        facts["asks"] = "pay" if asks else ""
+        facts = {
+            "owed": customer.balance if customer.balance.minor > 0 else None,
+            "by_hand": bool(change.by),
+            "asks": "pay" if asks else "",
+        }
         owed = max(customer.balance, Money(0, customer.currency))
         rows = [("Date", locale.day(change.time.date())), ("Total owed", locale.money(owed))]
         issued = overdue if asks else None
