@@ -136,13 +136,27 @@ class NoticeTexts:
         hold_status = _hold_status(customer, month, locale)
         return self._mail(customer, kind, facts, rows, month.invoice, step, month.invoice.period, hold_status)
 
-    def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
-        """Write the mail that says that the account was put on hold, or that the hold was lifted."""
+    def hold_mail(
+        self, customer: Customer, kind: NoticeKind, change: HoldChange, overdue: Invoice | None = None
+    ) -> Mail:
+        """Write the mail that says that the account was put on hold, or that the hold was lifted.
+
+        Parameters
+        ----------
+        overdue : Invoice or None
+            The invoice for which it was put on hold: the mail has its link.
+        """
         locale = self.locale(customer)
-        facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
+        asks = self.link and overdue and customer.profile.payment_provider in self.self_service
+        facts = {
+            "owed": customer.balance if customer.balance.minor > 0 else None,
+            "by_hand": bool(change.by),
+            "asks": "pay" if asks else "",
+        }
         owed = max(customer.balance, Money(0, customer.currency))
         rows = [("Date", locale.day(change.time.date())), ("Total owed", locale.money(owed))]
-        return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
+        issued = overdue if asks else None
+        return self._mail(customer, kind, facts, rows, issued, f"hold-{change.number}", change.period)
 
     def credit_note_mail(
         self, customer: Customer, note: CreditNote, effect: Effect, month: CustomerMonth | None = None
