@@ -13,7 +13,7 @@ PANELS = {
     "A month": ("plan", "close", "status", "report", "closes", "prove", "reconcile", "providers"),
     "Steering a close": ("approve", "pause", "resume", "stop", "parked", "list", "retry", "collect"),
     "Data": ("import",),
-    "One customer": ("customer", "pay", "payments", "credit", "hold", "release"),
+    "One customer": ("customer", "pay", "payments", "credit", "refund", "write-off", "hold", "release"),
     "Invoices": ("invoice",),
     "Looking back": ("audit",),
     "Backups": ("restore",),

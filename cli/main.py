@@ -150,6 +150,7 @@ def _add_commands() -> None:
     commands += [month.prove, steering.approve, steering.pause, steering.resume, steering.stop]
     commands += [steering.parked, steering.retry, steering.collect]
     commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
+    commands += [customer.refund, customer.write_off]
     commands += [audit.audit, restoring.restore]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)

@@ -65,6 +65,7 @@ class Function(StrEnum):
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
+    REFUND_WITHIN_LIMITS = "refund_within_limits"
     PUBLISH_EVENTS = "publish_events"
     SHOW_CLOSE = "show_close"
 
@@ -272,7 +273,11 @@ FUNCTIONS: Mapping[Function, Spec] = {
         900,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, **_SETTLING}, indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX}
+            tables={**_BOOKS, **_SETTLING},
+            indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
+            # It completes refunds, some of which have a credit note.
+            reads_documents=_ISSUED,
+            writes_documents=(CREDIT_NOTES, DRAFTS),
         ),
     ),
     Function.COMPARE_BOOKS: Spec(
@@ -357,7 +362,18 @@ FUNCTIONS: Mapping[Function, Spec] = {
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, CREDIT_NOTES, DRAFTS),
+            remembers=False,
+            acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
+        ),
+    ),
+    Function.REFUND_WITHIN_LIMITS: Spec(
+        300,
+        512,
+        access=Access(
+            tables={**_BOOKS, **_PROVIDERS},
+            reads_documents=_ISSUED,
+            writes_documents=(CREDIT_NOTES, DRAFTS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),

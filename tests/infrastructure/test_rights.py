@@ -60,7 +60,11 @@ _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: 
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
+_GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 TROUBLE: dict[Right, str] = {
+    ("OperatorRefundWithinLimitsRole", "*", "*"): _GIVEN_BACK,
+    ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/[cd][re][ea][df][it]*"): _GIVEN_BACK,
+    ("SettlePaymentsRole", "s3:*Object", "StorageDocuments/*"): _GIVEN_BACK,
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,

@@ -172,9 +172,12 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
+        Env.LIMITED_FUNCTION,
     }
-    expected = {env.value for env in Env} - {Env.PROVIDER, Env.EVENT_SOURCE, *told_later}
+    expected = {env.value for env in Env} - {Env.PROVIDER, Env.EVENT_SOURCE, Env.HAND_LIMITS, *told_later}
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS} | {"publish_events": {Env.EVENT_SOURCE.value}}
+    for name in ("act_for_operator", "refund_within_limits"):
+        own[name] = {*own[name], Env.HAND_LIMITS.value}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))
@@ -248,6 +251,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             "receive_webhook",
             "apply_webhook",
             "act_for_operator",
+            "refund_within_limits",
         }
         for provider in ("gocardless", "stripe")
     }
@@ -280,6 +284,8 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "load_usage",
                 "finish_usage",
                 "act_for_operator",
+                "refund_within_limits",
+                "settle_payments",
             },
         ),
         (
@@ -299,6 +305,8 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "load_usage",
                 "finish_usage",
                 "act_for_operator",
+                "refund_within_limits",
+                "settle_payments",
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),

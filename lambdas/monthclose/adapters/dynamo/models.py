@@ -173,6 +173,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     advice = UnicodeAttribute(default="")
     history = JSONAttribute()
     waits_for = UnicodeAttribute(null=True)
+    refunds = JSONAttribute(null=True)
 
 
 class EntryItem(BillingItem, discriminator="entry"):

@@ -22,6 +22,7 @@ from monthclose.domain.month import (
     Parking,
 )
 from monthclose.domain.payments.payment import Payment, PaymentState, Transition
+from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.domain.period import Period
 from monthclose.ports import Record
 
@@ -69,9 +70,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
             gathers = [str(period) for period in record.gathers] or None
-            plain = _plain(record, "period", "history", "gathers", "waits_for")
-            waits_for = record.waits_for or None
-            return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers, waits_for=waits_for)
+            plain = _plain(record, "period", "history", "gathers", "waits_for", "refunds")
+            plain |= {"waits_for": record.waits_for or None, "refunds": [_written(r) for r in record.refunds] or None}
+            return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
             return m.NoticeItem(*_keys(record, kind), **_plain(record, "period", "kind"), notice_kind=record.kind)
@@ -252,7 +253,17 @@ def payment(item: m.PaymentItem) -> Payment:
     gathers = tuple(Period.parse(period) for period in item.gathers or ())
     fields = _common(item, "sequence", "batch", "attempt", "continues", *texts, *amounts, *money_back)
     state, waits_for = PaymentState(item.state), item.waits_for or ""
-    return Payment(**fields, state=state, history=history, gathers=gathers, waits_for=waits_for)
+    refunds = tuple(_refund(content) for content in item.refunds or ())
+    return Payment(**fields, state=state, history=history, gathers=gathers, waits_for=waits_for, refunds=refunds)
+
+
+def _written(refund: Refund) -> dict[str, Any]:
+    return {**asdict(refund), "time": refund.time.isoformat()}
+
+
+def _refund(content: Mapping[str, Any]) -> Refund:
+    told = {"kind": RefundKind(content["kind"]), "state": RefundState(content["state"])}
+    return Refund(**{**content, **told, "time": datetime.fromisoformat(content["time"])})
 
 
 def _entry(item: m.EntryItem) -> Entry:

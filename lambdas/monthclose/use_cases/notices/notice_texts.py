@@ -19,6 +19,7 @@ from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notices.notice import NoticeKind
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind
 from monthclose.domain.period import Period
 from monthclose.ports import Mail
 from monthclose.templates import environment
@@ -42,6 +43,8 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.REVERSED: _ACTION,
     NoticeKind.CREDIT_NOTE: _GOOD,
     NoticeKind.REPLACED: _WAITING,
+    NoticeKind.REFUNDED: _GOOD,
+    NoticeKind.WRITTEN_OFF: _GOOD,
     NoticeKind.HOLD_PLACED: _ACTION,
     NoticeKind.HOLD_LIFTED: _GOOD,
 }
@@ -180,6 +183,59 @@ class NoticeTexts:
             customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, hold_status
         )
 
+    def refund_mail(self, customer: Customer, month: CustomerMonth, refund: Refund, step: str) -> Mail:
+        """Write the mail about a refund, with a link to its credit note, or to the invoice if it has none.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice.
+        """
+        invoice = _invoice_of(customer, month)
+        amount = Money(refund.amount_minor, invoice.currency)
+        note = next((note for note in month.credit_notes if note.number == refund.credit_note), None)
+        facts = {
+            "number": invoice.number,
+            "month": f"{invoice.period.start:%B %Y}",
+            "amount": amount,
+            "reason": refund.reason,
+            "credit_note": refund.credit_note,
+            "overpaid": refund.kind is RefundKind.OVERPAYMENT,
+        }
+        rows = [
+            ("Date", _day(refund.time.date())),
+            ("Invoice", invoice.number),
+            *([("Credit note", refund.credit_note)] if refund.credit_note else []),
+            ("Refunded", str(amount)),
+        ]
+        return self._mail(customer, NoticeKind.REFUNDED, facts, rows, note or invoice, step, invoice.period)
+
+    def write_off_mail(self, customer: Customer, month: CustomerMonth, amount: Money, step: str) -> Mail:
+        """Write the mail about a write-off; the reason is for the company only.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice.
+        """
+        invoice = _invoice_of(customer, month)
+        facts = {
+            "number": invoice.number,
+            "month": f"{invoice.period.start:%B %Y}",
+            "amount": amount,
+            "open": invoice.open,
+            "owes": bool(customer.receivable_minor),
+        }
+        rows = [
+            ("Invoice", invoice.number),
+            ("Date", _day(invoice.issued_on)),
+            ("Period", f"{invoice.period.start:%B %Y}"),
+            ("Waived", str(amount)),
+            ("Outstanding", str(invoice.open)),
+        ]
+        hold_status = _hold_status(customer, month)
+        return self._mail(customer, NoticeKind.WRITTEN_OFF, facts, rows, invoice, step, invoice.period, hold_status)
+
     def _mail(
         self,
         customer: Customer,
@@ -226,6 +282,12 @@ def _hold_status(customer: Customer, month: CustomerMonth) -> str:
         return f"{since} {lifts}"
     lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
     return "Your account is no longer on hold." if lifted else ""
+
+
+def _invoice_of(customer: Customer, month: CustomerMonth) -> Invoice:
+    if month.invoice is None:
+        raise ValueError(f"customer {customer.customer_id} has no invoice to write about")
+    return month.invoice
 
 
 def _zero(customer: Customer) -> Money:

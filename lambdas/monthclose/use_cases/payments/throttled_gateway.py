@@ -26,13 +26,14 @@ from monthclose.ports import (
     CollectedPage,
     Limiter,
     PaymentGateway,
+    RefundOrder,
     Window,
 )
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
 from monthclose.use_cases.payments.request_tally import RequestEnd, RequestTally
 
-_READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held")
-_CALLS = (*_READS, "register", "prepare", "collect", "withdraw")
+_READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held", "find_refund")
+_CALLS = (*_READS, "register", "prepare", "collect", "withdraw", "refund")
 LANES: Mapping[LimitScope, Mapping[str, str]] = {
     LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
     LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
@@ -124,6 +125,14 @@ class ThrottledGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """Make sure that an order can never be collected."""
         return self._request("withdraw", lambda: self.gateway.withdraw(order))
+
+    def refund(self, order: RefundOrder) -> str:
+        """Give money back."""
+        return self._request("refund", lambda: self.gateway.refund(order))
+
+    def find_refund(self, order: RefundOrder) -> str:
+        """Look up a refund."""
+        return self._request("find_refund", lambda: self.gateway.find_refund(order))
 
     def successor(self, method: str) -> str:
         """Name the payment method by which the provider has replaced one."""
