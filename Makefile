@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo test test-fast lint format lock record-calls chaos stories crash-points bench-throttle simulate clean
+.PHONY: help setup demo test test-fast lint format lock focus-check record-calls chaos stories crash-points bench-throttle simulate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,10 +58,19 @@ format: setup  ## ruff, with its hands on
 	ruff check --fix .
 
 lock: $(VENV)/bin/uv  ## resolve the requirements again
-	cd requirements && for part in dev lambda; do \
+	cd requirements && for part in dev lambda pack; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
-	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part = lambda ] && echo "-c dev.txt") -o $$part.txt; done
+	    --no-emit-index-url --no-emit-find-links $$part.in $$([ $$part != dev ] && echo "-c dev.txt") -o $$part.txt; done
+	cd requirements && uv pip compile --quiet --upgrade --universal --python-version 3.13 --override focus-overrides.txt \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links focus.in -o focus.txt
 	npm install --package-lock-only --silent
+
+focus-check: setup  ## the public validator reads the FOCUS files of the tests (544 MB once, half a minute)
+	uv venv --quiet --allow-existing build/focus-validator
+	uv pip install --quiet --python build/focus-validator --no-deps --require-hashes -r requirements/focus.txt
+	mkdir -p tests/unit/finance/stored
+	MONTHCLOSE_STORE_FOCUS=1 pytest -q tests/unit/finance/test_focus.py -k is_the_one_that
+	pytest -q tests/unit/finance/test_focus.py
 
 record-calls: setup  ## what each role does in the integration tests, for the test of least privilege (10 minutes)
 	rm -f build/calls.jsonl && mkdir -p build

@@ -36,6 +36,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "import": ("import_customers", "import_usage"),
     "close": ("open_close", "plan_close", "generate_invoices", "charge_customers", "send_notices", "apply_holds"),
     "proof and report": ("send_remaining_notices", "plan_comparison", "compare_part", "report_close"),
+    "report pack": ("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
     "webhooks": ("receive_webhook", "apply_webhook"),
     "reconciling once": (
         "settle_payments",

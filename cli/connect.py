@@ -107,8 +107,9 @@ class Connector:
             raise NoSystemError(explain(error, where)) from error
         operator = values.get(Env.OPERATOR_FUNCTION)
         ask = _lazily(runtime, operator, values.get(Env.LIMITED_FUNCTION)) if operator else None
-        collections = values.get(Env.COLLECTIONS_ARN, "")
-        return System(UseCases(runtime), values[Env.STATE_MACHINE_ARN], ADAPTERS, ask=ask, collections=collections)
+        collections, packs = values.get(Env.COLLECTIONS_ARN, ""), values.get(Env.REPORT_PACK_ARN, "")
+        use_cases, machine = UseCases(runtime), values[Env.STATE_MACHINE_ARN]
+        return System(use_cases, machine, ADAPTERS, ask=ask, collections=collections, packs=packs)
 
 
 def _lazily(

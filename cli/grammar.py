@@ -10,12 +10,13 @@ import typer
 from cli.exit_status import ExitStatus
 
 PANELS = {
-    "A month": ("plan", "close", "status", "report", "closes", "prove", "reconcile", "providers"),
+    "A month": ("plan", "close", "status", "report", "pack", "closes", "prove", "reconcile", "providers"),
     "Steering a close": ("approve", "pause", "resume", "stop", "parked", "list", "retry", "collect"),
     "Data": ("import",),
-    "One customer": ("customer", "pay", "payments", "credit", "refund", "write-off", "hold", "release"),
+    "One customer": ("customer", "pay", "payments", "credit", "refund", "write-off", "hold", "release", "focus"),
     "Invoices": ("invoice",),
     "Looking back": ("audit",),
+    "In a browser": ("dashboard",),
     "Backups": ("restore",),
     "This machine": ("demo", "local"),
 }

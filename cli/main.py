@@ -15,7 +15,7 @@ import typer
 
 from cli.exit_status import ExitStatus
 from cli.grammar import Command, Group, TopGroup
-from cli.interface import audit, customer, imports, invoice, machine, month, restoring, steering
+from cli.interface import audit, customer, dashboard, finance, imports, invoice, machine, month, restoring, steering
 from monthclose.errors import BrokeOffError, ProviderRefusedError, TryLaterError, UserMistakeError
 
 _LATER = "try again later; what is done stays done"
@@ -147,11 +147,20 @@ def _connect(endpoint_url: str | None, deployment: str | None) -> Any:
 
 def _add_commands() -> None:
     commands: list[Callable[..., None]] = [month.plan, month.close, month.status, month.report, month.closes]
-    commands += [month.prove, steering.approve, steering.pause, steering.resume, steering.stop]
+    commands += [month.pack, month.prove, steering.approve, steering.pause, steering.resume, steering.stop]
     commands += [steering.parked, steering.retry, steering.collect]
-    commands += [month.reconcile, customer.customer, customer.pay, customer.credit, customer.hold, customer.release]
-    commands += [customer.refund, customer.write_off]
-    commands += [audit.audit, restoring.restore]
+    commands += [
+        month.reconcile,
+        finance.focus,
+        customer.customer,
+        customer.pay,
+        customer.credit,
+        customer.hold,
+        customer.release,
+        customer.refund,
+        customer.write_off,
+    ]
+    commands += [audit.audit, restoring.restore, dashboard.dashboard]
     for command in (*commands, machine.demo):
         app.command(cls=Command)(command)
     app.command("list", cls=Command)(steering.list_customers)

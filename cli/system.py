@@ -35,6 +35,8 @@ class System:
         Asks the function that runs the commands that need a provider's key; None if the deployment has none yet.
     collections : str
         ARN of the collections' state machine.
+    packs : str
+        ARN of the state machine that makes report packs; empty if the deployment has none yet.
     """
 
     use_cases: "UseCases"
@@ -43,6 +45,7 @@ class System:
     sleep: Callable[[float], None] = time.sleep
     ask: "Ask | None" = None
     collections: str = ""
+    packs: str = ""
 
     @property
     def ports(self) -> "Ports":

@@ -114,6 +114,13 @@ class Alarms(Construct):
             text = f"The import of a dropped usage file {_ENDED[name]}: its usage is not in the month yet."
             self._alarm(f"UsageImport{name}", metric_, text, Section.USAGE_NOT_IMPORTED)
 
+    def watch_packs(self, machine: sfn.StateMachine) -> None:
+        """Alarm when a report pack is not made."""
+        for name, metric in self._bad_ends(machine, aborted=False).items():
+            metric_ = metric(period=_FIVE_MINUTES, statistic="Sum")
+            text = f"The making of a report pack {_ENDED[name]}: finance has the one before it, or none."
+            self._alarm(f"ReportPack{name}", metric_, text, Section.NO_PACK)
+
     def watch_deadline(self, watch: sfn.StateMachine) -> None:
         """Alarm when a close is still running at its deadline."""
         hours = self._config.deadline_hours

@@ -1,9 +1,12 @@
-"""Links to invoices: the function behind them, which is open to the internet.
+"""Links to invoices: the function behind them, which is open to the internet, and the one that acts for customers.
 
-It may read invoices and credit notes and write PDFs, and nothing else: no customer, no other document.
+The first may read invoices and credit notes and write PDFs, and nothing else: no customer, no other document. What a
+customer asks for on the page of their invoice, it asks the second for, which only it may call.
 """
 
-from aws_cdk import Stack
+from collections.abc import Sequence
+
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -18,6 +21,7 @@ from stacks.functions.factory import Functions, role_of
 from stacks.functions.layer import DOCUMENTS, DependencyLayer
 from stacks.functions.table import Function
 from stacks.nag import acknowledge_resource
+from stacks.providers import ProviderQueue
 from stacks.state.documents import COMPANY, CREDIT_NOTES, INVOICES, PDFS
 
 
@@ -34,6 +38,8 @@ class InvoiceViewer(Construct):
     ----------
     function : lambda_.Function
         It shows an invoice to the holder of a valid link.
+    desk : lambda_.Function
+        It does what they ask for: it makes pages at the providers, and charges.
     url : lambda_.FunctionUrl
         Where links lead without a domain; those of mails that were sent before there was one still do.
     """
@@ -48,16 +54,35 @@ class InvoiceViewer(Construct):
         keys: secretsmanager.ISecret,
         billing: dynamodb.ITable,
         documents: s3.IBucket,
+        providers: Sequence[ProviderQueue],
     ) -> None:
         super().__init__(scope, construct_id)
         self._keys = keys
+        self.desk, name = self._desk(functions, providers)
         layer = DependencyLayer(self, "Documents", config=config, requirements=DOCUMENTS)
-        self.function = functions.make(self, Function.SHOW_INVOICE, layers=[layer.version])
+        asked = {Env.CUSTOMER_FUNCTION.value: name}
+        self.function = functions.make(self, Function.SHOW_INVOICE, layers=[layer.version], environment=asked)
+        arn = Stack.of(self).format_arn(
+            service="lambda", resource="function", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        allow(self.function, ["lambda:InvokeFunction"], [arn])
         # No IAM: customers have no identity in AWS. The signature in the link decides who gets an answer.
         self.url = self.function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
         grant_secret(self.function, keys)
         allow(self.function, ["dynamodb:Query"], [billing.table_arn])
         self._grant_documents(documents)
+
+    def _desk(self, functions: Functions, providers: Sequence[ProviderQueue]) -> tuple[lambda_.Function, str]:
+        """Make the function that acts for customers, and return its name.
+
+        It sends customers to the address of the one that shows invoices, and that one must know its name: neither could
+        be made before the other if CloudFormation made up the name.
+        """
+        name = f"{Stack.of(self).stack_name}-{Function.ACT_FOR_CUSTOMER.camel_case}"
+        desk = functions.make(self, Function.ACT_FOR_CUSTOMER, physical_name=name)
+        for provider in providers:
+            grant_secret(desk, provider.secret)
+        return desk, name
 
     def let_link(self, function: lambda_.Function, url: str) -> None:
         """Let a function put links into its e-mails, which lead to an address."""

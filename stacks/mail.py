@@ -93,6 +93,14 @@ class Mail(Construct):
         acknowledge_resource(role_of(function), self._identities(), _RECIPIENTS)
         self.grant_quota(function)
 
+    def grant_send_to(self, function: lambda_.Function, address: str) -> None:
+        """Let a function send to one address, and nobody else, and ask for the quota."""
+        statement = self.sending()
+        statement.add_condition("ForAllValues:StringEquals", {"ses:Recipients": [address]})
+        function.add_to_role_policy(statement)
+        acknowledge_resource(role_of(function), self._identities(), _RECIPIENTS)
+        self.grant_quota(function)
+
     def sending(self) -> iam.PolicyStatement:
         """Write the statement that lets somebody send from the sender's address, with this configuration set.
 

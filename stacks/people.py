@@ -18,11 +18,11 @@ from monthclose.names import PRICE_BOOKS_PREFIX, RETRIES_PREFIX, TAX_TABLES_PREF
 from stacks.machines.state_machine import execution_arn
 from stacks.mail import Mail
 from stacks.nag import acknowledge_resource
-from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS, REHEARSALS
+from stacks.state.documents import CARRIED, COMPANY, CREDIT_NOTES, DRAFTS, INVOICES, PDFS, REGISTER, REHEARSALS
 from stacks.state_stack import StateStack
 
-_ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, REHEARSALS, RETRIES_PREFIX)
-_CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
+_ORDERED = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX, COMPANY, REGISTER, REHEARSALS, RETRIES_PREFIX)
+_CORRECTED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES, REGISTER)
 _PATTERNS = "Objects of one kind, executions of one machine, identities of recipients; SES's quota is of no resource."
 _BOOKS = (Env.CUSTOMERS_TABLE, Env.BILLING_TABLE)
 

@@ -20,6 +20,7 @@ class Section(StrEnum):
     DEAD_LETTERS = "a-message-could-not-be-handled"
     COLLECTIONS_FAILED = "the-days-collections-failed"
     RECONCILING_FAILED = "reconciling-fails"
+    NO_PACK = "a-report-pack-was-not-made"
     USAGE_NOT_IMPORTED = "a-usage-file-was-not-imported"
     MAIL_BOUNCES = "too-many-e-mails-bounce"
     MAIL_EVENTS_WAIT = "bounces-are-not-being-kept"

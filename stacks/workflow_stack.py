@@ -22,7 +22,7 @@ from stacks.events import Events
 from stacks.functions.access import grant, grant_secret
 from stacks.functions.environment import check_environment
 from stacks.functions.factory import Functions
-from stacks.functions.layer import DependencyLayer
+from stacks.functions.layer import PACK, DependencyLayer
 from stacks.functions.table import FUNCTIONS, Function
 from stacks.invoices import InvoiceViewer, link_settings
 from stacks.machines.collections import Collections
@@ -30,6 +30,7 @@ from stacks.machines.deadline import DeadlineWatch
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose
 from stacks.machines.reconcile import FINDERS, Drains, Reconciler
+from stacks.machines.report_pack import ReportPack
 from stacks.machines.state_machine import MapMachine
 from stacks.mail import Mail
 from stacks.nag import acknowledge
@@ -48,17 +49,19 @@ class _Machines:
     collections: Collections
     deadline: DeadlineWatch
     imports: UsageImport
+    packs: ReportPack
     reconciler: Reconciler
 
     def for_people(self) -> list[sfn.StateMachine]:
         """List those that a command starts, watches or stops."""
-        return [self.close.machine, self.collections.machine, self.imports.machine]
+        return [self.close.machine, self.collections.machine, self.imports.machine, self.packs.machine]
 
     def outputs(self) -> dict[Env, str]:
         """Where the command finds the ones that it starts."""
         return {
             Env.STATE_MACHINE_ARN: self.close.machine.state_machine_arn,
             Env.COLLECTIONS_ARN: self.collections.machine.state_machine_arn,
+            Env.REPORT_PACK_ARN: self.packs.machine.state_machine_arn,
             Env.USAGE_IMPORT_ARN: self.imports.machine.state_machine_arn,
         }
 
@@ -89,7 +92,7 @@ class WorkflowStack(Stack):
         environment = self._environment(mail)
         check_environment(self, environment)
         functions = self._functions(environment)
-        self._called = {name: functions.make(self, name) for name, spec in FUNCTIONS.items() if spec.machine}
+        self._called = {name: self._make(functions, name) for name, spec in FUNCTIONS.items() if spec.machine}
         self._consumers = [provider.add_consumer(functions, config=config) for provider in self._providers]
         self._webhooks.add_functions(functions, self._providers, config=config)
         mail.add_hearer(functions)
@@ -140,6 +143,7 @@ class WorkflowStack(Stack):
             Env.HOLD_POLICY: json.dumps(asdict(config.hold_policy), sort_keys=True),
             Env.GATES: json.dumps(gates_settings(config.gates), sort_keys=True),
             Env.INVOICING: json.dumps(asdict(config.invoicing), sort_keys=True),
+            Env.JOURNAL: json.dumps(config.journal.values(), sort_keys=True),
             Env.DUNNING: json.dumps(asdict(config.dunning), sort_keys=True),
             Env.GENERATED_PER_SECOND: str(generated_per_second(config.expected_customers)),
             Env.MAX_BATCHES: str(config.max_batches),
@@ -157,6 +161,17 @@ class WorkflowStack(Stack):
             environment={env.value: value for env, value in environment.items()},
         )
 
+    def _make(self, functions: Functions, name: Function) -> lambda_.Function:
+        """Make a function that a state machine calls, with what only it has."""
+        match name:
+            case Function.WRITE_PACK_TABLE:
+                layer = DependencyLayer(self, "Tables", config=self._config, requirements=PACK)
+                return functions.make(self, name, layers=[layer.version])
+            case Function.FINISH_PACK:
+                finance = {Env.FINANCE_EMAIL.value: self._config.finance_email or ""}
+                return functions.make(self, name, environment=finance)
+        return functions.make(self, name)
+
     def _invoice_viewer(self, functions: Functions) -> InvoiceViewer | None:
         if not self._config.invoice_link_days:
             return None
@@ -168,10 +183,12 @@ class WorkflowStack(Stack):
             keys=self._state.link_keys,
             billing=self._state.tables.by_env[Env.BILLING_TABLE],
             documents=self._state.documents.bucket,
+            providers=self._providers,
         )
+        self._mail.grant_send(viewer.desk)
         if self._doors:
             self._doors.open("Invoices", INVOICES_PATH, viewer.function)
-        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS]):
+        for function in (*self._mailing(), self._called[Function.SETTLE_PAYMENTS], viewer.desk):
             viewer.let_link(function, self._doors.invoices_url if self._doors else viewer.url.url)
         return viewer
 
@@ -194,6 +211,7 @@ class WorkflowStack(Stack):
             (Function.REFUND_WITHIN_LIMITS, self._operator.within_limits),
             (Function.PUBLISH_EVENTS, self._events.function),
             (Function.SHOW_CLOSE, self._show_close),
+            *([(Function.ACT_FOR_CUSTOMER, self._viewer.desk)] if self._viewer else []),
         ]
         for name, function in functions:
             grant(function, name, self._state)
@@ -206,7 +224,9 @@ class WorkflowStack(Stack):
 
     def _machines(self, missed_starts: sqs.Queue) -> _Machines:
         config = self._config
-        close, collections = self._machine(MonthClose), self._machine(Collections)
+        packs = ReportPack(self, "ReportPack", config=config, functions=self._called)
+        close, collections = self._machine(MonthClose, ReportPack=packs.machine), self._machine(Collections)
+        packs.let_wait(close.machine)
         close.start_monthly(missed_starts)
         collections.start_daily(missed_starts, config)
         deadline = DeadlineWatch(self, "Deadline", config=config, watched=close.machine, missed_starts=missed_starts)
@@ -225,13 +245,14 @@ class WorkflowStack(Stack):
             functions=self._called,
             close=close,
             imports=imports,
+            packs=packs,
             drains=Drains(mail=self._mail, webhooks=self._webhooks, missed_starts=missed_starts),
         )
         return _Machines(
-            close=close, collections=collections, deadline=deadline, imports=imports, reconciler=reconciler
+            close=close, collections=collections, deadline=deadline, imports=imports, packs=packs, reconciler=reconciler
         )
 
-    def _machine[M: MapMachine](self, kind: type[M]) -> M:
+    def _machine[M: MapMachine](self, kind: type[M], **starts: sfn.StateMachine) -> M:
         return kind(
             self,
             kind.__name__,
@@ -239,12 +260,15 @@ class WorkflowStack(Stack):
             functions=self._called,
             queues=[provider.queue for provider in self._providers],
             documents=self._state.documents.bucket,
+            starts=starts,
         )
 
     def _grant(self, machines: _Machines, mail: Mail) -> None:
         """Let the functions send e-mail, ask about executions, answer for tasks and read providers' secrets."""
         for function in self._mailing():
             mail.grant_send(function)
+        if self._config.finance_email:
+            mail.grant_send_to(self._called[Function.FINISH_PACK], self._config.finance_email)
         mail.grant_quota(self._called[Function.PLAN_CLOSE])
         machines.close.grant_describe(self._called[Function.OPEN_CLOSE], self._called[Function.FIND_OWING])
         machines.collections.grant_describe(self._called[Function.FIND_OWING])
@@ -262,6 +286,7 @@ class WorkflowStack(Stack):
         alarms.watch_closes(machines.close.machine)
         alarms.watch_collections(machines.collections.machine)
         alarms.watch_imports(machines.imports.machine)
+        alarms.watch_packs(machines.packs.machine)
         alarms.watch_deadline(machines.deadline.machine)
         alarms.watch_reconciliations(machines.reconciler.machine)
         alarms.watch_findings({name.camel_case: name.value for name in FINDERS})
@@ -296,6 +321,7 @@ class WorkflowStack(Stack):
             functions[f"{Function.CHARGE_CUSTOMERS.camel_case}{provider.provider.name.title()}"] = consumer
         if self._viewer:
             functions[Function.SHOW_INVOICE.camel_case] = self._viewer.function
+            functions[Function.ACT_FOR_CUSTOMER.camel_case] = self._viewer.desk
         functions[Function.HEAR_MAIL.camel_case] = self._mail.hearer
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function

@@ -25,13 +25,16 @@ from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.invoices.invoicing import INVOICE_EVERYTHING, InvoicingPolicy
 from monthclose.domain.month import Carried, CustomerMonth
+from monthclose.domain.pack.pack import MadeFor, Pack
+from monthclose.domain.pack.tables import TABLES as PACK_TABLES
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import PriceBook, Terms
 from monthclose.domain.rehearsals.gate import GateSettings
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import ConflictError, TryLaterError
-from monthclose.ports import PaymentGateway, WebhookReader
+from monthclose.ports import HostedPages, PaymentGateway, WebhookReader
+from monthclose.ports.payouts import PayoutRecord
 from monthclose.settings import CloseSettings, LinkSettings, Provider, Settings
 from monthclose.use_cases.closes.open_close import Opened
 from monthclose.use_cases.closes.snapshot import read_batches
@@ -121,6 +124,7 @@ class World:
     clock: fakes.FakeClock = field(default_factory=fakes.FakeClock)
     books: fakes.FakeBooks = field(default_factory=fakes.FakeBooks)
     closes: fakes.FakeCloses = field(default_factory=fakes.FakeCloses)
+    register: fakes.FakeRegister = field(default_factory=fakes.FakeRegister)
     usage: fakes.FakeUsageStore = field(default_factory=fakes.FakeUsageStore)
     price_books: fakes.FakePriceBooks = field(default_factory=fakes.FakePriceBooks)
     audit: fakes.FakeAuditTrail = field(default_factory=fakes.FakeAuditTrail)
@@ -129,10 +133,12 @@ class World:
     tax_tables: fakes.FakeTaxTables = field(default_factory=fakes.FakeTaxTables)
     documents: fakes.FakeDocuments = field(default_factory=fakes.FakeDocuments)
     inbox: FakeInbox = field(default_factory=FakeInbox)
+    column_files: fakes.FakeColumnFiles = field(default_factory=fakes.FakeColumnFiles)
     renderer: fakes.FakeRenderer = field(default_factory=fakes.FakeRenderer)
     e_invoices: fakes.FakeEInvoices = field(default_factory=fakes.FakeEInvoices)
     link_secrets: fakes.FakeLinkSecrets = field(default_factory=fakes.FakeLinkSecrets)
     gateway: fakes.FakeGateway = field(default_factory=fakes.FakeGateway)
+    pages: fakes.FakePages = field(default_factory=fakes.FakePages)
     mailer: fakes.FakeMailer = field(default_factory=fakes.FakeMailer)
     mail_account: fakes.FakeMailAccount = field(default_factory=fakes.FakeMailAccount)
     limits: FakeProviderLimits = field(default_factory=FakeProviderLimits)
@@ -152,13 +158,17 @@ class World:
     policy: InvoicingPolicy = INVOICE_EVERYTHING
     company: Company = SETTINGS.company
     gates: GateSettings = field(default_factory=GateSettings)
+    finance_email: str = ""
     links: LinkSettings | None = None
     """With them, mails carry links."""
+    payouts: dict[str, Callable[[], PayoutRecord]] = field(default_factory=dict)
+    """Makes the records of the providers' payouts, by provider."""
 
     def __post_init__(self) -> None:
         self.pauses = known_pauses(self.limits, self.closes, self.clock)
-        self.audit.clock = self.clock
-        self.directory = fakes.FakeDirectory(self.books)
+        self.audit.clock = self.register.clock = self.clock
+        self.closes.register = self.register
+        self.directory = fakes.FakeDirectory(self.books, self.register)
         made = self.use_cases = UseCases(self)
         provider = self.gateway.provider
         self.keeper, self.desk, self.cashier = made.hold_keeper, made.hold_desk, made.cashier
@@ -186,6 +196,7 @@ class World:
             company=self.company,
             links=self.links,
             gates=self.gates,
+            finance_email=self.finance_email,
         )
 
     @property
@@ -196,6 +207,14 @@ class World:
     @property
     def gateways(self) -> dict[str, Callable[[], PaymentGateway]]:
         return {self.gateway.provider: lambda: self.gateway}
+
+    @property
+    def payout_records(self) -> dict[str, Callable[[], PayoutRecord]]:
+        return self.payouts
+
+    @property
+    def hosted_pages(self) -> dict[str, Callable[[], HostedPages]]:
+        return {self.pages.provider: lambda: self.pages}
 
     def charge_queue(self, provider: str) -> fakes.FakeChargeQueue:
         return self.queue
@@ -319,6 +338,16 @@ class World:
             self.keeper.apply(period, batch.number, round_number)
         except (ConflictError, TryLaterError):
             return
+
+    def pack(self, period: Period = OCTOBER, made_for: MadeFor = MadeFor.CLOSE) -> Pack:
+        """Make a report pack, as its state machine does."""
+        made = self.use_cases
+        plan = made.pack_planner.plan(period, made_for)
+        for number in range(plan.parts):
+            assert made.pack_part_reader.read(plan, number)
+        for table in PACK_TABLES.values():
+            assert made.pack_table_writer.write(plan, table)
+        return made.pack_finisher.finish(period, plan.name)
 
     def settle(self, *, everyone: bool = False) -> Settled:
         """Do what "Settle payments" does."""

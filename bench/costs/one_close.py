@@ -74,6 +74,7 @@ class _Run:
         self._import_usage()
         run = self._close()
         self._prove(run)
+        self._pack()
         self._await(deliveries)
         self._apply(deliveries)
         self._reconcile()
@@ -129,6 +130,17 @@ class _Run:
         comparison = self._compare({**named, "entered": "1"})
         report = {**named, "comparison": comparison, "execution": "arn:close", "entered": "1"}
         assert self._call("report_close", report)["outcome"] == "done"
+
+    def _pack(self) -> None:
+        """Make the report pack."""
+        started = {"period": self._period, "execution": "arn:pack", "entered": "1"}
+        plan = self._call("plan_pack", {**started, "made_for": "close"})
+        named = {"period": self._period, "pack": plan["pack"], "entered": "1"}
+        for part in plan["parts"]:
+            assert not self._call("read_pack_part", {**named, **part})["time_was_up"]
+        for table in plan["tables"]:
+            assert not self._call("write_pack_table", {**named, **table})["time_was_up"]
+        assert self._call("finish_pack", {**started, "pack": plan["pack"]})["made"]
 
     def _compare(self, event: Any, stage: str = "") -> Any:
         """Plan a comparison and read its parts."""
@@ -304,6 +316,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         Env.PROVIDERS: json.dumps({"stripe": provider}),
         Env.PROVIDER: "stripe",
         Env.MAIL_SENDER: settings["mail_sender"],
+        Env.FINANCE_EMAIL: "",
         Env.COMPANY_NAME: settings["company_name"],
         Env.COMPANY: json.dumps(company),
         Env.INVOICE_LINKS: json.dumps({"secret_name": "monthclose/links", "valid_days": settings["invoice_link_days"]}),

@@ -1,28 +1,26 @@
 """`monthclose pay`, `credit`, `payments record`, `hold`, `release`: what a person does on one customer's account."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import typer
 
+from cli import operating
 from cli.commands.customer import balance_in_words, grants_as_json
 from cli.connect import connected
 from cli.console import grid, note, print_json, say, show
 from cli.exit_status import ExitStatus
+from cli.operating import Grant, Held
 from cli.options import CreditKind
 from cli.system import System
 from monthclose.domain.accounts.customer import Customer
-from monthclose.domain.accounts.grant import GrantKind, last_day
+from monthclose.domain.accounts.grant import GrantKind
 from monthclose.domain.audit import About
-from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, BELOW_MINIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.text import check_key, check_reason
-from monthclose.errors import TryLaterError
-from monthclose.use_cases.audit.record_act import Announced
 from monthclose.use_cases.reconciliation.recorded_desk import PAYMENT, most_to_pay
 
 _S = PaymentState
@@ -94,12 +92,9 @@ def credit(
 ) -> None:
     """Grant a customer credit."""
     system, customer = _find(ctx, customer_id)
-    reason = check_reason(reason, "a reason is needed: it is shown in the customer's history")
-    granted, expires = _amount(amount, customer), _expiry(until)
-    what = f"{granted} of {kind} credit{_until(expires)}"
-    with _acting(system, "credit.granted", customer, by, why=reason, after=what):
-        after = system.use_cases.cashier.credit(customer_id, granted, reason, GrantKind(kind), expires, by=by)
-    _tell(after, f"{granted} of {kind} credit granted{_until(expires)}", in_json)
+    granted, expires = _amount(amount, customer), operating.expiry(until)
+    after = operating.grant_credit(system, customer, Grant(granted, GrantKind(kind), expires), reason, by)
+    _tell(after, f"{granted} of {kind} credit granted{operating.until(expires)}", in_json)
     month = Period.of(system.ports.clock())
     if expires and expires < month.end and after.grants:
         note(f"it expires before {month} ends: it pays for months up to {month.previous} only")
@@ -112,78 +107,39 @@ def record(
     system, customer = _find(ctx, customer_id)
     received = _amount(amount, customer)
     reference = check_reason(reference, "a reference is needed: it prevents booking the same transfer twice")
-    expires = _expiry(until)
-    what = f"{received} received outside the providers{_until(expires)}"
-    with _acting(system, "payment.recorded", customer, by, why=f"reference {reference}", after=what):
+    expires = operating.expiry(until)
+    what = f"{received} received outside the providers{operating.until(expires)}"
+    with operating.acting_on(system, "payment.recorded", customer, by, why=f"reference {reference}", after=what):
         after = system.use_cases.cashier.record(customer_id, received, reference, expires, by=by)
-    _tell(after, f"{received} booked as received{_until(expires)}", in_json)
+    _tell(after, f"{received} booked as received{operating.until(expires)}", in_json)
 
 
 def hold(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
     """Put a customer on hold."""
     system, customer = _find(ctx, customer_id)
-    with _acting(system, "hold.placed", customer, by, why=reason, before=_hold(customer), after="on hold"):
-        held = system.use_cases.hold_desk.hold(customer_id, reason, by)
-    _tell_of_hold(system, customer_id)
-    _tell(held, "on hold", in_json)
+    _tell_of_hold(operating.hold(system, customer, reason, by), "on hold", in_json)
 
 
 def release(ctx: typer.Context, customer_id: str, reason: str, by: str, *, in_json: bool) -> None:
     """Lift a customer's hold."""
     system, customer = _find(ctx, customer_id)
-    with _acting(system, "hold.lifted", customer, by, why=reason, before=_hold(customer), after="not on hold"):
-        released = system.use_cases.hold_desk.release(customer_id, reason, by)
-    _tell_of_hold(system, customer_id)
-    _tell(released, "released", in_json)
+    _tell_of_hold(operating.release(system, customer, reason, by), "released", in_json)
 
 
-def _acting(
-    system: System, what: str, customer: Customer, by: str, *, why: str, after: str, before: str = ""
-) -> AbstractContextManager[Announced]:
-    """Record in the audit trail what is about to be done to an account."""
-    was = before or balance_in_words(customer)
-    return system.use_cases.acts.acting(what, by=by, why=why, before=was, after=after, customer_id=customer.customer_id)
-
-
-def _hold(customer: Customer) -> str:
-    if customer.held_since is None:
-        return "not on hold"
-    return f"on hold since {customer.held_since:%Y-%m-%d}: {customer.hold_reason}"
-
-
-def _tell_of_hold(system: System, customer_id: str) -> None:
-    try:
-        system.use_cases.hold_keeper.tell(customer_id)
-    except TryLaterError as error:
-        note(f"the customer has not been told: {error}")
+def _tell_of_hold(held: Held, done: str, in_json: bool) -> None:
+    if held.untold:
+        note(held.untold)
+    _tell(held.customer, done, in_json)
 
 
 def _find(ctx: typer.Context, customer_id: str) -> tuple[System, Customer]:
-    check_key(customer_id, "the customer's id")
+    check_key(customer_id, "the customer's id")  # a typing mistake needs no connection to be told
     system = connected(ctx)
-    found = system.ports.books.customer(customer_id)
-    if found is None:
-        raise UserMistakeError(f"there is no customer {customer_id!r} (ids are case-sensitive, as imported)")
-    return system, found
+    return system, operating.find_customer(system, customer_id)
 
 
 def _amount(text: str, customer: Customer) -> Money:
     return Money.parse(text, customer.currency)
-
-
-def _expiry(text: str | None) -> datetime | None:
-    """Read the last day that credit is good: it expires with that day's end."""
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    except (ValueError, OverflowError):
-        raise UserMistakeError(f"--until {text}: use a date like 2027-03-31") from None
-
-
-def _until(expires: datetime | None) -> str:
-    return f", valid until {last_day(expires)}" if expires else ""
 
 
 def _in_words(payment: Payment) -> str:

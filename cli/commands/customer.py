@@ -165,13 +165,19 @@ def _booking(entry: Entry) -> str:
     return ", ".join(f"{leg.account} {Money(leg.minor, entry.currency)}" for leg in entry.legs)
 
 
+def _method(found: Customer) -> str:
+    """Name the payment method that is charged, and say so if it is not the imported one but the customer's own."""
+    given = f" (given by the customer on {found.given.given_at:%Y-%m-%d})" if found.given else ""
+    return f"{found.payment_method}{given}" if found.payment_method else "no payment method"
+
+
 def _print(found: Customer, story: list[Happening]) -> None:
     profile = found.profile
     say(f"{found.customer_id}  {profile.name}", "bold")
     facts = [
         ("  e-mail", profile.email if found.takes_mail else f"{profile.email} (takes no e-mails of ours)"),
         ("  country", profile.country or "not given"),
-        ("  pays with", f"{profile.payment_provider}, {found.payment_method or 'no payment method'}"),
+        ("  pays with", f"{profile.payment_provider}, {_method(found)}"),
         ("  balance", balance_in_words(found)),
         *((("  of the credit"), _part_in_words(part, found.currency)) for part in found.grants),
         ("  hold", _hold(found)),
@@ -193,7 +199,11 @@ def _print(found: Customer, story: list[Happening]) -> None:
 
 def balance_in_words(found: Customer) -> str:
     """Say what a customer owes, or what we owe them."""
-    balance = found.balance
+    return owed_in_words(found.balance)
+
+
+def owed_in_words(balance: Money) -> str:
+    """Say what a balance is: owed, or credit."""
     if balance.minor < 0:
         return f"{-balance} of credit"
     return f"{balance} owed" if balance else "nothing owed"
@@ -235,6 +245,7 @@ def _as_json(found: Customer, story: list[Happening]) -> dict[str, Any]:
         "credit_minor": found.credit_minor,
         "grants": grants_as_json(found),
         "currency": profile.currency,
+        "given_method": found.given.method if found.given else None,
         "provider_customer": found.registered_provider_customer_id,
         "open_payment": found.open_payment,
         "held_since": found.held_since.isoformat() if found.held_since else None,

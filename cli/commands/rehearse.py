@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from cli import operating
 from cli.commands.close import check_ended
 from cli.console import note, print_json, say
 from cli.exit_status import ExitStatus
@@ -144,14 +145,11 @@ def approve(
 ) -> None:
     """Show the findings of the newest rehearsal, and accept them."""
     system, chosen = connect_for(ctx, period)
-    approver = system.use_cases.approver
-    found = approver.approvable(chosen, rehearsal or 0)
+    found = system.use_cases.approver.approvable(chosen, rehearsal or 0)
     report = read_rehearsal(system, found)
     if not yes:
         _ask(report, in_json=in_json)
-    after = f"rehearsal {found.number}, {count(found.findings, 'finding')}"
-    with system.use_cases.acts.acting("close.approved", by=by, why=note.strip(), period=chosen, after=after):
-        approved = approver.approve(chosen, found.number, by, note.strip())
+    approved = operating.approve(system, found, by, note)
     if in_json:
         print_json({**read_rehearsal(system, approved.rehearsal), "continues": approved.continues})
         return

@@ -32,6 +32,7 @@ from monthclose.use_cases.imports.csv_out import CsvWriter
 from monthclose.use_cases.proof.approved import approved_lines
 from monthclose.use_cases.proof.report import LooseEndEntry, LooseEndName, Report
 from monthclose.use_cases.proof.report_close import report_key, report_so_far
+from monthclose.use_cases.proof.report_names import with_names
 from monthclose.use_cases.proof.report_page import render_report
 
 CUSTOMER_COLUMNS = (
@@ -137,7 +138,9 @@ def _broken_off(system: System, period: Period) -> Report | None:
     if close.completed_at is not None or system.ports.workflow.is_running(close.execution):
         return None
     state = "stopped" if close.stopped else "interrupted"
-    return report_so_far(close, state, system.ports.closes, system.ports.books, system.ports.settings.company_name)
+    ports = system.ports
+    content = report_so_far(close, state, ports.closes, ports.books, ports.settings.company_name)
+    return with_names(content, ports.directory)
 
 
 def _if_there(system: System, key: str) -> bytes | None:
@@ -192,6 +195,17 @@ def print_report(content: Report, took: float | None = None) -> None:
     for line in (*approved_lines(content.get("approved")), *warnings):
         say(f"  {line}", "yellow" if line in warnings else "")
     say(f"  report: monthclose report {content['period']} --open", "dim")
+    _print_pack(content)
+
+
+def _print_pack(content: Report) -> None:
+    """Say where the report pack is, or why there is none."""
+    failure = content.get("pack_failure")
+    if failure:
+        say(f"  the report pack could not be made: {failure['why']}", "yellow")
+        say(f"  to try again: monthclose pack {content['period']} --make", "yellow")
+    if "pack" in content:
+        say(f"  report pack: monthclose pack {content['period']} --download FOLDER", "dim")
 
 
 def _print_checks(content: Report) -> None:

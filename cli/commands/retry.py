@@ -5,13 +5,13 @@ from typing import Any
 
 import typer
 
+from cli import operating
 from cli.commands.close import check_close_ended
 from cli.commands.listing import as_json, words
 from cli.console import note, print_json, print_json_stream, say
 from cli.exit_status import ExitStatus
 from cli.months import connect_for, require_close
 from cli.system import System
-from monthclose.domain.audit import in_json as act_in_json
 from monthclose.domain.closes.close import Close
 from monthclose.domain.closes.listing import Listed, summarized
 from monthclose.domain.closes.retry import Chosen
@@ -19,7 +19,6 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.words import count
 
 _MOST_SHOWN = 50
-_MOST_IN_ACT = 20
 
 
 def retry(  # noqa: PLR0913 - its options
@@ -41,13 +40,13 @@ def retry(  # noqa: PLR0913 - its options
         raise UserMistakeError("--reason goes with --parked")
     system, chosen_period = connect_for(ctx, period)
     close = require_close(system, chosen_period)
-    if close.under_way and system.ports.workflow.is_running(close.execution):
+    if operating.runs(system, close):
         raise typer.Exit(_is_running(close, in_json=in_json))
     chosen = _choose(system, close, customers, reason, parked=parked)
     if not chosen.providers:
         _tell_nobody(close, in_json=in_json)
         return
-    execution = _start(system, close, chosen, by)
+    execution = operating.start_retry(system, close, chosen, by)
     if no_wait:
         _tell_started(close, chosen, execution, in_json=in_json)
         return
@@ -55,21 +54,11 @@ def retry(  # noqa: PLR0913 - its options
 
 
 def _choose(system: System, close: Close, customers: list[str] | None, reason: str, *, parked: bool) -> Chosen:
-    if not close.round:
-        raise UserMistakeError(f"nobody has been charged for {close.period} yet: monthclose close {close.period}")
+    operating.check_retry(close)
     chooser = system.use_cases.retry_chooser
     if customers:
         return chooser.named(customers)
     return chooser.parked(close, reason) if parked else chooser.missed(close)
-
-
-def _start(system: System, close: Close, chosen: Chosen, by: str) -> str:
-    named = act_in_json(customers=len(chosen.providers), first=list(chosen.providers)[:_MOST_IN_ACT])
-    with system.use_cases.acts.acting("customers.retried", by=by, period=close.period, after=named) as act:
-        key = system.use_cases.retry_chooser.store(close, chosen)
-        name = f"retry-{close.period}-{system.ports.clock():%Y%m%dT%H%M%S%f}"
-        request = {"period": str(close.period), "only": key, "by": by, "act": act.made.name}
-        return system.ports.workflow.start(system.state_machine, name, request)
 
 
 def _watch(system: System, close: Close, chosen: Chosen, execution: str, *, in_json: bool) -> ExitStatus:

@@ -2,6 +2,7 @@
 
 import typer
 
+from cli import operating
 from cli.connect import connected
 from cli.console import note, print_json, say
 from cli.months import connect_for
@@ -16,13 +17,11 @@ def pause(ctx: typer.Context, period: str | None, provider: str | None, reason: 
     """Pause the charging of a close, or of a provider."""
     if provider is not None:
         system, name = _provider(ctx, period, provider)
-        with system.use_cases.acts.acting("provider.paused", by=by, why=reason.strip(), after=name):
-            made = system.use_cases.pause_provider(name, by, reason.strip())
+        made = operating.pause_provider(system, name, by, reason)
         _tell(made, {"provider": name}, f"charging through {name}", f"--provider {name}", in_json=in_json)
         return
     system, chosen = connect_for(ctx, period)
-    with system.use_cases.acts.acting("close.paused", by=by, why=reason.strip(), period=chosen):
-        made = system.use_cases.pause_close(chosen, by, reason.strip())
+    made = operating.pause_close(system, chosen, by, reason)
     _tell(made, {"period": str(chosen)}, f"charging in the close of {chosen}", str(chosen), in_json=in_json)
 
 
@@ -30,8 +29,7 @@ def resume(ctx: typer.Context, period: str | None, provider: str | None, by: str
     """Resume the charging of a close, or of a provider."""
     if provider is not None:
         system, name = _provider(ctx, period, provider)
-        with system.use_cases.acts.acting("provider.resumed", by=by, after=name):
-            system.use_cases.resume_provider(name, by)
+        operating.resume_provider(system, name, by)
         if in_json:
             print_json({"provider": name, "status": "resumed", "by": by})
         else:
@@ -39,8 +37,7 @@ def resume(ctx: typer.Context, period: str | None, provider: str | None, by: str
             note("what the collections left meanwhile: monthclose collect")
         return
     system, chosen = connect_for(ctx, period)
-    with system.use_cases.acts.acting("close.resumed", by=by, period=chosen):
-        close = system.use_cases.resume_close(chosen, by)
+    close = operating.resume_close(system, chosen, by)
     _tell_resumed(system, close, by, in_json=in_json)
 
 
@@ -48,7 +45,7 @@ def stop(ctx: typer.Context, period: str | None, reason: str, by: str, *, in_jso
     """Stop a close. Who did is kept with it, and in the cause of the execution's end."""
     system, chosen = connect_for(ctx, period)
     close, reason = system.ports.closes.get(chosen), reason.strip()
-    if close is None or not _runs(system, close):
+    if close is None or not operating.runs(system, close):
         raise UserMistakeError(why_not_running(chosen, close))
     with system.use_cases.acts.acting("close.stopped", by=by, why=reason, period=chosen):
         _stop(system, close, reason, by)
@@ -70,10 +67,6 @@ def _stop(system: System, close: Close, reason: str, by: str) -> None:
     system.ports.workflow.stop(close.execution, cause)
 
 
-def _runs(system: System, close: Close) -> bool:
-    return close.under_way and system.ports.workflow.is_running(close.execution)
-
-
 def _provider(ctx: typer.Context, period: str | None, name: str) -> tuple[System, str]:
     if period is not None:
         raise UserMistakeError("a provider is paused for all months: leave out the month, or leave out --provider")
@@ -90,7 +83,7 @@ def _tell(made: Pause, about: dict[str, str], what: str, resumed_by: str, *, in_
 
 
 def _tell_resumed(system: System, close: Close, by: str, *, in_json: bool) -> None:
-    runs = _runs(system, close)
+    runs = operating.runs(system, close)
     if in_json:
         print_json({"period": str(close.period), "status": "resumed", "by": by, "running": runs})
         return

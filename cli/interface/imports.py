@@ -30,7 +30,7 @@ def customers(
 
     Fields: customer_id, name, email, currency (ISO 4217), payment_provider, payment_method (the provider's id of the
     card or mandate; may be empty). Optional: country and region (ISO 3166, where taxes depend on them), tax_id
-    (checked), address (several lines).
+    (checked), address (several lines), language (of e-mails and invoices: de, fr; else the company's).
     """
 
 

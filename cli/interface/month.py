@@ -101,6 +101,24 @@ def report(
     """Show the report of a close: money, payments, notices, holds, and whether the books tie."""
 
 
+@runs("cli.commands.pack:pack", changes=True)
+def pack(
+    ctx: typer.Context,
+    period: options.LastMonth = None,
+    make: Annotated[bool, typer.Option("--make", help="Make it now, and wait for it: also if there is one.")] = False,
+    download: Annotated[
+        Path | None, typer.Option("--download", metavar="FOLDER", help="Copy all of its files into a folder.")
+    ] = None,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Show what is in the report pack of a close: the report, aging, revenue, journal, and all records as files.
+
+    It is made at the end of each close, and again once a day if the books have changed. --make makes it now, which
+    changes no records. Begin with its index.html.
+    """
+
+
 @runs("cli.commands.prove:prove")
 def prove(
     ctx: typer.Context,

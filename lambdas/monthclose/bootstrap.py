@@ -17,6 +17,7 @@ from monthclose.names import LOCAL_CLOCK
 
 if TYPE_CHECKING:
     from monthclose.adapters.aws.s3 import S3Documents
+    from monthclose.adapters.aws.s3_register import S3Register
     from monthclose.adapters.dynamo.batches import Batches
     from monthclose.assembly.limiting import Limiting
     from monthclose.domain.events import Change
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         EInvoices,
         EventBus,
         EventQueue,
+        HostedPages,
         Inbox,
         InvoiceRenderer,
         LinkSecrets,
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
         Workflow,
     )
     from monthclose.ports.copies import TableCopies
+    from monthclose.ports.payouts import PayoutRecord
+    from monthclose.ports.tables import ColumnFiles
     from monthclose.settings import Provider, Settings
     from monthclose.use_cases.payments.request_tally import RequestEnd
 
@@ -93,6 +97,37 @@ _GATEWAYS = {"gocardless": _gocardless, "stripe": _stripe}
 """Makes each provider's gateway with a key, by the name in the settings and the customers' profiles."""
 ADAPTERS = frozenset(_GATEWAYS)
 """Providers that have an adapter: customers can be charged through them."""
+
+
+def _stripe_pages(key: str, provider: Provider) -> HostedPages:
+    from monthclose.adapters.stripe.pages import StripePages
+
+    return StripePages(key, provider.api_base)
+
+
+def _gocardless_pages(key: str, provider: Provider) -> HostedPages:
+    from monthclose.adapters.gocardless.pages import GoCardlessPages
+
+    return GoCardlessPages(key, provider.api_base)
+
+
+def _stripe_payouts(key: str, provider: Provider) -> PayoutRecord:
+    from monthclose.adapters.stripe.payouts import StripePayouts
+
+    return StripePayouts(key, provider.api_base)
+
+
+def _gocardless_payouts(key: str, provider: Provider) -> PayoutRecord:
+    from monthclose.adapters.gocardless.payouts import GoCardlessPayouts
+
+    return GoCardlessPayouts(key, provider.api_base)
+
+
+_PAYOUTS = {"gocardless": _gocardless_payouts, "stripe": _stripe_payouts}
+"""Makes the record of each provider's payouts, with a key."""
+
+_PAGES = {"gocardless": _gocardless_pages, "stripe": _stripe_pages}
+"""Makes the pages of each provider that has some, with a key."""
 
 
 def _stripe_webhooks(secret: str) -> WebhookReader:
@@ -154,7 +189,14 @@ class Runtime:
         """Closes, their batches and their numbers."""
         from monthclose.adapters.dynamo.closes import DynamoCloses
 
-        return DynamoCloses(self._batches)
+        return DynamoCloses(self._batches, lambda: self.register)
+
+    @cached_property
+    def register(self) -> S3Register:
+        """The rows that lists are made of."""
+        from monthclose.adapters.aws.s3_register import S3Register
+
+        return S3Register(self.settings.documents_bucket, self.clock, self.log)
 
     @cached_property
     def audit(self) -> AuditTrail:
@@ -189,7 +231,7 @@ class Runtime:
         """All customers."""
         from monthclose.adapters.dynamo.directory import DynamoCustomerDirectory
 
-        return DynamoCustomerDirectory(self._batches)
+        return DynamoCustomerDirectory(self._batches, lambda: self.register)
 
     @cached_property
     def usage(self) -> UsageStore:
@@ -289,6 +331,13 @@ class Runtime:
         return FacturX()
 
     @cached_property
+    def column_files(self) -> ColumnFiles:
+        """Writes Parquet; only where the report pack's layer is installed (one function)."""
+        from monthclose.adapters.tables.duck import DuckColumnFiles
+
+        return DuckColumnFiles()
+
+    @cached_property
     def link_secrets(self) -> LinkSecrets | None:
         """The keys of links to invoices; None if mails carry no links."""
         from monthclose.adapters.aws.secrets import SecretLinkKeys
@@ -308,6 +357,33 @@ class Runtime:
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
         """Makes each provider's gateway, by the provider's name."""
         return {name: partial(self.gateway, name) for name in self.settings.providers}
+
+    @property
+    def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
+        """Makes the pages of each provider that has some, by the provider's name."""
+        return {name: partial(self._hosted_pages, name) for name in self.settings.providers if name in _PAGES}
+
+    def _hosted_pages(self, name: str) -> HostedPages:
+        from monthclose.adapters.aws.secrets import api_key
+
+        settings = self.settings.providers[name]
+        with self._lock:
+            limiting = self._limiting
+        return limiting.pages(lambda key: _PAGES[name](key, settings), partial(api_key, settings.secret_name), settings)
+
+    @property
+    def payout_records(self) -> Mapping[str, Callable[[], PayoutRecord]]:
+        """Makes each provider's record of its payouts, by the provider's name."""
+        return {name: partial(self._payout_record, name) for name in self.settings.providers if name in _PAYOUTS}
+
+    def _payout_record(self, name: str) -> PayoutRecord:
+        from monthclose.adapters.aws.secrets import api_key
+
+        settings = self.settings.providers[name]
+        with self._lock:
+            limiting = self._limiting
+        key = partial(api_key, settings.secret_name)
+        return limiting.payouts(lambda key: _PAYOUTS[name](key, settings), key, settings)
 
     @cached_property
     def _limiting(self) -> Limiting:

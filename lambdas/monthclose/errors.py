@@ -119,12 +119,13 @@ class MailRefusedError(MonthCloseError):
 class OrderRefusedError(MonthCloseError):
     """The provider refuses this charge; `code` says why, in its words. Nothing was collected."""
 
-    def __init__(self, code: str, request_id: str = "", advice: str = "") -> None:
+    def __init__(self, code: str, request_id: str = "", advice: str = "", card_brand: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.request_id = request_id
         self.advice = advice
         """What the provider advises about another attempt, in its words."""
+        self.card_brand = card_brand
 
 
 class MethodReplacedError(OrderRefusedError):

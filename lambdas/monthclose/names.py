@@ -27,6 +27,8 @@ class Env(StrEnum):
     PROVIDER = "MONTHCLOSE_PROVIDER"
     """For `charge_customers` only: the one provider whose queue this function drains. Not an output."""
     MAIL_SENDER = "MONTHCLOSE_MAIL_SENDER"
+    FINANCE_EMAIL = "MONTHCLOSE_FINANCE_EMAIL"
+    """For `finish_pack` only: who is told of the report pack. Not an output."""
     MAIL_CONFIGURATION_SET = "MONTHCLOSE_MAIL_CONFIGURATION_SET"
     MAIL_PACE = "MONTHCLOSE_MAIL_PACE"
     """JSON: the parameters of `MailSettings`; empty for all of the account's quota."""
@@ -43,6 +45,8 @@ class Env(StrEnum):
     """JSON: `approval`, and those parameters of `GateRules` that are not at their default; empty for none."""
     INVOICING = "MONTHCLOSE_INVOICING"
     """JSON: `minimum_minor` by currency, and `zero_invoices`."""
+    JOURNAL = "MONTHCLOSE_JOURNAL"
+    """JSON: those parameters of `JournalSettings` that are not at their default; empty for none."""
     DUNNING = "MONTHCLOSE_DUNNING"
     """JSON: the parameters of `DunningPolicy`."""
     GENERATED_PER_SECOND = "MONTHCLOSE_GENERATED_PER_SECOND"
@@ -59,12 +63,16 @@ class Env(StrEnum):
     """JSON: `role` and `most_minor` by currency. For the functions that refund and write off. Not an output."""
     LIMITED_FUNCTION = "MONTHCLOSE_LIMITED_FUNCTION"
     """The function that refunds and writes off within the limits of the role *operate*. Known to the command only."""
+    CUSTOMER_FUNCTION = "MONTHCLOSE_CUSTOMER_FUNCTION"
+    """For `show_invoice` only: the function that does what a customer asks for. Not an output."""
     EVENT_SOURCE = "MONTHCLOSE_EVENT_SOURCE"
     """For `publish_events` only: the source of this deployment's events. Not an output."""
     STATE_MACHINE_ARN = "MONTHCLOSE_STATE_MACHINE_ARN"
     """Known to the command only: a function never starts a close."""
     COLLECTIONS_ARN = "MONTHCLOSE_COLLECTIONS_ARN"
     """The state machine of the collections. Known to the command only."""
+    REPORT_PACK_ARN = "MONTHCLOSE_REPORT_PACK_ARN"
+    """The state machine that makes report packs. Known to the command only."""
     USAGE_IMPORT_ARN = "MONTHCLOSE_USAGE_IMPORT_ARN"
     """The state machine that imports dropped usage. Known to the command only."""
 
@@ -97,6 +105,16 @@ class LimitScope(StrEnum):
     ACCOUNT = "account"
 
 
+class CustomerRequest(StrEnum):
+    """What a customer asks for on the page of their invoice."""
+
+    DETAILS = "details"
+    """Another payment method."""
+    PAY = "pay"
+    RETURN = "return"
+    """They come back from a page of the payment provider."""
+
+
 ACTS_INDEX, ACTS_OF_SUBJECT = "acts", "of_subject"
 ACTS_OF_PERIOD, ACTS_OF_CUSTOMER, ACTS_OF_INVOICE = "of_period", "of_customer", "of_invoice"
 """Of the audit table: partition keys `trail` (always the same), `subject`, `period`, `customer_id`, `invoice`; sort key
@@ -115,6 +133,8 @@ COMPARISONS_PREFIX = "comparisons/"
 """In the documents bucket: what a comparison with the providers keeps while it is made."""
 USAGE_PREFIX, REJECTS_PREFIX, PARTS_PREFIX = "usage/", "rejects/", "parts/"
 """In the usage bucket: dropped files, their rejects, and the parts of imports."""
+PACK_PARTS_PREFIX = "pack-parts/"
+"""In the documents bucket: what a report pack keeps while it is made."""
 METRICS_NAMESPACE = "MonthClose"
 EVENT_SOURCE = "monthclose"
 WEBHOOKS_PATH, INVOICES_PATH = "/webhooks/", "/invoices/"

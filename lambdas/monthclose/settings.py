@@ -11,6 +11,7 @@ from monthclose.domain.closes.pacing import generated_per_second as per_second_f
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.imports.intake import MAX_REJECTED_PERCENT
 from monthclose.domain.invoices.company import Company
@@ -22,6 +23,7 @@ from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import GateRules
+from monthclose.locales import ENGLISH
 from monthclose.names import EVENT_SOURCE, Env, LimitScope
 
 GENERATED_PER_SECOND = per_second_for(0)
@@ -158,6 +160,9 @@ class Settings:
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
     hand_limits: HandLimits = field(default_factory=HandLimits)
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    finance_email: str = ""
+    """Who is told by e-mail of the report pack; empty for nobody."""
 
     @property
     def deciding(self) -> str:
@@ -230,17 +235,20 @@ class Settings:
             drop=DropSettings(**parsed(Env.USAGE_DROP)),
             max_rejected_percent=parsed(Env.MAX_REJECTED_PERCENT),
             gates=_gates(json.loads(values.get(Env.GATES, "{}"))),
+            journal=JournalSettings.from_values(json.loads(values.get(Env.JOURNAL, "{}"))),
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
             hand_limits=_hand_limits(json.loads(values.get(Env.HAND_LIMITS, "{}"))),
+            finance_email=values.get(Env.FINANCE_EMAIL, ""),
         )
 
 
 def _company(entry: Mapping[str, Any]) -> Company:
     details: dict[str, Any] = {**entry, "address": tuple(entry.get("address", ()))}
     payment_days, e_invoice = details.pop("payment_days"), details.pop("e_invoice")
-    return Company(Seller(**details), payment_days, e_invoice)
+    language = details.pop("language", ENGLISH)
+    return Company(Seller(**details), payment_days, e_invoice, language)
 
 
 def _gates(entry: Mapping[str, Any]) -> GateSettings:

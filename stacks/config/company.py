@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
+from monthclose.locales import ENGLISH, languages
 from stacks.config.reading import ConfigError, Json, check_known, read_flag
 
 _MAX_BYTES = 1500
@@ -27,7 +28,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "terms": (r".{0,400}", "one line of at most 400 characters"),
     "footer": (r".{0,200}", "one line of at most 200 characters"),
 }
-_OTHERS = ("address", "payment_days", "e_invoice")
+_OTHERS = ("address", "payment_days", "e_invoice", "language")
 _MAX_ADDRESS_LINES = 4
 
 
@@ -39,6 +40,7 @@ def read_company(values: Json, *, name: str) -> Company:
         Seller(**{"name": name, **texts}, address=_address(values.get("address", []))),
         payment_days=_days(values.get("payment_days", 0)),
         e_invoice=read_flag(values, "company", "e_invoice", default=False),
+        language=_language(values.get("language", ENGLISH)),
     )
     _check_together(company)
     return company
@@ -47,7 +49,14 @@ def read_company(values: Json, *, name: str) -> Company:
 def company_settings(company: Company) -> dict[str, object]:
     """Write the value of `MONTHCLOSE_COMPANY`, which the functions read. Empty entries are left out."""
     given = {name: value for name, value in asdict(company.seller).items() if value}
-    return {**given, "payment_days": company.payment_days, "e_invoice": company.e_invoice}
+    language = {"language": company.language} if company.language != ENGLISH else {}
+    return {**given, "payment_days": company.payment_days, "e_invoice": company.e_invoice, **language}
+
+
+def _language(value: object) -> str:
+    if value not in languages():
+        raise ConfigError(f"company.language: {value!r} has no catalogue; there are {', '.join(languages())}")
+    return str(value)
 
 
 def _check_together(company: Company) -> None:

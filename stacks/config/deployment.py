@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from monthclose.domain.closes.batching import MAX_BATCHES
 from monthclose.domain.collections.dunning import DunningPolicy
 from monthclose.domain.collections.hold import HoldPolicy
+from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
@@ -17,6 +18,7 @@ from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.rehearsals.gate import GateSettings
 from stacks.config.company import read_company
 from stacks.config.domain import Domain
+from stacks.config.journal import read_journal
 from stacks.config.policies import (
     read_dunning,
     read_gates,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 CONTEXT_KEY = "monthclose"
 OVERRIDES_KEY = "monthclose-overrides"
 
+_ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 _OPTIONAL: Mapping[str, object] = {
     "company": {},
     "domain": {},
@@ -53,6 +56,7 @@ _OPTIONAL: Mapping[str, object] = {
     "gates": {},
     "hand_limits": {},
     "invoice_link_days": 0,
+    "journal": {},
     "mail": {},
 }
 """The defaults of settings that may be left out."""
@@ -90,10 +94,14 @@ class Config:
         Time-out of the function that charges; the visibility time-out of its queue is six times as long.
     alarm_email : str or None
         Where alarms are sent. Without it they only show in CloudWatch.
+    finance_email : str or None
+        Who is told of the report pack at the end of each close. None for nobody.
     company : Company
         What invoices say about the company.
     invoice_link_days : int
         How many days a link to an invoice works; 0 for e-mails without links.
+    journal : JournalSettings
+        The company's accounts for the general ledger.
     usage_drop : DropSettings
         How files that are dropped into the usage bucket are imported.
     max_rejected_percent : int
@@ -127,8 +135,10 @@ class Config:
     charge_timeout_seconds: int
     reconcile: Reconcile
     alarm_email: str | None
+    finance_email: str | None
     company: Company
     invoice_link_days: int
+    journal: JournalSettings
     usage_drop: DropSettings
     max_rejected_percent: int
     reserve_concurrency: bool
@@ -153,7 +163,7 @@ class Config:
         check_fields(settings, "", cls)
         target = read_choice(settings, "", "target", Target)
         sender = read_text(settings, "", "mail_sender")
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", sender):
+        if not re.fullmatch(_ADDRESS, sender):
             raise ConfigError(f"mail_sender: {sender!r} is not an e-mail address")
         identity = read_text(settings, "", "mail_identity", default=sender.partition("@")[2])
         if identity not in (sender, sender.partition("@")[2]):
@@ -184,8 +194,10 @@ class Config:
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),
             reconcile=Reconcile.parse(read_object(settings, "", "reconcile")),
             alarm_email=read_text(settings, "", "alarm_email", default="") or None,
+            finance_email=_address(settings, "finance_email"),
             company=read_company(read_object(settings, "", "company"), name=read_text(settings, "", "company_name")),
             invoice_link_days=read_integer(settings, "", "invoice_link_days", least=0, most=3660),
+            journal=read_journal(read_object(settings, "", "journal")),
             usage_drop=read_usage_drop(read_object(settings, "", "usage_drop"), target=target),
             max_rejected_percent=read_integer(settings, "", "max_rejected_percent", least=0, most=100),
             # An emulator has no concurrency to reserve.
@@ -196,6 +208,13 @@ class Config:
     def local(self) -> bool:
         """Whether the target is an emulator on this machine."""
         return self.target is Target.LOCAL
+
+
+def _address(settings: Json, name: str) -> str | None:
+    address = read_text(settings, "", name, default="")
+    if address and not re.fullmatch(_ADDRESS, address):
+        raise ConfigError(f"{name}: {address!r} is not an e-mail address")
+    return address or None
 
 
 def _name(settings: Json) -> str:

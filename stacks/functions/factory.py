@@ -56,6 +56,7 @@ class Functions:
         spec: Spec | None = None,
         environment: Mapping[str, str] | None = None,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        physical_name: str | None = None,
     ) -> lambda_.Function:
         """Make a function.
 
@@ -65,6 +66,8 @@ class Functions:
             By default its entry in the table.
         environment, layers
             What it has beside that of all functions.
+        physical_name : str or None
+            Its name, if another function that it depends on must know it. By default CloudFormation makes one up.
         """
         construct_id = name.camel_case
         spec = spec or FUNCTIONS[name]
@@ -73,6 +76,7 @@ class Functions:
         function = lambda_.Function(
             scope,
             construct_id,
+            function_name=physical_name,
             handler=f"monthclose.handlers.{name}.handler",
             code=self._code,
             layers=[self._layer, *layers],

@@ -22,14 +22,14 @@ from stacks.config import Config
 from stacks.functions.factory import RUNTIME
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
-FUNCTIONS, DOCUMENTS = "lambda.txt", "documents.txt"
-"""The requirements of all functions, and the further ones for making PDFs: a layer each."""
+FUNCTIONS, DOCUMENTS, PACK = "lambda.txt", "documents.txt", "pack.txt"
+"""The requirements of all functions, and the further ones for making PDFs and Parquet: a layer each."""
 AWS_SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
 """The services whose API descriptions stay in the layer: the other 400 would make it nearly twice as large.
 
 X-Ray is there for the tracer, which fetches its sampling rules.
 """
-_BUNDLING_VERSION = "4"
+_BUNDLING_VERSION = "5"
 """Raise it when this file builds layers differently; otherwise old layers stay in use."""
 _NOT_NEEDED = (
     "**/__pycache__",
@@ -61,10 +61,12 @@ class _Platform:
 def platform_of(config: Config) -> _Platform:
     """Choose the platform of the functions: arm64 on AWS; on an emulator, the interpreter that runs this program.
 
+    Lambda's Python 3.13 runs on Amazon Linux 2023, which has glibc 2.34: wheels for 2.28 fit.
+
     The emulator runs functions as processes of its own interpreter, whatever runtime they ask for.
     """
     if not config.local:
-        uv_options = ("--python-platform", "aarch64-manylinux2014", "--python-version", "3.13")
+        uv_options = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13")
         return _Platform(lambda_.Architecture.ARM_64, "arm64", uv_options)
     name = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
     arm = name.partition("-")[2].startswith(("aarch64", "arm64")) or "-arm64" in name
@@ -122,7 +124,7 @@ class DependencyLayer(Construct):
     Parameters
     ----------
     requirements : str
-        The file in `requirements/` that lists them: that of all functions, or that of the one that makes PDFs.
+        The file in `requirements/` that lists them: that of all functions, or that of one that makes PDFs or Parquet.
 
     Attributes
     ----------

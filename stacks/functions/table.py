@@ -11,6 +11,7 @@ from monthclose.names import (
     ACTS_OF_SUBJECT,
     BEING_CHARGED_INDEX,
     COMPARISONS_PREFIX,
+    PACK_PARTS_PREFIX,
     PARTS_PREFIX,
     PRICE_BOOKS_PREFIX,
     REJECTS_PREFIX,
@@ -28,6 +29,8 @@ from stacks.state.documents import (
     DRAFTS,
     INVOICES,
     RECONCILIATIONS,
+    REGISTER_BATCHES,
+    REGISTER_CUSTOMERS,
     REHEARSALS,
     REPORTS,
     SNAPSHOTS,
@@ -55,6 +58,7 @@ class Function(StrEnum):
     SETTLE_PAYMENTS = "settle_payments"
     COMPARE_BOOKS = "compare_books"
     SHOW_INVOICE = "show_invoice"
+    ACT_FOR_CUSTOMER = "act_for_customer"
     FIND_OWING = "find_owing"
     SEND_REMINDERS = "send_reminders"
     REVIEW_HOLDS = "review_holds"
@@ -67,6 +71,10 @@ class Function(StrEnum):
     ACT_FOR_OPERATOR = "act_for_operator"
     REFUND_WITHIN_LIMITS = "refund_within_limits"
     PUBLISH_EVENTS = "publish_events"
+    PLAN_PACK = "plan_pack"
+    READ_PACK_PART = "read_pack_part"
+    WRITE_PACK_TABLE = "write_pack_table"
+    FINISH_PACK = "finish_pack"
     SHOW_CLOSE = "show_close"
 
     @property
@@ -82,6 +90,7 @@ class Machine(StrEnum):
     RECONCILE = "reconcile"
     COLLECTIONS = "collections"
     IMPORT_USAGE = "import_usage"
+    REPORT_PACK = "report_pack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,11 +188,13 @@ _ACCOUNTS = (_GET, _BATCH_GET)
 _ISSUED = (CARRIED, CREDIT_NOTES, DRAFTS, INVOICES)
 """What the proof reads: documents, and the drafts that they were made from."""
 _RATING = (PRICE_BOOKS_PREFIX, TAX_TABLES_PREFIX)
+_ROWS = (REGISTER_BATCHES,)
+"""Whoever sums up a batch writes its rows into the register."""
 _IMPORTS = {_CUSTOMERS: (_GET, _BATCH_GET, _PUT), _USAGE: (_BATCH_GET, _BATCH_WRITE), _CLOSES: (_GET,)}
 _STARTING = (ACTS_INDEX, ACTS_OF_SUBJECT)
 """Whoever records a start looks for it, and for the settings that were recorded last."""
 _CLOSE, _RECONCILE = Machine.MONTH_CLOSE, Machine.RECONCILE
-_COLLECTIONS, _IMPORT = Machine.COLLECTIONS, Machine.IMPORT_USAGE
+_COLLECTIONS, _IMPORT, _PACK = Machine.COLLECTIONS, Machine.IMPORT_USAGE, Machine.REPORT_PACK
 
 FUNCTIONS: Mapping[Function, Spec] = {
     # What a rehearsal drafts with is fixed when it begins: the versions of the price book and the tax table.
@@ -199,6 +210,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: (_SCAN,), _BILLING: (_QUERY,), **_PROVIDERS},
             reads_documents=(REHEARSALS, SNAPSHOTS, RETRIES_PREFIX, *_RATING),
+            writes_documents=(REGISTER_CUSTOMERS,),
             uploads_documents=(SNAPSHOTS,),
         ),
     ),
@@ -208,7 +220,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_USAGE: (_QUERY,), **_BOOKS, **_PROVIDERS},
             reads_documents=(CARRIED, COMPANY, DRAFTS, INVOICES, REHEARSALS, *_RATING),
-            writes_documents=(CARRIED, DRAFTS, INVOICES),
+            writes_documents=(CARRIED, DRAFTS, INVOICES, *_ROWS),
             uploads_documents=(REHEARSALS,),
         ),
     ),
@@ -225,12 +237,16 @@ FUNCTIONS: Mapping[Function, Spec] = {
     ),
     Function.AWAIT_APPROVAL: Spec(30, machine=_CLOSE, access=Access(tables=_BATCH_STATE)),
     # A batch of a thousand: 0.2 s an e-mail, and half a minute of waiting for mail.
-    Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.SEND_NOTICES: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)),
     # One, with as many threads as mail needs: half a CPU writes some 80 e-mails a second.
-    Function.SEND_REMAINING_NOTICES: Spec(900, 1024, machine=_CLOSE, access=Access(tables=_MAILING)),
-    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING)),
+    Function.SEND_REMAINING_NOTICES: Spec(
+        900, 1024, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)
+    ),
+    Function.APPLY_HOLDS: Spec(900, machine=_CLOSE, access=Access(tables=_MAILING, writes_documents=_ROWS)),
     Function.PARK_CUSTOMERS: Spec(
-        300, machine=_CLOSE, access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE})
+        300,
+        machine=_CLOSE,
+        access=Access(tables={_CUSTOMERS: (_GET,), _BILLING: (_QUERY, _PUT), **_BATCH_STATE}, writes_documents=_ROWS),
     ),
     Function.PLAN_COMPARISON: Spec(
         900,
@@ -250,7 +266,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), **_PROVIDERS},
             reads_documents=(COMPARISONS_PREFIX, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX,),
+            writes_documents=(COMPARISONS_PREFIX, *_ROWS),
         ),
     ),
     Function.REPORT_CLOSE: Spec(
@@ -258,9 +274,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_CLOSE,
         access=Access(
-            tables={_BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, SNAPSHOTS),
-            writes_documents=(COMPARISONS_PREFIX, REPORTS),
+            tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_PROVIDERS},
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
+            writes_documents=(COMPARISONS_PREFIX, REPORTS, *_ROWS),
         ),
     ),
     Function.OPEN_RECONCILE: Spec(
@@ -277,7 +293,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             # It completes refunds, some of which have a credit note.
             reads_documents=_ISSUED,
-            writes_documents=(CREDIT_NOTES, DRAFTS),
+            writes_documents=(CREDIT_NOTES, DRAFTS, *_ROWS),
         ),
     ),
     Function.COMPARE_BOOKS: Spec(
@@ -285,9 +301,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         1024,
         machine=_RECONCILE,
         access=Access(
-            tables={**_BOOKS, **_PROVIDERS},
+            tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, *_ROWS),
         ),
     ),
     Function.FIND_OWING: Spec(
@@ -298,7 +314,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
     Function.SEND_REMINDERS: Spec(
         300, machine=_COLLECTIONS, access=Access(tables={**_BOOKS, _CLOSES: (_QUERY, _PUT, _UPDATE)})
     ),
-    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING)),
+    Function.REVIEW_HOLDS: Spec(300, machine=_COLLECTIONS, access=Access(tables=_MAILING, writes_documents=_ROWS)),
     # A thousand files dropped together must not take the account's concurrency from a close, so few run at once. Those
     # without room are tried again for a day: files of gigabytes keep theirs for hours. Late usage is noted on the
     # customer. None of the three writes below the prefix whose objects start an import.
@@ -341,15 +357,56 @@ FUNCTIONS: Mapping[Function, Spec] = {
             ),
         ),
     ),
+    # Up to 40 parts at once, each with a CPU: parsing documents is most of the work.
+    Function.PLAN_PACK: Spec(
+        900, machine=_PACK, access=Access(tables={_CLOSES: (_GET, _QUERY)}, writes_documents=(PACK_PARTS_PREFIX,))
+    ),
+    Function.READ_PACK_PART: Spec(
+        900,
+        1769,
+        machine=_PACK,
+        access=Access(
+            tables={_CUSTOMERS: _ACCOUNTS, _BILLING: (_QUERY,), _CLOSES: (_GET,)},
+            reads_documents=(CREDIT_NOTES, INVOICES, PACK_PARTS_PREFIX),
+            writes_documents=(PACK_PARTS_PREFIX, *_ROWS),
+        ),
+    ),
+    Function.WRITE_PACK_TABLE: Spec(
+        900,
+        1769,
+        machine=_PACK,
+        access=Access(
+            reads_documents=(PACK_PARTS_PREFIX,),
+            writes_documents=(PACK_PARTS_PREFIX,),
+            uploads_documents=(REPORTS,),
+        ),
+    ),
+    # It e-mails finance, and so leases a slot of the account's rate.
+    Function.FINISH_PACK: Spec(
+        900,
+        1024,
+        machine=_PACK,
+        access=Access(
+            tables=_PROVIDERS,
+            reads_documents=(PACK_PARTS_PREFIX, REPORTS),
+            writes_documents=(PACK_PARTS_PREFIX, REPORTS),
+        ),
+    ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
     # many of it run at once.
-    Function.CHARGE_CUSTOMERS: Spec(900, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
+    Function.CHARGE_CUSTOMERS: Spec(
+        900, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS}, writes_documents=_ROWS)
+    ),
     # At some 50 ms each, 20 at once take 400 deliveries a second; the rest are asked to come again. The address is
     # open to anybody and must not take the account's concurrency from a close.
     Function.RECEIVE_WEBHOOK: Spec(15, at_once=20, access=None),
     # Two or three requests to the provider at their time-outs (20 s each), and the books' writes.
-    Function.APPLY_WEBHOOK: Spec(120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS})),
-    Function.HEAR_MAIL: Spec(60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, remembers=False)),
+    Function.APPLY_WEBHOOK: Spec(
+        120, puts_back=True, access=Access(tables={**_BOOKS, **_PROVIDERS}, writes_documents=_ROWS)
+    ),
+    Function.HEAR_MAIL: Spec(
+        60, access=Access(tables={**_BOOKS, **_CLOSE_STATE}, writes_documents=_ROWS, remembers=False)
+    ),
     # It reads the batches of a close a few times, when it may have passed a stage: up to 10,000 small items.
     Function.PUBLISH_EVENTS: Spec(300, access=Access(tables={_CLOSES: (_GET, _QUERY)}, remembers=False)),
     # The dashboard's widget: it sums up all batches of the latest close.
@@ -362,7 +419,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, CREDIT_NOTES, DRAFTS),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, CREDIT_NOTES, DRAFTS, *_ROWS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),
@@ -373,10 +430,16 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, **_PROVIDERS},
             reads_documents=_ISSUED,
-            writes_documents=(CREDIT_NOTES, DRAFTS),
+            writes_documents=(CREDIT_NOTES, DRAFTS, *_ROWS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),
+    ),
+    # A few requests to a provider at their time-outs (20 s each), for the customers who are at it at one moment.
+    Function.ACT_FOR_CUSTOMER: Spec(
+        120,
+        at_once=10,
+        access=Access(tables={**_BOOKS, **_PROVIDERS}, writes_documents=_ROWS, remembers=False),
     ),
     # As much memory as every account may use: it takes a PDF of 15,000 lines, the most that an invoice has. Open to
     # the internet: visitors must not take the account's concurrency from a close.

@@ -17,6 +17,7 @@ from stacks.functions.table import Function, Machine, called_by
 from stacks.functions.versions import published
 from stacks.machines.import_usage import UsageImport
 from stacks.machines.month_close import MonthClose
+from stacks.machines.report_pack import ReportPack
 from stacks.machines.state_machine import (
     MapMachine,
     allow_calls,
@@ -62,6 +63,7 @@ class Reconciler(Construct):
         functions: Mapping[Function, lambda_.Function],
         close: MonthClose,
         imports: UsageImport,
+        packs: ReportPack,
         drains: Drains,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -78,6 +80,7 @@ class Reconciler(Construct):
                 "MailDeadLetters": drains.mail.dead_letters.queue_url,
                 "WebhookDeadLetters": drains.webhooks.dead_letters.queue_url,
                 "MonthClose": close.machine.state_machine_arn,
+                "ReportPack": packs.machine.state_machine_arn,
                 "ImportUsage": imports.machine.state_machine_arn,
                 "EventSource": event_source(config.name),
                 "EventFindings": EVENT_FINDINGS,
@@ -86,6 +89,7 @@ class Reconciler(Construct):
         )
         allow_calls(self.machine, list(self._functions.values()))
         allow_events(self.machine)
+        packs.let_start(self.machine)
         grant_describe(self, self.machine, self._functions[Function.OPEN_RECONCILE])
         self._grant_drain([close, imports], drains)
         events.Rule(

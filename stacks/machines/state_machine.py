@@ -145,6 +145,11 @@ class MapMachine(Construct):
         Whether it publishes an event about its outcome.
     machine : sfn.StateMachine
         The state machine.
+
+    Parameters
+    ----------
+    starts : mapping, optional
+        The placeholders that stand for other state machines, and these; whoever makes them lets this one start them.
     """
 
     kind: ClassVar[Machine]
@@ -162,6 +167,7 @@ class MapMachine(Construct):
         functions: Mapping[Function, lambda_.Function],
         documents: s3.Bucket,
         queues: Sequence[sqs.Queue] = (),
+        starts: Mapping[str, sfn.StateMachine] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         called = [functions[name] for name in called_by(self.kind)]
@@ -174,6 +180,7 @@ class MapMachine(Construct):
                 **versions,
                 "DocumentsBucket": documents.bucket_name,
                 **({"EventSource": event_source(config.name)} if self.publishes else {}),
+                **{name: machine.state_machine_arn for name, machine in (starts or {}).items()},
                 **self.names,
             },
             config=config,

@@ -7,17 +7,19 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from monthclose.domain.register import objects
 from monthclose.domain.rehearsals import rehearsal
-from monthclose.names import COMPARISONS_PREFIX, RETRIES_PREFIX
+from monthclose.names import COMPARISONS_PREFIX, PACK_PARTS_PREFIX, RETRIES_PREFIX
 from stacks.config import Config
 
 SNAPSHOTS = "snapshots/"
 MAP_RUNS = "map-runs/"
-_AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX)
-"""What only the working of a close or a reconciliation needs."""
+_AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX, PACK_PARTS_PREFIX)
+"""What only the working of a close, a reconciliation or the making of a report pack needs."""
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
 REHEARSALS = rehearsal.PREFIX
+REGISTER, REGISTER_BATCHES, REGISTER_CUSTOMERS = objects.PREFIX, objects.BATCHES, objects.CUSTOMERS
 RECONCILIATIONS, DEAD_LETTERS = "reconciliations/", "dead-letters/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
 """Documents that customers and auditors have seen: S3 itself refuses to write such an object a second time."""
@@ -48,6 +50,10 @@ class Documents(Construct):
                 *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
                 *(expire(prefix, days=400) for prefix in (REHEARSALS, RETRIES_PREFIX, SNAPSHOTS)),
+                # Each close lists all customers, and a later list takes the place of the earlier ones.
+                expire(REGISTER_CUSTOMERS, days=400),
+                # A batch's rows are overwritten by each stage, and can be made again from the tables.
+                s3.LifecycleRule(prefix=REGISTER, noncurrent_version_expiration=Duration.days(1)),
                 ABORT_UPLOADS,
             ],
         )

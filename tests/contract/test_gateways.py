@@ -198,6 +198,15 @@ def test_a_decline_is_a_definite_no_with_its_code(case: Case) -> None:
     assert case.moved() == []
 
 
+def test_stripe_says_the_cards_brand_with_a_collection_and_with_a_decline_at_once_and_on_lookup() -> None:
+    with stripe_gateway() as case:
+        for number, method in enumerate(("pays", "no funds"), 1):
+            order = case.prepared(case.order(method, f"2026-10/customer{number}"))
+            for outcome in (case.collect(order), case.gateway.look_up(order).outcome):
+                assert isinstance(outcome, Collected | Refused)
+                assert outcome.card_brand == "visa"
+
+
 def test_a_charge_that_needs_the_customers_action_says_so(reusing: Case) -> None:
     outcome = reusing.gateway.collect(reusing.prepared(reusing.order("authenticate"))).outcome
     assert isinstance(outcome, Refused)
@@ -223,6 +232,33 @@ def test_a_declined_order_is_retried_with_another_amount_and_method_and_collecte
     assert isinstance(outcome, Collected)
     assert outcome.amount == Money(999, "USD")
     assert reusing.moved() == [("2026-10/acme", 999)]
+
+
+def test_what_an_earlier_attempt_was_refused_for_is_no_answer_to_one_that_was_not_asked_for(reusing: Case) -> None:
+    refused = reusing.prepared(reusing.order("no funds"))
+    reusing.gateway.collect(refused)
+    again = replace(refused, attempt=2, payment_method=reusing.methods["pays"])
+    assert reusing.gateway.look_up(again) == Answer(refused.reference, NotCollected())
+    assert isinstance(reusing.gateway.look_up(refused).outcome, Refused)
+
+
+def test_a_customer_who_is_there_is_sent_to_authenticate_and_one_who_is_not_is_not(reusing: Case) -> None:
+    order = reusing.prepared(reusing.order("authenticate"))
+    away = reusing.gateway.collect(order).outcome
+    assert isinstance(away, Refused)
+    assert not away.confirm_at
+    there = replace(order, attempt=2, back="https://invoices.example.com/token?from=provider")
+    outcome = reusing.gateway.collect(reusing.prepared(there)).outcome
+    assert isinstance(outcome, Refused)
+    assert outcome.needs_customer
+    assert outcome.confirm_at.startswith("https://")
+    assert reusing.moved() == []
+
+
+def test_a_customer_who_is_there_and_need_not_authenticate_has_paid(case: Case) -> None:
+    order = replace(case.order(), back="https://invoices.example.com/token?from=provider")
+    assert isinstance(case.collect(case.prepared(order)), Collected)
+    assert case.moved() == [("2026-10/acme", 1234)]
 
 
 def test_an_order_that_was_cancelled_is_never_collected_and_another_takes_its_place(reusing: Case) -> None:

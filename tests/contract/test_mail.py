@@ -1,7 +1,7 @@
 """The mail service's answers, as SES gives them, and the quota that all workers share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +23,7 @@ from monthclose.errors import (
     TryLaterError,
 )
 from monthclose.ports import Mail
+from monthclose.ports.mail import Attachment
 from tests.fakes import FakeClock
 from tests.world import OCTOBER
 
@@ -163,3 +164,23 @@ def test_a_bounce_and_a_dead_address_are_kept(aws: Runtime) -> None:
     assert notice
     assert (kept.dead_address, kept.takes_mail) == ("billing@acme.example", False)
     assert (notice.state, notice.why, notice.bounces) == (NoticeState.BOUNCED, "Permanent/General", 1)
+
+
+def test_a_file_comes_with_a_mail_as_its_sender_named_it(ses: Stubber) -> None:
+    body = {"Text": {"Data": "text", "Charset": "UTF-8"}, "Html": {"Data": "<p>text</p>", "Charset": "UTF-8"}}
+    sent = {
+        "FromEmailAddress": "billing@example.com",
+        "Destination": {"ToAddresses": [MAIL.to]},
+        "Content": {
+            "Simple": {
+                "Subject": {"Data": "Invoice", "Charset": "UTF-8"},
+                "Body": body,
+                "Attachments": [{"FileName": "report.html", "RawContent": b"<p>1</p>", "ContentType": "text/html"}],
+            }
+        },
+        "EmailTags": [{"Name": "notice", "Value": MAIL.tag}],
+        "ConfigurationSetName": "notices",
+    }
+    ses.add_response("send_email", {"MessageId": "1"}, sent)
+    mail = replace(MAIL, attachments=(Attachment("report.html", b"<p>1</p>", "text/html"),))
+    assert SesMailer("billing@example.com", "notices").send(mail) == "1"

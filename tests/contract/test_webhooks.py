@@ -63,6 +63,26 @@ def test_stripes_events_name_their_payment_intent(kind: str, about: Any, referen
     assert (event.reference, event.payment_id) == (reference, payment_id)
 
 
+OURS = {"monthclose": "payment_details", "customer_id": "acme"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "page"),
+    [
+        ("checkout.session.completed", {"object": "checkout.session", "id": "cs_1", "metadata": OURS}, "cs_1"),
+        ("setup_intent.succeeded", {"object": "setup_intent", "id": "seti_1", "metadata": OURS}, "seti_1"),
+        ("checkout.session.expired", {"object": "checkout.session", "id": "cs_1", "metadata": OURS}, ""),
+        ("checkout.session.completed", {"object": "checkout.session", "id": "cs_1", "metadata": {}}, ""),
+        ("checkout.session.completed", {"object": "checkout.session", "id": "cs_1", "metadata": None}, ""),
+        ("setup_intent.succeeded", {"object": "setup_intent", "id": "seti_1"}, ""),
+    ],
+)
+def test_stripes_events_name_the_pages_of_ours_that_a_customer_has_answered(kind: str, about: Any, page: str) -> None:
+    body = stripe_body(kind, about)
+    [event] = StripeWebhooks(SECRET).read(stripe_headers(body), body, NOW)
+    assert (event.reference, event.page) == (page, page)
+
+
 @pytest.mark.parametrize(
     ("kind", "known", "not_known"),
     [

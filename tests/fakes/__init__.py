@@ -3,10 +3,12 @@
 from tests.fakes.audit import FakeAuditTrail
 from tests.fakes.books import CountingBooks, FakeBooks, FakeDirectory
 from tests.fakes.closes import FakeClaims, FakeCloses, FakeRehearsals
-from tests.fakes.documents import FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
+from tests.fakes.documents import FakeColumnFiles, FakeDocuments, FakeEInvoices, FakeLinkSecrets, FakeRenderer
 from tests.fakes.events import FakeEventBus
 from tests.fakes.gateway import FakeGateway, reversed_by_the_bank
+from tests.fakes.pages import FakePages
 from tests.fakes.rating import FakePriceBooks, FakeTaxTables, FakeUsageStore
+from tests.fakes.register import FakeRegister
 from tests.fakes.system import FakeClock, FakeLog, FakePatience, FakeTableCopies
 from tests.fakes.workflow import (
     FakeChargeQueue,
@@ -25,6 +27,7 @@ __all__ = [
     "FakeClaims",
     "FakeClock",
     "FakeCloses",
+    "FakeColumnFiles",
     "FakeDeadLetters",
     "FakeDirectory",
     "FakeDocuments",
@@ -36,8 +39,10 @@ __all__ = [
     "FakeLog",
     "FakeMailAccount",
     "FakeMailer",
+    "FakePages",
     "FakePatience",
     "FakePriceBooks",
+    "FakeRegister",
     "FakeRehearsals",
     "FakeRenderer",
     "FakeTableCopies",

@@ -21,7 +21,9 @@ from monthclose.errors import ConflictError, RecordRefusedError
 from monthclose.ports import (
     Owing,
     Record,
+    Register,
 )
+from tests.fakes.register import FakeRegister
 
 
 def _key(record: Record) -> tuple[str, ...]:  # noqa: PLR0911 (one return a kind)
@@ -186,10 +188,12 @@ class CountingBooks(FakeBooks):
 class FakeDirectory:
     """`CustomerDirectory` over fake books."""
 
-    def __init__(self, books: FakeBooks) -> None:
-        self._books = books
+    def __init__(self, books: FakeBooks, register: Register | None = None) -> None:
+        self._books, self._register = books, register or FakeRegister()
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
+        profiles = [*profiles]
+        self._register.put_profiles(profiles)
         for customer_id, profile in profiles:
             before = self._books.customer(customer_id) or Customer(customer_id, profile)
             self._books.commit(replace(before, profile=profile))
@@ -201,9 +205,15 @@ class FakeDirectory:
             profile = record.profile
             yield Planned(record.customer_id, profile.payment_provider, record.last_invoiced_minor, profile.currency)
 
+    def scan_accounts(self, after: str = "") -> Iterator[Customer]:
+        for planned in self.scan(after):
+            found = self._books.customer(planned.customer_id)
+            if found:
+                yield found
+
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
-        found = {name: self._books.customer(name) for name in customer_ids}
-        return {name: customer.profile for name, customer in found.items() if customer}
+        found = {name: self._books.records.get(("customer", name)) for name in customer_ids}
+        return {name: record.profile for name, record in found.items() if isinstance(record, Customer)}
 
     def currencies(self) -> Iterator[str]:
         for record in list(self._books.records.values()):

@@ -1,20 +1,23 @@
 """Closes, rehearsals and claims."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from monthclose.domain.closes.close import BatchProgress, Close
 from monthclose.domain.events import Change
 from monthclose.domain.invoices.series import Series
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 from monthclose.domain.rehearsals.rehearsal import Rehearsal
 from monthclose.errors import ConflictError
 from monthclose.ports import (
     Claim,
     NumberedRun,
+    Register,
     Reservation,
 )
+from tests.fakes.register import FakeRegister
 
 
 class FakeCloses:
@@ -23,6 +26,7 @@ class FakeCloses:
     def __init__(self) -> None:
         self.hear: Callable[[Change], object] = lambda _change: None
         """Is told of what was written, as the table's stream tells the function."""
+        self.register: Register = FakeRegister()
         self._closes: dict[Period, Close] = {}
         self._progress: dict[tuple[Period, int], BatchProgress] = {}
         self._reservations: dict[tuple[Series, Period, int], list[Reservation]] = defaultdict(list)
@@ -48,7 +52,9 @@ class FakeCloses:
     def progress(self, period: Period, batch: int) -> BatchProgress | None:
         return self._progress.get((period, batch))
 
-    def put_progress(self, progress: BatchProgress) -> None:
+    def put_progress(self, progress: BatchProgress, months: Collection[CustomerMonth] = ()) -> None:
+        if months:
+            self.register.put_batch(progress, months)
         before = self._progress.get((progress.period, progress.batch.number))
         self._progress[progress.period, progress.batch.number] = progress
         self.hear(Change(before, progress))

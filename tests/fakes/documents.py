@@ -1,23 +1,39 @@
 """Stored objects, and the renderers of documents."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.link import LinkKeys
+from monthclose.domain.register.tables import Column
+from monthclose.ports.documents import Paper
+
+
+class FakeColumnFiles:
+    """Writes files that begin with their columns' names, with the rows as they come."""
+
+    def parquet(self, columns: Sequence[Column], rows: Iterable[bytes]) -> Iterator[bytes]:
+        yield b"PAR1 " + ",".join(column.name for column in columns).encode() + b"\n"
+        yield from rows
 
 
 class FakeRenderer:
     """Writes pages that name their invoice; counts them."""
 
     def __init__(self) -> None:
-        self.rendered: list[InvoiceDocument] = []
+        self.rendered: list[Paper] = []
 
-    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+    @property
+    def documents(self) -> list[InvoiceDocument]:
+        """The invoices and credit notes among what was rendered."""
+        return [paper for paper in self.rendered if isinstance(paper, InvoiceDocument)]
+
+    def render(self, document: Paper, logo: bytes | None = None) -> bytes:
         self.rendered.append(document)
-        return b"%PDF " + document.canonical() + (logo or b"")
+        content = document.canonical() if isinstance(document, InvoiceDocument) else repr(document).encode()
+        return b"%PDF " + content + (logo or b"")
 
 
 class FakeEInvoices:

@@ -63,6 +63,8 @@ class FakeGateway:
         self.one_order_per_payment = one_order_per_payment
         self.orders: dict[str, ChargeOrder] = {}
         self.outcomes: dict[str, ChargeOutcome] = {}
+        self.asked: dict[str, int] = {}
+        """The attempt that each order was last collected for."""
         self.money_moved: list[tuple[str, Money]] = []
         self.failures: dict[tuple[str, str], list[Exception]] = defaultdict(list)
         self.advice = ""
@@ -127,6 +129,7 @@ class FakeGateway:
         self._refuse_untaken(order.amount)
         reference = order.reference if self.one_order_per_payment else f"pm_{order.payment_id}_{order.attempt}"
         outcome = self.outcomes.get(reference)
+        self.asked[reference] = order.attempt
         if not isinstance(outcome, Collected | InProgress):
             self._refuse_the_gone(order)
         self.orders.setdefault(reference, order)
@@ -156,7 +159,8 @@ class FakeGateway:
             case "declined":
                 return Refused("insufficient_funds", request_id="req_1", advice=self.advice)
             case "authenticate":
-                return Refused("authentication_required", needs_customer=True)
+                confirm_at = f"https://bank.example.com/{order.payment_id}" if order.back else ""
+                return Refused("authentication_required", needs_customer=True, confirm_at=confirm_at)
             case "debit":
                 return InProgress(request_id="req_1")
         return Collected(order.amount, request_id="req_1")
@@ -173,7 +177,9 @@ class FakeGateway:
         if not self.one_order_per_payment:
             known = {ref: o for ref, o in known.items() if o.attempt == order.attempt}
         reference = order.reference or next(iter(known), "")
-        return Answer(reference, self.outcomes.get(reference, NotCollected()))
+        outcome = self.outcomes.get(reference, NotCollected())
+        of_earlier = isinstance(outcome, Refused) and self.asked.get(reference, order.attempt) < order.attempt
+        return Answer(reference, NotCollected() if of_earlier and not self._canceled(reference) else outcome)
 
     def withdraw(self, order: ChargeOrder) -> Answer:
         self._maybe_fail("withdraw", "before")

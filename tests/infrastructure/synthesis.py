@@ -18,7 +18,7 @@ STACKS = (*Stack, ADDRESSES_STACK)
 ROOT = Path(__file__).parent.parent.parent
 CONTEXT: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 TARGETS: Mapping[str, Mapping[str, object]] = {
-    "aws": {"alarm_email": "operators@example.com"},
+    "aws": {"alarm_email": "operators@example.com", "finance_email": "finance@example.com"},
     "local": {"target": "local", "map_concurrency": 12, "reconcile": {"enabled": False}},
     "two_providers": {
         "providers": {
@@ -52,6 +52,7 @@ TELL_CUSTOMERS = {
     "review_holds",
     "act_for_operator",
     "refund_within_limits",
+    "act_for_customer",
 }
 """The functions that write to customers: whoever learns of an outcome, and whoever decides a hold."""
 

@@ -1,6 +1,7 @@
 """Settings are checked before anything is built, and the message says which one is wrong."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -226,6 +227,32 @@ def test_all_gates_are_off_by_default() -> None:
     assert Settings.from_mapping(older).gates == GateSettings()
 
 
+def test_the_journals_accounts_are_the_ones_the_functions_read() -> None:
+    values = {"chart": "skr03", "accounts": {"revenue/DE/19": "8400"}, "datev": {"consultant": 29098, "client": 55003}}
+    journal = parse({"journal": values}).journal
+    assert (journal.account("revenue/DE/19"), journal.account("revenue/FR/20")) == ("8400", "8200")
+    written = json.dumps(journal.values())
+    assert Settings.from_mapping(_with_a_company() | {Env.JOURNAL: written}).journal == journal
+    assert parse({}).journal.values() == {}
+    older = {name: value for name, value in _with_a_company().items() if name != Env.JOURNAL}
+    assert Settings.from_mapping(older).journal == parse({}).journal
+
+
+@pytest.mark.parametrize(
+    ("journal", "message"),
+    [
+        ({"chart": "skr99"}, "journal: 'skr99' is not a chart"),
+        ({"accounts": {"turnover": "4000"}}, "journal: 'turnover' names no account"),
+        ({"accounts": {"revenue": ""}}, "journal.accounts.revenue: a text is needed"),
+        ({"datev": {"consultant": 12}}, "journal.datev.consultant: 12 is out of bounds"),
+        ({"colour": "red"}, "journal.colour: unknown"),
+    ],
+)
+def test_a_journal_that_cannot_be_written_is_refused(journal: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        parse({"journal": journal})
+
+
 @pytest.mark.parametrize("dunning", ["{}", "[]", '{"retry_days": [], "reminder_days": [], "after_last": "sue"}'])
 def test_dunning_settings_that_functions_cannot_read_are_named(dunning: str) -> None:
     with pytest.raises(UserMistakeError, match=r"MONTHCLOSE_DUNNING cannot be used"):
@@ -244,6 +271,7 @@ ENVIRONMENT: dict[str, str] = {
     Env.MAIL_PACE: "{}",
     Env.GATES: "{}",
     Env.HAND_LIMITS: "{}",
+    Env.JOURNAL: "{}",
 }
 
 

@@ -45,6 +45,20 @@ def test_the_function_behind_the_links_reads_invoices_and_no_customers(aws: Synt
     assert '"/*"' not in allowed["s3:GetObject"]
 
 
+def test_what_customers_ask_for_is_done_by_a_function_that_only_the_one_behind_the_links_calls(
+    aws: Synthesized,
+) -> None:
+    allowed = _allowed(aws)
+    assert json.loads(allowed["lambda:InvokeFunction"])["Fn::Join"][1][-1].endswith("-ActForCustomer")
+    desk = aws.functions()["act_for_customer"]
+    assert desk["ReservedConcurrentExecutions"] == 10
+    assert desk["FunctionName"].endswith("-ActForCustomer")
+    called = [
+        p for p in aws.of_type("AWS::Lambda::Permission").values() if "ActForCustomer" in json.dumps(p["FunctionName"])
+    ]
+    assert not called  # neither a URL nor a service calls it
+
+
 def test_its_url_needs_no_identity_and_its_concurrency_is_limited(aws: Synthesized) -> None:
     [url] = [url for name, url in aws.of_type("AWS::Lambda::Url").items() if name.startswith("Invoices")]
     assert url["AuthType"] == "NONE"

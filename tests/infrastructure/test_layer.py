@@ -95,7 +95,7 @@ def test_a_pdf_is_made_with_nothing_but_the_two_layers(tmp_path: Path) -> None:
 def test_on_aws_the_layer_is_built_for_arm64_whatever_machine_builds_it() -> None:
     platform = platform_of(Config.parse(CONTEXT[CONTEXT_KEY]))
     assert platform.architecture.name == "arm64"
-    assert "aarch64-manylinux2014" in platform.uv_options
+    assert "aarch64-manylinux_2_28" in platform.uv_options
 
 
 def test_on_an_emulator_the_layer_is_built_for_this_interpreter() -> None:

@@ -57,8 +57,13 @@ _ACTS = "An act is recorded where a person or a rule changes something: use_case
 _PROVED = "The proof reads accounts and documents, of which not every month has all: use_cases/proof/check_batch.py."
 _UNREAD = "An account that cannot be read with the others is read alone: use_cases/proof/check_batch.py."
 _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: use_cases/rehearsals/."
+_ROWS = "Rows for lists are written with the sums of a batch, and with a snapshot: adapters/aws/s3_register.py."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
+_ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 
+_PACK = "A report pack is made at the end of each close, and in test_month_close.py: use_cases/pack/."
+_PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
+_PACK_AGAIN = "A report pack is made again once the books have changed: statemachines/reconcile.asl.json."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 _GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 TROUBLE: dict[Right, str] = {
@@ -69,6 +74,7 @@ TROUBLE: dict[Right, str] = {
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
     ("GenerateInvoicesRole", "s3:*", "StorageDocuments/carried/*"): _CARRIED,
+    ("*Role", "s3:PutObject", "StorageDocuments/register/*"): _ROWS,
     ("GenerateInvoicesRole", "s3:GetObject", "StorageDocuments/invoices/*"): _BILLED,
     ("*Role", "s3:*Object", "StorageDocuments/rehearsals/*"): _REHEARSED,
     ("JudgeRehearsalRole", "*", "*"): _REHEARSED,
@@ -127,10 +133,19 @@ TROUBLE: dict[Right, str] = {
     ("MonthCloseMachineRole", "lambda:InvokeFunction", "ParkCustomers:[*]"): _PARKED,
     ("ParkCustomersRole", "*", "*"): _PARKED,
     ("InvoicesShowInvoiceRole", "s3:GetObject", "StorageDocuments/c*"): _SHOWN,
+    ("InvoicesActForCustomerRole", "*", "*"): _ASKED,
+    ("InvoicesShowInvoiceRole", "lambda:InvokeFunction", "*ActForCustomer"): _ASKED,
     ("FindOwingRole", "states:DescribeExecution", "*:execution:MonthCloseMachine:[*]"): _CLOSING,
     ("CollectionsMachineRole", "sqs:SendMessage", "GocardlessQueue"): _EACH_PROVIDER,
     ("OpenReconcileRole", "s3:GetObject", "StorageDocuments/reconciliations/*"): _RECENT,
     ("*Role", "dynamodb:*", "TablesAudit*"): _ACTS,
+    ("*Pack*Role", "dynamodb:*", "Tables*"): _PACK,
+    ("*Pack*Role", "s3:*Object", "StorageDocuments/*"): _PACK,
+    ("ReportPackMachineRole", "lambda:InvokeFunction", "*Pack*:[*]"): _PACK,
+    ("MonthCloseMachineRole", "states:StartExecution", "ReportPackMachine"): _PACK,
+    ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,
+    ("MonthCloseMachineRole", "events:PutTargets", "*"): _PACK_STARTED,
+    ("ReconcileMachineRole", "states:StartExecution", "ReportPackMachine"): _PACK_AGAIN,
 }
 """Rights used only in trouble, rarely, or by AWS itself: role, action and resource as patterns, and why they are kept.
 

@@ -78,8 +78,8 @@ def test_documents_are_versioned_and_leftovers_of_runs_expire(synthesized: Synth
     [documents] = [bucket for name, bucket in buckets if name.startswith("StorageDocuments")]
     assert documents["VersioningConfiguration"] == {"Status": "Enabled"}
     days = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in documents["LifecycleConfiguration"]["Rules"]}
-    kept = dict.fromkeys(("snapshots/", "rehearsals/", "retries/"), 400)
-    assert days == {"map-runs/": 30, "comparisons/": 30, None: None} | kept
+    kept = dict.fromkeys(("snapshots/", "rehearsals/", "retries/", "register/customers/"), 400)
+    assert days == {"map-runs/": 30, "comparisons/": 30, "pack-parts/": 30, "register/": None, None: None} | kept
 
 
 @pytest.mark.parametrize("kind", ["AWS::S3::Bucket", "AWS::SQS::Queue"])
@@ -169,13 +169,17 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.STATE_MACHINE_ARN,
         Env.INVOICE_URL,
         Env.COLLECTIONS_ARN,
+        Env.REPORT_PACK_ARN,
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
         Env.LIMITED_FUNCTION,
     }
-    expected = {env.value for env in Env} - {Env.PROVIDER, Env.EVENT_SOURCE, Env.HAND_LIMITS, *told_later}
+    told_once = {Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL, Env.HAND_LIMITS}
+    expected = {env.value for env in Env} - told_once - {*told_later}
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS} | {"publish_events": {Env.EVENT_SOURCE.value}}
+    own["show_invoice"] = {Env.CUSTOMER_FUNCTION.value}
+    own["finish_pack"] = {Env.FINANCE_EMAIL.value}
     for name in ("act_for_operator", "refund_within_limits"):
         own[name] = {*own[name], Env.HAND_LIMITS.value}
     for name, function in synthesized.functions().items():
@@ -192,7 +196,7 @@ def test_a_function_is_known_to_powertools_by_its_handler(synthesized: Synthesiz
 def test_the_command_finds_every_value_among_the_outputs(synthesized: Synthesized) -> None:
     outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
     for_people = {"ReadPolicy", "OperatePolicy", "MoneyPolicy"}
-    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE)
+    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL)
     assert outputs.keys() == {output_name(env) for env in Env if env not in told_one_function} | for_people
     variables = synthesized.functions()["open_close"]["Environment"]["Variables"]
     for env in Env:
@@ -215,8 +219,15 @@ def test_mail_is_sent_from_the_companys_address_only_whoever_it_goes_to(aws: Syn
     sending = [statement for statement in _allowed(aws) if "ses:SendEmail" in _list(statement["Action"])]
     assert sending
     for statement in sending:
-        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": "billing@example.com"}}
+        assert statement["Condition"]["StringEquals"] == {"ses:FromAddress": "billing@example.com"}
         assert any(_text(resource).endswith(":identity/*") for resource in _list(statement["Resource"]))
+
+
+def test_the_report_pack_is_mailed_to_finance_and_nobody_else(aws: Synthesized) -> None:
+    narrow = [s["Condition"] for s in _allowed(aws) if "ForAllValues:StringEquals" in s.get("Condition", {})]
+    from_us = {"ses:FromAddress": "billing@example.com"}
+    to_finance = {"ses:Recipients": ["finance@example.com"]}
+    assert narrow == [{"StringEquals": from_us, "ForAllValues:StringEquals": to_finance}]
 
 
 def test_bounces_and_complaints_of_the_configuration_set_reach_the_queue(aws: Synthesized) -> None:
@@ -243,6 +254,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
     assert readers == {
         f"monthclose/{provider}-??????": {
             f"charge_customers:{provider}",
+            "act_for_customer",
             "plan_close",
             "compare_part",
             "report_close",
@@ -257,10 +269,18 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
     }
 
 
+_SUM_UP = {
+    *("charge_customers:stripe", "charge_customers:gocardless", "send_notices", "send_remaining_notices"),
+    *("apply_holds", "park_customers", "settle_payments", "review_holds", "apply_webhook", "hear_mail"),
+    "act_for_customer",
+}
+"""Functions that sum up batches and write nothing else into the bucket."""
+
+
 @pytest.mark.parametrize(
     ("action", "names"),
     [
-        ("ses:SendEmail", TELL_CUSTOMERS),
+        ("ses:SendEmail", {*TELL_CUSTOMERS, "finish_pack"}),
         ("states:SendTaskSuccess", {"charge_customers:gocardless", "charge_customers:stripe", "await_approval"}),
         (
             "states:SendTaskFailure",
@@ -278,6 +298,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "report_close",
                 "compare_books",
                 "drain_dead_letters",
+                *_SUM_UP,
                 "show_invoice",
                 "find_owing",
                 "receive_usage",
@@ -286,6 +307,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "act_for_operator",
                 "refund_within_limits",
                 "settle_payments",
+                *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
             },
         ),
         (
@@ -307,6 +329,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 "act_for_operator",
                 "refund_within_limits",
                 "settle_payments",
+                *("read_pack_part", "write_pack_table", "finish_pack"),
             },
         ),
         ("states:StartExecution", {"drain_dead_letters"}),
@@ -317,7 +340,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
                 *("drain_dead_letters", "apply_webhook", "hear_mail", "act_for_operator"),
             },
         ),
-        ("ses:GetAccount", {*TELL_CUSTOMERS, "plan_close"}),
+        ("ses:GetAccount", {*TELL_CUSTOMERS, "plan_close", "finish_pack"}),
     ],
 )
 def test_an_action_is_allowed_only_to_the_functions_that_need_it(

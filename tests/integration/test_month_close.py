@@ -1,8 +1,10 @@
 """Whole closes on the deployed system: every kind of customer, twice at once, stopped, killed, started again."""
 
+import csv
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -14,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
 import httpx
 import pytest
 
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.names import Env
+from monthclose.use_cases.proof.report_pack import current_pack
 from tests.integration.system import System, until
 
 
@@ -96,6 +100,34 @@ def test_every_kind_of_customer_ends_as_expected(system: System) -> None:
     assert amounts_by_customer(system.charges(period)) == {"pays": (1234, "usd"), "pays-yen": (1234, "jpy")}
     assert report["notices"]["sent"] == 10
     assert len(system.mails()) - before == 10
+    assert_packed(system, period, report)
+
+
+def assert_packed(system: System, period: Period, report: dict[str, Any]) -> None:
+    """See that the report leads to a pack whose files, for people and for programs, come to the report's sums."""
+    documents = system.runtime.documents
+    pack = current_pack(documents, period)
+    assert pack
+    assert report["pack"]["name"] == pack.name
+    assert (pack.customers, pack.unreadable) == (report["customers"]["snapshot"], ())
+    for file in pack.files:
+        assert documents.has(pack.key_of(file.name)), file.name
+    text = documents.get(pack.key_of("invoices.csv")).decode()
+    collected = Counter[str]()
+    for row in csv.DictReader(text.splitlines()):
+        collected[row["currency"]] += int(row["collected_minor"])
+    assert collected == {currency: sums["collected"] for currency, sums in report["money"].items()}
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as stored:
+        stored.write(documents.get(pack.key_of("parquet/entries/entries.parquet")))
+        stored.flush()
+        asked = f"SELECT currency, account, sum(amount_minor) FROM '{stored.name}' GROUP BY ALL"
+        sums = duckdb.execute(asked).fetchall()
+    booked = {currency: {k: v for k, v in by_account.items() if v} for currency, by_account in report["ledger"].items()}
+    found: dict[str, dict[str, int]] = {currency: {} for currency in booked}
+    for currency, account, minor in sums:
+        if minor:
+            found[currency][account] = int(minor)
+    assert found == booked
 
 
 def items(system: System) -> dict[str, list[str]]:

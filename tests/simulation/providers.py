@@ -19,7 +19,9 @@ from sandbox.gocardless.errors import GoCardlessError
 from sandbox.gocardless.published import UnpublishedError
 from sandbox.gocardless.ways import IllegalAdvanceError
 from sandbox.stripe import StripeSandbox
+from sandbox.stripe.account import Account, NothingSuchError
 from sandbox.stripe.fates import befall
+from sandbox.stripe.outside import authenticate
 from sandbox.twin import StripeTwinClient, Twin, TwinCall, session
 from sandbox.wire import JSON
 from tests.fakes import FakeClock
@@ -77,6 +79,9 @@ class Provider(Protocol):
     def movements(self) -> Sequence[JSON]:
         """What moved, in order; what left us is negative."""
 
+    def authenticate(self, *, succeeds: bool = True) -> None:
+        """Let the customer authenticate, or fail to, whatever they were asked to."""
+
     def befall(self, draw: int) -> str:
         """Let something happen to money that was collected, and return what it was, or nothing.
 
@@ -112,12 +117,25 @@ class StripeTwin:
     def movements(self) -> Sequence[JSON]:
         return self.sandbox.movements()
 
+    def authenticate(self, *, succeeds: bool = True) -> None:
+        def everything(account: Account) -> JSON:
+            for intent in account.payment_intents.all():
+                if intent.status == "requires_action":
+                    authenticate(intent.id, succeeds=succeeds)(account)
+            return {}
+
+        with suppress(NothingSuchError):
+            self.sandbox.act(everything)
+
     def befall(self, draw: int) -> str:
         return self.sandbox.act(befall(random.Random(draw)))["happened"] or ""
 
 
 class GoCardlessTwin:
     """GoCardless."""
+
+    def authenticate(self, *, succeeds: bool = True) -> None:
+        """Nobody is asked to."""
 
     def __init__(self, line: Line) -> None:
         self.sandbox = GoCardlessSandbox(clock=line.seconds, seed=1, around_execution=inside)

@@ -24,7 +24,7 @@ from monthclose.errors import IllegalTransitionError, MonthCloseError
 from monthclose.ports import PaymentGateway, Record
 from sandbox.holdings import holdings
 from sandbox.wire import JSON
-from tests.fakes import FakeBooks, FakeClock, FakeCloses
+from tests.fakes import FakeBooks, FakeClock, FakeCloses, FakePages
 from tests.listing import collected
 from tests.simulation.providers import Line, Provider
 from tests.world import OCTOBER, STRIPE, World
@@ -33,6 +33,7 @@ REVERSALS = ("dispute", "charge_back", "late_failure")
 """Kinds of movements by which a bank reverses a payment."""
 CUSTOMER = "acme"
 KEY = PaymentKey(CUSTOMER, OCTOBER)
+BACK = "https://invoices.example.com/token?from=provider"
 TOTAL = 10_000
 """What the October invoice is over, in minor units."""
 
@@ -96,7 +97,16 @@ class Universe:
         self.gateway: PaymentGateway = self.twin.gateway
         name = self.gateway.provider
         providers = {name: replace(STRIPE, name=name)}
-        world = World(self.clock, self.books, self.closes, gateway=cast("Any", self.gateway), providers=providers)
+        self.pages = FakePages(needs_payer=name == "stripe")
+        self.pages.provider = name
+        world = World(
+            self.clock,
+            self.books,
+            self.closes,
+            gateway=cast("Any", self.gateway),
+            pages=self.pages,
+            providers=providers,
+        )
         self.use_cases = world.use_cases
         self.charger = self.use_cases.charger(name)
         # Holds are decided, and nobody is written to about them: these stories are about money.
@@ -176,6 +186,24 @@ class Universe:
                 self.charger.charge(key)
             with self.process():
                 self.charger.look_up(key, go_on=True)
+
+    def give(self, method: str) -> str:
+        """Let the customer give a payment method on their provider's page; returns the page, empty if there is none."""
+        before = set(self.pages.orders)
+        with self.process():
+            self.use_cases.details_desk.ask(CUSTOMER, BACK)
+        for page in set(self.pages.orders) - before:
+            self.pages.give(page, self.twin.methods[method])
+        return next(iter(set(self.pages.orders) - before), "")
+
+    def hear_of(self, page: str) -> None:
+        """Do what the webhook about a page leads to: take the method, and charge what is due."""
+        if self.use_cases.details_desk.take(self.gateway.provider, page):
+            self.use_cases.charges_at_once.collect(CUSTOMER)
+
+    def pay(self) -> str:
+        """Let the customer press the button on their invoice's page; returns where they must go to confirm."""
+        return self.use_cases.charges_at_once.pay(CUSTOMER, OCTOBER, BACK).confirm_at
 
     def grant(self, minor: int, kind: GrantKind = GrantKind.GOODWILL) -> None:
         """Let a person grant credit."""

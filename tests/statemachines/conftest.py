@@ -49,6 +49,12 @@ def drop() -> Machine:
 
 
 @pytest.fixture
+def pack() -> Machine:
+    definition: Machine = json.loads((FOLDER / "report_pack.asl.json").read_text())
+    return definition
+
+
+@pytest.fixture
 def child(close: Machine) -> Machine:
     processor: Machine = close["States"]["Close every batch"]["ItemProcessor"]
     return processor

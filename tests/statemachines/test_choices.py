@@ -140,7 +140,7 @@ def test_a_part_of_the_comparison_is_read_until_nothing_is_left(
 def test_a_close_is_reported_once_everything_is_compared(route: Route, close: Machine, outcome: str) -> None:
     state = route(close["States"]["Is everything compared?"], {"outcome": outcome})
     expected = {"time_was_up": "Prove and report", "more_parts": "Compare with the providers"}
-    assert state == expected.get(outcome, "Publish the event")
+    assert state == expected.get(outcome, "Make the report pack")
 
 
 @pytest.mark.parametrize("outcome", ["time_was_up", "more_parts", "done"])
@@ -148,7 +148,7 @@ def test_a_period_is_compared_until_nothing_is_left(route: Route, reconcile: Mac
     inner = reconcile["States"]["Compare every period"]["ItemProcessor"]["States"]
     state = route(inner["Is everything compared?"], {"outcome": outcome})
     expected = {"time_was_up": "Compare the books", "more_parts": "Compare with the providers"}
-    assert state == expected.get(outcome, "Period compared")
+    assert state == expected.get(outcome, "Is its report pack out of date?")
 
 
 _NOTHING = {"in_dead_letters": False, "in_payments": False, "in_books": False}
@@ -228,3 +228,29 @@ def test_an_unusable_file_ends_as_such_and_not_as_a_failure(
 ) -> None:
     assert route(drop["States"]["Could it be used?"], {"received": {"outcome": {"status": status}}}) == state
     assert drop["States"][state]["Type"] == "Succeed"
+
+
+@pytest.mark.parametrize(
+    ("pack", "state"), [("current", "Period compared"), ("out_of_date", "Have its report pack made again")]
+)
+def test_a_report_pack_is_made_again_only_if_the_books_have_changed(
+    route: Route, reconcile: Machine, pack: str, state: str
+) -> None:
+    inner = reconcile["States"]["Compare every period"]["ItemProcessor"]["States"]
+    assert route(inner["Is its report pack out of date?"], {"pack": pack}) == state
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "up", "state"),
+    [
+        ("Read every part", "Is there more in the part?", True, "Read a part"),
+        ("Read every part", "Is there more in the part?", False, "Part read"),
+        ("Write every table", "Is there more in the table?", True, "Write a table"),
+        ("Write every table", "Is there more in the table?", False, "Table written"),
+    ],
+)
+def test_what_of_a_pack_was_not_done_in_time_is_continued(
+    route: Route, pack: Machine, kind: str, more: str, up: bool, state: str
+) -> None:
+    inner = pack["States"][kind]["ItemProcessor"]["States"]
+    assert route(inner[more], {"done": {"time_was_up": up}}) == state

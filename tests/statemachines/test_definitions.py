@@ -172,6 +172,38 @@ def test_a_close_whose_comparison_cannot_be_planned_is_reported_all_the_same(clo
     assert catcher == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.comparison", "Next": "Prove and report"}
 
 
+def test_a_report_pack_that_fails_never_fails_the_close_and_is_not_in_its_event(close: Machine) -> None:
+    state = close["States"]["Make the report pack"]
+    [catcher] = state["Catch"]
+    assert catcher["ErrorEquals"] == ["States.ALL"]
+    assert catcher["ResultPath"] != "$.pack"
+    without = close["States"][catcher["Next"]]
+    assert (without["Result"], without["ResultPath"]) == ({"made": False}, "$.pack")
+    assert without["Next"] == state["Next"] == "Publish the event"
+
+
+def test_whatever_fails_in_making_a_pack_the_report_says_so_and_the_execution_fails(pack: Machine) -> None:
+    states = pack["States"]
+    for name in ("Plan the pack", "Read every part", "Write every table", "Finish the pack"):
+        assert states[name]["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+        assert states[name]["Catch"][-1]["Next"] == "Say why there is no pack"
+    said = states["Say why there is no pack"]
+    assert said["Next"] == said["Catch"][0]["Next"] == "There is no pack"
+    assert states["There is no pack"]["Type"] == "Fail"
+
+
+def test_a_pack_lacks_nobody_because_a_part_that_fails_ends_it(pack: Machine) -> None:
+    for name in ("Read every part", "Write every table"):
+        inner = pack["States"][name]["ItemProcessor"]["States"]
+        assert not [task for task, state in _tasks(inner) if "Catch" in state]
+        assert pack["States"][name]["ResultPath"] is None, "40 parts' results are among the documents"
+
+
+def test_a_reconciliation_does_not_wait_for_the_packs_that_it_has_made_again(reconcile: Machine) -> None:
+    inner = reconcile["States"]["Compare every period"]["ItemProcessor"]["States"]
+    assert inner["Have its report pack made again"]["Resource"].endswith(":startExecution")
+
+
 def test_a_reconciliation_that_hangs_makes_room_after_a_day(reconcile: Machine) -> None:
     assert reconcile["TimeoutSeconds"] == 24 * 60 * 60
 

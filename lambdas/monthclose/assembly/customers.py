@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.payments.restore_mark import RestoreMark
     from monthclose.use_cases.payments.turns import Turns
     from monthclose.use_cases.payments.waiting_task import WaitingTask
+    from monthclose.use_cases.self_service.payment_details import DetailsDesk
 
 
 class CustomerUseCases:
@@ -75,7 +76,7 @@ class CustomerUseCases:
         """Places and lifts holds for a person."""
         from monthclose.use_cases.accounts.hold_by_hand import HoldDesk
 
-        return HoldDesk(self.ports.books, self.ports.clock)
+        return HoldDesk(self.ports.books, self.ports.clock, self.ports.register)
 
     @cached_property
     def cashier(self) -> Cashier:
@@ -83,7 +84,8 @@ class CustomerUseCases:
         from monthclose.use_cases.accounts.adjust_account import Cashier
 
         ports = self.ports
-        return Cashier(ports.books, ports.closes, ports.clock, self.charger, self.hold_keeper, self.customer_teller)
+        keeper, teller = self.hold_keeper, self.customer_teller
+        return Cashier(ports.books, ports.closes, ports.clock, self.charger, keeper, teller, ports.register)
 
     # Notices
 
@@ -94,7 +96,8 @@ class CustomerUseCases:
         from monthclose.use_cases.notices.notice_texts import NoticeTexts
 
         ports, settings = self.ports, self.ports.settings
-        return NoticeTexts(settings.company_name, link_writer(settings.links, ports.link_secrets, ports.clock))
+        link = link_writer(settings.links, ports.link_secrets, ports.clock)
+        return NoticeTexts(settings.company_name, link, settings.company.language, frozenset(ports.hosted_pages))
 
     @cached_property
     def hold_teller(self) -> HoldTeller:
@@ -225,6 +228,16 @@ class CustomerUseCases:
         from monthclose.use_cases.payments.waiting_task import WaitingTask
 
         return WaitingTask(self.ports.workflow, token, milliseconds_left)
+
+    @cached_property
+    def details_desk(self) -> DetailsDesk:
+        """Asks customers for payment details on their provider's page, and takes what they give."""
+        from monthclose.use_cases.self_service.payment_details import DetailsDesk
+
+        ports = self.ports
+        return DetailsDesk(
+            ports.books, ports.clock, ports.log, ports.hosted_pages, lambda provider: self.charger(provider).gateway
+        )
 
     def _executor(self, work: str, provider: str) -> Executor:
         """Make as many threads as the provider's limit needs."""

@@ -10,19 +10,24 @@ from monthclose.ports import (
     ChargingPauses,
     Clock,
     Closes,
+    HostedPages,
     Limiter,
     MailAccount,
     Mailer,
     PaymentGateway,
     ProviderLimits,
 )
+from monthclose.ports.payouts import PayoutRecord
 from monthclose.settings import Provider
 from monthclose.use_cases.notices.throttled_mailer import ThrottledMailer
 from monthclose.use_cases.payments.keyed_gateway import KeyedGateway
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED, KnownPauses
 from monthclose.use_cases.payments.limiter import PacedLimiter
+from monthclose.use_cases.payments.paced_requests import LANES, PacedRequests
+from monthclose.use_cases.payments.provider_pages import ProviderPages
+from monthclose.use_cases.payments.provider_payouts import ProviderPayouts
 from monthclose.use_cases.payments.request_tally import RequestTally
-from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+from monthclose.use_cases.payments.throttled_gateway import ThrottledGateway
 
 _PATIENCE_SECONDS = 15
 """How long a request waits for a slot. A charge's two waits and two calls at their time-outs (20 s) must fit into the
@@ -76,6 +81,32 @@ class Limiting:
             There is no key.
         """
         return KeyedGateway(lambda key: self.limited(make(key), provider), read_key)
+
+    def pages(self, make: Callable[[str], HostedPages], read_key: Callable[[], str], provider: Provider) -> HostedPages:
+        """Make a provider's pages, with its key, as `keyed` makes its gateway; both keep to the same limit.
+
+        Raises
+        ------
+        ProviderRefusedError
+            There is no key.
+        """
+        return ProviderPages(make, read_key, self._paced_requests(provider))
+
+    def _paced_requests(self, provider: Provider) -> PacedRequests:
+        lanes, tally = LANES[provider.limit_scope], self.tallies[provider.name]
+        return PacedRequests(provider.name, self._limiter(provider), lanes, tally, self._pauses)
+
+    def payouts(
+        self, make: Callable[[str], PayoutRecord], read_key: Callable[[], str], provider: Provider
+    ) -> PayoutRecord:
+        """Make a provider's record of its payouts, with its key, as `keyed` makes its gateway.
+
+        Raises
+        ------
+        ProviderRefusedError
+            There is no key.
+        """
+        return ProviderPayouts(make, read_key, self._paced_requests(provider))
 
     def limited_mail(self, mailer: Mailer, account: MailAccount, settings: MailSettings) -> Mailer:
         """Make a mailer keep to the account's rate and quota, which all threads of this worker share."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monthclose.domain.closes.close import Batch, Close
     from monthclose.domain.payments.charging_pause import Pause
     from monthclose.domain.period import Period
+    from monthclose.ports import LinkSecrets
     from monthclose.use_cases.closes.choose_retried import RetryChooser
     from monthclose.use_cases.closes.close_widget import CloseWidget
     from monthclose.use_cases.closes.follow_close import CloseFollower
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
     from monthclose.use_cases.collections.collect_due import Collector
     from monthclose.use_cases.collections.find_owing import OwingFinder
     from monthclose.use_cases.collections.what_came import Done
+    from monthclose.use_cases.finance.read_books import BooksReader
+    from monthclose.use_cases.finance.read_payouts import PayoutReader
     from monthclose.use_cases.imports.finish_usage import UsageFinisher
     from monthclose.use_cases.imports.import_lock import ImportLock
     from monthclose.use_cases.imports.import_usage import UsageImporter
     from monthclose.use_cases.imports.load_usage import LaneLoader
     from monthclose.use_cases.imports.receive_usage import UsageReceiver
+    from monthclose.use_cases.invoices.account_papers import AccountPapers
     from monthclose.use_cases.invoices.correct_invoice import Corrector
     from monthclose.use_cases.invoices.draft_batch import BatchDrafter
     from monthclose.use_cases.invoices.draft_invoice import InvoiceDrafter
     from monthclose.use_cases.invoices.generate_invoices import InvoiceGenerator
     from monthclose.use_cases.invoices.invoice_links import LinkOpener
+    from monthclose.use_cases.invoices.invoice_page import InvoicePages
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
     from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
     from monthclose.use_cases.invoices.refund_payment import Refunder
@@ -102,6 +107,20 @@ class MonthUseCases(CustomerUseCases):
     # Invoices
 
     @cached_property
+    def payout_reader(self) -> PayoutReader:
+        """Reads the providers' payouts."""
+        from monthclose.use_cases.finance.read_payouts import PayoutReader
+
+        return PayoutReader(self.ports.payout_records, self.ports.log)
+
+    @cached_property
+    def books_reader(self) -> BooksReader:
+        """Reads a customer's books for figures."""
+        from monthclose.use_cases.finance.read_books import BooksReader
+
+        return BooksReader(self.ports.books, self.issued)
+
+    @cached_property
     def issued(self) -> IssuedDocuments:
         """The issued invoices and credit notes."""
         from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
@@ -115,6 +134,14 @@ class MonthUseCases(CustomerUseCases):
             lambda: ports.e_invoices,
             ports.settings.company,
         )
+
+    @cached_property
+    def account_papers(self) -> AccountPapers:
+        """Writes receipts and statements of account."""
+        from monthclose.use_cases.invoices.account_papers import AccountPapers
+
+        ports = self.ports
+        return AccountPapers(ports.books, ports.documents, self.issued, lambda: ports.renderer, ports.settings.company)
 
     @cached_property
     def invoice_drafter(self) -> InvoiceDrafter:
@@ -233,6 +260,12 @@ class MonthUseCases(CustomerUseCases):
             policy=ports.settings.invoicing,
         )
 
+    @property
+    def _link_secrets(self) -> LinkSecrets:
+        if self.ports.link_secrets is None:
+            raise ProviderRefusedError("links to invoices are switched off in the settings")
+        return self.ports.link_secrets
+
     @cached_property
     def link_opener(self) -> LinkOpener:
         """Opens links to invoices.
@@ -244,10 +277,15 @@ class MonthUseCases(CustomerUseCases):
         """
         from monthclose.use_cases.invoices.invoice_links import LinkOpener
 
-        secrets = self.ports.link_secrets
-        if secrets is None:
-            raise ProviderRefusedError("links to invoices are switched off in the settings")
-        return LinkOpener(secrets, self.ports.clock, self.issued, self.ports.documents)
+        return LinkOpener(self._link_secrets, self.ports.clock, self.issued, self.ports.documents)
+
+    @cached_property
+    def invoice_pages(self) -> InvoicePages:
+        """Makes the pages that links to invoices open."""
+        from monthclose.use_cases.invoices.invoice_page import InvoicePages
+
+        ports = self.ports
+        return InvoicePages(ports.settings.company_name, self.issued, ports.clock, frozenset(ports.hosted_pages))
 
     # Closes
 
@@ -324,11 +362,13 @@ class MonthUseCases(CustomerUseCases):
 
     @cached_property
     def _snapshots(self) -> SnapshotTaker:
+        from monthclose.use_cases.closes.registered_scan import RegisteredScan
         from monthclose.use_cases.closes.take_snapshot import SnapshotTaker
 
         ports, settings = self.ports, self.ports.settings
         queues = {name: provider.queue_url for name, provider in settings.providers.items()}
-        return SnapshotTaker(ports.directory, ports.documents, queues, settings.close.max_batches)
+        scan = RegisteredScan(ports.directory, ports.register, ports.clock)
+        return SnapshotTaker(scan, ports.documents, queues, settings.close.max_batches)
 
     def park_customers(self, period: Period, batch: Batch, only: Collection[str] = ()) -> int:
         """Park a batch's customers without an outcome after the last round; see `park_customers`."""
@@ -405,7 +445,8 @@ class MonthUseCases(CustomerUseCases):
 
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("charge", provider)
-        return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, ports.settings.dunning)
+        policy, catch_up = ports.settings.dunning, self.details_desk.catch_up
+        return Collector(charger, ports.books, ports.closes, ports.clock, ports.log, executor, policy, catch_up)
 
     def what_came(self, key: str, since: datetime) -> Iterator[Done]:
         """Say what came of a run of the collections; see `what_came`."""

@@ -19,6 +19,7 @@ from monthclose.ports import (
     EInvoices,
     EventBus,
     EventQueue,
+    HostedPages,
     Inbox,
     InvoiceRenderer,
     LinkSecrets,
@@ -30,12 +31,15 @@ from monthclose.ports import (
     PriceBooks,
     ProviderLimits,
     Rehearsals,
+    StoredRegister,
     TaxTables,
     UsageStore,
     WebhookReader,
     Workflow,
 )
 from monthclose.ports.copies import TableCopies
+from monthclose.ports.payouts import PayoutRecord
+from monthclose.ports.tables import ColumnFiles
 from monthclose.settings import Settings
 
 
@@ -73,6 +77,10 @@ class Ports(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The audit trail."""
+
+    @property
+    def register(self) -> StoredRegister:
+        """The rows that lists are made of."""
 
     @property
     def rehearsals(self) -> Rehearsals:
@@ -127,12 +135,24 @@ class Ports(Protocol):
         """Writes electronic invoices."""
 
     @property
+    def column_files(self) -> ColumnFiles:
+        """Writes Parquet; only where that layer is installed."""
+
+    @property
     def link_secrets(self) -> LinkSecrets | None:
         """The keys of links to invoices; None if mails carry no links."""
 
     @property
     def gateways(self) -> Mapping[str, Callable[[], PaymentGateway]]:
         """Makes each provider's gateway, by the provider's name; it keeps to the provider's limit."""
+
+    @property
+    def hosted_pages(self) -> Mapping[str, Callable[[], HostedPages]]:
+        """Makes the pages of each provider that has some, by the provider's name; they keep to the same limit."""
+
+    @property
+    def payout_records(self) -> Mapping[str, Callable[[], PayoutRecord]]:
+        """Makes each provider's record of its payouts, by the provider's name; it keeps to the same limit."""
 
     @property
     def limits(self) -> ProviderLimits:

@@ -14,6 +14,10 @@ from monthclose.assembly.months import READERS, MonthUseCases
 if TYPE_CHECKING:
     from monthclose.ports import DeadLetters, ShareLeft
     from monthclose.use_cases.events.publish_events import EventPublisher
+    from monthclose.use_cases.pack.finish_pack import PackFinisher
+    from monthclose.use_cases.pack.plan_pack import PackPlanner
+    from monthclose.use_cases.pack.read_part import PackPartReader
+    from monthclose.use_cases.pack.write_table import TableWriter
     from monthclose.use_cases.proof.check_batch import BatchChecker
     from monthclose.use_cases.proof.compare_books import BookComparer
     from monthclose.use_cases.proof.prove_close import CloseProver
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from monthclose.use_cases.rehearsals.plan_rehearsal import RehearsalPlanner
     from monthclose.use_cases.rehearsals.price_effects import PriceEffects
     from monthclose.use_cases.rehearsals.rehearse_batch import BatchRehearser
+    from monthclose.use_cases.self_service.charge_at_once import ChargesAtOnce
+    from monthclose.use_cases.self_service.customer_desk import CustomerDesk
     from monthclose.use_cases.webhooks.apply_event import EventApplier
     from monthclose.use_cases.webhooks.take_webhook import WebhookTaker
 
@@ -191,7 +197,58 @@ class UseCases(MonthUseCases):
 
         ports = self.ports
         company = ports.settings.company_name
-        return Reporter(self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company)
+        return Reporter(
+            self.comparer, ports.books, ports.closes, ports.documents, ports.clock, company, ports.directory
+        )
+
+    # Report packs
+
+    @cached_property
+    def pack_planner(self) -> PackPlanner:
+        """Plans report packs."""
+        from monthclose.use_cases.pack.pack_store import PackStore
+        from monthclose.use_cases.pack.plan_pack import PackPlanner
+
+        return PackPlanner(self.ports.closes, PackStore(self.ports.documents), self.ports.clock)
+
+    @cached_property
+    def pack_part_reader(self) -> PackPartReader:
+        """Reads the parts of report packs."""
+        from monthclose.use_cases.pack.pack_store import PackStore
+        from monthclose.use_cases.pack.read_part import PackPartReader
+
+        ports = self.ports
+        return PackPartReader(
+            books=ports.books,
+            closes=ports.closes,
+            directory=ports.directory,
+            documents=ports.documents,
+            store=PackStore(ports.documents),
+            executor=ports.executor("pack", READERS),
+            register=ports.register,
+            clock=ports.clock,
+        )
+
+    @cached_property
+    def pack_table_writer(self) -> TableWriter:
+        """Writes the tables of report packs."""
+        from monthclose.use_cases.pack.pack_store import PackStore
+        from monthclose.use_cases.pack.write_table import TableWriter
+
+        ports = self.ports
+        return TableWriter(ports.documents, PackStore(ports.documents), ports.column_files)
+
+    @cached_property
+    def pack_finisher(self) -> PackFinisher:
+        """Finishes report packs."""
+        from monthclose.use_cases.pack.finish_pack import PackFinisher
+        from monthclose.use_cases.pack.pack_mail import PackMailer
+        from monthclose.use_cases.pack.pack_store import PackStore
+
+        ports, settings = self.ports, self.ports.settings
+        store, company, address = PackStore(ports.documents), settings.company_name, settings.finance_email
+        mailer = PackMailer(ports.mailer, ports.documents, store, ports.log, company, address) if address else None
+        return PackFinisher(ports.documents, store, ports.clock, company, settings.journal, mailer)
 
     # Reconciliation
 
@@ -276,7 +333,37 @@ class UseCases(MonthUseCases):
 
         ports = self.ports
         return EventApplier(
-            self.charger(provider), ports.books, ports.closes, self.hold_keeper, self.customer_teller, ports.clock
+            self.charger(provider),
+            ports.books,
+            ports.closes,
+            self.hold_keeper,
+            self.customer_teller,
+            ports.clock,
+            self.details_desk.take,
+            self.charges_at_once.collect,
+        )
+
+    # Self-service
+
+    @cached_property
+    def charges_at_once(self) -> ChargesAtOnce:
+        """Charges customers while they are there, or have just given a payment method."""
+        from monthclose.use_cases.self_service.charge_at_once import ChargesAtOnce
+
+        ports = self.ports
+        return ChargesAtOnce(
+            ports.books, ports.clock, self.charger, self.collector, self.hold_keeper, self.customer_teller
+        )
+
+    @cached_property
+    def customer_desk(self) -> CustomerDesk:
+        """Does what customers ask for by the links to their invoices."""
+        from monthclose.use_cases.self_service.customer_desk import CustomerDesk
+
+        ports = self.ports
+        url = ports.settings.links.url if ports.settings.links else ""
+        return CustomerDesk(
+            self._link_secrets, url, ports.books, ports.clock, ports.log, self.details_desk, self.charges_at_once
         )
 
     # Events

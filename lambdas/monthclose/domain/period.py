@@ -52,6 +52,11 @@ class Period:
         return self.next.start
 
     @property
+    def last_day(self) -> date:
+        """The last day of the month."""
+        return (self.end - timedelta(days=1)).date()
+
+    @property
     def next(self) -> Period:
         """The month after."""
         return Period(self.year + self.month // 12, self.month % 12 + 1)

@@ -36,5 +36,6 @@ def handler(event: Event, share_left: ShareLeft) -> Event:
         "outcome": "done",
         **findings_answer(done.findings),
         "checks": sorted({finding["check"] for finding in done.report["proof"]["findings"]}),
+        "pack": "out_of_date" if use_cases().pack_planner.is_outdated(period) else "current",
         "report": runtime().documents.location(report_key(period, "json")),
     }

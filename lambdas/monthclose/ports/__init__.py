@@ -27,7 +27,9 @@ from monthclose.ports.inbox import Arrival, Inbox
 from monthclose.ports.limits import ChargingPauses, Limiter, ProviderLimits, ProviderState
 from monthclose.ports.mail import Mail, MailAccount, Mailer
 from monthclose.ports.objects import ObjectStore
+from monthclose.ports.pages import HostedPages, OpenedPage, PageAnswer, PageOrder, PageState
 from monthclose.ports.prices import PriceBooks
+from monthclose.ports.register import ListedObject, Register, RegisterObjects, StoredRegister
 from monthclose.ports.rehearsals import Rehearsals
 from monthclose.ports.system import Clock, Log, Patience, ShareLeft, Tell, TimeIsUp
 from monthclose.ports.taxes import Taxes, TaxTables
@@ -59,11 +61,13 @@ __all__ = [
     "EventBus",
     "EventQueue",
     "Execution",
+    "HostedPages",
     "InProgress",
     "Inbox",
     "InvoiceRenderer",
     "Limiter",
     "LinkSecrets",
+    "ListedObject",
     "Log",
     "Mail",
     "MailAccount",
@@ -71,7 +75,11 @@ __all__ = [
     "NotCollected",
     "NumberedRun",
     "ObjectStore",
+    "OpenedPage",
     "Owing",
+    "PageAnswer",
+    "PageOrder",
+    "PageState",
     "PartlyUnreadableError",
     "Patience",
     "PaymentGateway",
@@ -82,9 +90,12 @@ __all__ = [
     "Record",
     "RefundOrder",
     "Refused",
+    "Register",
+    "RegisterObjects",
     "Rehearsals",
     "Reservation",
     "ShareLeft",
+    "StoredRegister",
     "TaxTables",
     "Taxes",
     "Tell",

@@ -53,7 +53,7 @@ class CustomerDirectory(Protocol):
     """All customers."""
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
-        """Create customers or replace their profiles; their accounts are not touched."""
+        """Create customers or replace their profiles, in the register as well; their accounts are not touched."""
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Iterate over all customers in the store's own order, in constant memory.
@@ -63,6 +63,9 @@ class CustomerDirectory(Protocol):
         after : str
             The id of the customer after whom to continue; empty from the first on.
         """
+
+    def scan_accounts(self, after: str = "") -> Iterator[Customer]:
+        """Iterate over all customers with their accounts, in the same order; it costs as much as `scan`."""
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Read the profiles of those ids that are customers."""

@@ -1,11 +1,12 @@
 """Closes: their progress, and the numbers reserved for them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from monthclose.domain.closes.close import BatchProgress, Close
 from monthclose.domain.invoices.series import Series
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.period import Period
 
 
@@ -52,8 +53,14 @@ class Closes(Protocol):
     def progress(self, period: Period, batch: int) -> BatchProgress | None:
         """Read one batch's progress."""
 
-    def put_progress(self, progress: BatchProgress) -> None:
-        """Overwrite one batch's progress."""
+    def put_progress(self, progress: BatchProgress, months: Collection[CustomerMonth] = ()) -> None:
+        """Overwrite one batch's progress, and its rows in the register.
+
+        Parameters
+        ----------
+        months : collection of CustomerMonth
+            The records that it was summed up from, of all its customers. Without them its rows stay as they are.
+        """
 
     def all_progress(self, period: Period) -> Iterator[BatchProgress]:
         """Iterate over the progress of all batches that have started."""

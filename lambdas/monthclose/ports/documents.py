@@ -4,6 +4,8 @@ from typing import Protocol
 
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.link import LinkKeys
+from monthclose.domain.statements.receipt import Receipt
+from monthclose.domain.statements.statement import Statement
 from monthclose.ports.objects import ObjectStore
 
 
@@ -23,10 +25,14 @@ class Documents(ObjectStore, Protocol):
         """
 
 
+type Paper = InvoiceDocument | Receipt | Statement
+"""What a customer gets as a PDF."""
+
+
 class InvoiceRenderer(Protocol):
     """Renders documents for people to read."""
 
-    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+    def render(self, document: Paper, logo: bytes | None = None) -> bytes:
         """Make a document's PDF; the same document and logo give the same bytes."""
 
 

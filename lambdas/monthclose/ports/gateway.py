@@ -22,6 +22,8 @@ class ChargeOrder:
         When the payment was first started: the provider has nothing older of it.
     reference : str
         The provider's id of the payment; empty as long as none is known.
+    back : str
+        Where the provider sends the customer after they have authenticated the charge; empty if they are not there to.
     """
 
     payment_id: str
@@ -34,6 +36,7 @@ class ChargeOrder:
     payment_method: str
     since: datetime
     reference: str = ""
+    back: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Collected:
         it stands now.
     code : str
         Why the bank reversed it, in the provider's words.
+    card_brand : str
+        The card's brand, in the provider's words, where it says it unasked: `visa`.
     """
 
     amount: Money
@@ -58,6 +63,7 @@ class Collected:
     reversed_minor: int = 0
     code: str = ""
     request_id: str = ""
+    card_brand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,10 @@ class Refused:
     request_id: str = ""
     advice: str = ""
     """What the provider advises about another attempt, in its words (`domain.payments.declines` has what they mean)."""
+    card_brand: str = ""
+    """The card's brand, as in `Collected`."""
+    confirm_at: str = ""
+    """The address at which the customer authenticates the charge, if the order says where to send them back to."""
 
 
 @dataclass(frozen=True, slots=True)

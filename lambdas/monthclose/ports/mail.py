@@ -1,4 +1,4 @@
-"""Mail to customers."""
+"""Mail to customers, and to finance."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,14 +7,24 @@ from monthclose.domain.notices.sending import SendingQuota
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes with an e-mail."""
+
+    name: str
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
-    """An e-mail to a customer; `tag` identifies the notice in the mail service's events."""
+    """An e-mail to a customer, or to finance; `tag` identifies the notice in the mail service's events."""
 
     to: str
     subject: str
     text: str
     html: str
     tag: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Mailer(Protocol):

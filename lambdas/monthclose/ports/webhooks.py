@@ -27,6 +27,9 @@ class ProviderEvent:
         States in which a payment already reflects the event.
     method : str
         The payment method that was replaced by another, if that is what the event is about.
+    page : str
+        The provider's id of a page on which a customer has given a payment method, or of what was given, if that is
+        what the event is about.
     """
 
     event_id: str
@@ -35,6 +38,7 @@ class ProviderEvent:
     payment_id: str = ""
     known_in: frozenset[PaymentState] = frozenset()
     method: str = ""
+    page: str = ""
 
 
 class PartlyUnreadableError(WebhookRefusedError):

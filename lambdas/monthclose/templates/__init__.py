@@ -1,29 +1,44 @@
-"""The texts and pages that people read, as Jinja2 templates, and the one environment that renders them."""
+"""The texts and pages that people read, as Jinja2 templates, and the one environment that renders them.
+
+A template writes a text that customers read as `{{ _("You owe {open}.") }}`: translated into the language of the
+`locale` that it is rendered with, and filled in with the template's own names.
+"""
 
 import re
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
+
+from monthclose.locales import Locale
 
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Controls, what turns texts around, and what is no character: no page and no mail may hold it."""
 
 
 @cache
-def environment() -> Environment:
-    """Load the templates of this folder: HTML is escaped, and a name that the template misses is an error.
+def environment(folder: Path = Path(__file__).parent) -> Environment:
+    """Load the templates of a folder: HTML is escaped, and a name that the template misses is an error.
 
     In whatever is put in, characters that cannot be shown are replaced.
     """
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+    made = Environment(
+        loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         finalize=_shown,
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default_for_string=True),
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["_"] = _translated
+    return made
+
+
+@pass_context
+def _translated(context: Context, english: str, /) -> str:
+    locale: Locale = context["locale"]
+    return locale.text(english, **context.get_all())
 
 
 def _shown(value: object) -> object:

@@ -137,7 +137,7 @@ def record_progress(
     before: BatchProgress,
     stage: Stage,
     round_number: int,
-    months: Iterable[CustomerMonth] | None = None,
+    months: Collection[CustomerMonth] | None = None,
 ) -> BatchProgress:
     """Sum up a batch's customers from their records and overwrite its progress.
 
@@ -147,7 +147,7 @@ def record_progress(
     ----------
     before : BatchProgress
         The progress as the stage found it.
-    months : iterable of CustomerMonth or None
+    months : collection of CustomerMonth or None
         The records, if the caller has them up to date; they are read otherwise.
     """
     if months is None:
@@ -157,7 +157,7 @@ def record_progress(
         reached, in_round = before.stage, before.round
     progress = summed_up(before.period, before.batch, months, reached, in_round, clock)
     progress = replace(progress, charged_at=_charged_at(before, progress))
-    closes.put_progress(progress)
+    closes.put_progress(progress, months)
     return progress
 
 
@@ -216,9 +216,10 @@ def _refresh_sums(closes: Closes, books: Books, clock: Clock, period: Period, nu
         before = closes.progress(period, number)
         if before is None:
             break
-        written = record_progress(closes, books, clock, before, before.stage, before.round)
+        summed = [*read_months(books, before.batch.customer_ids, period).values()]
+        record_progress(closes, books, clock, before, before.stage, before.round, summed)
         months = read_months(books, before.batch.customer_ids, period).values()
-        if totals_of(months) == (written.totals, written.unsettled):
+        if [*months] == summed:
             break
     return months
 

@@ -46,6 +46,9 @@ class FakeMachine(FakeWorkflow):
             return Execution("RUNNING")
         request = self.closes[-1][1]
         period = Period.parse(request["period"])
+        if "made_for" in request:
+            made = self.world.pack(period, request["made_for"])
+            return Execution("SUCCEEDED", {"made": True, "name": made.name})
         if request.get("dry_run"):
             rehearsed = self.world.rehearse(period)
             return Execution("SUCCEEDED", {"outcome": "rehearsed", "findings": rehearsed.findings})
@@ -87,6 +90,7 @@ class Command:
             sleep=lambda _seconds: None,
             ask=ask,
             collections="arn:collections",
+            packs="arn:packs",
         )
 
     def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Result:

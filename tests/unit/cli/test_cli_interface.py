@@ -26,6 +26,7 @@ READS = {
     "audit",
     "closes",
     "customer",
+    "focus",
     "invoice explain",
     "invoice preview",
     "invoice show",

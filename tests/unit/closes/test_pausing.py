@@ -22,7 +22,8 @@ from monthclose.settings import CloseSettings
 from monthclose.use_cases.closes.snapshot import read_batches
 from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.limiter import PacedLimiter
-from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+from monthclose.use_cases.payments.paced_requests import LANES
+from monthclose.use_cases.payments.throttled_gateway import ThrottledGateway
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.throttle import VirtualTime, log_normal
 from tests.world import OCTOBER, World

@@ -41,7 +41,7 @@ class Customers:
 
 def taken(customers: Iterable[Planned], *, part: int, limit: int, always_out_of_time: bool) -> list[Batch]:
     documents, calls = FakeDocuments(), 0
-    taker = SnapshotTaker(Customers(customers), documents, {}, limit, part)  # type: ignore[arg-type]
+    taker = SnapshotTaker(Customers(customers), documents, {}, limit, part)
     result: Snapshot | Scan = Scan()
     while isinstance(result, Scan):
         scan = Scan(**json.loads(json.dumps(asdict(result))))
@@ -69,7 +69,7 @@ def test_a_call_that_repeats_one_that_was_killed_lists_nobody_twice() -> None:
     documents = FakeDocuments()
 
     def take(customers: list[Planned]) -> list[Batch]:
-        taker = SnapshotTaker(Customers(customers), documents, {}, 4, 2)  # type: ignore[arg-type]
+        taker = SnapshotTaker(Customers(customers), documents, {}, 4, 2)
         result = taker.take(CLOSE, Scan(), lambda: False)
         assert isinstance(result, Snapshot)
         return list(read_batches(documents, result.key))
@@ -149,7 +149,7 @@ def test_memory_stays_within_two_parts_whatever_the_number_of_customers() -> Non
     peaks = []
     for number in (40_000, 160_000):
         documents = Discarding()
-        taker = SnapshotTaker(Endless(number), documents, {}, 10_000, part=20_000)  # type: ignore[arg-type]
+        taker = SnapshotTaker(Endless(number), documents, {}, 10_000, part=20_000)
         tracemalloc.start()
         taker.take(CLOSE, Scan(), lambda: False)
         peaks.append(tracemalloc.get_traced_memory()[1] - sum(map(len, documents.objects.values())))

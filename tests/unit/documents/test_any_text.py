@@ -18,8 +18,8 @@ from pypdf import PdfReader
 from monthclose.adapters.documents import typst as typst_renderer
 from monthclose.adapters.documents.e_invoice import FacturX
 from monthclose.adapters.documents.fonts import Letters, letters_of
+from monthclose.adapters.documents.sheet import FONTS
 from monthclose.adapters.documents.typst import TypstRenderer
-from monthclose.adapters.documents.view import FONTS
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.money import Money
 from tests.unit.documents.archive_rules import broken_archive_rules

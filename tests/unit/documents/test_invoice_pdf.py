@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from monthclose.adapters.documents.typst import TypstRenderer
-from monthclose.adapters.documents.view import view_of
+from monthclose.adapters.documents.view import invoice_view
 from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Buyer, Deduction, DocumentLine, Seller
 from monthclose.domain.pricing.exact import exact_text
@@ -317,7 +317,7 @@ def test_pages_are_for_archives_and_can_be_read_aloud() -> None:
 
 
 def test_the_view_holds_only_what_json_can_express() -> None:
-    view = view_of(sample(3), None)
+    view = invoice_view(sample(3), None)
     assert [row["running"] for row in view["rows"]] == ["0.01", "79.21", "117.60"]
 
 

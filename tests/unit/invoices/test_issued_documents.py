@@ -8,12 +8,13 @@ import pytest
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.company import Company
-from monthclose.domain.invoices.document import InvoiceDocument, amounts_of
+from monthclose.domain.invoices.document import amounts_of
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.period import Period
 from monthclose.domain.tax.tax import Taxation, taxed
 from monthclose.errors import ConflictError
+from monthclose.ports.documents import Paper
 from monthclose.settings import CloseSettings
 from monthclose.use_cases.invoices.company_logo import current_logo, import_logo
 from monthclose.use_cases.invoices.issued_documents import DocumentAlteredError, IssuedDocuments
@@ -135,7 +136,7 @@ def test_two_makers_of_a_pdf_at_once_both_get_the_first_one(world: World) -> Non
     key = world.issued.pdf_key(invoice)
     kept = world.documents.objects.pop(key)
 
-    def render_meanwhile(document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+    def render_meanwhile(document: Paper, logo: bytes | None = None) -> bytes:
         world.documents.objects[key] = kept  # somebody else is faster
         return b"%PDF of a slower maker"
 
@@ -147,7 +148,7 @@ def test_an_older_document_shows_the_companys_details_of_today_on_its_page(world
     key = import_logo(SVG, documents=world.documents)
     issued = replace(world.issued, company=Company(SELLER))
     issued.pdf(of(world, "a"))
-    [shown] = world.renderer.rendered
+    [shown] = world.renderer.documents
     assert shown.seller == replace(SELLER, name="Example Cloud", logo=key)
 
 

@@ -292,6 +292,32 @@ def test_a_credit_note_of_many_effects_adds_up() -> None:
     assert [table[row] for row in rows] == ["50.00 USD", "30.00 USD", "20.00 USD", "100.00 USD"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        (NoticeKind.DECLINED, "Pay your invoice"),
+        (NoticeKind.REMINDER, "Pay your invoice"),
+        (NoticeKind.LAST_REMINDER, "Pay your invoice"),
+        (NoticeKind.REVERSED, "Pay your invoice"),
+        (NoticeKind.ACTION_REQUIRED, "Confirm the payment"),
+        (NoticeKind.ACTION_REMINDER, "Confirm the payment"),
+        (NoticeKind.NO_PAYMENT_METHOD, "Update your payment details"),
+        (NoticeKind.NEW_METHOD, "Update your payment details"),
+    ],
+)
+def test_a_mail_that_asks_for_something_leads_to_where_it_can_be_done(kind: NoticeKind, asked: str) -> None:
+    link = "https://invoices.example.com/v1.k1.abc_-.def"
+    month = CustomerMonth(an_invoice(total=5_000), a_payment())
+    texts = NoticeTexts("Northwind Cloud", lambda _: link, self_service={"stripe"})
+    mail = texts.mail(a_customer(), month, kind)
+    assert f"\n{asked}\n{link}\n" in mail.text
+    assert "the link below" in " ".join(mail.text.split())
+    assert "your account and" not in mail.text
+    assert asked in _Visible(mail.html).text
+    elsewhere = replace(texts, self_service={"wallet"}).mail(a_customer(), month, kind)
+    assert "the link below" not in " ".join(elsewhere.text.split())
+
+
 def test_a_credit_notes_link_and_reason_are_its_own() -> None:
     link = "https://invoices.example.com/v1.k1.abc_-.def"
     mail = a_mail(NoticeKind.CREDIT_NOTE, link=link)

@@ -21,8 +21,9 @@ from monthclose.errors import (
 )
 from monthclose.names import LimitScope
 from monthclose.ports import BeforeRequest, ChargeOrder, Collected, CollectedPage, PaymentGateway, Window
+from monthclose.use_cases.payments.paced_requests import LANES
 from monthclose.use_cases.payments.request_tally import RequestTally
-from monthclose.use_cases.payments.throttled_gateway import LANES, ThrottledGateway
+from monthclose.use_cases.payments.throttled_gateway import ThrottledGateway
 from tests.fakes import FakeGateway
 from tests.fakes.throttle import FakeLimiter
 from tests.listing import collected

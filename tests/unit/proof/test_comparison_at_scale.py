@@ -16,12 +16,12 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import BeforeRequest, CollectedPage, Window
-from monthclose.use_cases.proof import compare_part, comparison_store
+from monthclose.use_cases.proof import compare_part, comparison_store, plan_comparison
 from tests.fakes import FakeBooks, FakeCloses, FakeDocuments, FakeGateway
 from tests.world import OCTOBER, World
 
-CHARGES, BATCH, PAGE = 300_000, 100, 100
-MISSING, STRAY, DIFFERS = 77_777, 123_456, 200_001
+CHARGES, BATCH, PAGE = 60_000, 100, 100
+MISSING, STRAY, DIFFERS = 17_777, 23_456, 40_001
 """The charge that the provider does not list, the one that we do not know, and the one whose amount differs."""
 SUMS = (Totals(payments={"paid": BATCH}), 0)
 """Of every batch: they are not what is tested."""
@@ -128,17 +128,18 @@ class SomeSteps:
 
 
 @pytest.mark.long
-def test_a_comparison_of_300_000_charges_ends_in_many_short_calls_with_flat_memory(
+def test_a_comparison_of_60_000_charges_ends_in_many_short_calls_with_flat_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison_store, "_LONGEST_RUN", 10_000)
+    monkeypatch.setattr(plan_comparison, "_CHARGES_IN_A_PART", 5_000)
+    monkeypatch.setattr(comparison_store, "_LONGEST_RUN", 2_000)
     monkeypatch.setattr(compare_part, "totals_of", lambda months: SUMS)
     gateway = ManyCharges()
     world = World(books=ManyPayments(), closes=ManyBatches(), gateway=gateway, documents=DocumentsOnDisk(tmp_path))
     close = Close(OCTOBER, CloseStatus.RUNNING, "execution", 1, BEGIN, BEGIN, customers=CHARGES)
     close = world.closes.put(replace(close, batches=CHARGES // BATCH))
     world.clock.now = BEGIN + timedelta(seconds=CHARGES / 100)
-    comparer, time = world.comparer, SomeSteps(40)
+    comparer, time = world.comparer, SomeSteps(8)
 
     plan = comparer.planner.plan(close)
     for number in comparer.reader.store.unread(plan):
@@ -165,4 +166,4 @@ def test_a_comparison_of_300_000_charges_ends_in_many_short_calls_with_flat_memo
     assert len(plan.parts) > 20
     assert time.calls > 60
     assert gateway.pages < CHARGES // PAGE + len(plan.parts)
-    assert peak < 25_000_000
+    assert peak < 8_000_000

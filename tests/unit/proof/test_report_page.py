@@ -119,13 +119,23 @@ def test_amounts_have_the_decimals_of_their_currency() -> None:
 
 def test_a_bars_parts_are_in_proportion_and_fill_it() -> None:
     bars = bars_of(a_page(money={"USD": DOLLARS}))
-    assert [kind for kind, _, _ in bars] == ["collected", "credited", "pending", "open", "written_off"]
-    for (_, x, width), (_, following, _) in pairwise(bars):
+    assert [kind for kind, _, _ in bars] == ["collected", "credited", "written_off", "open", "pending"]
+    for (_, x, width), (_, following, _) in pairwise(bars[:4]):
         assert x + width == pytest.approx(following, abs=0.01)
     assert bars[0][1] == 0
     assert bars[0][2] == pytest.approx(100 * 1_000_000 / 1_234_500, abs=0.01)
-    assert bars[3][2] == pytest.approx(100 * 120_000 / 1_234_500, abs=0.01), "open without what is pending"
-    assert sum(width for _, _, width in bars) == pytest.approx(100, abs=0.01)
+    assert bars[3][2] == pytest.approx(100 * 180_000 / 1_234_500, abs=0.01)
+    assert sum(width for _, _, width in bars[:4]) == pytest.approx(100, abs=0.01)
+
+
+def test_the_bar_and_the_column_have_the_same_figure_of_what_is_open() -> None:
+    page = a_page(money={"USD": DOLLARS})
+    assert "Open 1,800.00 USD, of which pending 600.00 USD" in page
+    text = text_of(page)
+    assert "+ 1,800.00 ✓ 600.00" in text
+    assert "1,200.00" not in page, "the rest of what is open is not called open as well"
+    _, (_, x, width) = bars_of(page)[3:]
+    assert (x, width) == pytest.approx((bars_of(page)[3][1], 100 * 60_000 / 1_234_500), abs=0.01), "a piece of it"
 
 
 @pytest.mark.parametrize(
@@ -252,3 +262,47 @@ def test_unfinished_and_waiting_customers_are_named_beside_books_that_tie() -> N
     assert "C-1 parked, no_price: SKU 'vm' 2026-11-01 00:01:00 UTC" in text
     assert "C-2 gocardless collects 9.00 EUR" in text
     assert "and 299 more" in text
+
+
+LAST = {
+    "period": "2026-09",
+    "completed_at": "2026-10-20T02:00:00+00:00",
+    "customers": {"snapshot": 2, "invoiced": 2},
+    "money": {"USD": {**DOLLARS, "invoiced": 1_000_000, "collected": 900_000, "open": 0}, "KWD": {"invoiced": 1_500}},
+}
+
+
+def test_the_month_stands_beside_the_one_before_it_in_each_currency() -> None:
+    now = {"snapshot": 3, "invoiced": 3, "nothing_to_bill": 0, "parked": 0}
+    text = text_of(a_page(money={"USD": DOLLARS}, customers=now, last_month=LAST))
+    assert "Customers invoiced 3 2 +1 +50.0%" in text
+    assert "USD invoiced 12,345.00 10,000.00 +2,345.00 +23.4%" in text
+    assert "USD open 1,800.00 0.00 +1,800.00" in text
+    assert "KWD invoiced 0.000 1.500 -1.500 -100.0%" in text
+    assert "September 2026 is as its latest report on 2026-10-20 has it" in text
+    assert "Against last month" not in text_of(a_page(money={"USD": DOLLARS}))
+
+
+def test_a_customer_is_named_with_what_was_invoiced_and_what_is_open() -> None:
+    declined = {
+        "customer_id": "C-1",
+        "name": "Aurora <Analytics>",
+        "what": "declined: insufficient_funds",
+        "since": "2026-11-01T00:01:00+00:00",
+        "invoice": "INV-7",
+        "currency": "JPY",
+        "invoiced_minor": 9_000,
+        "open_minor": 8_000,
+    }
+    text = text_of(a_page(names={"declined": {"customers": [declined], "in_all": 2}}))
+    assert "Declined: 2 customers Customer Why Invoice Invoiced Open Since" in text
+    assert (
+        "Aurora <Analytics> C-1 declined: insufficient_funds INV-7 9,000 JPY 8,000 JPY 2026-11-01 00:01:00 UTC" in text
+    )
+    assert "and 1 more: monthclose list declined 2026-10" in text
+
+
+def test_on_a_telephone_each_cell_has_its_columns_label() -> None:
+    page = a_page(money={"USD": DOLLARS})
+    assert re.search(r'<td data-label="\+ Open">1,800.00</td>', page)
+    assert "content: attr(data-label)" in page

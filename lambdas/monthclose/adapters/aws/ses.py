@@ -1,5 +1,7 @@
 """Mail, through SES v2."""
 
+from typing import Any
+
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from monthclose.adapters.aws.clients import client
@@ -45,6 +47,7 @@ class SesMailer:
                             "Text": {"Data": mail.text, "Charset": "UTF-8"},
                             "Html": {"Data": mail.html, "Charset": "UTF-8"},
                         },
+                        **_attached(mail),
                     }
                 },
                 EmailTags=[{"Name": "notice", "Value": mail.tag}],
@@ -58,6 +61,13 @@ class SesMailer:
             raise OutcomeUnknownError(f"the answer from SES was lost: {error}") from error
         message_id: str = answer["MessageId"]
         return message_id
+
+
+def _attached(mail: Mail) -> dict[str, Any]:
+    files = [
+        {"FileName": one.name, "RawContent": one.content, "ContentType": one.content_type} for one in mail.attachments
+    ]
+    return {"Attachments": files} if files else {}
 
 
 class SesAccount:

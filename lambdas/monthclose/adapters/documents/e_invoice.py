@@ -16,6 +16,7 @@ from monthclose.domain.invoices.document import DocumentKind, InvoiceDocument, a
 from monthclose.domain.invoices.document_parts import Buyer, DocumentLine, Seller
 from monthclose.domain.money import EXACT, Money, exponent
 from monthclose.domain.tax.tax import EU, Taxation, TaxCategory, TaxLine, net_amounts
+from monthclose.locales import ENGLISH, locale_for
 
 _LEVEL = "en16931"
 _TYPE_CODES = {DocumentKind.INVOICE: "380", DocumentKind.CREDIT_NOTE: "381"}  # UNTDID 1001
@@ -69,12 +70,15 @@ class FacturX:
         """
         from facturx import generate_from_binary  # noqa: PLC0415
 
-        heading = f"{HEADINGS[document.kind]} {document.number}"
+        locale = locale_for(document.language)
+        heading = f"{locale.text(HEADINGS[document.kind])} {document.number}"
         metadata = {
             "author": document.seller.name,
             "keywords": "Factur-X, invoice",
             "title": heading,
-            "subject": f"{heading} of {document.issued_on} from {document.seller.name}",
+            "subject": locale.text(
+                "{title} of {day} from {name}", title=heading, day=document.issued_on, name=document.seller.name
+            ),
         }
         embedded: bytes = generate_from_binary(
             pdf,
@@ -83,7 +87,7 @@ class FacturX:
             level=_LEVEL,
             check_xsd=False,
             pdf_metadata=everywhere(metadata, _for_xml),
-            lang="en-US",
+            lang="en-US" if locale.language == ENGLISH else locale.language,
             afrelationship="alternative",
         )
         return embedded

@@ -1,4 +1,4 @@
-"""Invoices' PDFs, made by Typst: the same document gives the same bytes.
+"""PDFs of documents, made by Typst: the same document gives the same bytes.
 
 Typst and the fonts are in a separate layer (requirements/documents.in), imported when the first PDF is made. The PDFs
 are PDF/A-3b, as archives and e-invoices require, and tagged for screen readers. Very long invoices are not tagged: tags
@@ -6,17 +6,22 @@ make the file ten times as large, and embedding XML ten times as slow.
 """
 
 import json
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import cache, cached_property
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from monthclose.adapters.documents.account_views import receipt_view, statement_view
 from monthclose.adapters.documents.fonts import Face, letters_of
 from monthclose.adapters.documents.legible import Legible
-from monthclose.adapters.documents.view import FONTS, view_of
+from monthclose.adapters.documents.sheet import FONTS
+from monthclose.adapters.documents.view import invoice_view
 from monthclose.domain.invoices.document import InvoiceDocument
+from monthclose.domain.statements.receipt import Receipt
+from monthclose.domain.statements.statement import Statement
+from monthclose.ports.documents import Paper
 
 _MOST_TAGGED_LINES = 200
 _CACHED = 10
@@ -27,27 +32,28 @@ _FONT_PACKAGES = ("manimgx_fonts", "manimgx_fonts_cjk")
 class TypstRenderer:
     """`InvoiceRenderer` on Typst."""
 
-    def render(self, document: InvoiceDocument, logo: bytes | None = None) -> bytes:
+    def render(self, document: Paper, logo: bytes | None = None) -> bytes:
         """Make a PDF. What no font has is replaced; if Typst still fails on a text, only plain characters are left."""
-        view = view_of(document, logo)
+        view, made_on = view_of(document, logo), _made_on(document)
         try:
-            return self._compile(self._legible.all_in(view), document)
+            return self._compile(self._legible.all_in(view), made_on)
         except BaseException as error:
             if not _is_from_typst(error):
                 raise
         self.__dict__.pop("_compiler", None)  # its state may be broken
-        return self._compile(self._legible.plainly_in(view), document)
+        return self._compile(self._legible.plainly_in(view), made_on)
 
-    def _compile(self, view: Any, document: InvoiceDocument) -> bytes:
+    def _compile(self, view: Any, made_on: date) -> bytes:
+        is_long = len(view["rows"]) > _MOST_TAGGED_LINES
         pdf: bytes = self._compiler.compile(
             _template(),
             sys_inputs={"view": json.dumps(view, ensure_ascii=False)},
             format="pdf",
             pdf_standards=["a-3b"],
-            pdf_tags=len(document.lines) <= _MOST_TAGGED_LINES,
-            timestamp=datetime.combine(document.issued_on, time(), UTC),
+            pdf_tags=not is_long,
+            timestamp=datetime.combine(made_on, time(), UTC),
         )
-        if len(document.lines) > _MOST_TAGGED_LINES:
+        if is_long:
             self._clear_cache()
         return pdf
 
@@ -78,6 +84,28 @@ class TypstRenderer:
             font.family: Face(Path(font.path), font.index) for font in self._fonts.fonts() if font.style == "normal"
         }
         return Legible(letters_of(faces[family] for family in FONTS))
+
+
+def view_of(paper: Paper, logo: bytes | None = None) -> dict[str, Any]:
+    """Make the template's data."""
+    match paper:
+        case InvoiceDocument():
+            return invoice_view(paper, logo)
+        case Receipt():
+            return receipt_view(paper, logo)
+        case Statement():
+            return statement_view(paper, logo)
+
+
+def _made_on(paper: Paper) -> date:
+    """Return the day that the PDF bears."""
+    match paper:
+        case InvoiceDocument():
+            return paper.issued_on
+        case Receipt():
+            return paper.paid_on
+        case Statement():
+            return paper.last
 
 
 def _is_from_typst(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 A close's batches are spread over `_SHARDS` partitions: 10,000 children write their progress at the same time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import batched
@@ -15,9 +15,10 @@ from monthclose.adapters.dynamo.failures import translated
 from monthclose.adapters.dynamo.models import ClosesItem
 from monthclose.domain.closes.close import Batch, BatchProgress, Close, CloseStatus, Stage, Stop, Totals
 from monthclose.domain.invoices.series import Series
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.charging_pause import Pause
 from monthclose.domain.period import Period
-from monthclose.ports import NumberedRun, Reservation
+from monthclose.ports import NumberedRun, Register, Reservation
 
 _SHARDS = 16
 _INDEX_SHARDS = 4
@@ -26,10 +27,16 @@ _CLOSES, _BATCHES = "closes", "#batches#"
 
 
 class DynamoCloses:
-    """`Closes` on DynamoDB."""
+    """`Closes` on DynamoDB.
 
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
+    Parameters
+    ----------
+    register : callable
+        Returns the register, which is loaded where something is written only.
+    """
+
+    def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
+        self._batches, self._register = batches, register
 
     def get(self, period: Period) -> Close | None:
         """Read a close."""
@@ -52,8 +59,10 @@ class DynamoCloses:
         item = _get(*_progress_key(period, batch))
         return _progress(item) if item else None
 
-    def put_progress(self, progress: BatchProgress) -> None:
-        """Overwrite one batch's progress."""
+    def put_progress(self, progress: BatchProgress, months: Collection[CustomerMonth] = ()) -> None:
+        """Overwrite one batch's progress: its rows first, so that a stage that dies in between writes both again."""
+        if months:
+            self._register().put_batch(progress, months)
         pk, sk = _progress_key(progress.period, progress.batch.number)
         left = _left_pk(progress.period, progress.batch.provider, progress.batch.number % _INDEX_SHARDS)
         item = ClosesItem(

@@ -1,8 +1,9 @@
 """The customer directory, in the customers table."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from itertools import batched
 from sys import intern
 
 from monthclose.adapters.dynamo.batches import Batches
@@ -11,22 +12,33 @@ from monthclose.adapters.dynamo.models import CustomerItem
 from monthclose.adapters.dynamo.records import LEASE_SHARDS, customer
 from monthclose.domain.accounts.customer import Customer, Profile
 from monthclose.domain.closes.batching import Planned
-from monthclose.ports import Owing
+from monthclose.ports import Owing, Register
+
+_PROFILES_AT_ONCE = 2_000
+"""Profiles in one object of the register."""
 
 
 class DynamoCustomerDirectory:
-    """`CustomerDirectory` on DynamoDB."""
+    """`CustomerDirectory` on DynamoDB.
 
-    def __init__(self, batches: Batches) -> None:
-        self._batches = batches
+    Parameters
+    ----------
+    register : callable
+        Returns the register, which is loaded where something is written only.
+    """
+
+    def __init__(self, batches: Batches, register: Callable[[], Register]) -> None:
+        self._batches, self._register = batches, register
 
     def put_profiles(self, profiles: Iterable[tuple[str, Profile]]) -> None:
         """Set each profile and raise the version, without reading: account attributes stay as they are."""
-        for customer_id, profile in profiles:
-            item = CustomerItem(customer_id)
-            values = [getattr(CustomerItem, name).set(value) for name, value in asdict(profile).items()]
-            with translated():
-                item.update(actions=[*values, CustomerItem.version.add(1)])
+        for some in batched(profiles, _PROFILES_AT_ONCE, strict=False):
+            for customer_id, profile in some:
+                item = CustomerItem(customer_id)
+                values = [getattr(CustomerItem, name).set(value) for name, value in asdict(profile).items()]
+                with translated():
+                    item.update(actions=[*values, CustomerItem.version.add(1)])
+            self._register().put_profiles(some)
 
     def scan(self, after: str = "") -> Iterator[Planned]:
         """Scan the table page by page, reading only what planning needs; a table's own order stays the same."""
@@ -38,6 +50,14 @@ class DynamoCustomerDirectory:
             ):
                 provider, currency = intern(item.payment_provider), intern(item.currency)  # once, not a million times
                 yield Planned(item.customer_id, provider, int(item.last_invoiced_minor), currency)
+
+    def scan_accounts(self, after: str = "") -> Iterator[Customer]:
+        """Scan the table page by page: DynamoDB charges for whole items, whatever is read of them."""
+        with translated():
+            for item in CustomerItem.scan(
+                consistent_read=True, last_evaluated_key={"customer_id": {"S": after}} if after else None
+            ):
+                yield customer(item)
 
     def known(self, customer_ids: Iterable[str]) -> Mapping[str, Profile]:
         """Look the ids up, in batches."""

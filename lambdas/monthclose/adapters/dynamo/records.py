@@ -8,6 +8,7 @@ from typing import Any
 
 from monthclose.adapters.dynamo import models as m
 from monthclose.domain.accounts.customer import Customer, Profile
+from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Grant, GrantKind, Part, Parts, merged
 from monthclose.domain.accounts.ledger import Account, Entry, Leg
 from monthclose.domain.invoices.credit_note import CreditNote
@@ -70,8 +71,9 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
             gathers = [str(period) for period in record.gathers] or None
-            plain = _plain(record, "period", "history", "gathers", "waits_for", "refunds")
-            plain |= {"waits_for": record.waits_for or None, "refunds": [_written(r) for r in record.refunds] or None}
+            said: dict[str, Any] = {"waits_for": record.waits_for or None, "card_brand": record.card_brand or None}
+            said["refunds"] = [_written(refund) for refund in record.refunds] or None
+            plain = _plain(record, "period", "history", "gathers", *said) | said
             return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
             kind = f"notice#{record.step}" if record.step else "notice"
@@ -100,7 +102,18 @@ def _customer_item(customer: Customer) -> m.CustomerItem:
     fields = {name: getattr(customer, name) for name in customer.__dataclass_fields__ if name != "profile"}
     lease = lease_of(customer.customer_id) if customer.open_payment else None
     written = {"grants": _grants(customer.grants), "version": customer.version + 1, "lease": lease}
-    return m.CustomerItem(**fields | asdict(customer.profile) | written)
+    given = {"given_method": _given(customer.given_method)}
+    return m.CustomerItem(**fields | asdict(customer.profile) | written | given)
+
+
+def _given(method: GivenMethod | None) -> dict[str, Any] | None:
+    return asdict(method) | {"given_at": method.given_at.isoformat()} if method else None
+
+
+def _given_method(content: Mapping[str, Any] | None) -> GivenMethod | None:
+    if not content:
+        return None
+    return GivenMethod(**{**content, "given_at": datetime.fromisoformat(content["given_at"])})
 
 
 def _grants(parts: Parts) -> list[dict[str, Any]] | None:
@@ -145,7 +158,8 @@ def customer(item: m.CustomerItem) -> Customer:
     """Read a customer."""
     profile = {name: getattr(item, name) for name in Profile.__dataclass_fields__}
     account = {name: getattr(item, name) for name in Customer.__dataclass_fields__ if name != "profile"}
-    return Customer(profile=Profile(**profile), **account | {"grants": _parts(item.grants)})
+    read = {"grants": _parts(item.grants), "given_method": _given_method(item.given_method)}
+    return Customer(profile=Profile(**profile), **account | read)
 
 
 def month(items: list[m.BillingItem]) -> CustomerMonth:  # noqa: C901 (one case a kind)
@@ -252,9 +266,9 @@ def payment(item: m.PaymentItem) -> Payment:
     )
     gathers = tuple(Period.parse(period) for period in item.gathers or ())
     fields = _common(item, "sequence", "batch", "attempt", "continues", *texts, *amounts, *money_back)
-    state, waits_for = PaymentState(item.state), item.waits_for or ""
+    fields |= {"waits_for": item.waits_for or "", "card_brand": item.card_brand or ""}
     refunds = tuple(_refund(content) for content in item.refunds or ())
-    return Payment(**fields, state=state, history=history, gathers=gathers, waits_for=waits_for, refunds=refunds)
+    return Payment(**fields, state=PaymentState(item.state), history=history, gathers=gathers, refunds=refunds)
 
 
 def _written(refund: Refund) -> dict[str, Any]:

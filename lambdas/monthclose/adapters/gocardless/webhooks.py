@@ -27,6 +27,7 @@ _KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
     "refunds.funds_returned": frozenset(),
     "refunds.paid": frozenset(),
     "mandates.replaced": frozenset(),
+    "billing_requests.fulfilled": frozenset(),
 }
 """The events that may change our record of a payment (API reference, "Event types"), and states that they don't."""
 
@@ -62,7 +63,7 @@ class GoCardlessWebhooks:
         return _readable(events)
 
 
-_LINKS = {"payments": "payment", "refunds": "refund", "mandates": "mandate"}
+_LINKS = {"payments": "payment", "refunds": "refund", "mandates": "mandate", "billing_requests": "billing_request"}
 
 
 def _readable(events: Sequence[Any]) -> list[ProviderEvent]:
@@ -87,6 +88,7 @@ def _event(event: Any) -> ProviderEvent:
         payment_id = str(quoted.get("payment", "")).rpartition("#")[0] if about == "payments" else ""
         reference = event["links"][_LINKS[about]]
         method = reference if about == "mandates" else ""
-        return ProviderEvent(event["id"], kind, reference, payment_id, _KNOWN_IN[kind], method)
+        page = reference if about == "billing_requests" else ""
+        return ProviderEvent(event["id"], kind, reference, payment_id, _KNOWN_IN[kind], method, page)
     except (AttributeError, KeyError, TypeError) as error:
         raise WebhookRefusedError(f"the webhook has an event that cannot be read: {type(error).__name__}") from None

@@ -45,7 +45,19 @@ def refusal(error: stripe.StripeObject | None, request_id: str | None, code: str
     reason = member(error, "decline_code") or code or "declined"
     advice = member(error, "advice_code") or member(error, "network_advice_code")
     needs_customer = reason == "authentication_required"
-    return Refused(reason, needs_customer=needs_customer, request_id=request_id or "", advice=advice)
+    return Refused(
+        reason,
+        needs_customer=needs_customer,
+        request_id=request_id or "",
+        advice=advice,
+        card_brand=card_brand(error),
+    )
+
+
+def card_brand(of: stripe.StripeObject | None) -> str:
+    """Read the card's brand from a charge, or from an error about one; empty where it is no card."""
+    means = getattr(of, "payment_method_details", None) or getattr(of, "payment_method", None)
+    return member(getattr(means, "card", None), "brand")
 
 
 _UNTAKEN = {"amount_too_small": BELOW_MINIMUM, "amount_too_large": ABOVE_MAXIMUM}
@@ -68,7 +80,7 @@ def translated(*, moves_money: bool) -> Iterator[None]:
         if moves_money:
             raise
         no = refusal(error.error, error.request_id, error.code)
-        raise OrderRefusedError(no.code, no.request_id, no.advice) from None
+        raise OrderRefusedError(no.code, no.request_id, no.advice, no.card_brand) from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise ProviderRefusedError(f"Stripe does not accept our key: {error.code or error.http_status}") from None
     except stripe.RateLimitError as error:

@@ -8,6 +8,7 @@ the first call's answer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import stripe
@@ -18,6 +19,7 @@ from monthclose.adapters.stripe.amounts import our_amount, stripe_amount
 from monthclose.adapters.stripe.errors import (
     INVALID_METHOD,
     NO_SUCH_OBJECT,
+    card_brand,
     failure_code,
     member,
     refusal,
@@ -110,6 +112,7 @@ class StripeGateway:
                         "invoice": order.invoice_number,
                         "close": str(order.period),
                         "customer_id": order.customer_id,
+                        "attempt": str(order.attempt),
                     },
                 },
                 {"idempotency_key": _key(order.payment_id, order.attempt, "create")},
@@ -122,7 +125,11 @@ class StripeGateway:
             with self._asking(order, moves_money=False):
                 self._client.payment_intents.update(
                     order.reference,
-                    {"amount": stripe_amount(order.amount), "payment_method": order.payment_method},
+                    {
+                        "amount": stripe_amount(order.amount),
+                        "payment_method": order.payment_method,
+                        "metadata": {"attempt": str(order.attempt)},
+                    },
                     {"idempotency_key": _key(order.payment_id, order.attempt, "update")},
                 )
         except OrderInvalidError as error:
@@ -139,12 +146,16 @@ class StripeGateway:
             return _id(self._client.payment_intents.retrieve(reference).customer)
 
     def collect(self, order: ChargeOrder) -> Answer:
-        """Confirm the PaymentIntent off-session."""
+        """Confirm the PaymentIntent: off-session, or with the customer there, who may have to authenticate it."""
         try:
             with self._asking(order, moves_money=True):
                 intent = self._client.payment_intents.confirm(
                     order.reference,
-                    {"payment_method": order.payment_method, "off_session": True},
+                    {
+                        "payment_method": order.payment_method,
+                        "expand": ["latest_charge"],  # says the card's brand
+                        **({"return_url": order.back} if order.back else {"off_session": True}),
+                    },
                     {"idempotency_key": _key(order.payment_id, order.attempt, "confirm")},
                 )
         except stripe.CardError as error:
@@ -156,8 +167,15 @@ class StripeGateway:
         return self._answer(intent)
 
     def look_up(self, order: ChargeOrder) -> Answer:
-        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; Stripe's search lags behind."""
-        return self._retrieve(order.reference) if order.reference else self._find(order)
+        """Retrieve the PaymentIntent, or find it among the customer's by its metadata; Stripe's search lags behind.
+
+        One that still says why an earlier attempt was refused was not brought up to date for this one, nor confirmed.
+        """
+        if not order.reference:
+            return self._find(order)
+        with translated(moves_money=False):
+            intent = self._client.payment_intents.retrieve(order.reference, {"expand": ["latest_charge"]})
+            return Answer(intent.id, NotCollected()) if _is_of_earlier(intent, order) else self._answer(intent)
 
     def _retrieve(self, reference: str) -> Answer:
         with translated(moves_money=False):
@@ -183,7 +201,8 @@ class StripeGateway:
             )
             for intent in intents.auto_paging_iter():
                 if _metadata(intent, "payment") == order.payment_id and intent.status != CANCELED:
-                    return self._answer(intent)
+                    earlier = _is_of_earlier(intent, order)
+                    return Answer(intent.id, NotCollected()) if earlier else self._answer(intent)
         return Answer("", NotCollected())
 
     def withdraw(self, order: ChargeOrder) -> Answer:
@@ -297,7 +316,7 @@ class StripeGateway:
         outcome = _outcome(intent)
         charge = intent.latest_charge
         if isinstance(outcome, Collected) and isinstance(charge, stripe.Charge):
-            outcome = with_money_back(self._client, intent, charge, outcome)
+            outcome = with_money_back(self._client, intent, charge, replace(outcome, card_brand=card_brand(charge)))
         return Answer(intent.id, outcome)
 
 
@@ -323,6 +342,13 @@ def _metadata(intent: stripe.PaymentIntent, key: str) -> str:
     return str(getattr(intent.metadata, key, ""))
 
 
+def _is_of_earlier(intent: stripe.PaymentIntent, order: ChargeOrder) -> bool:
+    """Whether a PaymentIntent that was refused, or waits for its customer, is as an earlier attempt has left it."""
+    attempt = _metadata(intent, "attempt")
+    open_ = intent.status in ("requires_payment_method", "requires_confirmation", "requires_action")
+    return open_ and attempt.isdecimal() and int(attempt) < order.attempt
+
+
 def _id(reference: str | stripe.StripeObject | None) -> str:
     """Read a member that holds an object's id, or is the object."""
     return str(member(reference, "id") if isinstance(reference, stripe.StripeObject) else reference or "")
@@ -330,6 +356,12 @@ def _id(reference: str | stripe.StripeObject | None) -> str:
 
 def _is_canceled(answer: Answer) -> bool:
     return isinstance(answer.outcome, Refused) and answer.outcome.code == CANCELED
+
+
+def _authentication_url(intent: stripe.PaymentIntent) -> str:
+    """Read where the customer authenticates; empty if only Stripe's own script could take them there."""
+    action = intent.next_action
+    return member(getattr(action, "redirect_to_url", None), "url") if action else ""
 
 
 def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
@@ -341,7 +373,8 @@ def _outcome(intent: stripe.PaymentIntent) -> ChargeOutcome | NotCollected:
         case "processing":
             return InProgress(request_id)
         case "requires_action":
-            return Refused("authentication_required", needs_customer=True, request_id=request_id)
+            url = _authentication_url(intent)
+            return Refused("authentication_required", needs_customer=True, request_id=request_id, confirm_at=url)
         case "requires_payment_method" if intent.last_payment_error:
             return refusal(intent.last_payment_error, request_id, failure_code(intent))
         case "canceled":

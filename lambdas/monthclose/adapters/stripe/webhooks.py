@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from monthclose.adapters.page_marks import is_of_our_page
 from monthclose.adapters.webhook_reading import check_signature, document, header
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.errors import WebhookRefusedError
@@ -32,6 +33,10 @@ _KNOWN_IN: Mapping[str, frozenset[PaymentState]] = {
 """The events that may change our record of a payment (Stripe docs, "Types of events"), and states that they don't."""
 
 
+_OF_PAGES = frozenset({"checkout.session.completed", "setup_intent.succeeded"})
+"""The events that tell of payment details given on a page; with some payment methods the second comes days later."""
+
+
 class StripeWebhooks:
     """Reads what Stripe's webhook endpoint receives: one event at a time.
 
@@ -43,7 +48,7 @@ class StripeWebhooks:
         How old a delivery may be, so that nobody can replay an old one. Stripe signs each retry again.
     """
 
-    events = frozenset(_KNOWN_IN)
+    events = frozenset(_KNOWN_IN) | _OF_PAGES
 
     def __init__(self, secret: str, tolerance_seconds: float = 300) -> None:
         if not secret:
@@ -77,6 +82,9 @@ def _event(event: Mapping[str, Any]) -> ProviderEvent:
         raise WebhookRefusedError("the webhook has no event id and type")
     data = event.get("data")
     about = data.get("object") if isinstance(data, dict) else None
+    if kind in _OF_PAGES and isinstance(about, dict) and is_of_our_page(about.get("metadata")):
+        page = str(about.get("id", ""))
+        return ProviderEvent(event_id, kind, page, page=page)
     if kind not in _KNOWN_IN or not isinstance(about, dict):
         return ProviderEvent(event_id, kind, "")
     return ProviderEvent(event_id, kind, _reference(about), _payment_id(about), _KNOWN_IN[kind])

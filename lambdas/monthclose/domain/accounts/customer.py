@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monthclose.domain.accounts.given_method import GivenMethod
 from monthclose.domain.accounts.grant import Parts, sum_minor
 from monthclose.domain.money import Money, check_minor
 
@@ -29,6 +30,8 @@ class Profile:
         Valid and written plainly; empty if they have none.
     address : str
         As on a letter, line by line, without name and country.
+    language : str
+        What they are written to in, as a tag (BCP 47): `de`, `pt-br`; empty for the company's language.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Profile:
     region: str = ""
     tax_id: str = ""
     address: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ class Customer:
         The imported id, once the provider has deleted that customer: it is never used again.
     method_successors : mapping
         Payment methods by which the provider has replaced others on its own. Imports may still name the old ones.
+    given_method : GivenMethod or None
+        The payment method that the customer gave on the provider's page, whether or not it is still the one to charge.
+    method_page, method_page_at : str, datetime or None
+        The provider's id of the newest page that asks them for a payment method, and when it was made; empty once it
+        has been answered, or has expired.
     open_payment : str
         The lease: id of the one payment that is being collected; empty if none is.
     check_at : datetime or None
@@ -97,6 +106,9 @@ class Customer:
     registered_provider_customer_id: str = ""
     lost_provider_customer_id: str = ""
     method_successors: Mapping[str, str] = field(default_factory=dict)
+    given_method: GivenMethod | None = None
+    method_page: str = ""
+    method_page_at: datetime | None = None
     open_payment: str = ""
     check_at: datetime | None = None
     held_since: datetime | None = None
@@ -126,15 +138,22 @@ class Customer:
         return Money(self.receivable_minor - self.credit_minor, self.currency)
 
     @property
+    def given(self) -> GivenMethod | None:
+        """The payment method that they gave themselves, if it is the one to charge: see `GivenMethod`."""
+        return self.given_method if self.given_method and self.given_method.replaces(self.profile) else None
+
+    @property
     def provider_customer_id(self) -> str:
         """The provider's id of the customer to charge; empty if they must be registered first."""
+        if self.given:
+            return self.given.payer
         known = (self.profile.imported_provider_customer_id, self.registered_provider_customer_id)
         return next((known_as for known_as in known if known_as and known_as != self.lost_provider_customer_id), "")
 
     @property
     def payment_method(self) -> str:
         """The payment method to charge; empty if there is none."""
-        return self.current_method(self.profile.payment_method)
+        return self.current_method(self.given.method if self.given else self.profile.payment_method)
 
     def current_method(self, method: str) -> str:
         """Name the payment method that is charged in place of one of theirs: mostly that one itself."""
@@ -146,11 +165,45 @@ class Customer:
         return replace(self, method_successors={**replaced, method: successor})
 
     def without_provider_customer(self) -> Customer:
-        """Forget the provider's id of them, which is dead: they will be registered there again."""
+        """Forget the provider's id of them, which is dead: they will be registered there again.
+
+        The payment method that they gave was lost with it.
+        """
         if self.provider_customer_id == self.profile.imported_provider_customer_id:
             # Remembered as lost: the next import would bring it again.
-            return replace(self, lost_provider_customer_id=self.provider_customer_id)
-        return replace(self, registered_provider_customer_id="")
+            return replace(self, lost_provider_customer_id=self.provider_customer_id, given_method=None)
+        return replace(self, registered_provider_customer_id="", given_method=None)
+
+    def asked_for_method(self, page: str, at: datetime) -> Customer:
+        """Note the page on which they are asked for a payment method."""
+        return replace(self, method_page=page, method_page_at=at)
+
+    def answered(self, page: str) -> Customer:
+        """Note that a page was answered, or has expired; another page stays."""
+        return replace(self, method_page="", method_page_at=None) if self.method_page == page else self
+
+    def giving(self, method: str, payer: str, at: datetime) -> Customer:
+        """Let a payment method that they gave be the one to charge, unless they have given a later one.
+
+        Parameters
+        ----------
+        method, payer : str
+            The provider's ids of the payment method, and of the customer that it belongs to.
+        at : datetime
+            When the page was made.
+        """
+        before, profile = self.given_method, self.profile
+        if before and (before.given_at >= at or (before.method == method and self.given)):
+            return self
+        given = GivenMethod(
+            profile.payment_provider,
+            method,
+            payer,
+            at,
+            profile.payment_method,
+            profile.imported_provider_customer_id,
+        )
+        return replace(self, given_method=given)
 
     @property
     def in_use(self) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from monthclose.domain.closes.forecast import Forecast
 from monthclose.domain.closes.money_curve import Amount
+from monthclose.domain.closes.pace import Lane
 from monthclose.domain.closes.standing import ProviderStanding, Standing
+from monthclose.domain.closes.timetable import opening_seconds
 
 
 def money_over_time(standing: Standing, forecast: Forecast, began: datetime, now: datetime) -> list[Amount]:
@@ -25,6 +28,31 @@ def money_over_time(standing: Standing, forecast: Forecast, began: datetime, now
             begins = (now - began).total_seconds()
             lasts = (expected.charged_at - now).total_seconds()
             found += _will_come(provider, shares, begins, lasts, expected.left)
+    return found
+
+
+def money_as_planned(standing: Standing, lanes: Mapping[str, Lane], customers: int) -> list[Amount]:
+    """Say when the money would come in if every charge succeeded, at the pace that the providers' limits allow.
+
+    The batches and their order are those of the close, as far as it is; what is not invoiced yet is expected as in
+    `money_over_time`.
+
+    Parameters
+    ----------
+    customers : int
+        Those of the close: as long as scanning them takes, nobody is charged.
+    """
+    begins, found = opening_seconds(customers), list[Amount]()
+    for name, provider in standing.providers.items():
+        if name in lanes and provider.charges:
+            lane, made = replace(lanes[name], speed=1.0, wait_seconds=0.0), 0
+            for step in provider.steps:
+                made += step.charges
+                second = begins + lane.seconds(made)
+                found += (Amount(second, currency, minor) for currency, minor in step.invoiced.items())
+            lasts = begins + lane.seconds(provider.charges)
+            begun = begins + lane.seconds(made)
+            found += _will_come(provider, {}, begun, lasts - begun, provider.left)
     return found
 
 
@@ -50,6 +78,8 @@ def _came(provider: ProviderStanding, began: datetime) -> Iterable[Amount]:
 def _will_come(
     provider: ProviderStanding, shares: dict[str, float], begins: float, lasts: float, left: float
 ) -> Iterable[Amount]:
+    if not left:
+        return
     made = 0
     for batch in provider.queued:
         made += batch.charges

@@ -290,7 +290,7 @@ def _reason_to_retry(
     month: CustomerMonth, trouble: Trouble, customer: Customer, policy: DunningPolicy, today: date
 ) -> str:
     profile, obstacle = customer.profile, trouble.obstacle
-    if not profile.payment_method:
+    if not customer.payment_method:
         return ""
     if obstacle is Obstacle.NO_ADAPTER:
         return "the provider is now connected"

@@ -23,6 +23,7 @@ from monthclose.domain.usage import UsageEvent
 _EMAIL = re.compile(r"[^@\s<>()\[\]\\,;:\"]+@[^@\s<>()\[\]\\,;:\"]+\.[^@\s<>()\[\]\\,;:\".]+")
 _MAX_EMAIL_LENGTH = 254
 _MAX_ADDRESS_LINES, _MAX_ADDRESS_LENGTH = 8, 500
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
 _PROVIDER = re.compile(r"[a-z][a-z0-9]{0,49}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -136,6 +137,7 @@ def read_customer(fields: Mapping[str, str], check_tax_id: CheckTaxId) -> tuple[
         region=_line(fields.get("region", ""), "region"),
         tax_id=check_tax_id(country, tax_id) if tax_id else "",
         address=_address(fields.get("address", "")),
+        language=_language(fields.get("language", "")),
     )
 
 
@@ -254,6 +256,14 @@ def _address(text: str) -> str:
     if len(lines) > _MAX_ADDRESS_LINES or len(text) > _MAX_ADDRESS_LENGTH:
         raise UserMistakeError(f"address has more than {_MAX_ADDRESS_LINES} lines or {_MAX_ADDRESS_LENGTH} characters")
     return "\n".join(line for line in lines if line)
+
+
+def _language(text: str) -> str:
+    """Read a language's tag; `pt_BR` is `pt-br`. Whether there is a catalogue for it does not matter yet."""
+    tag = text.strip().lower().replace("_", "-")
+    if tag and not _LANGUAGE.fullmatch(tag):
+        raise UserMistakeError("language is not a tag like de or pt-BR (ISO 639)")
+    return tag
 
 
 def _line(text: str, what: str) -> str:

@@ -13,6 +13,8 @@ class Company:
     ----------
     payment_days : int
         Days from an invoice's date until it is due.
+    language : str
+        What customers without a language of their own are written to in, as a tag (BCP 47).
     e_invoice : bool
         Whether PDFs carry the invoice as XML by EN 16931 (Factur-X) where the norm can express it.
     """
@@ -20,3 +22,4 @@ class Company:
     seller: Seller
     payment_days: int = 0
     e_invoice: bool = False
+    language: str = "en"

@@ -27,6 +27,7 @@ from monthclose.domain.invoices.invoice import Booking, DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.domain.phrases import CREDITED
 from monthclose.domain.tax.tax import TaxLine
 
 
@@ -176,7 +177,7 @@ def _part(document: InvoiceDocument, before: int, minor: int) -> InvoiceDocument
     currency = document.currency
     taxes = [share(tax, before + minor) - share(tax, before) for tax in document.taxes]
     net = Money(minor - sum(taxes), currency)
-    line = DocumentLine("", f"Credit on invoice {document.number}", Decimal(-1), -net.minor, unit_price=net.major)
+    line = DocumentLine("", CREDITED.format(number=document.number), Decimal(-1), -net.minor, unit_price=net.major)
     return replace(
         document,
         lines=(line,),

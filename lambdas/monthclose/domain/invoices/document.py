@@ -62,6 +62,9 @@ class InvoiceDocument:
         Number of the invoice that an invoice replaces.
     total_minor : int
         Lines + discounts + taxes that aren't in the prices.
+    language : str
+        What its page is written in, as a tag (BCP 47); empty for English. Its texts here are English all the same:
+        the page translates those that are ours (`domain.phrases`).
     more : mapping
         Other entries of its JSON: how it came about. They are kept, and not shown.
 
@@ -88,6 +91,7 @@ class InvoiceDocument:
     corrects: str = ""
     replaces: str = ""
     notes: tuple[str, ...] = ()
+    language: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -156,6 +160,7 @@ class InvoiceDocument:
             "corrects": self.corrects,
             "replaces": self.replaces,
             "notes": list(self.notes),
+            "language": self.language,
         }
         said = {name: value for name, value in optional.items() if value}
         return cast("Draft", {**self.more, **content, **said})
@@ -206,6 +211,7 @@ class InvoiceDocument:
             corrects=content.get("corrects", ""),
             replaces=content.get("replaces", ""),
             notes=tuple(content.get("notes", [])),
+            language=content.get("language", ""),
             more={name: value for name, value in content.items() if name not in _ENTRIES},
         )
 
@@ -232,4 +238,12 @@ def _details(seller: Seller) -> SellerContent:
 
 def _billed(document: InvoiceDocument) -> tuple[object, ...]:
     lines = tuple(replace(line, steps=()) for line in document.lines)
-    return (document.customer, document.seller, lines, document.discounts, document.taxes, document.total_minor)
+    return (
+        document.customer,
+        document.seller,
+        lines,
+        document.discounts,
+        document.taxes,
+        document.total_minor,
+        document.language,
+    )

@@ -10,7 +10,8 @@ from typing import Any, cast
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.draft_content import DeductionContent, TaxContent
 from monthclose.domain.money import EXACT, Money
-from monthclose.domain.pricing.explanation import Step, in_words, worth_saying
+from monthclose.domain.phrases import Writer
+from monthclose.domain.pricing.explanation import IN_ENGLISH, Step, in_words, worth_saying
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import TaxCategory, TaxLine, TaxRate
 
@@ -120,9 +121,13 @@ class DocumentLine:
 
     @property
     def explanation(self) -> tuple[str, ...]:
-        """The arithmetic in words, where quantity and unit price don't say it all."""
+        """The arithmetic in English words, where quantity and unit price don't say it all."""
+        return self.explained(IN_ENGLISH)
+
+    def explained(self, writer: Writer) -> tuple[str, ...]:
+        """Write the arithmetic in words, where quantity and unit price don't say it all."""
         plain_price = self.unit_price is not None and len(self.steps) < 2
-        return () if plain_price else tuple(in_words(step) for step in worth_saying(self.steps))
+        return () if plain_price else tuple(in_words(step, writer) for step in worth_saying(self.steps))
 
 
 @dataclass(frozen=True, slots=True)

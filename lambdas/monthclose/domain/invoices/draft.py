@@ -18,6 +18,7 @@ from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.money import check_minor
 from monthclose.domain.period import Period, day_in_words
+from monthclose.domain.phrases import GRANTED, OWN_CREDIT
 from monthclose.domain.pricing import InvoiceLine
 from monthclose.domain.pricing.line import LineContent
 from monthclose.domain.tax.tax import Taxation, taxed
@@ -99,13 +100,14 @@ def _credits(document: InvoiceDocument, customer: Customer) -> tuple[Deduction, 
     _, used, parts = credit.use(customer, document.total_minor, document.period)
     own = used - sum_minor(parts)
     granted = [Deduction(_described(part.grant), -part.minor) for part in parts]
-    return (*granted, *((Deduction(f"Your credit on {day_in_words(document.issued_on)}", -own),) if own else ()))
+    return (*granted, *((Deduction(OWN_CREDIT.format(day=day_in_words(document.issued_on)), -own),) if own else ()))
 
 
 def _described(grant: Grant) -> str:
-    last = grant.last_day
-    when = f", valid until {day_in_words(last)}" if last else f" granted on {day_in_words(grant.granted_at)}"
-    return _CREDIT_IN_WORDS[grant.kind] + when
+    valid_until, granted_on = GRANTED[_CREDIT_IN_WORDS[grant.kind]]
+    if last := grant.last_day:
+        return valid_until.format(day=day_in_words(last))
+    return granted_on.format(day=day_in_words(grant.granted_at))
 
 
 def number_drafts(drafts: Iterable[Draft], first: int, key: str) -> tuple[list[Invoice], bytes]:

@@ -96,6 +96,7 @@ class OptionalEntries(TypedDict, total=False):
     corrects: str
     replaces: str
     notes: list[str]
+    language: str
 
 
 class RequiredEntries(TypedDict):

@@ -9,6 +9,7 @@ from decimal import Decimal
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.draft_content import Draft
 from monthclose.domain.money import Money
+from monthclose.domain.phrases import CARRIED_OVER, EARLIER_MONTHS
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind
 
@@ -48,10 +49,10 @@ def carried_line(customer: Customer) -> InvoiceLine:
     """Make the line of what earlier months have carried over."""
     amount = Money(customer.carried_minor, customer.currency)
     explanation = Explanation()
-    explanation.add("carried", value=amount.major, period="earlier months")
+    explanation.add("carried", value=amount.major, period=EARLIER_MONTHS)
     return InvoiceLine(
         sku="",
-        description="Carried over from earlier months (too small to invoice then)",
+        description=CARRIED_OVER,
         unit="",
         quantity=Decimal(1),
         unit_price=None,

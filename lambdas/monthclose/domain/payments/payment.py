@@ -161,6 +161,8 @@ class Payment:
         Why it was declined, in the provider's words.
     advice : str
         What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
+    card_brand : str
+        The brand of the card that was charged, in the provider's words (`visa`); empty if it is none, or unknown.
     refunds : tuple of Refund
         Those that people asked for, in order.
     waits_for : str
@@ -192,6 +194,7 @@ class Payment:
     advice: str = ""
     history: tuple[Transition, ...] = ()
     waits_for: str = ""
+    card_brand: str = ""
     refunds: tuple[Refund, ...] = ()
     version: int = 0
 
@@ -301,6 +304,7 @@ class Payment:
             begun,
             amount_minor=amount.minor,
             payment_method=payment_method,
+            card_brand=self.card_brand if payment_method == self.payment_method else "",
             attempt=self.attempt + 1,
         )
 

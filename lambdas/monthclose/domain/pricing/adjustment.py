@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.domain.phrases import ADJUSTED, CARRIED_AMOUNT
 from monthclose.domain.pricing.explanation import MEASURING, Explanation
 from monthclose.domain.pricing.line import BilledDocument, InvoiceLine, LineContent, LineKind
 
@@ -37,7 +38,7 @@ def billed_for(period: Period, documents: Iterable[BilledDocument]) -> dict[_Key
             billed = found.setdefault(_key(line), Billed(line))
             billed.amount_minor += line["amount_minor"]
             billed.quantity += Decimal(line["quantity"])
-            billed.invoices.append(document.get("number") or f"the amount that {document['period']} carried over")
+            billed.invoices.append(document.get("number") or CARRIED_AMOUNT.format(period=document["period"]))
     return found
 
 
@@ -77,7 +78,7 @@ def _difference(like: InvoiceLine, again: InvoiceLine | None, before: Billed | N
         explanation.add("billed", value=Money(before.amount_minor, currency).major, invoice=numbers)
     return replace(
         like,
-        description=f"{like.description}, adjustment for {period}",
+        description=ADJUSTED.format(description=like.description, period=period),
         quantity=quantity,
         amount=explanation.rounded(currency),
         kind=LineKind.ADJUSTMENT,

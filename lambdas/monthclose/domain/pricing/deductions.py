@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from monthclose.domain.money import Money
+from monthclose.domain.phrases import COMMITTED
 from monthclose.domain.pricing.book import Terms
 from monthclose.domain.pricing.explanation import Explanation
 from monthclose.domain.pricing.line import InvoiceLine, LineKind, total_minor
@@ -93,7 +94,7 @@ def _true_ups(commitments: Iterable[Commitment], left: _Left, terms: Terms) -> l
             continue
         explanation = Explanation()
         explanation.add("true_up", committed=_major(committed, terms), reached=_major(reached, terms))
-        text = commitment.description or f"Minimum commitment {commitment.id}"
+        text = commitment.description or COMMITTED.format(name=commitment.id)
         made.append((commitment, _line(commitment.id, text, LineKind.COMMITMENT, explanation, terms)))
     return [line for _, line in made]
 

@@ -5,10 +5,13 @@ and checking use the same arithmetic. A line's amount is the sum of its steps, r
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from monthclose.domain.money import Money
+from monthclose.domain.period import Period, day_in_words
+from monthclose.domain.phrases import Writer, listed
 from monthclose.domain.pricing.exact import exact_text, shown
 
 type Step = dict[str, str]
@@ -86,7 +89,12 @@ _WORDS: Mapping[str, str] = {
 
 _OPEN_END = "any"
 """What the last tier goes up to."""
-_UNITS_OF_TIME = ((86_400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
+_UNITS_OF_TIME = (
+    (86_400, "{part} of {whole} days"),
+    (3600, "{part} of {whole} hours"),
+    (60, "{part} of {whole} minutes"),
+    (1, "{part} of {whole} seconds"),
+)
 
 
 class Explanation:
@@ -135,15 +143,42 @@ def recomputed(steps: Iterable[Mapping[str, str]], currency: str) -> Money:
     return Money.rounded(total, currency)
 
 
-def in_words(step: Mapping[str, str]) -> str:
+class _InEnglish:
+    """Writes English without a catalogue, with months as the documents have them."""
+
+    def text(self, english: str, /, **values: object) -> str:
+        return english.format_map(values)
+
+    def number(self, number: Decimal) -> str:
+        return f"{number:,f}"
+
+    def day(self, day: date) -> str:
+        return day_in_words(day)
+
+    def month(self, period: Period) -> str:
+        return str(period)
+
+
+IN_ENGLISH = _InEnglish()
+
+
+def in_words(step: Mapping[str, str], writer: Writer = IN_ENGLISH) -> str:
     """Write a step as a person reads it: digits grouped, numbers without end to nine places."""
-    texts = {name: text if name in _TEXTS - {"amount"} else _readable(text) for name, text in step.items()}
+    texts = {
+        name: text if name in _TEXTS - {"amount"} else _readable(text, writer)
+        for name, text in step.items()
+        if name != "kind"
+    }
     texts["plus"] = f" + {texts['flat']}" if "flat" in texts else ""
+    if "how" in step:
+        texts["how"] = writer.text(step["how"])
+    for name in {"period", "invoice"} & step.keys():
+        texts[name] = listed(step[name], writer)
     if step["kind"] == "tier":
-        texts["tier"] = _tier_in_words(step)
+        texts["tier"] = _tier_in_words(step, writer)
     if step["kind"] == "prorated":
-        texts["part"] = _part_in_words(Fraction(step["seconds"]), Fraction(step["of_seconds"]))
-    return _WORDS[step["kind"]].format_map(texts)
+        texts["part"] = _part_in_words(Fraction(step["seconds"]), Fraction(step["of_seconds"]), writer)
+    return writer.text(_WORDS[step["kind"]], **texts)
 
 
 def worth_saying(steps: Sequence[Step]) -> Sequence[Step]:
@@ -153,21 +188,24 @@ def worth_saying(steps: Sequence[Step]) -> Sequence[Step]:
     return () if whole and all(step["kind"] in (*MEASURING, "prorated") for step in steps) else steps
 
 
-def _tier_in_words(step: Mapping[str, str]) -> str:
-    start, end = _readable(step["from"]), step["up_to"]
-    return f"{start} to {end}" if end == _OPEN_END else f"{start} to {_readable(end)}"
+def _tier_in_words(step: Mapping[str, str], writer: Writer) -> str:
+    start, end = _readable(step["from"], writer), step["up_to"]
+    if end == _OPEN_END:
+        return writer.text("{start} to any", start=start)
+    return writer.text("{start} to {end}", start=start, end=_readable(end, writer))
 
 
-def _part_in_words(time: Fraction, month: Fraction) -> str:
+def _part_in_words(time: Fraction, month: Fraction, writer: Writer) -> str:
     """Write a part of a month in the largest unit of time that says it in whole numbers."""
     size, unit = next(
         ((size, unit) for size, unit in _UNITS_OF_TIME if not time % size and not month % size), _UNITS_OF_TIME[-1]
     )
-    return f"{_readable(exact_text(time / size))} of {_readable(exact_text(month / size))} {unit}"
+    part, whole = (_readable(exact_text(length / size), writer) for length in (time, month))
+    return writer.text(unit, part=part, whole=whole)
 
 
-def _readable(text: str) -> str:
-    return f"{shown(Fraction(text)):,f}"
+def _readable(text: str, writer: Writer) -> str:
+    return writer.number(shown(Fraction(text)))
 
 
 def _amount(kind: str, texts: Mapping[str, str], so_far: Fraction) -> Fraction:

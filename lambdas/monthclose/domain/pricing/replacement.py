@@ -5,6 +5,7 @@ from typing import cast
 
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
+from monthclose.domain.phrases import BILLED_BEFORE
 from monthclose.domain.pricing.adjustment import billed_for
 from monthclose.domain.pricing.exact import plain
 from monthclose.domain.pricing.explanation import Explanation
@@ -40,7 +41,7 @@ def _taken_off(template: LineContent, minor: int, quantity: str, invoices: list[
     line = cast("LineContent", {name: value for name, value in template.items() if name != "period"})
     return {
         **line,
-        "description": f"{template['description']}, already billed on {numbers}",
+        "description": BILLED_BEFORE.format(description=template["description"], numbers=numbers),
         "quantity": quantity,
         "amount_minor": -minor,
         "kind": LineKind.BILLED.value,

@@ -23,7 +23,7 @@ from monthclose.domain.notices.notice import notice_due
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.errors import TryLaterError
-from monthclose.ports import Books, Clock, Closes
+from monthclose.ports import Books, Clock, Closes, Register
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.accounts.cover_open import OpenMonths, cover_with_credit, open_months
 from monthclose.use_cases.batch_work import retry_conflicts
@@ -63,6 +63,7 @@ class Cashier:
     """Makes the charger of a provider."""
     holds: HoldKeeper
     teller: TellsOutcomes
+    register: Register
 
     def under_way(self, customer_id: str) -> Payment | None:
         """Find the payment by which a customer is being charged right now, perhaps a bank debit that takes days."""
@@ -85,7 +86,7 @@ class Cashier:
         """
         customer = self._customer(customer_id)
         left = self._checked(customer, amount) if amount is not None else None
-        if not customer.profile.payment_method:
+        if not customer.payment_method:
             raise UserMistakeError(
                 f"customer {customer_id} has no payment method: import one first (monthclose import customers FILE)"
             )
@@ -196,7 +197,9 @@ class Cashier:
         changed = retry_conflicts(partial(self._commit_credit, customer_id, coming))
         self.holds.settle_up(customer_id, changed)
         self._tell(customer_id)
-        return self._customer(customer_id)
+        after = self._customer(customer_id)
+        self.register.put_account(after)
+        return after
 
     def _commit_credit(self, customer_id: str, coming: _Coming) -> OpenMonths:
         customer, now, amount = self._customer(customer_id), self.clock(), coming.amount

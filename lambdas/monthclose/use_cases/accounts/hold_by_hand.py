@@ -8,7 +8,7 @@ from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.month import HoldAction, HoldChange
 from monthclose.domain.period import Period
 from monthclose.domain.text import check_reason
-from monthclose.ports import Books, Clock
+from monthclose.ports import Books, Clock, Register
 from monthclose.use_cases.batch_work import retry_conflicts
 
 _MONTHS_AT_ONCE = 90
@@ -21,6 +21,7 @@ class HoldDesk:
 
     books: Books
     clock: Clock
+    register: Register
 
     def hold(self, customer_id: str, reason: str, by: str) -> Customer:
         """Put a customer on hold; a hold that the policy placed becomes the person's: only a person lifts it then.
@@ -73,6 +74,7 @@ class HoldDesk:
 
     def _commit(self, customer: Customer, *changes: HoldChange) -> Customer:
         self.books.commit(customer, *changes)
+        self.register.put_account(customer)
         return customer
 
     def _customer(self, customer_id: str) -> Customer:

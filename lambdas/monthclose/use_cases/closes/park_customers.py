@@ -37,7 +37,8 @@ def park_customers(
             parked += 1
     stage = progress.stage if progress else Stage.GENERATED
     after = summed_up(period, batch, months.values(), stage, close.round, clock)
-    closes.put_progress(replace(after, charged_at=progress.charged_at if progress else None))
+    charged_at = progress.charged_at if progress else None
+    closes.put_progress(replace(after, charged_at=charged_at), months.values())
     return parked
 
 

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from monthclose.domain.closes.batching import Planned, batch_size, batches_of
 from monthclose.domain.closes.close import Close
 from monthclose.domain.errors import UserMistakeError
-from monthclose.ports import CustomerDirectory, Documents, TimeIsUp
+from monthclose.ports import Documents, TimeIsUp
+from monthclose.use_cases.closes.registered_scan import Scanned
 from monthclose.use_cases.closes.snapshot import write_batches
 
 PART = 250_000
@@ -72,7 +73,7 @@ class SnapshotTaker:
         Most customers in memory at a time.
     """
 
-    directory: CustomerDirectory
+    directory: Scanned
     documents: Documents
     queues: Mapping[str, str]
     max_batches: int

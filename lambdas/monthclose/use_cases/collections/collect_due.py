@@ -17,10 +17,10 @@ from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Books, Clock, Closes, Log, TimeIsUp
-from monthclose.use_cases.batch_work import refresh_soon, retry_conflicts
+from monthclose.use_cases.batch_work import refresh_soon
 from monthclose.use_cases.payments.charge_customers import HandedBack, charge_each
 from monthclose.use_cases.payments.charge_payment import Charger
-from monthclose.use_cases.payments.own_payment import new_payment
+from monthclose.use_cases.payments.own_payment import payment_to_try
 from monthclose.use_cases.payments.turns import Turn
 
 
@@ -44,7 +44,13 @@ class _Made(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Retries the payments of customers of one provider, as many customers at a time as the executor has threads."""
+    """Retries the payments of customers of one provider, as many customers at a time as the executor has threads.
+
+    Parameters
+    ----------
+    catch_up : callable
+        Takes the payment method that a customer has given on a page, if no webhook has brought it.
+    """
 
     charger: Charger
     books: Books
@@ -53,6 +59,7 @@ class Collector:
     log: Log
     executor: Executor
     policy: DunningPolicy
+    catch_up: Callable[[Customer], object] = lambda _customer: None
 
     def collect(
         self,
@@ -77,10 +84,30 @@ class Collector:
         made = list[_Made]()
         jobs = {name: partial(self._collect_one, name, today, closing, made) for name in customer_ids}
         handed_back = charge_each(jobs, self.executor, self.log, time_is_up, turn)
-        # Many are refused again as before. To sum up a batch, all of its customers are read, twice.
+        self._refresh(made)
+        return Collection(len(made), sum(attempt.state is PaymentState.PAID for attempt in made), handed_back)
+
+    def collect_from(self, customer_id: str) -> None:
+        """Retry at once what is due from one customer: they have given a new payment method.
+
+        Raises
+        ------
+        TryLaterError
+            They are being charged right now, or the provider is briefly unavailable; the next call does what is left.
+        """
+        made = list[_Made]()
+        try:
+            self._collect_one(customer_id, self.clock().date(), frozenset(), made)
+        finally:
+            self._refresh(made)
+
+    def _refresh(self, made: Iterable[_Made]) -> None:
+        """Update the sums of batches: if many are refused again as before, there is nothing to sum up.
+
+        To sum up a batch, all of its customers are read, twice.
+        """
         for period, batch in {(attempt.period, attempt.batch) for attempt in made if attempt.changed}:
             refresh_soon(self.closes, self.books, self.clock, period, batch)
-        return Collection(len(made), sum(attempt.state is PaymentState.PAID for attempt in made), handed_back)
 
     def _collect_one(
         self,
@@ -93,8 +120,11 @@ class Collector:
         months: Mapping[Period, CustomerMonth] = self.books.months(customer_id)
         if closing & months.keys():
             return
-        for period, month in months.items():
+        for number, (period, month) in enumerate(months.items()):
             customer = self.books.customer(customer_id)  # read each time: the last charge has changed it
+            if customer and customer.method_page and not number:
+                self.catch_up(customer)
+                customer = self.books.customer(customer_id)
             if customer is None or customer.profile.payment_provider != self.charger.gateway.provider:
                 return
             job = self._job(customer, period, month, today)
@@ -118,9 +148,4 @@ class Collector:
         return None
 
     def _retry(self, customer: Customer, period: Period, month: CustomerMonth) -> PaymentState | None:
-        """Retry the invoice's own payment; make another if that is a different provider's or has collected already."""
-        own = month.collecting
-        key = PaymentKey(customer.customer_id, period, own.sequence if own else 1)
-        if own and (own.provider != self.charger.gateway.provider or own.collected_minor):
-            key = retry_conflicts(partial(new_payment, self.books, customer, period))
-        return self.charger.charge(key, again=True)
+        return self.charger.charge(payment_to_try(self.books, customer, period, month), again=True)

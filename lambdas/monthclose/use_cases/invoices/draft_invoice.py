@@ -20,6 +20,7 @@ from monthclose.domain.pricing.rating import not_too_many
 from monthclose.domain.pricing.replacement import billed_since, kept_lines
 from monthclose.domain.tax.tax import UNTAXED, Taxation
 from monthclose.domain.usage import AsOf
+from monthclose.locales import ENGLISH, locale_for
 from monthclose.ports import Books, Closes, Documents, PriceBooks, TaxTables, UsageStore
 from monthclose.use_cases.invoices.company_logo import current_logo
 
@@ -124,7 +125,7 @@ class InvoiceDrafter:
         day: date,
         more: MadeFrom,
     ) -> Draft:
-        return draft_invoice(
+        draft = draft_invoice(
             customer,
             period,
             not_too_many(lines),
@@ -134,9 +135,11 @@ class InvoiceDrafter:
             due_on=day + timedelta(days=self.company.payment_days),
             more={name: value for name, value in more.items() if value},
         )
+        language = locale_for(customer.profile.language, self.company.language).language
+        return draft if language == ENGLISH else {**draft, "language": language}  # English has never been said
 
     def _taxation(self, customer: Customer, period: Period, tax_table: str) -> Taxation:
-        profile, last_day = customer.profile, (period.end - timedelta(days=1)).date()
+        profile, last_day = customer.profile, period.last_day
         taxes = self.tax_tables.get(tax_table)
         return taxes.for_customer(profile.country, profile.region, profile.tax_id, last_day)
 

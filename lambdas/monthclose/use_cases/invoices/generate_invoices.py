@@ -133,7 +133,7 @@ class InvoiceGenerator:
         progress = summed_up(period, batch, months.values(), Stage.GENERATED, round_number, self.clock)
         if not progress.totals.customers.get("invoiced") and not held:
             progress = replace(progress, stage=Stage.CLOSED)  # nobody to charge, notify or put on hold
-        self.closes.put_progress(progress)
+        self.closes.put_progress(progress, months.values())
         return Generated(progress, held)
 
     def _finish(self, period: Period, batch: Batch, reservation: Reservation) -> set[str]:

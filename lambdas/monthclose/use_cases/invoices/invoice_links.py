@@ -1,8 +1,10 @@
 """Links to invoices: sent in e-mails; anybody who has one can open it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from monthclose.domain.invoices.link import InvoiceLink, LinkRefusedError, sign, verify
+from monthclose.domain.month import CustomerMonth
 from monthclose.ports import Clock, Documents, LinkSecrets
 from monthclose.settings import LinkSettings
 from monthclose.use_cases.invoices.issued_documents import Issued, IssuedDocuments
@@ -37,6 +39,13 @@ def link_writer(links: LinkSettings | None, secrets: LinkSecrets | None, clock: 
     return LinkWriter(secrets, clock, links.url, links.valid_days) if links and links.url and secrets else None
 
 
+class Opened(NamedTuple):
+    """What a link leads to: an invoice or credit note, and its month."""
+
+    issued: Issued
+    month: CustomerMonth
+
+
 @dataclass(frozen=True, slots=True)
 class LinkOpener:
     """Opens links."""
@@ -46,8 +55,8 @@ class LinkOpener:
     issued: IssuedDocuments
     documents: Documents
 
-    def open(self, token: str) -> str:
-        """Return an address that serves the PDF for one minute.
+    def open(self, token: str) -> Opened:
+        """Find what a link leads to.
 
         No store is read before the token is verified.
 
@@ -59,7 +68,13 @@ class LinkOpener:
             The link has expired.
         """
         link = verify(token, self.secrets.link_keys(), self.clock())
-        issued = self.issued.issued_to(link.customer_id, link.period, link.number)
+        month = self.issued.books.month(link.customer_id, link.period)
+        every: list[Issued] = [*month.invoices, *month.credit_notes]
+        issued = next((one for one in every if one.number == link.number), None)
         if issued is None:
             raise LinkRefusedError("refused")
+        return Opened(issued, month)
+
+    def pdf(self, issued: Issued) -> str:
+        """Return an address that serves the PDF for one minute."""
         return self.documents.link(self.issued.pdf_key(issued), f"{issued.number}.pdf", _OPEN_SECONDS)

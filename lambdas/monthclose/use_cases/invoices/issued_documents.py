@@ -16,7 +16,6 @@ from monthclose.domain.invoices.document import InvoiceDocument
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.series import Series
-from monthclose.domain.period import Period
 from monthclose.ports import Books, Closes, Documents, EInvoices, InvoiceRenderer
 from monthclose.use_cases.invoices.company_logo import current_logo
 from monthclose.use_cases.invoices.document_keys import credit_note_key, documents_key
@@ -107,12 +106,6 @@ class IssuedDocuments:
             There is none with that number.
         """
         return self.find_credit_note(number) if Series.CREDIT_NOTES.has(number) else self.find(number)
-
-    def issued_to(self, customer_id: str, period: Period, number: str) -> Issued | None:
-        """Find a customer's invoice or credit note in a period by its number; None if they have none with it."""
-        month = self.books.month(customer_id, period)
-        issued: list[Issued] = [*month.invoices, *month.credit_notes]
-        return next((one for one in issued if one.number == number), None)
 
     def content(self, invoice: Issued) -> bytes:
         """Read the stored document, byte for byte.

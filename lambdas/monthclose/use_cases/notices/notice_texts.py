@@ -1,11 +1,13 @@
 """What a notice says: one e-mail per kind, plain text and HTML, from the templates in `templates/mail/`.
 
 `<kind>.txt.j2` has a kind's subject, headline and message, once; `layout.txt.j2` and `layout.html.j2` lay them out.
+Everything is said in the customer's language (`monthclose.locales`), but for what a person wrote: a reason, a name.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,6 +23,7 @@ from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
 from monthclose.domain.payments.refund import Refund, RefundKind
 from monthclose.domain.period import Period
+from monthclose.locales import ENGLISH, Amount, Locale, locale_for
 from monthclose.ports import Mail
 from monthclose.templates import environment
 from monthclose.use_cases.invoices.issued_documents import Issued
@@ -49,6 +52,13 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.HOLD_LIFTED: _GOOD,
 }
 
+_ASKS: Mapping[NoticeKind, str] = {
+    **dict.fromkeys((NoticeKind.ACTION_REQUIRED, NoticeKind.ACTION_REMINDER), "confirm"),
+    **dict.fromkeys((NoticeKind.NO_PAYMENT_METHOD, NoticeKind.NEW_METHOD), "details"),
+    **dict.fromkeys((NoticeKind.DECLINED, NoticeKind.REMINDER, NoticeKind.LAST_REMINDER, NoticeKind.REVERSED), "pay"),
+}
+"""What a mail asks its reader to do on the page that its link opens; others only show the invoice."""
+
 _EFFECTS: Mapping[str, str] = {
     "less_owed": "Off this invoice",
     "covered": "Off other open invoices",
@@ -57,8 +67,12 @@ _EFFECTS: Mapping[str, str] = {
 """Where a credit note's amount went, as labelled in its mail."""
 
 _WHY_NOT_COLLECTED: Mapping[str, str] = {
-    ABOVE_MAXIMUM: "the amount is more than a single payment can collect.",
-    CURRENCY_NOT_TAKEN: "it does not support the currency of the invoice.",
+    ABOVE_MAXIMUM: (
+        "We cannot charge it to your payment method: the amount is more than a single payment can collect."
+    ),
+    CURRENCY_NOT_TAKEN: (
+        "We cannot charge it to your payment method: it does not support the currency of the invoice."
+    ),
 }
 
 
@@ -72,10 +86,20 @@ class NoticeTexts:
         The seller's name, as customers know it.
     link : Callable or None
         Writes the link to an invoice or a credit note; None if mails carry no links.
+    language : str
+        The company's: that of customers who have none of their own.
+    self_service : collection of str
+        The providers through which the page of an invoice does what a mail asks for.
     """
 
     company: str
     link: Callable[[Issued], str] | None = None
+    language: str = ENGLISH
+    self_service: Collection[str] = ()
+
+    def locale(self, customer: Customer) -> Locale:
+        """Find the language that a customer is written to in."""
+        return locale_for(customer.profile.language, self.language)
 
     def mail(
         self,
@@ -106,18 +130,21 @@ class NoticeTexts:
         payment = payment or month.collecting
         if month.invoice is None or payment is None:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
-        facts = _facts(month.invoice, payment) | {"held_on": _day(held_on) if held_on else ""}
-        rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number))
+        locale = self.locale(customer)
+        facts = _facts(month.invoice, payment, locale) | {"held_on": locale.day(held_on) if held_on else ""}
+        facts["asks"] = _ASKS.get(kind, "") if self.link and payment.provider in self.self_service else ""
+        rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number), locale)
         if step and month.invoice.open < customer.balance:
-            rows.append(("Total owed", str(customer.balance)))
-        return self._mail(
-            customer, kind, facts, rows, month.invoice, step, month.invoice.period, _hold_status(customer, month)
-        )
+            rows.append(("Total owed", locale.money(customer.balance)))
+        hold_status = _hold_status(customer, month, locale)
+        return self._mail(customer, kind, facts, rows, month.invoice, step, month.invoice.period, hold_status)
 
     def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
         """Write the mail that says that the account was put on hold, or that the hold was lifted."""
+        locale = self.locale(customer)
         facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
-        rows = [("Date", _day(change.time.date())), ("Total owed", str(max(customer.balance, _zero(customer))))]
+        owed = max(customer.balance, Money(0, customer.currency))
+        rows = [("Date", locale.day(change.time.date())), ("Total owed", locale.money(owed))]
         return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
 
     def credit_note_mail(
@@ -130,10 +157,11 @@ class NoticeTexts:
         month : CustomerMonth or None
             The credit note's month, for the sentence about a hold.
         """
+        locale = self.locale(customer)
         done = {name: Money(minor, note.currency) for name, minor in effect._asdict().items()}
         facts = {
             "number": note.corrects,
-            "month": f"{note.period.start:%B %Y}",
+            "month": locale.month(note.period),
             "credit_note": note.number,
             "amount": note.total,
             "reason": note.reason,
@@ -143,13 +171,13 @@ class NoticeTexts:
         }
         rows = [
             ("Credit note", note.number),
-            ("Date", _day(note.issued_on)),
+            ("Date", locale.day(note.issued_on)),
             ("Invoice", note.corrects),
-            ("Period", f"{note.period.start:%B %Y}"),
-            *((label, str(done[name])) for name, label in _EFFECTS.items() if done[name]),
-            ("Amount", str(note.total)),
+            ("Period", locale.month(note.period)),
+            *((label, locale.money(done[name])) for name, label in _EFFECTS.items() if done[name]),
+            ("Amount", locale.money(note.total)),
         ]
-        hold_status = _hold_status(customer, month or CustomerMonth())
+        hold_status = _hold_status(customer, month or CustomerMonth(), locale)
         return self._mail(customer, NoticeKind.CREDIT_NOTE, facts, rows, note, note.number, note.period, hold_status)
 
     def replacement_mail(self, customer: Customer, month: CustomerMonth, reason: str, covered_minor: int) -> Mail:
@@ -168,7 +196,8 @@ class NoticeTexts:
         invoice, payment = month.invoice, month.collecting
         if invoice is None or payment is None or not invoice.replaces:
             raise ValueError(f"customer {customer.customer_id} has no invoice that replaces another")
-        facts = _facts(invoice, payment) | {
+        locale = self.locale(customer)
+        facts = _facts(invoice, payment, locale) | {
             "replaces": invoice.replaces,
             "why": reason,
             "covered": Money(covered_minor, invoice.currency),
@@ -176,9 +205,9 @@ class NoticeTexts:
         }
         rows = [
             ("Replaced invoice", invoice.replaces),
-            *_rows(customer, invoice, payment, month.notes_on(invoice.number)),
+            *_rows(customer, invoice, payment, month.notes_on(invoice.number), locale),
         ]
-        hold_status = _hold_status(customer, month)
+        hold_status = _hold_status(customer, month, locale)
         return self._mail(
             customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, hold_status
         )
@@ -191,22 +220,22 @@ class NoticeTexts:
         ValueError
             The month has no invoice.
         """
-        invoice = _invoice_of(customer, month)
+        invoice, locale = _invoice_of(customer, month), self.locale(customer)
         amount = Money(refund.amount_minor, invoice.currency)
         note = next((note for note in month.credit_notes if note.number == refund.credit_note), None)
         facts = {
             "number": invoice.number,
-            "month": f"{invoice.period.start:%B %Y}",
+            "month": locale.month(invoice.period),
             "amount": amount,
             "reason": refund.reason,
             "credit_note": refund.credit_note,
             "overpaid": refund.kind is RefundKind.OVERPAYMENT,
         }
         rows = [
-            ("Date", _day(refund.time.date())),
+            ("Date", locale.day(refund.time.date())),
             ("Invoice", invoice.number),
             *([("Credit note", refund.credit_note)] if refund.credit_note else []),
-            ("Refunded", str(amount)),
+            ("Refunded", locale.money(amount)),
         ]
         return self._mail(customer, NoticeKind.REFUNDED, facts, rows, note or invoice, step, invoice.period)
 
@@ -218,22 +247,22 @@ class NoticeTexts:
         ValueError
             The month has no invoice.
         """
-        invoice = _invoice_of(customer, month)
+        invoice, locale = _invoice_of(customer, month), self.locale(customer)
         facts = {
             "number": invoice.number,
-            "month": f"{invoice.period.start:%B %Y}",
+            "month": locale.month(invoice.period),
             "amount": amount,
             "open": invoice.open,
             "owes": bool(customer.receivable_minor),
         }
         rows = [
             ("Invoice", invoice.number),
-            ("Date", _day(invoice.issued_on)),
-            ("Period", f"{invoice.period.start:%B %Y}"),
-            ("Waived", str(amount)),
-            ("Outstanding", str(invoice.open)),
+            ("Date", locale.day(invoice.issued_on)),
+            ("Period", locale.month(invoice.period)),
+            ("Waived", locale.money(amount)),
+            ("Outstanding", locale.money(invoice.open)),
         ]
-        hold_status = _hold_status(customer, month)
+        hold_status = _hold_status(customer, month, locale)
         return self._mail(customer, NoticeKind.WRITTEN_OFF, facts, rows, invoice, step, invoice.period, hold_status)
 
     def _mail(
@@ -247,23 +276,25 @@ class NoticeTexts:
         period: Period,
         hold_status: str = "",
     ) -> Mail:
-        company, held = _one_line(self.company), customer.held_since is not None
-        facts = {**facts, "name": _one_line(customer.profile.name), "company": company, "held": held}
+        company, held, locale = _one_line(self.company), customer.held_since is not None, self.locale(customer)
+        facts = {name: Amount(fact, locale) if isinstance(fact, Money) else fact for name, fact in facts.items()}
+        known = {"name": _one_line(customer.profile.name), "company": company, "held": held, "locale": locale}
+        facts = {"asks": "", **facts, **known}
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
         blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
+        table = [(locale.text(label), value) for label, value in rows]
         letter = facts | {
             "subject": _one_line(blocks["subject"]),
             "headline": _one_line(blocks["headline"]),
             "paragraphs": [
                 _one_line(text) for text in re.split(r"\n\s*\n", f"{blocks['message']}\n\n{hold_status}".strip())
             ],
-            "rows": rows,
-            "label_width": max(len(label) for label, _ in rows),
-            "value_width": max(len(value) for _, value in rows),
+            "rows": table,
+            "aligned": _aligned(table),
             "accent": _ACCENT[kind],
             "link": self.link(issued) if self.link and issued else "",
-            "linked": "credit note" if isinstance(issued, CreditNote) else "invoice",
+            "of_credit_note": isinstance(issued, CreditNote),
         }
         return Mail(
             to=customer.profile.email,
@@ -274,14 +305,14 @@ class NoticeTexts:
         )
 
 
-def _hold_status(customer: Customer, month: CustomerMonth) -> str:
+def _hold_status(customer: Customer, month: CustomerMonth, locale: Locale) -> str:
     """Say that the account is on hold, or that the hold was just lifted; empty otherwise."""
     if customer.held_since:
-        since = f"Your account has been on hold since {_day(customer.held_since.date())}."
-        lifts = "Please contact us about it." if customer.held_by else "The hold ends as soon as nothing is overdue."
-        return f"{since} {lifts}"
+        since = locale.text("Your account has been on hold since {day}.", day=locale.day(customer.held_since.date()))
+        by_hand, lifts = "Please contact us about it.", "The hold ends as soon as nothing is overdue."
+        return f"{since} {locale.text(by_hand if customer.held_by else lifts)}"
     lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
-    return "Your account is no longer on hold." if lifted else ""
+    return locale.text("Your account is no longer on hold.") if lifted else ""
 
 
 def _invoice_of(customer: Customer, month: CustomerMonth) -> Invoice:
@@ -290,16 +321,12 @@ def _invoice_of(customer: Customer, month: CustomerMonth) -> Invoice:
     return month.invoice
 
 
-def _zero(customer: Customer) -> Money:
-    return Money(0, customer.currency)
-
-
-def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+def _facts(invoice: Invoice, payment: Payment, locale: Locale) -> dict[str, Any]:
     """Collect the facts that the messages may mention."""
     nothing = Money(0, invoice.currency)
-    return _besides_invoice(invoice, payment) | {
+    return _besides_invoice(invoice, payment, locale) | {
         "number": invoice.number,
-        "month": f"{invoice.period.start:%B %Y}",
+        "month": locale.month(invoice.period),
         "total": invoice.total,
         "collected": Money(invoice.collected_minor, invoice.currency),
         "paid": bool(invoice.collected_minor) and not invoice.open,
@@ -308,27 +335,30 @@ def _facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
         "open": invoice.open,
         "attempted": payment.amount,
         "no_method": payment.state is PaymentState.NO_PAYMENT_METHOD,
-        "reason": decline(payment.provider, payment.code, payment.advice).sentence,
+        "reason": locale.text(decline(payment.provider, payment.code, payment.advice).sentence),
     }
 
 
-def _besides_invoice(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+def _besides_invoice(invoice: Invoice, payment: Payment, locale: Locale) -> dict[str, Any]:
     """Collect what a payment collected besides its invoice, and what it could not collect."""
+    untaken = _WHY_NOT_COLLECTED.get(payment.code, "")
     return {
-        "untaken": _WHY_NOT_COLLECTED.get(payment.code, ""),
+        "untaken": locale.text(untaken) if untaken else "",
         "more": Money(payment.more_minor, invoice.currency),
         "gathered": Money(payment.gathered_minor, invoice.currency),
         "rest": Money(min(payment.rest_minor, invoice.written_off_minor), invoice.currency),
     }
 
 
-def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequence[CreditNote]) -> list[tuple[str, str]]:
-    """List how the invoice is settled, so that the reader can add it up."""
+def _rows(
+    customer: Customer, invoice: Invoice, payment: Payment, notes: Sequence[CreditNote], locale: Locale
+) -> list[tuple[str, str]]:
+    """List how the invoice is settled, so that the reader can add it up; the labels in English."""
     rows = [
         ("Invoice", invoice.number),
-        ("Date", _day(invoice.issued_on)),
-        ("Period", f"{invoice.period.start:%B %Y}"),
-        ("Total", str(invoice.total)),
+        ("Date", locale.day(invoice.issued_on)),
+        ("Period", locale.month(invoice.period)),
+        ("Total", locale.money(invoice.total)),
     ]
     by_notes = min(sum(note.total_minor for note in notes), invoice.credited_minor)
     settled = {
@@ -337,14 +367,27 @@ def _rows(customer: Customer, invoice: Invoice, payment: Payment, notes: Sequenc
         "Waived": invoice.written_off_minor,
         "Paid": invoice.collected_minor,
     }
-    rows += [(label, str(Money(-minor, invoice.currency))) for label, minor in settled.items() if minor]
+    rows += [(label, locale.money(Money(-minor, invoice.currency))) for label, minor in settled.items() if minor]
     if payment.state is PaymentState.PENDING:
-        rows.append(("Being collected", str(payment.amount)))
+        rows.append(("Being collected", locale.money(payment.amount)))
     if invoice.total_minor >= 0:
-        rows.append(("Outstanding", str(invoice.open)))
+        rows.append(("Outstanding", locale.money(invoice.open)))
     if customer.credit_minor:
-        rows.append(("Credit left", str(Money(customer.credit_minor, customer.currency))))
+        rows.append(("Credit left", locale.money(Money(customer.credit_minor, customer.currency))))
     return rows
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Set rows as two columns of plain text, the second one on the right."""
+    widths = [(_width(label), _width(value)) for label, value in rows]
+    labels, values = (max(column) for column in zip(*widths, strict=True))
+    gaps = [" " * (labels - label + 2 + values - value) for label, value in widths]
+    return [f"{label}{gap}{value}" for (label, value), gap in zip(rows, gaps, strict=True)]
+
+
+def _width(text: str) -> int:
+    """Count columns: the letters of East Asian scripts take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
@@ -363,10 +406,6 @@ def notice_tag(period: Period, customer_id: str, step: str = "") -> str:
     return f"{tag[:222]}.-{hashlib.sha256(customer_id.encode()).hexdigest()[:32]}"
 
 
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
 def _one_line(text: str) -> str:
     """Make a text fit for a header: one line of printable characters."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return "".join(c for c in " ".join(text.split()) if c.isprintable()).replace("。 ", "。")  # its own space

@@ -161,7 +161,8 @@ class Bookkeeper:
         amount = said.amount
         payment = case.payment.to(PaymentState.PAID, self.clock(), f"{amount} collected", request_id=said.request_id)
         memo = f"{amount} collected by {payment.provider} for invoice {case.invoice.number}"
-        payment = replace(payment, collected_minor=amount.minor)
+        brand = said.card_brand or payment.card_brand
+        payment = replace(payment, collected_minor=amount.minor, card_brand=brand)
         invoice, customer, legs = invoices.settle(case.invoice, case.customer, amount, payment.rest_minor)
         customer, more = settle_gathered(self.books, customer, payment, self.clock())
         if payment.more_minor and invoice.open:
@@ -225,7 +226,7 @@ class Bookkeeper:
             advice=outcome.advice,
             request_id=outcome.request_id,
         )
-        return self._use_credit(case, payment)
+        return self._use_credit(case, replace(payment, card_brand=outcome.card_brand or payment.card_brand))
 
     def _wait(self, case: Case, outcome: InProgress) -> Case:
         now = self.clock()

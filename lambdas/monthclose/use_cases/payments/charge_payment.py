@@ -50,6 +50,23 @@ from monthclose.use_cases.payments.decide_amount import decide_amount
 from monthclose.use_cases.payments.earlier_orders import EarlierOrders, order_of
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
 
+
+@dataclass(slots=True)
+class Present:
+    """A customer who is there while they are charged, and may be asked to authenticate the charge.
+
+    Parameters
+    ----------
+    back : str
+        Where the provider sends them afterwards.
+    confirm_at : str
+        Where they must go to authenticate the charge; empty if they need not.
+    """
+
+    back: str
+    confirm_at: str = ""
+
+
 _SURELY_RECOGNISED = 0.5
 """Share of the provider's idempotency window that we rely on: clocks differ, and retries take time."""
 
@@ -63,6 +80,8 @@ class Charger:
     restored : callable
         Whether our record of a month may be older than the provider's, as it was restored from a backup: then the
         provider is asked what it has before it is given an order.
+    present : Present or None
+        The customer, if they are there.
     """
 
     books: Books
@@ -70,6 +89,7 @@ class Charger:
     clock: Clock
     restored: Callable[[Period], bool] = lambda _period: False
     pauses: ChargingPauses = NEVER_PAUSED
+    present: Present | None = None
 
     @property
     def bookkeeper(self) -> Bookkeeper:
@@ -237,7 +257,7 @@ class Charger:
 
     def _collect(self, case: Case) -> PaymentState:
         try:
-            answer = self.gateway.collect(order_of(case))
+            answer = self._ask_to_collect(case)
         except OutcomeUnknownError as error:
             return self._mark_unknown(case, str(error))
         except OrderRefusedError as error:
@@ -248,6 +268,14 @@ class Charger:
             self._start_over(self._without_order(case))
         state = self.bookkeeper.book(_referring(case, answer.reference), answer.outcome)
         return self._go_on(case) if state is PaymentState.PAID and case.payment.more_minor else state
+
+    def _ask_to_collect(self, case: Case) -> Answer:
+        """Ask the provider to collect; note where a customer who is there must go to authenticate the charge."""
+        if self.present is None:
+            return self.gateway.collect(order_of(case))
+        answer = self.gateway.collect(replace(order_of(case), back=self.present.back))
+        self.present.confirm_at = answer.outcome.confirm_at if isinstance(answer.outcome, Refused) else ""
+        return answer
 
     def _go_on(self, case: Case) -> PaymentState:
         """Charge at once what one charge could not take; if that breaks off, the next run continues it."""
@@ -265,7 +293,7 @@ class Charger:
                 return self._forget_provider_customer(case, error)
             case OrderInvalidError():
                 return self._put_back(case, error)
-        refusal = Refused(error.code, request_id=error.request_id, advice=error.advice)
+        refusal = Refused(error.code, request_id=error.request_id, advice=error.advice, card_brand=error.card_brand)
         return self.bookkeeper.book(case, refusal)
 
     def follow(self, customer: Customer, method: str, successor: str) -> bool:

@@ -1,6 +1,5 @@
 """A payment gateway whose key may be replaced while it is used."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,29 +7,19 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
-from monthclose.errors import ProviderRefusedError
 from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, PaymentGateway, RefundOrder, Window
+from monthclose.use_cases.payments.keyed import Keyed
 
 
 class KeyedGateway:
-    """`PaymentGateway` that reads its key again when the provider refuses it, and repeats the call with the new one.
-
-    The repetition is safe: a provider refuses a key before it does anything. If the key is still the same, the provider
-    refuses us.
-
-    Parameters
-    ----------
-    make : callable
-        Makes the gateway with a key.
-    read_key : callable
-        Reads the key that is valid now; raises `ProviderRefusedError` if there is none.
-    """
+    """`PaymentGateway` that reads its key again when the provider refuses it: see `Keyed`."""
 
     def __init__(self, make: Callable[[str], PaymentGateway], read_key: Callable[[], str]) -> None:
-        self._make, self._read_key = make, read_key
-        self._lock = threading.Lock()
-        self._key = read_key()
-        self._gateway = make(self._key)
+        self._keyed = Keyed(make, read_key)
+
+    @property
+    def _gateway(self) -> PaymentGateway:
+        return self._keyed.latest
 
     @property
     def provider(self) -> str:
@@ -105,18 +94,4 @@ class KeyedGateway:
         return self._ask(lambda gateway: gateway.held(reference, before_request))
 
     def _ask[T](self, call: Callable[[PaymentGateway], T]) -> T:
-        used = self._gateway
-        try:
-            return call(used)
-        except ProviderRefusedError:
-            other = self._other_than(used)
-            if other is None:
-                raise
-            return call(other)
-
-    def _other_than(self, refused: PaymentGateway) -> PaymentGateway | None:
-        """Return a gateway with another key than a refused one; None if there is none."""
-        with self._lock:
-            if self._gateway is refused and (key := self._read_key()) != self._key:
-                self._key, self._gateway = key, self._make(key)
-            return None if self._gateway is refused else self._gateway
+        return self._keyed.ask(call)

@@ -3,13 +3,16 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
+from monthclose.domain.month import CustomerMonth
 from monthclose.domain.payments.payment import Payment, PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.ports import Books
+from monthclose.use_cases.batch_work import retry_conflicts
 
 
 def own_payment(
@@ -28,7 +31,7 @@ def own_payment(
         return payment.to(PaymentState.NOTHING_DUE, now, "nothing is due on the invoice")
     if profile.payment_provider not in adapters:
         return payment.to(PaymentState.NO_ADAPTER, now, f"provider {profile.payment_provider!r} has no adapter")
-    if not profile.payment_method:
+    if not customer.payment_method:
         return payment.to(PaymentState.NO_PAYMENT_METHOD, now, "the customer has no payment method")
     return payment
 
@@ -49,3 +52,14 @@ def new_payment(books: Books, customer: Customer, period: Period, limit: Money |
         )
         books.commit(newest)
     return PaymentKey(customer.customer_id, period, newest.sequence)
+
+
+def payment_to_try(books: Books, customer: Customer, period: Period, month: CustomerMonth) -> PaymentKey:
+    """Name the payment of an open invoice to try again: its own, or a new one.
+
+    A new one is made if its own is a different provider's, or has collected already.
+    """
+    own = month.collecting
+    if own and (own.provider != customer.profile.payment_provider or own.collected_minor):
+        return retry_conflicts(partial(new_payment, books, customer, period))
+    return PaymentKey(customer.customer_id, period, own.sequence if own else 1)

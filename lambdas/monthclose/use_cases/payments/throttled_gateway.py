@@ -1,7 +1,6 @@
-"""A payment gateway that keeps to the provider's limit: a slot before each request, and a note of how it went."""
+"""A payment gateway that keeps to the provider's limit."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -9,15 +8,6 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
-from monthclose.errors import (
-    ObjectBusyError,
-    OrderRefusedError,
-    OutcomeUnknownError,
-    ProviderDownError,
-    ProviderRefusedError,
-    RateLimitedError,
-)
-from monthclose.names import LimitScope
 from monthclose.ports import (
     Answer,
     BeforeRequest,
@@ -30,25 +20,8 @@ from monthclose.ports import (
     Window,
 )
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
-from monthclose.use_cases.payments.request_tally import RequestEnd, RequestTally
-
-_READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held", "find_refund")
-_CALLS = (*_READS, "register", "prepare", "collect", "withdraw", "refund")
-LANES: Mapping[LimitScope, Mapping[str, str]] = {
-    LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
-    LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),
-}
-"""The lane of each call. Where each endpoint has a limit of its own, each call that changes something is one; those
-that read share one, for they share the endpoint that lists payments."""
-
-_CHARGING = ("register", "prepare", "collect")
-"""The calls that are not made while a person has paused charging. What reads, or makes sure that nothing is collected,
-goes on."""
-_TRIES = 4
-"""Of a call that is answered with 429."""
-_LOST = (ProviderDownError, OutcomeUnknownError)
-_ANSWERED = (OrderRefusedError, ProviderRefusedError, ObjectBusyError)
-"""Refusals, or one busy object: the provider is healthy."""
+from monthclose.use_cases.payments.paced_requests import PacedRequests
+from monthclose.use_cases.payments.request_tally import RequestTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,52 +124,13 @@ class ThrottledGateway:
 
         def next_slot() -> None:
             before_request()
-            self.limiter.acquire(self.lanes["held"])
+            self._paced.acquire("held")
 
         return self._request("held", lambda: self.gateway.held(reference, next_slot))
 
+    @property
+    def _paced(self) -> PacedRequests:
+        return PacedRequests(self.provider, self.limiter, self.lanes, self.tally, self.pauses)
+
     def _request[T](self, call: str, request: Callable[[], T], period: Period | None = None) -> T:
-        """Make a request in a slot, and again in another if it was answered with 429: then it surely did nothing.
-
-        Parameters
-        ----------
-        period : Period or None
-            The month whose invoice it charges.
-
-        Raises
-        ------
-        RateLimitedError
-            It was, each time.
-        """
-        lane = self.lanes[call]
-        for tries_left in reversed(range(_TRIES)):
-            self.limiter.acquire(lane)
-            if call in _CHARGING:  # the slot may have been leased before the pause
-                self.pauses.check(self.provider, period)
-            try:
-                with self._noted(lane):
-                    return request()
-            except RateLimitedError:
-                if not tries_left:
-                    raise
-        raise AssertionError("the last try returns or raises")
-
-    @contextmanager
-    def _noted(self, lane: str) -> Iterator[None]:
-        try:
-            yield
-        except RateLimitedError:
-            self.tally.add(RequestEnd.LIMITED)
-            self.limiter.limited(lane)
-            raise
-        except _LOST:
-            self.tally.add(RequestEnd.FAILED)
-            self.limiter.failed(lane)
-            raise
-        except _ANSWERED:
-            self.tally.add(RequestEnd.ANSWERED)
-            self.limiter.succeeded(lane)
-            raise
-        else:
-            self.tally.add(RequestEnd.ANSWERED)
-            self.limiter.succeeded(lane)
+        return self._paced.request(call, request, period)

@@ -1,7 +1,4 @@
-"""Check that the stored documents are what was drafted, and what the records say was issued.
-
-The documents of some hundred invoices are in one object, and are read together.
-"""
+"""Check that the stored documents are what was drafted, and what the records say was issued."""
 
 import hashlib
 import json
@@ -15,9 +12,8 @@ from monthclose.domain.invoices.invoice import DocumentPlace
 from monthclose.domain.invoices.series import Series
 from monthclose.domain.month import CustomerMonth
 from monthclose.ports import Documents, Reservation
+from monthclose.use_cases.stored_documents import read_together
 
-_READ_AT_ONCE = 8 * 2**20
-"""Bytes of an object that are read together; a document that is larger is read alone."""
 _DRAFTS = Lock()
 """Drafts take some eight times their size in memory: those of one reservation at a time."""
 
@@ -35,8 +31,8 @@ def check_documents(
 ) -> None:
     """Check a batch's documents by place and hash, and the drafts of its numbers."""
     issued = [one for customer_id, month in months.items() for one in _issued(customer_id, month)]
-    for together in _together(issued):
-        _check_stored(tally, documents, together)
+    for one, stored in read_together(documents, issued, lambda found: found.place):
+        _check_stored(tally, one, stored)
     by_name = {one.name: one for one in issued}
     for reservation in reserved:
         with _DRAFTS:
@@ -52,35 +48,12 @@ def _issued(customer_id: str, month: CustomerMonth) -> Iterator[_Issued]:
         yield _Issued(customer_id, f"the amount carried from {month.carried.period}", month.carried.document)
 
 
-def _together(issued: Sequence[_Issued]) -> Iterator[list[_Issued]]:
-    """Put what is in the same object, and near, together."""
-    together: list[_Issued] = []
-    for one in sorted(issued, key=lambda found: (found.place.key, found.place.offset)):
-        if together:
-            first = together[0].place
-            if one.place.key != first.key or one.place.offset + one.place.length - first.offset > _READ_AT_ONCE:
-                yield together
-                together = []
-        together.append(one)
-    if together:
-        yield together
-
-
-def _check_stored(tally: Tally, documents: Documents, together: Sequence[_Issued]) -> None:
-    first = together[0].place
-    end = max(one.place.offset + one.place.length for one in together)
-    try:
-        content = documents.get_slice(first.key, first.offset, end - first.offset)
-    except KeyError:
-        content = None
-    for one in together:
-        begin = one.place.offset - first.offset
-        stored = None if content is None else content[begin : begin + one.place.length]
-        same = stored is not None and hashlib.sha256(stored).hexdigest() == one.place.sha256
-        tally.add(Check.DOCUMENTS, 1, int(same), what="documents")
-        if not same:
-            what = "is missing" if stored is None else "is not what was issued: its hash differs"
-            tally.fail(Check.DOCUMENTS, one.customer_id, f"{one.name}: its document in {first.key} {what}")
+def _check_stored(tally: Tally, one: _Issued, stored: bytes | None) -> None:
+    same = stored is not None and hashlib.sha256(stored).hexdigest() == one.place.sha256
+    tally.add(Check.DOCUMENTS, 1, int(same), what="documents")
+    if not same:
+        what = "is missing" if stored is None else "is not what was issued: its hash differs"
+        tally.fail(Check.DOCUMENTS, one.customer_id, f"{one.name}: its document in {one.place.key} {what}")
 
 
 def _check_drafts(tally: Tally, documents: Documents, reservation: Reservation, issued: Mapping[str, _Issued]) -> None:

@@ -5,13 +5,16 @@ The keys never change. Amounts are in minor units, times in ISO 8601. Reports of
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 MOST_NAMES = 50
 """Customers named of each kind; the command `monthclose list` has all."""
 
 type Counts = Mapping[str, int]
 type LooseEndName = Literal["unfinished", "waiting", "unreached"]
+
+LOOSE_ENDS: Sequence[LooseEndName] = ("unfinished", "waiting", "unreached")
+"""Customers whom the close has not finished, who wait for something that takes days, or whose e-mail failed."""
 
 
 class FindingEntry(TypedDict):
@@ -78,6 +81,8 @@ class LooseEndEntry(TypedDict):
     """A customer whom the close has not finished (see `LooseEnd`)."""
 
     customer_id: str
+    name: NotRequired[str]
+    """Reports of earlier releases lack it."""
     what: str
     since: str | None
     invoice: NotRequired[str]
@@ -116,7 +121,48 @@ class ApprovedEntry(TypedDict):
     """The differences in words, by reason and currency, with the first names."""
 
 
-class LaterEntries(LooseEnds, total=False):
+class PackEntry(TypedDict):
+    """The report pack that is current."""
+
+    name: str
+    run: int
+    made_for: str
+    as_of: str
+    """The time that its figures are of."""
+    made_at: str
+    folder: str
+    """The prefix of its files in the documents bucket."""
+    files: int
+    size: int
+
+
+class PackFailureEntry(TypedDict):
+    """Why the last report pack could not be made."""
+
+    time: str
+    why: str
+
+
+class PackEntries(TypedDict, total=False):
+    """What a report says about its pack. A report that is made before its pack has none of it."""
+
+    pack: PackEntry
+    figures: Mapping[str, Any]
+    """The pack's (see `domain.finance.figures.Figures.content`)."""
+    pack_failure: PackFailureEntry
+    """Only if the last one that was begun could not be made."""
+
+
+class LastMonthEntry(TypedDict):
+    """The month before, as its own report has it."""
+
+    period: str
+    completed_at: str | None
+    customers: Counts
+    money: Mapping[str, Counts]
+
+
+class LaterEntries(LooseEnds, PackEntries, total=False):
     """Entries that reports of earlier releases lack, or that only some closes have."""
 
     tax_table: str
@@ -125,6 +171,8 @@ class LaterEntries(LooseEnds, total=False):
     """Only of a close that was stopped or broke off."""
     approved: ApprovedEntry
     """Only of a close that somebody had approved."""
+    last_month: LastMonthEntry
+    """Only if the month before was closed."""
     names: Mapping[str, LooseEndList]
     """By kind (parked, declined, held, …): the customers behind the counts. Only of kinds that there are."""
 

@@ -15,7 +15,7 @@ from monthclose.domain.money import exponent
 from monthclose.domain.payments.payment import PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
-from monthclose.ports import Books, Clock, Closes, Documents, TimeIsUp
+from monthclose.ports import Books, Clock, Closes, CustomerDirectory, Documents, TimeIsUp
 from monthclose.use_cases.batch_work import OF_ONE_CUSTOMER, read_months
 from monthclose.use_cases.proof.approved import approved_entry
 from monthclose.use_cases.proof.check_entries import entry_of, result_of
@@ -42,7 +42,9 @@ from monthclose.use_cases.proof.report import (
     Report,
     ReportHead,
 )
-from monthclose.use_cases.proof.report_names import NameLists
+from monthclose.use_cases.proof.report_last_month import last_month_entry
+from monthclose.use_cases.proof.report_names import NameLists, with_names
+from monthclose.use_cases.proof.report_pack import pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
 _MONEY = ("invoiced", "credited", "collected", "pending", "open", "written_off", "lost", "credit_granted")
@@ -60,6 +62,7 @@ class Reporter:
     documents: Documents
     clock: Clock
     company: str
+    directory: CustomerDirectory
 
     def report(self, period: Period, run: int) -> Report:
         """Finish a close and return its report; also stored as JSON and as a page.
@@ -160,8 +163,11 @@ class Reporter:
         unlisted = unlisted_of(checks) + sum(c.findings_in_all - len(c.findings) for c in comparisons)
         done = replace(close, status=_status(findings, totals, left))
         content = report_content(done, totals, findings, self.company, checks, unlisted=unlisted)
-        named = {"names": names.content(totals), **approved_entry(self.documents, close)}
-        return done, {**content, **left.content(), **named}  # type: ignore[typeddict-item]
+        kept = pack_entries(self.documents, close.period)
+        named = {"names": names.content(totals), **approved_entry(self.documents, close), **kept}
+        last = last_month_entry(stored_report(self.documents, close.period.previous))
+        report: Report = {**content, **left.content(), **named, **last}  # type: ignore[typeddict-item]
+        return done, with_names(report, self.directory)
 
     def _checks(
         self, close: Close, comparisons: Sequence[Comparison], name: str | None, batches: Mapping[int, bytes]
@@ -188,12 +194,21 @@ class Reporter:
 
 def stored_checks(documents: Documents, period: Period) -> list[CheckResult]:
     """Read the checks of the period's stored report; none if it has none, is of an earlier release or is damaged."""
+    report = stored_report(documents, period)
     try:
-        report: Report = json.loads(documents.get(report_key(period, "json")))
-        found = [result_of(entry) for entry in report["proof"].get("checks", ())]
+        found = [result_of(entry) for entry in report["proof"].get("checks", ())] if report else []
     except (KeyError, TypeError, ValueError):
         return []
     return [result for result in found if result]
+
+
+def stored_report(documents: Documents, period: Period) -> Report | None:
+    """Read a period's stored report; None if it has none, or one that cannot be read."""
+    try:
+        report: Report = json.loads(documents.get(report_key(period, "json")))
+    except (KeyError, ValueError):
+        return None
+    return report
 
 
 @dataclass(slots=True)

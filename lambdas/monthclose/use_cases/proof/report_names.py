@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.closes.close import BatchProgress, Totals
 from monthclose.domain.closes.listing import Listed, counts, listed, may_have
 from monthclose.domain.closes.loose_end import LooseEndKind
-from monthclose.ports import Books, TimeIsUp
+from monthclose.ports import Books, CustomerDirectory, TimeIsUp
 from monthclose.use_cases.batch_work import read_months
-from monthclose.use_cases.proof.report import MOST_NAMES, LooseEndEntry, LooseEndList
+from monthclose.use_cases.proof.report import LOOSE_ENDS, MOST_NAMES, LooseEndEntry, LooseEndList, Report
 
 _LISTED_APART = {"untold", *map(str, LooseEndKind)}
 """The report's loose ends."""
@@ -42,6 +43,24 @@ class NameLists:
             kind: {"customers": [_entry(one) for one in self.names.get(kind, ())], "in_all": number}
             for kind, number in in_all.items()
         }
+
+
+def with_names(report: Report, directory: CustomerDirectory) -> Report:
+    """Add the names of the customers whom a report lists: they are few, whatever the close's size."""
+    ends = {kind: report[kind] for kind in LOOSE_ENDS if kind in report}
+    listed_ends = (*ends.values(), *report["names"].values())
+    known = directory.known({end["customer_id"] for ends in listed_ends for end in ends["customers"]})
+    names = {kind: _named(ends, known) for kind, ends in report["names"].items()}
+    return {**report, **{kind: _named(of, known) for kind, of in ends.items()}, "names": names}  # type: ignore[typeddict-item]
+
+
+def _named(ends: LooseEndList, known: Mapping[str, Profile]) -> LooseEndList:
+    return {**ends, "customers": [_with_name(end, known) for end in ends["customers"]]}
+
+
+def _with_name(end: LooseEndEntry, known: Mapping[str, Profile]) -> LooseEndEntry:
+    profile = known.get(end["customer_id"])
+    return {**end, "name": profile.name} if profile else end
 
 
 def _entry(one: Listed) -> LooseEndEntry:

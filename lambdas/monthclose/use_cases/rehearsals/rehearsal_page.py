@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monthclose.charts import Chart, Key, Part, legend, parts_bar
 from monthclose.domain.money import Money
 from monthclose.domain.period import Period
 from monthclose.domain.rehearsals.finding import percent, signed
@@ -47,7 +48,7 @@ def render_rehearsal(report: RehearsalReport) -> bytes:
         "findings": [_finding(finding) for finding in report["findings"]],
         "differences": [_difference(one) for one in report["differences"]],
         "currencies": [_currency(code, money) for code, money in report["money"].items()],
-        "legend": [{"key": tone, "label": label} for tone, label in _LEGEND],
+        "legend": legend(_LEGEND),
         "reasons": _reasons(report),
         "entries": [use for code in report["entries"] for use in _entries(code, report)],
         "entries_left_out": sum(report["entries_in_all"].values()) - _listed(report),
@@ -57,11 +58,11 @@ def render_rehearsal(report: RehearsalReport) -> bytes:
     return environment().get_template("rehearsal.html.j2").render(page).encode()
 
 
-_LEGEND: Sequence[tuple[str, str]] = (
-    ("written_off", "billed the same as last month"),
-    ("credited", "billed less"),
-    ("pending", "billed more"),
-    ("collected", "not billed last month"),
+_LEGEND: Sequence[Key] = (
+    Key("billed the same as last month", "written_off"),
+    Key("billed less", "credited"),
+    Key("billed more", "pending"),
+    Key("not billed last month", "collected"),
 )
 
 
@@ -110,7 +111,6 @@ def _finding(finding: Mapping[str, Any]) -> dict[str, Any]:
 
 def _currency(code: str, money: MoneyEntry) -> dict[str, Any]:
     last, moved = money["last_minor"], money["difference_minor"]
-    bars = _bars(code, money)
     return {
         "code": code,
         "now": Money(money["now_minor"], code).figures,
@@ -119,8 +119,7 @@ def _currency(code: str, money: MoneyEntry) -> dict[str, Any]:
         "share": f"{'+' if moved > 0 else ''}{percent(moved, abs(last))}" if last else "",
         "customers": f"{money['customers']:,}",
         "last_customers": f"{money['last_customers']:,}",
-        "bars": bars,
-        "described": "; ".join(bar["title"] for bar in bars) or f"nothing billed in {code}",
+        "bar": _bar(code, money),
         "groups": [
             {
                 "what": group_in_words(group["group"]),
@@ -135,19 +134,14 @@ def _currency(code: str, money: MoneyEntry) -> dict[str, Any]:
     }
 
 
-def _bars(code: str, money: MoneyEntry) -> list[dict[str, Any]]:
+def _bar(code: str, money: MoneyEntry) -> Chart:
     """Cut this month's total into what its customers paid last month: who is new, who pays more."""
-    parts = {group["group"]: max(group["now_minor"], 0) for group in money["groups"]}
-    whole = max(sum(parts.get(name, 0) for name in _TONES), 1)
-    bars, begin = [], 0
-    for name, tone in _TONES.items():
-        part = parts.get(name, 0)
-        if part:
-            title = f"{group_in_words(name)}: {Money(part, code)}"
-            x, width = round(100 * begin / whole, 3), round(100 * part / whole, 3)
-            bars.append({"key": tone, "x": x, "width": width, "title": title})
-        begin += part
-    return bars
+    minor = {group["group"]: group["now_minor"] for group in money["groups"]}
+    parts = [
+        Part(f"{group_in_words(name)}:", minor.get(name, 0), str(Money(minor.get(name, 0), code)), tone)
+        for name, tone in _TONES.items()
+    ]
+    return parts_bar(parts, empty=f"nothing billed in {code}")
 
 
 def _reasons(report: RehearsalReport) -> list[dict[str, str]]:

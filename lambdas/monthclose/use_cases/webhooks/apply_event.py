@@ -4,6 +4,7 @@ An event is a reason to look up, never an outcome: it may come twice, late and o
 the provider's current answer and our record (`book_outcomes`), so the order of events does not matter.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -35,15 +36,24 @@ class Result(StrEnum):
 
 
 class Applied(NamedTuple):
-    """The result of an event, and its payment."""
+    """The result of an event, and its payment, or the customer who has given a payment method."""
 
     result: Result
     key: PaymentKey | None = None
+    customer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EventApplier:
-    """Applies one provider's events."""
+    """Applies one provider's events.
+
+    Parameters
+    ----------
+    take_method : callable
+        Takes what was given on a page of a provider, and returns whose it is; empty if nothing was, or it is not ours.
+    charge_at_once : callable
+        Charges all that is due from a customer. Raises `TryLaterError` if the same call must do the rest.
+    """
 
     charger: Charger
     books: Books
@@ -51,6 +61,8 @@ class EventApplier:
     holds: HoldKeeper
     teller: TellsOutcomes
     clock: Clock
+    take_method: Callable[[str, str], str]
+    charge_at_once: Callable[[str], None]
 
     def known(self, event: ProviderEvent) -> Applied | None:
         """Tell what a look at our own record says of an event, if that is all there is to do; the provider isn't asked.
@@ -76,6 +88,8 @@ class EventApplier:
         ProviderRefusedError
             The provider refuses us.
         """
+        if event.page:
+            return self._take_method(event.page)
         key = PaymentKey.parse(event.payment_id or self.charger.gateway.payment_of(event.reference))
         if key and event.method:
             return self._follow(key, event.method)
@@ -87,6 +101,11 @@ class EventApplier:
         self._leave_to_the_charge(payment)
         self.charger.look_up(key)
         return Applied(Result.UNCHANGED if self._payment(key) == payment else Result.BOOKED, key)
+
+    def _take_method(self, page: str) -> Applied:
+        """Take the payment method that a customer has given; once it is theirs, what is due is charged (`finish`)."""
+        customer_id = self.take_method(self.charger.gateway.provider, page)
+        return Applied(Result.BOOKED, customer_id=customer_id) if customer_id else Applied(Result.NOT_OURS)
 
     def _follow(self, key: PaymentKey, method: str) -> Applied:
         """Record which payment method has replaced another, for the customer of a payment made with the old one."""
@@ -101,6 +120,8 @@ class EventApplier:
     def finish(self, applied: Applied) -> None:
         """Do what follows from a booking: review the hold, notify the customer, update the batch's sums.
 
+        What is due from a customer who has given a payment method is charged.
+
         While the close's own notice is due, the batch is left unsettled: the close's next round or the reconciler picks
         it up and notifies the customer; only a hold whose reason is gone is lifted at once. Repeating all of this is
         safe.
@@ -112,6 +133,8 @@ class EventApplier:
         BrokeOffError
             It could not be completed.
         """
+        if applied.customer_id:
+            self.charge_at_once(applied.customer_id)
         if applied.key is None:
             return
         customer_id, period, _ = applied.key

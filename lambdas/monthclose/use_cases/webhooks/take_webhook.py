@@ -49,6 +49,7 @@ class WebhookMessage:
             "payment_id": self.event.payment_id,
             "known_in": sorted(self.event.known_in),
             "method": self.event.method,
+            **({"page": self.event.page} if self.event.page else {}),
             "received_at": self.received_at.isoformat(),
             "again": self.again,
         }
@@ -63,6 +64,7 @@ class WebhookMessage:
             payment_id=message["payment_id"],
             known_in=frozenset(map(PaymentState, message["known_in"])),
             method=message.get("method", ""),
+            page=message.get("page", ""),
         )
         received_at = datetime.fromisoformat(message["received_at"])
         return cls(message["provider"], event, received_at, message["again"], message.get("drained", 0))

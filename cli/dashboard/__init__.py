@@ -1,0 +1,1 @@
+"""The dashboard: closes, customers and their money as pages in a browser, served to this machine only."""

@@ -1,0 +1,216 @@
+"""What is charged: prices, fees, discounts, commitments and taxes that hold in a month, for all or for one customer."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cli.dashboard import price_words as words
+from cli.dashboard.addresses import customer_path
+from cli.dashboard.context import Dashboard, NotFoundError, dashboard_of
+from cli.dashboard.rendering import render
+from monthclose.domain.accounts.customer import Customer
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.period import Period
+from monthclose.domain.pricing.aggregation import Window
+from monthclose.domain.pricing.book import PriceBook, Terms
+from monthclose.domain.pricing.price import Price, overlap
+from monthclose.domain.tax.tax_table import TaxRule, TaxTable
+
+ENTRIES_A_PAGE = 100
+_MOST_CUSTOMERS = 5
+"""Customers that an entry names."""
+
+
+class Entry(NamedTuple):
+    """An entry of the price book, or a tax rate."""
+
+    name: str
+    code: str
+    what: Sequence[str]
+    currency: str
+    whom: Sequence[str]
+    """The customers whom it is for; empty: everybody."""
+    more_customers: int
+    when: str
+
+
+class Versions(NamedTuple):
+    """Which price book and tax table a month is, or would be, billed with."""
+
+    price_book: str
+    tax_table: str
+    of_close: bool
+
+
+def show(request: Request) -> Response:
+    """Show what holds in a month, this one unless another is asked for."""
+    dashboard, asked = dashboard_of(request), request.query_params
+    period, customer = _period(request, dashboard), _customer(request, dashboard)
+    versions = _versions(dashboard, period)
+    book = dashboard.system.ports.price_books.get(versions.price_book)
+    wanted = asked.get("q", "").strip()
+    prices = _found(_prices(book, period, customer), wanted)
+    page, pages = _page(asked.get("page", "1"), len(prices))
+    rest = [
+        (title, entries)
+        for title, found in (
+            ("Fees", _fees(book, period, customer)),
+            ("Discounts", _discounts(book, period, customer)),
+            ("Minimum commitments", _commitments(book, period, customer)),
+        )
+        if (entries := _found(found, wanted)[:ENTRIES_A_PAGE])
+    ]
+    return render(
+        request,
+        "prices.html.j2",
+        section="prices",
+        month=period,
+        wanted=wanted,
+        customer=customer,
+        customer_id=asked.get("customer", ""),
+        customer_path=customer_path,
+        versions=versions,
+        prices=prices[(page - 1) * ENTRIES_A_PAGE : page * ENTRIES_A_PAGE],
+        in_all=len(prices),
+        page=page,
+        pages=pages,
+        rest=rest,
+        taxes=_found(_taxes(dashboard, versions.tax_table, period, customer), wanted),
+        seller=_seller(dashboard, versions.tax_table),
+    )
+
+
+def _period(request: Request, dashboard: Dashboard) -> Period:
+    asked = request.query_params.get("month", "")
+    try:
+        return Period.parse(asked) if asked else Period.of(dashboard.system.ports.clock())
+    except UserMistakeError as error:
+        raise NotFoundError(str(error)) from None
+
+
+def _customer(request: Request, dashboard: Dashboard) -> Customer | None:
+    asked = request.query_params.get("customer", "").strip()
+    found = dashboard.system.ports.books.customer(asked) if asked else None
+    if asked and found is None:
+        raise NotFoundError(f"there is no customer {asked!r} (ids are case-sensitive, as imported)")
+    return found
+
+
+def _versions(dashboard: Dashboard, period: Period) -> Versions:
+    """Find what a close billed with, or else the latest."""
+    ports = dashboard.system.ports
+    close = ports.closes.get(period)
+    if close and close.price_book:
+        return Versions(close.price_book, close.tax_table, of_close=True)
+    return Versions(ports.price_books.latest(), ports.tax_tables.latest(), of_close=False)
+
+
+def _page(asked: str, entries: int) -> tuple[int, int]:
+    pages = max(-(-entries // ENTRIES_A_PAGE), 1)
+    return (min(max(int(asked), 1), pages) if asked.isascii() and asked.isdigit() else 1), pages
+
+
+def _found(entries: Iterable[Entry], wanted: str) -> list[Entry]:
+    """Keep what names a text: a SKU, an id, a description, a place or a customer."""
+    text = wanted.casefold()
+    return [one for one in entries if not text or text in " ".join((one.name, one.code, *one.whom)).casefold()]
+
+
+def _prices(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
+    if customer:
+        terms = Terms(book, customer.customer_id, customer.currency, period)
+        found = [price for sku in sorted(book.currencies) for price in terms.prices(sku)]
+    else:
+        month = Window(period.start, period.end)
+        found = [price for price in book.prices if overlap(price.valid, month)]
+    return [_price(price) for price in found]
+
+
+def _price(price: Price) -> Entry:
+    whom = (price.customer,) if price.customer else ()
+    name = price.description or price.sku
+    return Entry(
+        name, price.sku, words.price_in_words(price), price.currency, whom, 0, words.valid_in_words(price.valid)
+    )
+
+
+def _fees(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
+    terms = _terms(book, period, customer)
+    month = Window(period.start, period.end)
+    due = [fee for fee, _ in terms.fees()] if terms else [fee for fee in book.fees if overlap(fee.valid, month)]
+    return [
+        _special(
+            fee.id,
+            fee.description,
+            words.fee_in_words(fee),
+            fee.currency,
+            fee.customers,
+            words.valid_in_words(fee.valid),
+        )
+        for fee in due
+    ]
+
+
+def _discounts(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
+    terms = _terms(book, period, customer)
+    holding = terms.discounts() if terms else [one for one in book.discounts if period in one.months]
+    say = words.discount_in_words
+    return [
+        _special(one.id, one.description, say(one), one.currency, one.customers, words.months_in_words(one.months))
+        for one in holding
+    ]
+
+
+def _commitments(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
+    terms = _terms(book, period, customer)
+    holding = terms.commitments() if terms else [one for one in book.commitments if period in one.months]
+    say = words.commitment_in_words
+    return [
+        _special(one.id, one.description, say(one), one.currency, one.customers, words.months_in_words(one.months))
+        for one in holding
+    ]
+
+
+def _terms(book: PriceBook, period: Period, customer: Customer | None) -> Terms | None:
+    return Terms(book, customer.customer_id, customer.currency, period) if customer else None
+
+
+def _special(code: str, description: str, what: str, currency: str, customers: Sequence[str], when: str) -> Entry:
+    left_out = max(len(customers) - _MOST_CUSTOMERS, 0)
+    return Entry(description or code, code, [what], currency, customers[:_MOST_CUSTOMERS], left_out, when)
+
+
+def _taxes(dashboard: Dashboard, version: str, period: Period, customer: Customer | None) -> list[Entry]:
+    """List the tax rules that hold in the month: those of a customer's place, if one is asked for."""
+    table = dashboard.system.ports.tax_tables.get(version)
+    if not isinstance(table, TaxTable):
+        return []
+    concerns = _of_place(customer) if customer else lambda _rule: True
+    first, end = period.start.date(), period.end.date()
+    rates = [("", rule) for rule in table.rules] + [("reverse charge", rule) for rule in table.reverse_charge]
+    return [_rule(kind, rule) for kind, rule in rates if rule.start < end and rule.end > first and concerns(rule)]
+
+
+def _of_place(customer: Customer) -> Callable[[TaxRule], bool]:
+    country, region = customer.profile.country, customer.profile.region
+    return lambda rule: country in rule.countries and (not rule.regions or region in rule.regions)
+
+
+def _rule(kind: str, rule: TaxRule) -> Entry:
+    where = ", ".join(rule.regions or rule.countries)
+    place = f"{', '.join(rule.countries)}: {where}" if rule.regions else where
+    begins = f"from {rule.start}" if rule.start.year > 1 else ""
+    ends = f"until {rule.end}" if rule.end.year < 9999 else ""
+    what = [words.rule_in_words(rule), *([kind] if kind else []), *([rule.rate.note] if rule.rate.note else [])]
+    return Entry(place, rule.rate.name, what, "", (), 0, " ".join(filter(None, (begins, ends))))
+
+
+def _seller(dashboard: Dashboard, version: str) -> str:
+    table = dashboard.system.ports.tax_tables.get(version)
+    return table.seller if isinstance(table, TaxTable) else ""
+
+
+ROUTES = (Route("/prices", show),)

@@ -1,0 +1,110 @@
+"""Prices, fees, discounts, commitments and tax rates in words, as people read them."""
+
+from decimal import Decimal
+
+from monthclose.domain.money import EXACT, exponent
+from monthclose.domain.pricing.aggregation import Aggregation, Window
+from monthclose.domain.pricing.models import Flat, Graduated, Model, Package, Percentage, PerUnit, Tier, Volume
+from monthclose.domain.pricing.price import ALWAYS, Price
+from monthclose.domain.pricing.special import Commitment, Discount, Fee, Months
+from monthclose.domain.tax.tax_table import TaxRule
+
+_MEASURES = {
+    Aggregation.SUM: "",
+    Aggregation.MAX: "the highest value of the month",
+    Aggregation.LAST: "the last value of the month",
+    Aggregation.UNIQUE: "each resource once",
+    Aggregation.TIME_WEIGHTED: "by the time that it is there",
+}
+
+
+def price_in_words(price: Price) -> list[str]:
+    """Say what a SKU costs: a line for each thing there is to say."""
+    measured = _MEASURES.get(price.aggregation, str(price.aggregation).replace("_", " "))
+    free = f"{_plain(price.free)} {price.unit} free".replace("  ", " ") if price.free else ""
+    return [line for line in (*_of_model(price.model, price.unit, price.currency), free, measured) if line]
+
+
+def _of_model(model: Model, unit: str, currency: str) -> list[str]:
+    per = f"per {unit}" if unit else "per unit"
+    match model:
+        case PerUnit():
+            return [f"{amount(model.unit_price, currency)} {per}", *_caps(model, currency)]
+        case Graduated() | Volume():
+            tiers = [f"{_tier(tier, unit)}: {_tier_price(tier, per, currency)}" for tier in model.tiers]
+            whole = ["the whole quantity at the price of the tier that it reaches"]
+            return [*tiers, *(whole if isinstance(model, Volume) else [])]
+        case Package():
+            size = f"{_plain(model.size)} {unit}".strip()
+            return [f"{amount(model.package_price, currency)} per started {size}"]
+        case Flat():
+            return [f"{amount(model.monthly_fee, currency)} a month each"]
+        case Percentage():
+            return [f"{_plain(model.percent)}% of the amount"]
+    return [model.name]
+
+
+def _caps(model: PerUnit, currency: str) -> list[str]:
+    caps = [f"at most {amount(model.monthly_cap, currency)} a month each"] if model.monthly_cap is not None else []
+    hours = [f"at most {_plain(model.cap_hours)} hours a month each"] if model.cap_hours is not None else []
+    return [*caps, *hours]
+
+
+def _tier(tier: Tier, unit: str) -> str:
+    if tier.up_to is None:
+        return f"above {_plain(tier.start)} {unit}".strip()
+    return f"{_plain(tier.start)} to {_plain(tier.up_to)} {unit}".strip()
+
+
+def _tier_price(tier: Tier, per: str, currency: str) -> str:
+    flat = f", and {amount(tier.flat, currency)} once begun" if tier.flat else ""
+    return f"{amount(tier.unit_price, currency)} {per}{flat}"
+
+
+def fee_in_words(fee: Fee) -> str:
+    """Say what a fee is."""
+    return f"{amount(fee.monthly_fee, fee.currency)} a month"
+
+
+def discount_in_words(discount: Discount) -> str:
+    """Say what a discount takes off, and of what."""
+    taken = f"{_plain(discount.percent)}%" if discount.percent is not None else ""
+    if discount.off is not None:
+        taken = f"{amount(discount.off, discount.currency)} a month"
+    return f"{taken} off {', '.join(discount.skus) or 'the whole invoice'}"
+
+
+def commitment_in_words(commitment: Commitment) -> str:
+    """Say what is the least that a customer pays, and for what."""
+    least = f"at least {amount(commitment.minimum, commitment.currency)} a month"
+    return f"{least} for {', '.join(commitment.skus) or 'everything'}"
+
+
+def rule_in_words(rule: TaxRule) -> str:
+    """Say what a tax rule charges."""
+    within = ", in the prices" if rule.inclusive else ""
+    return f"{rule.rate.name} {_plain(rule.rate.percent)}%{within}"
+
+
+def amount(number: Decimal, currency: str) -> str:
+    """Write a price: with all of its digits, and at least the currency's decimals."""
+    digits = max(exponent(currency), -int(number.normalize(EXACT).as_tuple().exponent))
+    return f"{number:,.{digits}f}"
+
+
+def valid_in_words(window: Window) -> str:
+    """Say when something holds; nothing if it always does."""
+    begins = f"from {window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.start > ALWAYS.start else ""
+    ends = f"until {window.end:%Y-%m-%d %H:%M}".removesuffix(" 00:00") if window.end < ALWAYS.end else ""
+    return " ".join(filter(None, (begins, ends)))
+
+
+def months_in_words(months: Months) -> str:
+    """Say in which months something holds; nothing if in all."""
+    begins = f"from {months.first}" if months.first else ""
+    ends = f"until {months.end}, which is without" if months.end else ""
+    return ", ".join(filter(None, (begins, ends)))
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize(EXACT):,f}"

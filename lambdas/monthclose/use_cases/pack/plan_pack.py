@@ -1,0 +1,65 @@
+"""Plan a report pack: cut a close's batches into parts, which are read in parallel."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC
+
+from monthclose.domain.closes.close import CloseStatus
+from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.pack.pack import MadeFor, state_of
+from monthclose.domain.period import Period
+from monthclose.ports import Clock, Closes
+from monthclose.use_cases.pack.pack_store import PackPlan, PackStore
+from monthclose.use_cases.proof.report_pack import current_pack
+
+_CUSTOMERS_IN_A_PART = 2_500
+"""A few seconds of reading: small closes have one part."""
+_MOST_PARTS = 40
+"""An inline Map of Step Functions runs 40 iterations in parallel."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlanner:
+    """Plans packs."""
+
+    closes: Closes
+    store: PackStore
+    clock: Clock
+
+    def plan(self, period: Period, made_for: MadeFor) -> PackPlan:
+        """Plan a pack of a close that has ended. One of several at the same time does not know of the others.
+
+        Raises
+        ------
+        UserMistakeError
+            The period was never closed, or is being closed.
+        """
+        close = self.closes.get(period)
+        if close is None:
+            raise UserMistakeError(f"{period} has not been closed\nclose it with: monthclose close {period}")
+        if close.status is CloseStatus.RUNNING or close.completed_at is None:
+            raise UserMistakeError(f"{period} is being closed; its report pack is made at the end of the close")
+        now = self.clock()
+        parts = min(max(-(-close.customers // _CUSTOMERS_IN_A_PART), 1), _MOST_PARTS, max(close.batches, 1))
+        plan = PackPlan(
+            period=period,
+            name=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+            run=close.run,
+            made_for=made_for,
+            planned_at=now,
+            state=self.state(period),
+            customers=close.customers,
+            batches=close.batches,
+            parts=parts,
+        )
+        self.store.put_plan(plan)
+        return plan
+
+    def state(self, period: Period) -> str:
+        """Say what a close's status comes to now; see `state_of`."""
+        return state_of(progress.totals for progress in self.closes.all_progress(period))
+
+    def is_outdated(self, period: Period) -> bool:
+        """Whether a close has no pack, or its books have changed since that was planned."""
+        current = current_pack(self.store.documents, period)
+        return current is None or current.state != self.state(period)

@@ -1,0 +1,56 @@
+"""What a report says about its pack: which one is current, its figures, and why the last one could not be made."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from monthclose.domain.pack.pack import FIGURES, Pack, PackFailure, failure_key, manifest_key
+from monthclose.domain.period import Period
+from monthclose.ports import Documents
+from monthclose.use_cases.proof.report import PackEntries, PackEntry
+
+
+def current_pack(documents: Documents, period: Period) -> Pack | None:
+    """Read what a period's current pack has; None if there is none."""
+    content = _read(documents, manifest_key(period))
+    return Pack.of(content) if content else None
+
+
+def last_failure(documents: Documents, period: Period) -> PackFailure | None:
+    """Read why the last pack of a period could not be made; None if it was made, or none was begun."""
+    content = _read(documents, failure_key(period))
+    return PackFailure.of(content) if content else None
+
+
+def pack_entries(documents: Documents, period: Period) -> PackEntries:
+    """Make a report's entries about its pack; none of them if there has never been one."""
+    pack, failure = current_pack(documents, period), last_failure(documents, period)
+    entries: PackEntries = {}
+    if pack:
+        entries["pack"] = _entry(pack)
+        if figures := _read(documents, pack.key_of(FIGURES)):
+            entries["figures"] = figures
+    if failure and (pack is None or pack.planned_at < failure.time):
+        entries["pack_failure"] = {"time": failure.time.isoformat(), "why": failure.why}
+    return entries
+
+
+def _entry(pack: Pack) -> PackEntry:
+    return {
+        "name": pack.name,
+        "run": pack.run,
+        "made_for": pack.made_for,
+        "as_of": pack.planned_at.isoformat(),
+        "made_at": pack.made_at.isoformat(),
+        "folder": pack.key_of(""),
+        "files": len(pack.files),
+        "size": pack.size,
+    }
+
+
+def _read(documents: Documents, key: str) -> Mapping[str, Any] | None:
+    try:
+        content: Mapping[str, Any] = json.loads(documents.get(key))
+    except KeyError:
+        return None
+    return content

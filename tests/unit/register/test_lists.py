@@ -1,0 +1,267 @@
+"""Lists, searches and exports, from the copy that a dashboard keeps of the register."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cli.dashboard.register.catalog import INVOICES, LISTS, PAYMENTS
+from cli.dashboard.register.lists import Coverage, Query
+from monthclose.domain.accounts.customer import Profile
+from monthclose.domain.money import Money
+from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
+from tests.unit.register.copying import Copy, Ticking
+from tests.world import OCTOBER, World
+
+
+@pytest.fixture
+def world() -> World:
+    """A company with one customer who pays, one who doesn't, one who is parked, and one who pays in yen."""
+    world = World(clock=Ticking())
+    for name, method, currency in (
+        ("acme", "ok", "USD"),
+        ("poor", "declined", "USD"),
+        ("odd", "ok", "USD"),
+        ("tokyo", "declined", "JPY"),
+    ):
+        world.add_customer(name, method=method, currency=currency)
+        if name != "odd":
+            world.use(name, "1250")
+    world.use("odd", "5")
+    world.change("odd", account_currency="EUR", receivable_minor=500)
+    return world
+
+
+@pytest.fixture
+def copy(world: World) -> Iterator[Copy]:
+    world.close()
+    made = Copy(world)
+    yield made
+    made.cache.close()
+
+
+def test_every_list_can_be_sorted_by_each_column_either_way_and_filtered_by_each_value(copy: Copy) -> None:
+    copy.sync.refresh()
+    for spec in LISTS.values():
+        for column in spec.columns:
+            for sort in (column.name, f"-{column.name}"):
+                page = copy.lists.page(spec, Query(sort=sort))
+                assert page.sort == sort
+                rows = [row[column.name] for row in page.rows if row[column.name] is not None]
+                if not column.name.endswith("_minor"):
+                    assert rows == sorted(rows, reverse=sort.startswith("-"))  # type: ignore[type-var]
+        for wanted in spec.filters:
+            for value, _ in copy.lists.choices(spec, wanted):
+                copy.lists.page(spec, Query("a", {wanted.name: value}))
+
+
+def test_customers_are_found_by_id_name_and_address_whatever_their_case_and_accents(world: World) -> None:
+    world.directory.put_profiles([("c1", Profile("Żółw Müller GmbH", "Rechnung@Mueller.example", "EUR", "stripe"))])
+    copy = Copy(world)
+    for words in ("ZOŁW", "muller", "c1", "RECHNUNG@", "gmbh żółw", "Müller  c1"):
+        assert copy.ids("customers", words) == ["c1"], words
+    assert copy.ids("customers", "muller acme") == []
+    assert copy.ids("customers", "100%") == []
+
+
+def test_invoices_and_payments_are_found_by_number_provider_reference_and_the_customers_name(copy: Copy) -> None:
+    number = copy.world.month("acme").invoice
+    assert number
+    assert copy.ids("invoices", number.number.lower()) == ["acme"]
+    assert copy.ids("invoices", "ACME ltd") == ["acme"]
+    assert copy.ids("payments", number.number) == ["acme"]
+    assert copy.ids("payments", "pi_2026-10/poor") == ["poor"]
+
+
+def test_filters_and_their_values(copy: Copy) -> None:
+    assert set(copy.ids("payments", state="declined")) == {"poor", "tokyo"}
+    assert copy.ids("invoices", state="open", currency="JPY") == ["tokyo"]
+    assert copy.ids("parked", reason="currency_mismatch") == ["odd"]
+    assert copy.ids("customers", standing="held") == ["poor", "tokyo"]
+    assert copy.ids("customers", standing="no such value")  # an address that somebody has typed: no filter
+    values = {each.name: copy.lists.choices(PAYMENTS, each) for each in PAYMENTS.filters}
+    assert values["state"] == [("declined", "declined"), ("paid", "paid")]
+    assert values["decline_code"] == [("insufficient_funds", "insufficient_funds")]
+
+
+def test_amounts_are_sorted_by_what_they_are_worth_in_their_currency_and_summed_apart(copy: Copy) -> None:
+    assert copy.ids("invoices", sort="total_minor")[-1] == "tokyo"  # 1250 yen are the figure 1250, and so are dollars
+    page = copy.lists.page(INVOICES, Query())
+    assert set(page.sums) == {Money(125_000, "USD"), Money(1250, "JPY")}
+    assert page.total == 3
+
+
+def test_customers_stand_as_they_do_now_after_each_booking_without_another_read_of_them(world: World) -> None:
+    world.close()
+    copy = Copy(world)
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
+    assert copy.ids("holds") == ["poor", "tokyo"]
+    world.clock.pass_time(days=1)
+    world.cashier.record("poor", Money(125_000, "USD"), "transfer 1")
+    after = copy.row("customers", "poor")
+    assert (after["balance_minor"], after["open_invoices"], after["held_since"]) == (0, 0, None)
+    assert copy.ids("holds") == ["tokyo"]
+    assert copy.row("invoices", "poor")["open_minor"] == 0
+
+
+def test_credit_and_holds_that_a_person_decides_between_closes_are_seen(world: World) -> None:
+    world.close()
+    copy = Copy(world)
+    world.cashier.credit("acme", Money(700, "USD"), "a long outage", by="ann")
+    assert copy.row("customers", "acme")["credit_minor"] == 700
+    world.use_cases.hold_desk.hold("acme", "chargeback fraud", "ann")
+    held = copy.row("holds", "acme")
+    assert (held["hold_reason"], held["held_by"]) == ("chargeback fraud", "ann")
+    world.use_cases.hold_desk.release("acme", "settled", "ann")
+    assert "acme" not in copy.ids("holds")
+    assert copy.row("customers", "acme")["credit_minor"] == 700
+
+
+def test_an_import_is_seen_at_once_and_a_removed_customer_is_gone_after_the_next_snapshot(world: World) -> None:
+    copy = Copy(world)
+    assert copy.ids("customers", sort="customer_id") == ["acme", "odd", "poor", "tokyo"]
+    profile = replace(world.customer("acme").profile, name="Acme Renamed", email="new@acme.example")
+    world.directory.put_profiles([("acme", profile)])
+    assert copy.row("customers", "acme")["name"] == "Acme Renamed"
+    del world.books.records["customer", "odd"]
+    world.clock.pass_time(days=2)
+    world.close()
+    assert copy.ids("customers", sort="customer_id") == ["acme", "poor", "tokyo"]
+
+
+def test_what_has_not_changed_is_not_fetched_again(copy: Copy) -> None:
+    copy.sync.refresh(at_once=True)
+    gets, lists = copy.world.register.gets, copy.world.register.lists
+    copy.sync.refresh(at_once=True)
+    assert copy.world.register.gets == gets
+    assert copy.world.register.lists - lists == 3  # customers, single accounts, one period
+    copy.sync.refresh()
+    assert copy.world.register.lists - lists == 3  # a moment ago is good enough
+    copy.world.cashier.record("poor", Money(1, "USD"), "transfer 1")
+    copy.sync.refresh(at_once=True)
+    assert copy.world.register.gets - gets == 2  # the batch and the account
+
+
+def test_an_object_that_was_read_earlier_and_written_later_hides_nothing(copy: Copy) -> None:
+    payment = copy.world.month(name := "acme").payment
+    assert payment
+    progress = copy.world.closes.progress(OCTOBER, payment.batch)
+    assert progress
+    before = [copy.world.month(name)]
+    shown = copy.row("invoices", name)
+    early = progress.time - timedelta(seconds=30)
+    copy.world.register.put(batch_object(progress, [replace(before[0], invoice=None, payment=None)], (), early))
+    assert copy.row("invoices", name) == shown
+    restored = progress.time - timedelta(days=1)  # the tables were restored: what is older by so much is the truth
+    copy.world.register.put(batch_object(progress, [replace(before[0], invoice=None, payment=None)], (), restored))
+    assert name not in copy.ids("invoices")
+
+
+def test_batches_that_are_gone_and_another_history_are_forgotten(copy: Copy) -> None:
+    assert len(copy.ids("invoices")) == 3
+    first = next(key for key in copy.world.register.objects if key.startswith(BATCHES))
+    del copy.world.register.objects[first]
+    assert len(copy.ids("invoices")) == 2
+    for key in [key for key in copy.world.register.objects if key.startswith(CUSTOMERS)]:
+        del copy.world.register.objects[key]
+    copy.world.register.put_profiles([("other", Profile("Other", "o@o.example", "USD", "stripe"))])
+    assert "acme" not in [row for row in copy.ids("customers") if row not in copy.ids("invoices")]
+    assert copy.row("customers", "other")["name"] == "Other"
+
+
+def test_a_damaged_object_is_left_out_and_tried_again(copy: Copy) -> None:
+    key = batch_key(OCTOBER, 0)
+    at, good = copy.world.register.objects[key]
+    copy.world.register.objects[key] = (at, good[:-20])
+    assert len(copy.ids("invoices")) == 2
+    assert copy.sync.state.unreadable == 1
+    copy.world.register.objects[key] = (at, good)
+    assert len(copy.ids("invoices")) == 3
+    assert copy.sync.state.unreadable == 0
+
+
+def test_a_register_that_cannot_be_written_stops_no_close_and_is_made_good_later(world: World) -> None:
+    world.register.down = True
+    report = world.close()
+    assert report["proof"]["ties"]
+    copy = Copy(world)
+    assert copy.ids("invoices") == []
+    assert copy.lists.missing() == [Coverage("2026-10", 0, 4)]
+    world.register.down = False
+    world.cashier.record("poor", Money(1, "USD"), "transfer 1")
+    assert copy.ids("invoices") == ["poor"]
+    world.pack()
+    assert set(copy.ids("invoices")) == {"acme", "poor", "tokyo"}
+    assert copy.lists.missing() == []
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000 - 1
+    world.cashier.record("poor", Money(9, "USD"), "transfer 2")
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000 - 10
+
+
+def test_a_pack_says_nothing_of_an_account_that_its_entries_do_not_explain(world: World) -> None:
+    world.close()
+    copy = Copy(world)
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
+    account = world.customer("poor")
+    world.books.records["customer", "poor"] = replace(account, receivable_minor=1)  # read before an entry that is read
+    world.pack()
+    assert copy.row("customers", "poor")["balance_minor"] == 125_000
+
+
+@pytest.mark.parametrize("damage", [b"no database", b""])
+def test_a_damaged_copy_is_made_again(world: World, tmp_path: Path, damage: bytes) -> None:
+    world.close()
+    path = tmp_path / "register.duckdb"
+    first = Copy(world, path)
+    first.sync.refresh()
+    first.cache.close()
+    path.write_bytes(damage or path.read_bytes()[: path.stat().st_size // 2])
+    again = Copy(world, path)
+    assert len(again.ids("invoices")) == 3
+    again.cache.close()
+    kept, gets = Copy(world, path), world.register.gets
+    assert len(kept.ids("invoices")) == 3
+    assert world.register.gets == gets
+    kept.cache.close()
+
+
+def test_findings_and_acts_are_lists_too(copy: Copy) -> None:
+    copy.world.use_cases.hold_desk.hold("acme", "fraud", "ann")
+    copy.world.use_cases.acts.record("customer.held", customer_id="acme", by="ann", why="fraud")
+    copy.sync.refresh(at_once=True)
+    (act,) = copy.lists.page(LISTS["audit"], Query("fraud")).rows
+    assert (act["what"], act["by"], act["customer_id"]) == ("customer.held", "ann", "acme")
+    copy.sync.refresh(at_once=True)
+    assert copy.lists.page(LISTS["audit"], Query()).total == 1
+
+
+HOSTILE = '=HYPERLINK("http://evil.example")'
+
+
+def test_an_export_has_all_rows_in_minor_and_major_units_and_runs_nothing(world: World) -> None:
+    world.directory.put_profiles([("evil", Profile(HOSTILE, "+1@evil.example", "KWD", "stripe", "ok"))])
+    world.use("evil", "1.234")
+    world.close()
+    copy = Copy(world)
+    copy.sync.refresh()
+    text = "".join(copy.lists.export(LISTS["invoices"], Query(sort="customer_id")))
+    rows = {row["customer_id"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert list(rows) == ["acme", "evil", "poor", "tokyo"]
+    assert (rows["evil"]["total_minor"], rows["evil"]["total"]) == ("1234", "1.234")
+    assert (rows["tokyo"]["total_minor"], rows["tokyo"]["total"]) == ("1250", "1250")
+    assert rows["evil"]["name"] == f"'{HOSTILE}"
+    everybody = "".join(copy.lists.export(LISTS["customers"], Query()))
+    assert "'+1@evil.example" in everybody
+    filtered = "".join(copy.lists.export(INVOICES, Query(filters={"currency": "JPY"})))
+    assert len(filtered.splitlines()) == 2
+
+
+def test_a_search_is_never_part_of_the_query(copy: Copy) -> None:
+    copy.sync.refresh()
+    for words in ("' OR 1=1 --", "%", "_", '"; DROP TABLE customers; --', "\x00"):
+        assert copy.lists.page(INVOICES, Query(words, {"state": words, "period": words}, sort=words)).total == 0
+    assert copy.lists.page(INVOICES, Query()).total == 3
