@@ -157,6 +157,8 @@ def _add_commands() -> None:
         customer.credit,
         customer.hold,
         customer.release,
+        customer.receipt,
+        customer.statement,
     ]
     commands += [audit.audit, restoring.restore, dashboard.dashboard]
     for command in (*commands, machine.demo):

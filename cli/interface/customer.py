@@ -1,5 +1,6 @@
 """The commands about one customer's account."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,3 +104,47 @@ def release(
     in_json: options.InJson = False,
 ) -> None:
     """Lift a customer's hold. What is open now never puts them on hold again; a later invoice may."""
+
+
+@runs("cli.commands.papers:receipt")
+def receipt(
+    ctx: typer.Context,
+    payment: Annotated[
+        str,
+        typer.Argument(
+            metavar="PAYMENT",
+            help="A payment's id, like 2026-10/acme; or an invoice's number, for its latest payment.",
+        ),
+    ],
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", help="Write the PDF for the customer, in their language.")
+    ] = None,
+    in_json: options.InJson = False,
+) -> None:
+    """Show or write the receipt for a payment that a provider has collected."""
+
+
+@runs("cli.commands.papers:statement")
+def statement(
+    ctx: typer.Context,
+    customer_id: options.Customer,
+    period: options.LastMonth = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="PERIOD",
+            help="The last month, for several. [default: the same month]",
+            show_default=False,
+            autocompletion=options.complete_period,
+        ),
+    ] = None,
+    currency: Annotated[
+        str, typer.Option(metavar="CODE", help="For an account that has changed it. [default: the account's]")
+    ] = "",
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", help="Write the PDF for the customer, in their language.")
+    ] = None,
+    in_json: options.InJson = False,
+) -> None:
+    """Show or write a customer's statement of account: opening balance, movements, closing balance."""

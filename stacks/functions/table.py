@@ -28,6 +28,7 @@ from stacks.state.documents import (
     DEAD_LETTERS,
     DRAFTS,
     INVOICES,
+    PACKS,
     RECONCILIATIONS,
     REGISTER_BATCHES,
     REGISTER_CUSTOMERS,
@@ -113,6 +114,8 @@ class Access:
         The index that it queries, by table.
     reads_documents, writes_documents : tuple of str
         The prefixes of the documents bucket below which it reads and writes objects.
+    deletes_documents : tuple of str
+        Those below which it removes objects.
     uploads_documents : tuple of str
         Those below which it writes objects of any size, in parts if they are large.
     usage : UsageAccess or None
@@ -128,6 +131,7 @@ class Access:
     reads_documents: tuple[str, ...] = ()
     writes_documents: tuple[str, ...] = ()
     uploads_documents: tuple[str, ...] = ()
+    deletes_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
     remembers: bool = True
     acts: tuple[str, ...] = ()
@@ -274,7 +278,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS, *_ROWS),
         ),
     ),
@@ -299,7 +303,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, *_ROWS),
         ),
     ),
@@ -375,7 +379,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             reads_documents=(PACK_PARTS_PREFIX,),
             writes_documents=(PACK_PARTS_PREFIX,),
-            uploads_documents=(REPORTS,),
+            uploads_documents=(PACKS,),
         ),
     ),
     # It e-mails finance, and so leases a slot of the account's rate.
@@ -385,8 +389,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_PACK,
         access=Access(
             tables=_PROVIDERS,
-            reads_documents=(PACK_PARTS_PREFIX, REPORTS),
-            writes_documents=(PACK_PARTS_PREFIX, REPORTS),
+            reads_documents=(PACK_PARTS_PREFIX, PACKS, REPORTS),
+            writes_documents=(PACK_PARTS_PREFIX, PACKS, REPORTS),
+            deletes_documents=(PACKS,),
         ),
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
@@ -415,7 +420,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS, *_ISSUED),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, *_ROWS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),

@@ -2,10 +2,13 @@
 
 import csv
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -227,6 +230,19 @@ def test_a_damaged_copy_is_made_again(world: World, tmp_path: Path, damage: byte
     assert len(kept.ids("invoices")) == 3
     assert world.register.gets == gets
     kept.cache.close()
+
+
+def test_a_copy_that_another_dashboard_has_open_is_left_alone(world: World, tmp_path: Path) -> None:
+    world.close()
+    path = tmp_path / "register.duckdb"
+    code = f"import duckdb, sys; kept = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "open\n"
+        copy = Copy(world, path)
+        assert len(copy.ids("invoices")) == 3
+        copy.cache.close()
+    assert path.exists()
 
 
 def test_findings_and_acts_are_lists_too(copy: Copy) -> None:

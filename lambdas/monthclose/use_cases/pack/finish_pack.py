@@ -17,6 +17,7 @@ from monthclose.domain.pack.pack import (
     MANIFEST,
     QUERIES,
     REPORT,
+    MadeFor,
     Pack,
     PackFailure,
     PackFile,
@@ -34,7 +35,7 @@ from monthclose.use_cases.pack.pack_queries import athena_queries
 from monthclose.use_cases.pack.pack_store import MOST_UNREADABLE, PackPlan, PackStore
 from monthclose.use_cases.proof.report import PackEntries, Report
 from monthclose.use_cases.proof.report_close import report_key
-from monthclose.use_cases.proof.report_pack import current_pack, pack_entries
+from monthclose.use_cases.proof.report_pack import current_pack, earlier_pack, pack_entries
 from monthclose.use_cases.proof.report_page import render_report
 
 _HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
@@ -97,9 +98,11 @@ class PackFinisher:
         current = current_pack(self.documents, period)
         if current and current.planned_at > plan.planned_at:
             return current  # one that was begun later was faster
-        pack = self._write(plan, report, self.payouts.read(period, time_is_up))
+        replaced = current.replaces if current and current.name == name else current.name if current else ""
+        pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
         self._put(manifest_key(period), _json(pack.content()))
         report = self._refresh(period, report)
+        self._remove_outdated(pack)
         if self.mailer:
             self.mailer.tell(plan, pack, report)
         return pack
@@ -125,7 +128,19 @@ class PackFinisher:
         self._put(report_key(period, "html"), render_report(refreshed), _HTML)
         return refreshed
 
-    def _write(self, plan: PackPlan, report: Report, payouts: PayoutsRead) -> Pack:
+    def _remove_outdated(self, pack: Pack) -> None:
+        """Remove the pack before the one that this one replaces, unless a close has made it.
+
+        A pack for every day on which a payment came would soon be more than all else that is stored. What finance was
+        told of stays, and so does the last one: somebody may be reading it.
+        """
+        before = earlier_pack(self.documents, pack.period, pack.replaces)
+        old = earlier_pack(self.documents, pack.period, before.replaces) if before else None
+        if old and old.made_for is not MadeFor.CLOSE:
+            for name in old.names:
+                self.documents.delete(old.key_of(name))
+
+    def _write(self, plan: PackPlan, report: Report, payouts: PayoutsRead, replaced: str) -> Pack:
         """Write what a pack has beside its tables, and put all that it has together."""
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
         figures = added_up([*(part.figures for part in parts), payouts.figures])
@@ -144,6 +159,7 @@ class PackFinisher:
             customers=plan.customers,
             files=(*files, *self._table_files(plan)),
             remarks=(*self._remarks(plan, figures), *_without(payouts)),
+            replaces=replaced,
             unreadable=tuple(what for part in parts for what in part.unreadable)[:MOST_UNREADABLE],
             unreadable_in_all=sum(part.unreadable_in_all for part in parts),
         )
@@ -153,7 +169,7 @@ class PackFinisher:
 
     def _extras(self, plan: PackPlan, report: Report, figures: Figures) -> list[_Extra]:
         """Make the files that a pack has beside its tables."""
-        page = render_report({**report, "figures": figures.content()})
+        page = render_report({**report, "figures": figures.content()}, plan.planned_at)
         journals = [
             _Extra(file.name, _JOURNALS.get(file.name, _FOR_DATEV), file.content, "text/plain")
             for file in self._journals(plan, figures)
@@ -171,7 +187,9 @@ class PackFinisher:
         return journal_files(figures.rows(JOURNAL), plan.period, plan.planned_at, self.journal)
 
     def _remarks(self, plan: PackPlan, figures: Figures) -> tuple[str, ...]:
-        """Say which files of the journal could not be written, and why."""
+        """Say which files of the journal could not be written, and why, if the company has said how it wants them."""
+        if not self.journal.values():
+            return ()
         return tuple(f"{file.name}: {file.missing}" for file in self._journals(plan, figures) if file.missing)
 
     def _table_files(self, plan: PackPlan) -> list[PackFile]:
