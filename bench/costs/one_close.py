@@ -329,6 +329,7 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         Env.MAX_BATCHES: str(batches),
         Env.GENERATED_PER_SECOND: str(GENERATED_PER_SECOND),
         Env.GATES: json.dumps(settings["gates"]),
+        Env.HAND_LIMITS: "{}",
         Env.MAIL_PACE: json.dumps(settings["mail"]),
         Env.JOURNAL: "{}",
         Env.MAX_ROUNDS: str(settings["max_rounds"]),

@@ -39,7 +39,7 @@ def test_every_file_of_the_pack_can_be_saved(visitor: Visitor, world: World) -> 
     visitor.open(PAGE)
     assert "1 customer" in visitor.text("section:has(#pack)")
     links = visitor.page.locator("section:has(#pack) a")
-    assert sorted(links.all_inner_texts()) == sorted(file.name for file in pack.files)
+    assert sorted(links.all_text_contents()) == sorted(file.name for file in pack.files)
     with visitor.page.expect_download() as saved:
         visitor.page.get_by_role("link", name="invoices.csv", exact=True).click()
     assert saved.value.suggested_filename == "2026-10-invoices.csv"

@@ -67,7 +67,11 @@ _ASKED = "A customer pays, or gives another payment method, by the link to their
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
 _PACK_AGAIN = "A report pack is made again once the books have changed: statemachines/reconcile.asl.json."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
+_GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 TROUBLE: dict[Right, str] = {
+    ("OperatorRefundWithinLimitsRole", "*", "*"): _GIVEN_BACK,
+    ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/[cd][re][ea][df][it]*"): _GIVEN_BACK,
+    ("SettlePaymentsRole", "s3:*Object", "StorageDocuments/*"): _GIVEN_BACK,
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,

@@ -16,6 +16,7 @@ from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notices.notice import OF_HOLDS, NoticeKind
 from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind
 from monthclose.domain.period import Period
 from monthclose.ports import Mail
 from monthclose.use_cases.notices.notice_texts import NoticeTexts, notice_tag
@@ -76,6 +77,11 @@ def a_mail(
     if kind is NoticeKind.REPLACED:
         month = CustomerMonth(replace(invoice, replaces="INV-00000000"), a_payment(PaymentState.READY))
         return texts.replacement_mail(customer or a_customer(), month, reason, 0)
+    if kind is NoticeKind.REFUNDED:
+        refund = Refund(1, invoice.total_minor, 0, RefundKind.GOODWILL, reason, datetime(2026, 11, 1, tzinfo=UTC))
+        return texts.refund_mail(customer or a_customer(), CustomerMonth(invoice), refund, "refund-1-1")
+    if kind is NoticeKind.WRITTEN_OFF:
+        return texts.write_off_mail(customer or a_customer(), CustomerMonth(invoice), invoice.total, "write-off-1")
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
     return texts.mail(account, CustomerMonth(invoice, payment), kind)

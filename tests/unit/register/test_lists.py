@@ -10,13 +10,17 @@ from datetime import timedelta
 from pathlib import Path
 from subprocess import PIPE
 
+import duckdb
 import pytest
 
 from cli.dashboard.register.catalog import INVOICES, LISTS, PAYMENTS
-from cli.dashboard.register.lists import Coverage, Query
+from cli.dashboard.register.lists import Coverage, Lists, Query
+from cli.dashboard.register.service import ListService
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.money import Money
 from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
+from monthclose.errors import TryLaterError
+from tests.unit.cli.driving import Command, FakeMachine
 from tests.unit.register.copying import Copy, Ticking
 from tests.world import OCTOBER, World
 
@@ -281,3 +285,34 @@ def test_a_search_is_never_part_of_the_query(copy: Copy) -> None:
     for words in ("' OR 1=1 --", "%", "_", '"; DROP TABLE customers; --', "\x00"):
         assert copy.lists.page(INVOICES, Query(words, {"state": words, "period": words}, sort=words)).total == 0
     assert copy.lists.page(INVOICES, Query()).total == 3
+
+
+def test_a_copy_whose_damage_shows_later_is_made_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONTHCLOSE_HOME", str(tmp_path))
+    world.close()
+    service = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
+    service.look()
+    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+
+    def broken(_lists: Lists) -> None:
+        raise duckdb.IOException("a block has another checksum")
+
+    with pytest.raises(TryLaterError, match="damaged"):
+        service.ask(broken)
+    service.look()
+    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+
+
+def test_a_register_that_cannot_be_read_leaves_the_lists_as_they_were_and_says_so(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONTHCLOSE_HOME", str(tmp_path))
+    world.close()
+    service = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
+    service.look()
+    monkeypatch.setattr(world.register, "listed", lambda _prefix: 1 / 0)
+    state = service.look()
+    assert "division" in state.error
+    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
