@@ -331,7 +331,6 @@ def _environment(sandbox: str, queues: Mapping[str, str], batches: int) -> Mappi
         Env.GATES: json.dumps(settings["gates"]),
         Env.HAND_LIMITS: "{}",
         Env.MAIL_PACE: json.dumps(settings["mail"]),
-        Env.JOURNAL: "{}",
         Env.MAX_ROUNDS: str(settings["max_rounds"]),
         Env.ROUND_WAIT_SECONDS: str(settings["round_wait_seconds"]),
         Env.DEADLINE_HOURS: str(settings["deadline_hours"]),
