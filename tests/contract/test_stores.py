@@ -38,7 +38,7 @@ from tests.world import OCTOBER, World, unit_price
 
 AnyWorld = World | Runtime
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
-PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland")
+PROFILE = Profile("Łódź Hosting", "billing@example.com", "USD", "stripe", "pm_card_visa", "Poland", language="pl")
 GRANT = Grant("granted/1", GrantKind.PROMOTIONAL, 9, NOON, NOON + timedelta(days=30))
 PLACE = DocumentPlace("key", 0, 10, "hash")
 INVOICE = Invoice(

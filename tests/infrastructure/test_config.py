@@ -117,6 +117,7 @@ def test_a_sender_may_be_verified_by_its_address() -> None:
         ({"gates": {"everybody_customers": 0}}, "gates.everybody_customers: 0 is out of bounds .1 or more"),
         ({"company": "Example"}, "company: a JSON object is needed"),
         ({"company": {"colour": "red"}}, "company.colour: unknown; known here: address, bank, bic"),
+        ({"company": {"language": "German"}}, "company.language: 'German' has no catalogue; there are en, de, es"),
         ({"company": {"country": "Germany"}}, "company.country: 'Germany' is not two capitals of ISO 3166"),
         ({"company": {"tax_id": "DE 136 695"}}, "company.tax_id: 'DE 136 695' is not capitals and digits"),
         ({"company": {"iban": "DE1"}}, "company.iban: 'DE1' is not capitals and digits without spaces"),

@@ -113,7 +113,7 @@ def _papers(world: World, place: int) -> Iterator[Paper]:
     month = world.month(f"c{place}")
     assert month.invoice
     yield world.issued.document(month.invoice)
-    yield from (world.issued.document(note) for note in month.credit_notes)
+    yield from map(world.issued.document, month.credit_notes)
     papers = world.use_cases.account_papers
     yield papers.receipt(month.invoice.number)
     yield papers.statement(f"c{place}", date(2026, 11, 1), date(2026, 11, 30))

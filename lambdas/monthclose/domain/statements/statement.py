@@ -2,7 +2,7 @@
 
 It is made from the ledger alone, so it ties with it: opening + movements = closing = the balance at the end. What an
 entry did for the customer is the other side of its legs on RECEIVABLE and CREDIT, account by account: credit that
-covers an invoice changes nothing that they owe in all, and is no movement.
+covers an invoice leaves the balance as it is, and is no movement.
 """
 
 from __future__ import annotations
