@@ -114,7 +114,8 @@ def run(customers: int) -> Iterator[str]:
             documents.put(key, content)
         store, same = PackStore(documents), _Same(world, "customer")
         plan = PackPlan(OCTOBER, "bench", 1, MadeFor.PERSON, world.clock(), "", customers, batches, 1)
-        reader = PackPartReader(same, _Batches(world), same, documents, store, executor)  # type: ignore[arg-type]
+        batches_of, register, clock = _Batches(world), world.register, world.clock
+        reader = PackPartReader(same, batches_of, same, documents, store, executor, register, clock)  # type: ignore[arg-type]
         began = time.perf_counter()
         reader.read(plan, 0)
         read = time.perf_counter() - began

@@ -112,8 +112,8 @@ def test_no_cell_of_the_report_packs_tables_is_run_or_turned_around(world: World
 def _papers(world: World, place: int) -> Iterator[Paper]:
     month = world.month(f"c{place}")
     assert month.invoice
-    for issued in (month.invoice, *month.credit_notes):
-        yield world.issued.document(issued)
+    yield world.issued.document(month.invoice)
+    yield from (world.issued.document(note) for note in month.credit_notes)
     papers = world.use_cases.account_papers
     yield papers.receipt(month.invoice.number)
     yield papers.statement(f"c{place}", date(2026, 11, 1), date(2026, 11, 30))

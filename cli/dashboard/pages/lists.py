@@ -15,6 +15,7 @@ from cli.dashboard.register.lists import PAGE_SIZE, Lists, Page, Query
 from cli.dashboard.rendering import figures, moment, render, words
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.register.tables import Value
+from monthclose.errors import TryLaterError
 
 _FIRST = "customers"
 _BOM = "\ufeff"
@@ -92,7 +93,8 @@ def _as_of(time: datetime | None) -> str:
 def export(request: Request) -> Response:
     """Send all rows of a list, as it is searched, filtered and sorted, as CSV."""
     spec, query, service = _spec(request), _query(request), dashboard_of(request).lists
-    service.look()
+    if service.look().as_of is None:
+        raise TryLaterError("the lists are being read for the first time on this machine: an export would lack rows")
     rows = service.ask(lambda lists: lists.export(spec, query))
     name = "-".join((spec.name, *(quote(value, safe="") for value in query.filters.values() if value)))
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.csv", "Cache-Control": "no-store"}

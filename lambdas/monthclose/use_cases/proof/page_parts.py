@@ -85,7 +85,7 @@ class Section:
     intro, note : str
         What stands before and after; a command in the note is `command`.
     details : sequence of (str, Table)
-        What is shown when it is asked for, and always on paper.
+        What is shown when it is asked for, and not on paper.
     """
 
     title: str
