@@ -65,7 +65,6 @@ _PACK_OLD = "The pack before the last one is removed if no close has made it: us
 _PACK_READ = "A pack has credit notes; an account that cannot be read with the others is read alone: read_part.py."
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
-_PACK_AGAIN = "A report pack is made again once the books have changed: statemachines/reconcile.asl.json."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
 _GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 TROUBLE: dict[Right, str] = {
@@ -149,7 +148,6 @@ TROUBLE: dict[Right, str] = {
     ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/credit_notes/*"): _PACK_READ,
     ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,
     ("MonthCloseMachineRole", "events:PutTargets", "*"): _PACK_STARTED,
-    ("ReconcileMachineRole", "states:StartExecution", "ReportPackMachine"): _PACK_AGAIN,
 }
 """Rights used only in trouble, rarely, or by AWS itself: role, action and resource as patterns, and why they are kept.
 
