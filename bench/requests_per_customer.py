@@ -27,6 +27,7 @@ from bench.scale.scenario import settings
 from monthclose.domain.closes.batching import batch_size
 from monthclose.domain.payments.throttle import HEADROOM
 from monthclose.use_cases.notices.send_notices import SIDE_BY_SIDE
+from monthclose.use_cases.pack.read_part import READERS
 from stacks.functions.table import FUNCTIONS, Function
 from tests.infrastructure.synthesis import TARGETS, synthesize
 
@@ -160,12 +161,14 @@ def _gb_seconds(name: str, stage: StageCosts, customers: int) -> float:
     if function not in FUNCTIONS:
         return 0.0
     memory = FUNCTIONS[Function(function)].memory_mb
-    seconds = seconds_of(stage, memory, SIDE_BY_SIDE if function == Function.SEND_NOTICES else 1)
+    seconds = seconds_of(stage, memory, _THREADS.get(Function(function), 1))
     if function == Function.CHARGE_CUSTOMERS:  # as long as the provider's limit says, with all workers
         seconds = _CHARGING_WORKERS / _CHARGES_PER_SECOND
     return seconds * memory / 1024 * customers
 
 
+_THREADS = {Function.SEND_NOTICES: SIDE_BY_SIDE, Function.READ_PACK_PART: READERS}
+"""Customers that a function works for side by side."""
 _STRIPE = settings()["providers"]["stripe"]
 _CHARGING_WORKERS = _STRIPE["maximum_concurrency"]
 _CHARGES_PER_SECOND = _STRIPE["requests_per_second"] * HEADROOM

@@ -13,7 +13,7 @@ from bench.costs.timing import at_the_limit
 from bench.requests_per_customer import _BY_BATCH, PARTS, _gb_seconds, transitions
 from stacks.functions.table import FUNCTIONS, Function
 
-_STAGES = (*PARTS["close"], *PARTS["proof and report"])
+_STAGES = (*PARTS["close"], *PARTS["proof and report"], *PARTS["report pack"])
 
 
 def figures(costs: Costs) -> dict[str, object]:

@@ -12,7 +12,7 @@ from cli.home import shown
 from cli.months import connect_for, require_close
 from cli.system import System
 from monthclose.domain.errors import UserMistakeError
-from monthclose.domain.pack.pack import MANIFEST, MadeFor, Pack, PackFile
+from monthclose.domain.pack.pack import MadeFor, Pack, PackFile
 from monthclose.domain.period import Period
 from monthclose.domain.words import count
 from monthclose.ports import Documents
@@ -72,7 +72,7 @@ def _make(system: System, period: Period, by: str) -> None:
 
 def _print(found: Pack, *, outdated: bool) -> None:
     say(f"report pack of {found.period}: {count(found.customers, 'customer')}, {size(found.size)}", "bold")
-    say(f"  {WHY[found.made_for]}, {utc(found.made_at)}; records as of {utc(found.planned_at)}")
+    say(f"  {WHY[found.made_for]}, {utc(found.made_at)}; figures as of {utc(found.planned_at)}")
     if outdated:
         say(f"  the books have changed since; to make it again: monthclose pack {found.period} --make", "yellow")
     for line in found.unreadable[:_MOST_UNREADABLE]:
@@ -101,13 +101,12 @@ def _rows(file: PackFile) -> str:
 
 def _download(system: System, found: Pack, folder: Path) -> None:
     """Copy all files; one that breaks off leaves nothing under its name, and the same command continues."""
-    names = ["index.html", MANIFEST, *(file.name for file in found.files)]
     try:
-        for name in names:
+        for name in found.names:
             _copy(system, found, name, _within(folder, name))
     except OSError as error:
         raise UserMistakeError(f"{shown(folder)} cannot be written: {error.strerror}") from None
-    say(f"{count(len(names), 'file')} in {shown(folder)}; begin with {shown(folder / 'index.html')}")
+    say(f"{count(len(found.names), 'file')} in {shown(folder)}; begin with {shown(folder / 'index.html')}")
 
 
 def _within(folder: Path, name: str) -> Path:

@@ -37,6 +37,56 @@ def pay(
     """
 
 
+@runs("cli.commands.refund:refund", changes=True)
+def refund(
+    ctx: typer.Context,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="PAYMENT/INVOICE",
+            help="A payment, like 2026-10/acme, or the invoice that it paid, like INV-00000042.",
+        ),
+    ],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why. The customer reads it.")],
+    amount: options.OptionalAmount = None,
+    kind: Annotated[
+        options.RefundFor,
+        typer.Option(
+            "--for",
+            help="Why: a service billed wrongly (with a credit note), what was paid beyond what was due, or goodwill "
+            "(both without one).",
+        ),
+    ] = options.RefundFor.SERVICE,
+    here: options.Here = False,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Refund a payment to the card or bank account that it came from. Never twice, whatever breaks off.
+
+    For a service, a credit note takes the amount off the invoice. An overpayment comes out of the customer's credit.
+    Goodwill leaves the invoice as it is, and is written off. How much each role may refund is in the settings.
+    """
+
+
+@runs("cli.commands.refund:write_off", changes=True)
+def write_off(
+    ctx: typer.Context,
+    number: options.InvoiceNumber,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why. Kept in the ledger; the customer does not read it.")
+    ],
+    amount: options.OptionalAmount = None,
+    no_mail: options.NoMail = False,
+    here: options.Here = False,
+    by: options.By = "",
+    in_json: options.InJson = False,
+) -> None:
+    """Write off what is open of an invoice: the customer no longer owes it. No credit note, and no tax is corrected.
+
+    The same amount for the same reason again writes off nothing more. To correct an invoice, use `invoice credit`.
+    """
+
+
 payments = typer.Typer(
     name="payments",
     help="Record payments received outside the providers, such as bank transfers.",

@@ -66,6 +66,7 @@ def _grant_documents(function: lambda_.Function, bucket: s3.Bucket, access: Acce
         "s3:GetObject": access.reads_documents,
         "s3:PutObject": (*access.writes_documents, *access.uploads_documents),
         "s3:AbortMultipartUpload": access.uploads_documents,
+        "s3:DeleteObject": access.deletes_documents,
     }
     reason = "Documents of one kind, named by period and batch, or by their content."
     for action, prefixes in by_action.items():

@@ -28,6 +28,7 @@ from stacks.state.documents import (
     DEAD_LETTERS,
     DRAFTS,
     INVOICES,
+    PACKS,
     RECONCILIATIONS,
     REGISTER_BATCHES,
     REGISTER_CUSTOMERS,
@@ -69,6 +70,7 @@ class Function(StrEnum):
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
+    REFUND_WITHIN_LIMITS = "refund_within_limits"
     PUBLISH_EVENTS = "publish_events"
     PLAN_PACK = "plan_pack"
     READ_PACK_PART = "read_pack_part"
@@ -113,6 +115,8 @@ class Access:
         The index that it queries, by table.
     reads_documents, writes_documents : tuple of str
         The prefixes of the documents bucket below which it reads and writes objects.
+    deletes_documents : tuple of str
+        Those below which it removes objects.
     uploads_documents : tuple of str
         Those below which it writes objects of any size, in parts if they are large.
     usage : UsageAccess or None
@@ -128,6 +132,7 @@ class Access:
     reads_documents: tuple[str, ...] = ()
     writes_documents: tuple[str, ...] = ()
     uploads_documents: tuple[str, ...] = ()
+    deletes_documents: tuple[str, ...] = ()
     usage: UsageAccess | None = None
     remembers: bool = True
     acts: tuple[str, ...] = ()
@@ -274,7 +279,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_CLOSE,
         access=Access(
             tables={_CUSTOMERS: (_BATCH_GET,), _BILLING: (_QUERY,), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, REPORTS, *_ROWS),
         ),
     ),
@@ -290,7 +295,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            writes_documents=_ROWS,
+            # It completes refunds, some of which have a credit note.
+            reads_documents=_ISSUED,
+            writes_documents=(CREDIT_NOTES, DRAFTS, *_ROWS),
         ),
     ),
     Function.COMPARE_BOOKS: Spec(
@@ -299,7 +306,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_RECONCILE,
         access=Access(
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_PROVIDERS},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS),
             writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, *_ROWS),
         ),
     ),
@@ -375,7 +382,7 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             reads_documents=(PACK_PARTS_PREFIX,),
             writes_documents=(PACK_PARTS_PREFIX,),
-            uploads_documents=(REPORTS,),
+            uploads_documents=(PACKS,),
         ),
     ),
     # It e-mails finance, and so leases a slot of the account's rate.
@@ -385,8 +392,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         machine=_PACK,
         access=Access(
             tables=_PROVIDERS,
-            reads_documents=(PACK_PARTS_PREFIX, REPORTS),
-            writes_documents=(PACK_PARTS_PREFIX, REPORTS),
+            reads_documents=(PACK_PARTS_PREFIX, PACKS, REPORTS),
+            writes_documents=(PACK_PARTS_PREFIX, PACKS, REPORTS),
+            deletes_documents=(PACKS,),
         ),
     ),
     # One for each provider. This is the longest time-out that the settings allow; they say which one it gets, and how
@@ -415,8 +423,19 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, REPORTS, SNAPSHOTS, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, *_ROWS),
+            reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS, *_ISSUED),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, CREDIT_NOTES, DRAFTS, *_ROWS),
+            remembers=False,
+            acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
+        ),
+    ),
+    Function.REFUND_WITHIN_LIMITS: Spec(
+        300,
+        512,
+        access=Access(
+            tables={**_BOOKS, **_PROVIDERS},
+            reads_documents=_ISSUED,
+            writes_documents=(CREDIT_NOTES, DRAFTS, *_ROWS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from monthclose.domain.pack import pack
 from monthclose.domain.register import objects
 from monthclose.domain.rehearsals import rehearsal
 from monthclose.names import COMPARISONS_PREFIX, PACK_PARTS_PREFIX, RETRIES_PREFIX
@@ -19,6 +20,7 @@ _AS_LONG_AS_MAP_RUNS = (MAP_RUNS, COMPARISONS_PREFIX, PACK_PARTS_PREFIX)
 INVOICES, CREDIT_NOTES, PDFS, COMPANY = "invoices/", "credit_notes/", "pdf/", "company/"
 DRAFTS, CARRIED, REPORTS = "drafts/", "carried/", "reports/"
 REHEARSALS = rehearsal.PREFIX
+PACKS = pack.PREFIX
 REGISTER, REGISTER_BATCHES, REGISTER_CUSTOMERS = objects.PREFIX, objects.BATCHES, objects.CUSTOMERS
 RECONCILIATIONS, DEAD_LETTERS = "reconciliations/", "dead-letters/"
 _WRITTEN_ONCE = (INVOICES, CREDIT_NOTES, PDFS)
@@ -50,6 +52,7 @@ class Documents(Construct):
                 *(expire(prefix, days=30) for prefix in _AS_LONG_AS_MAP_RUNS),
                 # A run can be examined until the same month of the next year has been closed.
                 *(expire(prefix, days=400) for prefix in (REHEARSALS, RETRIES_PREFIX, SNAPSHOTS)),
+                s3.LifecycleRule(prefix=PACKS, noncurrent_version_expiration=Duration.days(30)),
                 # Each close lists all customers, and a later list takes the place of the earlier ones.
                 expire(REGISTER_CUSTOMERS, days=400),
                 # A batch's rows are overwritten by each stage, and can be made again from the tables.

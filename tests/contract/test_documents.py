@@ -34,6 +34,13 @@ def test_an_object_that_must_not_change_is_written_once(world: AnyWorld) -> None
     assert world.documents.get("invoices/a") == b"first"
 
 
+def test_an_object_that_is_removed_is_gone_and_removing_it_again_is_no_error(world: AnyWorld) -> None:
+    world.documents.put("packs/a", b"1")
+    for _ in range(2):
+        world.documents.delete("packs/a")
+        assert not world.documents.has("packs/a")
+
+
 def test_an_object_can_be_linked_to_with_a_file_name(world: AnyWorld) -> None:
     world.documents.put_new("pdf/a.pdf", b"%PDF", "application/pdf")
     address = world.documents.link("pdf/a.pdf", "INV-1.pdf", 60)

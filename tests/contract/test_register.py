@@ -1,6 +1,5 @@
 """What the register promises, fake or real: it is read as it was written, and nobody fails because of it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,9 +78,8 @@ class _Refusing:
 
 
 @pytest.fixture(params=[ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"), OSError("no route")])
-def refusing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def refusing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_register, "client", lambda *_, **__: _Refusing(request.param))
-    return
 
 
 @pytest.mark.usefixtures("refusing")

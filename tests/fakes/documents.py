@@ -84,6 +84,9 @@ class FakeDocuments:
     def get(self, key: str) -> bytes:
         return self.objects[key]
 
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
     def lines(self, key: str) -> Iterator[bytes]:
         yield from io.BytesIO(self.objects[key])
 

@@ -22,7 +22,7 @@ PAGES = [
 TEXTS = {str(page.relative_to(ROOT)): page.read_text() for page in PAGES}
 MADE_BY_GUIDES = {"adapters/wallet/gateway.py", "adapters/wallet/webhooks.py", "sandbox/wallet.py"}
 """Files that a reader is to write; docs/adding-a-provider.md shows them whole."""
-IN_BUCKETS = ("usage/", "rejects/", "reports/", "carried/", "dead-letters/")
+IN_BUCKETS = ("usage/", "rejects/", "reports/", "packs/", "carried/", "dead-letters/")
 """Prefixes of objects: they look like paths of code."""
 BESIDE_CODE = ("", "lambdas/monthclose/")
 """Where a path that a page names may begin."""

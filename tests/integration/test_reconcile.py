@@ -1,5 +1,6 @@
 """The reconciler on the deployed system: payments lost from sight, dead letters, missed starts."""
 
+import csv
 import json
 import os
 import subprocess
@@ -14,12 +15,14 @@ from typing import Any
 import boto3
 import httpx
 
+from monthclose.domain.pack.pack import MadeFor, Pack
 from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.errors import OutcomeUnknownError
 from monthclose.ports import Answer, ChargeOrder
 from monthclose.use_cases.payments.charge_payment import Charger
+from monthclose.use_cases.proof.report_pack import current_pack
 from tests.integration.system import System, until
 
 JUNE, JULY = Period(2025, 6), Period(2025, 7)
@@ -96,7 +99,20 @@ def test_a_payment_with_a_lost_outcome_is_settled_and_the_books_tie_again(system
     report = system.report(JUNE)
     assert report["proof"]["ties"], report["proof"]
     assert report["money"]["USD"]["collected"] == 4200
+    assert_packed_again(system)
     assert_the_command_agrees()
+
+
+def assert_packed_again(system: System) -> None:
+    """See that the report pack is made again, because money has come since."""
+
+    def look() -> Pack | None:
+        found = current_pack(system.runtime.documents, JUNE)
+        return found if found and found.made_for is MadeFor.CHANGE else None
+
+    pack = until("the new report pack", look)
+    rows = csv.DictReader(system.runtime.documents.get(pack.key_of("invoices.csv")).decode().splitlines())
+    assert [row["collected"] for row in rows] == ["42.00"]
 
 
 def assert_the_command_agrees() -> None:

@@ -189,12 +189,12 @@ class Universe:
 
     def give(self, method: str) -> str:
         """Let the customer give a payment method on their provider's page; returns the page, empty if there is none."""
-        page = ""
+        before = set(self.pages.orders)
         with self.process():
             self.use_cases.details_desk.ask(CUSTOMER, BACK)
-            page = list(self.pages.orders)[-1]
+        for page in set(self.pages.orders) - before:
             self.pages.give(page, self.twin.methods[method])
-        return page
+        return next(iter(set(self.pages.orders) - before), "")
 
     def hear_of(self, page: str) -> None:
         """Do what the webhook about a page leads to: take the method, and charge what is due."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.link import LinkExpiredError, LinkRefusedError
@@ -96,7 +96,7 @@ def _ask(event: Event, asked: CustomerRequest) -> Mapping[str, Any]:
     """Have something done for the customer: only a link of ours gets this far."""
     try:
         return _customer_function({"token": _token(event), "asked": asked})
-    except (BrokeOffError, ClientError):  # as when too many customers ask at one moment
+    except (BrokeOffError, BotoCoreError, ClientError):  # as when too many customers ask at one moment
         logger.exception("A customer's request broke off")
         return {"said": "later"}
 

@@ -15,6 +15,9 @@ class Documents(ObjectStore, Protocol):
     def link(self, key: str, file_name: str, seconds: int) -> str:
         """Make an address at which anybody can open one object in a browser for some seconds, under a file name."""
 
+    def delete(self, key: str) -> None:
+        """Remove an object; there need not be one. Earlier versions of it stay for as long as the bucket keeps them."""
+
     def get_slice(self, key: str, offset: int, length: int) -> bytes:
         """Read a part of an object; offset and length are in bytes. What is behind its end is left out.
 

@@ -21,6 +21,7 @@ from monthclose.domain.period import Period
 from monthclose.locales import Locale, languages, locale_for
 from monthclose.locales.catalogue import Catalogue
 from monthclose.templates import environment
+from monthclose.use_cases.invoices import invoice_page
 from tests.unit.locales.letters import every_letter
 from tests.unit.locales.papers import every_paper
 
@@ -97,7 +98,7 @@ def _declines() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def needed() -> set[tuple[str, str]]:
     """Contexts and texts that letters, documents, templates and code ask a catalogue for."""
-    asked = {("", text) for text in (*_in_templates(), *_in_code(), *_declines())}
+    asked = {("", text) for text in (*_in_templates(), *_in_code(), *_declines(), *invoice_page.texts())}
     text = Catalogue.text
 
     def asking(self: Catalogue, english: str, context: str = "") -> str:

@@ -12,6 +12,7 @@ from itertools import count
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
+from monthclose.domain.finance.chart import JournalSettings
 from monthclose.domain.money import Money
 from monthclose.domain.pack.pack import MadeFor, Pack
 from monthclose.domain.pack.tables import TABLES
@@ -213,6 +214,45 @@ def test_of_two_packs_at_once_the_one_that_was_begun_later_stays(world: World) -
     assert found
     assert found.name == later.name
     assert report(world)["pack"]["name"] == later.name
+
+
+@pytest.mark.parametrize(
+    ("settings", "written", "remarks"),
+    [
+        (JournalSettings(), False, 0),
+        (JournalSettings(chart="skr03"), True, 0),
+        (JournalSettings(accounts={"revenue": "8200"}), False, 1),
+    ],
+)
+def test_the_journal_is_written_as_the_company_has_it_or_why_not(
+    world: World, settings: JournalSettings, written: bool, remarks: int
+) -> None:
+    pack = world.pack()
+    world.use_cases.pack_finisher = replace(world.use_cases.pack_finisher, journal=settings)
+    pack = world.use_cases.pack_finisher.finish(OCTOBER, pack.name)
+    names = [file.name for file in pack.files]
+    assert {"journal.csv", "journal.beancount"} <= {*names}
+    assert ("EXTF_journal_USD.csv" in names, len(pack.remarks)) == (written, remarks)
+
+
+def test_packs_that_a_close_made_stay_and_of_those_made_later_the_newest_two(world: World) -> None:
+    made = []
+    for made_for in (MadeFor.CLOSE, *[MadeFor.CHANGE] * 4):
+        made.append(world.pack(made_for=made_for))
+        world.clock.pass_time(days=1)
+    kept = [any(key.startswith(pack.key_of("")) for key in world.documents.objects) for pack in made]
+    assert kept == [True, False, False, True, True]
+    assert all(world.documents.has(pack.key_of(name)) for pack in (made[0], *made[3:]) for name in pack.names)
+
+
+def test_removing_an_old_pack_that_broke_off_goes_on_when_the_pack_is_finished_again(world: World) -> None:
+    for _ in range(3):
+        last = world.pack(made_for=MadeFor.CHANGE)
+        world.clock.pass_time(days=1)
+    before = dict(world.documents.objects)
+    again = world.use_cases.pack_finisher.finish(OCTOBER, last.name)
+    assert again.replaces == last.replaces
+    assert world.documents.objects.keys() == before.keys()
 
 
 def test_a_pack_that_is_not_whole_is_not_made_the_current_one(world: World) -> None:

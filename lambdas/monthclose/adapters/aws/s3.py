@@ -87,6 +87,10 @@ class S3Documents:
                 raise
             return b""
 
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        translated(client("s3").delete_object, Bucket=self._bucket, Key=key)
+
     def lines(self, key: str) -> Iterator[bytes]:
         """Read as a stream."""
         wanted = {"Bucket": self._bucket, "Key": key}

@@ -5,7 +5,7 @@ The figures are those that `python -m bench.costs.figures` prints from what was 
 
 from collections.abc import Mapping
 
-PER_CUSTOMER: Mapping[str, float] = {"DynamoDB": 1.866e-05, "Lambda": 1.875e-06, "S3": 4e-08}
+PER_CUSTOMER: Mapping[str, float] = {"DynamoDB": 1.885e-05, "Lambda": 1.946e-06, "S3": 6e-08}
 PER_BATCH: Mapping[str, float] = {
     "CloudWatch Logs": 9.721e-07,
     "DynamoDB": 1.298e-05,
@@ -14,10 +14,10 @@ PER_BATCH: Mapping[str, float] = {
     "Step Functions": 0.0002,
 }
 PER_CLOSE: Mapping[str, float] = {
-    "CloudWatch Logs": 1.103e-06,
-    "DynamoDB": 1.888e-05,
-    "Lambda": 1.2e-06,
-    "S3": 5.89e-05,
+    "CloudWatch Logs": 1.763e-06,
+    "DynamoDB": 2.6e-05,
+    "Lambda": 2e-06,
+    "S3": 0.0002046,
 }
 WORKER_SECOND = 6.667e-06
 """A worker that charges, for as long as the provider's limit lets it."""

@@ -17,6 +17,8 @@ from typing import Any
 from monthclose.domain.closes.close import Totals
 from monthclose.domain.period import Period
 
+PREFIX = "packs/"
+"""Of all packs' objects."""
 FIGURES, INDEX, MANIFEST = "figures.json", "index.html", "manifest.json"
 REPORT, QUERIES = "report.html", "athena.sql"
 """Files that every pack has beside its tables."""
@@ -89,6 +91,8 @@ class Pack:
     unreadable_in_all: int = 0
     remarks: tuple[str, ...] = ()
     """Which files there are none of, and why."""
+    replaces: str = ""
+    """The name of the pack whose place it took; empty for the period's first one."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Entries of a later release."""
 
@@ -96,6 +100,11 @@ class Pack:
     def size(self) -> int:
         """Of all files, in bytes."""
         return sum(file.size for file in self.files)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All files of its folder, the manifest last: whoever removes a pack can begin again until that is gone."""
+        return (INDEX, *(file.name for file in self.files), MANIFEST)
 
     def key_of(self, file: str) -> str:
         """Name the object of one of its files."""
@@ -143,17 +152,17 @@ class PackFailure:
 
 def pack_key(period: Period, name: str, file: str) -> str:
     """Name the object of a pack's file."""
-    return f"reports/{period}/pack/{name}/{file}"
+    return f"{PREFIX}{period}/{name}/{file}"
 
 
 def manifest_key(period: Period) -> str:
     """Name the object that says which pack of a period is the current one, and what is in it."""
-    return f"reports/{period}/pack/manifest.json"
+    return f"{PREFIX}{period}/manifest.json"
 
 
 def failure_key(period: Period) -> str:
     """Name the object that says why the last pack of a period could not be made."""
-    return f"reports/{period}/pack/failure.json"
+    return f"{PREFIX}{period}/failure.json"
 
 
 def state_of(totals: Iterable[Totals]) -> str:

@@ -32,9 +32,12 @@ class _Standing(NamedTuple):
 
 _GOOD, _WAITING, _ACTION = "good", "waiting", "action"
 _SETTLED = _Standing(_GOOD, "Settled", "Nothing is due on this invoice.")
-_NOT_YET = _Standing(_WAITING, "Due", "We have not charged it yet. You don't have to do anything.")
+_NOT_YET = _Standing(_WAITING, "Not charged yet", "You don't have to do anything.")
+_UNDER_WAY = _Standing(_WAITING, "Being collected", "The payment is under way. You don't have to do anything.")
 _TOO_SMALL = _Standing(
-    _WAITING, "Due", "It is too little to charge on its own, so we will charge it together with your next invoice."
+    _WAITING,
+    "Not charged yet",
+    "It is too little to charge on its own, so we will charge it together with your next invoice.",
 )
 _BY_OBSTACLE = {
     Obstacle.NO_METHOD: _Standing(_ACTION, "Payment method needed", "We have no payment method that we can charge."),
@@ -49,6 +52,7 @@ _BY_OBSTACLE = {
     ),
     **dict.fromkeys((Obstacle.NOT_CHARGED, Obstacle.OURS, Obstacle.NO_ADAPTER), _NOT_YET),
 }
+_DECLINED = _Standing(_ACTION, "Payment declined")
 _LABELS = {
     Offer.PAY: "Pay {open} now",
     Offer.CONFIRM: "Confirm the payment",
@@ -103,7 +107,7 @@ class InvoicePages:
             "kind": standing.kind,
             "standing": standing.word,
             "sentence": standing.sentence,
-            "said": locale.text(_SAID[said]) if said in _SAID else "",
+            "said": locale.text(_SAID[said]) if said in _SAID and invoice.open else "",
             "held": held,
             "rows": [(locale.text(label), value) for label, value in _rows(invoice, month, locale)],
             "buttons": self._buttons(invoice, month, locale),
@@ -122,6 +126,13 @@ class InvoicePages:
         ]
 
 
+def texts() -> Iterator[str]:
+    """List the texts that a page takes from this module, in English: every language has to have them."""
+    for standing in (_SETTLED, _UNDER_WAY, _TOO_SMALL, _DECLINED, *_BY_OBSTACLE.values()):
+        yield from filter(None, (standing.word, standing.sentence))
+    yield from (*_LABELS.values(), *_SAID.values())
+
+
 def _standing(invoice: Invoice, month: CustomerMonth, locale: Locale) -> _Standing:
     """Say how an invoice stands, in the page's language."""
     paid_on = _paid_on(month.payments)
@@ -137,13 +148,13 @@ def _standing(invoice: Invoice, month: CustomerMonth, locale: Locale) -> _Standi
 def _open_standing(month: CustomerMonth) -> _Standing:
     """Say how an open invoice stands, in English."""
     if any(payment.in_flight for payment in month.payments):
-        return _Standing(_WAITING, "Being collected", "The payment is under way. You don't have to do anything.")
+        return _UNDER_WAY
     trouble = trouble_of(month)
     if trouble is None:
         return _TOO_SMALL if month.collecting and month.collecting.code == BELOW_MINIMUM else _NOT_YET
     payment = trouble.payment
-    declined = _Standing(_ACTION, "Payment declined", decline(payment.provider, payment.code, payment.advice).sentence)
-    return _BY_OBSTACLE.get(trouble.obstacle, declined)
+    why = decline(payment.provider, payment.code, payment.advice).sentence
+    return _BY_OBSTACLE.get(trouble.obstacle, _DECLINED._replace(sentence=why))
 
 
 def _rows(invoice: Invoice, month: CustomerMonth, locale: Locale) -> Iterator[tuple[str, str]]:

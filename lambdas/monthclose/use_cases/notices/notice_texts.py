@@ -7,7 +7,7 @@ Everything is said in the customer's language (`monthclose.locales`), but for wh
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,6 +21,7 @@ from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notices.notice import NoticeKind
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind
 from monthclose.domain.period import Period
 from monthclose.locales import ENGLISH, Amount, Locale, locale_for
 from monthclose.ports import Mail
@@ -45,9 +46,18 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.REVERSED: _ACTION,
     NoticeKind.CREDIT_NOTE: _GOOD,
     NoticeKind.REPLACED: _WAITING,
+    NoticeKind.REFUNDED: _GOOD,
+    NoticeKind.WRITTEN_OFF: _GOOD,
     NoticeKind.HOLD_PLACED: _ACTION,
     NoticeKind.HOLD_LIFTED: _GOOD,
 }
+
+_ASKS: Mapping[NoticeKind, str] = {
+    **dict.fromkeys((NoticeKind.ACTION_REQUIRED, NoticeKind.ACTION_REMINDER), "confirm"),
+    **dict.fromkeys((NoticeKind.NO_PAYMENT_METHOD, NoticeKind.NEW_METHOD), "details"),
+    **dict.fromkeys((NoticeKind.DECLINED, NoticeKind.REMINDER, NoticeKind.LAST_REMINDER, NoticeKind.REVERSED), "pay"),
+}
+"""What a mail asks its reader to do on the page that its link opens; others only show the invoice."""
 
 _EFFECTS: Mapping[str, str] = {
     "less_owed": "Off this invoice",
@@ -78,11 +88,14 @@ class NoticeTexts:
         Writes the link to an invoice or a credit note; None if mails carry no links.
     language : str
         The company's: that of customers who have none of their own.
+    self_service : collection of str
+        The providers through which the page of an invoice does what a mail asks for.
     """
 
     company: str
     link: Callable[[Issued], str] | None = None
     language: str = ENGLISH
+    self_service: Collection[str] = ()
 
     def locale(self, customer: Customer) -> Locale:
         """Find the language that a customer is written to in."""
@@ -119,19 +132,34 @@ class NoticeTexts:
             raise ValueError(f"customer {customer.customer_id} has no invoice and payment to write about")
         locale = self.locale(customer)
         facts = _facts(month.invoice, payment, locale) | {"held_on": locale.day(held_on) if held_on else ""}
+        facts["asks"] = _ASKS.get(kind, "") if self.link and payment.provider in self.self_service else ""
         rows = _rows(customer, month.invoice, payment, month.notes_on(month.invoice.number), locale)
         if step and month.invoice.open < customer.balance:
             rows.append(("Total owed", locale.money(customer.balance)))
         hold_status = _hold_status(customer, month, locale)
         return self._mail(customer, kind, facts, rows, month.invoice, step, month.invoice.period, hold_status)
 
-    def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
-        """Write the mail that says that the account was put on hold, or that the hold was lifted."""
+    def hold_mail(
+        self, customer: Customer, kind: NoticeKind, change: HoldChange, overdue: Invoice | None = None
+    ) -> Mail:
+        """Write the mail that says that the account was put on hold, or that the hold was lifted.
+
+        Parameters
+        ----------
+        overdue : Invoice or None
+            The invoice for which it was put on hold: the mail has its link.
+        """
         locale = self.locale(customer)
-        facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
+        asks = self.link and overdue and customer.profile.payment_provider in self.self_service
+        facts = {
+            "owed": customer.balance if customer.balance.minor > 0 else None,
+            "by_hand": bool(change.by),
+            "asks": "pay" if asks else "",
+        }
         owed = max(customer.balance, Money(0, customer.currency))
         rows = [("Date", locale.day(change.time.date())), ("Total owed", locale.money(owed))]
-        return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
+        issued = overdue if asks else None
+        return self._mail(customer, kind, facts, rows, issued, f"hold-{change.number}", change.period)
 
     def credit_note_mail(
         self, customer: Customer, note: CreditNote, effect: Effect, month: CustomerMonth | None = None
@@ -198,6 +226,59 @@ class NoticeTexts:
             customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, hold_status
         )
 
+    def refund_mail(self, customer: Customer, month: CustomerMonth, refund: Refund, step: str) -> Mail:
+        """Write the mail about a refund, with a link to its credit note, or to the invoice if it has none.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice.
+        """
+        invoice, locale = _invoice_of(customer, month), self.locale(customer)
+        amount = Money(refund.amount_minor, invoice.currency)
+        note = next((note for note in month.credit_notes if note.number == refund.credit_note), None)
+        facts = {
+            "number": invoice.number,
+            "month": locale.month(invoice.period),
+            "amount": amount,
+            "reason": refund.reason,
+            "credit_note": refund.credit_note,
+            "overpaid": refund.kind is RefundKind.OVERPAYMENT,
+        }
+        rows = [
+            ("Date", locale.day(refund.time.date())),
+            ("Invoice", invoice.number),
+            *([("Credit note", refund.credit_note)] if refund.credit_note else []),
+            ("Refunded", locale.money(amount)),
+        ]
+        return self._mail(customer, NoticeKind.REFUNDED, facts, rows, note or invoice, step, invoice.period)
+
+    def write_off_mail(self, customer: Customer, month: CustomerMonth, amount: Money, step: str) -> Mail:
+        """Write the mail about a write-off; the reason is for the company only.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice.
+        """
+        invoice, locale = _invoice_of(customer, month), self.locale(customer)
+        facts = {
+            "number": invoice.number,
+            "month": locale.month(invoice.period),
+            "amount": amount,
+            "open": invoice.open,
+            "owes": bool(customer.receivable_minor),
+        }
+        rows = [
+            ("Invoice", invoice.number),
+            ("Date", locale.day(invoice.issued_on)),
+            ("Period", locale.month(invoice.period)),
+            ("Waived", locale.money(amount)),
+            ("Outstanding", locale.money(invoice.open)),
+        ]
+        hold_status = _hold_status(customer, month, locale)
+        return self._mail(customer, NoticeKind.WRITTEN_OFF, facts, rows, invoice, step, invoice.period, hold_status)
+
     def _mail(
         self,
         customer: Customer,
@@ -211,7 +292,8 @@ class NoticeTexts:
     ) -> Mail:
         company, held, locale = _one_line(self.company), customer.held_since is not None, self.locale(customer)
         facts = {name: Amount(fact, locale) if isinstance(fact, Money) else fact for name, fact in facts.items()}
-        facts |= {"name": _one_line(customer.profile.name), "company": company, "held": held, "locale": locale}
+        known = {"name": _one_line(customer.profile.name), "company": company, "held": held, "locale": locale}
+        facts = {"asks": "", **facts, **known}
         template = environment().get_template(f"mail/{kind}.txt.j2")
         context = template.new_context(facts)
         blocks = {name: "".join(block(context)) for name, block in template.blocks.items()}
@@ -245,6 +327,12 @@ def _hold_status(customer: Customer, month: CustomerMonth, locale: Locale) -> st
         return f"{since} {locale.text(by_hand if customer.held_by else lifts)}"
     lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
     return locale.text("Your account is no longer on hold.") if lifted else ""
+
+
+def _invoice_of(customer: Customer, month: CustomerMonth) -> Invoice:
+    if month.invoice is None:
+        raise ValueError(f"customer {customer.customer_id} has no invoice to write about")
+    return month.invoice
 
 
 def _facts(invoice: Invoice, payment: Payment, locale: Locale) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from monthclose.use_cases.proof.report import Report
 _MOST_ATTACHED = 5_000_000
 """Bytes: a third more once they are encoded. Many mailboxes take 10 MB (SES: 40 MB)."""
 
+_MOST_LISTED = 40
+"""Files that the e-mail names; the page of contents has all."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackMailer:
@@ -60,6 +63,7 @@ class PackMailer:
         page = self.documents.get(pack.key_of(REPORT))
         attachment = Attachment(f"month-close-{pack.period}.html", page, "text/html")
         attached = (attachment,) if len(page) <= _MOST_ATTACHED else ()
+        listed = [file for file in pack.files if not file.name.endswith(".parquet")]
         place = self.documents.location(pack.key_of(""))
         said = {
             "company": self.company,
@@ -67,7 +71,8 @@ class PackMailer:
             "month": f"{pack.period.start:%B %Y}",
             "verdict": _verdict(report),
             "money": [(code, _sums(code, sums)) for code, sums in sorted(report["money"].items())],
-            "files": [(file.name, file.what, size(file.size)) for file in pack.files],
+            "files": [(file.name, file.what, size(file.size)) for file in listed[:_MOST_LISTED]],
+            "left_out": len(pack.files) - len(listed[:_MOST_LISTED]),
             "link": f"https://console.aws.amazon.com/s3/buckets/{place['bucket']}?prefix={quote(place['key'])}",
             "command": f"monthclose pack {pack.period} --download FOLDER",
             "attached": bool(attached),

@@ -23,7 +23,7 @@ def render_index(pack: Pack, company: str) -> bytes:
         "company": company,
         "period": str(pack.period),
         "month": f"{pack.period.start:%B %Y}",
-        "made": f"{WHY[pack.made_for]}, {utc(pack.made_at)}; records as of {utc(pack.planned_at)}",
+        "made": f"{WHY[pack.made_for]}, {utc(pack.made_at)}; figures as of {utc(pack.planned_at)}",
         "customers": count(pack.customers, "customer"),
         "groups": [(title, [_row(file) for file in files]) for title, files in groups if files],
         "unreadable": pack.unreadable,

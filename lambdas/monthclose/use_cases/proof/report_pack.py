@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from monthclose.domain.pack.pack import FIGURES, Pack, PackFailure, failure_key, manifest_key
+from monthclose.domain.pack.pack import FIGURES, MANIFEST, Pack, PackFailure, failure_key, manifest_key, pack_key
 from monthclose.domain.period import Period
 from monthclose.ports import Documents
 from monthclose.use_cases.proof.report import PackEntries, PackEntry
@@ -13,6 +13,12 @@ from monthclose.use_cases.proof.report import PackEntries, PackEntry
 def current_pack(documents: Documents, period: Period) -> Pack | None:
     """Read what a period's current pack has; None if there is none."""
     content = _read(documents, manifest_key(period))
+    return Pack.of(content) if content else None
+
+
+def earlier_pack(documents: Documents, period: Period, name: str) -> Pack | None:
+    """Read what another pack of a period has; None if it was removed."""
+    content = _read(documents, pack_key(period, name, MANIFEST)) if name else None
     return Pack.of(content) if content else None
 
 
