@@ -21,11 +21,12 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from cli.console import note
-from cli.refusals import EXPIRED_LOCALLY, refusal
+from cli.refusals import EXPIRED_LOCALLY, is_denied, refusal
 from cli.system import Notes, System
 from monthclose.assembly.use_cases import UseCases
 from monthclose.bootstrap import ADAPTERS, Runtime
 from monthclose.domain.errors import MonthCloseError
+from monthclose.domain.payments.hand_limits import GIVING_BACK
 from monthclose.names import Env, Stack, output_name, stack_name
 from monthclose.settings import Settings
 
@@ -105,17 +106,27 @@ class Connector:
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NoSystemError(explain(error, where)) from error
         operator = values.get(Env.OPERATOR_FUNCTION)
-        ask = _lazily(runtime, operator) if operator else None
+        ask = _lazily(runtime, operator, values.get(Env.LIMITED_FUNCTION)) if operator else None
         collections, packs = values.get(Env.COLLECTIONS_ARN, ""), values.get(Env.REPORT_PACK_ARN, "")
         use_cases, machine = UseCases(runtime), values[Env.STATE_MACHINE_ARN]
         return System(use_cases, machine, ADAPTERS, ask=ask, collections=collections, packs=packs)
 
 
-def _lazily(runtime: Runtime, function: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """Ask a function; the client, which takes time to load, is made when there is something to ask."""
+def _lazily(
+    runtime: Runtime, function: str, within_limits: str | None
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Ask a function; the client, which takes time to load, is made when there is something to ask.
+
+    Who may not call it asks the one that gives back within limits, if that can do it: nothing was done before.
+    """
 
     def ask(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return runtime.function(function)(request)
+        try:
+            return runtime.function(function)(request)
+        except ClientError as error:
+            if not (within_limits and is_denied(error) and request["command"] in GIVING_BACK):
+                raise
+            return runtime.function(within_limits)(request)
 
     return ask
 

@@ -13,7 +13,10 @@ PANELS = {
     "A month": ("plan", "close", "status", "report", "pack", "closes", "prove", "reconcile", "providers"),
     "Steering a close": ("approve", "pause", "resume", "stop", "parked", "list", "retry", "collect"),
     "Data": ("import",),
-    "One customer": ("customer", "pay", "payments", "credit", "hold", "release", "focus"),
+    "One customer": (
+        *("customer", "pay", "payments", "credit", "refund", "write-off", "hold", "release"),
+        *("receipt", "statement", "focus"),
+    ),
     "Invoices": ("invoice",),
     "Looking back": ("audit",),
     "In a browser": ("dashboard",),

@@ -157,6 +157,10 @@ def _add_commands() -> None:
         customer.credit,
         customer.hold,
         customer.release,
+        customer.receipt,
+        customer.statement,
+        customer.refund,
+        customer.write_off,
     ]
     commands += [audit.audit, restoring.restore, dashboard.dashboard]
     for command in (*commands, machine.demo):

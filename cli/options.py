@@ -25,6 +25,14 @@ class CreditKind(StrEnum):
     GOODWILL = "goodwill"
 
 
+class RefundFor(StrEnum):
+    """Why money goes back to a customer."""
+
+    SERVICE = "service"
+    OVERPAYMENT = "overpayment"
+    GOODWILL = "goodwill"
+
+
 def complete_period(incomplete: str) -> Iterator[str]:
     """List the last months, the latest first."""
     today = datetime.now(UTC).date()
@@ -68,6 +76,12 @@ Provider = Annotated[
     str, typer.Argument(metavar="PROVIDER", help="The provider's name.", autocompletion=complete_provider)
 ]
 Amount = Annotated[str, typer.Option(metavar="AMOUNT", help="In the customer's currency, like 12.50.")]
+OptionalAmount = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[AMOUNT]", help="In the invoice's currency, like 12.50. [default: all that can be]", show_default=False
+    ),
+]
 Until = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="The last day (UTC) the credit is good. It pays for months that end by then."),

@@ -57,6 +57,11 @@ def known_refusals() -> set[str]:
     return {*_EXPIRED, *_UNKNOWN, *_DENIED, *_NO_MACHINE, *_NO_EXECUTION, *_NO_TABLE, *_NO_BUCKET}
 
 
+def is_denied(error: ClientError) -> bool:
+    """Tell whether a right is missing: then nothing was done."""
+    return error.response.get("Error", {}).get("Code") in _DENIED
+
+
 def refusal(error: Exception, where: str) -> str:
     """Say what is refused, or that credentials are at their end, and below it what helps, if that is known."""
     if not isinstance(error, ClientError):

@@ -35,6 +35,8 @@ class Operated:
     mail: Mail
     for_operator: lambda_.IFunction
     """Does what needs a provider's key."""
+    within_limits: lambda_.IFunction
+    """Refunds and writes off, up to the limits of the role *operate*."""
     show_close: lambda_.IFunction
     """Draws the latest close on the dashboard; CloudWatch calls it with the viewer's rights."""
 
@@ -53,7 +55,7 @@ class People(Construct):
         self._state, self._operated = state, operated
         self.read = self._policy("Read", "see closes, reports, customers and invoices", self._reading())
         self.operate = self._policy(
-            "Operate", "import, close, stop, hold, and set providers' limits", self._operating()
+            "Operate", "import, close, stop, hold, refund within limits, and set providers' limits", self._operating()
         )
         self.money = self._policy("Money", "charge, credit, correct and reconcile", self._handling_money())
 
@@ -101,6 +103,7 @@ class People(Construct):
             _statement(["states:StopExecution"], self._executions()),
             # An approval answers the task that waits for it: for this action AWS names no resource.
             _statement(["states:SendTaskSuccess"], ["*"]),
+            _statement(["lambda:InvokeFunction"], [self._operated.within_limits.function_arn]),
             *self._telling(),
         ]
 

@@ -98,7 +98,9 @@ class WorkflowStack(Stack):
         mail.add_hearer(functions)
         self._events = Events(self, "Events", config=config, functions=functions, tables=state.tables)
         self._show_close = functions.make(self, Function.SHOW_CLOSE)
-        self._operator = Operator(self, "Operator", functions=functions, providers=self._providers)
+        self._operator = Operator(
+            self, "Operator", functions=functions, providers=self._providers, limits=config.hand_limits
+        )
         self._doors = Doors(self, "Doors", addresses) if addresses else None
         if self._doors:
             self._doors.open("Webhooks", WEBHOOKS_PATH, self._webhooks.receiver)
@@ -111,11 +113,15 @@ class WorkflowStack(Stack):
             machines=machines.for_people(),
             mail=mail,
             for_operator=self._operator.function,
+            within_limits=self._operator.within_limits,
             show_close=self._show_close,
         )
         People(self, "People", state=state, operated=operated)
         self._watch(machines, missed_starts)
-        operator = {Env.OPERATOR_FUNCTION: self._operator.function.function_name}
+        operator = {
+            Env.OPERATOR_FUNCTION: self._operator.function.function_name,
+            Env.LIMITED_FUNCTION: self._operator.within_limits.function_name,
+        }
         self._add_outputs({**environment, **machines.outputs(), **self._addresses(), **operator})
 
     def _environment(self, mail: Mail) -> dict[Env, str]:
@@ -192,7 +198,8 @@ class WorkflowStack(Stack):
             *(Function.SEND_NOTICES, Function.SEND_REMAINING_NOTICES, Function.APPLY_HOLDS),
             *(Function.SEND_REMINDERS, Function.REVIEW_HOLDS),
         )
-        return [*(self._called[name] for name in functions), self._webhooks.applier, self._operator.function]
+        by_hand = (self._operator.function, self._operator.within_limits)
+        return [*(self._called[name] for name in functions), self._webhooks.applier, *by_hand]
 
     def _grant_state(self) -> None:
         functions = [
@@ -201,6 +208,7 @@ class WorkflowStack(Stack):
             *self._webhooks.functions.items(),
             (Function.HEAR_MAIL, self._mail.hearer),
             (Function.ACT_FOR_OPERATOR, self._operator.function),
+            (Function.REFUND_WITHIN_LIMITS, self._operator.within_limits),
             (Function.PUBLISH_EVENTS, self._events.function),
             (Function.SHOW_CLOSE, self._show_close),
             *([(Function.ACT_FOR_CUSTOMER, self._viewer.desk)] if self._viewer else []),
@@ -268,7 +276,7 @@ class WorkflowStack(Stack):
             machines.close.grant_task_response(consumer)
         machines.close.grant_task_response(self._called[Function.AWAIT_APPROVAL], only_success=True)
         for provider in self._providers:
-            for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE):
+            for name in (Function.PLAN_CLOSE, Function.COMPARE_PART, Function.REPORT_CLOSE, Function.FINISH_PACK):
                 grant_secret(self._called[name], provider.secret)
         machines.reconciler.grant_providers(self._providers, mail)
 
@@ -318,6 +326,7 @@ class WorkflowStack(Stack):
         for name, function in self._webhooks.functions.items():
             functions[name.camel_case] = function
         functions[Function.ACT_FOR_OPERATOR.camel_case] = self._operator.function
+        functions[Function.REFUND_WITHIN_LIMITS.camel_case] = self._operator.within_limits
         functions[Function.PUBLISH_EVENTS.camel_case] = self._events.function
         functions[Function.SHOW_CLOSE.camel_case] = self._show_close
         return functions

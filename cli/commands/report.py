@@ -110,11 +110,21 @@ def read_report(system: System, period: Period) -> Report:
 
 def save_page(system: System, period: Period) -> Path:
     """Copy the report's page to the state folder."""
-    broke_off = _broken_off(system, period)
-    page = render_report(broke_off) if broke_off else _document(system, period, "html")
     path = folder("reports") / f"{period}.html"
-    path.write_bytes(page)
+    path.write_bytes(report_page(system, period))
     return path
+
+
+def report_page(system: System, period: Period) -> bytes:
+    """Read the report's page; of a close that was stopped or broke off, make one of what it has done so far.
+
+    Raises
+    ------
+    UserMistakeError
+        There is none (yet).
+    """
+    broke_off = _broken_off(system, period)
+    return render_report(broke_off) if broke_off else _document(system, period, "html")
 
 
 def _document(system: System, period: Period, kind: str) -> bytes:

@@ -19,3 +19,8 @@ def mail_path(notice: Notice, part: str = "") -> str:
     """Where an e-mail's page is; `part` is `/html` for the e-mail alone."""
     named = {"customer": notice.customer_id, "period": str(notice.period), "step": notice.step}
     return f"/mail{part}?{urlencode(named)}"
+
+
+def list_path(name: str, **filters: str) -> str:
+    """Where a list is, limited by some of its filters."""
+    return f"/lists/{name}?{urlencode(filters)}" if filters else f"/lists/{name}"

@@ -3,18 +3,21 @@
 E-mails are not kept: they are written again from the records as they were when they were sent.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Account, Entry
-from monthclose.domain.finance.customer import open_invoice
 from monthclose.domain.invoices.invoice import Invoice
+from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.payments.payment import REFUSED, Payment, PaymentState
 from monthclose.domain.period import Period
 
+_ATTEMPT = re.compile(r"attempt \d+, (?P<amount>[\d,.]+) [A-Z]{3}")
+"""What the history says of an attempt when it begins (`Payment.start`)."""
 _SAY_THE_CODE = REFUSED | {PaymentState.REVERSED}
 """States whose step in the history has the provider's code as its reason."""
 
@@ -48,7 +51,7 @@ def _held_by(months: Mapping[Period, CustomerMonth], at: datetime) -> HoldChange
 
 def _month_at(month: CustomerMonth, at: datetime) -> CustomerMonth:
     entries = tuple(entry for entry in month.entries if entry.time <= at)
-    invoice = open_invoice(month, at) or _without_entry(month)
+    invoice = _in_force(month, entries)
     return replace(
         month,
         invoice=_invoice_at(invoice, month, entries) if invoice else None,
@@ -61,9 +64,10 @@ def _month_at(month: CustomerMonth, at: datetime) -> CustomerMonth:
     )
 
 
-def _without_entry(month: CustomerMonth) -> Invoice | None:
-    """An invoice for zero has no entry in the ledger."""
-    return month.invoice if month.invoice and not month.invoice.total_minor else None
+def _in_force(month: CustomerMonth, entries: Iterable[Entry]) -> Invoice | None:
+    """Find the latest invoice that was booked; one for zero has no entry in the ledger."""
+    issued = [one for one in month.invoices if _booked(one.entry_id, entries) or not one.total_minor]
+    return issued[-1] if issued else None
 
 
 def _booked(entry_id: str, entries: Iterable[Entry]) -> bool:
@@ -95,7 +99,7 @@ def _collected(entry: Entry) -> int:
 
 
 def _began(payment: Payment, at: datetime) -> bool:
-    return bool(payment.history) and payment.history[0].time <= at
+    return not payment.history or payment.history[0].time <= at
 
 
 def _payment_at(payment: Payment, at: datetime) -> Payment:
@@ -103,16 +107,22 @@ def _payment_at(payment: Payment, at: datetime) -> Payment:
     if len(history) == len(payment.history):
         return payment
     last = history[-1] if history else None
+    amounts = [amount for step in history if (amount := _ATTEMPT.fullmatch(step.why))]
     state = last.after if last else PaymentState.READY
     return replace(
         payment,
         state=state,
+        amount_minor=_minor(amounts[-1], payment.currency) if amounts else payment.amount_minor,
         code=last.why if last and state in _SAY_THE_CODE else "",
         advice="",
         history=history,
         waits_for="",
         collected_minor=payment.collected_minor if state in (PaymentState.PAID, PaymentState.REVERSED) else 0,
     )
+
+
+def _minor(attempt: re.Match[str], currency: str) -> int:
+    return Money.parse(attempt["amount"].replace(",", ""), currency).minor
 
 
 def _sum(entries: Iterable[Entry], account: Account) -> int:

@@ -40,7 +40,7 @@ class Dashboard:
     def __post_init__(self) -> None:
         object.__setattr__(self, "looks", Looks(self.system, self.shortest_look))
         object.__setattr__(self, "reports", Reports(self.system))
-        object.__setattr__(self, "lists", ListService(self.system))
+        object.__setattr__(self, "lists", ListService(self.system, at_once=not self.shortest_look))
 
     @property
     def company(self) -> str:

@@ -10,6 +10,8 @@ from monthclose.domain.closes.expected_money import money_as_planned
 from monthclose.domain.closes.money_curve import Amount, curve
 
 _POINTS = 80
+_NEAR_THE_START, _NEAR_THE_END = 0.27, 0.75
+"""Shares of a narrow chart's width that its first and last labels reach."""
 CAME, EXPECTED = "came in, or a bank is collecting it", "expected"
 PLANNED = "if every payment succeeded, as fast as the limits allow"
 
@@ -48,7 +50,7 @@ def money_charts(followed: Followed) -> list[MoneyChart]:
     last = max(elapsed, *(amount.second for amount in (*followed.money, *planned)))
     marks = [_mark(began, 0), _mark(began, last)]
     if followed.view.running:
-        marks.insert(1, Mark(elapsed, "now", lined=True))
+        marks = _with_now(marks, elapsed)
     return [
         _chart(currency, followed.money, planned, elapsed, marks)
         for currency in sorted({amount.currency for amount in followed.money})
@@ -83,6 +85,14 @@ def _points(
     found = curve(shifted, ends - begins, _POINTS)
     later = [(begins + point.second, from_minor + point.money.get(currency, 0)) for point in found]
     return [(begins, from_minor), *later]
+
+
+def _with_now(marks: list[Mark], elapsed: float) -> list[Mark]:
+    """Mark the present; of labels that would lie on each other, one is left out."""
+    first, last = marks
+    share = elapsed / last.at
+    now = Mark(elapsed, "" if share > _NEAR_THE_END else "now", lined=True)
+    return [first._replace(label="") if share < _NEAR_THE_START else first, now, last]
 
 
 def _mark(began: datetime, second: float) -> Mark:

@@ -25,7 +25,7 @@ SECTIONS = (
     Section("prices", "Prices", "/prices"),
 )
 _OPERATE = Section("operate", "Operate", "/operate")
-CLOSE_TABS = (Tab("glance", "At a glance", ""),)
+CLOSE_TABS = (Tab("glance", "At a glance", ""), Tab("report", "Report and files", "/report"))
 
 
 def sections(*, operate: bool) -> tuple[Section, ...]:

@@ -102,8 +102,8 @@ def valid_in_words(window: Window) -> str:
 def months_in_words(months: Months) -> str:
     """Say in which months something holds; nothing if in all."""
     begins = f"from {months.first}" if months.first else ""
-    ends = f"until {months.end}, which is without" if months.end else ""
-    return ", ".join(filter(None, (begins, ends)))
+    ends = f"to {months.end.previous}" if months.end else ""
+    return " ".join(filter(None, (begins, ends)))
 
 
 def _plain(number: Decimal) -> str:

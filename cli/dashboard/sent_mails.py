@@ -37,7 +37,7 @@ def as_sent(system: System, customer: Customer, months: Mapping[Period, Customer
     """
     before, then = months_at(months, notice.time), customer_at(customer, months, notice.time)
     try:
-        return _write(system, then, before[notice.period], months, notice)
+        return _write(system, then, _untold(before[notice.period], notice), months, notice)
     except (KeyError, ValueError, StopIteration) as error:
         raise UserMistakeError(f"this e-mail can no longer be written as it was: {error}") from None
 
@@ -62,6 +62,16 @@ def _write(
         return texts.replacement_mail(customer, month, why, covered)
     payment, held_on = _about(month, notice.step), _held_on(system, kind, notice)
     return texts.mail(customer, month, kind, payment=payment, step=notice.step, held_on=held_on)
+
+
+def _untold(month: CustomerMonth, notice: Notice) -> CustomerMonth:
+    """Leave out the e-mail itself, and those after it: it says what is news."""
+    return replace(
+        month,
+        notice=month.notice if month.notice and month.notice.time < notice.time else None,
+        reminders=tuple(one for one in month.reminders if one.time < notice.time),
+        correction_notices=tuple(one for one in month.correction_notices if one.time < notice.time),
+    )
 
 
 def _about(month: CustomerMonth, step: str) -> Payment | None:

@@ -18,6 +18,7 @@ from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.document_parts import Seller
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.payments.requests import requests_per_charge
 from monthclose.domain.payments.throttle import Limit, charging_threads
 from monthclose.domain.rehearsals.gate import GateSettings, Required
@@ -129,6 +130,8 @@ class Settings:
         The largest share of a file's rows that may be rejected for its import to count as a success.
     event_source : str
         The source of the deployment's events; only the function that sends them is given another one.
+    hand_limits : HandLimits
+        What may be refunded and written off by hand: each function that does it is given the limits of its role.
     """
 
     customers_table: str
@@ -156,6 +159,7 @@ class Settings:
     """Empty in a deployment that has no audit trail yet."""
     event_source: str = EVENT_SOURCE
     gates: GateSettings = field(default_factory=GateSettings)
+    hand_limits: HandLimits = field(default_factory=HandLimits)
     journal: JournalSettings = field(default_factory=JournalSettings)
     finance_email: str = ""
     """Who is told by e-mail of the report pack; empty for nobody."""
@@ -235,6 +239,7 @@ class Settings:
             mail=MailSettings(**json.loads(values.get(Env.MAIL_PACE, "{}"))),
             audit_table=values.get(Env.AUDIT_TABLE, ""),
             event_source=values.get(Env.EVENT_SOURCE, EVENT_SOURCE),
+            hand_limits=_hand_limits(json.loads(values.get(Env.HAND_LIMITS, "{}"))),
             finance_email=values.get(Env.FINANCE_EMAIL, ""),
         )
 
@@ -249,6 +254,10 @@ def _company(entry: Mapping[str, Any]) -> Company:
 def _gates(entry: Mapping[str, Any]) -> GateSettings:
     rules = dict(entry)
     return GateSettings(Required(rules.pop("approval", Required.OFF)), GateRules.from_values(rules))
+
+
+def _hand_limits(entry: Mapping[str, Any]) -> HandLimits:
+    return HandLimits(Role(entry.get("role", Role.MONEY)), entry.get("most_minor", {}))
 
 
 def _links(entry: Mapping[str, Any], url: str) -> LinkSettings | None:

@@ -14,6 +14,7 @@ from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.company import Company
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.rehearsals.gate import GateSettings
 from stacks.config.company import read_company
 from stacks.config.domain import Domain
@@ -21,6 +22,7 @@ from stacks.config.journal import read_journal
 from stacks.config.policies import (
     read_dunning,
     read_gates,
+    read_hand_limits,
     read_hold_policy,
     read_invoicing,
     read_mail,
@@ -52,6 +54,7 @@ _OPTIONAL: Mapping[str, object] = {
     "domain": {},
     "expected_customers": 0,
     "gates": {},
+    "hand_limits": {},
     "invoice_link_days": 0,
     "journal": {},
     "mail": {},
@@ -75,6 +78,8 @@ class Config:
         Whether the workflow stack creates it. False if the company has already verified its domain in SES.
     gates : GateSettings
         Whether a close needs an approval before it may charge, and the rules; all are off unless set.
+    hand_limits : mapping
+        By role: what a person may refund and write off of one invoice.
     mail : MailSettings
         How much of the account's SES quota is used.
     max_batches : int
@@ -124,6 +129,7 @@ class Config:
     round_wait_seconds: int
     deadline_hours: int
     gates: GateSettings
+    hand_limits: Mapping[Role, HandLimits]
     expected_customers: int
     map_concurrency: int
     charge_timeout_seconds: int
@@ -182,6 +188,7 @@ class Config:
             round_wait_seconds=read_integer(settings, "", "round_wait_seconds", least=0, most=86_400),
             deadline_hours=read_integer(settings, "", "deadline_hours", least=1, most=27 * 24),
             gates=read_gates(read_object(settings, "", "gates")),
+            hand_limits=read_hand_limits(read_object(settings, "", "hand_limits")),
             expected_customers=read_integer(settings, "", "expected_customers", least=0, most=10**9),
             map_concurrency=read_integer(settings, "", "map_concurrency", least=1, most=10_000),
             charge_timeout_seconds=read_integer(settings, "", "charge_timeout_seconds", least=10, most=900),

@@ -1,5 +1,6 @@
 """The company's policies, read from the settings into the domain's own classes, which the functions use as well."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from monthclose.domain.collections.dunning import AfterLast, DunningPolicy
@@ -7,6 +8,7 @@ from monthclose.domain.collections.hold import HoldPolicy
 from monthclose.domain.imports.drop_settings import DropSettings
 from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.notices.sending import MailSettings
+from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.rehearsals.gate import GateSettings, Required
 from monthclose.domain.rehearsals.settings import OFF, GateRules
 from stacks.config.reading import (
@@ -47,6 +49,13 @@ def read_invoicing(values: Json) -> InvoicingPolicy:
         minimum_minor=read_by_currency(values, path, "minimum_minor"),
         zero_invoices=read_flag(values, path, "zero_invoices", default=False),
     )
+
+
+def read_hand_limits(values: Json) -> Mapping[Role, HandLimits]:
+    """Read `hand_limits`: what each role may refund and write off of an invoice, by currency."""
+    path = "hand_limits"
+    check_known(values, path, *Role)
+    return {role: HandLimits(role, read_by_currency({role: {}, **values}, path, role, default=None)) for role in Role}
 
 
 def read_dunning(values: Json) -> DunningPolicy:

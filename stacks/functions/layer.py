@@ -24,12 +24,14 @@ from stacks.functions.factory import RUNTIME
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 FUNCTIONS, DOCUMENTS, PACK = "lambda.txt", "documents.txt", "pack.txt"
 """The requirements of all functions, and the further ones for making PDFs and Parquet: a layer each."""
-AWS_SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"})
+AWS_SERVICES = frozenset(
+    {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions", "sts", "xray"}
+)
 """The services whose API descriptions stay in the layer: the other 400 would make it nearly twice as large.
 
 X-Ray is there for the tracer, which fetches its sampling rules.
 """
-_BUNDLING_VERSION = "5"
+_BUNDLING_VERSION = "6"
 """Raise it when this file builds layers differently; otherwise old layers stay in use."""
 _NOT_NEEDED = (
     "**/__pycache__",

@@ -70,6 +70,7 @@ class Function(StrEnum):
     LOAD_USAGE = "load_usage"
     FINISH_USAGE = "finish_usage"
     ACT_FOR_OPERATOR = "act_for_operator"
+    REFUND_WITHIN_LIMITS = "refund_within_limits"
     PUBLISH_EVENTS = "publish_events"
     PLAN_PACK = "plan_pack"
     READ_PACK_PART = "read_pack_part"
@@ -294,7 +295,9 @@ FUNCTIONS: Mapping[Function, Spec] = {
         access=Access(
             tables={**_BOOKS, **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
-            writes_documents=_ROWS,
+            # It completes refunds, some of which have a credit note.
+            reads_documents=_ISSUED,
+            writes_documents=(CREDIT_NOTES, DRAFTS, *_ROWS),
         ),
     ),
     Function.COMPARE_BOOKS: Spec(
@@ -421,7 +424,18 @@ FUNCTIONS: Mapping[Function, Spec] = {
             tables={**_BOOKS, _CUSTOMERS: (_GET, _BATCH_GET, _PUT), **_SETTLING},
             indexes={_CUSTOMERS: BEING_CHARGED_INDEX, _CLOSES: UNFINISHED_INDEX},
             reads_documents=(REHEARSALS, COMPARISONS_PREFIX, PACKS, REPORTS, SNAPSHOTS, *_ISSUED),
-            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, *_ROWS),
+            writes_documents=(COMPARISONS_PREFIX, RECONCILIATIONS, REPORTS, DEAD_LETTERS, CREDIT_NOTES, DRAFTS, *_ROWS),
+            remembers=False,
+            acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
+        ),
+    ),
+    Function.REFUND_WITHIN_LIMITS: Spec(
+        300,
+        512,
+        access=Access(
+            tables={**_BOOKS, **_PROVIDERS},
+            reads_documents=_ISSUED,
+            writes_documents=(CREDIT_NOTES, DRAFTS, *_ROWS),
             remembers=False,
             acts=(ACTS_INDEX, ACTS_OF_CUSTOMER),
         ),

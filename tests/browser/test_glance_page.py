@@ -84,6 +84,23 @@ def test_who_is_parked_or_waits_is_counted_with_what_helps(visitor: Visitor) -> 
 
 
 @pytest.mark.usefixtures("half_charged")
+def test_every_count_leads_to_the_list_of_who_it_counts(visitor: Visitor) -> None:
+    visitor.open(PAGE)
+    links = {
+        link.get_attribute("aria-label"): link.get_attribute("href") or ""
+        for link in visitor.page.locator("#live table a").all()
+    }
+    assert links["13 Declined: who"] == "/lists/payments?period=2026-10&state=declined"
+    assert links["5 do not honor: who"] == "/lists/payments?period=2026-10&state=declined&decline_code=do_not_honor"
+    assert links["1 no price: who"] == "/lists/parked?period=2026-10&reason=no_price"
+    assert links["49 Waiting: who"] == "/lists/payments?period=2026-10&state=pending"
+    more = {link.get_attribute("href") or "" for link in visitor.page.locator(".more a").all()}
+    assert "/lists/credit-notes?period=2026-10" in more
+    for address in (links["2 Unreached: who"], links["8 Held: who"], *more):
+        assert visitor.open(address).status == 200
+
+
+@pytest.mark.usefixtures("half_charged")
 def test_a_provider_that_is_down_and_a_paused_close_say_so(visitor: Visitor, world: World) -> None:
     close = world.closes.get(OCTOBER)
     assert close
@@ -155,7 +172,7 @@ def test_the_page_works_by_keyboard_from_the_top(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("link", name="Skip to the content")).to_be_focused()
     visitor.page.keyboard.press("Enter")
     visitor.page.keyboard.press("Tab")
-    expect(visitor.page.get_by_role("region", name="Money by currency")).to_be_focused()
+    expect(visitor.page.get_by_role("link", name="Invoices")).to_be_focused()
 
 
 @pytest.mark.parametrize(

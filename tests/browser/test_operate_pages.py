@@ -141,7 +141,8 @@ def test_a_confirmation_that_is_sent_twice_is_done_once(visitor: Visitor, world:
 
 
 def test_a_customer_is_put_on_hold_and_released(visitor: Visitor, world: World, acme: str) -> None:
-    visitor.open(f"/operate/hold?customer={acme}")
+    visitor.open(f"/customers/{acme}")
+    visitor.page.get_by_role("link", name="Put on hold").click()
     assert "Balance now 120.00 USD owed Hold on hold since 2026-11-01: " in visitor.text()
     visitor.page.get_by_label("Reason").fill("fraud?")
     press(visitor, "Put on hold")

@@ -79,16 +79,8 @@ class Visitor:
         return " ".join(self.page.inner_text(selector).split())
 
     def barriers(self) -> list[str]:
-        """Have axe check the page by WCAG 2.2 AA; returns what it finds, an entry for each element."""
-        self.page.evaluate(_AXE.read_text(encoding="utf-8"))
-        found: dict[str, Any] = self.page.evaluate(
-            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", _RULES
-        )
-        return [
-            f"{violation['id']}: {node['html']} ({node['failureSummary']})"
-            for violation in found["violations"]
-            for node in violation["nodes"]
-        ]
+        """Have axe check the page: see `barriers_of`."""
+        return barriers_of(self.page)
 
     def overflows(self) -> bool:
         """Whether the page is wider than the window: it would have to be moved sideways."""
@@ -98,6 +90,19 @@ class Visitor:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
             self.complaints.append(message.text)
+
+
+def barriers_of(page: Page) -> list[str]:
+    """Have axe check a page by WCAG 2.2 AA; returns what it finds, an entry for each element."""
+    page.evaluate(_AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, iframes: false, resultTypes: ['violations']})", _RULES
+    )
+    return [
+        f"{violation['id']}: {node['html']} ({node['failureSummary']})"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
 
 
 @contextmanager

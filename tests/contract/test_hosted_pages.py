@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import stripe
 
+from monthclose.adapters.gocardless.gateway import GoCardlessGateway
+from monthclose.adapters.gocardless.pages import GoCardlessPages
 from monthclose.adapters.stripe.gateway import StripeGateway
 from monthclose.adapters.stripe.pages import StripePages
 from monthclose.domain.accounts.customer import Customer, Profile
@@ -23,6 +25,8 @@ from monthclose.ports import (
     PageState,
     PaymentGateway,
 )
+from sandbox.gocardless import GoCardlessSandbox
+from sandbox.gocardless.provider import DEFAULT_ACCESS_TOKEN
 from sandbox.stripe import StripeSandbox
 from sandbox.web.testing import serving
 from tests.fakes import FakeGateway, FakePages
@@ -71,7 +75,30 @@ def stripe_pages() -> Iterator[Case]:
         client.close()  # type: ignore[no-untyped-call]
 
 
-PAGES = {"fake": fake, "stripe": stripe_pages}
+PERSON = {"given_name": "Ada", "family_name": "Lovelace", "email": "ada@acme.example"}
+ACCOUNT = {"account_holder_name": "Acme", "iban": "DE89 3704 0044 0532 0130 00"}
+
+
+@contextmanager
+def gocardless_pages() -> Iterator[Case]:
+    sandbox = GoCardlessSandbox()
+
+    def fill_in(page: OpenedPage) -> None:
+        visitor = Visitor(sandbox.page).open(page.url)
+        asked = {name for form in visitor.page.forms for name in form.fields}
+        given = {name: value for name, value in {**PERSON, **ACCOUNT}.items() if name in asked}
+        visitor.submit("Continue", **given).submit("Confirm")
+
+    with serving({"/gocardless": sandbox}) as url:
+        pages, gateway = (
+            made(DEFAULT_ACCESS_TOKEN, f"{url}/gocardless") for made in (GoCardlessPages, GoCardlessGateway)
+        )
+        assert isinstance(pages, GoCardlessPages)
+        assert isinstance(gateway, GoCardlessGateway)
+        yield Case(pages, gateway, fill_in, "EUR")
+
+
+PAGES = {"fake": fake, "stripe": stripe_pages, "gocardless": gocardless_pages}
 
 
 @pytest.fixture(params=PAGES)

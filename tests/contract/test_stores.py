@@ -27,6 +27,7 @@ from monthclose.domain.month import (
     Parking,
 )
 from monthclose.domain.payments.payment import Payment, PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.domain.period import Period
 from monthclose.domain.pricing import Price, PriceBook
 from monthclose.domain.rehearsals.rehearsal import Approval, Rehearsal, RehearsalStatus
@@ -52,7 +53,9 @@ PAYMENT = replace(
     more_minor=500,
     rest_minor=2,
     gathers=(OCTOBER.previous, OCTOBER.previous.previous),
+    card_brand="visa",
     gathered_minor=30,
+    refunds=(Refund(1, 300, 0, RefundKind.SERVICE, "więcej", NOON, "ada", RefundState.DONE, "re_1", "CN-1", "late"),),
 )
 
 

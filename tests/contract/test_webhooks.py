@@ -17,6 +17,7 @@ from monthclose.adapters.stripe.webhooks import StripeWebhooks
 from monthclose.domain.payments.payment import PaymentState as S
 from monthclose.errors import WebhookRefusedError
 from monthclose.ports import PartlyUnreadableError, ProviderEvent
+from monthclose.use_cases.webhooks.take_webhook import WebhookMessage
 from tests.sandbox.gocardless_driving import webhook
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -196,6 +197,21 @@ def test_a_replaced_mandate_is_reported_and_other_mandate_events_concern_nobody(
     [first, second] = GoCardlessWebhooks(SECRET).read(headers, body, NOW)
     assert (first.reference, first.method, first.payment_id) == ("MD1", "MD1", "")
     assert (second.reference, second.method) == ("", "")
+
+
+def test_a_fulfilled_billing_request_is_reported_and_its_other_events_concern_nobody() -> None:
+    links = {"billing_request": "BRQ1", "mandate_request_mandate": "MD1", "customer": "CU1"}
+    kinds = ("fulfilled", "created", "flow_visited")
+    events = [
+        {"id": f"EV_{kind}", "resource_type": "billing_requests", "action": kind, "links": links} for kind in kinds
+    ]
+    headers, body = webhook(events, SECRET, "WB1")
+    fulfilled, *others = GoCardlessWebhooks(SECRET).read(headers, body, NOW)
+    assert (fulfilled.reference, fulfilled.page, fulfilled.method) == ("BRQ1", "BRQ1", "")
+    assert [(event.reference, event.page) for event in others] == [("", ""), ("", "")]
+    message = WebhookMessage("gocardless", fulfilled, NOW).to_message()
+    assert WebhookMessage.from_message(message).event == fulfilled
+    assert WebhookMessage.from_message({k: v for k, v in message.items() if k != "page"}).event.page == ""
 
 
 @given(st.integers(min_value=0), st.sampled_from(["body", "signature", "secret"]))

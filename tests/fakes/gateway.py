@@ -1,6 +1,7 @@
 """A payment provider."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monthclose.domain.accounts.customer import Customer
@@ -20,6 +21,7 @@ from monthclose.ports import (
     CollectedPage,
     InProgress,
     NotCollected,
+    RefundOrder,
     Refused,
     Window,
 )
@@ -69,6 +71,7 @@ class FakeGateway:
         self.deleted: set[str] = set()
         self.successors: dict[str, str] = {}
         self.registered = 0
+        self.refunds: dict[str, RefundOrder] = {}
         self.created = {}
 
     def _maybe_fail(self, call: str, when: str) -> None:
@@ -184,6 +187,25 @@ class FakeGateway:
             self.outcomes[order.reference] = Refused(CANCELED)
         return Answer(order.reference, self.outcomes[order.reference])
 
+    def refund(self, order: RefundOrder) -> str:
+        self._maybe_fail("refund", "before")
+        reference = f"re_{order.name}"
+        collected = self.outcomes.get(order.reference)
+        if reference not in self.refunds:
+            if not isinstance(collected, Collected) or order.amount.minor > _left(collected):
+                raise OrderRefusedError("charge_already_refunded")
+            self.refunds[reference] = order
+            refunded = collected.refunded_minor + order.amount.minor
+            self.outcomes[order.reference] = replace(collected, refunded_minor=refunded)
+            self.money_moved.append((self.orders[order.reference].payment_id, -order.amount))
+        self._maybe_fail("refund", "after")
+        return reference
+
+    def find_refund(self, order: RefundOrder) -> str:
+        self._maybe_fail("find_refund", "before")
+        reference = f"re_{order.name}"
+        return reference if reference in self.refunds else ""
+
     def payment_of(self, reference: str) -> str:
         self._maybe_fail("payment_of", "before")
         if reference in self.orders:
@@ -226,6 +248,10 @@ class FakeGateway:
         if not isinstance(outcome, Collected):
             return None
         return Money(outcome.amount.minor - outcome.refunded_minor - outcome.reversed_minor, outcome.amount.currency)
+
+
+def _left(collected: Collected) -> int:
+    return collected.amount.minor - collected.refunded_minor - collected.reversed_minor
 
 
 def reversed_by_the_bank(amount: Money, code: str = "disputed") -> Collected:

@@ -51,6 +51,7 @@ TELL_CUSTOMERS = {
     "apply_holds",
     "review_holds",
     "act_for_operator",
+    "refund_within_limits",
     "act_for_customer",
 }
 """The functions that write to customers: whoever learns of an outcome, and whoever decides a hold."""

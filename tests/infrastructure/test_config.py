@@ -270,6 +270,7 @@ ENVIRONMENT: dict[str, str] = {
     Env.GENERATED_PER_SECOND: "400",
     Env.MAIL_PACE: "{}",
     Env.GATES: "{}",
+    Env.HAND_LIMITS: "{}",
     Env.JOURNAL: "{}",
 }
 

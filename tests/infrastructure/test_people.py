@@ -90,7 +90,11 @@ def test_nobody_reads_a_providers_key_and_those_who_handle_money_call_the_functi
     callers = {
         name: on for name, rights in by_policy.items() for _, action, on in rights if action.startswith("lambda:")
     }
-    assert callers == {"MoneyPolicy": "OperatorActForOperator", "ReadPolicy": "ShowClose"}
+    assert callers == {
+        "MoneyPolicy": "OperatorActForOperator",
+        "OperatePolicy": "OperatorRefundWithinLimits",
+        "ReadPolicy": "ShowClose",
+    }
 
 
 def test_no_person_may_delete_or_pass_roles(synthesized: Synthesized) -> None:

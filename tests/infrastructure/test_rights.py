@@ -60,12 +60,17 @@ _REHEARSED = "A rehearsal drafts and judges, and a close may wait for approval: 
 _ROWS = "Rows for lists are written with the sums of a batch, and with a snapshot: adapters/aws/s3_register.py."
 _BILLED = "Late usage is priced against what earlier invoices say: use_cases/invoices/draft_invoice.py."
 _PACK_TOLD = "Finance is told of a report pack if the settings name an address: use_cases/pack/pack_mail.py."
+_PACK_PAYOUTS = "A pack asks the providers for their payouts: use_cases/pack/payout_reader.py."
 _PACK_OLD = "The pack before the last one is removed if no close has made it: use_cases/pack/finish_pack.py."
 _PACK_READ = "A pack has credit notes; an account that cannot be read with the others is read alone: read_part.py."
 _ASKED = "A customer pays, or gives another payment method, by the link to their invoice: use_cases/self_service/."
 _PACK_STARTED = "Step Functions itself hears of the end of an execution that another waits for, by a rule (its guide)."
 _RETRIED = "Some customers of a close are closed again (`monthclose retry`), in more than one round."
+_GIVEN_BACK = "Money is given back, and a refund that broke off is completed: use_cases/invoices/refund_payment.py."
 TROUBLE: dict[Right, str] = {
+    ("OperatorRefundWithinLimitsRole", "*", "*"): _GIVEN_BACK,
+    ("OperatorActForOperatorRole", "s3:PutObject", "StorageDocuments/[cd][re][ea][df][it]*"): _GIVEN_BACK,
+    ("SettlePaymentsRole", "s3:*Object", "StorageDocuments/*"): _GIVEN_BACK,
     ("*Role", "dynamodb:DeleteItem", "TablesIdempotency"): _FORGETS,
     ("*Role", "dynamodb:GetItem", "TablesIdempotency"): _REMEMBERS,
     ("*Role", "s3:AbortMultipartUpload", "*/*"): _UPLOAD,
@@ -138,6 +143,7 @@ TROUBLE: dict[Right, str] = {
     ("FinishPackRole", "dynamodb:*", "TablesCloses"): _PACK_TOLD,
     ("FinishPackRole", "s3:PutObject", "StorageDocuments/pack-parts/*"): _PACK_TOLD,
     ("FinishPackRole", "s3:DeleteObject", "StorageDocuments/packs/*"): _PACK_OLD,
+    ("FinishPackRole", "secretsmanager:GetSecretValue", "*:secret:monthclose/*"): _PACK_PAYOUTS,
     ("ReadPackPartRole", "dynamodb:GetItem", "TablesCustomers"): _PACK_READ,
     ("ReadPackPartRole", "s3:GetObject", "StorageDocuments/credit_notes/*"): _PACK_READ,
     ("MonthCloseMachineRole", "events:*Rule", "*"): _PACK_STARTED,

@@ -173,12 +173,15 @@ def test_functions_get_the_environment_the_runtime_reads_and_nothing_else(synthe
         Env.USAGE_IMPORT_ARN,
         Env.WEBHOOK_URL,
         Env.OPERATOR_FUNCTION,
+        Env.LIMITED_FUNCTION,
     }
-    told_once = {Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL}
+    told_once = {Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL, Env.HAND_LIMITS}
     expected = {env.value for env in Env} - told_once - {*told_later}
     own = {name: {Env.INVOICE_URL.value} for name in TELL_CUSTOMERS} | {"publish_events": {Env.EVENT_SOURCE.value}}
     own["show_invoice"] = {Env.CUSTOMER_FUNCTION.value}
     own["finish_pack"] = {Env.FINANCE_EMAIL.value}
+    for name in ("act_for_operator", "refund_within_limits"):
+        own[name] = {*own[name], Env.HAND_LIMITS.value}
     for name, function in synthesized.functions().items():
         ours = {key for key in function["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
         assert ours == expected | ({Env.PROVIDER.value} if ":" in name else own.get(name, set()))
@@ -260,6 +263,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             "receive_webhook",
             "apply_webhook",
             "act_for_operator",
+            "refund_within_limits",
         }
         for provider in ("gocardless", "stripe")
     }
@@ -301,6 +305,8 @@ _SUM_UP = {
                 "load_usage",
                 "finish_usage",
                 "act_for_operator",
+                "refund_within_limits",
+                "settle_payments",
                 *("plan_pack", "read_pack_part", "write_pack_table", "finish_pack"),
             },
         ),
@@ -321,6 +327,8 @@ _SUM_UP = {
                 "load_usage",
                 "finish_usage",
                 "act_for_operator",
+                "refund_within_limits",
+                "settle_payments",
                 *("read_pack_part", "write_pack_table", "finish_pack"),
             },
         ),

@@ -20,6 +20,10 @@ import duckdb
 import httpx
 import pytest
 
+from cli.dashboard.register.cache import Cache
+from cli.dashboard.register.catalog import CUSTOMERS, INVOICES, NOTICES, PARKED
+from cli.dashboard.register.lists import Lists, Query
+from cli.dashboard.register.sync import Sync
 from monthclose.domain.period import Period
 from monthclose.domain.usage import UsageEvent
 from monthclose.names import Env
@@ -101,6 +105,28 @@ def test_every_kind_of_customer_ends_as_expected(system: System) -> None:
     assert report["notices"]["sent"] == 10
     assert len(system.mails()) - before == 10
     assert_packed(system, period, report)
+    assert_listed(system, period, report)
+
+
+def assert_listed(system: System, period: Period, report: dict[str, Any]) -> None:
+    """See that the dashboard's lists have what the report counts, and customers stand as their accounts say."""
+    copy = Cache(None)
+    Sync(copy, system.runtime).refresh()
+    lists, of_month = Lists(copy), Query(filters={"period": str(period)})
+    invoices = lists.page(INVOICES, of_month)
+    assert invoices.total == report["customers"]["invoiced"]
+    assert {sum_.currency: sum_.minor for sum_ in invoices.sums} == {
+        currency: sums["open"] for currency, sums in report["money"].items()
+    }
+    assert lists.page(NOTICES, of_month).total == report["notices"]["sent"]
+    assert [row["customer_id"] for row in lists.page(PARKED, of_month).rows] == ["unpriced"]
+    everybody = {str(row["customer_id"]): row for row in lists.page(CUSTOMERS, Query()).rows}
+    for name, account in system.runtime.directory.accounts(everybody).items():
+        row = everybody[name]
+        stands = (account.receivable_minor, account.credit_minor, account.balance.minor, bool(account.held_since))
+        listed = (row["receivable_minor"], row["credit_minor"], row["balance_minor"], bool(row["held_since"]))
+        assert listed == stands, name
+    copy.close()
 
 
 def assert_packed(system: System, period: Period, report: dict[str, Any]) -> None:
@@ -110,6 +136,7 @@ def assert_packed(system: System, period: Period, report: dict[str, Any]) -> Non
     assert pack
     assert report["pack"]["name"] == pack.name
     assert (pack.customers, pack.unreadable) == (report["customers"]["snapshot"], ())
+    assert not [remark for remark in pack.remarks if "payouts" in remark], "each provider was asked for its payouts"
     for file in pack.files:
         assert documents.has(pack.key_of(file.name)), file.name
     text = documents.get(pack.key_of("invoices.csv")).decode()

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from monthclose.domain.accounts.grant import GrantKind
+from monthclose.domain.invoices.document_parts import Buyer, Seller
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import PaymentKey
+from monthclose.domain.statements.receipt import receipt_for
+from monthclose.domain.statements.statement import movements_of
 from sandbox.chaos.faults import Fault, When
 from tests.simulation.crash_points import FAULTS
 from tests.simulation.providers import TWINS
@@ -128,6 +131,18 @@ class Story(RuleBasedStateMachine):
         assert not account.open_payment, f"a lease is left\n{told}"
         assert not universe.findings(), f"the books don't tie\n{told}"
         assert all(payment.settled for payment in universe.payments), f"unsettled\n{told}"
+        _papers_tie(universe, told)
+
+
+def _papers_tie(universe: Universe, told: str) -> None:
+    """The statement ends with what the customer owes, and each receipt is for what its payment collected."""
+    account, months = universe.customer, universe.books.months(CUSTOMER)
+    stated = sum(movement.minor for movement in movements_of(months, account.currency))
+    assert stated == account.balance.minor, f"the statement ends at {stated}\n{told}"
+    for payment in universe.payments:
+        if payment.collected_minor:
+            receipt = receipt_for(payment, months, Seller("Northwind"), Buyer.of(account), "")
+            assert receipt.paid_minor == payment.collected_minor, f"{receipt}\n{told}"
 
 
 def tell_stories(provider: str, number: int) -> None:

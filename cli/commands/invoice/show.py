@@ -40,9 +40,9 @@ def show_invoice(
         documents.content(issued)
         print_json(_state(issued, _notes_on(system, issued)) | _state_acts(system, issued))
     elif pdf is not None:
-        _write(pdf, documents.pdf(issued), issued)
+        write_out(pdf, documents.pdf(issued), issued.number)
     elif xml is not None:
-        _write(xml, documents.xml(issued), issued)
+        write_out(xml, documents.xml(issued), issued.number)
     else:
         _print(issued, documents.document(issued), _notes_on(system, issued))
         _print_acts(_acts(system, issued))
@@ -100,12 +100,19 @@ def _state(issued: Issued, notes: Sequence[CreditNote]) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, content: bytes, issued: Issued) -> None:
+def write_out(path: Path, content: bytes, name: str) -> None:
+    """Write a document to a file, and say so.
+
+    Raises
+    ------
+    UserMistakeError
+        The file cannot be written.
+    """
     try:
         path.write_bytes(content)
     except OSError as error:
         raise UserMistakeError(f"{path} cannot be written: {error.strerror}") from None
-    say(f"{issued.number} written to {path}")
+    say(f"{name} written to {path}")
 
 
 def _print(issued: Issued, document: InvoiceDocument, notes: Sequence[CreditNote]) -> None:

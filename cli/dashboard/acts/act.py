@@ -62,6 +62,8 @@ class Plan:
         Does it, and returns what is said then.
     more : sequence of str
         What else there is to know, a sentence each.
+    page : str
+        The address of a page with all that there is to know; empty if there is none.
     """
 
     what: str
@@ -70,6 +72,7 @@ class Plan:
     confirmed: str
     do: Callable[[], str]
     more: Sequence[str] = ()
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ def _approve(dashboard: Dashboard, given: Given) -> Plan:
         str(found.number),
         do,
         more,
+        f"/closes/{period}/rehearsal.html",
     )
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import quote
 
 from cli import operating
 from cli.commands.customer import balance_in_words, owed_in_words
 from cli.dashboard.acts.act import REASON, Act, Fact, Field, Given, Plan
+from cli.dashboard.addresses import customer_path
 from cli.dashboard.context import Dashboard
 from cli.operating import Grant, Held
 from cli.options import CreditKind
@@ -90,7 +90,7 @@ def _done(held: Held, what: str) -> str:
 
 
 def _back(given: Given) -> str:
-    return f"/operate?customer={quote(given['customer'])}"
+    return customer_path(given["customer"])
 
 
 ACTS = (

@@ -2,9 +2,9 @@
 
 from starlette.routing import Route
 
-from cli.dashboard.pages import closes, customer, glance, invoice, lists, operate, prices
+from cli.dashboard.pages import closes, customer, glance, invoice, lists, operate, prices, report
 
 ROUTES: tuple[Route, ...] = (
-    *(*closes.ROUTES, *glance.ROUTES, *lists.ROUTES, *customer.ROUTES, *invoice.ROUTES, *prices.ROUTES),
-    *operate.ROUTES,
+    *(*closes.ROUTES, *glance.ROUTES, *report.ROUTES, *lists.ROUTES, *customer.ROUTES, *invoice.ROUTES),
+    *(*prices.ROUTES, *operate.ROUTES),
 )

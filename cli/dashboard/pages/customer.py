@@ -44,7 +44,7 @@ def show(request: Request) -> Response:
     return render(
         request,
         "customer.html.j2",
-        section="customers",
+        section="lists",
         customer=customer,
         state=state_of(customer),
         balance=balance_in_words(customer),
@@ -76,7 +76,7 @@ def mail(request: Request) -> Response:
     return render(
         request,
         "mail.html.j2",
-        section="customers",
+        section="lists",
         customer=customer,
         customer_path=customer_path(customer.customer_id),
         notice=notice,

@@ -1,6 +1,6 @@
 """A close at a glance: its money, stages, payments and providers, and who needs somebody. The page updates itself."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cli.dashboard.addresses import list_path
 from cli.dashboard.context import NotFoundError, dashboard_of, period_of
 from cli.dashboard.looks import Look
 from cli.dashboard.money_chart import legend, money_charts
 from cli.dashboard.pages.closes import sums_of
+from cli.dashboard.register.catalog import LISTS
 from cli.dashboard.rendering import render
 from cli.dashboard.states import PAYMENTS, Shown, state_of
 from cli.live import Followed, end_in_words, error_in_words, slowest_in_words
@@ -58,8 +60,8 @@ class Count(NamedTuple):
     """What helps."""
     money: tuple[str, ...] = ()
     sub: bool = False
-    kind: str = ""
-    """The word that `monthclose list` has for it."""
+    path: str = ""
+    """Where they are listed by name."""
 
     @property
     def bar(self) -> Chart:
@@ -126,10 +128,11 @@ def _content(look: Look) -> dict[str, Any]:
         "charts": charts[:_MOST_CHARTS],
         "charts_left_out": len(charts) - _MOST_CHARTS,
         "stages": list(_stages(followed)),
-        "payments": list(_payments(view.totals)),
+        "payments": list(_payments(view.totals, str(close.period))),
         "providers": [_provider(followed, name, of) for name, of in view.standing.providers.items()],
         "parked": sum(view.totals.parked.values()),
-        "people": list(_people(view.totals)),
+        "people": list(_people(view.totals, str(close.period))),
+        "lists": list(_lists(str(close.period))),
         "end": end_in_words(followed),
         "slowest": slowest_in_words(followed),
         "error": error_in_words(followed),
@@ -145,7 +148,7 @@ def _stages(followed: Followed) -> Iterator[Count]:
         yield Count(_STAGES[stage], number, whole, "collected", money=money)
 
 
-def _payments(totals: Totals) -> Iterator[Count]:
+def _payments(totals: Totals, period: str) -> Iterator[Count]:
     """Count the payments by state, and the declined ones by the provider's code."""
     whole = sum(totals.payments.values()) or 1
     for state in (*PAYMENTS, *sorted(totals.payments.keys() - PAYMENTS.keys())):
@@ -153,10 +156,13 @@ def _payments(totals: Totals) -> Iterator[Count]:
         if not number:
             continue
         label, tone = PAYMENTS.get(state, (state.replace("_", " ").capitalize(), "count"))
-        yield Count(label, number, whole, tone, kind=state)
+        path = list_path("payments", period=period, state=state)
+        yield Count(label, number, whole, tone, path=path)
         if state == PaymentState.DECLINED:
-            codes = sorted(totals.declines.items(), key=lambda item: (-item[1], item[0]))
-            yield from (Count(code.replace("_", " "), n, whole, tone, sub=True) for code, n in codes if n)
+            for code, declined in sorted(totals.declines.items(), key=lambda item: (-item[1], item[0])):
+                path = list_path("payments", period=period, state=state, decline_code=code)
+                if declined:
+                    yield Count(code.replace("_", " "), declined, whole, tone, sub=True, path=path)
 
 
 def _provider(followed: Followed, name: str, standing: ProviderStanding) -> ProviderRow:
@@ -179,25 +185,38 @@ def _state_of_provider(lane: Lane | None, standing: ProviderStanding) -> Shown:
     return Shown("Charging", "busy", "▶") if standing.left else Shown("Done", "good", "✓")
 
 
-def _people(totals: Totals) -> Iterable[Count]:
+def _people(totals: Totals, period: str) -> Iterator[Count]:
     """Count those about whom somebody may have to do something, with what helps; the parked by their reason."""
     found = dict(counts(totals))
-    whole = max(found.values(), default=1)
     parked = found.pop("parked", 0)
     if parked:
-        yield Count(
-            "Parked",
-            parked,
-            whole,
-            "open",
-            "set aside: nobody charges them as long as this lasts",
-            kind="parked",
-        )
+        path = list_path("parked", period=period)
+        yield Count("Parked", parked, parked, more="set aside: nobody charges them as long as this lasts", path=path)
     for reason, number in sorted(totals.parked.items(), key=lambda item: (-item[1], item[0])):
-        yield Count(reason.replace("_", " "), number, whole, "open", what_helps(reason), sub=True)
+        path = list_path("parked", period=period, reason=reason)
+        yield Count(reason.replace("_", " "), number, parked, more=what_helps(reason), sub=True, path=path)
     for kind, number in found.items():
         label = PAYMENTS[kind][0] if kind in PAYMENTS else kind.replace("_", " ").capitalize()
-        yield Count(label, number, whole, "count", _HELP.get(kind, ""), kind=kind)
+        yield Count(label, number, number, more=_HELP.get(kind, ""), path=_listed(kind, period))
+
+
+def _lists(period: str) -> Iterator[tuple[str, str]]:
+    """Name the lists that can be limited to a month, and where they are."""
+    for spec in LISTS.values():
+        if any(each.name == "period" for each in spec.filters):
+            yield spec.title, list_path(spec.name, period=period)
+
+
+def _listed(kind: str, period: str) -> str:
+    """Find the list of those whom a count is about; empty if there is none."""
+    if kind in PAYMENTS:
+        return list_path("payments", period=period, state=kind)
+    lists = {
+        "held": list_path("holds"),
+        "waiting": list_path("payments", period=period, state=PaymentState.PENDING),
+        "unreached": list_path("notices", period=period, arrival="came_back"),
+    }
+    return lists.get(kind, "")
 
 
 def _tenth(followed: Followed) -> str:

@@ -63,7 +63,7 @@ def show(request: Request) -> Response:
     return render(
         request,
         "invoice.html.j2",
-        section="invoices",
+        section="lists",
         issued=issued,
         document=document,
         is_note=isinstance(issued, CreditNote),

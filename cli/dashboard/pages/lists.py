@@ -1,7 +1,7 @@
 """The lists: customers, invoices, payments and what else there are many of; searched, filtered, sorted, exported."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -15,6 +15,7 @@ from cli.dashboard.register.lists import PAGE_SIZE, Lists, Page, Query
 from cli.dashboard.rendering import figures, moment, render, words
 from monthclose.domain.money import EXPONENT_BY_CURRENCY
 from monthclose.domain.register.tables import Value
+from monthclose.errors import TryLaterError
 
 _FIRST = "customers"
 _BOM = "\ufeff"
@@ -58,6 +59,7 @@ def show(request: Request) -> Response:
     spec, query, service = _spec(request), _query(request), dashboard_of(request).lists
     state = service.look()
     shown: dict[str, Any] = {"spec": spec, "lists": LISTS.values(), "state": state, "section": "lists"}
+    shown["as_of"] = _as_of(state.as_of)
     if state.as_of is None:
         return render(request, "lists_first.html.j2", **shown, here=str(request.url.path))
     revision = service.revision
@@ -71,14 +73,28 @@ def fresh(request: Request) -> Response:
     state = service.look()
     seen = request.query_params.get("seen", "")
     return render(
-        request, "lists_fresh.html.j2", spec=spec, state=state, revision=seen, newer=seen != str(service.revision)
+        request,
+        "lists_fresh.html.j2",
+        spec=spec,
+        state=state,
+        as_of=_as_of(state.as_of),
+        revision=seen,
+        newer=seen != str(service.revision),
     )
+
+
+def _as_of(time: datetime | None) -> str:
+    """Write of when the rows are: those of another day with their date."""
+    if time is None:
+        return ""
+    return f"{time:%H:%M:%S} UTC" if time.date() == datetime.now(UTC).date() else moment(time)
 
 
 def export(request: Request) -> Response:
     """Send all rows of a list, as it is searched, filtered and sorted, as CSV."""
     spec, query, service = _spec(request), _query(request), dashboard_of(request).lists
-    service.look()
+    if service.look().as_of is None:
+        raise TryLaterError("the lists are being read for the first time on this machine: an export would lack rows")
     rows = service.ask(lambda lists: lists.export(spec, query))
     name = "-".join((spec.name, *(quote(value, safe="") for value in query.filters.values() if value)))
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.csv", "Cache-Control": "no-store"}

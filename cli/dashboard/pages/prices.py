@@ -120,21 +120,19 @@ def _found(entries: Iterable[Entry], wanted: str) -> list[Entry]:
 
 
 def _prices(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:
+    month = Window(period.start, period.end)
     if customer:
         terms = Terms(book, customer.customer_id, customer.currency, period)
         found = [price for sku in sorted(book.currencies) for price in terms.prices(sku)]
     else:
-        month = Window(period.start, period.end)
         found = [price for price in book.prices if overlap(price.valid, month)]
-    return [_price(price) for price in found]
+    return [_price(price, "" if price.valid == month else words.valid_in_words(price.valid)) for price in found]
 
 
-def _price(price: Price) -> Entry:
+def _price(price: Price, when: str) -> Entry:
     whom = (price.customer,) if price.customer else ()
     name = price.description or price.sku
-    return Entry(
-        name, price.sku, words.price_in_words(price), price.currency, whom, 0, words.valid_in_words(price.valid)
-    )
+    return Entry(name, price.sku, words.price_in_words(price), price.currency, whom, 0, when)
 
 
 def _fees(book: PriceBook, period: Period, customer: Customer | None) -> list[Entry]:

@@ -25,12 +25,14 @@ class ListService:
 
     Parameters
     ----------
+    at_once : bool
+        Whether each page looks for what has changed, however short ago that was done.
     wait : float
         Seconds that a page waits, at most, for what has changed.
     """
 
-    def __init__(self, system: System, wait: float = _WAIT_SECONDS) -> None:
-        self._system, self._wait, self._lock = system, wait, threading.Lock()
+    def __init__(self, system: System, *, at_once: bool = False, wait: float = _WAIT_SECONDS) -> None:
+        self._system, self._at_once, self._wait, self._lock = system, at_once, wait, threading.Lock()
         self._run: threading.Thread | None = None
 
     @cached_property
@@ -65,7 +67,7 @@ class ListService:
 
     def _refresh(self) -> None:
         try:
-            self._sync.refresh()
+            self._sync.refresh(at_once=self._at_once)
         except Exception:
             return
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from monthclose.use_cases.notices.tell_correction import CorrectionTeller
     from monthclose.use_cases.notices.tell_customer import CustomerTeller
     from monthclose.use_cases.notices.tell_hold import HoldTeller
+    from monthclose.use_cases.notices.tell_money_back import MoneyBackTeller
     from monthclose.use_cases.payments.charge_customers import BatchCharger
     from monthclose.use_cases.payments.charge_payment import Charger
     from monthclose.use_cases.payments.restore_mark import RestoreMark
@@ -121,6 +122,14 @@ class CustomerUseCases:
 
         ports = self.ports
         return CorrectionTeller(ports.books, ports.mailer, self.notice_texts, ports.clock)
+
+    @cached_property
+    def money_back_teller(self) -> MoneyBackTeller:
+        """Notifies customers of refunds and write-offs."""
+        from monthclose.use_cases.notices.tell_money_back import MoneyBackTeller
+
+        ports = self.ports
+        return MoneyBackTeller(ports.books, ports.mailer, self.notice_texts, ports.clock)
 
     @cached_property
     def notice_sender(self) -> NoticeSender:

@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from monthclose.use_cases.invoices.invoice_page import InvoicePages
     from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
     from monthclose.use_cases.invoices.judged_drafts import JudgedDrafts
+    from monthclose.use_cases.invoices.refund_payment import Refunder
     from monthclose.use_cases.invoices.regenerate_invoice import Regenerator
     from monthclose.use_cases.invoices.replace_invoice import Replacer
+    from monthclose.use_cases.invoices.write_off_invoice import WriterOff
 
 READERS = 16
 """Threads that read months for a comparison or a draft: they read the books, and sometimes ask the provider."""
@@ -213,6 +215,31 @@ class MonthUseCases(CustomerUseCases):
 
         ports = self.ports
         return Corrector(ports.books, ports.closes, ports.documents, self.issued, self.hold_keeper, ports.clock)
+
+    @cached_property
+    def refunder(self) -> Refunder:
+        """Refunds payments for a person."""
+        from monthclose.use_cases.invoices.refund_payment import Refunder
+
+        ports = self.ports
+        return Refunder(
+            books=ports.books,
+            issued=self.issued,
+            charger=self.charger,
+            corrector=self.corrector,
+            holds=self.hold_keeper,
+            teller=self.money_back_teller,
+            clock=ports.clock,
+            limits=ports.settings.hand_limits,
+        )
+
+    @cached_property
+    def writer_off(self) -> WriterOff:
+        """Writes off invoices for a person."""
+        from monthclose.use_cases.invoices.write_off_invoice import WriterOff
+
+        ports, limits = self.ports, self.ports.settings.hand_limits
+        return WriterOff(ports.books, self.issued, self.hold_keeper, self.money_back_teller, ports.clock, limits)
 
     @cached_property
     def regenerator(self) -> Regenerator:

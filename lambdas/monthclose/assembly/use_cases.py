@@ -248,7 +248,7 @@ class UseCases(MonthUseCases):
         ports, settings = self.ports, self.ports.settings
         store, company, address = PackStore(ports.documents), settings.company_name, settings.finance_email
         mailer = PackMailer(ports.mailer, ports.documents, store, ports.log, company, address) if address else None
-        return PackFinisher(ports.documents, store, ports.clock, company, settings.journal, mailer)
+        return PackFinisher(ports.documents, store, ports.clock, company, settings.journal, mailer, self.payout_reader)
 
     # Reconciliation
 
@@ -279,7 +279,14 @@ class UseCases(MonthUseCases):
             return ports.dead_letters(ports.settings.providers[provider].dead_letters_url)
 
         return LocalMoneyDesk(
-            self.cashier, self.dead_letter_drain, dead_letters, self.batch_finisher, self.period_reconciler, share_left
+            self.cashier,
+            self.dead_letter_drain,
+            dead_letters,
+            self.batch_finisher,
+            self.period_reconciler,
+            self.refunder,
+            self.writer_off,
+            share_left,
         )
 
     def batch_finisher(self, provider: str) -> BatchFinisher:
@@ -302,7 +309,7 @@ class UseCases(MonthUseCases):
 
         ports = self.ports
         charger, executor = self.charger(provider), self._executor("settle", provider)
-        return PaymentSettler(charger, ports.books, ports.directory, ports.clock, ports.log, executor)
+        return PaymentSettler(charger, ports.books, ports.directory, ports.clock, ports.log, executor, self.refunder)
 
     @cached_property
     def period_reconciler(self) -> PeriodReconciler:

@@ -40,7 +40,9 @@ class Mark(NamedTuple):
     lined: bool = False
 
 
-def line_chart(lines: Sequence[Line], *, title: str, value: Callable[[int], str], marks: Sequence[Mark]) -> Chart:
+def line_chart(
+    lines: Sequence[Line], *, title: str, value: Callable[[int], str], marks: Sequence[Mark], top: int = 0
+) -> Chart:
     """Draw lines over one horizontal axis, which has everything that lines and marks have.
 
     Parameters
@@ -49,11 +51,13 @@ def line_chart(lines: Sequence[Line], *, title: str, value: Callable[[int], str]
         What the amounts are; it is read aloud, with where each line begins and ends.
     value : callable
         Writes an amount.
+    top : int
+        An amount that the scale reaches at least.
     """
     lines = [line for line in lines if line.points]
     places = [*(at for line in lines for at, _ in line.points), *(mark.at for mark in marks)]
     first, last = min(places, default=0.0), max(places, default=1.0)
-    chosen = scale((amount for line in lines for _, amount in line.points), _HEIGHT)
+    chosen = scale((top, *(amount for line in lines for _, amount in line.points)), _HEIGHT)
     said = "; ".join(f"{line.label} from {value(line.points[0][1])} to {value(line.points[-1][1])}" for line in lines)
     return Chart(
         "lines",

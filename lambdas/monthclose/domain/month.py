@@ -64,6 +64,10 @@ class NoticeState(StrEnum):
     """Not sent: an earlier e-mail to the customer's address bounced for good, or its reader complained."""
 
 
+REFUNDED, WRITTEN_OFF = "refund-", "write-off-"
+"""What the steps of notices about refunds and write-offs begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """An e-mail to a customer about one invoice.
@@ -71,8 +75,8 @@ class Notice:
     Parameters
     ----------
     step : str
-        The dunning step that it is, or the number of the credit note or new invoice that it is about; empty for the
-        one e-mail of the close.
+        The dunning step that it is, or the number of the credit note or new invoice, or the name of the refund or
+        write-off, that it is about; empty for the one e-mail of the close.
     why : str
         Why it bounced, or was complained about, in the mail service's words.
     bounces : int
@@ -102,8 +106,8 @@ class Notice:
 
     @property
     def of_correction(self) -> bool:
-        """Whether it is about a credit note or a new invoice, and not about the payment."""
-        return any(series.has(self.step) for series in Series)
+        """Whether it is about a credit note, a new invoice, a refund or a write-off: no step of the dunning."""
+        return self.step.startswith((REFUNDED, WRITTEN_OFF)) or any(series.has(self.step) for series in Series)
 
 
 class HoldAction(StrEnum):

@@ -2,15 +2,19 @@
 
 from monthclose.domain.pack.pack import INDEX, manifest_key
 from monthclose.domain.period import Period
-from monthclose.handlers.entry import Event, runtime, state_handler, use_cases
+from monthclose.handlers.entry import Event, runtime, timed_handler, use_cases
+from monthclose.ports import TimeIsUp
+
+_SHARE_KEPT = 0.5
+"""Until then providers are asked for their payouts."""
 
 
-@state_handler("finish_pack", key="[period, execution, entered]")
-def handler(event: Event) -> Event:
+@timed_handler("finish_pack", key="[period, execution, entered]", kept=_SHARE_KEPT)
+def handler(event: Event, time_is_up: TimeIsUp) -> Event:
     """Make a pack the period's current one, or have the report say why it could not be made."""
     period, finisher = Period.parse(event["period"]), use_cases().pack_finisher
     if "error" in event:
         finisher.fail(period, event["error"]["Error"])
         return {"made": False}
-    pack, place = finisher.finish(period, event["pack"]), runtime().documents.location
+    pack, place = finisher.finish(period, event["pack"], time_is_up=time_is_up), runtime().documents.location
     return {"made": True, "manifest": place(manifest_key(period)), "page": place(pack.key_of(INDEX))}

@@ -19,6 +19,7 @@ from monthclose.ports.gateway import (
     InProgress,
     NotCollected,
     PaymentGateway,
+    RefundOrder,
     Refused,
     Window,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "ProviderLimits",
     "ProviderState",
     "Record",
+    "RefundOrder",
     "Refused",
     "Register",
     "RegisterObjects",

@@ -144,6 +144,29 @@ class CollectedPage:
     after: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """What a gateway is asked to give back. Frozen: the same order always has the same content.
+
+    Parameters
+    ----------
+    name : str
+        Names the refund at the provider; unique.
+    reference : str
+        The provider's id of the payment.
+    before_minor : int
+        What of the payment was refunded before, in minor units.
+    since : datetime
+        When it was asked for: the provider has nothing older of it.
+    """
+
+    name: str
+    reference: str
+    amount: Money
+    before_minor: int
+    since: datetime
+
+
 type BeforeRequest = Callable[[], None]
 """Called by a gateway before each request of a call but the first."""
 
@@ -266,6 +289,33 @@ class PaymentGateway(Protocol):
 
     def withdraw(self, order: ChargeOrder) -> Answer:
         """Make sure that an order can never be collected, and return its outcome then; moves no money."""
+
+    def refund(self, order: RefundOrder) -> str:
+        """Give money of a collected payment back to the customer; moves money, at most once per name.
+
+        Returns
+        -------
+        str
+            The provider's id of the refund: it has taken it on, even if the money arrives days later.
+
+        Raises
+        ------
+        OrderRefusedError
+            A definite no: nothing was given back, and asking again is of no use.
+
+        Examples
+        --------
+        The second call with an order answers as the first did, and moves nothing:
+
+        >>> gateway.refund(order) == gateway.refund(order)  # doctest: +SKIP
+        True
+        """
+
+    def find_refund(self, order: RefundOrder) -> str:
+        """Look up the provider's id of a refund by its name; empty if it has none. Moves no money.
+
+        One that failed or was cancelled is found as well.
+        """
 
     def successor(self, method: str) -> str:
         """Name the payment method that has replaced this one at the provider; empty if none. Moves no money."""

@@ -6,6 +6,8 @@
 from typing import Protocol
 
 from monthclose.domain.month import CustomerMonth
+from monthclose.domain.payments.payment import PaymentKey
+from monthclose.domain.payments.refund import Refund
 from monthclose.domain.period import Period
 
 
@@ -19,6 +21,28 @@ class TellsOutcomes(Protocol):
         ------
         TryLaterError
             The mail service is briefly unavailable; the next call sends it.
+        """
+
+
+class TellsMoneyBack(Protocol):
+    """Notifies customers of what a person has refunded or written off."""
+
+    def tell_refund(self, key: PaymentKey, refund: Refund) -> None:
+        """Send a customer the notice of a refund that is done, once.
+
+        Raises
+        ------
+        TryLaterError
+            The mail service is briefly unavailable; the next call sends it.
+        """
+
+    def tell_write_off(self, customer_id: str, period: Period, entry_id: str) -> None:
+        """Send a customer the notice of a write-off that is booked, once.
+
+        Raises
+        ------
+        TryLaterError
+            As `tell_refund`.
         """
 
 

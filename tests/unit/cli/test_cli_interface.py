@@ -40,7 +40,9 @@ READS = {
     "plan",
     "providers",
     "prove",
+    "receipt",
     "report",
+    "statement",
     "status",
 }
 """Commands that change nothing of a company's; `local` is a sandbox."""

@@ -115,7 +115,7 @@ def test_an_error_of_the_function_is_the_commands_error(asked: Asked, world: Wor
 
 
 def test_a_command_that_the_function_does_not_know_asks_for_a_deployment(world: World) -> None:
-    answer = remote_desk.serve(world.use_cases.money_desk(), {"command": "refund"}, world.use_cases.acts)
+    answer = remote_desk.serve(world.use_cases.money_desk(), {"command": "lend"}, world.use_cases.acts)
     assert answer["error"] == "UserMistakeError"
     assert "deploy this release" in answer["message"]
 

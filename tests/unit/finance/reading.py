@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import reduce
-from operator import add
 
 from monthclose.domain.finance.customer import CustomerBooks, documents_needed
-from monthclose.domain.finance.figures import Figures, figures_of, rows_of
+from monthclose.domain.finance.figures import Figures, added_up, figures_of, rows_of
+from monthclose.domain.invoices.credit_note import CreditNote
+from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.period import Period
 from monthclose.domain.register.tables import Row
 from tests.world import OCTOBER, World
@@ -20,11 +20,20 @@ def books_of(world: World, customer_id: str, period: Period = OCTOBER, at: datet
     return CustomerBooks(customer_id, profile.name, profile, months, documents)
 
 
+def books_with_all_documents(world: World, customer_id: str) -> CustomerBooks:
+    """Read a customer's books once, for the figures of any month."""
+    profile, months = world.customer(customer_id).profile, world.books.months(customer_id)
+    issued: list[Invoice | CreditNote] = []
+    for month in months.values():
+        issued += [*month.invoices, *month.credit_notes]
+    documents = {one.number: world.issued.document(one) for one in issued}
+    return CustomerBooks(customer_id, profile.name, profile, months, documents)
+
+
 def figures(world: World, period: Period = OCTOBER, at: datetime | None = None) -> Figures:
     """Add up the figures of all customers."""
     at = at or world.clock()
-    each = [figures_of(books_of(world, one, period, at), period, at) for one in everybody(world)]
-    return reduce(add, each, Figures())
+    return added_up(figures_of(books_of(world, one, period, at), period, at) for one in everybody(world))
 
 
 def rows(world: World, table: str, period: Period = OCTOBER, at: datetime | None = None) -> list[Row]:

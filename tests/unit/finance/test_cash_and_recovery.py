@@ -113,3 +113,16 @@ def test_charges_are_counted_by_brand_outcome_and_code() -> None:
     world.settle(everyone=True)
     rows = [tuple(row) for row in figures(world).rows(CHARGES)]
     assert rows == [("stripe", "", "declined", "insufficient_funds", 1), ("stripe", "visa", "paid", "", 1)]
+
+
+def test_what_was_credited_need_not_be_collected(world: World) -> None:
+    world.corrector.void(numbered(world, "late"), "a mistake")
+    found = figures(world)
+    assert [tuple(row) for row in found.rows(INVOICED)] == [("USD", 10_000, 1)]
+    assert [rate.share for rate in collection_rates(found, "USD")] == [Fraction(1)]
+
+
+def numbered(world: World, customer_id: str) -> str:
+    invoice = world.month(customer_id).invoice
+    assert invoice
+    return invoice.number

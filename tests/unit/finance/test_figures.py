@@ -1,18 +1,22 @@
 """Aging, revenue and taxes of a month, read from the books."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from monthclose.domain.finance.aging import AGING, CREDIT, Bucket
-from monthclose.domain.finance.figures import Figures
-from monthclose.domain.finance.named import NAMED
+from monthclose.domain.finance.figures import Figures, added_up, figures_of
+from monthclose.domain.finance.named import MOST_NAMED, NAMED
 from monthclose.domain.finance.revenue import REVENUE
+from monthclose.domain.finance.sum_files import sum_files
 from monthclose.domain.finance.taxes import TAXES
+from monthclose.domain.finance.ties import differences
+from monthclose.domain.invoices.invoicing import InvoicingPolicy
 from monthclose.domain.money import Money
 from monthclose.domain.register import tables
-from tests.unit.finance.reading import bill, figures, rows
+from tests.unit.finance.reading import bill, books_of, everybody, figures, rows
 from tests.unit.invoices.test_taxed_invoices import TAXES as TAX_TABLE
 from tests.world import OCTOBER, World
 
@@ -112,3 +116,50 @@ def test_figures_survive_json_and_their_rows_have_the_columns_they_name() -> Non
     for name, table in tables.FIGURES.items():
         assert rows(world, name)
         assert all(tuple(row) == tuple(column.name for column in table.columns) for row in rows(world, name))
+
+
+def test_figures_are_the_same_however_customers_are_grouped() -> None:
+    world = World()
+    for number in range(30):
+        bill(world, f"customer{number:02}", "", method="declined", amount=str(10 + number))
+    world.close()
+    each = [figures_of(books_of(world, one), OCTOBER, world.clock()) for one in everybody(world)]
+    whole = added_up(each)
+    assert len(whole.names["open", "USD"]) == MOST_NAMED
+    assert whole == added_up(reversed(each)) == added_up(each[:7]) + (added_up(each[7:20]) + added_up(each[20:]))
+    assert whole + Figures() == whole
+
+
+def test_what_was_carried_is_revenue_of_the_months_it_was_carried_from() -> None:
+    world = World(policy=InvoicingPolicy(minimum_minor={"default": 1000}))
+    for period, amount in ((OCTOBER, "3"), (OCTOBER.next, "4"), (OCTOBER.next.next, "20")):
+        world.add_customer("acme")
+        world.use("acme", amount, period=period, event_id=str(period))
+        world.clock.now = period.end
+        world.close(period)
+    december = OCTOBER.next.next
+    sold = {(row.service_month, row.kind): row.net_minor for row in figures(world, december).rows(REVENUE)}
+    assert sold == {("2026-10", "carried"): 300, ("2026-11", "carried"): 400, ("2026-12", "usage"): 2000}
+
+
+def test_a_document_that_cannot_be_read_leaves_its_sums_and_no_skus() -> None:
+    world = a_world()
+    world.close()
+    at = world.clock()
+    books = replace(books_of(world, "acme"), documents={})
+    found = figures_of(books, OCTOBER, at)
+    assert [(row.kind, row.sku, row.net_minor) for row in found.rows(REVENUE)] == [("unreadable", "", 10_000)]
+    assert [(row.jurisdiction, row.tax_minor) for row in found.rows(TAXES)] == [("unreadable", 1_900)]
+    assert differences(found) == []
+
+
+def test_sums_are_written_in_major_units_for_spreadsheets() -> None:
+    world = a_world()
+    world.close()
+    files = {file.name: file.content.decode() for file in sum_files(figures(world))}
+    assert files["taxes_by_rate.csv"].splitlines() == [
+        "currency,jurisdiction,name,percent,category,taxable,tax",
+        "USD,DE,VAT,19,S,200.00,38.00",
+    ]
+    assert "payouts.csv" not in files
+    assert files["charges.csv"].splitlines()[0] == "provider,card_brand,outcome,code,charges"

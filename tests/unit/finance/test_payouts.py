@@ -1,9 +1,12 @@
 """The payouts of a month, beside its cash: what could not be read is named, and fails nothing."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import date
 
+from monthclose.domain.finance.figures import Figures
 from monthclose.domain.finance.payouts import PAYOUTS, Payout, PayoutParts
+from monthclose.domain.pack.pack import FIGURES
 from monthclose.errors import ProviderDownError
 from monthclose.ports.payouts import PartsPage, PayoutPage
 from tests.unit.finance.reading import bill, figures
@@ -73,3 +76,13 @@ def test_payouts_are_a_part_of_the_months_figures() -> None:
     both = figures(world) + world.use_cases.payout_reader.read(OCTOBER).figures
     assert len(both.rows(PAYOUTS)) == 1
     assert both.names == figures(world).names
+
+
+def test_a_report_pack_has_the_payouts_and_says_whose_are_missing() -> None:
+    world = a_world(FakePayouts("gocardless", down=True), FakePayouts("stripe", [payout(970)]))
+    bill(world, "acme", "")
+    world.close()
+    pack = world.pack()
+    found = Figures.from_content(json.loads(world.documents.get(pack.key_of(FIGURES))))
+    assert [row.paid_minor for row in found.rows(PAYOUTS)] == [970]
+    assert "the payouts of gocardless could not be read" in pack.remarks

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -50,4 +51,9 @@ def test_amounts_stay_numbers() -> None:
 def test_no_cell_starts_like_a_formula_unless_it_is_a_number(cell: str) -> None:
     (out, _) = written(cell, "next")
     assert not out.startswith(RUNS) or float(out.replace(",", "")) is not None
-    assert out in (cell, f"'{cell}")
+    shown = re.sub("[\u202a-\u202e\u2066-\u2069]", "\ufffd", cell)
+    assert out in (shown, f"'{shown}")
+
+
+def test_no_cell_turns_its_text_around() -> None:
+    assert written("Acme \u202egnp.exe", "next") == ["Acme \ufffdgnp.exe", "next"]

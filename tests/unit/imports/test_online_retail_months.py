@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
+from monthclose.domain.finance.figures import Figures, added_up, figures_of, rows_of
+from monthclose.domain.finance.journal import JOURNAL
+from monthclose.domain.finance.revenue import REVENUE
+from monthclose.domain.finance.taxes import TAXES
+from monthclose.domain.finance.ties import differences
+from monthclose.domain.period import Period
+from monthclose.domain.register.tables import Row
 from tests.unit.cli.driving import Command, FakeMachine
+from tests.unit.finance.reading import books_with_all_documents
 from tests.world import World
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "online-retail"
@@ -196,3 +204,81 @@ def test_every_row_was_imported_or_rejected_with_a_reason_and_the_books_tie(clos
     assert f"{taken:,} rows imported, {nameless:,} rejected" in closed.said[month]
     assert closed.reports[month]["proof"]["ties"]
     assert closed.reports[month]["customers"]["parked"] == 0
+
+
+def by_sku(month: str) -> Counter[tuple[str, str]]:
+    """Each customer's month by SKU, in pence: each SKU and price is a line, rounded half to even."""
+    quantities: dict[tuple[str, str, Decimal], int] = defaultdict(int)
+    for row in raw(month):
+        if row["CustomerID"]:
+            quantities[row["CustomerID"], row["StockCode"], Decimal(row["UnitPrice"])] += int(row["Quantity"])
+    sums = Counter[tuple[str, str]]()
+    for (customer, sku, price), n in quantities.items():
+        sums[customer, sku] += int((price * n * 100).quantize(Decimal(1), ROUND_HALF_EVEN))
+    return sums
+
+
+type AllFigures = dict[str, tuple[Figures, Mapping[str, list[Row]]]]
+
+
+@pytest.fixture(scope="module")
+def figures(closed: Closed) -> AllFigures:
+    """The figures of both months and of the one after, as they are once October is closed, and the rows behind them."""
+    world, at = closed.world, CLOSED_AT["2011-10"]
+    months = (*MONTHS, "2011-11")
+    each: dict[str, list[Figures]] = {month: [] for month in months}
+    rows: dict[str, dict[str, list[Row]]] = {month: defaultdict(list) for month in months}
+    for customer_id in table_of(DATA / "customers.csv"):
+        books = books_with_all_documents(world, customer_id)
+        for month in months:
+            period = Period.parse(month)
+            each[month].append(figures_of(books, period, at))
+            for name, theirs in rows_of(books, period, at).items():
+                rows[month][name] += theirs
+    return {month: (added_up(each[month]), rows[month]) for month in months}
+
+
+@pytest.mark.parametrize("month", MONTHS)
+def test_the_revenue_of_each_customer_and_sku_is_that_of_the_raw_file(figures: AllFigures, month: str) -> None:
+    total, rows = figures[month]
+    totals = recomputed(month)  # a month that comes to nothing has no invoice, whatever its lines
+    expected = Counter({key: minor for key, minor in by_sku(month).items() if minor and totals[key[0]]})
+    ours = Counter({(str(r["customer_id"]), str(r["sku"])): int(r["net_minor"] or 0) for r in rows["revenue"]})
+    assert ours == expected
+    assert sum(row.net_minor for row in total.rows(REVENUE)) == sum(expected.values())
+    assert total.rows(TAXES) == []
+
+
+def test_the_aging_after_both_months_is_what_each_customer_left_unpaid(
+    closed: Closed, expected: Expected, figures: AllFigures
+) -> None:
+    """September's invoices were due when they were issued, 31 days before; October's are due today."""
+    _, rows = figures["2011-10"]
+    ours = {
+        row["customer_id"]: (row["days_31_60_minor"], row["not_due_minor"], row["open_minor"])
+        for row in rows["aging"]
+        if row["open_minor"]
+    }
+    unpaid = {
+        name: tuple(int(expected[month][name]["open_minor"]) for month in MONTHS) for name in expected["accounts"]
+    }
+    assert ours == {name: (*both, sum(both)) for name, both in unpaid.items() if any(both)}
+    credit = {r["customer_id"]: r["credit_minor"] for r in rows["aging"] if r["credit_minor"]}
+    assert credit == {n: int(a["credit"]) for n, a in expected["accounts"].items() if a["credit"] != "0"}
+
+
+def test_the_journals_have_what_a_bookkeeper_would_post(expected: Expected, figures: AllFigures) -> None:
+    """Invoices on the last day of their month, and the money in the month in which it was collected."""
+    sums = {month: Counter[str]() for month in (*MONTHS, "2011-11")}
+    for month, following in zip(MONTHS, (MONTHS[1], "2011-11"), strict=True):
+        for row in expected[month].values():
+            total, used, collected = (int(row[f"{name}_minor"]) for name in ("invoiced", "credited", "collected"))
+            sums[month].update({"revenue": -total, "receivable": max(total, 0) - used, "credit": used + min(total, 0)})
+            sums[following].update({"clearing": collected, "receivable": -collected})
+    for month, (total_figures, _) in figures.items():
+        ours = Counter[str]()
+        for pair in total_figures.rows(JOURNAL):
+            ours[pair.debit.partition("/")[0]] += pair.minor
+            ours[pair.credit.partition("/")[0]] -= pair.minor
+        assert {k: v for k, v in ours.items() if v} == {k: v for k, v in sums[month].items() if v}
+        assert differences(total_figures) == []

@@ -8,9 +8,11 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.grant import Part
 from monthclose.domain.invoices.credit_note import CreditNote, Effect
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
+from monthclose.domain.money import Money
 from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notices.notice import NoticeKind
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.ports import Mail
 from monthclose.use_cases.notices.notice_texts import NoticeTexts
 from tests.unit.any import NOW, OCTOBER, TODAY, a_customer, a_grant, a_payment, an_invoice
@@ -27,6 +29,7 @@ def every_letter(name: str = "Ada Ltd", language: str = "") -> Iterator[tuple[st
     yield from _about_payments(texts, account)
     yield from _about_holds(texts, account)
     yield from _about_corrections(texts, account)
+    yield from _about_money_back(texts, account)
 
 
 def _about_payments(texts: NoticeTexts, account: Customer) -> Iterator[tuple[str, Mail]]:
@@ -110,3 +113,23 @@ def _about_corrections(texts: NoticeTexts, account: Customer) -> Iterator[tuple[
         invoice = replace(an_invoice(900, number="INV-00000009", collected=900 - open_minor), replaces="INV-00000001")
         payment = a_payment(_S.READY if method else _S.NO_PAYMENT_METHOD)
         yield name, texts.replacement_mail(account, CustomerMonth(invoice, payment), "the price was wrong", covered)
+
+
+def _about_money_back(texts: NoticeTexts, account: Customer) -> Iterator[tuple[str, Mail]]:
+    nothing, charged = replace(account, receivable_minor=0), a_payment(_S.PAID, amount=123_456)
+    month = CustomerMonth(an_invoice(123_456, collected=123_456), charged, credit_notes=(_credit_note(),))
+    for kind, credit_note in (
+        (RefundKind.SERVICE, "CN-00000007"),
+        (RefundKind.OVERPAYMENT, ""),
+        (RefundKind.GOODWILL, ""),
+    ):
+        refund = Refund(1, 10_000, 0, kind, "billed twice", NOW, state=RefundState.DONE, credit_note=credit_note)
+        yield f"refunded, {kind.value}", texts.refund_mail(nothing, month, refund, "refund-RF")
+    for name, customer, open_minor in (
+        ("waived, a rest is open", account, 23_456),
+        ("waived, owes more", account, 0),
+        ("waived", nothing, 0),
+    ):
+        invoice = an_invoice(123_456, collected=113_456 - open_minor, written_off=10_000)
+        amount = Money(10_000, invoice.currency)
+        yield name, texts.write_off_mail(customer, CustomerMonth(invoice, charged), amount, "write-off-W")

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -61,16 +61,32 @@ def _in_code() -> Iterator[str]:
     for file in PACKAGE.rglob("*.py"):
         source = file.read_text()
         translates = "monthclose.locales" in source or "Writer" in source
-        if not translates or file.parent.name == "locales":
-            continue
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
-                name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
-                if name in _TRANSLATES and node.args:
-                    parts = [node.args[0].body, node.args[0].orelse] if isinstance(node.args[0], ast.IfExp) else []
-                    for part in parts or node.args[:2]:
-                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                            yield part.value
+        if translates and file.parent.name != "locales":
+            tree = ast.parse(source)
+            yield from (text for node in ast.walk(tree) for text in _given(node))
+            yield from (text for node in tree.body for text in _listed(node))
+
+
+def _given(node: ast.AST) -> Iterator[str]:
+    """The texts that a call translates, written out where it is."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if name in _TRANSLATES:
+        first = node.args[0]
+        yield from _texts([first.body, first.orelse] if isinstance(first, ast.IfExp) else node.args[:2])
+    if name == "_Standing":
+        yield from _texts(node.args)
+
+
+def _listed(node: ast.stmt) -> Iterator[str]:
+    """The texts in the tables of a module, which are translated where they are looked up."""
+    if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        yield from (text for text in _texts(node.value.values) if re.match(r"[A-Z{].*[a-z]", text))
+
+
+def _texts(parts: Iterable[ast.AST | None]) -> list[str]:
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
 def _declines() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.invoices.credit_note import CreditNote, Effect
 from monthclose.domain.invoices.invoice import DocumentPlace, Invoice
-from monthclose.domain.month import CustomerMonth
+from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notices.notice import OF_HOLDS, NoticeKind
 from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind
 from monthclose.domain.period import Period
 from monthclose.ports import Mail
 from monthclose.use_cases.notices.notice_texts import NoticeTexts, notice_tag
@@ -75,6 +77,11 @@ def a_mail(
     if kind is NoticeKind.REPLACED:
         month = CustomerMonth(replace(invoice, replaces="INV-00000000"), a_payment(PaymentState.READY))
         return texts.replacement_mail(customer or a_customer(), month, reason, 0)
+    if kind is NoticeKind.REFUNDED:
+        refund = Refund(1, invoice.total_minor, 0, RefundKind.GOODWILL, reason, datetime(2026, 11, 1, tzinfo=UTC))
+        return texts.refund_mail(customer or a_customer(), CustomerMonth(invoice), refund, "refund-1-1")
+    if kind is NoticeKind.WRITTEN_OFF:
+        return texts.write_off_mail(customer or a_customer(), CustomerMonth(invoice), invoice.total, "write-off-1")
     payment = a_payment(STATES[kind], amount=amount, code=code, currency=invoice.currency)
     account = customer or a_customer(currency=invoice.currency)
     return texts.mail(account, CustomerMonth(invoice, payment), kind)
@@ -309,6 +316,17 @@ def test_a_mail_that_asks_for_something_leads_to_where_it_can_be_done(kind: Noti
     assert asked in _Visible(mail.html).text
     elsewhere = replace(texts, self_service={"wallet"}).mail(a_customer(), month, kind)
     assert "the link below" not in " ".join(elsewhere.text.split())
+
+
+def test_a_mail_about_a_hold_leads_to_the_invoice_that_is_overdue() -> None:
+    link = "https://invoices.example.com/v1.k1.abc_-.def"
+    texts = NoticeTexts("Northwind Cloud", lambda _: link, self_service={"stripe"})
+    change = HoldChange("C-1", OCTOBER, HoldAction.PLACED, "declined", datetime(2026, 11, 2, tzinfo=UTC))
+    account = a_customer(receivable=5_000)
+    mail = texts.hold_mail(account, NoticeKind.HOLD_PLACED, change, an_invoice(total=5_000))
+    assert f"\nPay your invoice\n{link}\n" in mail.text
+    assert "The hold ends as soon as nothing is overdue." in " ".join(mail.text.split())
+    assert link not in texts.hold_mail(account, NoticeKind.HOLD_PLACED, change).text
 
 
 def test_a_credit_notes_link_and_reason_are_its_own() -> None:

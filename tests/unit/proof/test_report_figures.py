@@ -2,17 +2,26 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from typing import Any, cast
 
 import pytest
 
+from monthclose.domain.finance.figures import Figures
+from monthclose.domain.finance.payouts import PAYOUTS, PayoutSum
 from monthclose.use_cases.proof.report import Report
 from monthclose.use_cases.proof.report_page import render_report
 from tests.unit.finance.reading import bill, figures
 from tests.unit.invoices.test_taxed_invoices import TAXES
-from tests.unit.proof.test_report_page import text_of
+from tests.unit.proof import test_report_page
 from tests.world import OCTOBER, World
+
+
+def text_of(page: str) -> str:
+    """Read a page, with dashes where there is nothing."""
+    return test_report_page.text_of(page).replace("\N{EN DASH}", "-")
 
 
 @pytest.fixture
@@ -105,3 +114,56 @@ def test_the_page_says_what_the_pack_has_and_why_the_last_one_could_not_be_made(
     report = cast("Report", {**world.reporter.report(OCTOBER, 1), "pack_failure": failure})
     failed = text_of(render_report(report).decode())
     assert "the report pack of 2026-11-02 01:00:00 UTC could not be made: S3 was unavailable" in failed
+
+
+def test_the_collection_rate_is_drawn_by_day_and_said_with_the_days_of_sales_outstanding(world: World) -> None:
+    page = a_page(world, days=5)
+    text = text_of(page)
+    assert "JPY 9,900 0 0.0% 31.0" in text, "nothing is paid, and the whole month is outstanding"
+    assert "USD 238.00 119.00 50.0% 15.5 -" in text, "half is open: half a month"
+    assert "Share of the month's invoices that is paid: JPY from 0% to 0%; USD from 0% to 50%" in unescape(page)
+    assert "2026-11-01 - 119.00 50.0%" in text, "day by day"
+
+
+def test_cash_is_by_provider_and_day_beside_the_payouts() -> None:
+    world = World()
+    world.use(world.add_customer("early"), "10", period=OCTOBER.previous)
+    world.at(OCTOBER.start).close(OCTOBER.previous)
+    world.at(OCTOBER.end)
+    world.use("early", "5")
+    report = world.close()
+    paid_out = PayoutSum("stripe", "USD", "2026-10-03", 650, 700, 0, 30, -20, 1)
+    found = figures(world) + Figures({PAYOUTS.name: PAYOUTS.sums([paid_out])})
+    page = text_of(render_report(cast("Report", {**report, "figures": found.content()})).decode())
+    assert "USD 10.00 came in, less what went back" in page
+    assert "Stripe USD 10.00 0.00 1 6.50 0.30 -0.20 3.00" in page, "3.00 are not paid out yet"
+    assert "2026-10-01 Stripe USD 10.00 0.00 0.00 2026-10-03 Stripe USD 0.00 0.00 6.50" in page
+
+
+def test_refusals_have_what_dunning_has_recovered_and_the_codes_by_card_brand(world: World) -> None:
+    world.close()
+    world.change("late", profile=replace(world.customer("late").profile, payment_method="ok"))
+    world.clock.pass_time(days=1)
+    world.collect()
+    report = world.reporter.report(OCTOBER, 1)
+    text = text_of(render_report(cast("Report", {**report, "figures": figures(world).content()})).decode())
+    assert "In USD Attempts Successes Amount Share Refused at first 1 - 119.00 -" in text
+    assert "Retry 1 after “Declined” 1 1 119.00 100%" in text
+    assert "Recovered 119.00 100%" in text
+    assert "Declines by card brand" in text
+    assert "Insufficient funds 3 3 Charges 5 5 Declined 60.0% 60.0%" in text
+
+
+def test_a_month_in_which_nothing_was_refused_has_no_recovery_and_no_declines() -> None:
+    world = World()
+    world.use(world.add_customer("acme"), "10")
+    text = text_of(a_page(world))
+    assert "Recovery" not in text
+    assert "Declines by" not in text
+
+
+def test_the_page_in_a_pack_says_of_which_time_its_figures_are(world: World) -> None:
+    report = cast("Report", {**world.close(), "figures": figures(world).content()})
+    assert "how long ago it was due." in text_of(render_report(report).decode())
+    page = text_of(render_report(report, world.clock()).decode())
+    assert "how long ago it was due; as of 2026-11-01 00:00:00 UTC." in page

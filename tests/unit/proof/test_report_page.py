@@ -279,7 +279,7 @@ def test_the_month_stands_beside_the_one_before_it_in_each_currency() -> None:
     assert "USD invoiced 12,345.00 10,000.00 +2,345.00 +23.4%" in text
     assert "USD open 1,800.00 0.00 +1,800.00" in text
     assert "KWD invoiced 0.000 1.500 -1.500 -100.0%" in text
-    assert "September 2026 is as its latest report on 2026-10-20 has it" in text
+    assert "September 2026, closed on 2026-10-20, is as its latest report has it" in text
     assert "Against last month" not in text_of(a_page(money={"USD": DOLLARS}))
 
 

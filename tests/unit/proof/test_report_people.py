@@ -25,7 +25,7 @@ def test_customers_behind_the_counts_have_their_names_in_the_report(world: World
     (declined,) = report["names"]["declined"]["customers"]
     assert (declined["customer_id"], declined["name"]) == ("deb", "deb Ltd")
     page = world.documents.get(report_key(OCTOBER, "html")).decode()
-    assert "deb Ltd<small>deb</small>" in page
+    assert "deb Ltd <small>deb</small>" in page
 
 
 def test_a_loose_end_has_its_customers_name_too(world: World) -> None:

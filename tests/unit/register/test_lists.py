@@ -2,18 +2,25 @@
 
 import csv
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from subprocess import PIPE
 
+import duckdb
 import pytest
 
 from cli.dashboard.register.catalog import INVOICES, LISTS, PAYMENTS
-from cli.dashboard.register.lists import Coverage, Query
+from cli.dashboard.register.lists import Coverage, Lists, Query
+from cli.dashboard.register.service import ListService
 from monthclose.domain.accounts.customer import Profile
 from monthclose.domain.money import Money
 from monthclose.domain.register.objects import BATCHES, CUSTOMERS, batch_key, batch_object
+from monthclose.errors import TryLaterError
+from tests.unit.cli.driving import Command, FakeMachine
 from tests.unit.register.copying import Copy, Ticking
 from tests.world import OCTOBER, World
 
@@ -229,6 +236,19 @@ def test_a_damaged_copy_is_made_again(world: World, tmp_path: Path, damage: byte
     kept.cache.close()
 
 
+def test_a_copy_that_another_dashboard_has_open_is_left_alone(world: World, tmp_path: Path) -> None:
+    world.close()
+    path = tmp_path / "register.duckdb"
+    code = f"import duckdb, sys; kept = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "open\n"
+        copy = Copy(world, path)
+        assert len(copy.ids("invoices")) == 3
+        copy.cache.close()
+    assert path.exists()
+
+
 def test_findings_and_acts_are_lists_too(copy: Copy) -> None:
     copy.world.use_cases.hold_desk.hold("acme", "fraud", "ann")
     copy.world.use_cases.acts.record("customer.held", customer_id="acme", by="ann", why="fraud")
@@ -265,3 +285,34 @@ def test_a_search_is_never_part_of_the_query(copy: Copy) -> None:
     for words in ("' OR 1=1 --", "%", "_", '"; DROP TABLE customers; --', "\x00"):
         assert copy.lists.page(INVOICES, Query(words, {"state": words, "period": words}, sort=words)).total == 0
     assert copy.lists.page(INVOICES, Query()).total == 3
+
+
+def test_a_copy_whose_damage_shows_later_is_made_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONTHCLOSE_HOME", str(tmp_path))
+    world.close()
+    service = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
+    service.look()
+    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+
+    def broken(_lists: Lists) -> None:
+        raise duckdb.IOException("a block has another checksum")
+
+    with pytest.raises(TryLaterError, match="damaged"):
+        service.ask(broken)
+    service.look()
+    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3
+
+
+def test_a_register_that_cannot_be_read_leaves_the_lists_as_they_were_and_says_so(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONTHCLOSE_HOME", str(tmp_path))
+    world.close()
+    service = ListService(Command(world, FakeMachine(world)).system, at_once=True, wait=60)
+    service.look()
+    monkeypatch.setattr(world.register, "listed", lambda _prefix: 1 / 0)
+    state = service.look()
+    assert "division" in state.error
+    assert service.ask(lambda lists: lists.page(INVOICES, Query())).total == 3

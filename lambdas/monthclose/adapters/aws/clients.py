@@ -18,17 +18,19 @@ def _s3() -> dict[str, Any]:
 
 
 @cache
-def client(service: str, *, retries: int = 4) -> Any:
+def client(service: str, *, retries: int = 4, read_timeout: int = 20) -> Any:
     """Make a client, once per process.
 
     Parameters
     ----------
     retries : int
         How often the SDK repeats a failed call by itself; 0 for calls that must not happen twice.
+    read_timeout : int
+        Seconds that an answer may take.
     """
     config = Config(
         connect_timeout=3,
-        read_timeout=20,
+        read_timeout=read_timeout,
         retries={"total_max_attempts": retries + 1, "mode": "standard"},
         **(_s3() if service == "s3" else {}),
     )

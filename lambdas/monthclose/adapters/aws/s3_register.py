@@ -21,8 +21,8 @@ from monthclose.domain.register.objects import (
 from monthclose.ports import Clock, Log
 from monthclose.ports.register import ListedObject
 
-_RETRIES = 1
-"""A stage must not wait long for what is made good later."""
+_RETRIES, _READ_TIMEOUT = 1, 5
+"""A stage must not wait long for what is made good later: a quarter of a minute at most."""
 
 
 class S3Register:
@@ -61,7 +61,7 @@ class S3Register:
     def _put(self, make: Callable[[], RegisterObject]) -> bool:
         try:
             made = make()
-            client("s3", retries=_RETRIES).put_object(
+            client("s3", retries=_RETRIES, read_timeout=_READ_TIMEOUT).put_object(
                 Bucket=self._bucket, Key=made.key, Body=made.content, ContentType="application/gzip"
             )
         except Exception as error:

@@ -178,6 +178,7 @@ class PaymentItem(BillingItem, discriminator="payment"):
     card_brand = UnicodeAttribute(null=True)
     history = JSONAttribute()
     waits_for = UnicodeAttribute(null=True)
+    refunds = JSONAttribute(null=True)
 
 
 class EntryItem(BillingItem, discriminator="entry"):

@@ -23,6 +23,7 @@ from monthclose.domain.month import (
     Parking,
 )
 from monthclose.domain.payments.payment import Payment, PaymentState, Transition
+from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.domain.period import Period
 from monthclose.ports import Record
 
@@ -70,7 +71,8 @@ def to_item(record: Record) -> Item:  # noqa: PLR0911 (one return a kind)
             ]
             kind = "payment" if record.sequence == 1 else f"payment#{record.sequence:04}"
             gathers = [str(period) for period in record.gathers] or None
-            said = {"waits_for": record.waits_for or None, "card_brand": record.card_brand or None}
+            said: dict[str, Any] = {"waits_for": record.waits_for or None, "card_brand": record.card_brand or None}
+            said["refunds"] = [_written(refund) for refund in record.refunds] or None
             plain = _plain(record, "period", "history", "gathers", *said) | said
             return m.PaymentItem(*_keys(record, kind), **plain, history=history, gathers=gathers)
         case Notice():
@@ -265,7 +267,17 @@ def payment(item: m.PaymentItem) -> Payment:
     gathers = tuple(Period.parse(period) for period in item.gathers or ())
     fields = _common(item, "sequence", "batch", "attempt", "continues", *texts, *amounts, *money_back)
     fields |= {"waits_for": item.waits_for or "", "card_brand": item.card_brand or ""}
-    return Payment(**fields, state=PaymentState(item.state), history=history, gathers=gathers)
+    refunds = tuple(_refund(content) for content in item.refunds or ())
+    return Payment(**fields, state=PaymentState(item.state), history=history, gathers=gathers, refunds=refunds)
+
+
+def _written(refund: Refund) -> dict[str, Any]:
+    return {**asdict(refund), "time": refund.time.isoformat()}
+
+
+def _refund(content: Mapping[str, Any]) -> Refund:
+    told = {"kind": RefundKind(content["kind"]), "state": RefundState(content["state"])}
+    return Refund(**{**content, **told, "time": datetime.fromisoformat(content["time"])})
 
 
 def _entry(item: m.EntryItem) -> Entry:

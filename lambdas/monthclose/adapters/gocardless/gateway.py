@@ -48,6 +48,7 @@ from monthclose.ports import (
     CollectedPage,
     InProgress,
     NotCollected,
+    RefundOrder,
     Refused,
     Window,
 )
@@ -58,6 +59,8 @@ _PAGE = 500
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far GoCardless' clock and ours may be apart."""
 _REFUND, _MANDATE = "RF", "MD"
+_NAME = "refund"
+"""The key of a refund's name in its metadata."""
 _REPLACED = "mandate_replaced"
 _INVALID_MANDATE = "invalid mandate"
 _NO_SUCH_OBJECT = "resource_not_found"
@@ -166,6 +169,35 @@ class GoCardlessGateway:
         except OrderRefusedError:  # it was submitted meanwhile
             payment = self._get(answer.reference)
         return self._answer(payment)
+
+    def refund(self, order: RefundOrder) -> str:
+        """Create the refund (`RF…`): one that is made already would not add up to `total_amount_confirmation`."""
+        try:
+            with translated(moves_money=True):
+                made = self._refunds.create(
+                    {
+                        "amount": order.amount.minor,
+                        "total_amount_confirmation": order.before_minor + order.amount.minor,
+                        "links": {"payment": order.reference},
+                        "metadata": {_NAME: order.name},
+                    },
+                    {"Idempotency-Key": idempotency_key(order.name, longest=_LONGEST_KEY)},
+                )
+        except errors.IdempotentCreationConflictError as conflict:
+            if found := conflicting_resource(conflict):
+                return found
+            raise OutcomeUnknownError(
+                "GoCardless knows the idempotency key, but doesn't say for which refund"
+            ) from None
+        return str(made.id)
+
+    def find_refund(self, order: RefundOrder) -> str:
+        """Find it among the payment's by its metadata."""
+        with _looking_up():
+            for refund in self._refunds.all({"payment": order.reference, "limit": _PAGE}):
+                if _noted(refund, _NAME) == order.name:
+                    return str(refund.id)
+        return ""
 
     def successor(self, method: str) -> str:
         """Get the mandate: one that was replaced, as when the creditor gets its own identifier, names its successor.

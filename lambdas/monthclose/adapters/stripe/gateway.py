@@ -47,6 +47,7 @@ from monthclose.ports import (
     CollectedPage,
     InProgress,
     NotCollected,
+    RefundOrder,
     Refused,
     Window,
 )
@@ -214,6 +215,28 @@ class StripeGateway:
                 raise
             return self._retrieve(order.reference)
 
+    def refund(self, order: RefundOrder) -> str:
+        """Create the refund (`re_…`) of a PaymentIntent; Stripe replays the first answer to its key for a day."""
+        wanted: stripe.params.RefundCreateParams = {
+            "payment_intent": order.reference,
+            "amount": stripe_amount(order.amount),
+            "metadata": {_REFUND: order.name},
+        }
+        try:
+            with translated(moves_money=True):
+                return self._client.refunds.create(wanted, {"idempotency_key": _key(order.name)}).id
+        except stripe.CardError as error:
+            raise OrderRefusedError(error.code or "declined", error.request_id or "") from None
+
+    def find_refund(self, order: RefundOrder) -> str:
+        """Find it among the PaymentIntent's by its metadata."""
+        with translated(moves_money=False):
+            listed = self._client.refunds.list({"payment_intent": order.reference, "limit": _PAGE})
+            for refund in listed.auto_paging_iter():
+                if str(getattr(refund.metadata, _REFUND, "")) == order.name:
+                    return refund.id
+        return ""
+
     @contextmanager
     def _asking(self, order: ChargeOrder, *, moves_money: bool) -> Iterator[None]:
         """Translate errors of a request that names the order's customer or method, and find out whether one is gone.
@@ -298,6 +321,8 @@ class StripeGateway:
 
 
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
+_REFUND = "refund"
+"""The key of a refund's name in its metadata."""
 
 
 def _key(*parts: object) -> str:

@@ -52,7 +52,7 @@ class CollectedSum(NamedTuple):
 
 
 class InvoicedSum(NamedTuple):
-    """The month's invoices in force that charge something; minor units."""
+    """The month's invoices in force that charge something, less the credit notes on them; minor units."""
 
     currency: str
     invoiced_minor: int
@@ -102,10 +102,15 @@ def collected_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator
 
 
 def invoiced_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator[InvoicedSum]:
-    """List a month's invoice, if it was issued by a time and charges something."""
-    invoice = open_invoice(books.months.get(period, CustomerMonth()), at)
-    if invoice and invoice.total_minor > 0:
-        yield InvoicedSum(invoice.currency, invoice.total_minor, 1)
+    """List what a month's invoice asks for, if it was issued by a time: less the credit notes on it."""
+    month = books.months.get(period, CustomerMonth())
+    invoice = open_invoice(month, at)
+    if invoice is None:
+        return
+    booked = {entry.entry_id for entry in month.entries if entry.time <= at}
+    credited = sum(note.total_minor for note in month.notes_on(invoice.number) if note.entry_id in booked)
+    if invoice.total_minor > credited:
+        yield InvoicedSum(invoice.currency, invoice.total_minor - credited, 1)
 
 
 def paid_of(books: CustomerBooks, period: Period, at: datetime) -> Iterator[PaidSum]:

@@ -70,14 +70,7 @@ class Figures:
     skus: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: Figures) -> Figures:
-        named = [one for names in (self.names, other.names) for group in names.values() for one in group]
-        tables = sorted({*self.sums, *other.sums})
-        called = {**other.skus, **self.skus}
-        return Figures(
-            {name: sums.plus(self.sums.get(name, {}), other.sums.get(name, {})) for name in tables},
-            largest(named),
-            {sku: min(text, other.skus.get(sku, text)) for sku, text in called.items()},
-        )
+        return added_up((self, other))
 
     def rows[R: tuple[Any, ...]](self, table: SumTable[R]) -> list[R]:
         """Read a table, ordered by its keys."""
@@ -100,6 +93,29 @@ class Figures:
             largest(Named(*one) for one in content["names"]),
             content["skus"],
         )
+
+
+def added_up(many: Iterable[Figures]) -> Figures:
+    """Add up any number of figures, one after the other, in the memory of their sum."""
+    totals: dict[str, dict[sums.Key, sums.Values]] = {}
+    names, skus = list[Named](), dict[str, str]()
+    for figures in many:
+        for table, found in figures.sums.items():
+            sums.add_to(totals.setdefault(table, {}), found)
+        names += (one for group in figures.names.values() for one in group)
+        if len(names) > _NAMES_AT_ONCE:
+            names = _flat(largest(names))
+        for sku, text in figures.skus.items():
+            skus[sku] = min(text, skus.get(sku, text))
+    left = {table: sums.without_nothing(found) for table, found in totals.items()}
+    return Figures({table: found for table, found in left.items() if found}, largest(names), skus)
+
+
+_NAMES_AT_ONCE = 2_000
+
+
+def _flat(names: Names) -> list[Named]:
+    return [one for group in names.values() for one in group]
 
 
 def figures_of(books: CustomerBooks, period: Period, at: datetime) -> Figures:

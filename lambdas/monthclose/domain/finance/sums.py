@@ -32,7 +32,7 @@ class SumTable[R: tuple[Any, ...]](NamedTuple):
         for row in rows:
             key, values = tuple(row[: self.keys]), tuple(row[self.keys :])
             found[key] = _plus(found[key], values) if key in found else values
-        return {key: values for key, values in found.items() if any(values)}
+        return without_nothing(found)
 
     def rows(self, sums: Sums) -> list[R]:
         """Make rows of sums, ordered by their keys."""
@@ -40,11 +40,14 @@ class SumTable[R: tuple[Any, ...]](NamedTuple):
         return [make(*key, *sums[key]) for key in sorted(sums)]
 
 
-def plus(a: Sums, b: Sums) -> dict[Key, Values]:
-    """Add two up."""
-    total = dict(a)
-    for key, values in b.items():
+def add_to(total: dict[Key, Values], more: Sums) -> None:
+    """Add sums to others, in place; a key of which nothing is left stays (`without_nothing`)."""
+    for key, values in more.items():
         total[key] = _plus(total[key], values) if key in total else values
+
+
+def without_nothing(total: Sums) -> dict[Key, Values]:
+    """Leave out the keys of which nothing is left."""
     return {key: values for key, values in total.items() if any(values)}
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from monthclose.domain.errors import IllegalTransitionError, UserMistakeError
 from monthclose.domain.money import Money
+from monthclose.domain.payments.refund import Refund
 from monthclose.domain.period import Period
 
 
@@ -162,6 +163,8 @@ class Payment:
         What the provider advised about another attempt when it was declined, in its words; empty if it didn't.
     card_brand : str
         The brand of the card that was charged, in the provider's words (`visa`); empty if it is none, or unknown.
+    refunds : tuple of Refund
+        Those that people asked for, in order.
     waits_for : str
         Another payment of the customer, which takes days: this one begins once that one has ended.
     """
@@ -192,6 +195,7 @@ class Payment:
     history: tuple[Transition, ...] = ()
     waits_for: str = ""
     card_brand: str = ""
+    refunds: tuple[Refund, ...] = ()
     version: int = 0
 
     @property
@@ -249,6 +253,15 @@ class Payment:
         Below zero if more went back than was collected: a dispute over what had been refunded before.
         """
         return self.collected_minor - self.refunded_minor - self.reversed_minor
+
+    @property
+    def refund_under_way(self) -> Refund | None:
+        """The refund that somebody has to continue: there is one at a time, and it holds the customer's lease."""
+        return next((refund for refund in self.refunds if refund.under_way), None)
+
+    def with_refund(self, refund: Refund) -> Payment:
+        """Add a refund, or bring one up to date."""
+        return replace(self, refunds=(*(each for each in self.refunds if each.number != refund.number), refund))
 
     @property
     def retriable(self) -> bool:

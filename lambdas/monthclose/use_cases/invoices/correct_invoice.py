@@ -43,17 +43,19 @@ from monthclose.use_cases.invoices.stored_drafts import store_drafts
 
 
 class _Request(NamedTuple):
-    """A requested correction."""
+    """A requested correction; one that comes with a refund has the refund's name."""
 
     invoice: Invoice
     amount: Money | None
     reason: str
+    refund: str = ""
 
     @property
     def correction(self) -> str:
-        """Its id: the same invoice, amount and reason are the same correction."""
+        """Its id: the same invoice, amount and reason are the same correction, and so is each refund's own."""
         minor = self.amount.minor if self.amount else None
-        content = json.dumps([self.invoice.number, minor, self.reason], ensure_ascii=False)
+        named = [self.refund] if self.refund else []
+        content = json.dumps([self.invoice.number, minor, self.reason, *named], ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
@@ -68,11 +70,16 @@ class Corrector:
     holds: HoldKeeper
     clock: Clock
 
-    def credit(self, number: str, amount: Money | None, reason: str) -> CreditNote:
+    def credit(self, number: str, amount: Money | None, reason: str, *, refund: str = "") -> CreditNote:
         """Credit an amount of an invoice, tax included; None for everything that is left of it.
 
         What is open is no longer owed; what was paid becomes credit, which covers other open invoices at once. A
         second call with the same amount and reason returns the same credit note.
+
+        Parameters
+        ----------
+        refund : str
+            The name of the refund that it comes with, if it comes with one.
 
         Raises
         ------
@@ -82,7 +89,7 @@ class Corrector:
             The invoice is being charged right now.
         """
         reason = check_reason(reason, "a reason is needed: the credit note shows it")
-        request = _Request(self.issued.find(number), amount, reason)
+        request = _Request(self.issued.find(number), amount, reason, refund)
         if amount is not None and amount.currency != request.invoice.currency:
             raise UserMistakeError(
                 f"invoice {request.invoice.number} is in {request.invoice.currency}, not {amount.currency}"
@@ -96,6 +103,17 @@ class Corrector:
     def void(self, number: str, reason: str) -> CreditNote:
         """Credit everything that is left of an invoice; see `credit`."""
         return self.credit(number, None, reason)
+
+    def check(self, invoice: Invoice, amount: Money) -> None:
+        """Check that an amount of an invoice is left to be credited.
+
+        Raises
+        ------
+        UserMistakeError
+            It is not.
+        """
+        notes = self.books.month(invoice.customer_id, invoice.period).notes_on(invoice.number)
+        amount_to_credit(invoice, notes, amount)
 
     def rehearse(self, invoice: Invoice, reason: str) -> Customer:
         """Work out the account as it would be if everything left were credited; writes nothing.

@@ -107,7 +107,7 @@ class InvoicePages:
             "kind": standing.kind,
             "standing": standing.word,
             "sentence": standing.sentence,
-            "said": locale.text(_SAID[said]) if said in _SAID else "",
+            "said": locale.text(_SAID[said]) if said in _SAID and invoice.open else "",
             "held": held,
             "rows": [(locale.text(label), value) for label, value in _rows(invoice, month, locale)],
             "buttons": self._buttons(invoice, month, locale),

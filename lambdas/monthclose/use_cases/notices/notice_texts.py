@@ -21,6 +21,7 @@ from monthclose.domain.month import CustomerMonth, HoldAction, HoldChange
 from monthclose.domain.notices.notice import NoticeKind
 from monthclose.domain.payments.declines import decline
 from monthclose.domain.payments.payment import ABOVE_MAXIMUM, CURRENCY_NOT_TAKEN, Payment, PaymentState
+from monthclose.domain.payments.refund import Refund, RefundKind
 from monthclose.domain.period import Period
 from monthclose.locales import ENGLISH, Amount, Locale, locale_for
 from monthclose.ports import Mail
@@ -45,6 +46,8 @@ _ACCENT: Mapping[NoticeKind, str] = {
     NoticeKind.REVERSED: _ACTION,
     NoticeKind.CREDIT_NOTE: _GOOD,
     NoticeKind.REPLACED: _WAITING,
+    NoticeKind.REFUNDED: _GOOD,
+    NoticeKind.WRITTEN_OFF: _GOOD,
     NoticeKind.HOLD_PLACED: _ACTION,
     NoticeKind.HOLD_LIFTED: _GOOD,
 }
@@ -136,13 +139,27 @@ class NoticeTexts:
         hold_status = _hold_status(customer, month, locale)
         return self._mail(customer, kind, facts, rows, month.invoice, step, month.invoice.period, hold_status)
 
-    def hold_mail(self, customer: Customer, kind: NoticeKind, change: HoldChange) -> Mail:
-        """Write the mail that says that the account was put on hold, or that the hold was lifted."""
+    def hold_mail(
+        self, customer: Customer, kind: NoticeKind, change: HoldChange, overdue: Invoice | None = None
+    ) -> Mail:
+        """Write the mail that says that the account was put on hold, or that the hold was lifted.
+
+        Parameters
+        ----------
+        overdue : Invoice or None
+            The invoice for which it was put on hold: the mail has its link.
+        """
         locale = self.locale(customer)
-        facts = {"owed": customer.balance if customer.balance.minor > 0 else None, "by_hand": bool(change.by)}
+        asks = self.link and overdue and customer.profile.payment_provider in self.self_service
+        facts = {
+            "owed": customer.balance if customer.balance.minor > 0 else None,
+            "by_hand": bool(change.by),
+            "asks": "pay" if asks else "",
+        }
         owed = max(customer.balance, Money(0, customer.currency))
         rows = [("Date", locale.day(change.time.date())), ("Total owed", locale.money(owed))]
-        return self._mail(customer, kind, facts, rows, None, f"hold-{change.number}", change.period)
+        issued = overdue if asks else None
+        return self._mail(customer, kind, facts, rows, issued, f"hold-{change.number}", change.period)
 
     def credit_note_mail(
         self, customer: Customer, note: CreditNote, effect: Effect, month: CustomerMonth | None = None
@@ -209,6 +226,59 @@ class NoticeTexts:
             customer, NoticeKind.REPLACED, facts, rows, invoice, invoice.number, invoice.period, hold_status
         )
 
+    def refund_mail(self, customer: Customer, month: CustomerMonth, refund: Refund, step: str) -> Mail:
+        """Write the mail about a refund, with a link to its credit note, or to the invoice if it has none.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice.
+        """
+        invoice, locale = _invoice_of(customer, month), self.locale(customer)
+        amount = Money(refund.amount_minor, invoice.currency)
+        note = next((note for note in month.credit_notes if note.number == refund.credit_note), None)
+        facts = {
+            "number": invoice.number,
+            "month": locale.month(invoice.period),
+            "amount": amount,
+            "reason": refund.reason,
+            "credit_note": refund.credit_note,
+            "overpaid": refund.kind is RefundKind.OVERPAYMENT,
+        }
+        rows = [
+            ("Date", locale.day(refund.time.date())),
+            ("Invoice", invoice.number),
+            *([("Credit note", refund.credit_note)] if refund.credit_note else []),
+            ("Refunded", locale.money(amount)),
+        ]
+        return self._mail(customer, NoticeKind.REFUNDED, facts, rows, note or invoice, step, invoice.period)
+
+    def write_off_mail(self, customer: Customer, month: CustomerMonth, amount: Money, step: str) -> Mail:
+        """Write the mail about a write-off; the reason is for the company only.
+
+        Raises
+        ------
+        ValueError
+            The month has no invoice.
+        """
+        invoice, locale = _invoice_of(customer, month), self.locale(customer)
+        facts = {
+            "number": invoice.number,
+            "month": locale.month(invoice.period),
+            "amount": amount,
+            "open": invoice.open,
+            "owes": bool(customer.receivable_minor),
+        }
+        rows = [
+            ("Invoice", invoice.number),
+            ("Date", locale.day(invoice.issued_on)),
+            ("Period", locale.month(invoice.period)),
+            ("Waived", locale.money(amount)),
+            ("Outstanding", locale.money(invoice.open)),
+        ]
+        hold_status = _hold_status(customer, month, locale)
+        return self._mail(customer, NoticeKind.WRITTEN_OFF, facts, rows, invoice, step, invoice.period, hold_status)
+
     def _mail(
         self,
         customer: Customer,
@@ -257,6 +327,12 @@ def _hold_status(customer: Customer, month: CustomerMonth, locale: Locale) -> st
         return f"{since} {locale.text(by_hand if customer.held_by else lifts)}"
     lifted = month.hold is not None and month.hold.action is HoldAction.LIFTED and news_in(month)
     return locale.text("Your account is no longer on hold.") if lifted else ""
+
+
+def _invoice_of(customer: Customer, month: CustomerMonth) -> Invoice:
+    if month.invoice is None:
+        raise ValueError(f"customer {customer.customer_id} has no invoice to write about")
+    return month.invoice
 
 
 def _facts(invoice: Invoice, payment: Payment, locale: Locale) -> dict[str, Any]:

@@ -47,7 +47,9 @@ class HoldTeller:
             step=step,
             version=before.version if before else 0,
         )
-        mail = self.texts.hold_mail(customer, _KINDS[change.action], change)
+        invoice = months[change.period].invoice
+        overdue = invoice if change.action is HoldAction.PLACED and not change.by and invoice and invoice.open else None
+        mail = self.texts.hold_mail(customer, _KINDS[change.action], change, overdue)
         deliver(self.books, self.mailer, customer, claim, mail)
 
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.finance.chart import JournalSettings
-from monthclose.domain.finance.figures import Figures
+from monthclose.domain.finance.figures import Figures, added_up
 from monthclose.domain.finance.journal import JOURNAL
 from monthclose.domain.finance.journal_files import JournalFile, journal_files
+from monthclose.domain.finance.sum_files import sum_files
 from monthclose.domain.pack.pack import (
     FIGURES,
     INDEX,
@@ -26,7 +27,8 @@ from monthclose.domain.pack.pack import (
 )
 from monthclose.domain.pack.tables import TABLES
 from monthclose.domain.period import Period
-from monthclose.ports import Clock, Documents
+from monthclose.ports import Clock, Documents, TimeIsUp
+from monthclose.use_cases.finance.read_payouts import PayoutReader, PayoutsRead
 from monthclose.use_cases.pack.pack_mail import PackMailer
 from monthclose.use_cases.pack.pack_page import render_index
 from monthclose.use_cases.pack.pack_queries import athena_queries
@@ -37,6 +39,7 @@ from monthclose.use_cases.proof.report_pack import current_pack, earlier_pack, p
 from monthclose.use_cases.proof.report_page import render_report
 
 _HTML, _TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+_CSV = "text/csv; charset=utf-8"
 _JOURNALS = {
     "journal.csv": "the journal for the general ledger, for any program",
     "journal.beancount": "the journal for beancount",
@@ -75,9 +78,15 @@ class PackFinisher:
     company: str
     journal: JournalSettings
     mailer: PackMailer | None
+    payouts: PayoutReader
 
-    def finish(self, period: Period, name: str) -> Pack:
+    def finish(self, period: Period, name: str, *, time_is_up: TimeIsUp = lambda: False) -> Pack:
         """Complete a pack whose tables are written, make it the current one, and return that.
+
+        Parameters
+        ----------
+        time_is_up : callable
+            Whether no more may be asked of the providers: the pack goes without their payouts then, and says so.
 
         Raises
         ------
@@ -90,7 +99,7 @@ class PackFinisher:
         if current and current.planned_at > plan.planned_at:
             return current  # one that was begun later was faster
         replaced = current.replaces if current and current.name == name else current.name if current else ""
-        pack = self._write(plan, report, replaced)
+        pack = self._write(plan, report, self.payouts.read(period, time_is_up), replaced)
         self._put(manifest_key(period), _json(pack.content()))
         report = self._refresh(period, report)
         self._remove_outdated(pack)
@@ -131,10 +140,10 @@ class PackFinisher:
             for name in old.names:
                 self.documents.delete(old.key_of(name))
 
-    def _write(self, plan: PackPlan, report: Report, replaced: str) -> Pack:
+    def _write(self, plan: PackPlan, report: Report, payouts: PayoutsRead, replaced: str) -> Pack:
         """Write what a pack has beside its tables, and put all that it has together."""
         parts = [self.store.part(plan, number) for number in range(plan.parts)]
-        figures = sum((part.figures for part in parts), Figures())
+        figures = added_up([*(part.figures for part in parts), payouts.figures])
         extras = self._extras(plan, report, figures)
         for extra in extras:
             self._put(pack_key(plan.period, plan.name, extra.name), extra.content, extra.content_type)
@@ -149,7 +158,7 @@ class PackFinisher:
             state=plan.state,
             customers=plan.customers,
             files=(*files, *self._table_files(plan)),
-            remarks=self._remarks(plan, figures),
+            remarks=(*self._remarks(plan, figures), *_without(payouts)),
             replaces=replaced,
             unreadable=tuple(what for part in parts for what in part.unreadable)[:MOST_UNREADABLE],
             unreadable_in_all=sum(part.unreadable_in_all for part in parts),
@@ -160,7 +169,7 @@ class PackFinisher:
 
     def _extras(self, plan: PackPlan, report: Report, figures: Figures) -> list[_Extra]:
         """Make the files that a pack has beside its tables."""
-        page = render_report({**report, "figures": figures.content()})
+        page = render_report({**report, "figures": figures.content()}, plan.planned_at)
         journals = [
             _Extra(file.name, _JOURNALS.get(file.name, _FOR_DATEV), file.content, "text/plain")
             for file in self._journals(plan, figures)
@@ -169,6 +178,7 @@ class PackFinisher:
         return [
             _Extra(REPORT, "the report of the close, as a page", page, _HTML),
             *journals,
+            *(_Extra(file.name, file.what, file.content, _CSV) for file in sum_files(figures)),
             _Extra(FIGURES, "all that the report adds up", _json(figures.content()), "application/json"),
             _Extra(QUERIES, "statements with which Amazon Athena reads the Parquet files", self._queries(plan), _TEXT),
         ]
@@ -197,6 +207,11 @@ class PackFinisher:
 
     def _put(self, key: str, content: bytes, content_type: str = "application/json") -> None:
         self.documents.put(key, content, content_type)
+
+
+def _without(payouts: PayoutsRead) -> list[str]:
+    """Say whose payouts are missing."""
+    return [f"the payouts of {provider} could not be read" for provider in payouts.missing]
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

@@ -260,9 +260,9 @@ class Bookkeeper:
     ) -> Case:
         """Write payment and lease, and where money or credit moved the invoice, the account and the ledger."""
         invoice, customer, legs = booking
-        customer, change = lift_if_paid_up(
-            customer.released_by(payment.payment_id), payment.period, case.holds + 1, self.clock()
-        )
+        if not payment.refund_under_way:  # the refund holds the lease until it is done
+            customer = customer.released_by(payment.payment_id)
+        customer, change = lift_if_paid_up(customer, payment.period, case.holds + 1, self.clock())
         more = [*more, *unparked(case.parking), *change]
         if not legs:
             return self.commit(case, *more, payment=payment, customer=customer)

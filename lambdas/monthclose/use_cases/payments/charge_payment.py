@@ -49,23 +49,7 @@ from monthclose.use_cases.payments.book_outcomes import Bookkeeper, Case
 from monthclose.use_cases.payments.decide_amount import decide_amount
 from monthclose.use_cases.payments.earlier_orders import EarlierOrders, order_of
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
-
-
-@dataclass(slots=True)
-class Present:
-    """A customer who is there while they are charged, and may be asked to authenticate the charge.
-
-    Parameters
-    ----------
-    back : str
-        Where the provider sends them afterwards.
-    confirm_at : str
-        Where they must go to authenticate the charge; empty if they need not.
-    """
-
-    back: str
-    confirm_at: str = ""
-
+from monthclose.use_cases.payments.present import Present
 
 _SURELY_RECOGNISED = 0.5
 """Share of the provider's idempotency window that we rely on: clocks differ, and retries take time."""

@@ -7,7 +7,7 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
-from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, PaymentGateway, Window
+from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, PaymentGateway, RefundOrder, Window
 from monthclose.use_cases.payments.keyed import Keyed
 
 
@@ -68,6 +68,14 @@ class KeyedGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """Make sure that an order can never be collected."""
         return self._ask(lambda gateway: gateway.withdraw(order))
+
+    def refund(self, order: RefundOrder) -> str:
+        """Give money back."""
+        return self._ask(lambda gateway: gateway.refund(order))
+
+    def find_refund(self, order: RefundOrder) -> str:
+        """Look up a refund."""
+        return self._ask(lambda gateway: gateway.find_refund(order))
 
     def successor(self, method: str) -> str:
         """Name the payment method by which the provider has replaced one."""

@@ -18,8 +18,11 @@ from monthclose.ports import ChargingPauses, Limiter
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
 from monthclose.use_cases.payments.request_tally import RequestEnd, RequestTally
 
-_READS = ("check", "look_up", "successor", "payment_of", "collected_for", "held", "look_up_page", "payouts")
-_CALLS = (*_READS, "register", "prepare", "collect", "withdraw", "open_page")
+_READS = (
+    *("check", "look_up", "successor", "payment_of", "collected_for"),
+    *("held", "look_up_page", "payouts", "find_refund"),
+)
+_CALLS = (*_READS, "register", "prepare", "collect", "withdraw", "open_page", "refund")
 LANES: Mapping[LimitScope, Mapping[str, str]] = {
     LimitScope.ENDPOINT: {call: "read" if call in _READS else call for call in _CALLS},
     LimitScope.ACCOUNT: dict.fromkeys(_CALLS, "all"),

@@ -16,6 +16,7 @@ from monthclose.ports import (
     CollectedPage,
     Limiter,
     PaymentGateway,
+    RefundOrder,
     Window,
 )
 from monthclose.use_cases.payments.known_pauses import NEVER_PAUSED
@@ -97,6 +98,14 @@ class ThrottledGateway:
     def withdraw(self, order: ChargeOrder) -> Answer:
         """Make sure that an order can never be collected."""
         return self._request("withdraw", lambda: self.gateway.withdraw(order))
+
+    def refund(self, order: RefundOrder) -> str:
+        """Give money back."""
+        return self._request("refund", lambda: self.gateway.refund(order))
+
+    def find_refund(self, order: RefundOrder) -> str:
+        """Look up a refund."""
+        return self._request("find_refund", lambda: self.gateway.find_refund(order))
 
     def successor(self, method: str) -> str:
         """Name the payment method by which the provider has replaced one."""

@@ -84,6 +84,8 @@ class Section:
         Where links to it lead; empty if it is not in the page's contents.
     intro, note : str
         What stands before and after; a command in the note is `command`.
+    details : sequence of (str, Table)
+        What is shown when it is asked for, and not on paper.
     """
 
     title: str
@@ -91,7 +93,10 @@ class Section:
     intro: str = ""
     legend: Chart | str = ""
     drawings: Sequence[Drawing] = ()
+    side_by_side: bool = False
+    """Whether there may be two drawings in a row."""
     tables: Sequence[Table] = ()
+    details: Sequence[tuple[str, Table]] = ()
     note: str = ""
     command: str = ""
 

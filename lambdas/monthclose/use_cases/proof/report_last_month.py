@@ -44,13 +44,13 @@ def against_last_month(report: Report) -> list[Section]:
         for name in _COMPARED
     ]
     month, made = f"{Period.parse(last['period']).start:%B %Y}", last["completed_at"]
-    since = f" on {made[:10]}" if made else ""
+    closed = f", closed on {made[:10]}," if made else ""
     return [
         Section(
             "Against last month",
             "last-month",
             tables=[Table(columns, rows)],
-            note=f"{month} is as its latest report{since} has it: what was collected since its close is in it.",
+            note=f"{month}{closed} is as its latest report has it: with what was collected since its close.",
         )
     ]
 

@@ -4,6 +4,7 @@ The template is `templates/report.html.j2`; this module turns the report's numbe
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from monthclose.domain.closes.checks import State
 from monthclose.domain.period import Period
@@ -26,15 +27,21 @@ _MAX_FINDINGS = 200
 _NOT_COMPARED = "The books tie within, but have not been compared with all providers' records yet"
 
 
-def render_report(report: Report) -> bytes:
+def render_report(report: Report, figures_of: datetime | None = None) -> bytes:
     """Render the report's JSON as a self-contained HTML page, UTF-8.
 
     Parameters
     ----------
     report : Report
         As it was stored: one of an earlier release may lack entries.
+    figures_of : datetime or None
+        The time that its figures are of, where they are newer than its pack.
     """
-    proof, figures, ledger = report.get("proof"), figure_sections(report), ledger_table(report.get("ledger", {}))
+    proof, figures, ledger = (
+        report.get("proof"),
+        figure_sections(report, figures_of),
+        ledger_table(report.get("ledger", {})),
+    )
     findings = proof["findings"][:_MAX_FINDINGS] if proof else []
     first, then = [*against_last_month(report), *figures.money], [*people(report), *figures.books]
     page = {
@@ -122,7 +129,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Rounds", str(report.get("rounds", ""))),
         ("Price book", report.get("price_book") or "none"),
         ("Tax table", report.get("tax_table", "")),
-        ("Report pack", f"{pack['files']} files, {figures_as_of(pack)}" if (pack := report.get("pack")) else ""),
+        ("Report pack", f"{pack['files']} files, {figures_as_of(report)}" if (pack := report.get("pack")) else ""),
         ("Approved", "; ".join(approved_lines(report.get("approved")))),
         ("Status", words(report.get("status", ""))),
     )

@@ -19,6 +19,7 @@ _BUCKETS: Mapping[Bucket, str] = {
     Bucket.OVER_90: "More than 90 days",
 }
 """Past due."""
+_INTRO = "What customers owe, of all months, by how long ago it was due"
 _MOST_OWING = 10
 """Customers of a currency whom the page names; the pack's file has all."""
 
@@ -49,7 +50,7 @@ def _aging(figures: Figures, aged: Mapping[str, _Aged], as_of: str) -> Section:
     return Section(
         "Aging of receivables",
         "aging",
-        intro=f"What customers owe, of all months, by how long ago it was due; {as_of}.",
+        intro=f"{'; '.join(filter(None, (_INTRO, as_of)))}.",
         legend=legend([Key(label, f"age{number}") for number, label in enumerate(_BUCKETS.values())]) if aged else "",
         drawings=[_drawing(currency, aged[currency]) for currency in sorted(aged)],
         tables=[Table(columns, rows)] if rows else [],

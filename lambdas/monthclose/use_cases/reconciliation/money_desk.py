@@ -14,6 +14,8 @@ from monthclose.domain.period import Period
 from monthclose.errors import BeingChargedError, ProviderRefusedError, TryLaterError
 from monthclose.ports import DeadLetters, ShareLeft, Tell
 from monthclose.use_cases.accounts.adjust_account import Cashier
+from monthclose.use_cases.invoices.refund_payment import GivenBack, Refunder, RefundWanted
+from monthclose.use_cases.invoices.write_off_invoice import WriterOff, WrittenOff
 from monthclose.use_cases.reconciliation.drain_dead_letters import DeadLetterDrain
 from monthclose.use_cases.reconciliation.finish_batches import BatchFinisher
 from monthclose.use_cases.reconciliation.reconcile_period import PeriodReconciler, Reconciled
@@ -69,7 +71,13 @@ def _added(before: Settled | None, after: Settled | None) -> Settled | None:
 
 
 class MoneyDesk(Protocol):
-    """Does what needs a provider's key."""
+    """Does what needs a provider's key, or what only some may do, up to a limit."""
+
+    def refund(self, wanted: RefundWanted) -> GivenBack:
+        """Refund a payment; see `Refunder.refund`."""
+
+    def write_off(self, number: str, amount: Money | None, reason: str, *, by: str, mail: bool) -> WrittenOff:
+        """Write off what is open of an invoice; see `WriterOff.write_off`."""
 
     def pay(self, customer_id: str, limit: Money | None) -> Paid:
         """Charge a customer now for their open invoices, up to an amount; see `Cashier.pay`."""
@@ -101,7 +109,17 @@ class LocalMoneyDesk:
     dead_letters: Callable[[str], DeadLetters]
     finisher: Callable[[str], BatchFinisher]
     reconciler: PeriodReconciler
+    refunder: Refunder
+    writer_off: WriterOff
     share_left: ShareLeft = lambda: 1.0
+
+    def refund(self, wanted: RefundWanted) -> GivenBack:
+        """Refund."""
+        return self.refunder.refund(wanted)
+
+    def write_off(self, number: str, amount: Money | None, reason: str, *, by: str, mail: bool) -> WrittenOff:
+        """Write off."""
+        return self.writer_off.write_off(number, amount, reason, by=by, mail=mail)
 
     def pay(self, customer_id: str, limit: Money | None) -> Paid:
         """Charge, unless a payment is under way already."""

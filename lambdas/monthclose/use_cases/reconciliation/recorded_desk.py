@@ -13,19 +13,38 @@ from typing import Any
 
 from monthclose.domain.audit import RecordedAct, in_json, sealed
 from monthclose.domain.money import Money
+from monthclose.domain.payments.refund import RefundKind
 from monthclose.domain.period import Period
 from monthclose.errors import UserMistakeError
 from monthclose.ports import Tell
 from monthclose.use_cases.audit.record_act import ActRecorder, Announced
+from monthclose.use_cases.invoices.refund_payment import GivenBack, RefundWanted
+from monthclose.use_cases.invoices.write_off_invoice import WrittenOff
 from monthclose.use_cases.reconciliation.money_desk import MoneyDesk, Paid, ProviderSettled
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled
 from monthclose.use_cases.reconciliation.settle_payments import Settled
 
 PAYMENT, RECONCILE = "payment.requested", "reconcile.requested"
+REFUND, WRITE_OFF = "refund.requested", "write_off.requested"
 REQUESTS: Mapping[str, str] = MappingProxyType(
-    {"pay": PAYMENT, "settle": RECONCILE, "finish": RECONCILE, "reconcile": RECONCILE}
+    {
+        "pay": PAYMENT,
+        "settle": RECONCILE,
+        "finish": RECONCILE,
+        "reconcile": RECONCILE,
+        "refund": REFUND,
+        "write_off": WRITE_OFF,
+    }
 )
 """By command of the function, the kind of act that asks for it."""
+_ONCE: Mapping[str, str] = MappingProxyType(
+    {
+        PAYMENT: "this payment was asked for and made",
+        REFUND: "this refund was asked for and begun",
+        WRITE_OFF: "this write-off was asked for and booked",
+    }
+)
+"""What is done once for each request."""
 _GOOD_FOR = timedelta(days=1)
 """How long a request may be worked on: comparing the books of many customers takes hours."""
 
@@ -33,6 +52,11 @@ _GOOD_FOR = timedelta(days=1)
 def most_to_pay(limit: Money | None) -> str:
     """Say how much a payment was asked for, as the request in the audit trail does."""
     return in_json(at_most=str(limit) if limit else "all that is open")
+
+
+def asked_for(target: str, amount: Money | None, kind: RefundKind | None = None) -> str:
+    """Say what is to be refunded or written off, as the request in the audit trail does."""
+    return in_json(of=target, amount=str(amount) if amount else "all that can be", kind=kind)
 
 
 def find_request(acts: ActRecorder, request: Mapping[str, Any]) -> Announced:
@@ -47,8 +71,8 @@ def find_request(acts: ActRecorder, request: Mapping[str, Any]) -> Announced:
     made = acts.trail.get(name) if "#" in name else None
     if made is None or not _asks_for(made, request) or made.act.time < acts.clock() - _GOOD_FOR:
         raise UserMistakeError("the audit trail has no such request by you: run the command of this release again")
-    if made.act.what == PAYMENT and any(each.act.follows == name for each in _about(acts, made)):
-        raise UserMistakeError("this payment was asked for and made before: run the command again for another one")
+    if made.act.what in _ONCE and any(each.act.follows == name for each in _about(acts, made)):
+        raise UserMistakeError(f"{_ONCE[made.act.what]} before: run the command again for another one")
     return Announced(acts, made)
 
 
@@ -56,9 +80,18 @@ def _asks_for(made: RecordedAct, request: Mapping[str, Any]) -> bool:
     act = made.act
     if not act.seal or act.seal != sealed(request.get("secret", "")) or act.what != REQUESTS[request["command"]]:
         return False
-    limit = request.get("limit")
-    asked = most_to_pay(Money(limit["minor"], limit["currency"]) if limit else None)
-    return act.what != PAYMENT or (act.customer_id, act.after) == (request["customer_id"], asked)
+    if act.what == PAYMENT:
+        return (act.customer_id, act.after) == (request["customer_id"], most_to_pay(amount_of(request.get("limit"))))
+    if act.what in (REFUND, WRITE_OFF):
+        kind = RefundKind(request["kind"]) if act.what == REFUND else None
+        asked = asked_for(request["target"], amount_of(request["amount"]), kind)
+        return (act.why, act.after) == (request["reason"], asked)
+    return True
+
+
+def amount_of(content: Mapping[str, Any] | None) -> Money | None:
+    """Read an amount of a request."""
+    return Money(content["minor"], content["currency"]) if content else None
 
 
 def _about(acts: ActRecorder, made: RecordedAct) -> "list[RecordedAct]":
@@ -77,6 +110,15 @@ class RecordedDesk:
 
     desk: MoneyDesk
     asked: Announced
+
+    def refund(self, wanted: RefundWanted) -> GivenBack:
+        """Refund, and record what came of it."""
+        return self._recorded(partial(self.desk.refund, wanted), _given_back)
+
+    def write_off(self, number: str, amount: Money | None, reason: str, *, by: str, mail: bool) -> WrittenOff:
+        """Write off, and record the amount."""
+        work = partial(self.desk.write_off, number, amount, reason, by=by, mail=mail)
+        return self._recorded(work, lambda done: in_json(written_off=str(done.amount), again=done.again or None))
 
     def pay(self, customer_id: str, limit: Money | None) -> Paid:
         """Charge, and record the payments."""
@@ -112,6 +154,13 @@ class RecordedDesk:
             raise
         self.asked.done(in_words(done))
         return done
+
+
+def _given_back(done: GivenBack) -> str:
+    refund = done.refund
+    amount = str(Money(refund.amount_minor, done.payment.currency))
+    note = refund.credit_note or None
+    return in_json(refund=f"{amount} of {done.payment.payment_id}: {refund.state}", credit_note=note)
 
 
 def _paid(paid: Paid) -> str:

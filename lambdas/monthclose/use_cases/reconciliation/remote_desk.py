@@ -13,6 +13,7 @@ from typing import Any
 from monthclose.domain.closes.proof import Comparison, Finding
 from monthclose.domain.money import Money
 from monthclose.domain.payments.payment import Payment, PaymentKey
+from monthclose.domain.payments.refund import RefundKind
 from monthclose.domain.period import Period
 from monthclose.errors import (
     BeingChargedError,
@@ -25,9 +26,11 @@ from monthclose.errors import (
 )
 from monthclose.ports import Books, Tell
 from monthclose.use_cases.audit.record_act import ActRecorder
+from monthclose.use_cases.invoices.refund_payment import GivenBack, RefundWanted
+from monthclose.use_cases.invoices.write_off_invoice import WrittenOff
 from monthclose.use_cases.reconciliation.money_desk import MoneyDesk, Paid, ProviderSettled
 from monthclose.use_cases.reconciliation.reconcile_period import Reconciled, comparison_content
-from monthclose.use_cases.reconciliation.recorded_desk import RecordedDesk, find_request
+from monthclose.use_cases.reconciliation.recorded_desk import RecordedDesk, amount_of, find_request
 from monthclose.use_cases.reconciliation.settle_payments import Settled
 
 type Json = Mapping[str, Any]
@@ -45,8 +48,13 @@ def _say_nothing(_: str) -> None:
     """Tell nobody of the progress: the answer comes when all is done."""
 
 
-def serve(desk: MoneyDesk, request: Json, acts: ActRecorder) -> dict[str, Any]:
+def serve(desk: MoneyDesk, request: Json, acts: ActRecorder, *, only: Collection[str] | None = None) -> dict[str, Any]:
     """Do what a person asked for in the audit trail; an error that is meant for a person is an answer, too.
+
+    Parameters
+    ----------
+    only : collection of str or None
+        The commands that may be asked for here; all of them, if None.
 
     Raises
     ------
@@ -58,9 +66,11 @@ def serve(desk: MoneyDesk, request: Json, acts: ActRecorder) -> dict[str, Any]:
         "settle": _settle,
         "finish": _finish,
         "reconcile": _reconcile,
+        "refund": _refund,
+        "write_off": _write_off,
     }
     try:
-        if request["command"] not in commands:
+        if request["command"] not in (commands if only is None else only):
             raise UserMistakeError(f"this deployment knows no command {request['command']!r}: deploy this release")
         return commands[request["command"]](RecordedDesk(desk, find_request(acts, request)), request)
     except _TOLD as error:
@@ -69,12 +79,25 @@ def serve(desk: MoneyDesk, request: Json, acts: ActRecorder) -> dict[str, Any]:
 
 
 def _pay(desk: MoneyDesk, request: Json) -> dict[str, Any]:
-    limit = request["limit"]
-    paid = desk.pay(request["customer_id"], Money(limit["minor"], limit["currency"]) if limit else None)
+    paid = desk.pay(request["customer_id"], amount_of(request["limit"]))
     return {
         "made": [payment.payment_id for payment in paid.made],
         "under_way": paid.under_way.payment_id if paid.under_way else "",
     }
+
+
+def _refund(desk: MoneyDesk, request: Json) -> dict[str, Any]:
+    asked = {name: request[name] for name in ("target", "reason", "by")}
+    done = desk.refund(RefundWanted(**asked, amount=amount_of(request["amount"]), kind=RefundKind(request["kind"])))
+    return {"payment": done.payment.payment_id, "number": done.refund.number}
+
+
+def _write_off(desk: MoneyDesk, request: Json) -> dict[str, Any]:
+    amount, mail = amount_of(request["amount"]), request["mail"]
+    done = desk.write_off(request["target"], amount, request["reason"], by=request["by"], mail=mail)
+    invoice = done.invoice
+    named = {"customer_id": invoice.customer_id, "period": str(invoice.period), "entry": done.entry.entry_id}
+    return {**named, "minor": done.amount.minor, "currency": done.amount.currency, "again": done.again}
 
 
 def _settle(desk: MoneyDesk, request: Json) -> dict[str, Any]:
@@ -118,9 +141,8 @@ class RemoteMoneyDesk:
         BrokeOffError
             The answer was lost. A repetition would charge a part of what is open once more.
         """
-        wanted = None if limit is None else {"minor": limit.minor, "currency": limit.currency}
         try:
-            answer = self._ask("pay", customer_id=customer_id, limit=wanted)
+            answer = self._ask("pay", customer_id=customer_id, limit=_content(limit))
         except BrokeOffError as error:
             if limit is None:
                 raise
@@ -129,6 +151,35 @@ class RemoteMoneyDesk:
             raise BrokeOffError(f"{why}\n{see} {limit} more") from error
         under_way = self._payment(answer["under_way"]) if answer["under_way"] else None
         return Paid([self._payment(payment_id) for payment_id in answer["made"]], under_way)
+
+    def refund(self, wanted: RefundWanted) -> GivenBack:
+        """Ask for it, and read the payment.
+
+        Raises
+        ------
+        BrokeOffError
+            The answer was lost. The same command again continues the refund, if it is under way; one that was done
+            meanwhile would be made once more.
+        """
+        asked = wanted._asdict() | {"amount": _content(wanted.amount), "kind": wanted.kind.value, "by": self.by}
+        try:
+            answer = self._ask("refund", **{name: value for name, value in asked.items() if name != "by"})
+        except BrokeOffError as error:
+            why, _, _ = str(error).partition("\n")
+            raise BrokeOffError(
+                f"{why}\n`monthclose customer` shows what was refunded; look before you ask again"
+            ) from error
+        payment = self._payment(answer["payment"])
+        return GivenBack(payment, next(each for each in payment.refunds if each.number == answer["number"]))
+
+    def write_off(self, number: str, amount: Money | None, reason: str, *, by: str, mail: bool) -> WrittenOff:  # noqa: ARG002
+        """Ask for it, and read the invoice; a repetition writes off nothing more."""
+        answer = self._ask("write_off", target=number, amount=_content(amount), reason=reason, mail=mail)
+        month = self.books.month(answer["customer_id"], Period.parse(answer["period"]))
+        entry = next((entry for entry in month.entries if entry.entry_id == answer["entry"]), None)
+        if month.invoice is None or entry is None:
+            raise TryLaterError(f"{number} can no longer be read")
+        return WrittenOff(month.invoice, Money(answer["minor"], answer["currency"]), entry, answer["again"])
 
     def settle(self, provider: str, *, everyone: bool, tell: Tell) -> ProviderSettled:
         """Ask for it, again and again until the function had time for all that is due.
@@ -175,6 +226,10 @@ class RemoteMoneyDesk:
         if payment is None:
             raise TryLaterError(f"payment {payment_id} can no longer be read")
         return payment
+
+
+def _content(amount: Money | None) -> dict[str, Any] | None:
+    return None if amount is None else {"minor": amount.minor, "currency": amount.currency}
 
 
 def _settled_content(settled: Settled) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from monthclose.errors import (
 )
 from monthclose.ports import Books, Clock, CustomerDirectory, Log, ShareLeft, Tell
 from monthclose.use_cases.batch_work import log_failure, retry_conflicts, side_by_side
+from monthclose.use_cases.invoices.refund_payment import Refunder
 from monthclose.use_cases.payments.charge_payment import Charger
 
 SHARE_TO_FINISH = 0.25
@@ -112,6 +113,7 @@ class PaymentSettler:
     clock: Clock
     log: Log
     executor: Executor
+    refunds: Refunder
 
     @property
     def provider(self) -> str:
@@ -174,11 +176,12 @@ class PaymentSettler:
             return self._unknown_lease(customer)
         if payment.provider != self.provider:
             return LookUp()
-        if not payment.in_flight:
+        if not (payment.in_flight or payment.refund_under_way):
             return self._left_lease(customer, payment)
         if not may_look_up:
             return LookUp(left=True)
-        return self._look_up(key, payment, month.payment.batch if month.payment else -1)
+        batch = month.payment.batch if month.payment else -1
+        return self._resume_refund(key, payment) if payment.refund_under_way else self._look_up(key, payment, batch)
 
     def _look_up(self, key: PaymentKey, payment: Payment, batch: int) -> LookUp:
         look_up = self.attempt(payment, lambda: self.charger.look_up(key, go_on=True))
@@ -186,6 +189,17 @@ class PaymentSettler:
             self._look_up_later(key)
         settled = look_up.state not in (None, payment.state)
         return replace(look_up, changed=(key.period, batch)) if settled else look_up
+
+    def _resume_refund(self, key: PaymentKey, payment: Payment) -> LookUp:
+        """Continue a refund that is under way; one that still is gets another look-up later."""
+
+        def resume() -> PaymentState:
+            done = self.refunds.resume(key)
+            if done and done.refund.under_way:
+                self._look_up_later(key)
+            return payment.state
+
+        return self.attempt(payment, resume)
 
     def attempt(self, payment: Payment, work: Callable[[], PaymentState | None]) -> LookUp:
         """Run work on one payment, so that its error does not affect the others.
@@ -219,9 +233,12 @@ class PaymentSettler:
             customer = self.books.customer(key.customer_id)
             payment = self.books.month(key.customer_id, key.period).payment_of(key.sequence)
             now = self.clock()
-            leased = customer and payment and payment.in_flight and customer.open_payment == key.payment_id
+            begun = payment and (payment.in_flight or payment.refund_under_way)
+            leased = customer and payment and begun and customer.open_payment == key.payment_id
             if leased and customer and payment and customer.check_at and customer.check_at <= now:
-                self.books.commit(customer.leased_to(key.payment_id, next_check(payment.attempt_begun_at, now)))
+                refund = payment.refund_under_way
+                since = refund.time if refund else payment.attempt_begun_at
+                self.books.commit(customer.leased_to(key.payment_id, next_check(since, now)))
 
         with suppress(TryLaterError):  # the winner of the races settles it
             retry_conflicts(step)

@@ -19,8 +19,9 @@ from monthclose.ports import Books, Clock
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.accounts.cover_open import OpenMonths, open_months
 from monthclose.use_cases.collections.collect_due import Collector
-from monthclose.use_cases.payments.charge_payment import Charger, Present
+from monthclose.use_cases.payments.charge_payment import Charger
 from monthclose.use_cases.payments.own_payment import payment_to_try
+from monthclose.use_cases.payments.present import Present
 from monthclose.use_cases.tellers import TellsOutcomes
 
 _NEWS = frozenset({PaymentState.PAID, PaymentState.PENDING})
