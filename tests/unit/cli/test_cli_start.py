@@ -99,7 +99,7 @@ def test_a_mistake_in_the_arguments_is_reported_without_connecting(tmp_path: Pat
 @pytest.mark.parametrize(
     ("typed", "position", "expected"),
     [
-        ("monthclose re", "1", {"receipt", "report", "reconcile", "release", "restore", "resume", "retry"}),
+        ("monthclose re", "1", {"receipt", "refund", "report", "reconcile", "release", "restore", "resume", "retry"}),
         ("monthclose providers set g", "3", {"gocardless"}),
         ("monthclose credit acme --kind p", "4", {"promotional"}),
         ("monthclose import c", "2", {"customers"}),
