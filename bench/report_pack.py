@@ -122,8 +122,8 @@ def run(customers: int) -> Iterator[str]:
             documents.put(key, content)
         store, same = PackStore(documents), _Same(world, "customer")
         plan = PackPlan(OCTOBER, "bench", 1, MadeFor.PERSON, world.clock(), "", customers, batches, 1)
-        stores: Any = (same, _Batches(world), same, documents, store, executor, _Nowhere())
-        reader = PackPartReader(*stores, world.clock)
+        stores: Any = (same, _Batches(world), same, documents, store, executor, _Nowhere(), world.clock)
+        reader = PackPartReader(*stores)
         began = time.perf_counter()
         reader.read(plan, 0)
         read = time.perf_counter() - began
