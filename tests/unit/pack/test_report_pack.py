@@ -193,7 +193,8 @@ def test_text_that_a_spreadsheet_would_run_is_harmless_and_programs_get_it_as_it
     world.use("customer", "10.00")
     world.close()
     pack = world.pack()
-    assert [row["name"] for row in rows(world, pack, "customers")] == [f"'{hostile}"]
+    shown = hostile.replace("\u202e", "\ufffd")
+    assert [row["name"] for row in rows(world, pack, "customers")] == [f"'{shown}"]
     for_programs = world.documents.get(pack.key_of("parquet/customers/customers.parquet")).decode()
     assert hostile.replace('"', '""') in for_programs
 
