@@ -38,6 +38,7 @@ def demo(ctx: typer.Context, customers: int, months: int) -> None:
     if months > 1:
         _tell_story(ctx, customers, months)
     system = connected(ctx)
+    _wait_for_the_first(ctx)
     period = _choose_period(system, customers)
     if system.ports.closes.get(period) is None:
         _let_debits_settle(system, running)
@@ -54,11 +55,22 @@ def demo(ctx: typer.Context, customers: int, months: int) -> None:
     say(f"  page: {shown(save_page(system, period))}", "dim")
     say("try next", "bold")
     command = typed()
+    say(f"  {command} dashboard    # all of it in a browser: lists, customers, invoices, the report pack")
     say(f"  {command} customer cust-0000001")
     say(f"  {command} report {period} --customers {period}.csv")
     say(f"  {command} local clock +7d    # time passes: banks collect or refuse the debits, cards are tried again")
     say(f"  {command} local down")
     raise typer.Exit(exit_status)
+
+
+def _wait_for_the_first(ctx: typer.Context) -> None:
+    """Let it be the first of the month in an empty local AWS: that is when a month is closed, and its books are open."""
+    from cli.commands.clock import LocalTime  # noqa: PLC0415 - only where time passes
+
+    local = LocalTime.of(ctx)
+    if local.is_empty:
+        local.pass_to(Period.of(local.now).end, lambda _step: None)
+        note(f"the clock of the local AWS says {local.now:%Y-%m-%d %H:%M} UTC: the month has just ended", "")
 
 
 def _tell_story(ctx: typer.Context, customers: int, months: int) -> NoReturn:
