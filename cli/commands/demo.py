@@ -64,7 +64,7 @@ def demo(ctx: typer.Context, customers: int, months: int) -> None:
 
 
 def _wait_for_the_first(ctx: typer.Context) -> None:
-    """Let it be the first of the month in an empty local AWS: that is when a month is closed, and its books are open."""
+    """Let it be the first of the month in an empty local AWS: that is when a month is closed, with its books open."""
     from cli.commands.clock import LocalTime  # noqa: PLC0415 - only where time passes
 
     local = LocalTime.of(ctx)
