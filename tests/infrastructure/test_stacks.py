@@ -196,7 +196,7 @@ def test_a_function_is_known_to_powertools_by_its_handler(synthesized: Synthesiz
 def test_the_command_finds_every_value_among_the_outputs(synthesized: Synthesized) -> None:
     outputs = synthesized.templates[Stack.WORKFLOW]["Outputs"]
     for_people = {"ReadPolicy", "OperatePolicy", "MoneyPolicy"}
-    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL)
+    told_one_function = (Env.PROVIDER, Env.EVENT_SOURCE, Env.CUSTOMER_FUNCTION, Env.FINANCE_EMAIL, Env.HAND_LIMITS)
     assert outputs.keys() == {output_name(env) for env in Env if env not in told_one_function} | for_people
     variables = synthesized.functions()["open_close"]["Environment"]["Variables"]
     for env in Env:
@@ -264,6 +264,7 @@ def test_only_functions_that_call_a_provider_read_its_secret(two_providers: Synt
             "apply_webhook",
             "act_for_operator",
             "refund_within_limits",
+            "finish_pack",
         }
         for provider in ("gocardless", "stripe")
     }

@@ -53,9 +53,13 @@ def test_the_receiver_can_only_read_the_secrets_and_fill_the_queue(aws: Synthesi
     assert actions == {"secretsmanager:GetSecretValue", "sqs:SendMessage"}
 
 
-def test_the_function_that_applies_events_touches_no_documents(aws: Synthesized) -> None:
-    services = {action.partition(":")[0] for action in actions_of(aws, "apply_webhook")}
-    assert services == {"dynamodb", "logs", "secretsmanager", "ses", "sqs", "xray"}
+def test_the_function_that_applies_events_reads_no_documents_and_writes_only_rows_of_the_register(
+    aws: Synthesized,
+) -> None:
+    actions = actions_of(aws, "apply_webhook")
+    services = {action.partition(":")[0] for action in actions}
+    assert services == {"dynamodb", "logs", "s3", "secretsmanager", "ses", "sqs", "xray"}
+    assert {action for action in actions if action.startswith("s3:")} == {"s3:PutObject"}
 
 
 def test_a_flood_cannot_take_the_accounts_concurrency(aws: Synthesized) -> None:

@@ -62,7 +62,8 @@ def remove(world: World, customer_id: str) -> None:
 
 def tables(world: World) -> dict[str, Any]:
     """Everything that is stored in tables, at a provider or in a mailbox, but the rehearsals' own record."""
-    kept = (world.books.records, vars(world.closes), vars(world.claims), vars(world.gateway))
+    closes = {name: value for name, value in vars(world.closes).items() if name not in ("register", "hear")}
+    kept = (world.books.records, closes, vars(world.claims), vars(world.gateway))
     usage = {key: events for key, events in vars(world.usage)["_events"].items() if events}
     names = ("books", "closes", "claims", "gateway")
     limits = {name: value for name, value in vars(world.limits).items() if "lock" not in name}

@@ -171,7 +171,8 @@ def in_words(step: Mapping[str, str], writer: Writer = IN_ENGLISH) -> str:
     }
     texts["plus"] = f" + {texts['flat']}" if "flat" in texts else ""
     if "how" in step:
-        texts["how"] = writer.text(step["how"])
+        # Stored words: braces in them are no blanks to fill in.
+        texts["how"] = writer.text(step["how"].replace("{", "{{").replace("}", "}}"))
     for name in {"period", "invoice"} & step.keys():
         texts[name] = listed(step[name], writer)
     if step["kind"] == "tier":
