@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.invoices.link import LinkExpiredError, LinkRefusedError
+from monthclose.domain.month import CustomerMonth
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.handlers.entry import Event, Handler, runtime, use_cases
 from monthclose.names import CustomerRequest, Env
@@ -77,8 +78,22 @@ def _page(event: Event) -> Event:
         _ask(event, CustomerRequest.RETURN)
         opened, said = opener.open(_token(event)), "returned"
     assert isinstance(opened.issued, Invoice)
+    if "receipt" in query:
+        return _receipt(opened.month)
     count("InvoicePagesShown", 1)
     return _answer(200, use_cases().invoice_pages.page(opened.issued, opened.month, said), _form_policy())
+
+
+def _receipt(month: CustomerMonth) -> Event:
+    """Answer with the receipt itself: it changes with refunds, so it is not stored."""
+    papers = use_cases().account_papers
+    receipt = papers.receipt_of(month)
+    if receipt is None:
+        return _answer(404, page("refused"))
+    count("ReceiptsShown", 1)
+    headers = {**_HEADERS, "Content-Type": "application/pdf", "Content-Disposition": 'inline; filename="receipt.pdf"'}
+    body = base64.b64encode(papers.pdf(receipt)).decode()
+    return {"statusCode": 200, "headers": headers, "body": body, "isBase64Encoded": True}
 
 
 def _act(event: Event) -> Event:

@@ -1,6 +1,6 @@
 """What a link to an invoice answers: the invoice's page and its PDF if it is valid, else the same page without data."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 
 from monthclose.domain.invoices.link import InvoiceLink, LinkKeys, sign
 from monthclose.domain.money import Money
+from monthclose.domain.statements.receipt import Receipt
 from monthclose.errors import BrokeOffError, TryLaterError
 from monthclose.handlers import show_invoice
 from monthclose.ports import Collected
@@ -68,6 +69,22 @@ def test_a_valid_link_redirects_to_the_customers_own_pdf_for_a_minute(site: Site
     key = site.world.issued.pdf_key(invoice)
     assert answer["headers"]["Location"] == f"https://documents.example.com/{key}?name={invoice.number}.pdf&seconds=60"
     assert [document.customer.customer_id for document in site.world.renderer.documents] == ["acme"]
+
+
+def test_whoever_has_paid_gets_their_receipt_by_the_same_link(site: Site) -> None:
+    assert 'href="?receipt"' in site.page("acme")
+    answer = site.get(site.link("acme") + "?receipt")
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "application/pdf")
+    assert (answer["isBase64Encoded"], answer["headers"]["Cache-Control"]) == (True, "no-store")
+    receipt = site.world.renderer.rendered[-1]
+    assert isinstance(receipt, Receipt)
+    assert (receipt.buyer.customer_id, receipt.payment_id) == ("acme", "2026-10/acme")
+    assert b64decode(answer["body"]) == site.world.renderer.render(receipt)
+
+
+def test_whoever_has_paid_nothing_gets_no_receipt(site: Site) -> None:
+    assert "receipt" not in site.page("initech")
+    assert site.get(site.link("initech") + "?receipt")["statusCode"] == 404
 
 
 def test_a_link_to_a_credit_note_opens_its_pdf_and_only_for_its_own_customer(site: Site) -> None:

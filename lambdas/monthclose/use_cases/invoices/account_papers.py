@@ -45,9 +45,16 @@ class AccountPapers:
         return self._receipt(self._payment(key) if key else self._payment_for(name))
 
     def receipt_of(self, month: CustomerMonth) -> Receipt | None:
-        """Write the receipt for the latest payment that collected for a month's invoice; None if none has."""
-        payment = _collected(month)
-        return self._receipt(payment) if payment else None
+        """Write the receipt for the latest payment that collected for a month's invoice; None if none has.
+
+        Who paid whom is taken from the invoice's document: the function behind the links may read no customer.
+        """
+        payment = collected(month)
+        if payment is None or month.invoice is None:
+            return None
+        document, months = self.issued.document(month.invoice), self.books.months(payment.customer_id)
+        language = locale_for(document.language).language
+        return receipt_for(payment, months, document.seller, document.customer, language)
 
     def statement(self, customer_id: str, first: date, last: date, currency: str = "") -> Statement:
         """Write the statement of a customer's account for some days, in UTC, both included.
@@ -100,11 +107,12 @@ class AccountPapers:
 
     def _payment_for(self, number: str) -> Payment:
         invoice = self.issued.find(number)
-        payment = _collected(self.books.month(invoice.customer_id, invoice.period))
+        payment = collected(self.books.month(invoice.customer_id, invoice.period))
         if payment is None:
             raise UserMistakeError(f"no payment has collected anything for {number}: there is no receipt for it")
         return payment
 
 
-def _collected(month: CustomerMonth) -> Payment | None:
+def collected(month: CustomerMonth) -> Payment | None:
+    """Find the latest payment that has collected money for a month's invoices."""
     return next((payment for payment in reversed(month.payments) if payment.collected_minor), None)

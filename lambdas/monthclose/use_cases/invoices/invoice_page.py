@@ -19,6 +19,7 @@ from monthclose.domain.payments.payment import BELOW_MINIMUM, Payment, PaymentSt
 from monthclose.locales import Locale, locale_for
 from monthclose.ports import Clock
 from monthclose.templates import environment
+from monthclose.use_cases.invoices.account_papers import collected
 from monthclose.use_cases.invoices.issued_documents import IssuedDocuments
 
 
@@ -111,6 +112,7 @@ class InvoicePages:
             "held": held,
             "rows": [(locale.text(label), value) for label, value in _rows(invoice, month, locale)],
             "buttons": self._buttons(invoice, month, locale),
+            "receipt": invoice == month.invoice and collected(month) is not None,
         }
         return environment().get_template("invoice_page.html.j2").render(facts)
 
