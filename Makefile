@@ -80,7 +80,7 @@ record-calls: setup  ## what each role does in the integration tests, for the te
 chaos: setup  ## a close while everything goes wrong, and what came of it (10 minutes; CUSTOMERS=500, STRICT=1)
 	python -m tests.chaos $(if $(filter command line,$(origin CUSTOMERS)),--customers $(CUSTOMERS)) $(if $(STRICT),--strict)
 
-stories: setup  ## the simulated lives of customers and their money, three times as many as in `make test` (5 minutes)
+stories: setup  ## the simulated lives of customers and their money, five times as many as in `make test` (7 minutes)
 	pytest -n 2 --hypothesis-profile stories tests/simulation
 
 crash-points: setup  ## a charge killed at every point, under every fault of both providers: the table

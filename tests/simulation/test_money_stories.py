@@ -35,8 +35,8 @@ from tests.world import OCTOBER, STRIPE, World
 if TYPE_CHECKING:
     from monthclose.domain.payments.payment import Payment
 
-STORIES, CHAPTERS = 3, 14
-"""Stories for each example that the profile asks for, 75 or 255 with `make stories`, and their steps."""
+STORIES, CHAPTERS = 5, 14
+"""Stories for each example that the profile asks for, 75 or 425 with `make stories`, and their steps."""
 CUSTOMER = "acme"
 draws = st.integers(0, 2**31 - 1)
 amounts = st.integers(1, 9_000)

@@ -28,7 +28,7 @@ from tests.fakes.gateway import FakeGateway
 from tests.fakes.throttle import VirtualTime, log_normal
 from tests.world import OCTOBER, World
 
-CUSTOMERS = 150
+CUSTOMERS = 90
 
 
 def generated(customers: int = 3, **settings: Any) -> World:
