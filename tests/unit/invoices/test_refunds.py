@@ -10,12 +10,13 @@ from monthclose.domain.payments.hand_limits import HandLimits, Role
 from monthclose.domain.payments.refund import RefundKind, RefundState
 from monthclose.errors import (
     BeingChargedError,
+    OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
     ProviderDownError,
     TryLaterError,
 )
-from monthclose.ports import Collected
+from monthclose.ports import Collected, RefundFate
 from monthclose.use_cases.invoices.refund_payment import FAILED, GivenBack, Refunder, RefundWanted
 from tests.world import OCTOBER, World
 
@@ -49,6 +50,12 @@ def refund(
 ) -> GivenBack:
     wanted = usd(amount) if amount else None
     return refunder(world).refund(RefundWanted(target, wanted, kind, reason, "kim"))
+
+
+def within(world: World, most: dict[str, int]) -> Refunder:
+    """The refunder of a role with limits."""
+    fields = {name: getattr(refunder(world), name) for name in Refunder.__slots__}
+    return Refunder(**fields | {"limits": HandLimits(Role.OPERATE, most)})
 
 
 def settled(world: World) -> tuple[int, int, int, int]:
@@ -240,13 +247,58 @@ def test_a_refund_that_fails_at_once_gets_no_credit_note(world: World) -> None:
 
     def fails(order: object) -> str:
         reference = provider(order)  # type: ignore[arg-type]
-        world.gateway.settle("pi_2026-10/acme_1", Collected(usd("100")))
+        world.gateway.move_refund(reference, RefundFate.FAILED)
         return reference
 
     world.gateway.refund = fails  # type: ignore[method-assign]
     done = refund(world)
     assert (done.refund.state, done.refund.code) == (RefundState.REFUSED, FAILED)
     assert world.month("acme").credit_notes == ()
+
+
+def test_a_refund_that_waits_for_money_in_the_balance_stays_the_same_refund_until_its_money_leaves(
+    world: World,
+) -> None:
+    world.gateway.refunds_wait = True
+    limited = within(world, {"USD": 5000})
+    waits = limited.refund(RefundWanted("INV-00000001", usd("30"), SERVICE, "outage"))
+    assert (waits.refund.state, waits.refund.reference) == (RefundState.MADE, "re_2026-10/acme/refund/1")
+    assert world.customer("acme").open_payment == "2026-10/acme"
+
+    again = limited.refund(RefundWanted("INV-00000001", usd("30"), SERVICE, "outage"))
+    assert (again.refund.number, again.refund.state) == (1, RefundState.MADE)
+    world.clock.pass_time(days=2)
+    world.settler.settle()
+    assert (len(world.gateway.refunds), money_moved(world)) == (1, ["100.00 USD"])
+    assert (settled(world), world.month("acme").credit_notes) == ((10_000, 0, 0, 0), ())
+
+    world.gateway.move_refund("re_2026-10/acme/refund/1", RefundFate.GIVEN)
+    world.clock.pass_time(days=2)
+    world.settler.settle()
+    (done,) = world.month("acme").payments[0].refunds
+    assert (done.state, done.credit_note) == (RefundState.DONE, "CN-00000001")
+    assert (settled(world), money_moved(world)) == ((7000, 3000, 0, 0), ["100.00 USD", "-30.00 USD"])
+    assert world.customer("acme").open_payment == ""
+
+
+def test_a_refund_that_waited_and_failed_is_refused_and_another_may_follow(world: World) -> None:
+    world.gateway.refunds_wait = True
+    refund(world)
+    world.gateway.settle("pi_2026-10/acme_1", Collected(usd("100"), refunded_minor=1000))  # another, by the dashboard
+    world.gateway.move_refund("re_2026-10/acme/refund/1", RefundFate.FAILED)
+    ended = refund(world).refund
+    assert (ended.number, ended.state, ended.code) == (1, RefundState.REFUSED, FAILED)
+    world.gateway.refunds_wait = False
+    assert refund(world).refund.state is RefundState.DONE
+
+
+def test_a_look_up_that_the_provider_refuses_ends_no_refund(world: World) -> None:
+    world.gateway.failures["refund", "after"] = [OutcomeUnknownError("lost")]
+    refund(world)
+    world.gateway.failures["find_refund", "before"] = [OrderInvalidError("no_such_filter")]
+    assert refund(world).refund.state is RefundState.REQUESTED
+    assert refund(world).refund.state is RefundState.DONE
+    assert money_moved(world) == ["100.00 USD", "-30.00 USD"]
 
 
 def test_two_refunds_for_the_same_reason_are_two_with_a_credit_note_each(world: World) -> None:
@@ -275,8 +327,7 @@ def test_a_refund_done_at_the_provider_meanwhile_is_booked_before_the_amount_is_
 
 
 def test_the_limit_of_a_role_counts_all_that_was_given_up_of_the_invoice(world: World) -> None:
-    limited = HandLimits(Role.OPERATE, {"USD": 5000})
-    operator = Refunder(**{name: getattr(refunder(world), name) for name in Refunder.__slots__} | {"limits": limited})
+    operator = within(world, {"USD": 5000})
 
     def ask(amount: str) -> GivenBack:
         return operator.refund(RefundWanted("INV-00000001", usd(amount), GOODWILL, "a gift"))

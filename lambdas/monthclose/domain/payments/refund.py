@@ -29,7 +29,7 @@ class RefundState(StrEnum):
     REQUESTED = "requested"
     """The amount is frozen, and the provider may have been asked: only a look-up can tell."""
     MADE = "made"
-    """The provider has it; what follows in our books may be outstanding."""
+    """The provider has it. Its money may still wait to leave, or what follows in our books be outstanding."""
     DONE = "done"
     REFUSED = "refused"
     """The provider surely gave nothing back."""

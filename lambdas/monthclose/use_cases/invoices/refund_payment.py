@@ -9,7 +9,8 @@ The protocol is that of a charge (docs/charging.md): a durable intent before eve
    credit note takes it off the invoice. DONE releases the lease.
 
 A refund found under way is looked up by its name before the provider is asked again. The lease lets the reconciler
-find it, as it does payments in flight.
+find it, as it does payments in flight. One whose money has not left yet, because it waits for money in our balance or
+for the customer, stays under way: only the provider's word on this refund ends it, never the payment's sums.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from monthclose.domain.payments.payment import Payment, PaymentKey, next_check
 from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.domain.text import check_reason
 from monthclose.errors import BeingChargedError, OrderRefusedError, OutcomeUnknownError, TryLaterError
-from monthclose.ports import Books, Clock, RefundOrder
+from monthclose.ports import Books, Clock, FoundRefund, RefundFate, RefundOrder
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.invoices.correct_invoice import Corrector
@@ -179,32 +180,46 @@ class Refunder:
         """Do what is left of a refund; if the provider cannot be asked, or its answer is lost, it stays under way."""
         try:
             if refund.state is RefundState.REQUESTED:
-                reference = self._ask(key, refund, fresh=fresh)
-                refund = self._note(key, replace(refund, state=RefundState.MADE, reference=reference))
+                refund = self._note(key, self._ask(key, refund, fresh=fresh))
+            if refund.state is not RefundState.MADE:
+                return self._end(key, refund)
             return self._finish(key, refund)
-        except OrderRefusedError as error:
-            return self._end(key, replace(refund, state=RefundState.REFUSED, code=error.code))
-        except (OutcomeUnknownError, TryLaterError):
+        except (OutcomeUnknownError, TryLaterError, OrderRefusedError):  # a look-up that is refused says nothing
             return GivenBack(self._read(key).payment, refund)
 
-    def _ask(self, key: PaymentKey, refund: Refund, *, fresh: bool) -> str:
+    def _ask(self, key: PaymentKey, refund: Refund, *, fresh: bool) -> Refund:
         """Have the provider refund it, unless it has: then its id of it is found by the refund's name."""
-        charger, case = self._charger(key), self._read(key)
-        order = RefundOrder(
+        found = None if fresh else self._find_refund(key, refund)
+        try:
+            reference = found.reference if found else self._charger(key).gateway.refund(self._order(key, refund))
+        except OrderRefusedError as error:
+            return replace(refund, state=RefundState.REFUSED, code=error.code)
+        return replace(refund, state=RefundState.MADE, reference=reference)
+
+    def _find_refund(self, key: PaymentKey, refund: Refund) -> FoundRefund | None:
+        try:
+            return self._charger(key).gateway.find_refund(self._order(key, refund))
+        except OrderRefusedError as error:
+            raise OutcomeUnknownError(f"refund {refund.name(key.payment_id)} is not looked up: {error.code}") from error
+
+    def _order(self, key: PaymentKey, refund: Refund) -> RefundOrder:
+        payment = self._read(key).payment
+        return RefundOrder(
             name=refund.name(key.payment_id),
-            reference=case.payment.provider_ref,
-            amount=Money(refund.amount_minor, case.payment.currency),
+            reference=payment.provider_ref,
+            amount=Money(refund.amount_minor, payment.currency),
             before_minor=refund.before_minor,
             since=refund.time,
         )
-        found = "" if fresh else charger.gateway.find_refund(order)
-        return found or charger.gateway.refund(order)
 
     def _finish(self, key: PaymentKey, refund: Refund) -> GivenBack:
-        """Book what was refunded, and issue the credit note where one is due."""
+        """Book what was refunded, and issue the credit note where one is due, once the money has left."""
+        found = self._find_refund(key, refund)
         self._charger(key).look_up(key)
         case = self._read(key)
-        if case.payment.refunded_minor <= refund.before_minor:
+        if found is None or found.fate is RefundFate.WAITING:
+            return GivenBack(case.payment, refund)
+        if found.fate is RefundFate.FAILED:
             return self._end(key, replace(refund, state=RefundState.REFUSED, code=FAILED))
         done = replace(refund, state=RefundState.DONE)
         if refund.kind is RefundKind.SERVICE:
