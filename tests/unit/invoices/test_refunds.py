@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
@@ -299,6 +302,43 @@ def test_a_look_up_that_the_provider_refuses_ends_no_refund(world: World) -> Non
     assert refund(world).refund.state is RefundState.REQUESTED
     assert refund(world).refund.state is RefundState.DONE
     assert money_moved(world) == ["100.00 USD", "-30.00 USD"]
+
+
+@pytest.mark.parametrize("how", ["credited", "voided", "regenerated", "written off"])
+def test_an_invoice_is_not_corrected_while_it_is_refunded(world: World, how: str) -> None:
+    """What was paid would go back twice: as money, and as credit."""
+    number, use_cases = "INV-00000001", world.use_cases
+    ways: dict[str, Callable[[], object]] = {
+        "credited": lambda: use_cases.corrector.credit(number, usd("30"), "by hand"),
+        "voided": lambda: use_cases.corrector.void(number, "by hand"),
+        "regenerated": lambda: use_cases.regenerator.regenerate(number, "by hand"),
+        "written off": lambda: use_cases.writer_off.write_off(number, None, "by hand"),
+    }
+    world.gateway.failures["refund", "after"] = [OutcomeUnknownError("lost")]
+    refund(world)
+    with pytest.raises(TryLaterError, match="refunded"):
+        ways[how]()
+    assert (settled(world), world.customer("acme").credit_minor) == ((10_000, 0, 0, 0), 0)
+
+    assert refund(world).refund.credit_note == "CN-00000001"
+    assert (settled(world), world.customer("acme").credit_minor) == ((7000, 3000, 0, 0), 0)
+    if how == "credited":
+        ways[how]()
+        assert world.customer("acme").credit_minor == 3000
+
+
+def test_a_refund_credits_only_the_invoice_that_it_was_asked_for(world: World) -> None:
+    world.gateway.failures["refund", "after"] = [OutcomeUnknownError("lost")]
+    assert refund(world).refund.invoice == "INV-00000001"
+    payment = world.month("acme").payments[0]
+    (under_way,) = payment.refunds
+    world.books.commit(payment.with_refund(replace(under_way, invoice="INV-00000009")))
+    with pytest.raises(UserMistakeError, match="no invoice INV-00000009"):
+        world.corrector.credit("INV-00000009", usd("30"), "outage")
+    ended = refund(world).refund
+    assert (ended.state, ended.credit_note) == (RefundState.DONE, "")
+    assert "no invoice INV-00000009" in ended.code
+    assert world.month("acme").credit_notes == ()
 
 
 def test_two_refunds_for_the_same_reason_are_two_with_a_credit_note_each(world: World) -> None:

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.giving_up import amount_to_refund, given_up
-from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits
 from monthclose.domain.payments.payment import Payment, PaymentKey, next_check
@@ -158,6 +157,7 @@ class Refunder:
             reason=wanted.reason,
             time=now,
             by=wanted.by,
+            invoice=case.invoice.number,
         )
         leased = case.customer.leased_to(payment.payment_id, next_check(now, now))
         charger.bookkeeper.commit(case, payment=payment.with_refund(refund), customer=leased)
@@ -223,13 +223,13 @@ class Refunder:
             return self._end(key, replace(refund, state=RefundState.REFUSED, code=FAILED))
         done = replace(refund, state=RefundState.DONE)
         if refund.kind is RefundKind.SERVICE:
-            done = self._credited(case.invoice, done, refund.name(key.payment_id))
+            done = self._credited(refund.invoice or case.invoice.number, done, case.payment)
         return self._end(key, done)
 
-    def _credited(self, invoice: Invoice, refund: Refund, name: str) -> Refund:
-        amount = Money(refund.amount_minor, invoice.currency)
+    def _credited(self, number: str, refund: Refund, payment: Payment) -> Refund:
+        amount, name = Money(refund.amount_minor, payment.currency), refund.name(payment.payment_id)
         try:
-            note = self.corrector.credit(invoice.number, amount, refund.reason, refund=name)
+            note = self.corrector.credit(number, amount, refund.reason, refund=name)
         except UserMistakeError as error:  # credited meanwhile by somebody else: the refund stays written off
             return replace(refund, code=str(error))
         return replace(refund, credit_note=note.number)

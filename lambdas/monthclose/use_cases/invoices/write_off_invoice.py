@@ -61,7 +61,7 @@ class WriterOff:
         UserMistakeError
             The invoice does not exist, has less open than that, was replaced, or it is more than the role may give up.
         TryLaterError
-            The invoice is being charged right now.
+            The invoice is being charged right now, or refunded.
         """
         reason = check_reason(reason, "a reason is needed: it is kept with the write-off")
         invoice = self.issued.find(number)
@@ -90,8 +90,8 @@ class WriterOff:
         for entry in month.entries:
             if entry.entry_id == entry_id:
                 return WrittenOff(invoice, _amount_of(entry), entry, again=True)
-        if any(payment.in_flight or payment.refund_under_way for payment in month.payments):
-            raise TryLaterError(f"{invoice.number} is being charged; try again once the outcome is known")
+        if month.money_moves():
+            raise TryLaterError(f"{invoice.number} is being charged or refunded; try again once the outcome is known")
         most = amount_to_write_off(invoice, amount)
         self.limits.check(most, given_up(invoice.currency, month.payments, month.entries), invoice.number)
         after, account, legs = write_off(invoice, customer, most)
