@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits, Role
+from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.payments.refund import RefundKind, RefundState
 from monthclose.errors import (
     BeingChargedError,
@@ -19,7 +21,7 @@ from monthclose.errors import (
     ProviderDownError,
     TryLaterError,
 )
-from monthclose.ports import Collected, RefundFate
+from monthclose.ports import Collected, RefundFate, RefundOrder
 from monthclose.use_cases.invoices.refund_payment import FAILED, GivenBack, Refunder, RefundWanted
 from tests.world import OCTOBER, World
 
@@ -232,6 +234,55 @@ def test_whichever_write_is_the_last_before_a_crash_money_goes_back_once(world: 
     assert settled(world) == (7000, 3000, 0, 0)
     assert [note.number for note in world.month("acme").credit_notes] == ["CN-00000001"]
     assert world.customer("acme").open_payment == ""
+
+
+KEY = PaymentKey("acme", OCTOBER)
+
+
+def test_a_process_that_comes_late_does_not_undo_what_another_has_ended(world: World) -> None:
+    provider = world.gateway.refund
+
+    def slow(order: RefundOrder) -> str:
+        reference = provider(order)
+        world.gateway.refund = provider  # type: ignore[method-assign]
+        refunder(world).resume(KEY)
+        world.gateway.failures["find_refund", "before"] = [Dies()]  # type: ignore[list-item]
+        return reference
+
+    world.gateway.refund = slow  # type: ignore[method-assign]
+    with suppress(Dies):
+        refund(world)
+
+    (ended,) = world.month("acme").payments[0].refunds
+    assert (ended.state, world.customer("acme").open_payment) == (RefundState.DONE, "")
+
+
+def test_a_request_that_is_refused_does_not_end_the_refund_that_another_made(world: World) -> None:
+    provider, world.gateway.refunds_wait = world.gateway.refund, True
+
+    def second(order: RefundOrder) -> str:
+        world.gateway.refund = provider  # type: ignore[method-assign]
+        refunder(world).resume(KEY)
+        raise OrderRefusedError("charge_already_refunded")
+
+    world.gateway.refund = second  # type: ignore[method-assign]
+    assert refund(world).refund.state is RefundState.MADE
+    (made,) = world.month("acme").payments[0].refunds
+    assert (made.state, made.reference) == (RefundState.MADE, "re_2026-10/acme/refund/1")
+    assert world.customer("acme").open_payment == "2026-10/acme"
+
+
+def test_a_refund_that_ends_leaves_the_lease_to_a_payment_that_is_collected_again(world: World) -> None:
+    world.gateway.failures["refund", "before"] = [OutcomeUnknownError("lost"), OrderRefusedError("disputed")]
+    refund(world)
+    payment = world.month("acme").payments[0]
+    world.books.commit(replace(payment, state=PaymentState.PENDING))
+
+    resumed = refunder(world).resume(KEY)
+
+    assert resumed
+    assert (resumed.refund.state, resumed.payment.state) == (RefundState.REFUSED, PaymentState.PENDING)
+    assert world.customer("acme").open_payment == "2026-10/acme"
 
 
 def test_what_the_provider_refuses_stays_as_it_was(world: World) -> None:

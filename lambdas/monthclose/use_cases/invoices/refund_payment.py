@@ -244,22 +244,37 @@ class Refunder:
         return GivenBack(self._read(key).payment, ended)
 
     def _note(self, key: PaymentKey, refund: Refund) -> Refund:
-        """Write how far a refund is; one that has ended releases the lease."""
+        """Write how far a refund is, unless somebody else has got further; one that has ended releases the lease.
 
-        def step() -> None:
+        Returns
+        -------
+        Refund
+            As it is stored then.
+        """
+
+        def step() -> Refund:
             case = self._read(key)
-            customer = case.customer if refund.under_way else case.customer.released_by(key.payment_id)
+            stored = next(each for each in case.payment.refunds if each.number == refund.number)
+            if _further(stored, refund):
+                return stored
+            kept = refund.under_way or case.payment.in_flight  # a payment in flight has the lease itself
+            customer = case.customer if kept else case.customer.released_by(key.payment_id)
             payment = case.payment.with_refund(refund)
             self._charger(key).bookkeeper.commit(case, payment=payment, customer=customer)
+            return refund
 
-        retry_conflicts(step)
-        return refund
+        return retry_conflicts(step)
 
     def _read(self, key: PaymentKey) -> Case:
         case = self._charger(key).bookkeeper.read(key)
         if case is None:
             raise TryLaterError(f"payment {key.payment_id} can no longer be read")
         return case
+
+
+def _further(stored: Refund, refund: Refund) -> bool:
+    """Whether a refund has ended meanwhile, or was made while another request to make it was refused."""
+    return not stored.under_way or bool(stored.reference and not refund.reference)
 
 
 def _same(refund: Refund, wanted: RefundWanted) -> bool:
