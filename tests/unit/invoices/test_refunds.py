@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits, Role
@@ -21,7 +22,7 @@ from monthclose.errors import (
     ProviderDownError,
     TryLaterError,
 )
-from monthclose.ports import Collected, RefundFate, RefundOrder
+from monthclose.ports import Collected, Mail, RefundFate, RefundOrder
 from monthclose.use_cases.invoices.refund_payment import FAILED, GivenBack, Refunder, RefundWanted
 from tests.world import OCTOBER, World
 
@@ -108,6 +109,21 @@ def test_an_overpayment_comes_out_of_the_credit_that_it_had_become(world: World)
     assert (settled(world), world.customer("acme").credit_minor) == ((6000, 4000, 0, 0), 0)
     with pytest.raises(UserMistakeError, match="nothing of payment 2026-10/acme can be refunded as overpayment"):
         refund(world, None, OVERPAYMENT)
+
+
+@pytest.mark.parametrize(("kind", "booked"), [(GOODWILL, (3000, 4000, 3000, 0)), (SERVICE, (3000, 7000, 0, 0))])
+def test_prepaid_credit_does_not_pay_for_a_refund_of_anything_else(
+    world: World, kind: RefundKind, booked: tuple[int, int, int, int]
+) -> None:
+    """What was overpaid once was used, and as much has been prepaid since."""
+    world.corrector.credit("INV-00000001", usd("40"), "billed twice")
+    prepaid = Part(Grant("prepaid", GrantKind.PAID, 4000, world.clock()), 4000)
+    world.change("acme", grants=(prepaid,))
+
+    assert refund(world, "30", kind).refund.state is RefundState.DONE
+
+    customer = world.customer("acme")
+    assert (settled(world), customer.credit_minor, customer.grants) == (booked, 4000, (prepaid,))
 
 
 def test_without_an_amount_all_that_was_collected_goes_back(world: World) -> None:
@@ -408,6 +424,38 @@ def test_the_customer_is_told_once_why_and_how_much(world: World) -> None:
 
     refund(world, "10", GOODWILL, reason="a gift")
     assert "Your invoice does not change." in world.mailer.sent[1].text
+
+
+@pytest.mark.parametrize("breaks", ["no mail", "a crash while it is sent", "a crash before it is sent"])
+def test_the_customer_is_told_even_if_the_first_to_try_could_not(
+    world: World, breaks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = world.mailer.send
+
+    def failing(mail: Mail) -> str:
+        if breaks == "no mail":
+            raise TryLaterError("throttled")
+        raise Dies
+
+    def dying(*_: object) -> None:
+        raise Dies
+
+    if breaks == "a crash before it is sent":
+        monkeypatch.setattr(type(refunder(world).teller), "tell_refund", dying)
+    else:
+        world.mailer.send = failing  # type: ignore[method-assign]
+    with suppress(Dies):
+        assert refund(world).refund.state is RefundState.MADE
+    monkeypatch.undo()
+    world.mailer.send = send  # type: ignore[method-assign]
+
+    world.clock.pass_time(minutes=6)
+    world.settler.settle()
+    (done,) = world.month("acme").payments[0].refunds
+    assert (done.state, world.customer("acme").open_payment) == (RefundState.DONE, "")
+    assert len(world.mailer.sent) == (0 if breaks == "a crash while it is sent" else 1), (
+        "a claimed one may have been sent"
+    )
 
 
 def test_a_refund_done_at_the_provider_meanwhile_is_booked_before_the_amount_is_decided(world: World) -> None:

@@ -6,7 +6,7 @@ The protocol is that of a charge (docs/charging.md): a durable intent before eve
 2. The refund is written into the payment as REQUESTED, with its amount, and takes the customer's lease: one commit.
 3. The provider is asked, by the refund's name; MADE, with the provider's id of it, is written.
 4. What the provider holds now is booked, as after any refund (`book_outcomes`). Where something was billed wrongly, a
-   credit note takes it off the invoice. DONE releases the lease.
+   credit note takes it off the invoice. The customer is notified. DONE releases the lease.
 
 A refund found under way is looked up by its name before the provider is asked again. The lease lets the reconciler
 find it, as it does payments in flight. One whose money has not left yet, because it waits for money in our balance or
@@ -14,7 +14,6 @@ for the customer, stays under way: only the provider's word on this refund ends 
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -235,12 +234,12 @@ class Refunder:
         return replace(refund, credit_note=note.number)
 
     def _end(self, key: PaymentKey, refund: Refund) -> GivenBack:
+        """Write that it has ended, once the customer is notified: one that is under way is found again."""
+        if refund.state is RefundState.DONE:
+            self.teller.tell_refund(key, refund)  # the notice's claim makes it one e-mail
         ended = self._note(key, refund)
         month = self.books.month(key.customer_id, key.period)
         self.holds.settle_up(key.customer_id, [(key.period, month)])
-        if ended.state is RefundState.DONE:
-            with suppress(TryLaterError):
-                self.teller.tell_refund(key, ended)
         return GivenBack(self._read(key).payment, ended)
 
     def _note(self, key: PaymentKey, refund: Refund) -> Refund:
