@@ -116,6 +116,7 @@ def asked(world: World, **changed: Any) -> dict[str, Any]:
         {"amount": {"minor": 1, "currency": "USD"}},
         {"kind": "goodwill"},
         {"reason": "other"},
+        {"by": "lee"},
     ],
 )
 def test_the_function_gives_back_only_what_was_asked_for_in_the_audit_trail(
