@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from monthclose.use_cases.reconciliation.remote_desk import Ask
 
 
+_WITHIN_LIMITS = frozenset({"refund.requested", "write_off.requested"})
+"""Kinds of acts that each role has limits for: the functions know them, this process does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """What the commands work with; the tests put fakes in its place.
@@ -65,7 +69,8 @@ class System:
         Raises
         ------
         UserMistakeError
-            The deployment has no such function, or no audit trail.
+            The deployment has no such function, or no audit trail; or what has limits is to be done here although a
+            function holds them.
         TryLaterError
             The request cannot be recorded.
         """
@@ -73,6 +78,11 @@ class System:
             raise UserMistakeError(
                 "this deployment has no function for this command yet: run `cdk deploy --all` from this release\n"
                 "--here does it on this machine, with the provider's key"
+            )
+        if self.ask is not None and here and what in _WITHIN_LIMITS:
+            raise UserMistakeError(
+                "--here would pass the limits that the settings give each role: leave it out, and the deployment's "
+                "function does it within yours"
             )
         from monthclose.domain.audit import About, sealed  # noqa: PLC0415
         from monthclose.use_cases.audit.record_act import Announced  # noqa: PLC0415

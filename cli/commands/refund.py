@@ -24,7 +24,8 @@ from monthclose.use_cases.reconciliation.recorded_desk import REFUND, WRITE_OFF,
 _IN_WORDS = {
     RefundState.REQUESTED: "not known yet: the provider's answer was lost, or it could not be asked. Do not refund "
     "again; this refund will be completed",
-    RefundState.MADE: "made at the provider; the books follow by themselves",
+    RefundState.MADE: "made at the provider, perhaps waiting there for money; the books follow by themselves. Do not "
+    "refund again",
     RefundState.DONE: "refunded",
     RefundState.REFUSED: "not refunded",
 }

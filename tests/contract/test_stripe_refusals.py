@@ -17,10 +17,11 @@ from monthclose.errors import (
     ObjectBusyError,
     OrderInvalidError,
     OrderRefusedError,
+    OutcomeUnknownError,
     PayerGoneError,
     RateLimitedError,
 )
-from monthclose.ports import ChargeOrder, Collected, NotCollected, Refused
+from monthclose.ports import ChargeOrder, Collected, FoundRefund, NotCollected, RefundFate, RefundOrder, Refused
 from sandbox.stripe import StripeSandbox
 from sandbox.web.testing import serving
 from sandbox.wire import JSON, Execution, Proceed, Response
@@ -268,3 +269,30 @@ def test_a_payment_intent_cancelled_between_reading_and_confirming_it_is_not_a_d
     outcome = case.gateway.collect(order).outcome
     assert isinstance(outcome, Refused)
     assert outcome.code == "canceled"
+
+
+def test_a_refund_that_waits_for_money_in_our_balance_is_found_and_has_given_nothing_yet(case: Case) -> None:
+    payer = case.register()
+    order = case.prepared(case.order(case.attached(payer), payer))
+    reference = case.gateway.collect(order).reference
+    asked = RefundOrder("2026-10/acme/refund/1", reference, Money(400, "USD"), 0, datetime.now(UTC))
+    waits = {"payment_intent": reference, "amount": 400, "status": "pending", "reason": "insufficient_funds"}
+    made = httpx.post(f"{case.url}/_sandbox/stripe/refunds", json=waits).raise_for_status().json()["id"]
+    case.post(f"refunds/{made}", **{"metadata[refund]": asked.name})
+
+    for status, fate in ((None, RefundFate.WAITING), ("succeeded", RefundFate.GIVEN), ("failed", RefundFate.FAILED)):
+        if status:
+            moved = httpx.post(f"{case.url}/_sandbox/stripe/refunds/{made}/move", json={"status": status})
+            moved.raise_for_status()
+        outcome = case.gateway.look_up(replace(order, reference=reference)).outcome
+        assert isinstance(outcome, Collected)
+        assert (case.gateway.find_refund(asked), outcome.refunded_minor) == (
+            FoundRefund(made, fate),
+            400 if fate is RefundFate.GIVEN else 0,
+        )
+
+
+def test_that_stripe_refuses_to_list_refunds_says_nothing_of_the_refund(case: Case) -> None:
+    case.stripe.refuses("refunds.list", code="parameter_unknown")
+    with pytest.raises(OutcomeUnknownError, match="does not list the refunds"):
+        case.gateway.find_refund(RefundOrder("name", "pi_1", Money(400, "USD"), 0, datetime.now(UTC)))

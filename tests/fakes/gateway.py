@@ -19,8 +19,10 @@ from monthclose.ports import (
     ChargeOutcome,
     Collected,
     CollectedPage,
+    FoundRefund,
     InProgress,
     NotCollected,
+    RefundFate,
     RefundOrder,
     Refused,
     Window,
@@ -51,6 +53,8 @@ class FakeGateway:
         Customers' ids that were deleted here.
     successors : dict
         Payment methods that were replaced, and their replacements.
+    refunds_wait : bool
+        Whether a new refund waits for money in our balance, as at Stripe, until `move_refund`.
     one_order_per_payment : bool
         Like a card's provider, with an object prepared for each payment; otherwise collecting is the only step.
     """
@@ -72,6 +76,9 @@ class FakeGateway:
         self.successors: dict[str, str] = {}
         self.registered = 0
         self.refunds: dict[str, RefundOrder] = {}
+        self.refunds_wait = False
+        self.waiting: set[str] = set()
+        self.failed_refunds: set[str] = set()
         self.created = {}
 
     def _maybe_fail(self, call: str, when: str) -> None:
@@ -195,16 +202,39 @@ class FakeGateway:
             if not isinstance(collected, Collected) or order.amount.minor > _left(collected):
                 raise OrderRefusedError("charge_already_refunded")
             self.refunds[reference] = order
-            refunded = collected.refunded_minor + order.amount.minor
-            self.outcomes[order.reference] = replace(collected, refunded_minor=refunded)
-            self.money_moved.append((self.orders[order.reference].payment_id, -order.amount))
+            if self.refunds_wait:
+                self.waiting.add(reference)
+            else:
+                self._give(order)
         self._maybe_fail("refund", "after")
         return reference
 
-    def find_refund(self, order: RefundOrder) -> str:
+    def _give(self, order: RefundOrder) -> None:
+        self._add_refunded(order, order.amount.minor)
+        self.money_moved.append((self.orders[order.reference].payment_id, -order.amount))
+
+    def _add_refunded(self, order: RefundOrder, minor: int) -> None:
+        collected = self.outcomes[order.reference]
+        assert isinstance(collected, Collected)
+        self.outcomes[order.reference] = replace(collected, refunded_minor=collected.refunded_minor + minor)
+
+    def move_refund(self, reference: str, fate: RefundFate) -> None:
+        """Let a refund that waits give its money, or any refund fail."""
+        order, waited = self.refunds[reference], reference in self.waiting
+        self.waiting.discard(reference)
+        if fate is RefundFate.GIVEN:
+            self._give(order)
+        elif fate is RefundFate.FAILED:
+            self.failed_refunds.add(reference)
+            self._add_refunded(order, 0 if waited else -order.amount.minor)
+
+    def find_refund(self, order: RefundOrder) -> FoundRefund | None:
         self._maybe_fail("find_refund", "before")
         reference = f"re_{order.name}"
-        return reference if reference in self.refunds else ""
+        if reference not in self.refunds:
+            return None
+        waits = RefundFate.WAITING if reference in self.waiting else RefundFate.GIVEN
+        return FoundRefund(reference, RefundFate.FAILED if reference in self.failed_refunds else waits)
 
     def payment_of(self, reference: str) -> str:
         self._maybe_fail("payment_of", "before")

@@ -253,6 +253,14 @@ class CustomerMonth:
         """Find a payment by its sequence number."""
         return next((payment for payment in self.payments if payment.sequence == sequence), None)
 
+    def money_moves(self, but: str = "") -> bool:
+        """Whether a charge of the month's invoices is in flight, or a refund of one, but for the refund of that name.
+
+        Until it ended, nobody can say what is open or left to give back: nothing else corrects the invoice.
+        """
+        under_way = (p.refund_under_way.name(p.payment_id) for p in self.payments if p.refund_under_way)
+        return any(payment.in_flight for payment in self.payments) or any(name != but for name in under_way)
+
     @property
     def parked(self) -> bool:
         """Whether the customer waits for a person."""

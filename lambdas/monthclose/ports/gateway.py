@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from monthclose.domain.accounts.customer import Customer
@@ -167,6 +168,25 @@ class RefundOrder:
     since: datetime
 
 
+class RefundFate(StrEnum):
+    """What became of a refund that the provider has taken on."""
+
+    WAITING = "waiting"
+    """No money has left yet: it waits for money in our balance, or for the customer. It still may leave."""
+    GIVEN = "given"
+    """The money has left our balance, even if it arrives days later."""
+    FAILED = "failed"
+    """It failed or was cancelled: the money never left, or has come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRefund:
+    """A refund as the provider has it; `reference` is the provider's id of it."""
+
+    reference: str
+    fate: RefundFate
+
+
 type BeforeRequest = Callable[[], None]
 """Called by a gateway before each request of a call but the first."""
 
@@ -311,10 +331,17 @@ class PaymentGateway(Protocol):
         True
         """
 
-    def find_refund(self, order: RefundOrder) -> str:
-        """Look up the provider's id of a refund by its name; empty if it has none. Moves no money.
+    def find_refund(self, order: RefundOrder) -> FoundRefund | None:
+        """Look up a refund by its name; None if the provider has none. Moves no money.
 
         One that failed or was cancelled is found as well.
+
+        Examples
+        --------
+        It waits for money in our balance:
+
+        >>> FoundRefund("re_1", RefundFate.WAITING).fate is RefundFate.GIVEN
+        False
         """
 
     def successor(self, method: str) -> str:

@@ -83,6 +83,18 @@ def test_a_mistake_gets_a_line(monthclose: Command, command: list[str], said: st
     assert said in monthclose(*command, exit_code=2).stderr
 
 
+@pytest.mark.parametrize("command", ["refund", "write-off"])
+def test_the_limits_of_a_role_are_not_passed_on_ones_own_machine(
+    monthclose: Command, world: World, command: str
+) -> None:
+    number = a_number(world, "acme" if command == "refund" else "beta")
+    asked_before = len(world.audit.told)
+    said = monthclose(command, number, "1", "--reason", "x", "--here", exit_code=2).stderr
+    assert "--here would pass the limits" in said
+    assert world.gateway.refunds == {}
+    assert len(world.audit.told) == asked_before
+
+
 def asked(world: World, **changed: Any) -> dict[str, Any]:
     """Have Kim ask for a refund in the audit trail, and return what the function is asked."""
     made = world.use_cases.acts.record(
@@ -104,6 +116,7 @@ def asked(world: World, **changed: Any) -> dict[str, Any]:
         {"amount": {"minor": 1, "currency": "USD"}},
         {"kind": "goodwill"},
         {"reason": "other"},
+        {"by": "lee"},
     ],
 )
 def test_the_function_gives_back_only_what_was_asked_for_in_the_audit_trail(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
 
+from monthclose.domain.accounts.grant import Grant, GrantKind, Part
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits, Role
+from monthclose.domain.payments.payment import PaymentKey, PaymentState
 from monthclose.domain.payments.refund import RefundKind, RefundState
 from monthclose.errors import (
     BeingChargedError,
+    OrderInvalidError,
     OrderRefusedError,
     OutcomeUnknownError,
     ProviderDownError,
     TryLaterError,
 )
-from monthclose.ports import Collected
+from monthclose.ports import Collected, Mail, RefundFate, RefundOrder
 from monthclose.use_cases.invoices.refund_payment import FAILED, GivenBack, Refunder, RefundWanted
 from tests.world import OCTOBER, World
 
@@ -49,6 +56,12 @@ def refund(
 ) -> GivenBack:
     wanted = usd(amount) if amount else None
     return refunder(world).refund(RefundWanted(target, wanted, kind, reason, "kim"))
+
+
+def within(world: World, most: dict[str, int]) -> Refunder:
+    """The refunder of a role with limits."""
+    fields = {name: getattr(refunder(world), name) for name in Refunder.__slots__}
+    return Refunder(**fields | {"limits": HandLimits(Role.OPERATE, most)})
 
 
 def settled(world: World) -> tuple[int, int, int, int]:
@@ -96,6 +109,21 @@ def test_an_overpayment_comes_out_of_the_credit_that_it_had_become(world: World)
     assert (settled(world), world.customer("acme").credit_minor) == ((6000, 4000, 0, 0), 0)
     with pytest.raises(UserMistakeError, match="nothing of payment 2026-10/acme can be refunded as overpayment"):
         refund(world, None, OVERPAYMENT)
+
+
+@pytest.mark.parametrize(("kind", "booked"), [(GOODWILL, (3000, 4000, 3000, 0)), (SERVICE, (3000, 7000, 0, 0))])
+def test_prepaid_credit_does_not_pay_for_a_refund_of_anything_else(
+    world: World, kind: RefundKind, booked: tuple[int, int, int, int]
+) -> None:
+    """What was overpaid once was used, and as much has been prepaid since."""
+    world.corrector.credit("INV-00000001", usd("40"), "billed twice")
+    prepaid = Part(Grant("prepaid", GrantKind.PAID, 4000, world.clock()), 4000)
+    world.change("acme", grants=(prepaid,))
+
+    assert refund(world, "30", kind).refund.state is RefundState.DONE
+
+    customer = world.customer("acme")
+    assert (settled(world), customer.credit_minor, customer.grants) == (booked, 4000, (prepaid,))
 
 
 def test_without_an_amount_all_that_was_collected_goes_back(world: World) -> None:
@@ -224,6 +252,55 @@ def test_whichever_write_is_the_last_before_a_crash_money_goes_back_once(world: 
     assert world.customer("acme").open_payment == ""
 
 
+KEY = PaymentKey("acme", OCTOBER)
+
+
+def test_a_process_that_comes_late_does_not_undo_what_another_has_ended(world: World) -> None:
+    provider = world.gateway.refund
+
+    def slow(order: RefundOrder) -> str:
+        reference = provider(order)
+        world.gateway.refund = provider  # type: ignore[method-assign]
+        refunder(world).resume(KEY)
+        world.gateway.failures["find_refund", "before"] = [Dies()]  # type: ignore[list-item]
+        return reference
+
+    world.gateway.refund = slow  # type: ignore[method-assign]
+    with suppress(Dies):
+        refund(world)
+
+    (ended,) = world.month("acme").payments[0].refunds
+    assert (ended.state, world.customer("acme").open_payment) == (RefundState.DONE, "")
+
+
+def test_a_request_that_is_refused_does_not_end_the_refund_that_another_made(world: World) -> None:
+    provider, world.gateway.refunds_wait = world.gateway.refund, True
+
+    def second(order: RefundOrder) -> str:
+        world.gateway.refund = provider  # type: ignore[method-assign]
+        refunder(world).resume(KEY)
+        raise OrderRefusedError("charge_already_refunded")
+
+    world.gateway.refund = second  # type: ignore[method-assign]
+    assert refund(world).refund.state is RefundState.MADE
+    (made,) = world.month("acme").payments[0].refunds
+    assert (made.state, made.reference) == (RefundState.MADE, "re_2026-10/acme/refund/1")
+    assert world.customer("acme").open_payment == "2026-10/acme"
+
+
+def test_a_refund_that_ends_leaves_the_lease_to_a_payment_that_is_collected_again(world: World) -> None:
+    world.gateway.failures["refund", "before"] = [OutcomeUnknownError("lost"), OrderRefusedError("disputed")]
+    refund(world)
+    payment = world.month("acme").payments[0]
+    world.books.commit(replace(payment, state=PaymentState.PENDING))
+
+    resumed = refunder(world).resume(KEY)
+
+    assert resumed
+    assert (resumed.refund.state, resumed.payment.state) == (RefundState.REFUSED, PaymentState.PENDING)
+    assert world.customer("acme").open_payment == "2026-10/acme"
+
+
 def test_what_the_provider_refuses_stays_as_it_was(world: World) -> None:
     world.gateway.failures["refund", "before"] = [OrderRefusedError("balance_insufficient")]
     done = refund(world)
@@ -240,12 +317,94 @@ def test_a_refund_that_fails_at_once_gets_no_credit_note(world: World) -> None:
 
     def fails(order: object) -> str:
         reference = provider(order)  # type: ignore[arg-type]
-        world.gateway.settle("pi_2026-10/acme_1", Collected(usd("100")))
+        world.gateway.move_refund(reference, RefundFate.FAILED)
         return reference
 
     world.gateway.refund = fails  # type: ignore[method-assign]
     done = refund(world)
     assert (done.refund.state, done.refund.code) == (RefundState.REFUSED, FAILED)
+    assert world.month("acme").credit_notes == ()
+
+
+def test_a_refund_that_waits_for_money_in_the_balance_stays_the_same_refund_until_its_money_leaves(
+    world: World,
+) -> None:
+    world.gateway.refunds_wait = True
+    limited = within(world, {"USD": 5000})
+    waits = limited.refund(RefundWanted("INV-00000001", usd("30"), SERVICE, "outage"))
+    assert (waits.refund.state, waits.refund.reference) == (RefundState.MADE, "re_2026-10/acme/refund/1")
+    assert world.customer("acme").open_payment == "2026-10/acme"
+
+    again = limited.refund(RefundWanted("INV-00000001", usd("30"), SERVICE, "outage"))
+    assert (again.refund.number, again.refund.state) == (1, RefundState.MADE)
+    world.clock.pass_time(days=2)
+    world.settler.settle()
+    assert (len(world.gateway.refunds), money_moved(world)) == (1, ["100.00 USD"])
+    assert (settled(world), world.month("acme").credit_notes) == ((10_000, 0, 0, 0), ())
+
+    world.gateway.move_refund("re_2026-10/acme/refund/1", RefundFate.GIVEN)
+    world.clock.pass_time(days=2)
+    world.settler.settle()
+    (done,) = world.month("acme").payments[0].refunds
+    assert (done.state, done.credit_note) == (RefundState.DONE, "CN-00000001")
+    assert (settled(world), money_moved(world)) == ((7000, 3000, 0, 0), ["100.00 USD", "-30.00 USD"])
+    assert world.customer("acme").open_payment == ""
+
+
+def test_a_refund_that_waited_and_failed_is_refused_and_another_may_follow(world: World) -> None:
+    world.gateway.refunds_wait = True
+    refund(world)
+    world.gateway.settle("pi_2026-10/acme_1", Collected(usd("100"), refunded_minor=1000))  # another, by the dashboard
+    world.gateway.move_refund("re_2026-10/acme/refund/1", RefundFate.FAILED)
+    ended = refund(world).refund
+    assert (ended.number, ended.state, ended.code) == (1, RefundState.REFUSED, FAILED)
+    world.gateway.refunds_wait = False
+    assert refund(world).refund.state is RefundState.DONE
+
+
+def test_a_look_up_that_the_provider_refuses_ends_no_refund(world: World) -> None:
+    world.gateway.failures["refund", "after"] = [OutcomeUnknownError("lost")]
+    refund(world)
+    world.gateway.failures["find_refund", "before"] = [OrderInvalidError("no_such_filter")]
+    assert refund(world).refund.state is RefundState.REQUESTED
+    assert refund(world).refund.state is RefundState.DONE
+    assert money_moved(world) == ["100.00 USD", "-30.00 USD"]
+
+
+@pytest.mark.parametrize("how", ["credited", "voided", "regenerated", "written off"])
+def test_an_invoice_is_not_corrected_while_it_is_refunded(world: World, how: str) -> None:
+    """What was paid would go back twice: as money, and as credit."""
+    number, use_cases = "INV-00000001", world.use_cases
+    ways: dict[str, Callable[[], object]] = {
+        "credited": lambda: use_cases.corrector.credit(number, usd("30"), "by hand"),
+        "voided": lambda: use_cases.corrector.void(number, "by hand"),
+        "regenerated": lambda: use_cases.regenerator.regenerate(number, "by hand"),
+        "written off": lambda: use_cases.writer_off.write_off(number, None, "by hand"),
+    }
+    world.gateway.failures["refund", "after"] = [OutcomeUnknownError("lost")]
+    refund(world)
+    with pytest.raises(TryLaterError, match="refunded"):
+        ways[how]()
+    assert (settled(world), world.customer("acme").credit_minor) == ((10_000, 0, 0, 0), 0)
+
+    assert refund(world).refund.credit_note == "CN-00000001"
+    assert (settled(world), world.customer("acme").credit_minor) == ((7000, 3000, 0, 0), 0)
+    if how == "credited":
+        ways[how]()
+        assert world.customer("acme").credit_minor == 3000
+
+
+def test_a_refund_credits_only_the_invoice_that_it_was_asked_for(world: World) -> None:
+    world.gateway.failures["refund", "after"] = [OutcomeUnknownError("lost")]
+    assert refund(world).refund.invoice == "INV-00000001"
+    payment = world.month("acme").payments[0]
+    (under_way,) = payment.refunds
+    world.books.commit(payment.with_refund(replace(under_way, invoice="INV-00000009")))
+    with pytest.raises(UserMistakeError, match="no invoice INV-00000009"):
+        world.corrector.credit("INV-00000009", usd("30"), "outage")
+    ended = refund(world).refund
+    assert (ended.state, ended.credit_note) == (RefundState.DONE, "")
+    assert "no invoice INV-00000009" in ended.code
     assert world.month("acme").credit_notes == ()
 
 
@@ -267,6 +426,38 @@ def test_the_customer_is_told_once_why_and_how_much(world: World) -> None:
     assert "Your invoice does not change." in world.mailer.sent[1].text
 
 
+@pytest.mark.parametrize("breaks", ["no mail", "a crash while it is sent", "a crash before it is sent"])
+def test_the_customer_is_told_even_if_the_first_to_try_could_not(
+    world: World, breaks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = world.mailer.send
+
+    def failing(mail: Mail) -> str:
+        if breaks == "no mail":
+            raise TryLaterError("throttled")
+        raise Dies
+
+    def dying(*_: object) -> None:
+        raise Dies
+
+    if breaks == "a crash before it is sent":
+        monkeypatch.setattr(type(refunder(world).teller), "tell_refund", dying)
+    else:
+        world.mailer.send = failing  # type: ignore[method-assign]
+    with suppress(Dies):
+        assert refund(world).refund.state is RefundState.MADE
+    monkeypatch.undo()
+    world.mailer.send = send  # type: ignore[method-assign]
+
+    world.clock.pass_time(minutes=6)
+    world.settler.settle()
+    (done,) = world.month("acme").payments[0].refunds
+    assert (done.state, world.customer("acme").open_payment) == (RefundState.DONE, "")
+    assert len(world.mailer.sent) == (0 if breaks == "a crash while it is sent" else 1), (
+        "a claimed one may have been sent"
+    )
+
+
 def test_a_refund_done_at_the_provider_meanwhile_is_booked_before_the_amount_is_decided(world: World) -> None:
     world.gateway.settle("pi_2026-10/acme_1", Collected(usd("100"), refunded_minor=8000))
     with pytest.raises(UserMistakeError, match=r"at most 20.00 USD"):
@@ -275,8 +466,7 @@ def test_a_refund_done_at_the_provider_meanwhile_is_booked_before_the_amount_is_
 
 
 def test_the_limit_of_a_role_counts_all_that_was_given_up_of_the_invoice(world: World) -> None:
-    limited = HandLimits(Role.OPERATE, {"USD": 5000})
-    operator = Refunder(**{name: getattr(refunder(world), name) for name in Refunder.__slots__} | {"limits": limited})
+    operator = within(world, {"USD": 5000})
 
     def ask(amount: str) -> GivenBack:
         return operator.refund(RefundWanted("INV-00000001", usd(amount), GOODWILL, "a gift"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits, Role
-from monthclose.domain.payments.payment import PaymentState
+from monthclose.domain.payments.payment import Payment, PaymentState
 from monthclose.errors import TryLaterError
 from monthclose.use_cases.invoices.write_off_invoice import WriterOff, WrittenOff
 from tests.world import OCTOBER, World
@@ -49,6 +51,23 @@ def test_the_same_again_writes_off_nothing_more_and_another_reason_does(world: W
     assert (again.again, again.amount, again.invoice.open) == (True, usd("30"), usd("70"))
     assert write_off(world, "30", "still insolvent").invoice.open == usd("40")
     assert len(world.mailer.sent) == 2
+
+
+def test_what_another_months_payment_collects_just_now_is_not_written_off_meanwhile(world: World) -> None:
+    november = OCTOBER.next
+    gathering = Payment(
+        "acme", november, "stripe", "USD", state=PaymentState.CHARGING, gathers=(OCTOBER,), gathered_minor=10_000
+    )
+    world.books.commit(gathering)
+    world.change("acme", open_payment=gathering.payment_id, check_at=world.clock())
+    with pytest.raises(TryLaterError, match="is being charged"):
+        write_off(world)
+    assert world.customer("acme").receivable_minor == 10_000
+
+    stored = world.books.month("acme", november).payment
+    assert stored
+    world.books.commit(replace(stored, state=PaymentState.DECLINED))
+    assert write_off(world).invoice.open == usd("0")
 
 
 def test_without_an_amount_all_that_is_open_goes_and_with_it_the_hold_and_the_charges(world: World) -> None:

@@ -46,8 +46,10 @@ from monthclose.ports import (
     ChargeOutcome,
     Collected,
     CollectedPage,
+    FoundRefund,
     InProgress,
     NotCollected,
+    RefundFate,
     RefundOrder,
     Refused,
     Window,
@@ -191,13 +193,14 @@ class GoCardlessGateway:
             ) from None
         return str(made.id)
 
-    def find_refund(self, order: RefundOrder) -> str:
+    def find_refund(self, order: RefundOrder) -> FoundRefund | None:
         """Find it among the payment's by its metadata."""
         with _looking_up():
             for refund in self._refunds.all({"payment": order.reference, "limit": _PAGE}):
                 if _noted(refund, _NAME) == order.name:
-                    return str(refund.id)
-        return ""
+                    failed = refund.status in _NOT_REFUNDED
+                    return FoundRefund(str(refund.id), RefundFate.FAILED if failed else RefundFate.GIVEN)
+        return None
 
     def successor(self, method: str) -> str:
         """Get the mandate: one that was replaced, as when the creditor gets its own identifier, names its successor.

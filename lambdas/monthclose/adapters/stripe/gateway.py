@@ -25,7 +25,7 @@ from monthclose.adapters.stripe.errors import (
     refusal,
     translated,
 )
-from monthclose.adapters.stripe.money_back import with_money_back
+from monthclose.adapters.stripe.money_back import fate_of, with_money_back
 from monthclose.adapters.stripe.record import StripeRecord
 from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.money import Money
@@ -36,6 +36,7 @@ from monthclose.domain.period import Period
 from monthclose.errors import (
     OrderInvalidError,
     OrderRefusedError,
+    OutcomeUnknownError,
     PayerGoneError,
 )
 from monthclose.ports import (
@@ -45,6 +46,7 @@ from monthclose.ports import (
     ChargeOutcome,
     Collected,
     CollectedPage,
+    FoundRefund,
     InProgress,
     NotCollected,
     RefundOrder,
@@ -228,14 +230,17 @@ class StripeGateway:
         except stripe.CardError as error:
             raise OrderRefusedError(error.code or "declined", error.request_id or "") from None
 
-    def find_refund(self, order: RefundOrder) -> str:
-        """Find it among the PaymentIntent's by its metadata."""
-        with translated(moves_money=False):
-            listed = self._client.refunds.list({"payment_intent": order.reference, "limit": _PAGE})
-            for refund in listed.auto_paging_iter():
-                if str(getattr(refund.metadata, _REFUND, "")) == order.name:
-                    return refund.id
-        return ""
+    def find_refund(self, order: RefundOrder) -> FoundRefund | None:
+        """Find it among the PaymentIntent's by its metadata. That Stripe refuses to list them is no answer."""
+        try:
+            with translated(moves_money=False):
+                listed = self._client.refunds.list({"payment_intent": order.reference, "limit": _PAGE})
+                for refund in listed.auto_paging_iter():
+                    if str(getattr(refund.metadata, _REFUND, "")) == order.name:
+                        return FoundRefund(refund.id, fate_of(refund))
+        except OrderInvalidError as error:
+            raise OutcomeUnknownError(f"Stripe does not list the refunds: {error.code}") from error
+        return None
 
     @contextmanager
     def _asking(self, order: ChargeOrder, *, moves_money: bool) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 
 from monthclose.adapters.stripe.amounts import our_amount
-from monthclose.ports import Collected
+from monthclose.ports import Collected, RefundFate
 
 _PAGE = 100
 _NOTHING_WITHHELD = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
@@ -42,9 +42,15 @@ def _has_left(refund: stripe.Refund) -> bool:
     A failed or canceled one has returned it. A pending one may wait for money in the balance, or for the customer: once
     it has taken the money, it has a balance transaction (Stripe, "Refund and cancel payments").
     """
+    return fate_of(refund) is RefundFate.GIVEN
+
+
+def fate_of(refund: stripe.Refund) -> RefundFate:
+    """Say what became of a refund; see `_has_left`."""
     if refund.status in ("failed", "canceled"):
-        return False
-    return refund.status == "succeeded" or bool(refund.balance_transaction)
+        return RefundFate.FAILED
+    given = refund.status == "succeeded" or bool(refund.balance_transaction)
+    return RefundFate.GIVEN if given else RefundFate.WAITING
 
 
 def _withdrawn(dispute: stripe.Dispute) -> int:

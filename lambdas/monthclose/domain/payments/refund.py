@@ -29,7 +29,7 @@ class RefundState(StrEnum):
     REQUESTED = "requested"
     """The amount is frozen, and the provider may have been asked: only a look-up can tell."""
     MADE = "made"
-    """The provider has it; what follows in our books may be outstanding."""
+    """The provider has it. Its money may still wait to leave, or what follows in our books be outstanding."""
     DONE = "done"
     REFUSED = "refused"
     """The provider surely gave nothing back."""
@@ -54,6 +54,8 @@ class Refund:
         The provider's id of it.
     credit_note : str
         The number of the credit note that came with it.
+    invoice : str
+        The number of the invoice in force when it was asked for: a credit note is for that one only.
     code : str
         Why it was refused, in the provider's words; or why there is no credit note.
     """
@@ -69,6 +71,7 @@ class Refund:
     reference: str = ""
     credit_note: str = ""
     code: str = ""
+    invoice: str = ""
 
     @property
     def under_way(self) -> bool:

@@ -86,7 +86,7 @@ class Corrector:
         UserMistakeError
             The invoice does not exist, has less left than that, or the reason is missing.
         TryLaterError
-            The invoice is being charged right now.
+            The invoice is being charged right now, or refunded.
         """
         reason = check_reason(reason, "a reason is needed: the credit note shows it")
         request = _Request(self.issued.find(number), amount, reason, refund)
@@ -153,6 +153,8 @@ class Corrector:
             The draft, and the account after booking it.
         """
         customer, month, invoice = self._read(request.invoice.customer_id, request.invoice.period)
+        if month.money_moves(but=request.refund):  # what was paid would go back twice: as money and as credit
+            raise TryLaterError(f"{invoice.number} is being refunded; try again once that is done")
         if invoice.number != request.invoice.number:
             by = request.invoice.replaced_by or invoice.number
             raise UserMistakeError(f"{request.invoice.number} was replaced by {by}: correct that one")

@@ -6,28 +6,27 @@ The protocol is that of a charge (docs/charging.md): a durable intent before eve
 2. The refund is written into the payment as REQUESTED, with its amount, and takes the customer's lease: one commit.
 3. The provider is asked, by the refund's name; MADE, with the provider's id of it, is written.
 4. What the provider holds now is booked, as after any refund (`book_outcomes`). Where something was billed wrongly, a
-   credit note takes it off the invoice. DONE releases the lease.
+   credit note takes it off the invoice. The customer is notified. DONE releases the lease.
 
 A refund found under way is looked up by its name before the provider is asked again. The lease lets the reconciler
-find it, as it does payments in flight.
+find it, as it does payments in flight. One whose money has not left yet, because it waits for money in our balance or
+for the customer, stays under way: only the provider's word on this refund ends it, never the payment's sums.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
 from monthclose.domain.errors import UserMistakeError
 from monthclose.domain.invoices.giving_up import amount_to_refund, given_up
-from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits
 from monthclose.domain.payments.payment import Payment, PaymentKey, next_check
 from monthclose.domain.payments.refund import Refund, RefundKind, RefundState
 from monthclose.domain.text import check_reason
 from monthclose.errors import BeingChargedError, OrderRefusedError, OutcomeUnknownError, TryLaterError
-from monthclose.ports import Books, Clock, RefundOrder
+from monthclose.ports import Books, Clock, FoundRefund, RefundFate, RefundOrder
 from monthclose.use_cases.accounts.apply_holds import HoldKeeper
 from monthclose.use_cases.batch_work import retry_conflicts
 from monthclose.use_cases.invoices.correct_invoice import Corrector
@@ -157,6 +156,7 @@ class Refunder:
             reason=wanted.reason,
             time=now,
             by=wanted.by,
+            invoice=case.invoice.number,
         )
         leased = case.customer.leased_to(payment.payment_id, next_check(now, now))
         charger.bookkeeper.commit(case, payment=payment.with_refund(refund), customer=leased)
@@ -179,72 +179,101 @@ class Refunder:
         """Do what is left of a refund; if the provider cannot be asked, or its answer is lost, it stays under way."""
         try:
             if refund.state is RefundState.REQUESTED:
-                reference = self._ask(key, refund, fresh=fresh)
-                refund = self._note(key, replace(refund, state=RefundState.MADE, reference=reference))
+                refund = self._note(key, self._ask(key, refund, fresh=fresh))
+            if refund.state is not RefundState.MADE:
+                return self._end(key, refund)
             return self._finish(key, refund)
-        except OrderRefusedError as error:
-            return self._end(key, replace(refund, state=RefundState.REFUSED, code=error.code))
-        except (OutcomeUnknownError, TryLaterError):
+        except (OutcomeUnknownError, TryLaterError, OrderRefusedError):  # a look-up that is refused says nothing
             return GivenBack(self._read(key).payment, refund)
 
-    def _ask(self, key: PaymentKey, refund: Refund, *, fresh: bool) -> str:
+    def _ask(self, key: PaymentKey, refund: Refund, *, fresh: bool) -> Refund:
         """Have the provider refund it, unless it has: then its id of it is found by the refund's name."""
-        charger, case = self._charger(key), self._read(key)
-        order = RefundOrder(
+        found = None if fresh else self._find_refund(key, refund)
+        try:
+            reference = found.reference if found else self._charger(key).gateway.refund(self._order(key, refund))
+        except OrderRefusedError as error:
+            return replace(refund, state=RefundState.REFUSED, code=error.code)
+        return replace(refund, state=RefundState.MADE, reference=reference)
+
+    def _find_refund(self, key: PaymentKey, refund: Refund) -> FoundRefund | None:
+        try:
+            return self._charger(key).gateway.find_refund(self._order(key, refund))
+        except OrderRefusedError as error:
+            raise OutcomeUnknownError(f"refund {refund.name(key.payment_id)} is not looked up: {error.code}") from error
+
+    def _order(self, key: PaymentKey, refund: Refund) -> RefundOrder:
+        payment = self._read(key).payment
+        return RefundOrder(
             name=refund.name(key.payment_id),
-            reference=case.payment.provider_ref,
-            amount=Money(refund.amount_minor, case.payment.currency),
+            reference=payment.provider_ref,
+            amount=Money(refund.amount_minor, payment.currency),
             before_minor=refund.before_minor,
             since=refund.time,
         )
-        found = "" if fresh else charger.gateway.find_refund(order)
-        return found or charger.gateway.refund(order)
 
     def _finish(self, key: PaymentKey, refund: Refund) -> GivenBack:
-        """Book what was refunded, and issue the credit note where one is due."""
+        """Book what was refunded, and issue the credit note where one is due, once the money has left."""
+        found = self._find_refund(key, refund)
         self._charger(key).look_up(key)
         case = self._read(key)
-        if case.payment.refunded_minor <= refund.before_minor:
+        if found is None or found.fate is RefundFate.WAITING:
+            return GivenBack(case.payment, refund)
+        if found.fate is RefundFate.FAILED:
             return self._end(key, replace(refund, state=RefundState.REFUSED, code=FAILED))
         done = replace(refund, state=RefundState.DONE)
         if refund.kind is RefundKind.SERVICE:
-            done = self._credited(case.invoice, done, refund.name(key.payment_id))
+            done = self._credited(refund.invoice or case.invoice.number, done, case.payment)
         return self._end(key, done)
 
-    def _credited(self, invoice: Invoice, refund: Refund, name: str) -> Refund:
-        amount = Money(refund.amount_minor, invoice.currency)
+    def _credited(self, number: str, refund: Refund, payment: Payment) -> Refund:
+        amount, name = Money(refund.amount_minor, payment.currency), refund.name(payment.payment_id)
         try:
-            note = self.corrector.credit(invoice.number, amount, refund.reason, refund=name)
+            note = self.corrector.credit(number, amount, refund.reason, refund=name)
         except UserMistakeError as error:  # credited meanwhile by somebody else: the refund stays written off
             return replace(refund, code=str(error))
         return replace(refund, credit_note=note.number)
 
     def _end(self, key: PaymentKey, refund: Refund) -> GivenBack:
+        """Write that it has ended, once the customer is notified: one that is under way is found again."""
+        if refund.state is RefundState.DONE:
+            self.teller.tell_refund(key, refund)  # the notice's claim makes it one e-mail
         ended = self._note(key, refund)
         month = self.books.month(key.customer_id, key.period)
         self.holds.settle_up(key.customer_id, [(key.period, month)])
-        if ended.state is RefundState.DONE:
-            with suppress(TryLaterError):
-                self.teller.tell_refund(key, ended)
         return GivenBack(self._read(key).payment, ended)
 
     def _note(self, key: PaymentKey, refund: Refund) -> Refund:
-        """Write how far a refund is; one that has ended releases the lease."""
+        """Write how far a refund is, unless somebody else has got further; one that has ended releases the lease.
 
-        def step() -> None:
+        Returns
+        -------
+        Refund
+            As it is stored then.
+        """
+
+        def step() -> Refund:
             case = self._read(key)
-            customer = case.customer if refund.under_way else case.customer.released_by(key.payment_id)
+            stored = next(each for each in case.payment.refunds if each.number == refund.number)
+            if _further(stored, refund):
+                return stored
+            kept = refund.under_way or case.payment.in_flight  # a payment in flight has the lease itself
+            customer = case.customer if kept else case.customer.released_by(key.payment_id)
             payment = case.payment.with_refund(refund)
             self._charger(key).bookkeeper.commit(case, payment=payment, customer=customer)
+            return refund
 
-        retry_conflicts(step)
-        return refund
+        return retry_conflicts(step)
 
     def _read(self, key: PaymentKey) -> Case:
         case = self._charger(key).bookkeeper.read(key)
         if case is None:
             raise TryLaterError(f"payment {key.payment_id} can no longer be read")
         return case
+
+
+def _further(stored: Refund, refund: Refund) -> bool:
+    """Whether a refund has ended meanwhile, or was made while another request to make it was refused."""
+    return not stored.under_way or bool(stored.reference and not refund.reference)
 
 
 def _same(refund: Refund, wanted: RefundWanted) -> bool:

@@ -178,8 +178,8 @@ class Regenerator:
                 f"{invoice.number} is in {invoice.currency}, the account of customer {invoice.customer_id} is in "
                 f"{customer.currency} now: settle that account first"
             )
-        if any(payment.in_flight for payment in month.payments):
-            raise TryLaterError(f"{invoice.number} is being charged; try again once the outcome is known")
+        if month.money_moves():
+            raise TryLaterError(f"{invoice.number} is being charged or refunded; try again once the outcome is known")
 
     def _void(self, invoice: Invoice, reason: str) -> None:
         """Issue the credit note; an invoice that was already credited in full needs none."""

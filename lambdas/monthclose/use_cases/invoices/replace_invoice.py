@@ -47,7 +47,7 @@ class Replacer:
         Raises
         ------
         TryLaterError
-            A payment of the month is in flight: its outcome decides what is open.
+            A payment or refund of the month is under way: its outcome decides what is open.
         """
         key = documents_key(Period.parse(draft["period"]), batch, reservation.first)
         [invoice], content = number_drafts([draft], reservation.first, key)
@@ -64,8 +64,8 @@ class Replacer:
         before = month.invoice
         if customer is None or before is None or before.number != invoice.replaces:
             raise ValueError(f"{invoice.replaces} disappeared after {invoice.number} was numbered to replace it")
-        if any(payment.in_flight for payment in month.payments):
-            raise TryLaterError(f"{before.number} is being charged; try again once the outcome is known")
+        if month.money_moves():
+            raise TryLaterError(f"{before.number} is being charged or refunded; try again once the outcome is known")
         held = sum(payment.net_minor for payment in month.payments)
         issued, account, legs = take_its_place(invoice, account_after(customer, draft), held)
         issued, payment = self._with_payment(issued, account, month, batch)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.accounts.ledger import Account, Entry
 from monthclose.domain.collections.hold import lift_if_paid_up
 from monthclose.domain.errors import UserMistakeError
@@ -17,6 +18,7 @@ from monthclose.domain.invoices.giving_up import WRITE_OFF, amount_to_write_off,
 from monthclose.domain.invoices.invoice import Invoice
 from monthclose.domain.money import Money
 from monthclose.domain.payments.hand_limits import HandLimits
+from monthclose.domain.payments.payment import PaymentKey
 from monthclose.domain.text import check_reason
 from monthclose.errors import TryLaterError
 from monthclose.ports import Books, Clock
@@ -61,7 +63,7 @@ class WriterOff:
         UserMistakeError
             The invoice does not exist, has less open than that, was replaced, or it is more than the role may give up.
         TryLaterError
-            The invoice is being charged right now.
+            The invoice is being charged right now, also with another month's, or refunded.
         """
         reason = check_reason(reason, "a reason is needed: it is kept with the write-off")
         invoice = self.issued.find(number)
@@ -90,8 +92,8 @@ class WriterOff:
         for entry in month.entries:
             if entry.entry_id == entry_id:
                 return WrittenOff(invoice, _amount_of(entry), entry, again=True)
-        if any(payment.in_flight or payment.refund_under_way for payment in month.payments):
-            raise TryLaterError(f"{invoice.number} is being charged; try again once the outcome is known")
+        if month.money_moves() or self._gathered(customer, invoice):
+            raise TryLaterError(f"{invoice.number} is being charged or refunded; try again once the outcome is known")
         most = amount_to_write_off(invoice, amount)
         self.limits.check(most, given_up(invoice.currency, month.payments, month.entries), invoice.number)
         after, account, legs = write_off(invoice, customer, most)
@@ -101,6 +103,12 @@ class WriterOff:
         account, change = lift_if_paid_up(account, invoice.period, len(month.holds) + 1, now)
         self.books.commit(account, after, entry, *change)
         return WrittenOff(after, most, entry, again=False)
+
+    def _gathered(self, customer: Customer, invoice: Invoice) -> bool:
+        """Whether another month's payment in flight collects what is open of the invoice, too."""
+        key = PaymentKey.parse(customer.open_payment)
+        payment = self.books.month(key.customer_id, key.period).payment_of(key.sequence) if key else None
+        return payment is not None and payment.in_flight and invoice.period in payment.gathers
 
 
 def _amount_of(entry: Entry) -> Money:

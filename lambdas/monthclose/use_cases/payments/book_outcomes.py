@@ -18,6 +18,7 @@ from monthclose.domain.invoices.money_back import Effect, Returned, returned_by
 from monthclose.domain.money import Money
 from monthclose.domain.month import HoldChange, Parking
 from monthclose.domain.payments.payment import IN_FLIGHT, REFUSED, Payment, PaymentKey, PaymentState, next_check
+from monthclose.domain.payments.refund import RefundKind
 from monthclose.errors import ConflictError, TryLaterError
 from monthclose.ports import Books, ChargeOutcome, Clock, Collected, InProgress, Record, Refused
 from monthclose.use_cases.batch_work import retry_conflicts, unparked
@@ -174,7 +175,7 @@ class Bookkeeper:
     def _refund(self, case: Case, said: Collected) -> Case:
         amount = Money(said.refunded_minor - case.payment.refunded_minor, case.invoice.currency)
         payment = replace(case.payment, refunded_minor=said.refunded_minor)
-        effect = money_back.refund(case.invoice, case.customer, amount, case.excess_minor)
+        effect = money_back.refund(case.invoice, case.customer, amount, _from_excess(case, amount))
         memo = f"{amount} of invoice {case.paid_number} refunded by {payment.provider}"
         return self._write_effect(case, payment, effect, "refund", memo)
 
@@ -294,6 +295,20 @@ class Bookkeeper:
             holds=case.holds + sum(isinstance(record, HoldChange) for record in more),
             entries=(*case.entries, *(record for record in more if isinstance(record, Entry))),
         )
+
+
+def _from_excess(case: Case, amount: Money) -> int:
+    """Work out what of a refund may come out of the customer's credit, in minor units.
+
+    A refund by hand for a service or as goodwill is not of what was paid beyond what was due: none of that one. The
+    credit note or the write-off is for it, and prepaid credit stays.
+    """
+    own = case.payment.refund_under_way
+    if own is None or own.kind is RefundKind.OVERPAYMENT or amount.minor < own.amount_minor:
+        return case.excess_minor
+    if case.payment.refunded_minor >= own.before_minor + own.amount_minor:  # it is booked, and this is another one
+        return case.excess_minor
+    return min(case.excess_minor, amount.minor - own.amount_minor)
 
 
 def _dropped(before: Invoice, after: Invoice) -> Money:

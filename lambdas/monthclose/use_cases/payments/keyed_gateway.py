@@ -7,7 +7,16 @@ from monthclose.domain.accounts.customer import Customer
 from monthclose.domain.money import Money
 from monthclose.domain.payments.charge_limits import ChargeLimits
 from monthclose.domain.period import Period
-from monthclose.ports import Answer, BeforeRequest, ChargeOrder, CollectedPage, PaymentGateway, RefundOrder, Window
+from monthclose.ports import (
+    Answer,
+    BeforeRequest,
+    ChargeOrder,
+    CollectedPage,
+    FoundRefund,
+    PaymentGateway,
+    RefundOrder,
+    Window,
+)
 from monthclose.use_cases.payments.keyed import Keyed
 
 
@@ -73,7 +82,7 @@ class KeyedGateway:
         """Give money back."""
         return self._ask(lambda gateway: gateway.refund(order))
 
-    def find_refund(self, order: RefundOrder) -> str:
+    def find_refund(self, order: RefundOrder) -> FoundRefund | None:
         """Look up a refund."""
         return self._ask(lambda gateway: gateway.find_refund(order))
 

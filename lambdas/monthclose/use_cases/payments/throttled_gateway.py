@@ -14,6 +14,7 @@ from monthclose.ports import (
     ChargeOrder,
     ChargingPauses,
     CollectedPage,
+    FoundRefund,
     Limiter,
     PaymentGateway,
     RefundOrder,
@@ -103,7 +104,7 @@ class ThrottledGateway:
         """Give money back."""
         return self._request("refund", lambda: self.gateway.refund(order))
 
-    def find_refund(self, order: RefundOrder) -> str:
+    def find_refund(self, order: RefundOrder) -> FoundRefund | None:
         """Look up a refund."""
         return self._request("find_refund", lambda: self.gateway.find_refund(order))
 

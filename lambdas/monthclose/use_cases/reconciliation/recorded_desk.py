@@ -85,7 +85,7 @@ def _asks_for(made: RecordedAct, request: Mapping[str, Any]) -> bool:
     if act.what in (REFUND, WRITE_OFF):
         kind = RefundKind(request["kind"]) if act.what == REFUND else None
         asked = asked_for(request["target"], amount_of(request["amount"]), kind)
-        return (act.why, act.after) == (request["reason"], asked)
+        return (act.by, act.why, act.after) == (request["by"], request["reason"], asked)
     return True
 
 
